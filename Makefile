@@ -1,0 +1,45 @@
+# The two commands of the README: `make demo` and `make test`. Both set up all they need.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; do \
+	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 10))' && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= auto
+
+.PHONY: demo test lint types unit browser clean help
+
+help: ## what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+demo: $(VENV)/.installed ## the whole story on this machine: a trace in the terminal and an HTML report
+	@$(BIN)/pipeline-trace demo
+
+test: $(VENV)/.installed-test browser lint types unit ## all checks and tests
+
+lint: $(VENV)/.installed-test ## ruff: lint and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-test ## mypy, strict
+	$(BIN)/mypy
+
+unit: $(VENV)/.installed-test ## the tests alone
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+browser: ## Chromium, from Debian's packages
+	@command -v chromium >/dev/null || scripts/install-debian chromium
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.10 or newer is needed; install python3 and python3-venv, then make again." >&2; exit 1; }
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version) ..."
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV); scripts/install-debian python3-venv && $(PYTHON) -m venv $(VENV); }
+
+$(VENV)/.installed: setup.cfg | $(VENV)/bin/python
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.installed-test: setup.cfg | $(VENV)/bin/python
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@ $(VENV)/.installed
+
+clean: ## remove what was made
+	rm -rf $(VENV) .venvs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache tests/output

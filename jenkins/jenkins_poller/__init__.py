@@ -1,0 +1,1 @@
+"""The Jenkins poller: reads what a controller answers and makes spans of it."""

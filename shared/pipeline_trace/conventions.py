@@ -1,0 +1,69 @@
+"""The one list of attribute names. Source of the standard ones: OpenTelemetry semantic conventions 1.44.0.
+
+Standard names win; own ones start with ``jenkins.`` or ``ansible.``. docs/spans.md tells what each
+means. Kept as plain strings: opentelemetry-semantic-conventions must not be imported inside ansible-playbook.
+"""
+
+from __future__ import annotations
+
+# Resource
+SERVICE_NAME = "service.name"
+SERVICE_VERSION = "service.version"
+
+# CI/CD (registry: cicd.*)
+PIPELINE_NAME = "cicd.pipeline.name"
+PIPELINE_RUN_ID = "cicd.pipeline.run.id"
+PIPELINE_RUN_URL = "cicd.pipeline.run.url.full"
+PIPELINE_RESULT = "cicd.pipeline.result"
+PIPELINE_ACTION = "cicd.pipeline.action.name"
+TASK_NAME = "cicd.pipeline.task.name"
+TASK_TYPE = "cicd.pipeline.task.type"
+TASK_RUN_ID = "cicd.pipeline.task.run.id"
+TASK_RUN_URL = "cicd.pipeline.task.run.url.full"
+TASK_RUN_RESULT = "cicd.pipeline.task.run.result"
+WORKER_ID = "cicd.worker.id"
+WORKER_NAME = "cicd.worker.name"
+WORKER_URL = "cicd.worker.url.full"
+ERROR_TYPE = "error.type"
+
+# Version control (registry: vcs.*)
+VCS_REPOSITORY_URL = "vcs.repository.url.full"
+VCS_REPOSITORY_NAME = "vcs.repository.name"
+VCS_HEAD_NAME = "vcs.ref.head.name"
+VCS_HEAD_REVISION = "vcs.ref.head.revision"
+VCS_HEAD_TYPE = "vcs.ref.head.type"
+VCS_BASE_NAME = "vcs.ref.base.name"
+VCS_CHANGE_ID = "vcs.change.id"
+
+# Deployment (registry: deployment.*)
+DEPLOYMENT_ENVIRONMENT = "deployment.environment.name"
+DEPLOYMENT_NAME = "deployment.name"
+DEPLOYMENT_STATUS = "deployment.status"
+
+# Result words (cicd.pipeline.result and cicd.pipeline.task.run.result)
+SUCCESS = "success"
+FAILURE = "failure"
+ERROR = "error"
+TIMEOUT = "timeout"
+CANCELLATION = "cancellation"
+SKIP = "skip"
+
+# The results that make a span's status ERROR. `failure`: what the pipeline ran failed; `error`: the platform did.
+FAILED_RESULTS = frozenset({FAILURE, ERROR, TIMEOUT})
+
+# What a span is: by these show and the report tell spans apart.
+JENKINS_TYPE = "jenkins.type"
+TYPE_RUN = "run"
+TYPE_QUEUE = "queue"
+TYPE_AGENT = "agent"
+TYPE_STAGE = "stage"
+TYPE_BRANCH = "branch"
+TYPE_STEP = "step"
+TYPE_INPUT = "input"
+TYPE_CLEANUP = "cleanup"
+ANSIBLE_TYPE = "ansible.type"
+TYPE_COMMAND = "command"
+TYPE_PLAYBOOK = "playbook"
+TYPE_PLAY = "play"
+TYPE_TASK = "task"
+TYPE_HOST = "host"
