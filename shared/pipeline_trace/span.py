@@ -86,12 +86,8 @@ class Span:
             "end_unix_nano": self.end_ns,
             "status": {"code": self.status_code, "message": self.status_message},
             "attributes": self.attributes,
-            "events": [
-                {"name": e.name, "time_unix_nano": e.time_ns, "attributes": e.attributes} for e in self.events
-            ],
-            "links": [
-                {"trace_id": k.trace_id, "span_id": k.span_id, "attributes": k.attributes} for k in self.links
-            ],
+            "events": [{"name": e.name, "time_unix_nano": e.time_ns, "attributes": e.attributes} for e in self.events],
+            "links": [{"trace_id": k.trace_id, "span_id": k.span_id, "attributes": k.attributes} for k in self.links],
             "resource": self.resource,
         }
 
@@ -144,7 +140,7 @@ def _is_id(value: object, digits: int) -> bool:
         return False
 
 
-def encode(data: Mapping[str, Any]) -> str:
+def encode(data: object) -> str:
     """Return compact one-line JSON. ASCII only: a name with a broken character must not break the line."""
     return _ENCODER.encode(data)
 

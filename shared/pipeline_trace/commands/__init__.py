@@ -1,0 +1,73 @@
+"""The command line: `pipeline-trace COMMAND`. One file a command; other packages add theirs by entry points."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from importlib.metadata import entry_points
+
+import click
+
+from .. import __version__
+from ..destinations import DeliveryError, SetupError
+from ..home import HomeError
+
+GROUP = "pipeline_trace.commands"
+_OWN = ("context", "exec", "report", "ship", "show")
+
+
+class _Commands(click.Group):
+    """Loads a command only when it is used: `exec` stands in front of other commands and must start fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*_OWN, *(point.name for point in entry_points(group=GROUP))})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _OWN:
+            command: click.Command = import_module(f".{cmd_name}", __package__).command
+            return command
+        for point in entry_points(group=GROUP):
+            if point.name == cmd_name:
+                loaded: click.Command = point.load()
+                return loaded
+        return None
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="pipeline-trace")
+def cli() -> None:
+    """One OpenTelemetry trace for a change's whole way to production.
+
+    Jenkins builds (poll) and the Ansible playbooks which they run (the callback pipeline_trace.otel.deploy_trace) become
+    one trace. Without OTEL_EXPORTER_OTLP_ENDPOINT it is kept on this machine, for show and report.
+    """
+
+
+def main() -> None:
+    """Run the command line. Exit status: 0 done, 1 failed, 2 wrong usage."""
+    try:
+        status = cli.main(prog_name="pipeline-trace", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        status = 130
+    except BrokenPipeError:
+        # The reader (`| head`) has gone; Python must not complain when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    except (HomeError, SetupError, DeliveryError, OSError) as error:
+        click.echo(f"pipeline-trace: {error}", err=True)
+        status = 1
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def fail(message: str) -> click.ClickException:
+    """Return what to raise where a command failed: one clear line, exit status 1."""
+    return _Failure(message)
+
+
+class _Failure(click.ClickException):
+    def show(self, file: object = None) -> None:
+        click.echo(f"pipeline-trace: {self.message}", err=True)

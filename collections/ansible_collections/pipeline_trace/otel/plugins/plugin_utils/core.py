@@ -1,0 +1,53 @@
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""The core of pipeline-trace: the copy that is part of this collection, else the installed package.
+
+A collection installed by ansible-galaxy has a copy; one installed by pip has the package beside it.
+"""
+
+from __future__ import annotations
+
+try:
+    from .pipeline_trace import (
+        context,
+        conventions,
+        destinations,
+        home,
+        ids,
+        journal,
+        redact,
+        resource,
+        shipper,
+        span,
+        where,
+    )
+except ImportError as first_error:
+    try:
+        from pipeline_trace import (
+            context,
+            conventions,
+            destinations,
+            home,
+            ids,
+            journal,
+            redact,
+            resource,
+            shipper,
+            span,
+            where,
+        )
+    except ImportError:
+        raise first_error from None
+
+__all__ = [
+    "context",
+    "conventions",
+    "destinations",
+    "home",
+    "ids",
+    "journal",
+    "redact",
+    "resource",
+    "shipper",
+    "span",
+    "where",
+]

@@ -1,0 +1,123 @@
+"""Recorded exchanges: the lines of a recording, read and sorted out.
+
+A recording is a file of JSON Lines: a header with the controller's address as ``base``, then one exchange a line.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+_DOCUMENT = "/api/json"
+_JOB = r"(?:/job/[^/]+)+"
+_JOB_PATH = re.compile(f"{_JOB}$")
+_BUILD_PATH = re.compile(f"(?P<job>{_JOB})/(?P<number>[0-9]+)$")
+_LAST_BUILD = re.compile(f"(?P<job>{_JOB})/(?P<permalink>last[A-Za-z]*Build|firstBuild)(?=/|$)")
+_LATE = "added after the run"
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One recorded answer.
+
+    ``path`` is decoded (once a segment) and has neither context path, query, trailing slash nor ``/api/json``;
+    ``is_document`` tells whether the latter stood there. ``body`` is parsed JSON, or text. ``at_ms``: epoch ms.
+    ``late``: recorded after the run, true of its end only.
+    """
+
+    path: str
+    query: str
+    is_document: bool
+    status: int
+    at_ms: int
+    body: Any
+    late: bool = False
+
+
+def decode(path: str) -> str:
+    """Return a URL's path with every segment decoded once: ``/job/Team%20A`` is ``/job/Team A``."""
+    return "/".join(unquote(segment) for segment in path.split("/"))
+
+
+def split_build(path: str) -> tuple[str, int] | None:
+    """Return the job's path and the build's number if ``path`` (decoded) is a build's, else None."""
+    match = _BUILD_PATH.fullmatch(path)
+    return (match["job"], int(match["number"])) if match else None
+
+
+def is_job(path: str) -> bool:
+    """Tell whether ``path`` (decoded) is a job's or a folder's."""
+    return bool(_JOB_PATH.fullmatch(path))
+
+
+def split_permalink(path: str) -> tuple[str, str, str] | None:
+    """Return job path, permalink (such as lastBuild) and the rest of ``path``, or None if there is no permalink."""
+    match = _LAST_BUILD.match(path)
+    return (match["job"], match["permalink"], path[match.end() :]) if match else None
+
+
+def job_path(full_name: str) -> str:
+    """Return the decoded path of a job by its full name: ``Team A/multi`` is at ``/job/Team A/job/multi``."""
+    return "".join(f"/job/{name}" for name in full_name.split("/"))
+
+
+def rebase(document: Any, old: str, new: str) -> Any:
+    """Return a copy of ``document`` in which every string shows the address ``new`` for the address ``old``."""
+    if isinstance(document, str):
+        return document.replace(old, new)
+    if isinstance(document, dict):
+        return {name: rebase(value, old, new) for name, value in document.items()}
+    if isinstance(document, list):
+        return [rebase(item, old, new) for item in document]
+    return document
+
+
+def read(file: Path) -> tuple[str, list[Exchange]]:
+    """Return a recording's base address and the exchanges that a replay can answer with, in their order.
+
+    That is what the administrator was answered with 200 or 404; the others are tests of permissions. Raises OSError if
+    the file cannot be read and ValueError where it is no recording.
+    """
+    with file.open(encoding="utf-8") as lines:
+        header = json.loads(next(lines, "null"))
+        if not isinstance(header, dict) or "base" not in header:
+            raise ValueError(f"{file}: the first line of a recording must be a header with `base`")
+        return str(header["base"]), list(_usable(lines))
+
+
+def _usable(lines: Iterator[str]) -> Iterator[Exchange]:
+    for line in lines:
+        raw = json.loads(line)
+        if raw["method"] == "GET" and raw["as"] == "admin" and raw["status"] in (200, 404):
+            exchange = _exchange(raw)
+            if exchange is not None:
+                yield exchange
+
+
+def _exchange(raw: dict[str, Any]) -> Exchange | None:
+    address, _, query = raw["path"].partition("?")
+    path = decode(address).rstrip("/")
+    body = raw["json"] if "json" in raw else raw["text"]
+    is_document = path.endswith(_DOCUMENT)
+    if path == _DOCUMENT and raw["status"] == 404:
+        return None  # the root is 404 only where it was asked without the context path
+    found = _without_permalink(path.removesuffix(_DOCUMENT), body)
+    if found is None:
+        return None
+    late = str(raw.get("note") or "").startswith(_LATE)
+    return Exchange(found, query, is_document, raw["status"], raw["at_ms"], body, late)
+
+
+def _without_permalink(path: str, body: Any) -> str | None:
+    permalink = split_permalink(path)
+    if permalink is None:
+        return path
+    # What lastBuild was then is told by the answer alone: `number` in api/json, `id` in wfapi.
+    job, _, rest = permalink
+    number = body.get("number", body.get("id")) if isinstance(body, dict) else None
+    return f"{job}/{number}{rest}" if number is not None else None

@@ -1,0 +1,276 @@
+"""A recorded Jenkins: what it answered, combined into one document an object, as of any moment.
+
+Answers of one object are merged in the order of their times, so that a later one overrides fields such as ``building``
+and ``duration``; what it does not show stays. Builds are known from answers about them and from lists in answers about
+their jobs. A build whose start nobody recorded is left out: no Jenkins answers so.
+
+What was recorded after a run (flow graph, nodes) is true of its end. It is used for earlier moments only where nothing
+better is known and cut to what there was by then: the n nodes with the lowest ids (ids rise as nodes are made) of a
+graph of which the answers of the time show n nodes, and the nodes that had begun. Pure, apart from reading the files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from pipeline_trace_demo.exchanges import Exchange, is_job, job_path, read, rebase, split_build
+from pipeline_trace_demo.hierarchy import compose
+from pipeline_trace_demo.merging import has_ids, merge
+from pipeline_trace_demo.times import TimeMap, move
+
+_BUILD_LISTS = ("builds", "allBuilds")
+_LISTED_BUILD = re.compile(r"(first|last\w*)Build")
+_NODE = re.compile(r"(?P<build>.*/[0-9]+)/execution/node/(?P<id>[^/]+)/wfapi/\w+")
+
+
+@dataclass
+class Documents:
+    """A controller's answers at one moment, keyed by decoded path.
+
+    ``objects``: what ``PATH/api/json`` shows of each object, without what is composed of others (lists of jobs and
+    builds). ``answers``: bodies of other paths, as recorded. ``missing``: bodies of recorded 404s. ``hidden``: paths of
+    builds that exist in numbering only. ``base``: the address in ``url`` fields, without trailing slash.
+    """
+
+    base: str
+    objects: dict[str, Any] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
+
+    def compose(self) -> dict[str, Any]:
+        """Return every ``api/json`` document by path, jobs inside folders, builds inside jobs (shared, not copied)."""
+        return compose(self.objects, self.hidden, self.base)
+
+    def rebase(self, new: str) -> Documents:
+        """Return the same documents for a controller whose address (no trailing slash) is ``new``."""
+        documents = self._each(lambda document: rebase(document, self.base, new))
+        documents.base = new
+        return documents
+
+    def move(self, time_map: TimeMap) -> Documents:
+        """Return the same documents with their times moved."""
+        return self._each(lambda document: move(document, time_map))
+
+    def without_job(self, full_name: str) -> Documents:
+        """Return the documents without a job or folder and all in it."""
+        return self._without(job_path(full_name))
+
+    def without_build(self, full_name: str, number: int) -> Documents:
+        """Return the documents without a build; the job's next build number stays what it was."""
+        job = job_path(full_name)
+        rest = self._without(f"{job}/{number}")
+        before = rest.objects.get(job, {})
+        rest.objects[job] = {**before, "nextBuildNumber": max(before.get("nextBuildNumber") or 0, number + 1)}
+        return rest
+
+    def _each(self, change: Callable[[Any], Any]) -> Documents:
+        objects = {path: change(document) for path, document in self.objects.items()}
+        answers = {path: change(answer) for path, answer in self.answers.items()}
+        return Documents(self.base, objects, answers, dict(self.missing), set(self.hidden))
+
+    def _without(self, root: str) -> Documents:
+        def rest(found: dict[str, Any]) -> dict[str, Any]:
+            return {path: value for path, value in found.items() if not f"{path}/".startswith(f"{root}/")}
+
+        return Documents(self.base, rest(self.objects), rest(self.answers), rest(self.missing), set(self.hidden))
+
+
+class Recording:
+    """Exchanges of one controller, from one or more files.
+
+    ``only_detailed`` leaves out builds that are known from lists alone. ``moments``: when something was answered, epoch
+    ms, rising. ``base``: the recorded address, no trailing slash.
+    """
+
+    def __init__(self, base: str, exchanges: Iterable[Exchange], *, only_detailed: bool = False) -> None:
+        self.base = base.rstrip("/")
+        self.only_detailed = only_detailed
+        self.exchanges = sorted(exchanges, key=lambda exchange: exchange.at_ms)
+        self.moments = sorted({exchange.at_ms for exchange in self.exchanges if not exchange.late})
+
+    @classmethod
+    def load(cls, *files: str | Path, only_detailed: bool = False) -> Recording:
+        """Read recording files. Raises OSError where one cannot be read and ValueError where it is none."""
+        recordings = []
+        for file in files:
+            base, exchanges = read(Path(file))
+            recordings.append(cls(base, exchanges, only_detailed=only_detailed))
+        return cls.combine(recordings)
+
+    @classmethod
+    def combine(cls, recordings: Iterable[Recording]) -> Recording:
+        """Return several recordings as one, under the first one's address. Raises ValueError where there are none."""
+        parts = list(recordings)
+        if not parts:
+            raise ValueError("a recording needs at least one file")
+        if len({part.base for part in parts}) > 1:
+            raise ValueError("recordings of different addresses cannot be combined")
+        exchanges = [exchange for part in parts for exchange in part.exchanges]
+        return cls(parts[0].base, exchanges, only_detailed=any(part.only_detailed for part in parts))
+
+    def at(self, moment_ms: int | None = None) -> Documents:
+        """Return the documents as of a moment of recorded time, epoch ms; None: the last state."""
+        gathered = _Gathered(self.base)
+        for exchange in self.exchanges:
+            if moment_ms is None or (exchange.at_ms <= moment_ms and not exchange.late):
+                gathered.add(exchange)
+        if moment_ms is not None:
+            self._fill_in(gathered, moment_ms)
+        return gathered.documents(self.only_detailed)
+
+    def _fill_in(self, gathered: _Gathered, moment_ms: int) -> None:
+        later = [exchange for exchange in self.exchanges if exchange.late or exchange.at_ms > moment_ms]
+        graphs: dict[str, list[Any]] = {}
+        starts = _node_starts(self.exchanges)
+        for exchange in later:
+            found = _graph_nodes(exchange.body) if exchange.is_document else None
+            if has_ids(found) and found is not None:
+                graphs[exchange.path] = found
+            node = _NODE.fullmatch(exchange.path)
+            if node and node["build"] in gathered.objects and exchange.status == 200:
+                began = starts.get(f"{node['build']}#{node['id']}")
+                if began is not None and began <= moment_ms:
+                    gathered.answers.setdefault(exchange.path, exchange.body)
+        for path, nodes in graphs.items():
+            if path in gathered.objects:
+                gathered.objects[path] = _with_graph(gathered.objects[path], nodes)
+
+
+class _Gathered:
+    """The answers up to a moment, merged one after the other."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+        self.objects: dict[str, Any] = {}
+        self.answers: dict[str, Any] = {}
+        self.missing: dict[str, str] = {}
+        self.runs: dict[str, dict[str, Any]] = {}
+        self.detailed: set[str] = set()
+
+    def add(self, exchange: Exchange) -> None:
+        if exchange.status == 404:
+            self._forget(exchange)
+        elif not exchange.is_document:
+            self._answer(exchange)
+        elif exchange.path == "" or is_job(exchange.path):
+            self._job(exchange.path, exchange.body)
+        else:
+            self.detailed.add(exchange.path)
+            self._object(exchange.path, exchange.body)
+
+    def documents(self, only_detailed: bool) -> Documents:
+        answers = dict(self.answers)
+        for path, run in self.runs.items():
+            for node_path, description in _described(path, run).items():
+                if node_path not in self.missing:
+                    answers.setdefault(node_path, description)
+        builds = {path for path in self.objects if split_build(path)}
+        hidden = {path for path in builds if "timestamp" not in self.objects[path]}
+        if only_detailed:
+            hidden |= builds - self.detailed
+        return Documents(self.base, dict(self.objects), answers, dict(self.missing), hidden)
+
+    def _forget(self, exchange: Exchange) -> None:
+        found = self.objects if exchange.is_document else self.answers
+        found.pop(exchange.path, None)
+        if isinstance(exchange.body, str):
+            self.missing[exchange.path] = exchange.body
+
+    def _answer(self, exchange: Exchange) -> None:
+        self.missing.pop(exchange.path, None)
+        if exchange.path.endswith("/wfapi/runs"):
+            job = exchange.path.removesuffix("/wfapi/runs")
+            for run in exchange.body:
+                path = f"{job}/{run['id']}"
+                if "fullStages" in exchange.query or path not in self.runs:
+                    self.runs[path] = run
+            if "fullStages" not in exchange.query and exchange.path in self.answers:
+                return
+        self.answers[exchange.path] = exchange.body
+
+    def _object(self, path: str, document: Any) -> None:
+        self.missing.pop(path, None)
+        self.objects[path] = merge(self.objects[path], document) if path in self.objects else document
+
+    def _job(self, path: str, document: dict[str, Any]) -> None:
+        own = {}
+        for name, value in document.items():
+            if name == "jobs":
+                for entry in value:
+                    if "name" in entry or "url" in entry:
+                        self._job(f"{path}/job/{_name(entry)}", entry)
+            elif name in _BUILD_LISTS:
+                for entry in value:
+                    self._listed(path, entry)
+            elif _LISTED_BUILD.fullmatch(name):
+                self._listed(path, value)
+            else:
+                own[name] = value
+        self._object(path, own)
+
+    def _listed(self, job: str, entry: Any) -> None:
+        if isinstance(entry, dict) and "number" in entry:
+            self._object(f"{job}/{entry['number']}", entry)
+
+
+def _name(entry: dict[str, Any]) -> str:
+    name = entry.get("name")
+    return name if isinstance(name, str) else unquote(entry["url"].rstrip("/").rpartition("/")[2])
+
+
+def _graph_action(document: Any) -> dict[str, Any] | None:
+    if isinstance(document, dict):
+        for action in document.get("actions") or []:
+            if str(action.get("_class")).endswith(".FlowGraphAction"):
+                return dict(action)
+    return None
+
+
+def _graph_nodes(document: Any) -> list[Any] | None:
+    action = _graph_action(document)
+    return action.get("nodes") if action else None
+
+
+def _with_graph(build: dict[str, Any], nodes: list[Any]) -> dict[str, Any]:
+    """Return ``build`` with as many of the end's graph nodes as it showed; with all of them where it had ended."""
+    action = _graph_action(build)
+    if action is None or has_ids(action.get("nodes")):
+        return build
+    count = len(nodes) if build.get("building") is False else len(action.get("nodes") or [])
+    first = {node["id"] for node in sorted(nodes, key=lambda node: int(node["id"]))[:count]}
+    cut = [node for node in nodes if node["id"] in first]
+    actions = [{**action, "nodes": cut} if item == action else item for item in build["actions"]]
+    return {**build, "actions": actions}
+
+
+def _node_starts(exchanges: Iterable[Exchange]) -> dict[str, int]:
+    """Return when nodes began, epoch ms, by ``BUILD PATH#NODE ID``: as they say themselves, or their stages."""
+    starts: dict[str, int] = {}
+    for exchange in exchanges:
+        node = _NODE.fullmatch(exchange.path)
+        if node and isinstance(exchange.body, dict):
+            for description in [exchange.body, *exchange.body.get("stageFlowNodes", [])]:
+                if "startTimeMillis" in description:
+                    starts[f"{node['build']}#{description['id']}"] = description["startTimeMillis"]
+    return starts
+
+
+def _described(path: str, run: dict[str, Any]) -> dict[str, Any]:
+    """Return the wfapi descriptions that an entry of ``wfapi/runs?fullStages=true`` stands for, by path."""
+    found: dict[str, Any] = {}
+    stages = []
+    for stage in run.get("stages", []):
+        stages.append({name: value for name, value in stage.items() if name != "stageFlowNodes"})
+        if "stageFlowNodes" in stage:
+            found[f"{path}/execution/node/{stage['id']}/wfapi/describe"] = stage
+        for node in stage.get("stageFlowNodes", []):
+            links = {name: link for name, link in node["_links"].items() if name != "console"}
+            found[f"{path}/execution/node/{node['id']}/wfapi/describe"] = {**node, "_links": links}
+    found[f"{path}/wfapi/describe"] = {**run, "stages": stages}
+    return found

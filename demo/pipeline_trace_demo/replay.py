@@ -1,0 +1,295 @@
+"""An HTTP server that replays a recorded Jenkins: `pipeline-trace demo` and the tests poll it as they would a real one.
+
+with Replay(Recording.load("recording.jsonl")) as jenkins:
+    requests.get(f"{jenkins.url}/api/json?tree=jobs[name]")
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+from pipeline_trace_demo import pages
+from pipeline_trace_demo.exchanges import decode
+from pipeline_trace_demo.faults import Answer, Fault, Faults, authentication_required, html
+from pipeline_trace_demo.hierarchy import resolve, without_tree
+from pipeline_trace_demo.recording import Documents, Recording
+from pipeline_trace_demo.server import Request, RequestLog, Server
+from pipeline_trace_demo.times import TimeMap
+from pipeline_trace_demo.tree import TreeError, parse, select
+
+__all__ = ["Fault", "Recording", "Replay", "Request", "TimeMap"]
+
+_DOCUMENT = "/api/json"
+_LINKS = frozenset({"href", "consoleUrl"})
+_LINK = re.compile(r"^(?:/[^/]+)??(?=/(?:job|computer)/)")
+_LINK_IN_TEXT = re.compile(r"(?<=href=')(?:/[^/']+)??(?=/(?:job|computer)/)")
+
+
+class Replay:
+    """A replayed Jenkins on 127.0.0.1, from entering the context until its end.
+
+    ``recordings``: one or several of one controller. ``time_map``: recorded to shown times. ``moment_ms``: recorded
+    time, epoch ms, at which the controller is shown; None: the last state. ``login``: user and token that are asked
+    for; None: everybody may read. ``context_path``: '' or such as '/jenkins'. ``root_url``: the address that ``url``
+    fields show; None: the server's own. ``port``: 0 for a free one; OSError where it is taken.
+
+    All attributes and methods may be used from any thread while the server runs.
+    """
+
+    def __init__(
+        self,
+        recordings: Recording | Sequence[Recording],
+        *,
+        time_map: TimeMap | None = None,
+        moment_ms: int | None = None,
+        login: tuple[str, str] | None = None,
+        context_path: str = "",
+        root_url: str | None = None,
+        port: int = 0,
+    ) -> None:
+        self.context_path = context_path.rstrip("/")
+        self.login = login
+        self._log = RequestLog()
+        self._server = Server(port, self._answer, self._log)
+        self.url = f"http://127.0.0.1:{self._server.server_port}{self.context_path}"
+        self.root_url = (root_url or self.url).rstrip("/")
+        self._lock = threading.RLock()
+        self._faults = Faults()
+        self._time_map = time_map
+        self._moment = moment_ms
+        self.load(recordings)
+
+    def __enter__(self) -> Replay:
+        self._server.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the server and its connections."""
+        self._server.stop()
+
+    @property
+    def recording(self) -> Recording:
+        """What is replayed."""
+        return self._recording
+
+    @property
+    def moment(self) -> int | None:
+        """The moment of recorded time that is shown, epoch ms; None: the last state. May be set at any time."""
+        return self._moment
+
+    @moment.setter
+    def moment(self, moment_ms: int | None) -> None:
+        with self._lock:
+            self._moment = moment_ms
+            self._changed()
+
+    @property
+    def faults(self) -> Sequence[Fault]:
+        """What goes wrong. Setting it, at any time, starts all counts anew."""
+        return self._faults.faults
+
+    @faults.setter
+    def faults(self, faults: Iterable[Fault]) -> None:
+        self._faults = Faults(faults)
+
+    @property
+    def requests(self) -> list[Request]:
+        """The requests so far, in the order of their beginnings."""
+        return self._log.requests
+
+    @property
+    def most_at_once(self) -> int:
+        """The most requests that were under way at once."""
+        return self._log.most_at_once
+
+    def reset(self) -> None:
+        """Forget the requests so far."""
+        self._log.reset()
+
+    def load(self, recordings: Recording | Sequence[Recording]) -> None:
+        """Replay something else from now on; what was dropped and edited is forgotten."""
+        parts = [recordings] if isinstance(recordings, Recording) else recordings
+        recording = Recording.combine(parts)
+        with self._lock:
+            self._recording = recording
+            self._drops: list[Callable[[Documents], Documents]] = []
+            self._edits: list[tuple[str, Callable[[Any], Any]]] = []
+            self._changed()
+
+    def drop_job(self, full_name: str) -> None:
+        """Take a job or a folder away, as if it had been deleted."""
+        self._drop(lambda documents: documents.without_job(full_name))
+
+    def drop_build(self, full_name: str, number: int) -> None:
+        """Take a build away, as if it had been deleted; its number stays taken."""
+        self._drop(lambda documents: documents.without_build(full_name, number))
+
+    def edit(self, path: str, function: Callable[[Any], Any]) -> None:
+        """Change the document at a URL path (as asked, without context path), e.g. ``/job/a/1/api/json``.
+
+        ``function`` gets a document of its own as it would be shown to a client; it changes it in place and returns
+        None, or returns another. It runs again whenever the documents are put together anew (a moment was set). Lists
+        which show the document show the change. Raises KeyError where there is no such document.
+        """
+        with self._lock:
+            self._edits.append((decode(path).rstrip("/"), function))
+            self._changed()
+            try:
+                self._shown()
+            except KeyError:
+                self._edits.pop()
+                raise
+
+    def _drop(self, drop: Callable[[Documents], Documents]) -> None:
+        with self._lock:
+            self._drops.append(drop)
+            self._changed()
+
+    def _changed(self) -> None:
+        self._cached: tuple[dict[str, Any], Documents] | None = None
+
+    def _shown(self) -> tuple[dict[str, Any], Documents]:
+        """Return the ``api/json`` documents and the other answers, as they are now; nobody changes them later."""
+        with self._lock:
+            if self._cached is None:
+                self._cached = self._put_together()
+            return self._cached
+
+    def _put_together(self) -> tuple[dict[str, Any], Documents]:
+        documents = self._recording.at(self._moment)
+        for drop in self._drops:
+            documents = drop(documents)
+        if self._time_map is not None:
+            documents = documents.move(self._time_map)
+        # Rebasing copies: an edit reaches no recording.
+        documents = documents.rebase(self.root_url)
+        documents.answers = {path: _relink(body, self.context_path) for path, body in documents.answers.items()}
+        composed = documents.compose()
+        for path, function in self._edits:
+            _apply(function, path, composed, documents.answers)
+        return composed, documents
+
+    def _answer(self, method: str, target: str, authorization: str | None) -> Answer:
+        path, _, query = target.partition("?")
+        answer = self._refused(method, path, authorization)
+        if answer is None:
+            inner = path.removeprefix(self.context_path)
+            if inner == path and self.context_path:
+                answer = _of_container(404, "Not Found", path)
+            else:
+                answer = self._found(decode(inner).rstrip("/"), query, authorization)
+        asked = decode(path.removeprefix(self.context_path)) + (f"?{unquote(query)}" if query else "")
+        return self._faults.spoil(answer, asked, path)
+
+    def _refused(self, method: str, path: str, authorization: str | None) -> Answer | None:
+        """Return what is answered to those who may not ask, None to those who may."""
+        if self.login is not None:
+            if authorization is None and not path.endswith("/whoAmI/api/json"):
+                return authentication_required(path)
+            if authorization is not None and _credentials(authorization) != self.login:
+                return _of_container(401, "Unauthorized", path, {"WWW-Authenticate": 'Basic realm="Jenkins"'})
+        if method not in ("GET", "HEAD"):
+            return _of_container(403, "No valid crumb was included in the request", path)
+        return None
+
+    def _found(self, path: str, query: str, authorization: str | None) -> Answer:
+        composed, documents = self._shown()
+        if path == "/whoAmI/api/json":
+            return _json(_who_am_i(authorization))
+        if path == "":
+            return html(200, pages.dashboard())
+        resolved = resolve(path, composed)
+        if resolved is None:
+            return html(404, pages.not_found())
+        if resolved.endswith(_DOCUMENT):
+            key = resolved.removesuffix(_DOCUMENT)
+            if key in composed:
+                return _document(composed[key], query)
+        elif resolved in documents.answers:
+            return _json(documents.answers[resolved])
+        return html(404, documents.missing.get(resolved.removesuffix(_DOCUMENT)) or pages.not_found())
+
+
+def _document(document: Any, query: str) -> Answer:
+    tree = parse_qs(query, keep_blank_values=True).get("tree")
+    if tree is None:
+        return _json(without_tree(document))
+    try:
+        return _json(select(document, parse(tree[0])))
+    except TreeError:
+        return html(500, pages.oops())
+
+
+def _json(document: Any) -> Answer:
+    if isinstance(document, str):
+        return Answer(200, document.encode(), {"Content-Type": "text/plain;charset=utf-8"})
+    body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return Answer(200, body, {**pages.JENKINS_HEADERS, "Content-Type": pages.JSON})
+
+
+def _of_container(status: int, message: str, path: str, headers: dict[str, str] | None = None) -> Answer:
+    page = pages.container_error(status, message, path)
+    return Answer(status, page.encode(), {"Content-Type": pages.HTML_OF_CONTAINER, **(headers or {})})
+
+
+def _credentials(authorization: str) -> tuple[str, str] | None:
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, _, token = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return user, token
+
+
+def _who_am_i(authorization: str | None) -> dict[str, Any]:
+    user = _credentials(authorization) if authorization else None
+    return {
+        "_class": "hudson.security.WhoAmI",
+        "anonymous": user is None,
+        "authenticated": True,
+        "authorities": ["authenticated" if user else "anonymous"],
+        "name": user[0] if user else "anonymous",
+    }
+
+
+def _relink(answer: Any, context_path: str) -> Any:
+    """Return a copy of a wfapi answer whose links begin with ``context_path``: they follow the address asked."""
+    if isinstance(answer, dict):
+        shown = {name: _relink(value, context_path) for name, value in answer.items()}
+        for name in _LINKS & shown.keys():
+            shown[name] = _LINK.sub(context_path, str(shown[name]))
+        if isinstance(shown.get("text"), str):
+            shown["text"] = _LINK_IN_TEXT.sub(context_path, shown["text"])
+        return shown
+    if isinstance(answer, list):
+        return [_relink(item, context_path) for item in answer]
+    return answer
+
+
+def _apply(function: Callable[[Any], Any], path: str, composed: dict[str, Any], answers: dict[str, Any]) -> None:
+    """Edit the document or answer at ``path``. Objects are changed in place: lists show the same ones."""
+    is_document = path.endswith(_DOCUMENT) or path in composed
+    found, key = (composed, path.removesuffix(_DOCUMENT)) if is_document else (answers, path)
+    before = found[key]
+    after = function(before)
+    if after is None:
+        return
+    if isinstance(before, dict) and isinstance(after, dict):
+        after = dict(after)
+        before.clear()
+        before.update(after)
+    else:
+        found[key] = after

@@ -1,0 +1,185 @@
+"""The HTTP side of a replay: connections, requests counted, answers sent whole or spoilt."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from pipeline_trace_demo.faults import Answer
+
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
+
+Answerer = Callable[[str, str, str | None], Answer]
+"""From method, path with query and the Authorization header to the answer."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as the server saw it.
+
+    ``path``: as sent, with query and context path. ``status``: 0 where the connection was closed without an answer,
+    None while it is under way. ``started``, ``ended``: seconds of the monotonic clock. ``authorized``: whether there
+    was an Authorization header. ``concurrent``: how many requests were under way when it began, itself counted.
+    """
+
+    method: str
+    path: str
+    started: float
+    authorized: bool
+    concurrent: int
+    status: int | None = None
+    ended: float | None = None
+
+
+class RequestLog:
+    """The requests so far. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._under_way = 0
+        self.reset()
+
+    @property
+    def requests(self) -> list[Request]:
+        """The requests, in the order of their beginnings."""
+        with self._lock:
+            return list(self._requests.values())
+
+    @property
+    def most_at_once(self) -> int:
+        """The most requests that were under way at once."""
+        with self._lock:
+            return max((request.concurrent for request in self._requests.values()), default=0)
+
+    def reset(self) -> None:
+        """Forget the requests; those under way still count as such."""
+        with self._lock:
+            self._requests: dict[object, Request] = {}
+
+    def begin(self, method: str, path: str, authorized: bool) -> object:
+        """Note a request; what is returned stands for it in ``end``."""
+        key = object()
+        with self._lock:
+            self._under_way += 1
+            self._requests[key] = Request(method, path, time.monotonic(), authorized, self._under_way)
+        return key
+
+    def end(self, key: object, status: int) -> None:
+        """Note a request's end."""
+        with self._lock:
+            self._under_way -= 1
+            if key in self._requests:
+                self._requests[key] = replace(self._requests[key], status=status, ended=time.monotonic())
+
+
+class Server(ThreadingHTTPServer):
+    """Serves on 127.0.0.1 in threads of its own, from ``start`` to ``stop``. ``port`` 0: a free one."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, port: int, answerer: Answerer, log: RequestLog) -> None:
+        self.answerer = answerer
+        self.log = log
+        self.stopping = threading.Event()
+        self._connections: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close the port and every connection, also those that clients keep alive."""
+        self.stopping.set()
+        if self._thread is not None:
+            self.shutdown()
+            self._thread.join()
+            self._thread = None
+        self.server_close()
+        with self._lock:
+            connections = list(self._connections)
+        for connection in connections:
+            _shut(connection)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Note the connection, then serve it in a thread."""
+        with self._lock:
+            self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection that is done."""
+        with self._lock:
+            self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Report errors, apart from those of clients that went away."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Server
+
+    def do_GET(self) -> None:
+        key = self.server.log.begin(self.command, self.path, "Authorization" in self.headers)
+        status = 0
+        try:
+            self._drain()
+            answer = self.server.answerer(self.command, self.path, self.headers.get("Authorization"))
+            self.server.stopping.wait(answer.delay)
+            status = 0 if answer.close else answer.status
+            data, rest = self._bytes(answer)
+            self.wfile.write(data)
+            self.server.stopping.wait(answer.body_delay)
+            self.wfile.write(rest[:-1])
+        finally:
+            # Before the last byte: a client that has its answer must not find its request under way.
+            self.server.log.end(key, status)
+        self.wfile.write(rest[-1:])
+
+    do_HEAD = do_POST = do_PUT = do_DELETE = do_GET
+
+    def _drain(self) -> None:
+        # What is left unread of a body would be taken for the connection's next request.
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def _bytes(self, answer: Answer) -> tuple[bytes, bytes]:
+        """Return what to send at once, and what after ``body_delay``: never empty unless nothing is sent."""
+        if answer.close:
+            self.close_connection = True
+            return b"", b""
+        fields = {"Server": "Jetty(10.0.24)", "Date": self.date_time_string(), **answer.headers}
+        lines = [f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, 'Unknown')}"]
+        lines += [f"{name}: {value}" for name, value in fields.items()]
+        lines += [f"Content-Length: {len(answer.body)}", "", ""]
+        self.close_connection = self.close_connection or answer.sent is not None
+        head = "\r\n".join(lines).encode("latin-1")
+        body = b"" if self.command == "HEAD" else answer.body[: answer.sent]
+        if answer.body_delay:
+            return head + body[: len(body) // 2], body[len(body) // 2 :]
+        return b"", head + body
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing on stderr."""
+
+
+def _shut(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return  # it is closed already

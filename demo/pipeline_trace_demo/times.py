@@ -1,0 +1,81 @@
+"""Moving recorded times: a replay shows builds at other times than those at which they were recorded.
+
+All times are epoch milliseconds, all durations milliseconds. Pure: no clock is read.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+# Starts and the durations that belong to them.
+_PAIRS = (("timestamp", "duration"), ("startTimeMillis", "durationMillis"))
+_MOMENTS = ("timestamp", "startTimeMillis", "endTimeMillis", "inQueueSince", "buildableStartMilliseconds")
+
+
+class TimeMap:
+    """Recorded time to shown time: straight lines between anchors, plain shifts before the first and after the last.
+
+    ``anchors``: pairs (recorded ms, shown ms). Raises ValueError where there are none or where either side does not
+    strictly rise.
+    """
+
+    def __init__(self, anchors: Sequence[tuple[int, int]]) -> None:
+        if not anchors:
+            raise ValueError("a time map needs an anchor")
+        for (recorded, shown), (next_recorded, next_shown) in pairwise(anchors):
+            if next_recorded <= recorded or next_shown <= shown:
+                raise ValueError(f"anchors must rise: {(recorded, shown)}, {(next_recorded, next_shown)}")
+        self._recorded = [recorded for recorded, _ in anchors]
+        self._shown = [shown for _, shown in anchors]
+
+    def map(self, ms: int) -> int:
+        """Return the shown time of the recorded time ``ms``, rounded to whole milliseconds."""
+        after = bisect_right(self._recorded, ms)
+        if after == 0:
+            return self._shown[0] + ms - self._recorded[0]
+        before = after - 1
+        past = ms - self._recorded[before]
+        if after == len(self._recorded):
+            return self._shown[before] + past
+        recorded = self._recorded[after] - self._recorded[before]
+        shown = self._shown[after] - self._shown[before]
+        # Whole numbers only: a float would lose milliseconds of large spans.
+        return self._shown[before] + (past * shown * 2 + recorded) // (recorded * 2)
+
+
+def move(document: Any, time_map: TimeMap) -> Any:
+    """Return a copy of ``document`` with its times moved.
+
+    A duration d that began at s becomes ``map(s + d) - map(s)``; a pause is scaled as its node is. Durations without a
+    start beside them (TimeInQueueAction, estimates, test times) stay as they are.
+    """
+    if isinstance(document, dict):
+        moved = {name: move(value, time_map) for name, value in document.items()}
+        _move_fields(document, moved, time_map)
+        return moved
+    if isinstance(document, list):
+        return [move(item, time_map) for item in document]
+    return document
+
+
+def _move_fields(old: dict[str, Any], new: dict[str, Any], time_map: TimeMap) -> None:
+    for name in _MOMENTS:
+        if _is_time(old.get(name)):
+            new[name] = time_map.map(old[name])
+    for start, duration in _PAIRS:
+        if _is_time(old.get(start)) and _is_whole(old.get(duration)):
+            new[duration] = time_map.map(old[start] + old[duration]) - time_map.map(old[start])
+    if _is_whole(old.get("pauseDurationMillis")) and old.get("durationMillis"):
+        new["pauseDurationMillis"] = round(old["pauseDurationMillis"] * new["durationMillis"] / old["durationMillis"])
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_time(value: Any) -> bool:
+    # 0 and -1 mean "never" in Jenkins' answers.
+    return _is_whole(value) and value > 0

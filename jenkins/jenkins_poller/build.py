@@ -1,0 +1,239 @@
+"""One build's facts, fetched: what the controller says of it, with as few requests as the wanted detail allows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import unquote
+
+from pipeline_trace.ci import jenkins_facts, jenkins_graph
+from pipeline_trace.ci.jenkins import Build
+
+from . import flow
+from .api import Controller, NotFound
+
+BUILD, STAGE, STEP = "build", "stage", "step"
+DETAILS = (BUILD, STAGE, STEP)
+
+_OWN_TREE = (
+    "_class,number,url,result,building,timestamp,duration,displayName,description,builtOn,"
+    + jenkins_facts.TREE.replace(
+        "actions[",
+        "actions[waitingDurationMillis,blockedDurationMillis,buildableDurationMillis,queuingDurationMillis,"
+        "failCount,skipCount,totalCount,lastBuiltRevision[SHA1,branch[SHA1,name]],remoteUrls,",
+        1,
+    )
+)
+_GRAPH_TREE = _OWN_TREE.replace("actions[", f"actions[{jenkins_facts.GRAPH_TREE},", 1)
+
+_RUNNING_ON = re.compile(r"Running on (?:<a href=['\"][^'\"]*/computer/([^/'\"]+)/|(\S+) in )")
+_STARTED = re.compile(r"Starting building: <a href=['\"]([^'\"]+/\d+/)['\"]")
+_SCHEDULED = re.compile(r"Scheduling project: <a href=['\"]([^'\"]+)['\"]")
+_STATUSES = {"red": "FAILED", "aborted": "ABORTED", "yellow": "UNSTABLE"}
+# A build's own steps are asked for one by one only where no stage lists them; more of them than this are left out.
+_MOST_LOOSE_STEPS = 200
+
+
+@dataclass(frozen=True)
+class Times:
+    """When a node ran. ``start_ms``: milliseconds since the epoch; ``duration_ms``: milliseconds."""
+
+    start_ms: int
+    duration_ms: int
+    status: str = ""
+    description: str = ""
+    error: str = ""
+    error_type: str = ""
+
+    @property
+    def end_ms(self) -> int:
+        """Return its end, milliseconds since the epoch."""
+        return self.start_ms + self.duration_ms
+
+
+@dataclass
+class Fetched:
+    """What the controller said of a finished build."""
+
+    build: Build
+    document: Mapping[str, Any]
+    flow: flow.Flow = field(default_factory=flow.Flow)
+    times: dict[str, Times] = field(default_factory=dict)
+    agents: dict[str, str] = field(default_factory=dict)
+    started: dict[str, list[Build]] = field(default_factory=dict)
+    left_out: int = 0
+    no_stages: bool = False
+
+
+def own_document(controller: Controller, build: Build, *, graph: bool) -> Mapping[str, Any]:
+    """Return a build's own document. Raises ApiError, NotFound included."""
+    document: Mapping[str, Any] = controller.build(build, "api/json", _GRAPH_TREE if graph else _OWN_TREE)
+    return document
+
+
+def is_pipeline(document: Mapping[str, Any]) -> bool:
+    """Tell whether a build is a Pipeline run."""
+    return jenkins_facts.short_class(document) == "WorkflowRun"
+
+
+def fetch(controller: Controller, build: Build, detail: str) -> Fetched | None:
+    """Fetch a finished build; None where it still runs. Raises ApiError, NotFound where it is gone."""
+    document = own_document(controller, build, graph=detail != BUILD)
+    if document.get("building") or document.get("result") is None:
+        return None
+    fetched = Fetched(build, document)
+    if detail == BUILD or not is_pipeline(document):
+        return fetched
+    fetched.flow = flow.read(jenkins_graph.read(jenkins_facts.nodes(document)))
+    return _Pipeline(controller, fetched, detail).fetch()
+
+
+class _Pipeline:
+    """Fetches what a Pipeline run's graph does not say: times, agents, descriptions."""
+
+    def __init__(self, controller: Controller, fetched: Fetched, detail: str) -> None:
+        self._controller = controller
+        self._fetched = fetched
+        self._steps = detail == STEP
+        self._loose = 0
+        self._described: dict[str, Times | None] = {}
+
+    def fetch(self) -> Fetched:
+        try:
+            run = self._controller.build(self._fetched.build, "wfapi/describe")
+        except NotFound:
+            # Gone since it was first asked for: this raises NotFound too.
+            self._controller.build(self._fetched.build, "api/json", "number")
+            # The Pipeline REST API plugin is missing: of times there is nothing but the run's own.
+            self._fetched.no_stages = True
+            self._fetched.flow = flow.Flow()
+            return self._fetched
+        for stage in run.get("stages") or ():
+            self._fetched.times[str(stage["id"])] = _times(stage)
+        for element in list(self._fetched.flow.walk()):
+            self._look_at(element)
+        return self._fetched
+
+    def _look_at(self, element: flow.Element) -> None:
+        if element.kind == flow.AGENT:
+            self._agent(element)
+        elif element.kind == flow.BRANCH:
+            self._block(element)
+        elif element.kind == flow.STAGE:
+            self._block(element)
+            if self._steps and any(child.kind == flow.STEP for child in element.children):
+                self._stage_steps(element)
+        elif self._steps:
+            self._step(element)
+
+    def _block(self, element: flow.Element) -> None:
+        """A block's true end is the start of the node that closes it; wfapi is right of plain stages only."""
+        times = self._fetched.times.get(element.id)
+        if times and not element.has_blocks:
+            return
+        times = times or self._describe(element.id)
+        end = self._describe(element.end_id) if element.end_id else None
+        if times and end:
+            times = replace(times, duration_ms=max(end.start_ms - times.start_ms, 0))
+        if times:
+            self._fetched.times[element.id] = times
+
+    def _stage_steps(self, stage: flow.Element) -> None:
+        answer = self._node(stage.id, "describe")
+        for step in (answer or {}).get("stageFlowNodes") or ():
+            self._fetched.times.setdefault(str(step["id"]), _times(step))
+
+    def _step(self, step: flow.Element) -> None:
+        if step.id not in self._fetched.times:
+            if self._loose == _MOST_LOOSE_STEPS:
+                self._fetched.left_out += 1
+                return
+            self._loose += 1
+            times = self._between(step) if step.starts_build else self._describe(step.id)
+            if times:
+                self._fetched.times[step.id] = times
+        if step.starts_build:
+            text = self._log(step.id)
+            self._fetched.started[step.id] = started_builds(self._fetched.build.controller, text)
+
+    def _between(self, step: flow.Element) -> Times | None:
+        """Return when a ``build`` step ran, of which wfapi says nothing: between its neighbours in the graph."""
+        before = self._describe(step.node.before) if step.node.before else None
+        after_id = self._fetched.flow.after.get(step.id)
+        after = self._describe(after_id) if after_id else None
+        if not (before and after):
+            return None
+        status = _STATUSES.get(step.node.color, "SUCCESS")
+        return Times(before.end_ms, max(after.start_ms - before.end_ms, 0), status, error_type=after.error_type)
+
+    def _agent(self, element: flow.Element) -> None:
+        times = self._describe(element.id)
+        if times:
+            self._fetched.times[element.id] = times
+        match = _RUNNING_ON.search(self._log(element.id))
+        if match:
+            name = unquote(match[1] or match[2])
+            # The controller's own node is called "(built-in)" in URLs and "built-in" in builds.
+            self._fetched.agents[element.id] = name.strip("()")
+
+    def _describe(self, node_id: str) -> Times | None:
+        """Return what wfapi says of a node by itself."""
+        if node_id not in self._described:
+            answer = self._node(node_id, "describe")
+            known = answer is not None and "startTimeMillis" in answer
+            self._described[node_id] = _times(answer) if answer and known else None
+        return self._described[node_id]
+
+    def _log(self, node_id: str) -> str:
+        return node_log(self._controller, self._fetched.build, node_id)
+
+    def _node(self, node_id: str, what: str) -> Mapping[str, Any] | None:
+        return _node(self._controller, self._fetched.build, node_id, what)
+
+
+def _node(controller: Controller, build: Build, node_id: str, what: str) -> Mapping[str, Any] | None:
+    """Return what wfapi says of a node; None where it says nothing (``null`` for a ``build`` step)."""
+    try:
+        answer = controller.build(build, f"execution/node/{node_id}/wfapi/{what}")
+    except NotFound:
+        return None
+    return answer if isinstance(answer, Mapping) else None
+
+
+def node_log(controller: Controller, build: Build, node_id: str) -> str:
+    """Return the last 10 KB of a node's log, as HTML text. Raises ApiError."""
+    return str((_node(controller, build, node_id, "log") or {}).get("text") or "")
+
+
+def started_builds(controller: str, log: str) -> list[Build]:
+    """Return the builds that a ``build`` step's log says it started."""
+    found = []
+    for path in _STARTED.findall(log):
+        job, number = path_to_job(path.rstrip("/").rpartition("/")[0]), path.rstrip("/").rpartition("/")[2]
+        found.append(Build(controller, job, int(number)))
+    return found
+
+
+def scheduled_jobs(log: str) -> list[str]:
+    """Return the jobs that a ``build`` step's log says it scheduled; without waiting, it names no number."""
+    return [path_to_job(path) for path in _SCHEDULED.findall(log)]
+
+
+def path_to_job(path: str) -> str:
+    """Return the full job name in a link such as /jenkins/job/Team%20A/job/x/."""
+    below = path[path.find("/job/") + 1 :].strip("/").split("/")
+    return "/".join(unquote(name) for name in below[1::2])
+
+
+def _times(answer: Mapping[str, Any]) -> Times:
+    error = answer.get("error") or {}
+    return Times(
+        start_ms=int(answer.get("startTimeMillis") or 0),
+        duration_ms=max(int(answer.get("durationMillis") or 0), 0),
+        status=str(answer.get("status") or ""),
+        description=str(answer.get("parameterDescription") or ""),
+        error=str(error.get("message") or ""),
+        error_type=str(error.get("type") or ""),
+    )

@@ -1,0 +1,195 @@
+"""The loop: find new builds, fetch them, place them, write their spans into a journal, move the cursor."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline_trace.ci.jenkins import Build, Gone, Placed, Unanswered, normalise, place
+from pipeline_trace.journal import JournalError, Writer
+from pipeline_trace.span import AttributeValue, Span
+
+from . import discovery, spans
+from .api import AT_ONCE, ApiError, Controller, Forbidden, NotFound, Passing
+from .build import fetch
+from .discovery import Job, Selection
+from .state import Cursor, State, StateError
+from .upstream import Upstreams
+
+_CHUNK = 32
+# After so many builds that could not be read, the controller is taken to be in trouble and left alone.
+_TOO_MANY = 4
+_log = logging.getLogger("pipeline_trace.poll")
+
+
+class SweepError(Exception):
+    """A sweep ended before its end. The message says what to do; the cursor was not moved past what was not fetched."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a poller is asked for. ``since_ms``: builds of a job seen first begin here, milliseconds since the epoch."""
+
+    detail: str
+    trace_per: str
+    since_ms: int
+    selection: Selection
+    root_url: str = ""
+
+
+@dataclass
+class Swept:
+    """What a sweep did."""
+
+    builds: int = 0
+    spans: int = 0
+    running: int = 0
+    vanished: int = 0
+    unsampled: int = 0
+    without_stages: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def count(self, read: _Read) -> None:
+        """Add a build that was read."""
+        self.builds += read.placed is not None and read.placed.sampled
+        self.spans += len(read.spans)
+        self.running += read.running
+        self.vanished += read.gone
+        self.unsampled += read.placed is not None and not read.placed.sampled
+        self.without_stages += read.no_stages
+        if read.problem:
+            self.problems.append(f"{read.build.job} #{read.build.number}: {read.problem}")
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A build that was read: its spans, or why there are none."""
+
+    build: Build
+    placed: Placed | None = None
+    spans: tuple[Span, ...] = ()
+    running: bool = False
+    gone: bool = False
+    problem: str = ""
+    no_stages: bool = False
+
+
+class Poller:
+    """Polls one controller."""
+
+    def __init__(
+        self,
+        controller: Controller,
+        state: State,
+        journals: Path,
+        settings: Settings,
+        service: Callable[[str], Mapping[str, AttributeValue]],
+    ) -> None:
+        """``service``: from the controller's root URL to the resource attributes of its service."""
+        self._controller = controller
+        self._state = state
+        self._journals = journals
+        self._settings = settings
+        self._service = service
+
+    def sweep(
+        self,
+        progress: Callable[[Swept, int], None] = lambda swept, total: None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> Swept:
+        """Write the spans of every build that has ended since; raises SweepError.
+
+        ``progress`` is called after every piece of work with what is done and how many builds there are. Where
+        ``stopping`` says so, the sweep ends after a piece of work; the rest comes with the next one.
+        """
+        swept = Swept()
+        try:
+            todo = self._todo()
+            upstreams = Upstreams(self._controller, self._settings.detail)
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                for chunk in _chunks(todo, _CHUNK):
+                    self._write(pool.map(lambda build: self._read(build, upstreams), chunk), swept)
+                    progress(swept, len(todo))
+                    if stopping() or len(swept.problems) >= _TOO_MANY:
+                        break
+        except (ApiError, StateError, JournalError) as error:
+            raise SweepError(str(error)) from None
+        if swept.problems:
+            raise SweepError(f"{len(swept.problems)} builds stay open for the next poll; {swept.problems[0]}")
+        return swept
+
+    def _todo(self) -> list[Build]:
+        """Return the builds to read: new ones and those still open."""
+        cursors, still_open = self._state.cursors(), self._state.open_builds()
+        found: list[Build] = []
+        root = normalise(self._settings.root_url) if self._settings.root_url else ""
+        for job in discovery.jobs(self._controller, self._settings.selection):
+            controller = root or normalise(discovery.root_url(job) or self._controller.url)
+            numbers = self._new(job, cursors.get(job.name)) | still_open.get(job.name, set())
+            found += [Build(controller, job.name, number) for number in sorted(numbers)]
+        return found
+
+    def _new(self, job: Job, known: Cursor | None) -> set[int]:
+        """Take note of a job's new builds; return their numbers."""
+        if known and job.next_number < known.next_number:
+            self._state.restarted(job.name)
+            known = None
+        if known and known.settled and job.next_number == known.next_number:
+            return set()
+        above, since = (known.cursor, 0) if known else (0, self._settings.since_ms)
+        try:
+            listed = [b.number for b in discovery.builds(self._controller, job.name, above=above, since_ms=since)]
+        except (NotFound, Forbidden) as error:
+            # Deleted since it was listed, or not to be read.
+            _log.info("%s", error)
+            return set()
+        last = job.next_number - 1
+        highest = max(listed, default=above if known else last)
+        seen_twice = known is not None and known.next_number == job.next_number
+        self._state.found(job.name, Cursor(job.next_number, highest, highest >= last or seen_twice), listed)
+        return set(listed)
+
+    def _read(self, build: Build, upstreams: Upstreams) -> _Read:
+        try:
+            fetched = fetch(self._controller, build, self._settings.detail)
+            if fetched is None:
+                return _Read(build, running=True)
+            upstreams.know(build, fetched.document)
+            placed = self._state.placed(build) or place(build, upstreams, self._settings.trace_per)
+        except (NotFound, Forbidden, Gone):
+            return _Read(build, gone=True)
+        except (Passing, Unanswered) as error:
+            return _Read(build, problem=str(error))
+        made = spans.of_build(fetched, placed, self._service(build.controller)) if placed.sampled else []
+        return _Read(build, placed, tuple(made), no_stages=fetched.no_stages)
+
+    def _write(self, reads: Iterable[_Read], swept: Swept) -> None:
+        """Write the spans of builds into a journal, then move on."""
+        reads = list(reads)
+        placed = [(read.build, read.placed) for read in reads if read.placed]
+        self._state.decided(placed)
+        if any(read.spans for read in reads):
+            self._journal(span for read in reads for span in read.spans)
+        self._state.written(build for build, _ in placed)
+        for read in reads:
+            if read.gone:
+                self._state.vanished(read.build.job, read.build.number)
+            swept.count(read)
+
+    def _journal(self, made: Iterable[Span]) -> None:
+        journal = Writer(self._journals)
+        for span in made:
+            journal.span(span)
+        if journal.dropped:
+            journal.discard()
+            raise SweepError(f"cannot write {journal.path} ({journal.problem}); free some space, or set PIPELINE_TRACE_HOME")
+        journal.sync()
+        journal.end()
+
+
+def _chunks(builds: list[Build], size: int) -> Iterator[list[Build]]:
+    for start in range(0, len(builds), size):
+        yield builds[start : start + size]

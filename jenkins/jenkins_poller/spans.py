@@ -1,0 +1,162 @@
+"""From a build's facts to its spans. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pipeline_trace import conventions as c
+from pipeline_trace.ci import jenkins_facts
+from pipeline_trace.ci.jenkins import Build, Placed
+from pipeline_trace.span import INTERNAL, SERVER, AttributeValue, Link, Span
+
+from . import facts, flow, outcome
+from .build import Fetched, Times, is_pipeline
+
+_TYPES = {flow.STAGE: c.TYPE_STAGE, flow.BRANCH: c.TYPE_BRANCH, flow.STEP: c.TYPE_STEP, flow.AGENT: c.TYPE_AGENT}
+
+
+def of_build(fetched: Fetched, placed: Placed, service: Mapping[str, AttributeValue]) -> list[Span]:
+    """Return the spans of a finished build, the run's first.
+
+    ``placed``: where the run stands. ``service``: resource attributes of the controller.
+    """
+    return _Maker(fetched, placed, facts.resource(fetched.build, fetched.document, service)).make()
+
+
+@dataclass
+class _Maker:
+    fetched: Fetched
+    placed: Placed
+    resource: Mapping[str, AttributeValue]
+    spans: list[Span] = field(default_factory=list)
+
+    def make(self) -> list[Span]:
+        run = self._run()
+        self._queue(run)
+        for element in self.fetched.flow.walk():
+            self._element(element)
+        self._cleanup(run)
+        return self.spans
+
+    @property
+    def build(self) -> Build:
+        return self.fetched.build
+
+    def _add(self, parts: Sequence[str], parent_id: str | None, name: str, start_ms: int, end_ms: int, kind: str) -> Span:
+        span = Span(
+            trace_id=self.placed.trace_id,
+            span_id=self.build.span_id(*parts),
+            parent_id=parent_id,
+            name=facts.text(name),
+            start_ns=start_ms * 1_000_000,
+            end_ns=max(end_ms, start_ms) * 1_000_000,
+            kind=SERVER if kind == c.TYPE_RUN else INTERNAL,
+            attributes={c.JENKINS_TYPE: kind},
+            resource=self.resource,
+        )
+        self.spans.append(span)
+        return span
+
+    def _run(self) -> Span:
+        document, build = self.fetched.document, self.build
+        start, duration = int(document.get("timestamp") or 0), int(document.get("duration") or 0)
+        run = self._add((), self.placed.parent_id, f"RUN {build.job}", start, start + duration, c.TYPE_RUN)
+        causes = jenkins_facts.read(build, document)
+        run.events = facts.triggers(causes, run.start_ns)
+        run.links = [*self.placed.links]
+        run.attributes.update(
+            {
+                c.PIPELINE_NAME: build.job,
+                c.PIPELINE_RUN_ID: str(build.number),
+                c.PIPELINE_RUN_URL: facts.url(document),
+                c.PIPELINE_ACTION: "RUN",
+                "jenkins.result": str(document.get("result")),
+                "jenkins.causes": [cause.kind for cause in causes.causes],
+                **facts.parameters(document),
+                **facts.version_control(build, document),
+                **facts.tests(document),
+            }
+        )
+        if not is_pipeline(document):
+            # Freestyle builds say where they ran; the controller's own node has no name there.
+            run.attributes[c.WORKER_NAME] = str(document.get("builtOn") or "built-in")
+        interruptions = sorted(outcome.interruptions(document))
+        if interruptions:
+            run.attributes["jenkins.interruptions"] = interruptions
+        word = outcome.of_build(document)
+        run.attributes[c.PIPELINE_RESULT] = word
+        self._judge(run, word, str(document.get("result")), "")
+        if self.fetched.left_out:
+            run.attributes["jenkins.steps.left_out"] = self.fetched.left_out
+        return run
+
+    def _queue(self, run: Span) -> None:
+        waited = facts.queue_ms(self.fetched.document)
+        if waited is None:
+            return
+        end = run.start_ns // 1_000_000
+        span = self._add(("queue",), run.span_id, "Schedule", end - waited["total"], end, c.TYPE_QUEUE)
+        span.attributes.update({f"jenkins.queue.{phase}_ms": ms for phase, ms in waited.items() if phase != "total"})
+
+    def _element(self, element: flow.Element) -> None:
+        times = self.fetched.times.get(element.id)
+        if times is None:
+            # Not asked for at this detail, or Jenkins did not say.
+            return
+        kind = c.TYPE_INPUT if element.is_input else _TYPES[element.kind]
+        name = element.name
+        if element.is_input:
+            name = "Wait for input"
+        elif element.kind == flow.AGENT:
+            name = f"Allocate agent {times.description}".rstrip()
+        span = self._add(element.key, self._parent(element), name, times.start_ms, times.end_ms, kind)
+        span.attributes.update({c.TASK_NAME: span.name, c.TASK_RUN_ID: element.id})
+        if element.kind == flow.AGENT:
+            self._describe_agent(span, element, times)
+            return
+        if times.description and element.kind == flow.STEP:
+            span.attributes["jenkins.step.description"] = facts.text(times.description)
+        self._worker(span, element.agent_id)
+        self._started(span, element)
+        word = outcome.of_element(element, times, self.fetched)
+        span.attributes[c.TASK_RUN_RESULT] = word
+        self._judge(span, word, times.error_type.rpartition(".")[2] or times.status, times.error)
+
+    def _parent(self, element: flow.Element) -> str:
+        above = element.parent
+        while above is not None and above.id not in self.fetched.times:
+            above = above.parent
+        return self.build.span_id(*above.key) if above else self.build.run_span_id
+
+    def _describe_agent(self, span: Span, element: flow.Element, times: Times) -> None:
+        if times.description:
+            span.attributes["jenkins.agent.label"] = facts.text(times.description)
+        self._worker(span, element.id)
+        span.attributes[c.TASK_RUN_RESULT] = c.SUCCESS if element.id in self.fetched.agents else c.CANCELLATION
+
+    def _worker(self, span: Span, agent_id: str | None) -> None:
+        name = self.fetched.agents.get(agent_id or "")
+        if name:
+            span.attributes[c.WORKER_NAME] = name
+
+    def _started(self, span: Span, element: flow.Element) -> None:
+        for build in self.fetched.started.get(element.id, ()):
+            attributes = {"jenkins.link": "started", c.PIPELINE_NAME: build.job, c.PIPELINE_RUN_ID: str(build.number)}
+            span.links.append(Link(self.placed.trace_id, build.run_span_id, attributes))
+
+    def _judge(self, span: Span, word: str, error_type: str, message: str) -> None:
+        if word in c.FAILED_RESULTS:
+            span.attributes[c.ERROR_TYPE] = c.TIMEOUT if word == c.TIMEOUT else error_type
+            span.fail(facts.text(message))
+
+    def _cleanup(self, run: Span) -> None:
+        """The tail of the run: after the last top-level stage."""
+        ends = [
+            self.fetched.times[s.id].end_ms
+            for s in self.fetched.flow.stages()
+            if not s.parent and s.id in self.fetched.times
+        ]
+        end = run.end_ns // 1_000_000
+        if ends and max(ends) < end:
+            self._add(("cleanup",), run.span_id, "Clean up", max(ends), end, c.TYPE_CLEANUP)

@@ -1,0 +1,21 @@
+"""Runs the package by its file path too: a Galaxy install has no pip package of ours, and no command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+if not __package__:
+    # Run as a file: the interpreter put this folder on the path, where our modules would hide others' names.
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [str(here.parent), *(entry for entry in sys.path if Path(entry).resolve() != here)]
+
+from pipeline_trace import shipper
+
+if len(sys.argv) > 1 and sys.argv[1] in shipper.COMMANDS:
+    # These work where Click is not installed.
+    sys.exit(shipper.main(sys.argv[1:]))
+
+from pipeline_trace.commands import main
+
+main()

@@ -1,0 +1,45 @@
+"""`pipeline-trace report`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+import click
+
+from .. import home
+from ..finding import Finder, NotFoundError
+from ..report import html, model
+from ..span import Span
+from . import fail
+
+
+@click.command("report")
+@click.argument("trace", default="latest")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; default: trace-ID.html here."
+)
+def command(trace: str, output: Path | None) -> None:
+    """Write a trace as one HTML file that needs no network, and print its path.
+
+    TRACE: a trace id, a build's URL, JOB#N or latest (default).
+    """
+    finder = Finder(home.find(os.environ))
+    try:
+        spans = finder.spans(trace)
+    except NotFoundError as error:
+        raise fail(str(error)) from None
+    finally:
+        finder.close()
+    click.echo(write(spans, output))
+
+
+def write(spans: Sequence[Span], output: Path | None = None) -> Path:
+    """Write the report of spans; return its absolute path. Raises OSError."""
+    root = model.build_tree(spans)[0].span
+    path = (output or Path(f"trace-{root.trace_id[:12]}.html")).absolute()
+    page = html.render(spans, title=root.name, generated_at=datetime.now(timezone.utc))
+    path.write_text(page, encoding="utf-8")
+    return path

@@ -1,0 +1,38 @@
+"""`pipeline-trace show`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import click
+from rich.console import Console
+
+from .. import home
+from ..finding import Finder, NotFoundError
+from ..report import terminal
+from . import fail
+
+
+@click.command("show")
+@click.argument("trace", default="latest")
+@click.option("--format", "form", type=click.Choice(("tree", "json")), default="tree", show_default=True)
+def command(trace: str, form: str) -> None:
+    """Show a trace from this machine's store, what runs right now included.
+
+    TRACE: a trace id, a build's URL, JOB#N or latest (default).
+    """
+    finder = Finder(home.find(os.environ))
+    try:
+        spans = finder.spans(trace)
+    except NotFoundError as error:
+        raise fail(str(error)) from None
+    finally:
+        finder.close()
+    if form == "json":
+        spans.sort(key=lambda span: (span.start_ns, span.span_id))
+        json.dump([span.to_dict() for span in spans], sys.stdout, indent=1)
+        sys.stdout.write("\n")
+    else:
+        terminal.render(spans, Console(highlight=False))

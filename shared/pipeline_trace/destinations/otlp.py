@@ -1,0 +1,186 @@
+"""Delivery to an OTLP receiver by opentelemetry-exporter-otlp, over HTTP or gRPC. The only importer of the SDK."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..span import ERROR, OK, Span
+from . import DeliveryError, SetupError, endpoint
+
+_GRPC, _HTTP = "grpc", "http/protobuf"
+_PORTS = {"https": 443, "http": 80}
+
+
+class Otlp:
+    """Takes spans to the receiver which the standard OTEL_EXPORTER_OTLP_* variables name."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        """Read the variables. Raises SetupError where they make no sense or a package is missing."""
+        self._protocol = _protocol(environ)
+        self.name = endpoint(environ)
+        url = urlsplit(self.name if "://" in self.name else f"http://{self.name}")
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise SetupError(f"OTEL_EXPORTER_OTLP_ENDPOINT={self.name} is no URL such as http://collector:4318")
+        self._address = (url.hostname, _port(url.port, url.scheme, self._protocol))
+        self._problems = _Problems()
+        self._seconds = _seconds(environ)
+        self._exporter, self._exporter_seconds = self._make(self._seconds), self._seconds
+        self._make_spans = _span_maker()
+
+    def deliver(self, spans: Sequence[Span], timeout: float) -> None:
+        """See Destination.deliver."""
+        self._reach(timeout)
+        seconds = min(timeout, self._seconds)
+        if seconds < self._exporter_seconds:
+            self._exporter.shutdown()
+            self._exporter, self._exporter_seconds = self._make(seconds), seconds
+        self._problems.clear()
+        result = self._exporter.export(self._make_spans(spans))
+        if result.name != "SUCCESS":
+            raise DeliveryError(self._problems.last or "the receiver did not accept the spans")
+        if self._problems.rejected:
+            raise DeliveryError(self._problems.rejected)
+
+    def close(self) -> None:
+        """See Destination.close."""
+        self._exporter.shutdown()
+        self._problems.remove()
+
+    def _reach(self, timeout: float) -> None:
+        """Tell at once where nobody listens: the exporter would try again until its time is over."""
+        try:
+            socket.create_connection(self._address, max(min(timeout, self._seconds), 0.05)).close()
+        except OSError as error:
+            raise DeliveryError(f"{self.name}: {error.strerror or error}", refused=True) from None
+
+    def _make(self, seconds: float) -> Any:
+        try:
+            if self._protocol == _GRPC:
+                from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
+
+                return Grpc(timeout=seconds)
+            import requests
+            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
+        except ImportError as error:
+            raise SetupError(
+                f"{error.name} is missing; {sys.executable} -m pip install opentelemetry-sdk opentelemetry-exporter-otlp"
+            ) from None
+        session = requests.Session()
+        # A redirect to a login page would answer 200 and look like success.
+        session.max_redirects = 0
+        session.hooks["response"].append(self._problems.look)
+        return Http(timeout=seconds, session=session)
+
+
+def _protocol(environ: Mapping[str, str]) -> str:
+    asked = environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or environ.get("OTEL_EXPORTER_OTLP_PROTOCOL") or ""
+    asked = asked.strip().lower()
+    if asked in (_GRPC, _HTTP):
+        return asked
+    if asked:
+        raise SetupError(f"OTEL_EXPORTER_OTLP_PROTOCOL={asked} is not supported; use {_HTTP} or {_GRPC}")
+    # 4317 is the registered port of OTLP over gRPC; HTTP there never works (docs/decisions/0003).
+    address = endpoint(environ)
+    return _GRPC if urlsplit(address if "://" in address else f"http://{address}").port == 4317 else _HTTP
+
+
+def _port(port: int | None, scheme: str, protocol: str) -> int:
+    return port or (4317 if protocol == _GRPC and scheme == "http" else _PORTS[scheme])
+
+
+def _seconds(environ: Mapping[str, str]) -> float:
+    text = environ.get("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT") or environ.get("OTEL_EXPORTER_OTLP_TIMEOUT") or "10"
+    try:
+        return float(text)
+    except ValueError:
+        raise SetupError(f"OTEL_EXPORTER_OTLP_TIMEOUT={text} is not a number of seconds") from None
+
+
+class _Problems(logging.Handler):
+    """Remembers why the exporter failed: it only logs the reason."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.last = self.rejected = ""
+        self._logger = logging.getLogger("opentelemetry.exporter")
+        self._logger.addHandler(self)
+        self._logger.propagate = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.last = record.getMessage()
+
+    def look(self, response: Any, *_args: object, **_kwargs: object) -> None:
+        """Read a partial success, which the exporter takes for a whole one."""
+        if response.status_code != 200 or not response.content:
+            return
+        from google.protobuf.message import DecodeError
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+        answer = ExportTraceServiceResponse()
+        try:
+            answer.ParseFromString(response.content)
+        except DecodeError:
+            return
+        if answer.partial_success.rejected_spans:
+            said = answer.partial_success.error_message or "no reason given"
+            self.rejected = f"the receiver rejected {answer.partial_success.rejected_spans} spans ({said})"
+
+    def clear(self) -> None:
+        self.last = self.rejected = ""
+
+    def remove(self) -> None:
+        self._logger.removeHandler(self)
+
+
+def _span_maker() -> Any:
+    """Return a function from our spans to the SDK's. Imports the SDK."""
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import Event, ReadableSpan
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+    from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags
+    from opentelemetry.trace.status import Status, StatusCode
+
+    from .. import __version__
+
+    scope = InstrumentationScope("pipeline-trace", __version__)
+    statuses = {OK: StatusCode.OK, ERROR: StatusCode.ERROR}
+    resources: dict[int, Any] = {}
+
+    def context(trace: str, span: str) -> Any:
+        return SpanContext(int(trace, 16), int(span, 16), is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+
+    def resource(span: Span) -> Any:
+        key = hash(tuple(sorted((k, str(v)) for k, v in span.resource.items())))
+        if key not in resources:
+            resources[key] = Resource(dict(span.resource))
+        return resources[key]
+
+    def one(span: Span) -> Any:
+        code = statuses.get(span.status_code, StatusCode.UNSET)
+        return ReadableSpan(
+            name=span.name,
+            context=context(span.trace_id, span.span_id),
+            parent=context(span.trace_id, span.parent_id) if span.parent_id else None,
+            resource=resource(span),
+            attributes=span.attributes,
+            events=[Event(e.name, e.attributes, e.time_ns) for e in span.events],
+            links=[Link(context(k.trace_id, k.span_id), k.attributes) for k in span.links],
+            kind=SpanKind[span.kind],
+            instrumentation_scope=scope,
+            status=Status(code, span.status_message if code is StatusCode.ERROR else None),
+            start_time=span.start_ns,
+            end_time=span.end_ns,
+        )
+
+    def many(spans: Sequence[Span]) -> list[Any]:
+        # A destination lives long in the poller, where every build has a resource of its own.
+        if len(resources) > 1000:
+            resources.clear()
+        return [one(span) for span in spans]
+
+    return many

@@ -1,0 +1,120 @@
+"""The local store: spans in an SQLite file, for one machine. Several may write; not for NFS."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from .. import conventions as c
+from ..span import Span, encode
+from . import DeliveryError
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS spans (
+    trace_id TEXT NOT NULL,
+    span_id TEXT NOT NULL,
+    parent_id TEXT,
+    end_ns INTEGER NOT NULL,
+    pipeline TEXT,
+    run TEXT,
+    body TEXT NOT NULL,
+    PRIMARY KEY (trace_id, span_id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS spans_by_id ON spans (span_id);
+CREATE INDEX IF NOT EXISTS spans_by_parent ON spans (parent_id);
+CREATE INDEX IF NOT EXISTS spans_by_end ON spans (end_ns);
+CREATE INDEX IF NOT EXISTS spans_by_run ON spans (pipeline, run) WHERE pipeline IS NOT NULL;
+"""
+_VERSION = 1
+# SQLite takes a bounded number of values in a query.
+_VALUES = 500
+
+
+class Store:
+    """Takes spans into an SQLite file, and finds traces in it."""
+
+    def __init__(self, path: Path, *, busy_seconds: float = 5.0) -> None:
+        """Name the file; it is opened and made at the first use."""
+        self.path = path
+        self.name = f"the local store {path}"
+        self._busy_seconds = busy_seconds
+        self._connection: sqlite3.Connection | None = None
+
+    def deliver(self, spans: Sequence[Span], timeout: float) -> None:
+        """See Destination.deliver. A second delivery of a span changes nothing."""
+        try:
+            database = self._open(timeout)
+            with database:
+                database.executemany("INSERT OR IGNORE INTO spans VALUES (?, ?, ?, ?, ?, ?, ?)", map(_row, spans))
+        except sqlite3.Error as error:
+            self.close()
+            raise DeliveryError(f"{self.name}: {error}", refused=True) from None
+
+    def close(self) -> None:
+        """See Destination.close."""
+        if self._connection:
+            self._connection.close()
+            self._connection = None
+
+    def trace(self, trace_id: str) -> list[Span]:
+        """Return a trace's spans."""
+        return self._spans("trace_id = ?", trace_id)
+
+    def traces_with_spans(self, span_ids: Iterable[str]) -> set[str]:
+        """Return the traces that have a span with one of these ids."""
+        return self._traces("span_id", span_ids)
+
+    def traces_with_parents(self, span_ids: Iterable[str]) -> set[str]:
+        """Return the traces that have a span whose parent has one of these ids."""
+        return self._traces("parent_id", span_ids)
+
+    def of_run(self, pipeline: str, run: str) -> list[Span]:
+        """Return the spans of a pipeline's run, of whichever system: full job name and build number for Jenkins."""
+        return self._spans("pipeline = ? AND run = ?", pipeline, run)
+
+    def latest(self) -> str | None:
+        """Return the trace in which something ended last."""
+        row = self._open().execute("SELECT trace_id FROM spans ORDER BY end_ns DESC LIMIT 1").fetchone()
+        return row[0] if row else None
+
+    def _traces(self, column: str, span_ids: Iterable[str]) -> set[str]:
+        ids = list(span_ids)
+        found: set[str] = set()
+        for start in range(0, len(ids), _VALUES):
+            some = ids[start : start + _VALUES]
+            marks = ",".join("?" * len(some))
+            rows = self._open().execute(f"SELECT DISTINCT trace_id FROM spans WHERE {column} IN ({marks})", some)
+            found.update(row[0] for row in rows)
+        return found
+
+    def _spans(self, where: str, *values: str) -> list[Span]:
+        rows = self._open().execute(f"SELECT body FROM spans WHERE {where}", values)
+        return [Span.from_dict(json.loads(row[0])) for row in rows]
+
+    def _open(self, timeout: float | None = None) -> sqlite3.Connection:
+        if self._connection is None:
+            seconds = self._busy_seconds if timeout is None else min(timeout, self._busy_seconds)
+            connection = sqlite3.connect(self.path, timeout=max(seconds, 0.05))
+            try:
+                self._prepare(connection)
+            except sqlite3.Error:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        if connection.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
+            self.path.chmod(0o600)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(_SCHEMA)
+            connection.execute(f"PRAGMA user_version = {_VERSION}")
+        # FULL: what was accepted is deleted from the journal, so it must outlive a power cut.
+        connection.execute("PRAGMA synchronous = FULL")
+
+
+def _row(span: Span) -> tuple[object, ...]:
+    pipeline, run = span.resource.get(c.PIPELINE_NAME), span.resource.get(c.PIPELINE_RUN_ID)
+    return (span.trace_id, span.span_id, span.parent_id, span.end_ns, pipeline, run, encode(span.to_dict()))

@@ -1,0 +1,127 @@
+"""Finds a trace on this machine: in the local store, and in journals that are being written or wait."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from . import conventions as c
+from .ci.jenkins import normalise, split_build_url
+from .destinations.store import Store
+from .home import Home
+from .journal import Reader, find
+from .span import Span
+
+_TRACE_ID = re.compile(r"[0-9a-f]{32}")
+_JOB = re.compile(r"(.+?) ?#(\d+)")
+
+
+class NotFoundError(Exception):
+    """There is no such trace here. The message says what to do."""
+
+
+class Finder:
+    """Looks into a store and the journals beside it. What runs right now is open: its ``end_ns`` is 0."""
+
+    def __init__(self, home: Home) -> None:
+        self._store = Store(home.store)
+        self._waiting = _in_journals(home)
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._store.close()
+
+    def spans(self, wanted: str) -> list[Span]:
+        """Return the spans of a trace: a trace id, a build's URL, ``JOB#N`` or ``latest``. Raises NotFoundError.
+
+        Spans of other traces are among them where they hang under this one or the other way round: span ids do not
+        depend on the trace, so where an agent could not learn its trace its spans still have the right parent.
+        """
+        found: dict[tuple[str, str], Span] = {}
+        todo, seen = {self._trace_id(wanted.strip())}, set()
+        while todo:
+            trace_id = todo.pop()
+            seen.add(trace_id)
+            spans = self._trace(trace_id)
+            found.update(((span.trace_id, span.span_id), span) for span in spans)
+            ids = {span.span_id for span in spans}
+            above = {span.parent_id for span in spans if span.parent_id} - ids
+            todo |= self._store.traces_with_spans(above) | self._store.traces_with_parents(ids)
+            todo |= {span.trace_id for span in self._waiting if span.span_id in above or span.parent_id in ids}
+            todo -= seen
+        return list(found.values())
+
+    def _trace(self, trace_id: str) -> list[Span]:
+        found = {span.span_id: span for span in self._waiting if span.trace_id == trace_id}
+        # What is in the store has ended, whatever a journal's earlier line says.
+        found.update((span.span_id, span) for span in self._store.trace(trace_id))
+        return list(found.values())
+
+    def _trace_id(self, wanted: str) -> str:
+        if wanted == "latest":
+            return self._latest()
+        if _TRACE_ID.fullmatch(wanted.lower()):
+            if self._trace(wanted.lower()):
+                return wanted.lower()
+            raise NotFoundError(f"there is no trace {wanted} here; pipeline-trace show latest shows the newest")
+        build = split_build_url(wanted) if "://" in wanted else None
+        if build:
+            root, job, number = normalise(build[0]), build[1], str(build[2])
+            runs = [span for span in self._of_run(job, number) if _url(span).startswith(f"{root}/")]
+            return _only(runs, wanted, f"pipeline-trace poll --once --jenkins-url {root}")
+        named = _JOB.fullmatch(wanted)
+        if named:
+            return _only(self._of_run(named[1], named[2]), wanted, "pipeline-trace poll --once --jenkins-url URL")
+        raise NotFoundError(f"{wanted!r} is no trace id, build URL, JOB#N or latest")
+
+    def _latest(self) -> str:
+        running = [span for span in self._waiting if not span.end_ns]
+        if running:
+            return max(running, key=lambda span: span.start_ns).trace_id
+        ended = max(self._waiting, key=lambda span: span.end_ns, default=None)
+        found = self._store.latest() or (ended.trace_id if ended else None)
+        if found is None:
+            raise NotFoundError(
+                "there is no trace here yet; run a playbook with the callback, or pipeline-trace poll --once"
+            )
+        return found
+
+    def _of_run(self, pipeline: str, run: str) -> list[Span]:
+        waiting = [
+            span
+            for span in self._waiting
+            if (span.resource.get(c.PIPELINE_NAME), span.resource.get(c.PIPELINE_RUN_ID)) == (pipeline, run)
+        ]
+        return [*self._store.of_run(pipeline, run), *waiting]
+
+
+def _only(runs: Iterable[Span], wanted: str, hint: str) -> str:
+    """Return the trace of a build: its run span's, since its playbooks may be in a trace of their own."""
+    runs = list(runs)
+    own = [span for span in runs if span.attributes.get(c.JENKINS_TYPE) == c.TYPE_RUN] or runs
+    traces = sorted({span.trace_id for span in own})
+    if not traces:
+        raise NotFoundError(f"there is no build {wanted} here; fetch it with: {hint}")
+    if len({_url(span) for span in own}) > 1:
+        raise NotFoundError(
+            f"{wanted} is in {len(traces)} traces ({', '.join(traces)}); name one of them, or the build's URL"
+        )
+    return traces[0]
+
+
+def _url(span: Span) -> str:
+    return str(span.resource.get(c.PIPELINE_RUN_URL) or "")
+
+
+def _in_journals(home: Home) -> list[Span]:
+    """Return the spans in journals, ended or open."""
+    spans: dict[tuple[str, str], Span] = {}
+    for path in find(home.journals):
+        try:
+            reader = Reader(path)
+        except OSError:
+            # Delivered and gone since it was found.
+            continue
+        spans.update(((line.span.trace_id, line.span.span_id), line.span) for line in reader.lines() if line.span)
+        reader.close()
+    return list(spans.values())

@@ -1,0 +1,258 @@
+"""The append-only file between those who make spans and those who deliver them.
+
+A line each: ``open`` when something begins, ``span`` when it has ended, ``end`` when the writer is done. It is what makes a
+kill, a crash or a dead Collector cost nothing. Standard library only: this runs inside ansible-playbook.
+
+Two fcntl record locks a journal, not flock: forked workers would inherit that. Byte 0: "being written"; byte 1: "being
+shipped". The kernel lets go of them when their holder dies.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .span import Span, SpanError, encode
+
+SUFFIX = ".journal"
+_WRITTEN, _SHIPPED = 0, 1
+
+
+class JournalError(Exception):
+    """A journal cannot be made. The message says why."""
+
+
+class Writer:
+    """Writes one journal. Not for several threads; a forked child must not use it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make a journal in the folder. Raises JournalError."""
+        name = f"{time.time_ns():020d}-{os.getpid()}"
+        self.path = folder / (name + SUFFIX)
+        self.dropped = 0
+        self.spans = 0
+        self.problem = ""
+        self._torn = False
+        hidden = folder / f".{name}"
+        try:
+            self._file = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            # Locked before it can be found: a journal without a writer would be shipped and deleted.
+            _lock(self._file, _WRITTEN)
+            os.rename(hidden, self.path)
+        except OSError as error:
+            raise JournalError(f"cannot write {self.path} ({error.strerror})") from None
+
+    def open(self, span: Span) -> None:
+        """Note that a span has begun."""
+        self._write("open", span)
+
+    def span(self, span: Span) -> None:
+        """Write a span that has ended."""
+        if self._write("span", span):
+            self.spans += 1
+        else:
+            self.dropped += 1
+
+    def end(self, reason: str = "") -> None:
+        """Note that nothing more comes, and let go of the journal.
+
+        ``reason``: the name of the signal that ended the writer (SIGTERM, SIGINT), or nothing.
+        """
+        if self._file < 0:
+            return
+        self._append(encode({"type": "end", "reason": reason, "dropped": self.dropped}))
+        os.close(self._file)
+        self._file = -1
+
+    def sync(self) -> None:
+        """Have all that was written on the disk, so that it outlives a power cut."""
+        os.fsync(self._file)
+
+    def discard(self) -> None:
+        """Remove the journal: nothing is to be recorded."""
+        self.path.unlink(missing_ok=True)
+        os.close(self._file)
+        self._file = -1
+
+    def _write(self, kind: str, span: Span) -> bool:
+        return self._append(encode({"type": kind, **span.to_dict()}))
+
+    def _append(self, line: str) -> bool:
+        """Write one line with one call; tell whether all of it is there."""
+        data = (("\n" if self._torn else "") + line + "\n").encode("ascii")
+        try:
+            written = os.write(self._file, data)
+        except OSError as error:
+            self.problem = error.strerror or str(error)
+            return False
+        # After a short write (full disk) the next line begins with a newline, so that the torn one stands alone.
+        self._torn = written < len(data)
+        if self._torn:
+            self.problem = os.strerror(errno.ENOSPC)
+        return not self._torn
+
+
+@dataclass(frozen=True)
+class Line:
+    """A journal's line. ``end``: the offset in bytes behind it. ``span`` is None for ``end`` lines."""
+
+    kind: str
+    end: int
+    span: Span | None = None
+    reason: str = ""
+    dropped: int = 0
+
+
+class Reader:
+    """Reads and ships one journal. Holds the file open: closing another descriptor of it would drop our lock."""
+
+    def __init__(self, path: Path) -> None:
+        """Open a journal. Raises OSError, FileNotFoundError included."""
+        self.path = path
+        self.torn = 0
+        self._offset = 0
+        self._rest = b""
+        self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+
+    def claim(self) -> bool:
+        """Take the lock "being shipped"; tell whether we have it and the journal is still there."""
+        return _lock(self._file, _SHIPPED) and os.fstat(self._file).st_nlink > 0
+
+    def written(self) -> bool:
+        """Tell whether somebody is writing it. Never true for a journal of this process's own."""
+        if not _lock(self._file, _WRITTEN):
+            return True
+        _unlock(self._file, _WRITTEN)
+        return False
+
+    def lines(self) -> Iterator[Line]:
+        """Yield the whole lines that are there beyond those already read.
+
+        A line that is torn or not ours is skipped and counted in ``torn``.
+        """
+        while chunk := os.pread(self._file, 1 << 18, self._offset + len(self._rest)):
+            *whole, self._rest = (self._rest + chunk).split(b"\n")
+            for raw in whole:
+                self._offset += len(raw) + 1
+                line = _parse(raw, self._offset)
+                if line:
+                    yield line
+                elif raw:
+                    self.torn += 1
+
+    def ended(self) -> bool:
+        """Tell whether the last line says that nothing more comes."""
+        size = os.fstat(self._file).st_size
+        return b'{"type":"end"' in os.pread(self._file, 200, max(size - 200, 0))
+
+    def modified_ns(self) -> int:
+        """Return when it was last written: nanoseconds since the epoch."""
+        return os.fstat(self._file).st_mtime_ns
+
+    def delete(self) -> None:
+        """Remove the journal and what is kept about it."""
+        for path in (self.path, state_path(self.path)):
+            path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let go of the journal and its locks."""
+        os.close(self._file)
+
+
+def _parse(raw: bytes, end: int) -> Line | None:
+    try:
+        data = json.loads(raw)
+        kind = data["type"]
+        if kind in ("open", "span"):
+            return Line(kind, end, _repaired(data) if b"\\ud" in raw else Span.from_dict(data))
+        if kind == "end":
+            return Line(kind, end, reason=str(data.get("reason", "")), dropped=int(data.get("dropped", 0)))
+    except (ValueError, KeyError, TypeError, SpanError, RecursionError):
+        pass
+    return None
+
+
+def _repaired(data: object) -> Span:
+    """Read a span in which a name may hold half a character, which no receiver takes."""
+    text = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
+    return Span.from_dict(json.loads(text))
+
+
+def _lock(file: int, which: int) -> bool:
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, which)
+    except OSError:
+        return False
+    return True
+
+
+def _unlock(file: int, which: int) -> None:
+    fcntl.lockf(file, fcntl.LOCK_UN, 1, which)
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a journal was shipped: bytes, spans delivered, and why the last attempt failed."""
+
+    offset: int = 0
+    delivered: int = 0
+    problem: str = ""
+
+
+def state_path(journal: Path) -> Path:
+    """Return where the state of a journal is kept."""
+    return journal.with_suffix(".state")
+
+
+def load_state(journal: Path) -> State:
+    """Return a journal's state; where there is none or a broken one, nothing was shipped."""
+    try:
+        data: dict[str, Any] = json.loads(state_path(journal).read_bytes())
+        return State(int(data["offset"]), int(data["delivered"]), str(data["problem"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return State()
+
+
+def save_state(journal: Path, state: State) -> None:
+    """Keep a journal's state; on a full disk it is lost, and the last batch may be delivered twice."""
+    new = journal.with_suffix(".new")
+    try:
+        new.write_text(encode(state.__dict__), encoding="ascii")
+        os.replace(new, state_path(journal))
+    except OSError:
+        new.unlink(missing_ok=True)
+
+
+def find(folder: Path) -> list[Path]:
+    """Return the journals in a folder, oldest first."""
+    return sorted(path for path in folder.glob("*" + SUFFIX) if path.is_file() and not path.is_symlink())
+
+
+def waiting(journal: Path) -> int:
+    """Return how many spans of a journal have not been delivered, those still open included.
+
+    Raises OSError where the journal cannot be read.
+    """
+    offset = load_state(journal).offset
+    opened: set[str] = set()
+    count = 0
+    end = 0
+    with journal.open("rb") as file:
+        for raw in file:
+            end += len(raw)
+            line = _parse(raw.rstrip(b"\n"), end)
+            if not line or not line.span:
+                continue
+            if line.kind == "open":
+                opened.add(line.span.span_id)
+            else:
+                opened.discard(line.span.span_id)
+                count += end > offset
+    return count + len(opened)

@@ -1,0 +1,103 @@
+"""Masks secrets in every text that leaves the process: names, messages, item labels, commands, URLs.
+
+Masking is by shape, so it errs on the side of masking. Standard library only: this runs inside ansible-playbook.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from binascii import Error as Base64Error
+
+MASK = "***"
+
+# A text without any of these needs no further look; most texts end here.
+_TRIGGER = re.compile(
+    r"pass|pwd|secret|token|key|credential|bearer|basic|auth|://|AKIA|ASIA|gh[pousr]_|github_pat|glpat|gl[a-z]{2,4}-|xox"
+    r"|eyJ|sk-|npm_|pypi-|hv[sb]\.|AIza|SG\.",
+    re.IGNORECASE,
+)
+
+_PRIVATE_KEY = re.compile(
+    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)",
+    re.DOTALL,
+)
+
+# Tokens that are known by their own shape.
+_TOKEN = re.compile(
+    r"\b(?:"
+    r"(?:AKIA|ASIA)[0-9A-Z]{12,}"  # AWS access key ids
+    r"|gh[pousr]_[A-Za-z0-9]{10,}|github_pat_[A-Za-z0-9_]{10,}"  # GitHub
+    r"|gl(?:pat|ptt|dt|rt|cbt|soat|agent|ft|imt)-[A-Za-z0-9_.-]{10,}"  # GitLab
+    r"|xox[a-z]-[A-Za-z0-9-]{8,}"  # Slack
+    r"|eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]*"  # JSON web tokens
+    r"|sk-[A-Za-z0-9_-]{16,}|npm_[A-Za-z0-9]{20,}|pypi-[A-Za-z0-9_-]{20,}|hv[sb]\.[A-Za-z0-9_-]{20,}"
+    r"|AIza[A-Za-z0-9_-]{30,}|SG\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"
+    r")"
+)
+
+_AUTHORIZATION = re.compile(r"(?i)(\b(?:proxy-)?authorization\b[\"']?\s*[:=]\s*[\"']?)((?:[A-Za-z]+ +)?)[^\s\"',;]+")
+# "Bearer authentication failed" is prose; what follows the word otherwise is a credential.
+_BEARER = re.compile(
+    r"(?i)\b(bearer +)(?!(?:auth\w*|tokens?|realm\b|required|scheme|header|error|challenge|is|was|not|\*)\b)[^\s\"',;]{4,}"
+)
+_BASIC = re.compile(r"(?i)\b(basic +)([A-Za-z0-9+/_-]{6,}={0,2})")
+
+_URL_LOGIN = re.compile(
+    r"(?i)\b(https?|ftps?|wss?|amqps?|rediss?|mongodb(?:\+srv)?|postgres(?:ql)?|mysql)://[^\s/?#\"'<>]*@"
+)
+_URL_PASSWORD = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}://)[^\s/?#\"'<>:@]*:[^\s/?#\"'<>]*@")
+
+_SECRET_NAME = (
+    r"(?:passw(?:or)?d|passphrase|passwd|pwd|pass(?![a-z])|secret|token|credential"
+    r"|(?:(?<![a-z])|api|access|private|ssh|secret|auth|encryption|signing)[_-]?keys?(?![a-z]))"
+)
+_VALUE = r"(?:\\?\"(?:[^\"\\]|\\(?!\"))*\\?\"|\\?'(?:[^'\\]|\\(?!'))*\\?'|[^\s\"'\\,;&|<>(){}\[\]]+)"
+_ASSIGNED = re.compile(
+    rf"(?i)(?<![\w.-])((?:--?)?[\w.-]{{0,60}}?{_SECRET_NAME}[\w.-]{{0,60}}\\?[\"']?\s{{0,3}}(?:=>|[=:])\s{{0,3}})(?!\{{\{{){_VALUE}"
+)
+_OPTION = re.compile(rf"(?i)(?<![\w-])(--[\w.-]{{0,60}}?{_SECRET_NAME}[\w.-]{{0,60}}\s+)(?!-){_VALUE}")
+
+
+def text(value: str) -> str:
+    """Return the text with everything masked that looks like a secret.
+
+    Masked are Bearer and Basic credentials, logins in URLs, values behind ``name=``, ``name:`` and ``--name`` where the
+    name says password, secret, token or key, tokens of well-known services, JSON web tokens and private keys.
+    """
+    if not _TRIGGER.search(value):
+        return value
+    value = _PRIVATE_KEY.sub(MASK, value)
+    value = _TOKEN.sub(MASK, value)
+    value = _AUTHORIZATION.sub(rf"\1\2{MASK}", value)
+    value = _BEARER.sub(rf"\1{MASK}", value)
+    value = _BASIC.sub(_basic, value)
+    value = _URL_LOGIN.sub(rf"\1://{MASK}@", value)
+    value = _URL_PASSWORD.sub(rf"\1{MASK}@", value)
+    value = _ASSIGNED.sub(rf"\1{MASK}", value)
+    return _OPTION.sub(rf"\1{MASK}", value)
+
+
+def _basic(match: re.Match[str]) -> str:
+    """Mask what follows "Basic" where it is a login in base64, leave prose alone."""
+    encoded = match[2]
+    try:
+        decoded = b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except (Base64Error, ValueError):
+        return match[0]
+    return match[1] + MASK if b":" in decoded else match[0]
+
+
+def clip(value: str, limit: int) -> str:
+    """Return at most ``limit`` characters, saying how many were left out."""
+    if len(value) <= limit:
+        return value
+    return f"{value[:limit]}… ({len(value) - limit} more characters)"
+
+
+def secret_name(name: str) -> bool:
+    """Tell whether a parameter's or variable's name says that its value is a secret."""
+    return _NAME.search(name) is not None
+
+
+_NAME = re.compile(_SECRET_NAME, re.IGNORECASE)

@@ -1,0 +1,224 @@
+// The data of the page, decoded, and which of its rows are shown. Nothing here touches the page.
+
+const DATA = JSON.parse(document.getElementById("trace-data").textContent);
+const TEXTS = DATA.texts;
+const FAILED = new Set(["error", "failure", "timeout"]);
+const STAGES = new Set(["stage", "branch"]);
+const WORDS = Object.fromEntries(DATA.states.map((state, index) => [state, DATA.words[index]]));
+// More rows than this are not all opened at once.
+const MANY_ROWS = 300;
+
+const ROWS = DATA.rows.map(decodeRow);
+placeRows(ROWS);
+
+// The order of a row's values is that of html.py; those at the end may be missing.
+function decodeRow(values, index) {
+  const [depth, name, type, state, begin, length, span, trace, kind, code, resource, skewed, parent, remark, message] =
+    values;
+  return {
+    index,
+    depth,
+    name: TEXTS[name],
+    type: DATA.types[type],
+    state: DATA.states[state],
+    begin,
+    length,
+    open: length === null,
+    span: TEXTS[span],
+    trace: TEXTS[trace],
+    kind: TEXTS[kind],
+    code: TEXTS[code],
+    resource: DATA.resources[resource || 0] || [],
+    skewed: skewed === 1,
+    missingParent: TEXTS[parent || 0],
+    remark: TEXTS[remark || 0],
+    message: TEXTS[message || 0],
+    attributes: values[15] || [],
+    events: values[16] || [],
+    links: values[17] || [],
+  };
+}
+
+// Adds each row's parent, the row after its last descendant, its place among its siblings, and what its descendants are.
+function placeRows(rows) {
+  const path = [];
+  const roots = { count: 0 };
+  for (const row of rows) {
+    path.length = row.depth;
+    row.parent = row.depth ? path[row.depth - 1] : null;
+    row.count = 0;
+    row.end = row.index + 1;
+    row.failedBelow = 0;
+    row.stageBelow = false;
+    row.position = ++(row.parent || roots).count;
+    row.siblings = row.parent || roots;
+    path.push(row);
+  }
+  for (let index = rows.length - 1; index >= 0; index--) {
+    const row = rows[index];
+    const parent = row.parent;
+    if (!parent) continue;
+    parent.end = Math.max(parent.end, row.end);
+    // Counted where they began: a failure that came from below is not another one.
+    parent.failedBelow += row.failedBelow || (FAILED.has(row.state) ? 1 : 0);
+    parent.stageBelow ||= STAGES.has(row.type);
+  }
+}
+
+function endOf(row) {
+  return row.open ? Math.max(DATA.extent, row.begin) : row.begin + row.length;
+}
+
+// Which rows are shown: what is folded, and what the search leaves.
+class View {
+  constructor(rows) {
+    this.rows = rows;
+    this.chosenFolds = initialFolds(rows);
+    this.folds = this.chosenFolds;
+    this.kept = null;
+    this.matched = null;
+    this.matchCount = 0;
+  }
+
+  visibleRows() {
+    const shown = [];
+    for (let index = 0; index < this.rows.length; ) {
+      const row = this.rows[index];
+      if (this.kept && !this.kept[index]) {
+        index = row.end;
+        continue;
+      }
+      shown.push(row);
+      index = this.folds[index] ? row.end : index + 1;
+    }
+    return shown;
+  }
+
+  isOpen(row) {
+    return !this.folds[row.index];
+  }
+
+  setOpen(row, open) {
+    this.folds[row.index] = open ? 0 : 1;
+  }
+
+  openAncestors(row) {
+    for (let above = row.parent; above; above = above.parent) this.folds[above.index] = 0;
+  }
+
+  expandAll() {
+    this.folds.fill(0);
+  }
+
+  // Open down to the stages, whatever they hold; without any stage, the roots alone.
+  collapseToStages() {
+    for (const row of this.rows) {
+      const reached = !row.parent || !this.folds[row.parent.index];
+      this.folds[row.index] = reached && (row.stageBelow || !row.parent) ? 0 : 1;
+    }
+  }
+
+  // Shows the rows that match, and their ancestors. A search has folds of its own: ending it brings back the chosen ones.
+  filter(query, failedOnly) {
+    if (!query && !failedOnly) {
+      this.kept = this.matched = null;
+      this.folds = this.chosenFolds;
+      return;
+    }
+    const matches = matcher(query.toLowerCase());
+    this.kept = new Uint8Array(this.rows.length);
+    this.matched = new Uint8Array(this.rows.length);
+    this.folds = new Uint8Array(this.rows.length);
+    this.matchCount = 0;
+    for (let index = this.rows.length - 1; index >= 0; index--) {
+      const row = this.rows[index];
+      if ((!failedOnly || FAILED.has(row.state)) && matches(row)) {
+        this.matched[index] = this.kept[index] = 1;
+        this.matchCount++;
+      }
+      if (this.kept[index] && row.parent) this.kept[row.parent.index] = 1;
+    }
+  }
+}
+
+// A failed path is open to its end. Of the rest, where there are many rows: no hosts, then nothing below steps and playbooks.
+function initialFolds(rows) {
+  const folds = new Uint8Array(rows.length);
+  for (const types of [["task"], ["step", "playbook", "exec"]]) {
+    if (countShown(rows, folds) <= MANY_ROWS) break;
+    for (const row of rows) {
+      if (types.includes(row.type) && row.count && !row.failedBelow) folds[row.index] = 1;
+    }
+  }
+  return folds;
+}
+
+function countShown(rows, folds) {
+  let count = 0;
+  for (let index = 0; index < rows.length; count++) index = folds[index] ? rows[index].end : index + 1;
+  return count;
+}
+
+function matcher(query) {
+  const hits = new Uint8Array(TEXTS.length);
+  TEXTS.forEach((text, index) => {
+    if (text.toLowerCase().includes(query)) hits[index] = 1;
+  });
+  const inAttributes = (flat) =>
+    flat.some((value, at) => at % 2 && (Array.isArray(value) ? value.some((item) => hits[item]) : hits[value]));
+  return (row) => {
+    const values = DATA.rows[row.index];
+    return (
+      hits[values[1]] || hits[values[6]] || hits[values[7]] || hits[values[14] || 0] ||
+      row.type.includes(query) || WORDS[row.state].includes(query) || row.remark.includes(query) ||
+      inAttributes(row.attributes)
+    );
+  };
+}
+
+// Microseconds -> 171 ms, 4.6 s, 2 min 03 s, 1 h 02 min, 3 d 04 h. model.py has the same.
+function duration(signed) {
+  const micros = Math.abs(signed);
+  const sign = signed < 0 ? "\u2212" : "";
+  const two = (number) => String(number).padStart(2, "0");
+  const rounded = (unit) => Math.floor((micros + unit / 2) / unit);
+  const pair = (value, size, big, small) => `${sign}${Math.floor(value / size)} ${big} ${two(value % size)} ${small}`;
+  if (micros > 0 && micros < 1000) return `${sign}<1 ms`;
+  if (rounded(1e3) < 1000) return `${sign}${rounded(1e3)} ms`;
+  const tenths = rounded(1e5);
+  if (tenths < 600) return `${sign}${Math.floor(tenths / 10)}.${tenths % 10} s`;
+  if (rounded(1e6) < 3600) return pair(rounded(1e6), 60, "min", "s");
+  if (rounded(6e7) < 1440) return pair(rounded(6e7), 60, "h", "min");
+  return pair(rounded(3.6e9), 24, "d", "h");
+}
+
+function offset(micros) {
+  return micros < 0 ? duration(micros) : `+${duration(micros)}`;
+}
+
+// The marks of the time axis, in microseconds: round steps, about as many as fit.
+function ticks(extent, most) {
+  const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 15e3, 3e4, 6e4, 12e4, 3e5, 6e5, 9e5, 18e5, 36e5,
+    72e5, 108e5, 216e5, 432e5, 864e5].map((millis) => millis * 1000);
+  let step = steps.find((size) => extent / size <= most);
+  if (!step) step = 864e8 * Math.ceil(extent / most / 864e8);
+  const marks = [];
+  for (let at = 0; at <= extent; at += step) marks.push(at);
+  return marks;
+}
+
+// A duration without the part that is zero at round times: 30 s, 2 min, 1 h.
+function tickLabel(micros) {
+  return micros ? duration(micros).replace(/\.0 | 00 (s|min|h)$/, (part) => (part === ".0 " ? " " : "")) : "0";
+}
+
+// Microseconds since the epoch -> ISO 8601 with milliseconds, in the reader's zone or in UTC.
+function isoTime(micros, utc) {
+  const date = new Date(micros / 1000);
+  if (Number.isNaN(date.getTime())) return "unknown";
+  if (utc) return date.toISOString();
+  const zone = -date.getTimezoneOffset();
+  const shifted = new Date(date.getTime() + zone * 60000).toISOString().slice(0, -1);
+  const two = (number) => String(Math.floor(number)).padStart(2, "0");
+  return `${shifted}${zone < 0 ? "-" : "+"}${two(Math.abs(zone) / 60)}:${two(Math.abs(zone) % 60)}`;
+}

@@ -1,0 +1,328 @@
+// The waterfall: a treegrid that holds only the rows in sight, its keys, the search and the details pane.
+
+const OVERSCAN = 12;
+const MOST_INDENTS = 16;
+const PAGE_ROWS = 15;
+
+const grid = byId("grid");
+const body = byId("rows");
+const search = byId("search");
+const onlyFailed = byId("only-failed");
+const pane = byId("details");
+const view = new View(ROWS);
+const drawn = new Map();
+let shown = [];
+let places = new Map();
+let active = ROWS[0] || null;
+let selected = null;
+let printing = false;
+let frame = 0;
+
+function percent(micros) {
+  return DATA.extent ? Math.min(100, Math.max(0, (100 * micros) / DATA.extent)) : 0;
+}
+
+function markedName(row) {
+  const query = search.value.trim().toLowerCase();
+  const lower = row.name.toLowerCase();
+  const at = query && lower.length === row.name.length ? lower.indexOf(query) : -1;
+  if (at < 0) return [row.name];
+  const end = at + query.length;
+  return [row.name.slice(0, at), element("mark", "", row.name.slice(at, end)), row.name.slice(end)];
+}
+
+function nameCell(row) {
+  const toggle = element("span", row.count ? "toggle" : "toggle none", row.count ? icon("chevron") : "");
+  const name = element("span", "name", ...markedName(row));
+  name.title = row.name;
+  const depth = row.depth > MOST_INDENTS ? element("span", "deep", `${row.depth}`) : null;
+  const cell = element("div", "cell c-name", depth, toggle, icon(row.state), name, stateChip(row), insideChip(row),
+    remarkChip(row), skewChip(row));
+  cell.style.setProperty("--depth", Math.min(row.depth, MOST_INDENTS));
+  return cell;
+}
+
+function barCell(row) {
+  const family = FAMILIES[row.type];
+  const failed = FAILED.has(row.state) && !row.failedBelow ? " failed" : "";
+  const bar = element("div", `bar f-${family} s-${row.state}${failed}${row.open ? " open" : ""}`);
+  const from = percent(row.begin);
+  bar.style.left = `min(${from}%, calc(100% - 3px))`;
+  bar.style.width = `${Math.max(0, percent(endOf(row)) - from)}%`;
+  bar.title = `${row.name}: ${offset(row.begin)}, ${row.open ? "still running" : duration(row.length)}`;
+  return element("div", "cell c-bar", element("span", "sr", `begins at ${offset(row.begin)}`), bar);
+}
+
+function makeRow(row) {
+  const length = row.open ? `${duration(endOf(row) - row.begin)} \u2026` : duration(row.length);
+  const made = element("div", `row s-${row.state} t-${row.type}`, nameCell(row),
+    element("div", "cell c-type", typeBadge(row)), element("div", "cell c-duration", length), barCell(row));
+  made.id = `row-${row.index}`;
+  made.setAttribute("role", "row");
+  made.setAttribute("aria-level", row.depth + 1);
+  made.setAttribute("aria-posinset", row.position);
+  made.setAttribute("aria-setsize", row.siblings.count);
+  for (const cell of made.children) cell.setAttribute("role", "gridcell");
+  made.dataset.row = row.index;
+  return made;
+}
+
+// What changes while a row is drawn.
+function updateRow(made, row, rowHeight) {
+  const place = places.get(row);
+  made.style.top = `${place * rowHeight}px`;
+  made.setAttribute("aria-rowindex", place + 2);
+  made.setAttribute("aria-selected", row === selected);
+  made.tabIndex = row === active ? 0 : -1;
+  made.classList.toggle("context", Boolean(view.matched) && !view.matched[row.index]);
+  if (row.count) made.setAttribute("aria-expanded", view.isOpen(row));
+}
+
+function rowHeight() {
+  return parseFloat(getComputedStyle(grid).getPropertyValue("--row"));
+}
+
+function wantedRows(height) {
+  if (printing) return shown;
+  const top = body.getBoundingClientRect().top;
+  const first = Math.max(0, Math.floor(-top / height) - OVERSCAN);
+  const last = Math.ceil((window.innerHeight - top) / height) + OVERSCAN;
+  const wanted = shown.slice(first, Math.max(first, last));
+  // The row that has the focus stays, wherever the page is scrolled to: the focus would be lost with it.
+  if (active && places.has(active)) {
+    const place = places.get(active);
+    if (place < first) wanted.unshift(active);
+    else if (place >= first + wanted.length) wanted.push(active);
+  }
+  return wanted;
+}
+
+function draw() {
+  frame = 0;
+  const height = rowHeight();
+  const wanted = wantedRows(height);
+  const keep = new Set(wanted);
+  for (const [row, made] of drawn) {
+    if (!keep.has(row)) {
+      made.remove();
+      drawn.delete(row);
+    }
+  }
+  let next = body.firstElementChild;
+  for (const row of wanted) {
+    let made = drawn.get(row);
+    if (!made) drawn.set(row, (made = makeRow(row)));
+    updateRow(made, row, height);
+    if (made === next) next = next.nextElementSibling;
+    else body.insertBefore(made, next);
+  }
+}
+
+function drawSoon() {
+  if (!frame) frame = requestAnimationFrame(draw);
+}
+
+// After folding or searching: which rows there are.
+function refresh(redrawAll) {
+  const hadFocus = body.contains(document.activeElement);
+  shown = view.visibleRows();
+  places = new Map(shown.map((row, place) => [row, place]));
+  while (active && !places.has(active)) active = active.parent;
+  active ||= shown[0] || null;
+  if (redrawAll) {
+    drawn.clear();
+    body.replaceChildren();
+  }
+  body.style.height = `${shown.length * rowHeight()}px`;
+  grid.setAttribute("aria-rowcount", shown.length + 1);
+  byId("no-rows").hidden = shown.length > 0;
+  draw();
+  if (hadFocus && active) drawn.get(active).focus({ preventScroll: true });
+}
+
+// Scrolls as little as needed; `centre`: to the middle of what is free between the axis and the pane at the bottom.
+function reveal(row, centre) {
+  const height = rowHeight();
+  const top = body.getBoundingClientRect().top + places.get(row) * height;
+  const upper = byId("grid-head").getBoundingClientRect().height + byId("toolbar").getBoundingClientRect().height;
+  const sheet = getComputedStyle(pane.parentElement).position === "fixed" && !pane.parentElement.hidden;
+  const lower = sheet ? pane.parentElement.getBoundingClientRect().top : window.innerHeight;
+  if (centre) window.scrollBy({ top: top - (upper + lower - height) / 2, behavior: "instant" });
+  else if (top < upper) window.scrollBy({ top: top - upper, behavior: "instant" });
+  else if (top + height > lower) window.scrollBy({ top: top + height - lower, behavior: "instant" });
+}
+
+function activate(row, centre = false) {
+  if (!row) return;
+  active = row;
+  if (!pane.parentElement.hidden) select(row);
+  reveal(row, centre);
+  draw();
+  drawn.get(row).focus({ preventScroll: true });
+}
+
+function select(row) {
+  selected = row;
+  fillDetails(pane, row, jump);
+  pane.parentElement.scrollTop = 0;
+}
+
+function openDetails(row) {
+  pane.parentElement.hidden = false;
+  document.body.classList.add("with-details");
+  select(row);
+  activate(row);
+}
+
+function closeDetails() {
+  const hadFocus = pane.parentElement.contains(document.activeElement);
+  pane.parentElement.hidden = true;
+  document.body.classList.remove("with-details");
+  selected = null;
+  draw();
+  if (hadFocus) activate(active);
+}
+
+function setOpen(row, open) {
+  view.setOpen(row, open);
+  refresh();
+}
+
+// To a row wherever it is: what hides it is undone.
+function jump(row) {
+  if (view.kept && !view.kept[row.index]) clearSearch();
+  view.openAncestors(row);
+  refresh();
+  openDetails(row);
+  activate(row, true);
+}
+
+function applySearch() {
+  const query = search.value.trim();
+  view.filter(query, onlyFailed.getAttribute("aria-pressed") === "true");
+  const many = view.matchCount === 1 ? "1 row matches" : `${view.matchCount} rows match`;
+  byId("matches").textContent = view.matched ? many : "";
+  refresh(true);
+}
+
+function clearSearch() {
+  search.value = "";
+  onlyFailed.setAttribute("aria-pressed", "false");
+  applySearch();
+}
+
+function firstMatch() {
+  return view.matched ? shown.find((row) => view.matched[row.index]) : shown[0];
+}
+
+const KEYS = {
+  ArrowDown: (row) => activate(shown[places.get(row) + 1]),
+  ArrowUp: (row) => activate(shown[places.get(row) - 1]),
+  PageDown: (row) => activate(shown[Math.min(shown.length - 1, places.get(row) + PAGE_ROWS)]),
+  PageUp: (row) => activate(shown[Math.max(0, places.get(row) - PAGE_ROWS)]),
+  Home: () => activate(shown[0]),
+  End: () => activate(shown[shown.length - 1]),
+  ArrowRight: (row) => (row.count && !view.isOpen(row) ? setOpen(row, true) : row.count && activate(shown[places.get(row) + 1])),
+  ArrowLeft: (row) => (row.count && view.isOpen(row) ? setOpen(row, false) : activate(row.parent)),
+  Enter: openDetails,
+  " ": openDetails,
+};
+
+function onGridKey(event) {
+  const action = KEYS[event.key];
+  if (!action || !active || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  action(active);
+}
+
+function onGridClick(event) {
+  const made = event.target.closest("[data-row]");
+  if (!made) return;
+  const row = ROWS[made.dataset.row];
+  active = row;
+  if (event.target.closest(".toggle") && row.count) {
+    setOpen(row, !view.isOpen(row));
+    drawn.get(row).focus({ preventScroll: true });
+  } else {
+    openDetails(row);
+  }
+}
+
+function onPageKey(event) {
+  if (event.key === "/" && event.target !== search && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    event.preventDefault();
+    search.focus();
+    search.select();
+  } else if (event.key === "Escape" && event.target !== search && !pane.parentElement.hidden) {
+    closeDetails();
+  }
+}
+
+function onSearchKey(event) {
+  if (event.key === "Escape") {
+    event.preventDefault();
+    clearSearch();
+  } else if (event.key === "Enter" || event.key === "ArrowDown") {
+    event.preventDefault();
+    activate(firstMatch());
+  }
+}
+
+function drawAxis() {
+  const axis = byId("axis");
+  const lines = byId("lines");
+  const marks = ticks(DATA.extent, Math.max(2, Math.floor(axis.clientWidth / 90)));
+  axis.replaceChildren();
+  lines.replaceChildren();
+  for (const at of marks) {
+    const room = (axis.clientWidth * (100 - percent(at))) / 100;
+    const label = element("span", room < 44 ? "tick last" : "tick", tickLabel(at));
+    const line = element("i", "");
+    label.style.left = line.style.left = `${percent(at)}%`;
+    axis.append(label);
+    lines.append(line);
+  }
+}
+
+function onResize() {
+  drawAxis();
+  body.style.height = `${shown.length * rowHeight()}px`;
+  byId("waterfall").style.setProperty("--toolbar", `${byId("toolbar").getBoundingClientRect().height}px`);
+  drawSoon();
+}
+
+function print(started) {
+  printing = started;
+  document.body.classList.toggle("printing", started);
+  draw();
+}
+
+function start() {
+  for (const time of document.querySelectorAll("time[data-local]")) {
+    time.textContent = isoTime(DATA.origin, false).replace(/\.\d+/, "");
+  }
+  body.addEventListener("click", onGridClick);
+  body.addEventListener("keydown", onGridKey);
+  document.addEventListener("keydown", onPageKey);
+  search.addEventListener("input", applySearch);
+  search.addEventListener("keydown", onSearchKey);
+  onlyFailed.addEventListener("click", () => {
+    onlyFailed.setAttribute("aria-pressed", onlyFailed.getAttribute("aria-pressed") !== "true");
+    applySearch();
+  });
+  byId("expand").addEventListener("click", () => (view.expandAll(), refresh()));
+  byId("collapse").addEventListener("click", () => (view.collapseToStages(), refresh()));
+  byId("close").addEventListener("click", closeDetails);
+  for (const entry of document.querySelectorAll("[data-jump]")) {
+    entry.addEventListener("click", () => jump(ROWS[entry.dataset.jump]));
+  }
+  window.addEventListener("scroll", drawSoon, { passive: true });
+  new ResizeObserver(onResize).observe(byId("waterfall"));
+  window.addEventListener("resize", onResize);
+  window.addEventListener("beforeprint", () => print(true));
+  window.addEventListener("afterprint", () => print(false));
+  refresh();
+  onResize();
+}
+
+start();

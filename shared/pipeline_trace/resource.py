@@ -1,0 +1,27 @@
+"""Resource attributes from the standard variables: OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES.
+
+Standard library only: this runs inside ansible-playbook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+from .conventions import SERVICE_NAME
+from .span import AttributeValue
+
+
+def from_environment(environ: Mapping[str, str], service_name: str) -> dict[str, AttributeValue]:
+    """Return the attributes that the environment sets, with a default service name.
+
+    Entries of OTEL_RESOURCE_ATTRIBUTES that are no ``key=value`` are left out, as the specification asks.
+    """
+    found: dict[str, AttributeValue] = {SERVICE_NAME: service_name}
+    for entry in environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
+        name, equals, value = entry.partition("=")
+        if equals and name.strip():
+            found[name.strip()] = unquote(value.strip())
+    if environ.get("OTEL_SERVICE_NAME", "").strip():
+        found[SERVICE_NAME] = environ["OTEL_SERVICE_NAME"].strip()
+    return found

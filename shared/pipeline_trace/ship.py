@@ -1,0 +1,207 @@
+"""Delivers what journals hold, in batches, saving how far it got after every accepted one.
+
+At least once, with stable ids. What was open when its writer died is closed here. Standard library only, apart from the
+destinations.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import conventions as c
+from .destinations import DeliveryError, Destination, SetupError
+from .journal import Line, Reader, State, find, load_state, save_state
+from .span import Event, Span
+
+BATCH = 512
+_TICK = 0.1
+_BATCH_SECONDS = 1.0
+_SLOWEST_RETRY = 30.0
+# How long one delivery may take where no flush limit presses.
+_PATIENCE = 60.0
+
+_CANCELLED = frozenset({"SIGTERM", "SIGINT"})
+
+
+@dataclass
+class Outcome:
+    """What became of a journal: spans delivered, torn lines skipped, spans that its writer could not write."""
+
+    delivered: int = 0
+    torn: int = 0
+    dropped: int = 0
+    problem: str = ""
+    done: bool = False
+
+
+class Shipment:
+    """Delivers one claimed journal."""
+
+    def __init__(self, reader: Reader, destination: Destination) -> None:
+        self._reader = reader
+        self._destination = destination
+        self._state = load_state(reader.path)
+        self._open: dict[str, Span] = {}
+        self._batch: list[Span] = []
+        self._batch_end = 0
+        self.end: Line | None = None
+        self.problem = ""
+        self._done = False
+
+    @property
+    def outcome(self) -> Outcome:
+        """Return how it stands."""
+        return Outcome(
+            self._state.delivered, self._reader.torn, self.end.dropped if self.end else 0, self.problem, self._done
+        )
+
+    def step(self, timeout: float) -> None:
+        """Deliver all that is there. Raises DeliveryError, SetupError; what was not accepted comes again."""
+        if len(self._batch) >= BATCH:
+            self._flush(timeout)
+        for line in self._reader.lines():
+            self._take(line)
+            if len(self._batch) >= BATCH:
+                self._flush(timeout)
+        self._flush(timeout)
+
+    def finish(self, timeout: float, died_ns: int) -> None:
+        """Deliver the rest of a journal that nobody writes any more, and remove it.
+
+        ``died_ns``: when its writer was last seen, nanoseconds since the epoch. Raises DeliveryError, SetupError.
+        """
+        self.step(timeout)
+        reason = self.end.reason if self.end else "SIGKILL or a crash"
+        for span in list(self._open.values()):
+            self._batch.append(_closed(span, reason, died_ns))
+        self._open.clear()
+        self._flush(timeout)
+        self._reader.delete()
+        self._done = True
+
+    def _take(self, line: Line) -> None:
+        if line.span and line.kind == "open":
+            self._open[line.span.span_id] = line.span
+        elif line.span:
+            self._open.pop(line.span.span_id, None)
+            if line.end > self._state.offset:
+                self._batch.append(line.span)
+        else:
+            self.end = line
+        self._batch_end = line.end
+
+    def _flush(self, timeout: float) -> None:
+        if not self._batch:
+            return
+        try:
+            self._destination.deliver(self._batch, timeout)
+        except (DeliveryError, SetupError) as error:
+            self._problem(str(error))
+            raise
+        self._state = State(max(self._batch_end, self._state.offset), self._state.delivered + len(self._batch))
+        self.problem = ""
+        save_state(self._reader.path, self._state)
+        self._batch = []
+
+    def _problem(self, text: str) -> None:
+        if text != self.problem:
+            self.problem = text
+            save_state(self._reader.path, State(self._state.offset, self._state.delivered, text))
+
+
+def _closed(span: Span, reason: str, died_ns: int) -> Span:
+    """Close a span whose writer is gone: an error after a kill, a cancellation after TERM or INT."""
+    cancelled = reason in _CANCELLED
+    span.end_ns = max(died_ns, span.start_ns)
+    span.attributes[c.TASK_RUN_RESULT] = c.CANCELLATION if cancelled else c.ERROR
+    span.events = [*span.events, Event("interrupted", span.end_ns, {"reason": reason or "never ended"})]
+    if not cancelled:
+        span.attributes[c.ERROR_TYPE] = "interrupted"
+        span.fail(f"still open when its process ended ({reason or 'never ended'})")
+    return span
+
+
+def ship_one(path: Path, destination: Destination, timeout: float = _PATIENCE) -> Outcome:
+    """Deliver a journal that nobody writes; leave one that is being written or shipped by others.
+
+    ``timeout``: seconds for each batch. Raises nothing: what went wrong is in the outcome.
+    """
+    try:
+        reader = Reader(path)
+    except OSError as error:
+        return Outcome(problem="" if isinstance(error, FileNotFoundError) else f"{path}: {error.strerror}")
+    try:
+        if not reader.claim() or reader.written():
+            return Outcome()
+        shipment = Shipment(reader, destination)
+        with contextlib.suppress(DeliveryError, SetupError):
+            shipment.finish(timeout, reader.modified_ns())
+        return shipment.outcome
+    finally:
+        reader.close()
+
+
+def ship_all(folder: Path, destination: Destination, timeout: float = _PATIENCE) -> list[Outcome]:
+    """Deliver every journal in a folder that nobody writes, oldest first; stop where the destination fails."""
+    outcomes = []
+    for path in find(folder):
+        outcomes.append(ship_one(path, destination, timeout))
+        if outcomes[-1].problem:
+            break
+    return outcomes
+
+
+def follow(path: Path, destination: Destination, flush_limit: float, wait: Callable[[float], None]) -> Outcome:
+    """Deliver a journal while it is written, until its writer has ended or died.
+
+    ``flush_limit``: seconds after the writer's end. ``wait(seconds)`` returns early where the writer calls.
+    """
+    try:
+        reader = Reader(path)
+    except OSError as error:
+        return Outcome(problem=str(error))
+    if not reader.claim():
+        reader.close()
+        return Outcome()
+    try:
+        shipment = Shipment(reader, destination)
+        _while_written(shipment, reader, flush_limit, wait)
+        died_ns = time.time_ns()
+        # A delivery may have been under way when the writer ended; it waits for us from then on.
+        since_end = (died_ns - reader.modified_ns()) / 1e9 if reader.ended() else 0.0
+        deadline = time.monotonic() + flush_limit - since_end
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                shipment.finish(max(left, 0.05), died_ns)
+            except SetupError:
+                return shipment.outcome
+            except DeliveryError as error:
+                if error.refused or deadline - time.monotonic() < _TICK:
+                    return shipment.outcome
+                time.sleep(_TICK)
+            else:
+                return shipment.outcome
+    finally:
+        reader.close()
+
+
+def _while_written(shipment: Shipment, reader: Reader, timeout: float, wait: Callable[[float], None]) -> None:
+    """Deliver at least every second as long as somebody writes; where the receiver fails, try more and more rarely."""
+    next_try, pause = time.monotonic() + _BATCH_SECONDS, _BATCH_SECONDS
+    while reader.written():
+        wait(_TICK)
+        if time.monotonic() < next_try:
+            continue
+        try:
+            shipment.step(timeout)
+            pause = _BATCH_SECONDS
+        except SetupError:
+            pause = _SLOWEST_RETRY
+        except DeliveryError:
+            pause = min(pause * 2, _SLOWEST_RETRY)
+        next_try = time.monotonic() + pause
