@@ -95,6 +95,17 @@ class Replay:
             self._changed()
 
     @property
+    def time_map(self) -> TimeMap | None:
+        """From recorded to shown times; None: as recorded. May be set at any time."""
+        return self._time_map
+
+    @time_map.setter
+    def time_map(self, time_map: TimeMap | None) -> None:
+        with self._lock:
+            self._time_map = time_map
+            self._changed()
+
+    @property
     def faults(self) -> Sequence[Fault]:
         """What goes wrong. Setting it, at any time, starts all counts anew."""
         return self._faults.faults

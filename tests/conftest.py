@@ -1,0 +1,14 @@
+"""Fixtures that all tests may use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import support
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    """A clean environment with a store and journals of the test's own."""
+    return support.environ(tmp_path)
