@@ -115,6 +115,11 @@ class Replay:
         self._faults = Faults(faults)
 
     @property
+    def documents(self) -> dict[str, Any]:
+        """The ``api/json`` documents by URL path, as they are shown now. Not to be changed."""
+        return self._shown()[0]
+
+    @property
     def requests(self) -> list[Request]:
         """The requests so far, in the order of their beginnings."""
         return self._log.requests

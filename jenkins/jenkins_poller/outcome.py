@@ -80,6 +80,23 @@ def of_element(element: flow.Element, times: Times | None, fetched: Fetched) -> 
     return _interrupted(element, fetched) if interrupted else word
 
 
+def error_of(word: str, times: Times, document: Mapping[str, Any]) -> tuple[str, str]:
+    """Return ``error.type`` and the message of a stage, branch or step that ended so.
+
+    wfapi has no message of an interruption; what interrupted the build has one.
+    """
+    kind = times.error_type.rpartition(".")[2]
+    if word == c.TIMEOUT:
+        return c.TIMEOUT, "the time limit was exceeded"
+    if kind == _INTERRUPTED and not times.error:
+        for action in jenkins_facts.actions(document, "InterruptedBuildAction"):
+            for cause in action.get("causes") or ():
+                return jenkins_facts.short_class(cause), str(cause.get("shortDescription") or "")
+    # What only marks the build (`unstable`, junit) succeeds in wfapi.
+    status = times.status if times.status not in ("", "SUCCESS") else "UNSTABLE"
+    return kind or status, times.error
+
+
 def _end_color(element: flow.Element) -> str:
     return element.node.color if element.kind == flow.STEP else element.end_color
 

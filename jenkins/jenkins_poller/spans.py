@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pipeline_trace import conventions as c
 from pipeline_trace.ci import jenkins_facts
 from pipeline_trace.ci.jenkins import Build, Placed
-from pipeline_trace.span import INTERNAL, SERVER, AttributeValue, Link, Span
+from pipeline_trace.span import ERROR, INTERNAL, SERVER, AttributeValue, Link, Span
 
 from . import facts, flow, outcome
 from .build import Fetched, Times, is_pipeline
@@ -37,6 +37,7 @@ class _Maker:
         for element in self.fetched.flow.walk():
             self._element(element)
         self._cleanup(run)
+        self._judge_run(run)
         return self.spans
 
     @property
@@ -84,9 +85,6 @@ class _Maker:
         interruptions = sorted(outcome.interruptions(document))
         if interruptions:
             run.attributes["jenkins.interruptions"] = interruptions
-        word = outcome.of_build(document)
-        run.attributes[c.PIPELINE_RESULT] = word
-        self._judge(run, word, str(document.get("result")), "")
         if self.fetched.left_out:
             run.attributes["jenkins.steps.left_out"] = self.fetched.left_out
         return run
@@ -121,7 +119,8 @@ class _Maker:
         self._started(span, element)
         word = outcome.of_element(element, times, self.fetched)
         span.attributes[c.TASK_RUN_RESULT] = word
-        self._judge(span, word, times.error_type.rpartition(".")[2] or times.status, times.error)
+        if word in c.FAILED_RESULTS:
+            self._fail(span, *outcome.error_of(word, times, self.fetched.document))
 
     def _parent(self, element: flow.Element) -> str:
         above = element.parent
@@ -145,10 +144,22 @@ class _Maker:
             attributes = {"jenkins.link": "started", c.PIPELINE_NAME: build.job, c.PIPELINE_RUN_ID: str(build.number)}
             span.links.append(Link(self.placed.trace_id, build.run_span_id, attributes))
 
-    def _judge(self, span: Span, word: str, error_type: str, message: str) -> None:
+    def _fail(self, span: Span, error_type: str, message: str) -> None:
+        span.attributes[c.ERROR_TYPE] = error_type
+        span.fail(facts.text(message))
+
+    def _judge_run(self, run: Span) -> None:
+        """Set the run's result; its message is that of the first step that failed, which is the real one."""
+        word = outcome.of_build(self.fetched.document)
+        run.attributes[c.PIPELINE_RESULT] = word
         if word in c.FAILED_RESULTS:
-            span.attributes[c.ERROR_TYPE] = c.TIMEOUT if word == c.TIMEOUT else error_type
-            span.fail(facts.text(message))
+            # A step whose stage did not fail was tried again or caught.
+            broken = {span.span_id for span in self.spans if span.status_code == ERROR} | {run.span_id}
+            steps = [span for span in self.spans if span.attributes[c.JENKINS_TYPE] == c.TYPE_STEP]
+            failed = [span for span in steps if span.status_message and span.parent_id in broken]
+            first = min(failed, key=lambda span: span.end_ns, default=None)
+            result = str(self.fetched.document.get("result"))
+            self._fail(run, c.TIMEOUT if word == c.TIMEOUT else result, first.status_message if first else "")
 
     def _cleanup(self, run: Span) -> None:
         """The tail of the run: after the last top-level stage."""
