@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 
-.PHONY: demo test lint types unit browser clean help
+.PHONY: demo test lint types unit browser collection clean help
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -22,8 +22,11 @@ lint: $(VENV)/.installed-test ## ruff: lint and format
 types: $(VENV)/.installed-test ## mypy, strict
 	$(BIN)/mypy
 
-unit: $(VENV)/.installed-test ## the tests alone
+unit: $(VENV)/.installed-test $(VENV)/wheelhouse/.done ## the tests alone
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+collection: $(VENV)/.installed ## the tarball for Ansible Galaxy
+	@PATH="$(abspath $(BIN)):$$PATH" scripts/build-collection
 
 browser: ## Chromium, from Debian's packages
 	@command -v chromium >/dev/null || scripts/install-debian chromium
@@ -40,6 +43,14 @@ $(VENV)/.installed: setup.cfg | $(VENV)/bin/python
 $(VENV)/.installed-test: setup.cfg | $(VENV)/bin/python
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test]'
 	@touch $@ $(VENV)/.installed
+
+# The dependencies as wheels: the tests of what is published install them without a network.
+$(VENV)/wheelhouse/.done: setup.cfg | $(VENV)/bin/python
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@$(BIN)/python -c "import configparser as c; f = c.RawConfigParser(); f.read('$<'); \
+	print(f['options']['install_requires'])" >$(@D)/requirements.txt
+	@$(BIN)/pip wheel --quiet --disable-pip-version-check --wheel-dir $(@D) -r $(@D)/requirements.txt 'setuptools >= 69'
+	@touch $@
 
 clean: ## remove what was made
 	rm -rf $(VENV) .venvs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache tests/output

@@ -16,6 +16,11 @@ if len(sys.argv) > 1 and sys.argv[1] in shipper.COMMANDS:
     # These work where Click is not installed.
     sys.exit(shipper.main(sys.argv[1:]))
 
-from pipeline_trace.commands import main
+try:
+    from pipeline_trace.commands import main
+except ModuleNotFoundError as error:
+    # A Galaxy install: scripts/build-collection leaves out what needs more packages.
+    install = f"{sys.executable or 'python3'} -m pip install pipeline-trace"
+    sys.exit(f"pipeline-trace: only ship works here, {error.name} is missing; all commands come with: {install}")
 
 main()
