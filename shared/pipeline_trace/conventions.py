@@ -39,6 +39,10 @@ VCS_CHANGE_ID = "vcs.change.id"
 DEPLOYMENT_ENVIRONMENT = "deployment.environment.name"
 DEPLOYMENT_NAME = "deployment.name"
 DEPLOYMENT_STATUS = "deployment.status"
+ARTIFACT_VERSION = "artifact.version"
+
+# cicd.pipeline.task.type
+DEPLOY = "deploy"
 
 # Result words (cicd.pipeline.result and cicd.pipeline.task.run.result)
 SUCCESS = "success"

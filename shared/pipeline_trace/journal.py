@@ -51,11 +51,19 @@ class Writer:
 
     def open(self, span: Span) -> None:
         """Note that a span has begun."""
-        self._write("open", span)
+        self.open_line(encode({"type": "open", **span.to_dict()}))
 
     def span(self, span: Span) -> None:
         """Write a span that has ended."""
-        if self._write("span", span):
+        self.span_line(encode({"type": "span", **span.to_dict()}))
+
+    def open_line(self, line: str) -> None:
+        """Note that a span has begun, by its line (see lines.py)."""
+        self._append(line)
+
+    def span_line(self, line: str) -> None:
+        """Write a span that has ended, by its line (see lines.py)."""
+        if self._append(line):
             self.spans += 1
         else:
             self.dropped += 1
@@ -80,9 +88,6 @@ class Writer:
         self.path.unlink(missing_ok=True)
         os.close(self._file)
         self._file = -1
-
-    def _write(self, kind: str, span: Span) -> bool:
-        return self._append(encode({"type": kind, **span.to_dict()}))
 
     def _append(self, line: str) -> bool:
         """Write one line with one call; tell whether all of it is there."""

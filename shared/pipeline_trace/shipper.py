@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import os
 import shlex
 import shutil
@@ -75,6 +76,13 @@ def hint(*arguments: str) -> str:
     beside = Path(sys.executable).with_name("pipeline-trace")
     here = [str(beside)] if beside.exists() else command()
     return shlex.join([*(["pipeline-trace"] if shutil.which("pipeline-trace") else here), *arguments])
+
+
+def viewer(trace_id: str) -> str:
+    """Return what to do to see a trace of this machine's store."""
+    if importlib.util.find_spec("click") and importlib.util.find_spec("rich"):
+        return f"see it with: {hint('show', trace_id)}"
+    return f"to see it: {sys.executable} -m pip install pipeline-trace, then pipeline-trace show"
 
 
 def main(arguments: Sequence[str]) -> int:

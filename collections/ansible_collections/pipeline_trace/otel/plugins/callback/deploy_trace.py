@@ -1,5 +1,5 @@
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""Ansible's hooks, each a line or two: what they mean is in plugin_utils/playbook_spans.py."""
+"""Ansible's hooks, each a line or two: what they mean is in plugin_utils."""
 
 from __future__ import annotations
 
@@ -9,26 +9,63 @@ type: notification
 short_description: Traces playbooks with OpenTelemetry, within the trace of the Jenkins build that runs them
 version_added: "0.1.0"
 description:
-  - Makes a span of every playbook, play, task and host, while the playbook runs.
+  - Makes a span of every playbook, play, role, block, task and host, while the playbook runs.
   - The spans are part of the trace that E(TRACEPARENT) names, else of the Jenkins build that runs the playbook, which
     C(pipeline-trace poll) reports. Nothing has to be handed over.
   - They go to the OpenTelemetry Collector or backend that E(OTEL_EXPORTER_OTLP_ENDPOINT) names; without it into a local
     store, which C(pipeline-trace show) and C(pipeline-trace report) read.
-  - Whatever goes wrong in here is one warning; the playbook's result is its own.
+  - What a task runs has E(TRACEPARENT) of its host's span in its environment, on remote hosts too.
+  - Of results only the masked message of failures leaves. Whatever goes wrong in here is one warning; the playbook's result
+    is its own.
 author: The pipeline-trace authors
 requirements:
   - enabled in C(callbacks_enabled)
   - opentelemetry-sdk and opentelemetry-exporter-otlp (Python), to send to a Collector or backend
 options:
-  flush_limit:
-    description: How many seconds the end of ansible-playbook may wait until all spans are delivered.
-    type: float
-    default: 5.0
+  endpoint:
+    description: The OTLP endpoint, where the environment is lost on the way (sudo, ssh, docker run, AWX).
+    type: str
     env:
-      - name: PIPELINE_TRACE_FLUSH_LIMIT
+      - name: OTEL_EXPORTER_OTLP_ENDPOINT
     ini:
       - section: callback_deploy_trace
-        key: flush_limit
+        key: endpoint
+      - section: callback_opentelemetry
+        key: endpoint
+  protocol:
+    description: The OTLP protocol, V(http/protobuf) or V(grpc). Without it, V(grpc) for port 4317, else V(http/protobuf).
+    type: str
+    env:
+      - name: OTEL_EXPORTER_OTLP_TRACES_PROTOCOL
+      - name: OTEL_EXPORTER_OTLP_PROTOCOL
+    ini:
+      - section: callback_deploy_trace
+        key: protocol
+      - section: callback_opentelemetry
+        key: otel_exporter_otlp_traces_protocol
+  traceparent:
+    description:
+      - The W3C traceparent of the span that the playbook is part of, where the environment is lost on the way.
+      - The extra variable C(pipeline_trace_traceparent) says the same.
+    type: str
+    env:
+      - name: TRACEPARENT
+    ini:
+      - section: callback_deploy_trace
+        key: traceparent
+      - section: callback_opentelemetry
+        key: traceparent
+  service_name:
+    description: The C(service.name) of the spans.
+    type: str
+    default: ansible
+    env:
+      - name: OTEL_SERVICE_NAME
+    ini:
+      - section: callback_deploy_trace
+        key: service_name
+      - section: callback_opentelemetry
+        key: otel_service_name
   trace_per:
     description:
       - V(pipeline) makes one trace of a chain of Jenkins builds; the controller is asked for the chain.
@@ -42,21 +79,125 @@ options:
     ini:
       - section: callback_deploy_trace
         key: trace_per
+  propagate:
+    description: Whether what a task runs has E(TRACEPARENT) in its environment. What a playbook's author set is kept.
+    type: bool
+    default: true
+    env:
+      - name: PIPELINE_TRACE_PROPAGATE
+    ini:
+      - section: callback_deploy_trace
+        key: propagate
+  hide_messages:
+    description: Whether even the masked message of a failure is left out.
+    type: bool
+    default: false
+    env:
+      - name: PIPELINE_TRACE_HIDE_MESSAGES
+      - name: ANSIBLE_OPENTELEMETRY_DISABLE_LOGS
+    ini:
+      - section: callback_deploy_trace
+        key: hide_messages
+      - section: callback_opentelemetry
+        key: disable_logs
+  task_arguments:
+    description: Whether the arguments of tasks leave, masked and as written in the playbook. Never under C(no_log).
+    type: bool
+    default: false
+    env:
+      - name: PIPELINE_TRACE_TASK_ARGUMENTS
+    ini:
+      - section: callback_deploy_trace
+        key: task_arguments
+  trace_url:
+    description: What is said at the end instead of the trace id; V({trace_id}) is filled in.
+    type: str
+    env:
+      - name: PIPELINE_TRACE_URL
+    ini:
+      - section: callback_deploy_trace
+        key: trace_url
+  flush_limit:
+    description: How many seconds the end of ansible-playbook may wait until all spans are delivered.
+    type: float
+    default: 5.0
+    env:
+      - name: PIPELINE_TRACE_FLUSH_LIMIT
+    ini:
+      - section: callback_deploy_trace
+        key: flush_limit
+  deployment_environment:
+    description:
+      - The environment that is deployed to (C(deployment.environment.name)).
+      - Without it, extra variables, then Jenkins parameters and environment variables, then the inventory's path say it.
+    type: str
+    env:
+      - name: PIPELINE_TRACE_DEPLOYMENT_ENVIRONMENT
+    ini:
+      - section: callback_deploy_trace
+        key: deployment_environment
+  deployment_name:
+    description: The name of what is deployed (C(deployment.name)); found like the environment.
+    type: str
+    env:
+      - name: PIPELINE_TRACE_DEPLOYMENT_NAME
+    ini:
+      - section: callback_deploy_trace
+        key: deployment_name
+  revision:
+    description: The commit that is deployed (C(vcs.ref.head.revision)); found like the environment.
+    type: str
+    env:
+      - name: PIPELINE_TRACE_REVISION
+    ini:
+      - section: callback_deploy_trace
+        key: revision
+  version:
+    description: The version that is deployed (C(artifact.version)); found like the environment.
+    type: str
+    env:
+      - name: PIPELINE_TRACE_VERSION
+    ini:
+      - section: callback_deploy_trace
+        key: version
+  enable_from_environment:
+    description: The name of an environment variable without which, set to V(true), nothing is traced.
+    type: str
+    env:
+      - name: ANSIBLE_OPENTELEMETRY_ENABLE_FROM_ENVIRONMENT
+    ini:
+      - section: callback_deploy_trace
+        key: enable_from_environment
+      - section: callback_opentelemetry
+        key: enable_from_environment
 """
 
 import functools
 import os
+import sys
 from pathlib import Path
 
 from ansible import context
 from ansible.module_utils.ansible_release import __version__ as ansible_version
 from ansible.plugins.callback import CallbackBase
+from ansible.utils.vars import load_extra_vars
 
 try:
+    from ansible_collections.pipeline_trace.otel.plugins.plugin_utils import lineage, results
     from ansible_collections.pipeline_trace.otel.plugins.plugin_utils.recorder import Recorder
+    from ansible_collections.pipeline_trace.otel.plugins.plugin_utils.settings import Command, Settings
+
+    PROBLEM = ""
 except ImportError as error:
-    Recorder = None
-    PROBLEM = f"{error}; run {os.sys.executable} -m pip install pipeline-trace"
+    PROBLEM = f"{error}; run: {sys.executable} -m pip install pipeline-trace"
+
+_ADHOC = "__adhoc_playbook__"
+_PLAY_FIELDS = ("strategy", "serial", "any_errors_fatal", "max_fail_percentage")
+
+
+def _names(value):
+    """Return a list of the command line; ad-hoc commands have a text in its place, the API nothing."""
+    return [str(name) for name in value] if isinstance(value, (list, tuple)) else []
 
 
 def _safely(hook):
@@ -85,64 +226,144 @@ class CallbackModule(CallbackBase):
     def __init__(self, display=None, options=None):
         super().__init__(display, options)
         self._recorder = None
-        if Recorder is None:
+        if PROBLEM:
             self._give_up(PROBLEM)
+
+    def set_options(self, task_keys=None, var_options=None, direct=None):
+        super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
+        self._set_up()
+
+    @_safely
+    def _set_up(self):
+        command = Command(
+            playbooks=_names(context.CLIARGS.get("args")),
+            inventories=_names(context.CLIARGS.get("inventory")),
+            check_mode=bool(context.CLIARGS.get("check")),
+            module=context.CLIARGS.get("module_name"),
+        )
+        self._recorder = Recorder(
+            os.environ,
+            Settings.read(self.get_option),
+            command,
+            ansible_version=ansible_version,
+            warn=self._display.warning,
+            say=functools.partial(self._display.display, stderr=True),
+        )
+        self.disabled = not self._recorder.wanted
 
     def _give_up(self, problem):
         self.disabled = True
         self._display.warning(f"pipeline-trace: this run is not traced any further ({problem})")
+        if self._recorder is not None:
+            self._recorder.give_up()
 
     @_safely
     def v2_playbook_on_start(self, playbook):
-        if self._recorder is None:
-            self._recorder = Recorder(
-                os.environ,
-                ansible_version=ansible_version,
-                flush_limit=self.get_option("flush_limit"),
-                trace_per=self.get_option("trace_per"),
-                several=len(context.CLIARGS.get("args", ())) > 1,
-                warn=self._display.warning,
-                say=functools.partial(self._display.display, stderr=True),
-            )
-            self.disabled = not self._recorder.active
-        if not self.disabled:
-            self._recorder.spans.playbook(Path(playbook._file_name).name)
+        variables = load_extra_vars(loader=playbook._loader)
+        if not self._recorder.begin(variables):
+            self.disabled = True
+            return
+        name = Path(playbook._file_name).name
+        adhoc = name == _ADHOC
+        self._spans = self._recorder.spans
+        self._carrier = self._recorder.carrier
+        self._spans.playbook(name, f"ansible {self._recorder.command.module}" if adhoc else f"playbook {name}")
 
     @_safely
     def v2_playbook_on_play_start(self, play):
-        self._recorder.spans.play(play.get_name().strip(), strategy=str(play.strategy))
+        fields = {f"ansible.play.{name}": getattr(play, name, None) for name in _PLAY_FIELDS}
+        given = {
+            name: value if isinstance(value, (bool, int, float)) else str(value) for name, value in fields.items() if value
+        }
+        self._spans.play(play.get_name().strip(), {"ansible.play.name": play.get_name().strip(), **given})
+
+    @_safely
+    def v2_playbook_on_no_hosts_matched(self):
+        self._spans.no_hosts("matched")
+
+    @_safely
+    def v2_playbook_on_no_hosts_remaining(self):
+        self._spans.no_hosts("remaining")
 
     @_safely
     def v2_playbook_on_task_start(self, task, is_conditional):
-        self._recorder.spans.task(task._uuid, task.get_name().strip(), task.action)
+        self._task(task, {})
 
     @_safely
     def v2_playbook_on_handler_task_start(self, task):
-        self._recorder.spans.task(task._uuid, task.get_name().strip(), task.action)
+        self._task(task, self._recorder.handler(task._uuid))
+
+    @_safely
+    def v2_playbook_on_notify(self, handler, host):
+        self._recorder.notified(handler._uuid, self._spans.notified(host.name, handler.get_name()))
 
     @_safely
     def v2_runner_on_start(self, host, task):
-        self._recorder.spans.host_start(task._uuid, host.name)
+        span_id = self._spans.host_start(task._uuid, host.name)
+        if self._carrier and span_id:
+            self._carrier.hand(task, span_id)
 
     @_safely
     def v2_runner_on_ok(self, result):
-        self._ended(result, "changed" if result._result.get("changed") else "ok")
+        self._ended(result, results.CHANGED if result._result.get("changed") else results.OK)
 
     @_safely
     def v2_runner_on_failed(self, result, ignore_errors=False):
-        self._ended(result, "ignored" if ignore_errors else "failed")
+        if ignore_errors:
+            self._ended(result, results.IGNORED)
+        else:
+            self._ended(result, results.RESCUED if lineage.is_rescued(result._task) else results.FAILED)
 
     @_safely
     def v2_runner_on_unreachable(self, result):
-        self._ended(result, "unreachable")
+        self._ended(result, results.IGNORED if result._task.ignore_unreachable else results.UNREACHABLE)
 
     @_safely
     def v2_runner_on_skipped(self, result):
-        self._ended(result, "skipped")
+        self._ended(result, results.SKIPPED)
+
+    @_safely
+    def v2_runner_item_on_ok(self, result):
+        self._item(result, results.CHANGED if result._result.get("changed") else results.OK)
+
+    @_safely
+    def v2_runner_item_on_failed(self, result):
+        self._item(result, results.FAILED)
+
+    @_safely
+    def v2_runner_item_on_skipped(self, result):
+        self._item(result, results.SKIPPED)
+
+    @_safely
+    def v2_runner_retry(self, result):
+        self._spans.host_event(result._host.name, "retry", results.retry(result._result))
+
+    @_safely
+    def v2_runner_on_async_poll(self, result):
+        self._spans.host_event(result._host.name, "async poll", results.asynchronous(result._result))
+
+    @_safely
+    def v2_runner_on_async_failed(self, result):
+        self._spans.host_event(result._host.name, "async failed", results.asynchronous(result._result))
+
+    @_safely
+    def v2_on_file_diff(self, result):
+        self._spans.diff()
 
     @_safely
     def v2_playbook_on_stats(self, stats):
-        self._recorder.spans.end()
+        self._spans.recap((host, stats.summarize(host)) for host in sorted(stats.processed))
+
+    def _task(self, task, attributes):
+        if self._spans.has(task._uuid):
+            return
+        if self._carrier:
+            self._carrier.enter(task.get_play())
+        found = results.task(task, arguments=self._recorder.settings.task_arguments)
+        self._spans.task(task._uuid, lineage.short_name(task), {**found, **attributes}, lineage.groups(task))
+
+    def _item(self, result, outcome):
+        self._spans.host_event(result._host.name, "item", results.item(outcome, result._result))
 
     def _ended(self, result, outcome):
-        self._recorder.spans.host_end(result._task._uuid, result._host.name, outcome, result._result)
+        self._spans.host_end(result._task._uuid, result._host.name, outcome, result._result)

@@ -1,64 +1,79 @@
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""What a run of a playbook becomes: playbook, play, task and host spans.
+"""What a run of a playbook becomes: playbook, play, role, block, include, task and host spans.
 
-Knows nothing of Ansible's classes: the callback hands over names. Everything is written as it happens and nothing is kept
-but what is open, since ansible-playbook forks for every host and task, and every object kept makes a fork slower.
+Everything is written as it happens and nothing is kept but what is open: ansible-playbook forks for every host and task, and
+every object kept makes a fork slower.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from time import time_ns
+from typing import Any
 
-from . import core
+from . import core, results
+from .hosts import Hosts, Running
+from .lineage import INCLUDE, ROLE, Group
 
 c = core.conventions
-
-# What a host's result is, in the words of the conventions. `error`: the platform failed, not what ran on it.
-_RESULTS = {
-    "ok": c.SUCCESS,
-    "changed": c.SUCCESS,
-    "ignored": c.FAILURE,
-    "failed": c.FAILURE,
-    "unreachable": c.ERROR,
-    "skipped": c.SKIP,
-}
-_BAD = ("failed", "unreachable")
-_MESSAGE_LIMIT = 4000
-_STDERR_LINES = 10
+# Beyond this many hosts, only the totals are told.
+_MOST_RECAPS = 1000
+_LINEAR = ("linear", "debug", "ansible.builtin.linear", "ansible.builtin.debug")
 
 
-class Journal(Protocol):
-    """Takes spans: when they begin and when they have ended."""
+class Work:
+    """A span that is open, and what is around it."""
 
-    def open(self, span: Any) -> None: ...
-    def span(self, span: Any) -> None: ...
-
-
-class _Work:
-    """A span that is open, what is open within it, and whether something in it failed."""
-
-    def __init__(self, span: Any) -> None:
+    def __init__(self, span: Any, parent: Work | None) -> None:
         self.span = span
+        self.parent = parent
         self.last_ns = span.start_ns
-        self.running: dict[str, Any] = {}
+
+    def fail(self, outcome: str, message: str) -> None:
+        """Mark it as failed, with the first failure's message."""
+        if self.span.status_code != core.span.ERROR:
+            self.span.fail(message)
+            self.span.attributes[c.ERROR_TYPE] = outcome
+            self.span.attributes[c.TASK_RUN_RESULT] = results.WORDS[outcome]
+
+
+class Task(Work):
+    """A task that is open. ``lines`` makes the lines of its hosts."""
+
+    def __init__(self, span: Any, parent: Work | None, lines: Any) -> None:
+        super().__init__(span, parent)
+        self.lines = lines
 
 
 class PlaybookSpans:
     """Makes the spans of one command, which may run several playbooks."""
 
-    def __init__(self, journal: Journal, place: Any, resource: Mapping[str, Any], *, several: bool = False) -> None:
-        """``place``: where the command stands. ``several``: its playbooks hang under one span of its own."""
+    def __init__(
+        self,
+        journal: Any,
+        place: Any,
+        resource: Mapping[str, Any],
+        *,
+        attributes: Mapping[str, Any],
+        several: bool = False,
+        messages: bool = True,
+    ) -> None:
+        """``place``: where the command stands. ``attributes``: of its playbooks. ``several``: they hang under one span."""
         self._journal = journal
         self._place = place
         self._resource = resource
-        self._root_open = True
-        self._keeps_tasks_open = False
-        self._command: _Work | None = None
-        self._playbook: _Work | None = None
-        self._play: _Work | None = None
-        self._tasks: dict[str, _Work] = {}
+        self._attributes = attributes
+        self.hosts = Hosts(journal, place, resource, messages=messages)
+        self._linear = True
+        self._command: Work | None = None
+        self._playbook: Work | None = None
+        self._play: Work | None = None
+        # Roles, blocks, includes and tasks by uuid, outer before inner.
+        self._open: dict[str, Work] = {}
+        self._diffs = 0
+        self._begun = 0
+        self._counted: dict[str, Mapping[str, int]] = {}
         if several:
             self._command = self._begin("ansible-playbook", None, {c.ANSIBLE_TYPE: c.TYPE_COMMAND})
 
@@ -67,106 +82,141 @@ class PlaybookSpans:
         """Return the trace id."""
         return str(self._place.trace_id)
 
-    def playbook(self, name: str) -> None:
-        """A playbook begins; the one before has ended."""
+    def playbook(self, name: str, title: str) -> None:
+        """A playbook begins; the one before has ended. ``title``: the span's name."""
         self._end_playbook()
-        attributes = {c.ANSIBLE_TYPE: c.TYPE_PLAYBOOK, "ansible.playbook.name": name, **self._place.attributes}
-        self._playbook = self._begin(f"playbook {name}", self._command, attributes)
+        self._begun += 1
+        attributes = {c.ANSIBLE_TYPE: c.TYPE_PLAYBOOK, "ansible.playbook.name": core.redact.text(name)}
+        attributes.update(self._place.attributes)
+        attributes.update(self._attributes)
+        self._playbook = self._begin(title, self._command, attributes)
 
-    def play(self, name: str, *, strategy: str) -> None:
+    def play(self, name: str, attributes: Mapping[str, Any]) -> None:
         """A play begins, or a batch of it; the one before has ended."""
         self._end_play()
         # Only under these strategies has a task ended when the next one starts.
-        self._keeps_tasks_open = strategy not in ("linear", "debug")
-        attributes = {c.ANSIBLE_TYPE: c.TYPE_PLAY, "ansible.play.name": name, "ansible.play.strategy": strategy}
-        self._play = self._begin(name, self._playbook, attributes)
+        self._linear = attributes.get("ansible.play.strategy") in _LINEAR
+        self._play = self._begin(name, self._playbook, {c.ANSIBLE_TYPE: c.TYPE_PLAY, **attributes})
 
-    def task(self, uuid: str, name: str, action: str) -> None:
-        """A task begins; under the free strategy this comes once a host."""
-        if uuid in self._tasks:
-            return
-        if not self._keeps_tasks_open:
-            self._end_tasks()
-        attributes = {c.ANSIBLE_TYPE: c.TYPE_TASK, c.TASK_NAME: core.redact.text(name), "ansible.task.action": action}
-        self._tasks[uuid] = self._begin(name, self._play or self._playbook, attributes)
+    def no_hosts(self, what: str) -> None:
+        """A play matched no host, or has none left: ``matched`` or ``remaining``."""
+        if self._play:
+            self._play.span.attributes["ansible.play.no_hosts"] = what
+            if self._play.last_ns == self._play.span.start_ns:
+                self._play.span.attributes[c.TASK_RUN_RESULT] = c.SKIP
 
-    def host_start(self, uuid: str, host: str) -> None:
-        """A host begins a task: its worker is about to be forked."""
-        task = self._tasks.get(uuid)
-        if task:
-            task.running[host] = self._host(task, host)
-            self._journal.open(task.running[host])
+    def has(self, uuid: str) -> bool:
+        """Tell whether a task is open: under the free strategy it starts once a host."""
+        return uuid in self._open
+
+    def task(self, uuid: str, name: str, attributes: Mapping[str, Any], inside: Sequence[Group]) -> None:
+        """A task begins."""
+        if self._linear:
+            self._end_tasks(keep={group.uuid for group in inside})
+        parent = self._enter(inside)
+        span = self._make(name, parent, {c.ANSIBLE_TYPE: c.TYPE_TASK, c.TASK_NAME: core.redact.text(name), **attributes})
+        self._journal.open(span)
+        self._open[uuid] = Task(span, parent, self.hosts.lines(span.span_id))
+
+    def host_start(self, uuid: str, host: str) -> str:
+        """A host begins a task: its worker is about to be forked. Return the id of its span, or nothing."""
+        task = self._open.get(uuid)
+        return self.hosts.start(task, host) if task else ""
 
     def host_end(self, uuid: str, host: str, outcome: str, result: Mapping[str, Any]) -> None:
-        """A host has ended a task. ``outcome``: ok, changed, failed, ignored, unreachable or skipped."""
-        task = self._tasks.get(uuid)
+        """A host has ended a task. ``outcome``: one of results.WORDS."""
+        task = self._open.get(uuid)
         if not task:
             return
-        # Skipped `meta` tasks end without having begun.
-        span = task.running.pop(host, None) or self._host(task, host)
-        span.end_ns = task.last_ns = time.time_ns()
-        span.attributes["ansible.result"] = outcome
-        span.attributes[c.TASK_RUN_RESULT] = _RESULTS[outcome]
-        if outcome in _BAD or outcome == "ignored":
-            message = failure_message(result)
-            span.attributes["ansible.message"] = message
-            if outcome in _BAD:
-                span.attributes[c.ERROR_TYPE] = outcome
-                span.fail(message.partition("\n")[0])
-                self._failed(task, outcome, host)
-        self._journal.span(span)
+        message = self.hosts.end(task, host, outcome, result)
+        if outcome in results.BAD:
+            work: Work | None = task
+            while work is not None:
+                work.fail(outcome, f"{host}: {message}")
+                work = work.parent
 
-    def end(self) -> None:
-        """The run is over: everything that is open ends."""
+    def host_event(self, host: str, name: str, attributes: Mapping[str, Any]) -> None:
+        """An item ended, or a task is tried again, on a host."""
+        running: Running | None = self.hosts.running(host)
+        if running:
+            running.event(name, attributes)
+
+    def notified(self, host: str, handler: str) -> str:
+        """Return the name of the task that notifies a handler on a host."""
+        running: Running | None = self.hosts.running(host)
+        return str(running.task.span.name) if running else ""
+
+    def diff(self) -> None:
+        """A file was changed and its difference shown; it is counted, and does not leave."""
+        self._diffs += 1
+
+    def recap(self, counts: Iterable[tuple[str, Mapping[str, int]]]) -> None:
+        """A playbook is over. ``counts``: by host, over all playbooks of the command so far, as Ansible counts them."""
+        if not self._playbook:
+            return
+        span, totals = self._playbook.span, Counter[str]()
+        for host, so_far in counts:
+            numbers = Counter(so_far)
+            numbers.subtract(self._counted.get(host, {}))
+            self._counted[host] = so_far
+            totals.update(numbers)
+            if len(span.events) < _MOST_RECAPS:
+                attributes = {"ansible.host.name": core.redact.text(host), **numbers}
+                span.events.append(core.span.Event("recap", time_ns(), attributes))
+        span.attributes.update({f"ansible.stats.{word}": number for word, number in totals.items()})
+        self._end_playbook()
+
+    def end(self, expected: int) -> None:
+        """The command is over. ``expected``: how many playbooks it named."""
+        if self._playbook:
+            self._playbook.fail(results.FAILED, "ended without a recap")
+            if self._command:
+                self._command.fail(results.FAILED, "ended without a recap")
         self._end_playbook()
         if self._command:
+            if self._begun < expected:
+                self._command.fail(results.FAILED, f"only {self._begun} of {expected} playbooks ran")
             self._finish(self._command)
             self._command = None
 
-    def _begin(self, name: str, parent: _Work | None, attributes: Mapping[str, Any]) -> _Work:
-        span = core.span.Span(
+    def _enter(self, inside: Sequence[Group]) -> Work | None:
+        """Return the innermost of the groups, begun where they are not open."""
+        parent = self._play or self._playbook
+        for group in inside:
+            if group.uuid not in self._open:
+                if group.kind == INCLUDE:
+                    # What an include brought hangs under the include's own task; handlers come when that has ended.
+                    continue
+                name = f"role {group.name}" if group.kind == ROLE else group.name
+                self._open[group.uuid] = self._begin(name, parent, {c.ANSIBLE_TYPE: group.kind})
+            parent = self._open[group.uuid]
+        return parent
+
+    def _make(self, name: str, parent: Work | None, attributes: Mapping[str, Any]) -> Any:
+        return core.span.Span(
             trace_id=self._place.trace_id,
             span_id=core.ids.random_span_id(),
             parent_id=parent.span.span_id if parent else self._place.parent_id,
             name=core.redact.text(name),
-            start_ns=time.time_ns(),
+            start_ns=time_ns(),
             attributes=dict(attributes),
             links=[] if parent else list(self._place.links),
             resource=self._resource,
         )
+
+    def _begin(self, name: str, parent: Work | None, attributes: Mapping[str, Any]) -> Work:
+        span = self._make(name, parent, attributes)
         self._journal.open(span)
-        return _Work(span)
+        return Work(span, parent)
 
-    def _host(self, task: _Work, host: str) -> Any:
-        return core.span.Span(
-            trace_id=self._place.trace_id,
-            span_id=core.ids.random_span_id(),
-            parent_id=task.span.span_id,
-            name=host,
-            start_ns=time.time_ns(),
-            attributes={c.ANSIBLE_TYPE: c.TYPE_HOST, "ansible.host.name": host},
-            resource=self._resource,
-        )
-
-    def _failed(self, task: _Work, outcome: str, host: str) -> None:
-        """Mark everything around a failed host."""
-        for work in (task, self._play, self._playbook, self._command):
-            if work and work.span.status_code != core.span.ERROR:
-                work.span.fail(f"{outcome}: {host}")
-                work.span.attributes[c.ERROR_TYPE] = outcome
-                work.span.attributes[c.TASK_RUN_RESULT] = _RESULTS[outcome]
-
-    def _end_tasks(self) -> None:
-        for uuid, task in list(self._tasks.items()):
-            if not task.running:
-                self._finish(task, task.last_ns)
-                del self._tasks[uuid]
+    def _end_tasks(self, keep: set[str]) -> None:
+        """End the tasks and groups in which nothing runs any more; ``keep``: groups that the next task is in."""
+        for uuid in [uuid for uuid in reversed(self._open) if uuid not in keep]:
+            work = self._open.pop(uuid)
+            self._finish(work, work.last_ns)
 
     def _end_play(self) -> None:
-        self._end_tasks()
-        for task in self._tasks.values():
-            self._finish(task)
-        self._tasks = {}
+        self._end_tasks(keep=set())
         if self._play:
             self._finish(self._play)
             self._play = None
@@ -174,25 +224,19 @@ class PlaybookSpans:
     def _end_playbook(self) -> None:
         self._end_play()
         if self._playbook:
+            attributes = self._playbook.span.attributes
+            if self._diffs:
+                attributes["ansible.diffs"] = self._diffs
+                self._diffs = 0
+            if c.DEPLOYMENT_ENVIRONMENT in attributes:
+                failed = self._playbook.span.status_code == core.span.ERROR
+                attributes[c.DEPLOYMENT_STATUS] = "failed" if failed else "succeeded"
             self._finish(self._playbook)
             self._playbook = None
 
-    def _finish(self, work: _Work, end_ns: int = 0) -> None:
-        work.span.end_ns = end_ns or time.time_ns()
+    def _finish(self, work: Work, end_ns: int = 0) -> None:
+        work.span.end_ns = end_ns or time_ns()
         work.span.attributes.setdefault(c.TASK_RUN_RESULT, c.SUCCESS)
+        if work.parent:
+            work.parent.last_ns = max(work.parent.last_ns, work.span.end_ns)
         self._journal.span(work.span)
-
-
-def failure_message(result: Mapping[str, Any]) -> str:
-    """Return what a failed result says, masked: its ``msg`` and the last lines of its ``stderr``.
-
-    Under ``no_log`` the result is censored already, and nothing but that is said.
-    """
-    if result.get("_ansible_no_log") or "censored" in result:
-        return "the output has been hidden: no_log is set"
-    parts = [str(result.get("msg") or "")]
-    stderr = str(result.get("stderr") or result.get("module_stderr") or "").strip()
-    if stderr:
-        parts.append("\n".join(stderr.splitlines()[-_STDERR_LINES:]))
-    message = "\n".join(part for part in parts if part) or "failed without a message"
-    return str(core.redact.clip(core.redact.text(message), _MESSAGE_LIMIT))

@@ -8,67 +8,118 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
 from types import FrameType
 from typing import Any
 
-from . import core
+from . import core, deployment
+from .carrier import Carrier
 from .playbook_spans import PlaybookSpans
+from .settings import Command, Settings
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_MOST_NOTIFIERS = 20
 
 
 class Recorder:
-    """Records one command's playbooks. ``active`` is False where nothing is to be recorded."""
+    """Records one command's playbooks. ``wanted`` is False where nothing is to be recorded."""
+
+    spans: PlaybookSpans
+    carrier: Carrier | None = None
 
     def __init__(
         self,
-        environ: Mapping[str, str],
+        environ: MutableMapping[str, str],
+        settings: Settings,
+        command: Command,
         *,
         ansible_version: str,
-        flush_limit: float,
-        trace_per: str,
-        several: bool,
         warn: Callable[[str], object],
         say: Callable[[str], object],
     ) -> None:
-        """Find the run's place, make its journal and start its shipping process. ``flush_limit``: seconds."""
-        self.active = False
-        self._environ = environ
+        """``warn``, ``say``: take lines for people."""
+        self.settings = settings
+        self.command = command
+        self._process_environ = environ
+        self._ansible_version = ansible_version
         self._warn = lambda text: warn(f"pipeline-trace: {text}")
         self._say = lambda text: say(f"pipeline-trace: {text}")
         self._process = os.getpid()
+        self._journal: Any = None
+        self._shipper: Any = None
+        self._tried = False
+        self._given_up = False
         self._reason = ""
-        if core.destinations.disabled(environ):
-            return
+        self._notifiers: dict[str, dict[str, None]] = {}
+        enabled = not settings.enabled_by or environ.get(settings.enabled_by, "").lower() == "true"
+        self.wanted = enabled and not core.destinations.disabled(environ)
+        if self.wanted:
+            atexit.register(self._settle)
+
+    def begin(self, variables: Mapping[str, Any]) -> bool:
+        """Find the run's place, make its journal and start its shipping process; tell whether it is recorded.
+
+        ``variables``: the extra variables. Does nothing where that is done already.
+        """
+        if self._tried:
+            return self._journal is not None
+        self._tried = True
+        environ = self.settings.environ(self._process_environ, variables)
         try:
             self._home = core.home.find(environ)
             journal = core.journal.Writer(self._home.journals)
         except (core.home.HomeError, core.journal.JournalError) as error:
             self._warn(f"this run is not traced: {error}")
-            return
+            return False
         if self._home.warning:
             self._warn(self._home.warning)
-        self._journal = journal
         # Asked before the shipping process starts: the two would only wait for each other's processor.
-        place = core.where.stand(environ, self._home.path, trace_per)
+        place = core.where.stand(environ, self._home.path, self.settings.trace_per)
         for warning in place.warnings:
             self._warn(warning)
         if not place.sampled:
             journal.discard()
-            return
-        self._shipper = core.shipper.Shipper(journal.path, environ, flush_limit)
-        self.spans = PlaybookSpans(journal, place, self._resource(place, ansible_version), several=several)
-        self.active = True
-        self._watch_the_end()
+            return False
+        self._environ = environ
+        self._journal = journal
+        self._shipper = core.shipper.Shipper(journal.path, environ, self.settings.flush_limit)
+        self.spans = self._make_spans(place, variables)
+        if self.settings.propagate:
+            self.carrier = Carrier(self._process_environ, place)
+        self._watch_signals()
+        return True
 
-    def _resource(self, place: Any, ansible_version: str) -> dict[str, Any]:
-        found: dict[str, Any] = core.resource.from_environment(self._environ, "ansible")
-        return {**found, "host.name": socket.gethostname(), "ansible.version": ansible_version, **place.resource}
+    def _make_spans(self, place: Any, variables: Mapping[str, Any]) -> PlaybookSpans:
+        found: dict[str, Any] = core.resource.from_environment(self._environ, self.settings.service_name or "ansible")
+        resource = {**found, "host.name": socket.gethostname(), "ansible.version": self._ansible_version, **place.resource}
+        sources = deployment.Sources(self.settings.deployment, variables, self._environ, self.command.inventories)
+        attributes: dict[str, Any] = dict(deployment.attributes(sources))
+        if self.command.check_mode:
+            attributes["ansible.check_mode"] = True
+        several = len(self.command.playbooks) > 1
+        return PlaybookSpans(
+            self._journal, place, resource, attributes=attributes, several=several, messages=self.settings.messages
+        )
 
-    def _watch_the_end(self) -> None:
-        atexit.register(self._settle)
+    def notified(self, handler: str, task: str) -> None:
+        """Note that a task notified a handler. ``handler``: its uuid."""
+        names = self._notifiers.setdefault(handler, {})
+        if task and len(names) < _MOST_NOTIFIERS:
+            names[task] = None
+
+    def handler(self, uuid: str) -> dict[str, Any]:
+        """Return the attributes of a handler that starts."""
+        names = list(self._notifiers.pop(uuid, ()))
+        return {"ansible.task.handler": True, **({"ansible.task.notified_by": names} if names else {})}
+
+    def give_up(self) -> None:
+        """Something of ours went wrong: what is open stays so, and the process is left to end as if we were not there."""
+        self._given_up = True
+        if self.carrier:
+            self.carrier.leave()
+
+    def _watch_signals(self) -> None:
         if threading.current_thread() is not threading.main_thread():
             return
         for number in _SIGNALS:
@@ -100,32 +151,35 @@ class Recorder:
         if os.getpid() != self._process:
             return
         with suppress(Exception):
+            if self._journal is None:
+                return
+            if self.carrier:
+                self.carrier.leave()
+            # What a signal or a failure of ours left open is closed by the shipping process.
+            if not (self._reason or self._given_up):
+                self.spans.end(len(self.command.playbooks))
             self._journal.end(self._reason)
-            delivered = self._shipper.settle()
+            self._tell(self._shipper.settle())
             self._shipper.release()
-            if self._journal.dropped:
-                self._warn(
-                    f"{self._journal.dropped} spans could not be written to {self._journal.path} ({self._journal.problem})"
-                )
-            if delivered:
-                self._say_delivered()
-            else:
-                self._say_waiting()
 
-    def _say_delivered(self) -> None:
-        trace = self.spans.trace_id
-        receiver = core.destinations.endpoint(self._environ)
-        if receiver:
+    def _tell(self, delivered: bool) -> None:
+        if self._journal.dropped:
+            count, path = self._journal.dropped, self._journal.path
+            self._warn(f"{count} spans could not be written to {path} ({self._journal.problem}); free some space there")
+        if not delivered:
+            waiting = core.journal.waiting(self._journal.path)
+            problem = core.journal.load_state(self._journal.path).problem or "no answer in time"
+            self._warn(
+                f"{waiting} spans wait in {self._journal.path} ({problem}); deliver them with: {core.shipper.hint('ship')}"
+            )
+            return
+        trace, receiver = self.spans.trace_id, core.destinations.endpoint(self._environ)
+        if self.settings.trace_url:
+            self._say(self.settings.trace_url.replace("{trace_id}", trace))
+        elif receiver:
             self._say(f"trace {trace} sent to {receiver}")
         elif core.where.in_ci(self._environ):
             here = f"trace {trace} is in {self._home.store} on this machine"
             self._say(f"{here}; set OTEL_EXPORTER_OTLP_ENDPOINT to send it to a Collector")
         else:
-            self._say(f"trace {trace}; see it with: {core.shipper.hint('show', trace)}")
-
-    def _say_waiting(self) -> None:
-        waiting = core.journal.waiting(self._journal.path)
-        problem = core.journal.load_state(self._journal.path).problem or "no answer in time"
-        self._warn(
-            f"{waiting} spans wait in {self._journal.path} ({problem}); deliver them with: {core.shipper.hint('ship')}"
-        )
+            self._say(f"trace {trace} is in {self._home.store}; {core.shipper.viewer(trace)}")

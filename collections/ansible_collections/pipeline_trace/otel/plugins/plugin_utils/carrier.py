@@ -1,0 +1,65 @@
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Hands the trace on to what a task runs: TRACEPARENT of the running host's span, in the environment of its worker.
+
+Two ways, since a worker is forked right after ``v2_runner_on_start``: ``os.environ``, which local processes inherit, and an
+entry in the play's ``environment``, which Ansible puts before the command on a remote host. The play's comes before those of
+blocks and tasks, so what an author set anywhere wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import Any
+
+from . import core
+
+_NAMES = (core.context.TRACEPARENT, core.context.TRACESTATE, core.context.BAGGAGE)
+# Ansible warns where `raw` has an environment.
+_WITHOUT = ("raw", "ansible.builtin.raw", "ansible.legacy.raw")
+
+
+class Carrier:
+    """Puts the context into environments, and takes it out again."""
+
+    def __init__(self, environ: MutableMapping[str, str], place: Any) -> None:
+        self._environ = environ
+        self._before = {name: environ.get(name) for name in _NAMES}
+        self._constant = {
+            name: value
+            for name, value in ((core.context.TRACESTATE, place.tracestate), (core.context.BAGGAGE, place.baggage))
+            if value
+        }
+        self._prefix = f"00-{place.trace_id}-"
+        self._plays: list[tuple[Any, Any]] = []
+        self._entry: dict[str, str] = {}
+
+    def hand(self, task: Any, span_id: str) -> None:
+        """Set the context for the worker that is about to be forked."""
+        traceparent = f"{self._prefix}{span_id}-01"
+        self._environ[core.context.TRACEPARENT] = traceparent
+        if task.action in _WITHOUT:
+            self._entry.clear()
+        else:
+            self._entry.update(self._constant)
+            self._entry[core.context.TRACEPARENT] = traceparent
+
+    def enter(self, play: Any) -> None:
+        """Put the entry before the play's own environment. Once a play."""
+        if any(known is play for known, _ in self._plays):
+            return
+        own = getattr(play, "_environment", None)
+        existing = own if isinstance(own, list) else [own] if isinstance(own, (dict, str)) else []
+        self._plays.append((play, own))
+        play._environment = [self._entry, *existing]
+
+    def leave(self) -> None:
+        """Take all of it out again."""
+        for play, own in self._plays:
+            play._environment = own
+        self._plays = []
+        self._entry.clear()
+        for name, value in self._before.items():
+            if value is None:
+                self._environ.pop(name, None)
+            else:
+                self._environ[name] = value

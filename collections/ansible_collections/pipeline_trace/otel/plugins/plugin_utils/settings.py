@@ -1,0 +1,85 @@
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""What the callback is asked for, and what command it is part of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import core
+
+c = core.conventions
+
+# By attribute: the options that say what a deploy is.
+_DEPLOYMENT = {
+    c.DEPLOYMENT_ENVIRONMENT: "deployment_environment",
+    c.DEPLOYMENT_NAME: "deployment_name",
+    c.VCS_HEAD_REVISION: "revision",
+    c.ARTIFACT_VERSION: "version",
+}
+
+
+@dataclass(frozen=True)
+class Command:
+    """What runs: the playbooks named, and how. All of it is empty where Ansible is driven through its API."""
+
+    playbooks: Sequence[str] = ()
+    inventories: Sequence[str] = ()
+    check_mode: bool = False
+    module: str | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The callback's options. ``flush_limit``: seconds. ``deployment``: by attribute."""
+
+    endpoint: str
+    protocol: str
+    traceparent: str
+    service_name: str
+    trace_per: str
+    propagate: bool
+    messages: bool
+    task_arguments: bool
+    trace_url: str
+    flush_limit: float
+    enabled_by: str
+    deployment: Mapping[str, str]
+
+    @classmethod
+    def read(cls, option: Callable[[str], Any]) -> Settings:
+        """Read Ansible's options. ``option``: the callback's get_option."""
+
+        def text(name: str) -> str:
+            return str(option(name) or "").strip()
+
+        return cls(
+            endpoint=text("endpoint"),
+            protocol=text("protocol"),
+            traceparent=text("traceparent"),
+            service_name=text("service_name"),
+            trace_per=text("trace_per"),
+            propagate=bool(option("propagate")),
+            messages=not option("hide_messages"),
+            task_arguments=bool(option("task_arguments")),
+            trace_url=text("trace_url"),
+            flush_limit=float(option("flush_limit")),
+            enabled_by=text("enable_from_environment"),
+            deployment={attribute: text(name) for attribute, name in _DEPLOYMENT.items()},
+        )
+
+    def environ(self, environ: Mapping[str, str], variables: Mapping[str, Any]) -> dict[str, str]:
+        """Return the environment as the options and extra variables have it.
+
+        Extra variables win, then the environment, then ini files: Ansible resolves the last two.
+        """
+        found = dict(environ)
+        given = {
+            core.context.TRACEPARENT: variables.get("pipeline_trace_traceparent") or self.traceparent,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": variables.get("pipeline_trace_endpoint") or self.endpoint,
+            "OTEL_EXPORTER_OTLP_PROTOCOL": self.protocol,
+            "OTEL_SERVICE_NAME": self.service_name if self.service_name != "ansible" else "",
+        }
+        found.update({name: str(value) for name, value in given.items() if value})
+        return found
