@@ -301,11 +301,11 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_start(self, host, task):
         span_id = self._spans.host_start(task._uuid, host.name)
         if self._carrier and span_id:
-            self._carrier.hand(task, span_id)
+            self._carrier.hand(span_id)
 
     @_safely
     def v2_runner_on_ok(self, result):
-        self._ended(result, results.CHANGED if result._result.get("changed") else results.OK)
+        self._ended(result, results.CHANGED if result.is_changed() else results.OK)
 
     @_safely
     def v2_runner_on_failed(self, result, ignore_errors=False):
@@ -358,12 +358,19 @@ class CallbackModule(CallbackBase):
         if self._spans.has(task._uuid):
             return
         if self._carrier:
-            self._carrier.enter(task.get_play())
+            self._carrier.enter(task)
         found = results.task(task, arguments=self._recorder.settings.task_arguments)
-        self._spans.task(task._uuid, lineage.short_name(task), {**found, **attributes}, lineage.groups(task))
+        self._spans.task(
+            task._uuid,
+            lineage.short_name(task),
+            {**found, **attributes},
+            lineage.groups(task),
+            # Only then does a good result say more than that it is good.
+            telling=bool(task.delegate_to or task.until),
+        )
 
     def _item(self, result, outcome):
         self._spans.host_event(result._host.name, "item", results.item(outcome, result._result))
 
     def _ended(self, result, outcome):
-        self._spans.host_end(result._task._uuid, result._host.name, outcome, result._result)
+        self._spans.host_end(result._task._uuid, result._host.name, outcome, result)

@@ -32,19 +32,24 @@ class Carrier:
         self._prefix = f"00-{place.trace_id}-"
         self._plays: list[tuple[Any, Any]] = []
         self._entry: dict[str, str] = {}
+        self._into_commands = False
 
-    def hand(self, task: Any, span_id: str) -> None:
+    def hand(self, span_id: str) -> None:
         """Set the context for the worker that is about to be forked."""
         traceparent = f"{self._prefix}{span_id}-01"
         self._environ[core.context.TRACEPARENT] = traceparent
-        if task.action in _WITHOUT:
-            self._entry.clear()
-        else:
-            self._entry.update(self._constant)
+        if self._into_commands:
             self._entry[core.context.TRACEPARENT] = traceparent
 
-    def enter(self, play: Any) -> None:
-        """Put the entry before the play's own environment. Once a play."""
+    def enter(self, task: Any) -> None:
+        """Make ready for a task's workers: put the entry before its play's own environment."""
+        self._into_commands = task.action not in _WITHOUT
+        self._entry.clear()
+        if self._into_commands:
+            self._entry.update(self._constant)
+        self._enter_play(task.get_play())
+
+    def _enter_play(self, play: Any) -> None:
         if any(known is play for known, _ in self._plays):
             return
         own = getattr(play, "_environment", None)

@@ -11,6 +11,7 @@ from . import core, results
 
 c = core.conventions
 
+_PLAIN = (results.OK, results.CHANGED)
 # Beyond this, items and retries of one host and task are counted only.
 MOST_EVENTS = 500
 
@@ -75,8 +76,11 @@ class Hosts:
         self._journal.open_line(task.lines.open(span_id, name, now, attributes + "}"))
         return span_id
 
-    def end(self, task: Any, host: str, outcome: str, result: Mapping[str, Any]) -> str:
-        """A host has ended a task; return the message of its failure, if it is one."""
+    def end(self, task: Any, host: str, outcome: str, result: Any) -> str:
+        """A host has ended a task; return the message of its failure, if it is one.
+
+        From ansible-core 2.19 on, looking into a result converts all of it, which costs more than all else here.
+        """
         running = self._running.get(host)
         now = time_ns()
         if running is None or running.task is not task:
@@ -86,7 +90,9 @@ class Hosts:
             del self._running[host]
         name, attributes = self._names.get(host) or self._name(host)
         attributes += self._words[outcome]
-        extras = results.extras(outcome, result, messages=self._messages)
+        extras = {}
+        if task.telling or outcome not in _PLAIN:
+            extras = results.extras(outcome, result._result, messages=self._messages)
         error = ""
         if outcome in results.BAD:
             extras[c.ERROR_TYPE] = outcome

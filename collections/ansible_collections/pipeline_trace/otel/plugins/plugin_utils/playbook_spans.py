@@ -39,11 +39,12 @@ class Work:
 
 
 class Task(Work):
-    """A task that is open. ``lines`` makes the lines of its hosts."""
+    """A task that is open. ``lines`` makes the lines of its hosts; ``telling``: see PlaybookSpans.task."""
 
-    def __init__(self, span: Any, parent: Work | None, lines: Any) -> None:
+    def __init__(self, span: Any, parent: Work | None, lines: Any, telling: bool) -> None:
         super().__init__(span, parent)
         self.lines = lines
+        self.telling = telling
 
 
 class PlaybookSpans:
@@ -109,22 +110,24 @@ class PlaybookSpans:
         """Tell whether a task is open: under the free strategy it starts once a host."""
         return uuid in self._open
 
-    def task(self, uuid: str, name: str, attributes: Mapping[str, Any], inside: Sequence[Group]) -> None:
-        """A task begins."""
+    def task(
+        self, uuid: str, name: str, attributes: Mapping[str, Any], inside: Sequence[Group], *, telling: bool = False
+    ) -> None:
+        """A task begins. ``telling``: its good results say more than that they are good."""
         if self._linear:
             self._end_tasks(keep={group.uuid for group in inside})
         parent = self._enter(inside)
         span = self._make(name, parent, {c.ANSIBLE_TYPE: c.TYPE_TASK, c.TASK_NAME: core.redact.text(name), **attributes})
         self._journal.open(span)
-        self._open[uuid] = Task(span, parent, self.hosts.lines(span.span_id))
+        self._open[uuid] = Task(span, parent, self.hosts.lines(span.span_id), telling)
 
     def host_start(self, uuid: str, host: str) -> str:
         """A host begins a task: its worker is about to be forked. Return the id of its span, or nothing."""
         task = self._open.get(uuid)
         return self.hosts.start(task, host) if task else ""
 
-    def host_end(self, uuid: str, host: str, outcome: str, result: Mapping[str, Any]) -> None:
-        """A host has ended a task. ``outcome``: one of results.WORDS."""
+    def host_end(self, uuid: str, host: str, outcome: str, result: Any) -> None:
+        """A host has ended a task. ``outcome``: one of results.WORDS; ``result``: Ansible's, read only where it tells."""
         task = self._open.get(uuid)
         if not task:
             return
