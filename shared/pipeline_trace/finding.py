@@ -13,6 +13,8 @@ from .journal import Reader, find
 from .span import Span
 
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
+# Journals that wait since long may be large; the newest are looked into.
+_MOST_BYTES = 128 << 20
 _JOB = re.compile(r"(.+?) ?#(\d+)")
 
 
@@ -114,13 +116,17 @@ def _url(span: Span) -> str:
 
 
 def _in_journals(home: Home) -> list[Span]:
-    """Return the spans in journals, ended or open."""
+    """Return the spans in journals, ended or open; of old ones no more than can be held at once."""
     spans: dict[tuple[str, str], Span] = {}
-    for path in find(home.journals):
+    left = _MOST_BYTES
+    for path in reversed(find(home.journals)):
         try:
+            left -= path.stat().st_size
+            if left < 0:
+                break
             reader = Reader(path)
         except OSError:
-            # Delivered and gone since it was found.
+            # Delivered and gone since it was found, or another user's.
             continue
         spans.update(((line.span.trace_id, line.span.span_id), line.span) for line in reader.lines() if line.span)
         reader.close()

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import conventions as c
 from .destinations import DeliveryError, Destination, SetupError
 from .journal import Line, Reader, State, find, load_state, save_state
-from .span import Event, Span
+from .span import Event, Span, encode
 
 BATCH = 512
 _TICK = 0.1
@@ -29,11 +29,17 @@ _CANCELLED = frozenset({"SIGTERM", "SIGINT"})
 
 @dataclass
 class Outcome:
-    """What became of a journal: spans delivered, torn lines skipped, spans that its writer could not write."""
+    """What became of a journal.
+
+    Spans delivered, torn lines skipped, spans that its writer could not write, and spans that the receiver does not take,
+    which are kept beside the journal. ``blocked``: ``problem`` is the destination's, and would meet the next journal too.
+    """
 
     delivered: int = 0
     torn: int = 0
     dropped: int = 0
+    refused: int = 0
+    blocked: bool = False
     problem: str = ""
     done: bool = False
 
@@ -51,12 +57,19 @@ class Shipment:
         self.end: Line | None = None
         self.problem = ""
         self._done = False
+        self._refused = 0
 
     @property
     def outcome(self) -> Outcome:
         """Return how it stands."""
         return Outcome(
-            self._state.delivered, self._reader.torn, self.end.dropped if self.end else 0, self.problem, self._done
+            delivered=self._state.delivered,
+            torn=self._reader.torn,
+            dropped=self.end.dropped if self.end else 0,
+            refused=self._refused,
+            blocked=bool(self.problem),
+            problem=self.problem,
+            done=self._done,
         )
 
     def step(self, timeout: float) -> None:
@@ -98,19 +111,58 @@ class Shipment:
         if not self._batch:
             return
         try:
-            self._destination.deliver(self._batch, timeout)
+            refused = _deliver(self._destination, self._batch, timeout)
+            self._keep(refused)
         except (DeliveryError, SetupError) as error:
             self._problem(str(error))
             raise
-        self._state = State(max(self._batch_end, self._state.offset), self._state.delivered + len(self._batch))
+        delivered = self._state.delivered + len(self._batch) - len(refused)
+        self._state = State(max(self._batch_end, self._state.offset), delivered)
         self.problem = ""
         save_state(self._reader.path, self._state)
         self._batch = []
+
+    def _keep(self, spans: Sequence[Span]) -> None:
+        """Put spans aside that the receiver does not take, ever."""
+        self._refused += len(spans)
+        if spans:
+            with self._reader.path.with_suffix(".refused").open("a", encoding="ascii") as file:
+                file.writelines(encode(span.to_dict()) + "\n" for span in spans)
 
     def _problem(self, text: str) -> None:
         if text != self.problem:
             self.problem = text
             save_state(self._reader.path, State(self._state.offset, self._state.delivered, text))
+
+
+def _deliver(destination: Destination, spans: Sequence[Span], timeout: float) -> list[Span]:
+    """Deliver spans; return those that the receiver does not take though it takes others.
+
+    One that it finds wrong, or a batch that it finds too large, must not hold up the rest. Raises DeliveryError where it
+    takes none: then it is not the spans that are wrong.
+    """
+    try:
+        destination.deliver(spans, timeout)
+    except DeliveryError as error:
+        if not error.unfit or len(spans) == 1:
+            raise
+        return _halves(destination, spans, timeout, error)
+    return []
+
+
+def _halves(destination: Destination, spans: Sequence[Span], timeout: float, whole: DeliveryError) -> list[Span]:
+    refused: list[Span] = []
+    middle = len(spans) // 2
+    for half in (spans[:middle], spans[middle:]):
+        try:
+            refused += _deliver(destination, half, timeout)
+        except DeliveryError as error:
+            if not error.unfit:
+                raise
+            refused += half
+            if len(refused) == len(spans):
+                raise whole from None
+    return refused
 
 
 def _closed(span: Span, reason: str, died_ns: int) -> Span:
@@ -150,7 +202,7 @@ def ship_all(folder: Path, destination: Destination, timeout: float = _PATIENCE)
     outcomes = []
     for path in find(folder):
         outcomes.append(ship_one(path, destination, timeout))
-        if outcomes[-1].problem:
+        if outcomes[-1].blocked:
             break
     return outcomes
 

@@ -39,19 +39,26 @@ class Shipper:
     def __init__(self, journal: Path, environ: Mapping[str, str], flush_limit: float) -> None:
         """Start the process. ``flush_limit``: seconds it may take after the writer's end. Raises OSError."""
         self._journal = journal
+        self._environ = {name: value for name, value in environ.items() if name not in _KILLED_BY}
         self._flush_limit = flush_limit
-        self._process = subprocess.Popen(
-            [*command(), "follow", str(journal), "--flush-limit", str(flush_limit)],
+        self._process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*command(), "follow", str(self._journal), "--flush-limit", str(self._flush_limit)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={name: value for name, value in environ.items() if name not in _KILLED_BY},
+            env=self._environ,
             start_new_session=True,
         )
 
     def settle(self) -> bool:
         """Wait until all is delivered, the flush limit is over or the process gave up; tell whether all is delivered."""
         deadline = time.monotonic() + self._flush_limit
+        if self._process.poll() is not None and self._process.returncode < 0:
+            # Somebody killed it on the way.
+            self._process = self._start()
         with contextlib.suppress(OSError):
             self._process.send_signal(_CALL)
         while self._journal.exists():
@@ -114,8 +121,10 @@ def ship_waiting(environ: Mapping[str, str]) -> tuple[str, str]:
     delivered, torn = sum(o.delivered for o in outcomes if o.done), sum(o.torn for o in outcomes)
     said = f"{delivered} spans delivered to {destination.name}"
     said += f"; {torn} torn lines skipped" if torn else ""
-    problem = next((outcome.problem for outcome in outcomes if outcome.problem), "")
-    if problem:
+    refused = sum(o.refused for o in outcomes)
+    said += f"; {refused} that the receiver finds wrong are kept in {place.journals}/*.refused" if refused else ""
+    problem = next((o.problem for o in sorted(outcomes, key=lambda o: not o.blocked) if o.problem), "")
+    if problem and any(o.blocked for o in outcomes):
         spans = sum(map(waiting, find(place.journals)))
         problem = f"{problem}; {spans} spans wait in {place.journals}, run this again when the receiver answers"
     return said, problem

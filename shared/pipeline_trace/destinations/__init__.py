@@ -12,12 +12,14 @@ from ..span import Span
 class DeliveryError(Exception):
     """A batch was not accepted; it may be tried again later.
 
-    ``refused``: nobody takes anything there now, so that trying again at once is no use.
+    ``refused``: nobody takes anything there now, so that trying again at once is no use. ``unfit``: the receiver says that
+    what it was sent is wrong or too large, so that sending the same again is no use.
     """
 
-    def __init__(self, message: str, *, refused: bool = False) -> None:
+    def __init__(self, message: str, *, refused: bool = False, unfit: bool = False) -> None:
         super().__init__(message)
         self.refused = refused
+        self.unfit = unfit
 
 
 class SetupError(Exception):

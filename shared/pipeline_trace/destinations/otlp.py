@@ -42,7 +42,7 @@ class Otlp:
         self._problems.clear()
         result = self._exporter.export(self._make_spans(spans))
         if result.name != "SUCCESS":
-            raise DeliveryError(self._problems.last or "the receiver did not accept the spans")
+            raise DeliveryError(self._problems.last or "the receiver did not accept the spans", unfit=self._problems.unfit)
         if self._problems.rejected:
             raise DeliveryError(self._problems.rejected)
 
@@ -107,15 +107,19 @@ class _Problems(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.last = self.rejected = ""
+        self.unfit = False
         self._logger = logging.getLogger("opentelemetry.exporter")
         self._logger.addHandler(self)
         self._logger.propagate = False
 
     def emit(self, record: logging.LogRecord) -> None:
         self.last = record.getMessage()
+        # Over gRPC only the log says it.
+        self.unfit = self.unfit or "INVALID_ARGUMENT" in self.last
 
     def look(self, response: Any, *_args: object, **_kwargs: object) -> None:
         """Read a partial success, which the exporter takes for a whole one."""
+        self.unfit = response.status_code in (400, 413)
         if response.status_code != 200 or not response.content:
             return
         from google.protobuf.message import DecodeError
@@ -132,6 +136,7 @@ class _Problems(logging.Handler):
 
     def clear(self) -> None:
         self.last = self.rejected = ""
+        self.unfit = False
 
     def remove(self) -> None:
         self._logger.removeHandler(self)
