@@ -94,7 +94,7 @@ class _Pauses(tenacity.wait.wait_base):
     """Longer and longer, with jitter; what the controller asks for, where it does."""
 
     def __init__(self, first: float) -> None:
-        self._wait = tenacity.wait_exponential_jitter(initial=first, max=30, jitter=first)
+        self._wait = tenacity.wait_exponential(multiplier=first, max=30) + tenacity.wait_random(0, first)
 
     def __call__(self, retry_state: tenacity.RetryCallState) -> float:
         error = retry_state.outcome.exception() if retry_state.outcome else None

@@ -23,6 +23,7 @@ from .span import Span, SpanError, encode
 
 SUFFIX = ".journal"
 _WRITTEN, _SHIPPED = 0, 1
+_RESERVE = 4096
 
 
 class JournalError(Exception):
@@ -41,11 +42,13 @@ class Writer:
         self.problem = ""
         self._torn = False
         hidden = folder / f".{name}"
+        self._reserve = folder / f".{name}.reserve"
         try:
             self._file = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
             # Locked before it can be found: a journal without a writer would be shipped and deleted.
             _lock(self._file, _WRITTEN)
             os.rename(hidden, self.path)
+            self._reserve.write_bytes(bytes(_RESERVE))
         except OSError as error:
             raise JournalError(f"cannot write {self.path} ({error.strerror})") from None
 
@@ -75,6 +78,8 @@ class Writer:
         """
         if self._file < 0:
             return
+        # On a full disk this makes the room that the last line needs.
+        self._reserve.unlink(missing_ok=True)
         self._append(encode({"type": "end", "reason": reason, "dropped": self.dropped}))
         os.close(self._file)
         self._file = -1
@@ -86,6 +91,7 @@ class Writer:
     def discard(self) -> None:
         """Remove the journal: nothing is to be recorded."""
         self.path.unlink(missing_ok=True)
+        self._reserve.unlink(missing_ok=True)
         os.close(self._file)
         self._file = -1
 
@@ -161,10 +167,11 @@ class Reader:
         """Return when it was last written: nanoseconds since the epoch."""
         return os.fstat(self._file).st_mtime_ns
 
-    def delete(self) -> None:
+    def delete(self, *, keep_state: bool = False) -> None:
         """Remove the journal and what is kept about it."""
-        for path in (self.path, state_path(self.path)):
-            path.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
+        if not keep_state:
+            state_path(self.path).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let go of the journal and its locks."""
@@ -204,11 +211,12 @@ def _unlock(file: int, which: int) -> None:
 
 @dataclass(frozen=True)
 class State:
-    """How far a journal was shipped: bytes, spans delivered, and why the last attempt failed."""
+    """How far a journal was shipped: bytes, spans delivered, spans rejected for good, and why the last attempt failed."""
 
     offset: int = 0
     delivered: int = 0
     problem: str = ""
+    rejected: int = 0
 
 
 def state_path(journal: Path) -> Path:
@@ -220,9 +228,16 @@ def load_state(journal: Path) -> State:
     """Return a journal's state; where there is none or a broken one, nothing was shipped."""
     try:
         data: dict[str, Any] = json.loads(state_path(journal).read_bytes())
-        return State(int(data["offset"]), int(data["delivered"]), str(data["problem"]))
+        return State(int(data["offset"]), int(data["delivered"]), str(data["problem"]), int(data["rejected"]))
     except (OSError, ValueError, KeyError, TypeError):
         return State()
+
+
+def take_state(journal: Path) -> State:
+    """Return a journal's state and remove it: the journal is gone."""
+    state = load_state(journal)
+    state_path(journal).unlink(missing_ok=True)
+    return state
 
 
 def save_state(journal: Path, state: State) -> None:

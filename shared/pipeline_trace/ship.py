@@ -9,12 +9,12 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import conventions as c
 from .destinations import DeliveryError, Destination, SetupError
-from .journal import Line, Reader, State, find, load_state, save_state
+from .journal import SUFFIX, Line, Reader, State, find, load_state, save_state
 from .span import Event, Span, encode
 
 BATCH = 512
@@ -23,6 +23,7 @@ _BATCH_SECONDS = 1.0
 _SLOWEST_RETRY = 30.0
 # How long one delivery may take where no flush limit presses.
 _PATIENCE = 60.0
+_KEEP_SECONDS = 600.0
 
 _CANCELLED = frozenset({"SIGTERM", "SIGINT"})
 
@@ -31,14 +32,14 @@ _CANCELLED = frozenset({"SIGTERM", "SIGINT"})
 class Outcome:
     """What became of a journal.
 
-    Spans delivered, torn lines skipped, spans that its writer could not write, and spans that the receiver does not take,
-    which are kept beside the journal. ``blocked``: ``problem`` is the destination's, and would meet the next journal too.
+    Spans delivered, torn lines skipped, spans that its writer could not write, and spans that the receiver rejected for
+    good. ``blocked``: ``problem`` is the destination's, and would meet the next journal too.
     """
 
     delivered: int = 0
     torn: int = 0
     dropped: int = 0
-    refused: int = 0
+    rejected: int = 0
     blocked: bool = False
     problem: str = ""
     done: bool = False
@@ -57,7 +58,6 @@ class Shipment:
         self.end: Line | None = None
         self.problem = ""
         self._done = False
-        self._refused = 0
 
     @property
     def outcome(self) -> Outcome:
@@ -66,7 +66,7 @@ class Shipment:
             delivered=self._state.delivered,
             torn=self._reader.torn,
             dropped=self.end.dropped if self.end else 0,
-            refused=self._refused,
+            rejected=self._state.rejected,
             blocked=bool(self.problem),
             problem=self.problem,
             done=self._done,
@@ -89,11 +89,13 @@ class Shipment:
         """
         self.step(timeout)
         reason = self.end.reason if self.end else "SIGKILL or a crash"
-        for span in list(self._open.values()):
-            self._batch.append(_closed(span, reason, died_ns))
+        lost = self.end is not None and self.end.dropped > 0 and not reason
+        for span in self._open.values():
+            self._batch.append(_unknown(span, died_ns) if lost else _closed(span, reason, died_ns))
         self._open.clear()
         self._flush(timeout)
-        self._reader.delete()
+        # Who waits for it reads from the state what was rejected.
+        self._reader.delete(keep_state=self._state.rejected > 0)
         self._done = True
 
     def _take(self, line: Line) -> None:
@@ -111,20 +113,23 @@ class Shipment:
         if not self._batch:
             return
         try:
-            refused = _deliver(self._destination, self._batch, timeout)
+            rejected, refused = _deliver(self._destination, self._batch, timeout)
             self._keep(refused)
         except (DeliveryError, SetupError) as error:
             self._problem(str(error))
             raise
-        delivered = self._state.delivered + len(self._batch) - len(refused)
-        self._state = State(max(self._batch_end, self._state.offset), delivered)
+        lost = rejected + len(refused)
+        self._state = State(
+            offset=max(self._batch_end, self._state.offset),
+            delivered=self._state.delivered + len(self._batch) - lost,
+            rejected=self._state.rejected + lost,
+        )
         self.problem = ""
         save_state(self._reader.path, self._state)
         self._batch = []
 
     def _keep(self, spans: Sequence[Span]) -> None:
         """Put spans aside that the receiver does not take, ever."""
-        self._refused += len(spans)
         if spans:
             with self._reader.path.with_suffix(".refused").open("a", encoding="ascii") as file:
                 file.writelines(encode(span.to_dict()) + "\n" for span in spans)
@@ -132,37 +137,37 @@ class Shipment:
     def _problem(self, text: str) -> None:
         if text != self.problem:
             self.problem = text
-            save_state(self._reader.path, State(self._state.offset, self._state.delivered, text))
+            save_state(self._reader.path, replace(self._state, problem=text))
 
 
-def _deliver(destination: Destination, spans: Sequence[Span], timeout: float) -> list[Span]:
-    """Deliver spans; return those that the receiver does not take though it takes others.
+def _deliver(destination: Destination, spans: Sequence[Span], timeout: float) -> tuple[int, list[Span]]:
+    """Deliver spans; return how many the receiver rejected, and those that it does not take though it takes others.
 
     One that it finds wrong, or a batch that it finds too large, must not hold up the rest. Raises DeliveryError where it
     takes none: then it is not the spans that are wrong.
     """
     try:
-        destination.deliver(spans, timeout)
+        return destination.deliver(spans, timeout), []
     except DeliveryError as error:
         if not error.unfit or len(spans) == 1:
             raise
         return _halves(destination, spans, timeout, error)
-    return []
 
 
-def _halves(destination: Destination, spans: Sequence[Span], timeout: float, whole: DeliveryError) -> list[Span]:
-    refused: list[Span] = []
+def _halves(destination: Destination, spans: Sequence[Span], timeout: float, whole: DeliveryError) -> tuple[int, list[Span]]:
+    rejected, refused = 0, list[Span]()
     middle = len(spans) // 2
     for half in (spans[:middle], spans[middle:]):
         try:
-            refused += _deliver(destination, half, timeout)
+            more, aside = _deliver(destination, half, timeout)
         except DeliveryError as error:
             if not error.unfit:
                 raise
-            refused += half
-            if len(refused) == len(spans):
-                raise whole from None
-    return refused
+            more, aside = 0, list(half)
+        rejected, refused = rejected + more, refused + aside
+    if len(refused) == len(spans):
+        raise whole
+    return rejected, refused
 
 
 def _closed(span: Span, reason: str, died_ns: int) -> Span:
@@ -174,6 +179,13 @@ def _closed(span: Span, reason: str, died_ns: int) -> Span:
     if not cancelled:
         span.attributes[c.ERROR_TYPE] = "interrupted"
         span.fail(f"still open when its process ended ({reason or 'never ended'})")
+    return span
+
+
+def _unknown(span: Span, died_ns: int) -> Span:
+    """Close a span whose end could not be written, in a run that ended in order: how it ended is not known."""
+    span.end_ns = max(died_ns, span.start_ns)
+    span.events = [*span.events, Event("interrupted", span.end_ns, {"reason": "its end could not be written"})]
     return span
 
 
@@ -199,6 +211,7 @@ def ship_one(path: Path, destination: Destination, timeout: float = _PATIENCE) -
 
 def ship_all(folder: Path, destination: Destination, timeout: float = _PATIENCE) -> list[Outcome]:
     """Deliver every journal in a folder that nobody writes, oldest first; stop where the destination fails."""
+    _forget_states(folder)
     outcomes = []
     for path in find(folder):
         outcomes.append(ship_one(path, destination, timeout))
@@ -226,18 +239,10 @@ def follow(path: Path, destination: Destination, flush_limit: float, wait: Calla
         # A delivery may have been under way when the writer ended; it waits for us from then on.
         since_end = (died_ns - reader.modified_ns()) / 1e9 if reader.ended() else 0.0
         deadline = time.monotonic() + flush_limit - since_end
-        while True:
-            left = deadline - time.monotonic()
-            try:
-                shipment.finish(max(left, 0.05), died_ns)
-            except SetupError:
-                return shipment.outcome
-            except DeliveryError as error:
-                if error.refused or deadline - time.monotonic() < _TICK:
-                    return shipment.outcome
-                time.sleep(_TICK)
-            else:
-                return shipment.outcome
+        with contextlib.suppress(DeliveryError, SetupError):
+            # One try: the destination tries again by itself, as long as its time and the receiver's answers allow.
+            shipment.finish(max(deadline - time.monotonic(), 0.05), died_ns)
+        return shipment.outcome
     finally:
         reader.close()
 
@@ -257,3 +262,10 @@ def _while_written(shipment: Shipment, reader: Reader, timeout: float, wait: Cal
         except DeliveryError:
             pause = min(pause * 2, _SLOWEST_RETRY)
         next_try = time.monotonic() + pause
+
+
+def _forget_states(folder: Path) -> None:
+    """Remove states that were kept for somebody who did not come."""
+    for state in folder.glob("*.state"):
+        if not state.with_suffix(SUFFIX).exists() and time.time() - state.stat().st_mtime > _KEEP_SECONDS:
+            state.unlink(missing_ok=True)

@@ -121,8 +121,8 @@ def ship_waiting(environ: Mapping[str, str]) -> tuple[str, str]:
     delivered, torn = sum(o.delivered for o in outcomes if o.done), sum(o.torn for o in outcomes)
     said = f"{delivered} spans delivered to {destination.name}"
     said += f"; {torn} torn lines skipped" if torn else ""
-    refused = sum(o.refused for o in outcomes)
-    said += f"; {refused} that the receiver finds wrong are kept in {place.journals}/*.refused" if refused else ""
+    rejected = sum(o.rejected for o in outcomes)
+    said += f"; {rejected} were rejected by the receiver" if rejected else ""
     problem = next((o.problem for o in sorted(outcomes, key=lambda o: not o.blocked) if o.problem), "")
     if problem and any(o.blocked for o in outcomes):
         spans = sum(map(waiting, find(place.journals)))

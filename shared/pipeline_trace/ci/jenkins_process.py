@@ -70,9 +70,9 @@ def stand(environ: Mapping[str, str], ask: Ask, trace_per: str = PER_PIPELINE) -
     if build is None:
         return None
     context, warnings = read(environ)
-    if context and not context.sampled:
-        return Place(context.trace_id, context.span_id, sampled=False)
     answer = ask(build) if trace_per == PER_PIPELINE else None
+    if context and not context.sampled and not _confirmed(environ, TRACEPARENT, answer):
+        return Place(context.trace_id, context.span_id, sampled=False)
     parent, attributes = _stage(environ.get("STAGE_NAME", ""), build, answer)
     if answer and answer.clock_skew_ms is not None:
         attributes["jenkins.clock_skew_ms"] = answer.clock_skew_ms

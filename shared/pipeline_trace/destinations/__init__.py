@@ -31,10 +31,11 @@ class Destination(Protocol):
 
     name: str
 
-    def deliver(self, spans: Sequence[Span], timeout: float) -> None:
-        """Deliver a batch within ``timeout`` seconds; when this returns, all of it was accepted.
+    def deliver(self, spans: Sequence[Span], timeout: float) -> int:
+        """Deliver a batch within ``timeout`` seconds, trying again as long as that makes sense.
 
-        Raises DeliveryError, SetupError.
+        Return how many of it the receiver says it rejected for good: OTLP's partial success, of which nothing may be sent
+        again. Raises DeliveryError, SetupError.
         """
 
     def close(self) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,10 +32,13 @@ class Otlp:
         self._address = (url.hostname, _port(url.port, url.scheme, self._protocol))
         self._problems = _Problems()
         self._seconds = _seconds(environ)
+        self._certificate = (
+            environ.get("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE") or environ.get("OTEL_EXPORTER_OTLP_CERTIFICATE") or ""
+        )
         self._exporter, self._exporter_seconds = self._make(self._seconds), self._seconds
         self._make_spans = _span_maker()
 
-    def deliver(self, spans: Sequence[Span], timeout: float) -> None:
+    def deliver(self, spans: Sequence[Span], timeout: float) -> int:
         """See Destination.deliver."""
         self._reach(timeout)
         seconds = min(timeout, self._seconds)
@@ -42,9 +48,8 @@ class Otlp:
         self._problems.clear()
         result = self._exporter.export(self._make_spans(spans))
         if result.name != "SUCCESS":
-            raise DeliveryError(self._problems.last or "the receiver did not accept the spans", unfit=self._problems.unfit)
-        if self._problems.rejected:
-            raise DeliveryError(self._problems.rejected)
+            raise DeliveryError(f"{self.name}: {self._problems.reason}", unfit=self._problems.unfit)
+        return self._problems.rejected
 
     def close(self) -> None:
         """See Destination.close."""
@@ -60,21 +65,58 @@ class Otlp:
 
     def _make(self, seconds: float) -> Any:
         try:
-            if self._protocol == _GRPC:
-                from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
-
-                return Grpc(timeout=seconds)
-            import requests
-            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
+            return self._grpc(seconds) if self._protocol == _GRPC else self._http(seconds)
         except ImportError as error:
-            raise SetupError(
-                f"{error.name} is missing; {sys.executable} -m pip install opentelemetry-sdk opentelemetry-exporter-otlp"
-            ) from None
-        session = requests.Session()
+            packages = "opentelemetry-sdk opentelemetry-exporter-otlp"
+            raise SetupError(f"{error.name} is missing; {sys.executable} -m pip install {packages}") from None
+
+    def _grpc(self, seconds: float) -> Any:
+        # gRPC writes to stderr by itself, where people expect our one line.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+
+        problems = self._problems
+
+        class Exporter(OTLPSpanExporter):
+            """Looks at the answers, which the exporter throws away."""
+
+            def _initialize_channel_and_stub(self) -> None:
+                super()._initialize_channel_and_stub()  # type: ignore[no-untyped-call]
+                stub: Any = self._client
+                send = stub.Export
+
+                def export(*args: Any, **kwargs: Any) -> Any:
+                    answer = send(*args, **kwargs)
+                    problems.partial(answer)
+                    return answer
+
+                stub.Export = export
+
+        exporter = Exporter(timeout=seconds)
+        # It filters out what it said before; we want to know it each time.
+        logging.getLogger("opentelemetry.exporter.otlp.proto.grpc.exporter").filters.clear()
+        return exporter
+
+    def _http(self, seconds: float) -> Any:
+        import requests
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+        certificate = self._certificate
+
+        class Session(requests.Session):
+            """Prefers OpenTelemetry's own certificate variable to REQUESTS_CA_BUNDLE, which is for all programs."""
+
+            def merge_environment_settings(self, *args: Any, **kwargs: Any) -> Any:
+                settings = super().merge_environment_settings(*args, **kwargs)
+                if certificate:
+                    settings["verify"] = certificate
+                return settings
+
+        session = Session()
         # A redirect to a login page would answer 200 and look like success.
         session.max_redirects = 0
         session.hooks["response"].append(self._problems.look)
-        return Http(timeout=seconds, session=session)
+        return OTLPSpanExporter(timeout=seconds, session=session)
 
 
 def _protocol(environ: Mapping[str, str]) -> str:
@@ -102,43 +144,57 @@ def _seconds(environ: Mapping[str, str]) -> float:
 
 
 class _Problems(logging.Handler):
-    """Remembers why the exporter failed: it only logs the reason."""
+    """Remembers what the exporters only log, or do not look at."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.last = self.rejected = ""
-        self.unfit = False
+        self.clear()
         self._logger = logging.getLogger("opentelemetry.exporter")
         self._logger.addHandler(self)
         self._logger.propagate = False
 
+    def clear(self) -> None:
+        """Forget what was."""
+        self._logged = ""
+        self._status = ""
+        self.unfit = False
+        self.rejected = 0
+
+    @property
+    def reason(self) -> str:
+        """Return why the last batch was not accepted."""
+        return self._status or self._logged or "the receiver did not accept the spans"
+
     def emit(self, record: logging.LogRecord) -> None:
-        self.last = record.getMessage()
+        said = record.getMessage()
         # Over gRPC only the log says it.
-        self.unfit = self.unfit or "INVALID_ARGUMENT" in self.last
+        self.unfit = self.unfit or "INVALID_ARGUMENT" in said
+        transient = re.match(r"Transient error (.+) encountered", said)
+        # The last line only says that the time was over; what went wrong stands before.
+        if not (self._logged and "due to timeout" in said):
+            self._logged = transient[1] if transient else said
 
     def look(self, response: Any, *_args: object, **_kwargs: object) -> None:
-        """Read a partial success, which the exporter takes for a whole one."""
+        """Look at an answer over HTTP."""
+        ok = response.status_code == 200
+        self._status = "" if ok else f"{response.status_code} {response.reason}"
         self.unfit = response.status_code in (400, 413)
-        if response.status_code != 200 or not response.content:
+        if not ok or not response.content:
             return
         from google.protobuf.message import DecodeError
         from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
         answer = ExportTraceServiceResponse()
-        try:
+        with suppress(DecodeError):
             answer.ParseFromString(response.content)
-        except DecodeError:
-            return
-        if answer.partial_success.rejected_spans:
-            said = answer.partial_success.error_message or "no reason given"
-            self.rejected = f"the receiver rejected {answer.partial_success.rejected_spans} spans ({said})"
+            self.partial(answer)
 
-    def clear(self) -> None:
-        self.last = self.rejected = ""
-        self.unfit = False
+    def partial(self, answer: Any) -> None:
+        """Note a partial success, which the exporters take for a whole one."""
+        self.rejected = int(answer.partial_success.rejected_spans)
 
     def remove(self) -> None:
+        """Stop listening."""
         self._logger.removeHandler(self)
 
 

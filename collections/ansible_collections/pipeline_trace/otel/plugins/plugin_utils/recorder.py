@@ -173,6 +173,11 @@ class Recorder:
                 f"{waiting} spans wait in {self._journal.path} ({problem}); deliver them with: {core.shipper.hint('ship')}"
             )
             return
+        if not self._journal.spans:
+            return
+        rejected = core.journal.take_state(self._journal.path).rejected
+        if rejected:
+            self._warn(f"{rejected} of {self._journal.spans} spans were rejected by the receiver")
         trace, receiver = self.spans.trace_id, core.destinations.endpoint(self._environ)
         if self.settings.trace_url:
             self._say(self.settings.trace_url.replace("{trace_id}", trace))
