@@ -15,7 +15,7 @@ description:
   - They go to the OpenTelemetry Collector or backend that E(OTEL_EXPORTER_OTLP_ENDPOINT) names; without it into a local
     store, which C(pipeline-trace show) and C(pipeline-trace report) read.
   - Whatever goes wrong in here is one warning; the playbook's result is its own.
-author: The pipeline-trace authors
+author: The pipeline-trace authors (@pipeline-trace)
 requirements:
   - enabled in C(callbacks_enabled)
   - opentelemetry-sdk and opentelemetry-exporter-otlp (Python), to send to a Collector or backend
@@ -52,6 +52,7 @@ from ansible import context
 from ansible.module_utils.ansible_release import __version__ as ansible_version
 from ansible.plugins.callback import CallbackBase
 
+PROBLEM = ""
 try:
     from ansible_collections.pipeline_trace.otel.plugins.plugin_utils.recorder import Recorder
 except ImportError as error:

@@ -32,8 +32,11 @@ _STDERR_LINES = 10
 class Journal(Protocol):
     """Takes spans: when they begin and when they have ended."""
 
-    def open(self, span: Any) -> None: ...
-    def span(self, span: Any) -> None: ...
+    def open(self, span: Any) -> None:
+        """A span has begun."""
+
+    def span(self, span: Any) -> None:
+        """A span has ended."""
 
 
 class _Work:
