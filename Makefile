@@ -37,11 +37,11 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV); scripts/install-debian python3-venv && $(PYTHON) -m venv $(VENV); }
 
 $(VENV)/.installed: setup.cfg | $(VENV)/bin/python
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@$(BIN)/pip install --quiet --disable-pip-version-check --use-pep517 -e .
 	@touch $@
 
 $(VENV)/.installed-test: setup.cfg | $(VENV)/bin/python
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check --use-pep517 -e '.[test]'
 	@touch $@ $(VENV)/.installed
 
 # The dependencies as wheels: the tests of what is published install them without a network.
@@ -49,7 +49,7 @@ $(VENV)/wheelhouse/.done: setup.cfg | $(VENV)/bin/python
 	@rm -rf $(@D) && mkdir -p $(@D)
 	@$(BIN)/python -c "import configparser as c; f = c.RawConfigParser(); f.read('$<'); \
 	print(f['options']['install_requires'])" >$(@D)/requirements.txt
-	@$(BIN)/pip wheel --quiet --disable-pip-version-check --wheel-dir $(@D) -r $(@D)/requirements.txt 'setuptools >= 69'
+	@$(BIN)/pip wheel --quiet --disable-pip-version-check --use-pep517 --wheel-dir $(@D) -r $(@D)/requirements.txt pip 'setuptools >= 69'
 	@touch $@
 
 clean: ## remove what was made

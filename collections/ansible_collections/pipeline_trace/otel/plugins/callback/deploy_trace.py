@@ -17,7 +17,7 @@ description:
   - What a task runs has E(TRACEPARENT) of its host's span in its environment, on remote hosts too.
   - Of results only the masked message of failures leaves. Whatever goes wrong in here is one warning; the playbook's result
     is its own.
-author: The pipeline-trace authors
+author: The pipeline-trace authors (@pipeline-trace)
 requirements:
   - enabled in C(callbacks_enabled)
   - opentelemetry-sdk and opentelemetry-exporter-otlp (Python), to send to a Collector or backend
@@ -177,17 +177,16 @@ import os
 import sys
 from pathlib import Path
 
-from ansible import context
+from ansible import constants, context
 from ansible.module_utils.ansible_release import __version__ as ansible_version
 from ansible.plugins.callback import CallbackBase
 from ansible.utils.vars import load_extra_vars
 
+PROBLEM = ""
 try:
     from ansible_collections.pipeline_trace.otel.plugins.plugin_utils import lineage, results
     from ansible_collections.pipeline_trace.otel.plugins.plugin_utils.recorder import Recorder
     from ansible_collections.pipeline_trace.otel.plugins.plugin_utils.settings import Command, Settings
-
-    PROBLEM = ""
 except ImportError as error:
     PROBLEM = f"{error}; run: {sys.executable} -m pip install pipeline-trace"
 
@@ -246,14 +245,18 @@ class CallbackModule(CallbackBase):
             Settings.read(self.get_option),
             command,
             ansible_version=ansible_version,
-            warn=self._display.warning,
+            warn=self._warn,
             say=functools.partial(self._display.display, stderr=True),
         )
         self.disabled = not self._recorder.wanted
 
+    def _warn(self, text):
+        # Not display.warning(): before ansible-core 2.19 it breaks lines at 79 columns, and the commands in them.
+        self._display.display(f"[WARNING]: {text}", color=constants.COLOR_WARN, stderr=True)
+
     def _give_up(self, problem):
         self.disabled = True
-        self._display.warning(f"pipeline-trace: this run is not traced any further ({problem})")
+        self._warn(f"pipeline-trace: this run is not traced any further ({problem})")
         if self._recorder is not None:
             self._recorder.give_up()
 

@@ -1,0 +1,236 @@
+"""The local store: a second delivery changes nothing, several may write, a busy one leaves the journal waiting."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline_trace import conventions as c
+from pipeline_trace.destinations import DeliveryError
+from pipeline_trace.destinations.store import Store
+from pipeline_trace.span import Event, Link, Span
+
+TRACE, OTHER = "0af7651916cd43dd8448eb211c80319c", "1af7651916cd43dd8448eb211c80319c"
+
+
+def span(number: int, trace: str = TRACE, parent: int | None = None, end_ns: int = 2_000, **resource: str) -> Span:
+    names = {"pipeline": c.PIPELINE_NAME, "run": c.PIPELINE_RUN_ID}
+    return Span(
+        trace,
+        f"{number:016x}",
+        f"{parent:016x}" if parent else None,
+        f"span {number}",
+        1_000,
+        end_ns,
+        resource={names[name]: value for name, value in resource.items()},
+    )
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "traces.db"
+
+
+def put(path: Path, *spans: Span) -> None:
+    store = Store(path)
+    store.deliver(spans, 5.0)
+    store.close()
+
+
+def test_spans_come_out_as_they_went_in(path: Path) -> None:
+    wanted = span(1, pipeline="Team A/déploy", run="7")
+    wanted.attributes = {"text": "🚀", "list": ["a"], "number": 1.5, "flag": True}
+    wanted.events, wanted.links = [Event("e", 5, {"x": 1})], [Link(OTHER, "00f067aa0ba902b7", {"why": "upstream"})]
+    wanted.fail("no")
+    put(path, wanted)
+    store = Store(path)
+    assert store.trace(TRACE) == [wanted]
+    store.close()
+
+
+def test_a_second_delivery_changes_nothing(path: Path) -> None:
+    put(path, span(1), span(2))
+    later = span(1, end_ns=9_999)
+    later.name = "another name"
+    put(path, later, span(3))
+    store = Store(path)
+    assert sorted((found.name, found.end_ns) for found in store.trace(TRACE)) == [
+        ("span 1", 2_000),
+        ("span 2", 2_000),
+        ("span 3", 2_000),
+    ]
+    store.close()
+
+
+def test_one_batch_may_hold_a_span_twice(path: Path) -> None:
+    put(path, span(1), span(1))
+    store = Store(path)
+    assert len(store.trace(TRACE)) == 1
+    store.close()
+
+
+def test_one_span_id_in_two_traces_is_two_spans(path: Path) -> None:
+    put(path, span(1), span(1, OTHER))
+    store = Store(path)
+    assert (len(store.trace(TRACE)), len(store.trace(OTHER))) == (1, 1)
+    assert store.traces_with_spans([f"{1:016x}"]) == {TRACE, OTHER}
+    store.close()
+
+
+def test_the_file_is_private_and_in_wal_mode(path: Path) -> None:
+    put(path, span(1))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with sqlite3.connect(path) as database:
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    database.close()
+
+
+def test_the_files_beside_it_are_private_too(path: Path) -> None:
+    store = Store(path)
+    store.deliver([span(1)], 5.0)
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    store.close()
+    assert set(modes.values()) == {0o600}
+
+
+def test_naming_a_store_makes_no_file(path: Path) -> None:
+    Store(path).close()
+    assert not path.exists()
+
+
+def test_an_empty_store_answers_with_nothing(path: Path) -> None:
+    store = Store(path)
+    assert (store.trace(TRACE), store.latest(), store.of_run("a", "1")) == ([], None, [])
+    assert store.traces_with_spans(["a"]) == store.traces_with_parents([]) == set()
+    store.close()
+
+
+def test_the_latest_trace_is_the_one_in_which_something_ended_last(path: Path) -> None:
+    put(path, span(1, OTHER, end_ns=5_000), span(2, TRACE, end_ns=9_000), span(3, OTHER, end_ns=7_000))
+    store = Store(path)
+    assert store.latest() == TRACE
+    store.close()
+
+
+def test_spans_are_found_by_run_and_by_parent(path: Path) -> None:
+    put(path, span(1, pipeline="app", run="7"), span(2, pipeline="app", run="8"), span(3, OTHER, parent=1))
+    store = Store(path)
+    assert [found.name for found in store.of_run("app", "7")] == ["span 1"]
+    assert store.traces_with_parents([f"{1:016x}"]) == {OTHER}
+    store.close()
+
+
+def test_more_ids_than_sqlite_takes_in_a_query(path: Path) -> None:
+    put(path, *(span(number, parent=number + 5_000) for number in range(1, 1_202)))
+    store = Store(path)
+    ids = [f"{number:016x}" for number in range(1, 40_000)]
+    assert store.traces_with_spans(ids) == store.traces_with_parents(ids) == {TRACE}
+    store.close()
+
+
+WRITER = """
+    import sys, time
+    from pathlib import Path
+    from pipeline_trace.destinations.store import Store
+    from pipeline_trace.span import Span
+    path, first = Path(sys.argv[1]), int(sys.argv[2])
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for start in range(first, first + 200, 20):
+        store = Store(path)
+        spans = [Span(sys.argv[3], f"{number:016x}", None, f"span {number}", 1, 2) for number in range(start, start + 20)]
+        store.deliver(spans, 30.0)
+        store.close()
+"""
+
+
+def test_several_processes_write_at_once_and_lose_nothing(path: Path) -> None:
+    """They also make the file and its tables at once."""
+    words = [sys.executable, "-c", textwrap.dedent(WRITER), str(path)]
+    children = [
+        subprocess.Popen([*words, str(first), TRACE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for first in (1, 101, 201, 301)
+    ]
+    for child in children:
+        assert child.stdout
+        child.stdout.readline()
+    for child in children:
+        assert child.stdin
+        child.stdin.write("\n")
+        child.stdin.flush()
+    errors = [child.communicate()[1] for child in children]
+    assert errors == [""] * 4
+    store = Store(path)
+    assert len(store.trace(TRACE)) == 500
+    store.close()
+
+
+def test_a_busy_store_is_a_delivery_error_within_the_time_given(path: Path) -> None:
+    put(path, span(1))
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    store = Store(path)
+    began = time.monotonic()
+    with pytest.raises(DeliveryError, match=r"traces\.db: database is locked"):
+        store.deliver([span(2)], 0.1)
+    assert time.monotonic() - began < 2
+    holder.execute("ROLLBACK")
+    holder.close()
+    store.deliver([span(2)], 0.1)
+    assert len(store.trace(TRACE)) == 2
+    store.close()
+
+
+def test_the_time_given_holds_on_a_connection_that_is_already_open(path: Path) -> None:
+    """The last delivery before the flush limit must not wait the whole busy time-out of the first."""
+    store = Store(path, busy_seconds=2.0)
+    store.deliver([span(1)], 60.0)
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    with pytest.raises(DeliveryError):
+        store.deliver([span(2)], 0.1)
+    took = time.monotonic() - began
+    holder.close()
+    store.close()
+    assert took < 1.2
+
+
+def test_reading_goes_on_while_somebody_writes(path: Path) -> None:
+    put(path, span(1))
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    store = Store(path)
+    assert len(store.trace(TRACE)) == 1
+    store.close()
+    holder.close()
+
+
+def test_a_file_that_is_no_database_is_a_delivery_error(path: Path) -> None:
+    path.write_bytes(b"this is no database, but long enough to look like a file of some kind" * 20)
+    with pytest.raises(DeliveryError, match=r"traces\.db"):
+        Store(path).deliver([span(1)], 1.0)
+    assert path.read_bytes().startswith(b"this is no database")
+
+
+def test_a_folder_in_its_place_is_a_delivery_error(path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(DeliveryError, match=r"traces\.db"):
+        Store(path).deliver([span(1)], 1.0)
+
+
+def test_a_batch_is_kept_whole_or_not_at_all(path: Path) -> None:
+    bad = span(2)
+    bad.end_ns = 2**63
+    with pytest.raises((DeliveryError, OverflowError)):
+        put(path, span(1), bad)
+    store = Store(path)
+    assert store.trace(TRACE) == []
+    store.close()
