@@ -87,7 +87,8 @@ def hint(*arguments: str) -> str:
 
 def viewer(trace_id: str) -> str:
     """Return what to do to see a trace of this machine's store."""
-    if importlib.util.find_spec("click") and importlib.util.find_spec("rich"):
+    # A Galaxy install has neither the commands nor what they need.
+    if Path(__file__).with_name("commands").is_dir() and importlib.util.find_spec("click"):
         return f"see it with: {hint('show', trace_id)}"
     return f"to see it: {sys.executable} -m pip install pipeline-trace, then pipeline-trace show"
 

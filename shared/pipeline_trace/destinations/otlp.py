@@ -98,8 +98,8 @@ class Otlp:
         return exporter
 
     def _http(self, seconds: float) -> Any:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # isort: skip
         import requests
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
         certificate = self._certificate
 
