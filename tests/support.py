@@ -40,6 +40,7 @@ def environ(folder: Path, **more: str) -> dict[str, str]:
     ``folder``: a test's own; HOME and PIPELINE_TRACE_HOME are below it.
     """
     (folder / "home").mkdir(exist_ok=True)
+    (folder / "home" / "ansible.cfg").touch()
     return {
         "PATH": f"{BIN}:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(folder / "home"),
@@ -51,7 +52,7 @@ def environ(folder: Path, **more: str) -> dict[str, str]:
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_NOCOLOR": "1",
         # Not the checkout's, which a test that runs here would find.
-        "ANSIBLE_CONFIG": os.devnull,
+        "ANSIBLE_CONFIG": str(folder / "home" / "ansible.cfg"),
         **more,
     }
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-import support
-from test_jenkins_graph import node, recorded
+from graphs import node, recorded
 
 from jenkins_poller import flow
 from jenkins_poller.flow import AGENT, BRANCH, STAGE, STEP, Element, Flow
@@ -154,18 +153,10 @@ def test_a_wait_for_a_person_is_told_apart() -> None:
 
 
 def test_steps_that_start_builds_are_told_apart() -> None:
-    documents = support.recording("11").at(None).objects["/job/app-build/1"]
-    nodes = jenkins_graph.read(flow_nodes(documents))
-    found = [element for element in flow.read(nodes).walk() if element.starts_build]
+    found = [element for element in read(recorded("11", "app-build")).walk() if element.starts_build]
     assert [(element.id, element.parent and element.parent.name) for element in found] == [
         ("42", "Deploy integration"), ("47", "Deploy staging"), ("52", "Deploy production"),
     ]  # fmt: skip
-
-
-def flow_nodes(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    from pipeline_trace.ci import jenkins_facts
-
-    return jenkins_facts.nodes(document)
 
 
 def test_what_came_just_after_a_node_is_known() -> None:

@@ -6,20 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-import support
+from graphs import node, recorded
 
-from pipeline_trace.ci import jenkins_facts
 from pipeline_trace.ci.jenkins_graph import Node, read, stages
-
-
-def recorded(name: str, job: str) -> list[Mapping[str, Any]]:
-    return jenkins_facts.nodes(support.recording(name).at(None).objects[f"/job/{job}/1"])
-
-
-def node(id_: int | str, name: str, kind: str, *parents: int, color: str = "blue") -> dict[str, Any]:
-    kinds = {"start": "StepStartNode", "end": "StepEndNode", "step": "StepAtomNode", "first": "FlowStartNode"}
-    cls = f"org.jenkinsci.plugins.workflow.cps.nodes.{kinds[kind]}"
-    return {"_class": cls, "id": str(id_), "displayName": name, "parents": [str(p) for p in parents], "iconColor": color}
 
 
 def blocks(nodes: Mapping[str, Node], id_: str) -> list[str]:

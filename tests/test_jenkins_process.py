@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from test_jenkins_graph import node, recorded
+from graphs import node, recorded
 
 from pipeline_trace import where
 from pipeline_trace.ci import jenkins_graph

@@ -31,12 +31,13 @@ class Memory:
         self.batches: list[list[Span]] = []
         self.delivered = threading.Event()
 
-    def deliver(self, spans: Sequence[Span], timeout: float) -> None:
+    def deliver(self, spans: Sequence[Span], timeout: float) -> int:
         self.calls += 1
         if self.calls in self.fails:
             raise self.error()
         self.batches.append(list(spans))
         self.delivered.set()
+        return 0
 
     def close(self) -> None:
         pass
@@ -408,8 +409,9 @@ def test_the_time_for_a_delivery_is_cut_to_what_is_left_of_the_flush_limit(tmp_p
     given: list[float] = []
 
     class Slow(Memory):
-        def deliver(self, spans: Sequence[Span], timeout: float) -> None:
+        def deliver(self, spans: Sequence[Span], timeout: float) -> int:
             given.append(timeout)
+            return 0
 
     assert ship.follow(path, Slow(), 1.5, time.sleep).done
     assert 0 < given[0] <= 1.5

@@ -211,12 +211,13 @@ def _unlock(file: int, which: int) -> None:
 
 @dataclass(frozen=True)
 class State:
-    """How far a journal was shipped: bytes, spans delivered, spans rejected for good, and why the last attempt failed."""
+    """How far a journal was shipped: bytes and spans delivered, why the last attempt failed, spans rejected and why."""
 
     offset: int = 0
     delivered: int = 0
     problem: str = ""
     rejected: int = 0
+    reason: str = ""
 
 
 def state_path(journal: Path) -> Path:
@@ -228,7 +229,8 @@ def load_state(journal: Path) -> State:
     """Return a journal's state; where there is none or a broken one, nothing was shipped."""
     try:
         data: dict[str, Any] = json.loads(state_path(journal).read_bytes())
-        return State(int(data["offset"]), int(data["delivered"]), str(data["problem"]), int(data["rejected"]))
+        counts = int(data["offset"]), int(data["delivered"]), str(data["problem"])
+        return State(*counts, int(data["rejected"]), str(data["reason"]))
     except (OSError, ValueError, KeyError, TypeError):
         return State()
 

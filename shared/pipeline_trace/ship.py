@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import conventions as c
-from .destinations import DeliveryError, Destination, SetupError
+from .destinations import Accepted, DeliveryError, Destination, SetupError
 from .journal import SUFFIX, Line, Reader, State, find, load_state, save_state
 from .span import Event, Span, encode
 
@@ -33,13 +33,14 @@ class Outcome:
     """What became of a journal.
 
     Spans delivered, torn lines skipped, spans that its writer could not write, and spans that the receiver rejected for
-    good. ``blocked``: ``problem`` is the destination's, and would meet the next journal too.
+    good (``reason``). ``blocked``: ``problem`` is the destination's, and would meet the next journal too.
     """
 
     delivered: int = 0
     torn: int = 0
     dropped: int = 0
     rejected: int = 0
+    reason: str = ""
     blocked: bool = False
     problem: str = ""
     done: bool = False
@@ -58,6 +59,7 @@ class Shipment:
         self.end: Line | None = None
         self.problem = ""
         self._done = False
+        self._finishing = False
 
     @property
     def outcome(self) -> Outcome:
@@ -67,6 +69,7 @@ class Shipment:
             torn=self._reader.torn,
             dropped=self.end.dropped if self.end else 0,
             rejected=self._state.rejected,
+            reason=self._state.reason,
             blocked=bool(self.problem),
             problem=self.problem,
             done=self._done,
@@ -87,6 +90,7 @@ class Shipment:
 
         ``died_ns``: when its writer was last seen, nanoseconds since the epoch. Raises DeliveryError, SetupError.
         """
+        self._finishing = True
         self.step(timeout)
         reason = self.end.reason if self.end else "SIGKILL or a crash"
         lost = self.end is not None and self.end.dropped > 0 and not reason
@@ -113,26 +117,38 @@ class Shipment:
         if not self._batch:
             return
         try:
-            rejected, refused = _deliver(self._destination, self._batch, timeout)
-            self._keep(refused)
+            accepted, refused = self._deliver(timeout)
         except (DeliveryError, SetupError) as error:
             self._problem(str(error))
             raise
-        lost = rejected + len(refused)
+        lost = accepted.rejected + len(refused)
         self._state = State(
             offset=max(self._batch_end, self._state.offset),
             delivered=self._state.delivered + len(self._batch) - lost,
             rejected=self._state.rejected + lost,
+            reason=accepted.reason or self._state.reason,
         )
         self.problem = ""
         save_state(self._reader.path, self._state)
         self._batch = []
 
-    def _keep(self, spans: Sequence[Span]) -> None:
+    def _deliver(self, timeout: float) -> tuple[Accepted, list[Span]]:
+        """Deliver the batch; return what the receiver says, and the spans that it does not take though it takes others."""
+        try:
+            return self._destination.deliver(self._batch, timeout), []
+        except DeliveryError as error:
+            # A span that it finds wrong must not hold up the rest; but while the run goes on, there is time to look later.
+            if not error.unfit or not self._finishing or len(self._batch) == 1:
+                raise
+            refused = sift(self._destination, self._batch, timeout, error)
+            return Accepted(reason=f"kept in {self._keep(refused)}" if refused else ""), refused
+
+    def _keep(self, spans: Sequence[Span]) -> Path:
         """Put spans aside that the receiver does not take, ever."""
-        if spans:
-            with self._reader.path.with_suffix(".refused").open("a", encoding="ascii") as file:
-                file.writelines(encode(span.to_dict()) + "\n" for span in spans)
+        path = self._reader.path.with_suffix(".refused")
+        with path.open("a", encoding="ascii") as file:
+            file.writelines(encode(span.to_dict()) + "\n" for span in spans)
+        return path
 
     def _problem(self, text: str) -> None:
         if text != self.problem:
@@ -140,34 +156,36 @@ class Shipment:
             save_state(self._reader.path, replace(self._state, problem=text))
 
 
-def _deliver(destination: Destination, spans: Sequence[Span], timeout: float) -> tuple[int, list[Span]]:
-    """Deliver spans; return how many the receiver rejected, and those that it does not take though it takes others.
+def sift(destination: Destination, spans: Sequence[Span], timeout: float, whole: DeliveryError) -> list[Span]:
+    """Deliver all spans of a batch but those that the receiver finds wrong; return these.
 
-    One that it finds wrong, or a batch that it finds too large, must not hold up the rest. Raises DeliveryError where it
-    takes none: then it is not the spans that are wrong.
+    Raises DeliveryError (``whole``) where it takes neither the first, the last nor the one in the middle: then it is not the
+    spans that are wrong.
     """
-    try:
-        return destination.deliver(spans, timeout), []
-    except DeliveryError as error:
-        if not error.unfit or len(spans) == 1:
-            raise
-        return _halves(destination, spans, timeout, error)
-
-
-def _halves(destination: Destination, spans: Sequence[Span], timeout: float, whole: DeliveryError) -> tuple[int, list[Span]]:
-    rejected, refused = 0, list[Span]()
-    middle = len(spans) // 2
-    for half in (spans[:middle], spans[middle:]):
-        try:
-            more, aside = _deliver(destination, half, timeout)
-        except DeliveryError as error:
-            if not error.unfit:
-                raise
-            more, aside = 0, list(half)
-        rejected, refused = rejected + more, refused + aside
-    if len(refused) == len(spans):
+    probes = sorted({0, len(spans) // 2, len(spans) - 1})
+    refused = [spans[i] for i in probes if not _takes(destination, [spans[i]], timeout)]
+    if len(refused) == len(probes):
         raise whole
-    return rejected, refused
+    todo = [[span for i, span in enumerate(spans) if i not in probes]]
+    while todo:
+        some = todo.pop()
+        if not some or _takes(destination, some, timeout):
+            continue
+        if len(some) == 1:
+            refused += some
+        else:
+            todo += [some[: len(some) // 2], some[len(some) // 2 :]]
+    return refused
+
+
+def _takes(destination: Destination, spans: Sequence[Span], timeout: float) -> bool:
+    try:
+        destination.deliver(spans, timeout)
+    except DeliveryError as error:
+        if not error.unfit:
+            raise
+        return False
+    return True
 
 
 def _closed(span: Span, reason: str, died_ns: int) -> Span:

@@ -123,7 +123,8 @@ def ship_waiting(environ: Mapping[str, str]) -> tuple[str, str]:
     said = f"{delivered} spans delivered to {destination.name}"
     said += f"; {torn} torn lines skipped" if torn else ""
     rejected = sum(o.rejected for o in outcomes)
-    said += f"; {rejected} were rejected by the receiver" if rejected else ""
+    reason = next((o.reason for o in outcomes if o.reason), "no reason given")
+    said += f"; {rejected} rejected by the receiver ({reason})" if rejected else ""
     problem = next((o.problem for o in sorted(outcomes, key=lambda o: not o.blocked) if o.problem), "")
     if problem and any(o.blocked for o in outcomes):
         spans = sum(map(waiting, find(place.journals)))

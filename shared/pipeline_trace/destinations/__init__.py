@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -26,16 +27,26 @@ class SetupError(Exception):
     """The destination cannot work as it is set up. The message says what to do."""
 
 
+@dataclass(frozen=True)
+class Accepted:
+    """A batch that was accepted, but for so many spans, which the receiver rejected for good, and why it says so.
+
+    OTLP's partial success: nothing of it may be sent again.
+    """
+
+    rejected: int = 0
+    reason: str = ""
+
+
 class Destination(Protocol):
     """Somebody who takes spans."""
 
     name: str
 
-    def deliver(self, spans: Sequence[Span], timeout: float) -> int:
+    def deliver(self, spans: Sequence[Span], timeout: float) -> Accepted:
         """Deliver a batch within ``timeout`` seconds, trying again as long as that makes sense.
 
-        Return how many of it the receiver says it rejected for good: OTLP's partial success, of which nothing may be sent
-        again. Raises DeliveryError, SetupError.
+        Raises DeliveryError, SetupError.
         """
 
     def close(self) -> None:

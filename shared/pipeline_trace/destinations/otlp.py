@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..span import ERROR, OK, Span
-from . import DeliveryError, SetupError, endpoint
+from . import Accepted, DeliveryError, SetupError, endpoint
 
 _GRPC, _HTTP = "grpc", "http/protobuf"
 _PORTS = {"https": 443, "http": 80}
@@ -38,7 +38,7 @@ class Otlp:
         self._exporter, self._exporter_seconds = self._make(self._seconds), self._seconds
         self._make_spans = _span_maker()
 
-    def deliver(self, spans: Sequence[Span], timeout: float) -> int:
+    def deliver(self, spans: Sequence[Span], timeout: float) -> Accepted:
         """See Destination.deliver."""
         self._reach(timeout)
         seconds = min(timeout, self._seconds)
@@ -49,7 +49,7 @@ class Otlp:
         result = self._exporter.export(self._make_spans(spans))
         if result.name != "SUCCESS":
             raise DeliveryError(f"{self.name}: {self._problems.reason}", unfit=self._problems.unfit)
-        return self._problems.rejected
+        return self._problems.accepted
 
     def close(self) -> None:
         """See Destination.close."""
@@ -158,7 +158,7 @@ class _Problems(logging.Handler):
         self._logged = ""
         self._status = ""
         self.unfit = False
-        self.rejected = 0
+        self.accepted = Accepted()
 
     @property
     def reason(self) -> str:
@@ -191,7 +191,8 @@ class _Problems(logging.Handler):
 
     def partial(self, answer: Any) -> None:
         """Note a partial success, which the exporters take for a whole one."""
-        self.rejected = int(answer.partial_success.rejected_spans)
+        said = answer.partial_success
+        self.accepted = Accepted(int(said.rejected_spans), str(said.error_message))
 
     def remove(self) -> None:
         """Stop listening."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import conventions as c
 from ..span import Span, encode
-from . import DeliveryError
+from . import Accepted, DeliveryError
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS spans (
@@ -42,7 +42,7 @@ class Store:
         self._busy_seconds = busy_seconds
         self._connection: sqlite3.Connection | None = None
 
-    def deliver(self, spans: Sequence[Span], timeout: float) -> int:
+    def deliver(self, spans: Sequence[Span], timeout: float) -> Accepted:
         """See Destination.deliver. A second delivery of a span changes nothing."""
         try:
             database = self._open(timeout)
@@ -51,7 +51,7 @@ class Store:
         except sqlite3.Error as error:
             self.close()
             raise DeliveryError(f"{self.name}: {error}", refused=True) from None
-        return 0
+        return Accepted()
 
     def close(self) -> None:
         """See Destination.close."""

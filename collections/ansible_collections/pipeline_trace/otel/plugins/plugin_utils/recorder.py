@@ -175,11 +175,12 @@ class Recorder:
             return
         if not self._journal.spans:
             return
-        rejected = core.journal.take_state(self._journal.path).rejected
-        if rejected:
-            self._warn(f"{rejected} of {self._journal.spans} spans were rejected by the receiver")
         trace, receiver = self.spans.trace_id, core.destinations.endpoint(self._environ)
-        if self.settings.trace_url:
+        state = core.journal.take_state(self._journal.path)
+        if state.rejected:
+            lost = f"{state.rejected} of {self._journal.spans} spans of trace {trace} were rejected"
+            self._warn(f"{lost} by {receiver} ({state.reason or 'no reason given'})")
+        elif self.settings.trace_url:
             self._say(self.settings.trace_url.replace("{trace_id}", trace))
         elif receiver:
             self._say(f"trace {trace} sent to {receiver}")
