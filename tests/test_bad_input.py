@@ -29,6 +29,7 @@ from jenkins_poller.state import State
 from pipeline_trace import conventions as c
 from pipeline_trace import ship
 from pipeline_trace.ci.jenkins import Build
+from pipeline_trace.destinations import Accepted
 from pipeline_trace.span import Span
 from pipeline_trace_demo.faults import Kind
 from pipeline_trace_demo.replay import Fault, Replay
@@ -53,9 +54,9 @@ class Memory:
     def __init__(self) -> None:
         self.spans: list[Span] = []
 
-    def deliver(self, spans: Sequence[Span], timeout: float) -> int:
+    def deliver(self, spans: Sequence[Span], timeout: float) -> Accepted:
         self.spans += spans
-        return 0
+        return Accepted()
 
     def close(self) -> None:
         pass

@@ -323,9 +323,21 @@ def test_a_traceparent_that_nobody_confirms_is_the_parent_itself() -> None:
     assert (place.trace_id, place.parent_id) == (TRACE, SPAN)
 
 
-def test_flag_00_emits_nothing_and_asks_nobody() -> None:
-    place = standing({**ENV, "TRACEPARENT": f"00-{TRACE}-{SPAN}-00"}, never)
-    assert not place.sampled
+@pytest.mark.parametrize("ask", [silent, answering()])
+def test_flag_00_emits_nothing(ask: Any) -> None:
+    assert not standing({**ENV, "TRACEPARENT": f"00-{TRACE}-{SPAN}-00"}, ask).sampled
+
+
+def test_flag_00_that_is_a_parameter_emits_nothing() -> None:
+    unsampled = f"00-{TRACE}-{SPAN}-00"
+    ask = answering(placed=Placed(TRACE, SPAN, (), False), parameters={"TRACEPARENT": unsampled})
+    assert not standing({**ENV, "TRACEPARENT": unsampled}, ask).sampled
+
+
+def test_flag_00_that_a_replay_copied_is_no_parent_and_does_not_silence_it() -> None:
+    unsampled = f"00-{TRACE}-{SPAN}-00"
+    place = standing({**ENV, "TRACEPARENT": unsampled}, answering(parameters={"TRACEPARENT": unsampled}))
+    assert (place.trace_id, place.parent_id, place.sampled) == (ROOT_TRACE, BUILD.run_span_id, True)
 
 
 def test_a_chain_that_is_not_recorded_is_not_recorded_here_either() -> None:

@@ -124,6 +124,13 @@ def test_files_are_private_whatever_the_umask(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_everything_beside_a_journal_is_private_too(tmp_path: Path) -> None:
+    writer = Writer(tmp_path)
+    journal.save_state(writer.path, State(5, 1))
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
+    writer.end()
+
+
 def test_a_journal_is_found_under_its_name_only_and_leaves_nothing_else(tmp_path: Path) -> None:
     path = write(tmp_path, 1)
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
@@ -152,6 +159,19 @@ def test_ending_twice_writes_one_line(tmp_path: Path) -> None:
     writer.end("SIGINT")
     writer.end()
     assert [(line.kind, line.reason) for line in read(writer.path)[0]] == [("end", "SIGINT")]
+
+
+def test_a_killed_writer_leaves_its_journal_only_once_that_is_delivered(tmp_path: Path) -> None:
+    """Nothing may pile up in the folder, run after run."""
+    with process(WRITING, tmp_path) as child:
+        path = Path(said(child))
+        child.kill()
+        child.wait()
+    reader = Reader(path)
+    assert reader.claim()
+    reader.delete()
+    reader.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_discarding_leaves_nothing(tmp_path: Path) -> None:
@@ -284,15 +304,17 @@ def with_file_size(limit: int, act: Callable[[], None]) -> int:
 
 
 def test_after_a_short_write_the_next_line_stands_alone(tmp_path: Path) -> None:
-    size = len(encode({"type": "span", **span(1).to_dict()})) + 1
+    # Large ones, so that the limit lets a writer begin.
+    long = "x" * 10_000
+    size = len(encode({"type": "span", **span(1, long).to_dict()})) + 1
 
     def act() -> None:
         writer = Writer(tmp_path)
-        writer.span(span(1))
-        writer.span(span(2))
+        writer.span(span(1, long))
+        writer.span(span(2, long))
         assert (writer.dropped, writer.spans) == (1, 1)
         assert writer.problem
-        writer.span(span(3))
+        writer.span(span(3, long))
         assert (writer.dropped, writer.spans) == (2, 1)
         hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
@@ -303,7 +325,7 @@ def test_after_a_short_write_the_next_line_stands_alone(tmp_path: Path) -> None:
     assert with_file_size(size + size // 2, act) == 0
     (path,) = journal.find(tmp_path)
     found, torn = read(path)
-    assert names(found) == ["span 1", "span 4"]
+    assert [name[:6] for name in names(found)] == ["xxxxxx", "span 4"]
     assert torn == 1
     assert found[-1].dropped == 2
 

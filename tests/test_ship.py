@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_trace import journal, ship
-from pipeline_trace.destinations import DeliveryError, SetupError
+from pipeline_trace.destinations import Accepted, DeliveryError, SetupError
 from pipeline_trace.journal import Reader, State, Writer
 from pipeline_trace.ship import BATCH, Outcome, Shipment
 from pipeline_trace.span import Span, encode
@@ -31,13 +31,13 @@ class Memory:
         self.batches: list[list[Span]] = []
         self.delivered = threading.Event()
 
-    def deliver(self, spans: Sequence[Span], timeout: float) -> int:
+    def deliver(self, spans: Sequence[Span], timeout: float) -> Accepted:
         self.calls += 1
         if self.calls in self.fails:
             raise self.error()
         self.batches.append(list(spans))
         self.delivered.set()
-        return 0
+        return Accepted()
 
     def close(self) -> None:
         pass
@@ -87,7 +87,7 @@ def test_everything_is_delivered_in_order_and_the_journal_removed(tmp_path: Path
     memory = Memory()
     assert deliver(path, memory) == Outcome(delivered=3, done=True)
     assert memory.names == names([1, 2, 3])
-    assert list(tmp_path.iterdir()) == []
+    assert journal.find(tmp_path) == []
 
 
 def test_what_arrives_is_what_was_written(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_failing_destination_costs_nothing_when_another_process_goes_on(tmp_pa
         outcomes.append(deliver(path, memory))
     assert len(outcomes) == len(fails) + 1
     assert memory.names == names([*range(1, 3 * BATCH - 9), 9_999])
-    assert list(tmp_path.iterdir()) == []
+    assert journal.find(tmp_path) == []
 
 
 @pytest.mark.parametrize("fails", [(1,), (2,), (3,), (1, 2), (1, 3, 5), (2, 3, 4)])
@@ -409,9 +409,9 @@ def test_the_time_for_a_delivery_is_cut_to_what_is_left_of_the_flush_limit(tmp_p
     given: list[float] = []
 
     class Slow(Memory):
-        def deliver(self, spans: Sequence[Span], timeout: float) -> int:
+        def deliver(self, spans: Sequence[Span], timeout: float) -> Accepted:
             given.append(timeout)
-            return 0
+            return Accepted()
 
     assert ship.follow(path, Slow(), 1.5, time.sleep).done
     assert 0 < given[0] <= 1.5

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -151,25 +152,44 @@ WRITER = """
 """
 
 
-def test_several_processes_write_at_once_and_lose_nothing(path: Path) -> None:
-    """They also make the file and its tables at once."""
-    words = [sys.executable, "-c", textwrap.dedent(WRITER), str(path)]
-    children = [
-        subprocess.Popen([*words, str(first), TRACE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for first in (1, 101, 201, 301)
-    ]
+def together(code: str, *arguments: tuple[str, ...]) -> None:
+    """Run Python in several processes that begin at the same time; none may say anything on stderr."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    words = [sys.executable, "-c", textwrap.dedent(code)]
+    children = [subprocess.Popen([*words, *more], text=True, **pipes) for more in arguments]  # type: ignore[call-overload]
     for child in children:
-        assert child.stdout
         child.stdout.readline()
     for child in children:
-        assert child.stdin
         child.stdin.write("\n")
         child.stdin.flush()
-    errors = [child.communicate()[1] for child in children]
-    assert errors == [""] * 4
+    said = [child.communicate()[1].splitlines()[-1:] for child in children]
+    assert said == [[] for _ in children]
+
+
+def test_several_processes_write_at_once_and_lose_nothing(path: Path) -> None:
+    put(path, span(1))
+    together(WRITER, *((str(path), str(first), TRACE) for first in (1, 101, 201, 301)))
     store = Store(path)
     assert len(store.trace(TRACE)) == 500
     store.close()
+
+
+@pytest.mark.parametrize("begin", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
+def test_a_store_that_another_process_is_just_making_is_waited_for(path: Path, begin: str) -> None:
+    """The first two runs of a machine, side by side; SQLite does not wait by itself before it changes to WAL mode."""
+    maker = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    maker.execute(begin)
+    maker.execute("CREATE TABLE other (x)")
+    done = threading.Timer(0.2, maker.execute, ["ROLLBACK"])
+    done.start()
+    store = Store(path)
+    try:
+        store.deliver([span(1)], 5.0)
+        assert len(store.trace(TRACE)) == 1
+    finally:
+        store.close()
+        done.join()
+        maker.close()
 
 
 def test_a_busy_store_is_a_delivery_error_within_the_time_given(path: Path) -> None:

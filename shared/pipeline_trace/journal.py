@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .span import Span, SpanError, encode
+from .span import Span, encode
 
 SUFFIX = ".journal"
 _WRITTEN, _SHIPPED = 0, 1
@@ -42,13 +42,13 @@ class Writer:
         self.problem = ""
         self._torn = False
         hidden = folder / f".{name}"
-        self._reserve = folder / f".{name}.reserve"
+        self._reserve = _reserve(self.path)
         try:
             self._file = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
             # Locked before it can be found: a journal without a writer would be shipped and deleted.
             _lock(self._file, _WRITTEN)
             os.rename(hidden, self.path)
-            self._reserve.write_bytes(bytes(_RESERVE))
+            _write(self._reserve, bytes(_RESERVE))
         except OSError as error:
             raise JournalError(f"cannot write {self.path} ({error.strerror})") from None
 
@@ -129,7 +129,7 @@ class Reader:
         self.path = path
         self.torn = 0
         self._offset = 0
-        self._rest = b""
+        self._rest = 0
         self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
 
     def claim(self) -> bool:
@@ -144,12 +144,13 @@ class Reader:
         return False
 
     def lines(self) -> Iterator[Line]:
-        """Yield the whole lines that are there beyond those already read.
+        """Yield the whole lines that are there beyond those already yielded; the caller may stop at any of them.
 
         A line that is torn or not ours is skipped and counted in ``torn``.
         """
-        while chunk := os.pread(self._file, 1 << 18, self._offset + len(self._rest)):
-            *whole, self._rest = (self._rest + chunk).split(b"\n")
+        rest = b""
+        while chunk := os.pread(self._file, 1 << 18, self._offset + len(rest)):
+            *whole, rest = (rest + chunk).split(b"\n")
             for raw in whole:
                 self._offset += len(raw) + 1
                 line = _parse(raw, self._offset)
@@ -157,6 +158,12 @@ class Reader:
                     yield line
                 elif raw:
                     self.torn += 1
+        self._rest = len(rest)
+
+    def count_torn_end(self) -> None:
+        """Count the last line as torn where it has no end: for a journal that nobody writes any more."""
+        self.torn += self._rest > 0
+        self._rest = 0
 
     def ended(self) -> bool:
         """Tell whether the last line says that nothing more comes."""
@@ -170,12 +177,27 @@ class Reader:
     def delete(self, *, keep_state: bool = False) -> None:
         """Remove the journal and what is kept about it."""
         self.path.unlink(missing_ok=True)
+        _reserve(self.path).unlink(missing_ok=True)
         if not keep_state:
             state_path(self.path).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let go of the journal and its locks."""
         os.close(self._file)
+
+
+def _reserve(journal: Path) -> Path:
+    """Return the file that keeps room for a journal's last line."""
+    return journal.with_name(f".{journal.stem}.reserve")
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file that nobody else may read."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(file, data)
+    finally:
+        os.close(file)
 
 
 def _parse(raw: bytes, end: int) -> Line | None:
@@ -186,7 +208,7 @@ def _parse(raw: bytes, end: int) -> Line | None:
             return Line(kind, end, _repaired(data) if b"\\ud" in raw else Span.from_dict(data))
         if kind == "end":
             return Line(kind, end, reason=str(data.get("reason", "")), dropped=int(data.get("dropped", 0)))
-    except (ValueError, KeyError, TypeError, SpanError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         pass
     return None
 
@@ -231,7 +253,7 @@ def load_state(journal: Path) -> State:
         data: dict[str, Any] = json.loads(state_path(journal).read_bytes())
         counts = int(data["offset"]), int(data["delivered"]), str(data["problem"])
         return State(*counts, int(data["rejected"]), str(data["reason"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return State()
 
 
@@ -246,7 +268,7 @@ def save_state(journal: Path, state: State) -> None:
     """Keep a journal's state; on a full disk it is lost, and the last batch may be delivered twice."""
     new = journal.with_suffix(".new")
     try:
-        new.write_text(encode(state.__dict__), encoding="ascii")
+        _write(new, encode(state.__dict__).encode("ascii"))
         os.replace(new, state_path(journal))
     except OSError:
         new.unlink(missing_ok=True)

@@ -92,6 +92,7 @@ class Shipment:
         """
         self._finishing = True
         self.step(timeout)
+        self._reader.count_torn_end()
         reason = self.end.reason if self.end else "SIGKILL or a crash"
         lost = self.end is not None and self.end.dropped > 0 and not reason
         for span in self._open.values():

@@ -7,6 +7,7 @@ only: this runs inside ansible-playbook.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -110,10 +111,10 @@ class Span:
                 kind=data["kind"],
                 status_code=status["code"],
                 status_message=status["message"],
-                attributes=dict(data["attributes"]),
-                events=[Event(e["name"], e["time_unix_nano"], e["attributes"]) for e in data["events"]],
-                links=[Link(k["trace_id"], k["span_id"], k["attributes"]) for k in data["links"]],
-                resource=data["resource"],
+                attributes=_mapping(data["attributes"]),
+                events=[Event(e["name"], e["time_unix_nano"], _mapping(e["attributes"])) for e in data["events"]],
+                links=[Link(k["trace_id"], k["span_id"], _mapping(k["attributes"])) for k in data["links"]],
+                resource=_mapping(data["resource"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise SpanError(f"not a span: {error!r}") from None
@@ -121,23 +122,44 @@ class Span:
         return span
 
     def _check(self) -> None:
-        if not (_is_id(self.trace_id, 32) and _is_id(self.span_id, 16)):
+        """Refuse what would break a destination later."""
+        if not (_is_trace(self.trace_id) and _is_span(self.span_id)):
             raise SpanError("not a span: malformed trace or span id")
-        if not (self.parent_id is None or _is_id(self.parent_id, 16)):
+        if not (self.parent_id is None or _is_span(self.parent_id)):
             raise SpanError("not a span: malformed parent id")
-        if not (type(self.start_ns) is int and type(self.end_ns) is int and isinstance(self.name, str)):
-            raise SpanError("not a span: malformed name or time")
+        if not (_is_time(self.start_ns) and _is_time(self.end_ns) and all(_is_time(e.time_ns) for e in self.events)):
+            raise SpanError("not a span: malformed time")
+        texts = [self.name, self.kind, self.status_code, self.status_message, *(event.name for event in self.events)]
+        if not all(type(text) is str for text in texts):
+            raise SpanError("not a span: malformed name, kind or status")
         if self.kind not in _KINDS or self.status_code not in _CODES:
             raise SpanError("not a span: unknown kind or status")
+        if not all(_is_trace(link.trace_id) and _is_span(link.span_id) for link in self.links):
+            raise SpanError("not a span: malformed link")
 
 
-def _is_id(value: object, digits: int) -> bool:
-    if type(value) is not str or len(value) != digits:
-        return False
-    try:
-        return int(value, 16) != 0 and value == value.lower()
-    except ValueError:
-        return False
+# All-zero ids are invalid by W3C's rules.
+_TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}").fullmatch
+_SPAN_ID = re.compile(r"(?!0{16})[0-9a-f]{16}").fullmatch
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if type(value) is not dict:
+        raise TypeError("no object")
+    return value
+
+
+def _is_trace(value: object) -> bool:
+    return type(value) is str and _TRACE_ID(value) is not None
+
+
+def _is_span(value: object) -> bool:
+    return type(value) is str and _SPAN_ID(value) is not None
+
+
+def _is_time(value: object) -> bool:
+    # SQLite's and OTLP's integers have 64 bits, one of them for the sign.
+    return type(value) is int and 0 <= value < 1 << 63
 
 
 def encode(data: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -95,16 +96,25 @@ class Store:
         return [Span.from_dict(json.loads(row[0])) for row in rows]
 
     def _open(self, timeout: float | None = None) -> sqlite3.Connection:
+        seconds = self._busy_seconds if timeout is None else max(min(timeout, self._busy_seconds), 0.05)
         if self._connection is None:
-            seconds = self._busy_seconds if timeout is None else min(timeout, self._busy_seconds)
-            connection = sqlite3.connect(self.path, timeout=max(seconds, 0.05))
+            self._connection = self._connect(seconds)
+        self._connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+        return self._connection
+
+    def _connect(self, seconds: float) -> sqlite3.Connection:
+        """Open the file, trying again while another process makes it: SQLite does not wait for a change to WAL."""
+        deadline = time.monotonic() + seconds
+        while True:
+            connection = sqlite3.connect(self.path, timeout=seconds)
             try:
                 self._prepare(connection)
-            except sqlite3.Error:
+                return connection
+            except sqlite3.Error as error:
                 connection.close()
-                raise
-            self._connection = connection
-        return self._connection
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         if connection.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
