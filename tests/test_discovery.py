@@ -118,7 +118,9 @@ def test_an_older_controller_without_full_names_is_understood() -> None:
         (("[tT]eam/app",), (), ["team/app", "Team/app"]),
     ],
 )
-def test_jobs_are_selected_by_globs_over_full_names(include: tuple[str, ...], exclude: tuple[str, ...], wanted: list[str]) -> None:
+def test_jobs_are_selected_by_globs_over_full_names(
+    include: tuple[str, ...], exclude: tuple[str, ...], wanted: list[str]
+) -> None:
     jobs = [job("a"), folder("team", job("team/app"), job("team/lib")), folder("Team", job("Team/app"))]
     assert found({"jobs": jobs}, Selection(include, exclude)) == wanted
 

@@ -138,7 +138,9 @@ def test_what_names_nothing_says_what_would(place: Home, wanted: str) -> None:
     assert "trace id, build URL, JOB#N or latest" in refusal(place, wanted)
 
 
-@pytest.mark.parametrize("wanted", ["http://[::1/job/app/7/", "ftp://ci.example.com/job/app/7/", "http://h:port/job/app/7/", "http://h/job/app/²"])
+@pytest.mark.parametrize(
+    "wanted", ["http://[::1/job/app/7/", "ftp://ci.example.com/job/app/7/", "http://h:port/job/app/7/", "http://h/job/app/²"]
+)
 def test_a_broken_url_is_a_refusal_and_no_crash(place: Home, wanted: str) -> None:
     store(place, span("a", 1, 1))
     refusal(place, wanted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from jenkins_poller.flow import AGENT, BRANCH, STAGE, STEP, Element, Flow
 from pipeline_trace.ci import jenkins_graph
 
 
-def read(documents: list[Mapping[str, Any]]) -> Flow:
+def read(documents: Sequence[Mapping[str, Any]]) -> Flow:
     return flow.read(jenkins_graph.read(documents))
 
 
@@ -74,7 +74,13 @@ def test_occurrences_are_those_that_a_process_in_the_build_counts() -> None:
 
 @pytest.mark.parametrize(
     ("name", "job"),
-    [("20", "parallel-nested"), ("21", "parallel-scripted"), ("34", "skip-stage"), ("36", "retry-timeout"), ("40", "approve-me")],
+    [
+        ("20", "parallel-nested"),
+        ("21", "parallel-scripted"),
+        ("34", "skip-stage"),
+        ("36", "retry-timeout"),
+        ("40", "approve-me"),
+    ],
 )
 def test_keys_are_unique_in_a_build_and_every_element_is_in_the_tree_once(name: str, job: str) -> None:
     elements = list(read(recorded(name, job)).walk())

@@ -145,7 +145,7 @@ def test_a_spare_folder_of_another_user_is_not_used(variables: dict[str, str], m
     folder = home.find(environ).path
     real = os.getuid()
     # The folder's name holds our uid; it was made by somebody else.
-    monkeypatch.setattr(home.os, "getuid", lambda: real + 1)
+    monkeypatch.setattr(os, "getuid", lambda: real + 1)
     folder.rename(folder.with_name(f"pipeline-trace-{real + 1}"))
     with pytest.raises(HomeError, match="belongs to another user"):
         home.find(environ)

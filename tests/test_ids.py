@@ -36,8 +36,14 @@ def test_ids_are_the_beginning_of_a_sha256_over_scheme_kind_and_parts(key: tuple
 
 def test_known_values_never_change_since_other_systems_hold_them() -> None:
     key = ("jenkins", "https://ci.example.com", "app-build", "7")
-    assert ids.trace_id(key) == sha256(b"pipeline-trace/1\0trace\0jenkins\0https://ci.example.com\0app-build\x007").hexdigest()[:32]
-    assert ids.span_id(key) == sha256(b"pipeline-trace/1\0span\0jenkins\0https://ci.example.com\0app-build\x007").hexdigest()[:16]
+    assert (
+        ids.trace_id(key)
+        == sha256(b"pipeline-trace/1\0trace\0jenkins\0https://ci.example.com\0app-build\x007").hexdigest()[:32]
+    )
+    assert (
+        ids.span_id(key)
+        == sha256(b"pipeline-trace/1\0span\0jenkins\0https://ci.example.com\0app-build\x007").hexdigest()[:16]
+    )
 
 
 def test_parts_are_joined_so_that_moving_a_letter_makes_another_id() -> None:

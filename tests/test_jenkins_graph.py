@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -21,7 +21,7 @@ def blocks(nodes: Mapping[str, Node], id_: str) -> list[str]:
     return found
 
 
-def occurrences(documents: list[Mapping[str, Any]]) -> dict[str, tuple[str, int]]:
+def occurrences(documents: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, int]]:
     return {id_: (stage.node.name, stage.occurrence) for id_, stage in stages(read(documents)).items()}
 
 
@@ -34,7 +34,13 @@ def test_recorded_lists_are_not_in_the_order_of_ids(name: str, job: str) -> None
 
 @pytest.mark.parametrize(
     ("name", "job"),
-    [("20", "parallel-nested"), ("21", "parallel-scripted"), ("34", "skip-stage"), ("36", "retry-timeout"), ("40", "approve-me")],
+    [
+        ("20", "parallel-nested"),
+        ("21", "parallel-scripted"),
+        ("34", "skip-stage"),
+        ("36", "retry-timeout"),
+        ("40", "approve-me"),
+    ],
 )
 def test_every_block_of_a_finished_run_is_closed_by_an_end_of_its_own(name: str, job: str) -> None:
     nodes = read(recorded(name, job))
@@ -148,7 +154,12 @@ def test_the_stages_key_holds_its_name_and_occurrence() -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_node_is_left_out(broken: dict[str, Any]) -> None:
-    documents = [node(2, "Start of Pipeline", "first"), broken, node(3, "Stage : Start", "start", 2), node(4, "A", "start", 3)]
+    documents = [
+        node(2, "Start of Pipeline", "first"),
+        broken,
+        node(3, "Stage : Start", "start", 2),
+        node(4, "A", "start", 3),
+    ]
     assert list(read(documents)) == ["2", "3", "4"]
 
 

@@ -94,7 +94,7 @@ def test_a_controllers_url_has_one_form(url: str, normal: str) -> None:
      "http://h:99999/", "file:///etc"],
 )  # fmt: skip
 def test_what_is_no_url_of_a_controller_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         normalise(url)
 
 

@@ -144,7 +144,7 @@ def test_several_writers_of_a_process_have_journals_of_their_own(tmp_path: Path)
 
 
 def test_a_folder_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(JournalError, match="cannot write .*missing.*No such file"):
+    with pytest.raises(JournalError, match=r"cannot write .*missing.*No such file"):
         Writer(tmp_path / "missing")
 
 
@@ -280,7 +280,7 @@ def test_reading_may_stop_in_the_middle_and_go_on_later(tmp_path: Path, kept: in
     for stop in (10, 500, 1):
         lines = reader.lines()
         found += names([next(lines) for _ in range(stop)])
-        lines.close()
+        del lines
     found += names(list(reader.lines()))
     reader.close()
     wrong = [(name[:9], number) for number, name in enumerate(found, 1) if name[:9] != f"name-{number:04}"]
@@ -344,7 +344,7 @@ def test_an_error_after_a_short_write_does_not_make_the_next_line_part_of_the_to
         return real(file, written[-1])
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(journal.os, "write", spoilt)
+        patch.setattr(os, "write", spoilt)
         for number in (1, 2, 3):
             writer.span(span(number))
         writer.end()
@@ -375,7 +375,7 @@ def test_a_journal_is_locked_before_it_can_be_found(tmp_path: Path, monkeypatch:
         seen.append((Path(new).exists(), os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
         real(old, new)
 
-    monkeypatch.setattr(journal.os, "rename", rename)
+    monkeypatch.setattr(os, "rename", rename)
     Writer(tmp_path).end()
     assert seen == [(False, 0)]
 
@@ -454,7 +454,9 @@ def test_reading_while_another_process_writes_yields_every_line_once(tmp_path: P
     assert reader.torn == 0
 
 
-@pytest.mark.parametrize(("numbers", "end", "ended"), [((1,), True, True), ((1,), False, False), ((), True, True), ((), False, False)])
+@pytest.mark.parametrize(
+    ("numbers", "end", "ended"), [((1,), True, True), ((1,), False, False), ((), True, True), ((), False, False)]
+)
 def test_an_end_line_says_that_nothing_more_comes(tmp_path: Path, numbers: tuple[int, ...], end: bool, ended: bool) -> None:
     reader = Reader(write(tmp_path, *numbers, end=end))
     assert reader.ended() is ended
@@ -523,7 +525,7 @@ def test_what_waits_is_what_was_not_delivered_and_what_is_open(tmp_path: Path) -
     writer.end()
     path = writer.path
     assert journal.waiting(path) == 3
-    behind_second = [line.end for line in read(path)[0] if line.kind == "span"][0]
+    behind_second = next(line.end for line in read(path)[0] if line.kind == "span")
     journal.save_state(path, State(behind_second, 1))
     assert journal.waiting(path) == 2
 

@@ -45,7 +45,13 @@ def words(fetched: Fetched, *kinds: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("result", "word"),
-    [("SUCCESS", "success"), ("UNSTABLE", "failure"), ("FAILURE", "failure"), ("ABORTED", "cancellation"), ("NOT_BUILT", "skip")],
+    [
+        ("SUCCESS", "success"),
+        ("UNSTABLE", "failure"),
+        ("FAILURE", "failure"),
+        ("ABORTED", "cancellation"),
+        ("NOT_BUILT", "skip"),
+    ],
 )
 def test_a_builds_result(result: str, word: str) -> None:
     assert outcome.of_build(document(result)) == word
@@ -125,7 +131,8 @@ def test_unstable_steps_and_stages_are_failures_although_wfapi_calls_the_step_a_
 
 def test_stages_left_out_are_skipped() -> None:
     assert words(recorded("34", "skip-stage"), flow.STAGE) == {
-        "Build 6": "success", "Deploy 11": "skip", "Group 16": "skip", "G1 19": "skip", "G2 24": "skip", "Notify 31": "success",
+        "Build 6": "success", "Deploy 11": "skip", "Group 16": "skip", "G1 19": "skip", "G2 24": "skip",
+        "Notify 31": "success",
     }  # fmt: skip
 
 
@@ -219,7 +226,10 @@ def test_a_timeout_has_the_type_and_message_of_one() -> None:
 def test_an_interruption_without_a_message_has_the_builds() -> None:
     times = Times(0, 0, "FAILED", error_type=FLOW_INTERRUPTED)
     told = document("FAILURE", "x.build.DownstreamFailureCause")
-    assert outcome.error_of("failure", times, told) == ("DownstreamFailureCause", "because of x.build.DownstreamFailureCause")
+    assert outcome.error_of("failure", times, told) == (
+        "DownstreamFailureCause",
+        "because of x.build.DownstreamFailureCause",
+    )
 
 
 def test_what_only_marks_the_build_is_unstable() -> None:

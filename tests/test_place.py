@@ -33,7 +33,9 @@ USER = Cause("user", who="jane")
 class Fetch:
     """Answers from memory. Who is not there is gone; ``silent`` cannot be asked now."""
 
-    def __init__(self, facts: Mapping[str, Facts], silent: tuple[str, ...] = (), no_starter: type[Exception] | None = None) -> None:
+    def __init__(
+        self, facts: Mapping[str, Facts], silent: tuple[str, ...] = (), no_starter: type[Exception] | None = None
+    ) -> None:
         self._facts = {build(name): found for name, found in facts.items()}
         self._silent = {build(name) for name in silent}
         self._no_starter = no_starter
@@ -192,7 +194,9 @@ def test_a_traceparent_comes_before_a_key() -> None:
     assert place(build("a#1"), Fetch({"a#1": Facts([USER], parameters)})).trace_id == TRACE
 
 
-@pytest.mark.parametrize("value", ["", "  ", "junk", TRACEPARENT.upper(), f"ff-{TRACE}-{SPAN}-01", f"00-{'0' * 32}-{SPAN}-01"])
+@pytest.mark.parametrize(
+    "value", ["", "  ", "junk", TRACEPARENT.upper(), f"ff-{TRACE}-{SPAN}-01", f"00-{'0' * 32}-{SPAN}-01"]
+)
 def test_a_malformed_or_empty_parameter_counts_as_absent(value: str) -> None:
     facts = chain(2)
     facts["job#2"] = Facts([up("job#1")], {"TRACEPARENT": value})

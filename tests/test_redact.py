@@ -30,6 +30,10 @@ def private_key(kind: str, newline: str = "\n") -> str:
     return newline.join((f"-----BEGIN {kind}-----", *KEY_LINES, f"-----END {kind}-----"))
 
 
+def _short(text: str) -> str:
+    return text[:40]
+
+
 SECRETS: list[tuple[str, str]] = [
     # Shell traces (set -x), environment dumps, command lines
     (f"+ export DB_PASSWORD={WORD}", WORD),
@@ -207,7 +211,7 @@ NEARLY = [
 ]
 
 
-@pytest.mark.parametrize(("text", "secret"), SECRETS)
+@pytest.mark.parametrize(("text", "secret"), SECRETS, ids=_short)
 def test_no_secret_survives(text: str, secret: str) -> None:
     assert secret in text
     masked = redact.text(text)
@@ -215,7 +219,7 @@ def test_no_secret_survives(text: str, secret: str) -> None:
     assert not [line for line in KEY_LINES if line in masked]
 
 
-@pytest.mark.parametrize(("text", "secret"), SECRETS[::3])
+@pytest.mark.parametrize(("text", "secret"), SECRETS[::3], ids=_short)
 def test_masking_twice_is_masking_once(text: str, secret: str) -> None:
     assert redact.text(redact.text(text)) == redact.text(text)
 
@@ -269,7 +273,7 @@ HOSTILE = [
 _SIZE = 1 << 16
 
 
-@pytest.mark.parametrize("unit", HOSTILE)
+@pytest.mark.parametrize("unit", HOSTILE, ids=_short)
 def test_time_grows_with_the_text_and_not_with_its_square(unit: str) -> None:
     """64 KiB within a quarter of a second of processor time; what is quadratic takes several seconds."""
     hostile = (unit * (_SIZE // len(unit) + 1))[:_SIZE]
@@ -278,8 +282,18 @@ def test_time_grows_with_the_text_and_not_with_its_square(unit: str) -> None:
     assert time.process_time() - began < 0.25
 
 
-@pytest.mark.parametrize("text", ["password" + " " * _SIZE, 'password="' + "\\" * _SIZE, "authorization: a" + " " * _SIZE,
-                                  "https://" + "a:" * (_SIZE // 2), "basic " + "A" * _SIZE, "--token" + " " * _SIZE])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password" + " " * _SIZE,
+        'password="' + "\\" * _SIZE,
+        "authorization: a" + " " * _SIZE,
+        "https://" + "a:" * (_SIZE // 2),
+        "basic " + "A" * _SIZE,
+        "--token" + " " * _SIZE,
+    ],
+    ids=_short,
+)
 def test_a_long_run_behind_a_name_takes_no_time(text: str) -> None:
     began = time.process_time()
     redact.text(text)

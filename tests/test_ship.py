@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,7 +76,7 @@ def dead(writer: Writer, reason: str | None = "") -> Path:
     if reason is not None:
         writer.end(reason)
     else:
-        journal.os.close(writer._file)
+        os.close(writer._file)
     return writer.path
 
 
@@ -306,7 +308,7 @@ def test_one_line_that_the_destination_cannot_take_does_not_hold_up_the_others(t
     from pipeline_trace.destinations.store import Store
 
     path = write(tmp_path, 2)
-    bad = [{"resource": None}, {"end_unix_nano": 2**63}, {"resource": []}]
+    bad: list[dict[str, Any]] = [{"resource": None}, {"end_unix_nano": 2**63}, {"resource": []}]
     lines = [encode({"type": "span", **span(number).to_dict(), **change}).encode() for number, change in enumerate(bad, 10)]
     path.write_bytes(b"\n".join([*lines, path.read_bytes()]))
     store = Store(tmp_path / "traces.db")

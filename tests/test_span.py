@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -124,7 +123,7 @@ def test_a_malformed_trace_id_is_refused(value: object) -> None:
         Span.from_dict(form(trace_id=value))
 
 
-WRONG = [
+WRONG: list[tuple[str, Any]] = [
     ("name", None), ("name", 5), ("name", ["x"]),
     ("start_unix_nano", None), ("start_unix_nano", "1"), ("start_unix_nano", 1.5), ("start_unix_nano", True),
     ("end_unix_nano", "now"), ("end_unix_nano", None),
@@ -143,7 +142,7 @@ def test_a_field_of_the_wrong_shape_is_refused(name: str, value: object) -> None
         Span.from_dict(form(**{name: value}))
 
 
-LATE = [
+LATE: list[tuple[str, Any]] = [
     ("resource", None), ("resource", "text"), ("resource", ["a"]), ("resource", 5),
     ("status", {"code": "ERROR", "message": 5}),
     ("events", [{"name": 5, "time_unix_nano": 1, "attributes": {}}]),
@@ -168,12 +167,5 @@ def test_what_is_no_object_is_refused(data: Any) -> None:
 
 
 def test_a_refusal_says_what_is_wrong() -> None:
-    with pytest.raises(SpanError, match="not a span: .*name"):
+    with pytest.raises(SpanError, match=r"not a span: .*name"):
         Span.from_dict(without("name"))
-
-
-def test_reading_leaves_the_dictionary_alone() -> None:
-    data = form()
-    before = deepcopy(data)
-    Span.from_dict(data).attributes["new"] = 1
-    assert data == before

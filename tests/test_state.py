@@ -185,9 +185,8 @@ def test_tables_of_another_version_are_a_clear_error(tmp_path: Path, read: str) 
 
 
 @pytest.mark.parametrize("write", ["found", "decided", "written", "vanished", "restarted"])
-def test_a_state_that_cannot_be_written_is_a_clear_error_and_stays_as_it_was(tmp_path: Path, state: State, write: str) -> None:
+def test_a_state_that_cannot_be_written_is_a_clear_error_and_stays_as_it_was(state: State, write: str) -> None:
     state.found("app", Cursor(8, 7, True), [7])
-    (path,) = (tmp_path / "pollers").glob("*.db")
     writes = {
         "found": lambda: state.found("app", Cursor(9, 8, True), [8]),
         "decided": lambda: state.decided([(build(7), Placed(TRACE))]),

@@ -80,9 +80,16 @@ class Controller:
         """
         return self._retrying.copy()(self._once, path, tree)
 
-    def build(self, build: Build, rest: str, tree: str = "") -> Any:
-        """Return the JSON of a path below a build."""
-        return self.get(f"{job_path(build.job)}{build.number}/{rest}", tree)
+    def document(self, path: str, tree: str = "") -> Mapping[str, Any]:
+        """Return the JSON object of a path. Raises as ``get``, Passing where it is something else."""
+        answer = self.get(path, tree)
+        if not isinstance(answer, dict):
+            raise Passing(f"{self.url}/{path} answered with no JSON object; something stands between us and the controller")
+        return answer
+
+    def build(self, build: Build, rest: str, tree: str = "") -> Mapping[str, Any]:
+        """Return the JSON object of a path below a build."""
+        return self.document(f"{build_path(build)}{rest}", tree)
 
     def _once(self, path: str, tree: str) -> Any:
         with self._slots:
@@ -147,6 +154,11 @@ _LOGIN_HINT = "it wants a login: set JENKINS_USER and JENKINS_API_TOKEN"
 def job_path(full_name: str) -> str:
     """Return a job's path below the controller's address, with a slash at its end."""
     return "".join(f"job/{quote(name, safe='')}/" for name in full_name.split("/"))
+
+
+def build_path(build: Build) -> str:
+    """Return a build's path below the controller's address, with a slash at its end."""
+    return f"{job_path(build.job)}{build.number}/"
 
 
 def _retry_after(response: requests.Response) -> float | None:

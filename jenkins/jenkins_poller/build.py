@@ -12,7 +12,7 @@ from pipeline_trace.ci import jenkins_facts, jenkins_graph
 from pipeline_trace.ci.jenkins import Build
 
 from . import flow
-from .api import Controller, NotFound
+from .api import Controller, NotFound, build_path
 
 BUILD, STAGE, STEP = "build", "stage", "step"
 DETAILS = (BUILD, STAGE, STEP)
@@ -69,8 +69,7 @@ class Fetched:
 
 def own_document(controller: Controller, build: Build, *, graph: bool) -> Mapping[str, Any]:
     """Return a build's own document. Raises ApiError, NotFound included."""
-    document: Mapping[str, Any] = controller.build(build, "api/json", _GRAPH_TREE if graph else _OWN_TREE)
-    return document
+    return controller.build(build, "api/json", _GRAPH_TREE if graph else _OWN_TREE)
 
 
 def is_pipeline(document: Mapping[str, Any]) -> bool:
@@ -196,7 +195,7 @@ class _Pipeline:
 def _node(controller: Controller, build: Build, node_id: str, what: str) -> Mapping[str, Any] | None:
     """Return what wfapi says of a node; None where it says nothing (``null`` for a ``build`` step)."""
     try:
-        answer = controller.build(build, f"execution/node/{node_id}/wfapi/{what}")
+        answer = controller.get(f"{build_path(build)}execution/node/{node_id}/wfapi/{what}")
     except NotFound:
         return None
     return answer if isinstance(answer, Mapping) else None

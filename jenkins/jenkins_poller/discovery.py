@@ -50,7 +50,7 @@ def jobs(controller: Controller, selection: Selection) -> Iterator[Job]:
     folders = [""]
     while folders:
         folder = folders.pop()
-        document = controller.get(f"{job_path(folder) if folder else ''}api/json", _sweep_tree(_LEVELS))
+        document = controller.document(f"{job_path(folder) if folder else ''}api/json", _sweep_tree(_LEVELS))
         for name, data in _items(document, folder):
             if "nextBuildNumber" in data:
                 if selection.wants(name):
@@ -86,22 +86,31 @@ def root_url(job: Job) -> str:
     return job.url.rstrip("/").rsplit("/job/", depth)[0]
 
 
-def builds(controller: Controller, job: str, *, above: int, since_ms: int) -> Iterator[Listed]:
-    """Yield a job's builds, newest first, down to a number (exclusive) or a start time. Raises ApiError.
+@dataclass(frozen=True)
+class Listing:
+    """A job's new builds, newest first; ``highest``: the highest number that the job lists at all, 0 where it lists none."""
+
+    new: tuple[Listed, ...]
+    highest: int
+
+
+def builds(controller: Controller, job: str, *, above: int, since_ms: int) -> Listing:
+    """Return a job's builds down to a number (exclusive) or a start time, milliseconds since the epoch. Raises ApiError.
 
     ``builds`` is capped at 100 by Jenkins; ``allBuilds`` goes further back, and is slow.
     """
-    start, field = 0, "builds"
+    start, field, highest, new = 0, "builds", 0, list[Listed]()
     while True:
         tree = f"{field}[{_BUILD}]{{{start},{start + _PAGE}}}"
-        page = controller.get(f"{job_path(job)}api/json", tree).get(field) or []
+        page = controller.document(f"{job_path(job)}api/json", tree).get(field) or []
         for data in page:
             listed = Listed(int(data["number"]), int(data.get("timestamp") or 0), _running(data))
+            highest = max(highest, listed.number)
             if listed.number <= above or listed.timestamp_ms < since_ms:
-                return
-            yield listed
+                return Listing(tuple(new), highest)
+            new.append(listed)
         if len(page) < _PAGE:
-            return
+            return Listing(tuple(new), highest)
         start, field = start + _PAGE, "allBuilds"
 
 

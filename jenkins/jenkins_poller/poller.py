@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -22,7 +21,6 @@ from .upstream import Upstreams
 _CHUNK = 32
 # After so many builds that could not be read, the controller is taken to be in trouble and left alone.
 _TOO_MANY = 4
-_log = logging.getLogger("pipeline_trace.poll")
 
 
 class SweepError(Exception):
@@ -141,16 +139,16 @@ class Poller:
             return set()
         above, since = (known.cursor, 0) if known else (0, self._settings.since_ms)
         try:
-            listed = [b.number for b in discovery.builds(self._controller, job.name, above=above, since_ms=since)]
-        except (NotFound, Forbidden) as error:
-            # Deleted since it was listed, or not to be read.
-            _log.info("%s", error)
+            listing = discovery.builds(self._controller, job.name, above=above, since_ms=since)
+        except NotFound:
+            # Deleted since it was listed.
             return set()
-        last = job.next_number - 1
-        highest = max(listed, default=above if known else last)
+        numbers = {listed.number for listed in listing.new}
+        highest = max(listing.highest, above)
         seen_twice = known is not None and known.next_number == job.next_number
-        self._state.found(job.name, Cursor(job.next_number, highest, highest >= last or seen_twice), listed)
-        return set(listed)
+        settled = highest >= job.next_number - 1 or seen_twice
+        self._state.found(job.name, Cursor(job.next_number, highest, settled), numbers)
+        return numbers
 
     def _read(self, build: Build, upstreams: Upstreams) -> _Read:
         try:
@@ -159,9 +157,10 @@ class Poller:
                 return _Read(build, running=True)
             upstreams.know(build, fetched.document)
             placed = self._state.placed(build) or place(build, upstreams, self._settings.trace_per)
-        except (NotFound, Forbidden, Gone):
+        except (NotFound, Gone):
             return _Read(build, gone=True)
-        except (Passing, Unanswered) as error:
+        except (Passing, Forbidden, Unanswered) as error:
+            # Forbidden too: a login may be revoked in the middle, and the build is not gone.
             return _Read(build, problem=str(error))
         made = spans.of_build(fetched, placed, self._service(build.controller)) if placed.sampled else []
         return _Read(build, placed, tuple(made), no_stages=fetched.no_stages)

@@ -75,9 +75,19 @@ class Upstreams:
                 return self._documents[build]
         try:
             document = own_document(self._controller, build, graph=self._detail != BUILD)
-        except (NotFound, Forbidden) as error:
+        except NotFound as error:
+            raise Gone(str(error)) from None
+        except Forbidden as error:
+            self._check_login()
             raise Gone(str(error)) from None
         except ApiError as error:
             raise Unanswered(str(error)) from None
         self.know(build, document)
         return document
+
+    def _check_login(self) -> None:
+        """Raise Unanswered where nothing may be read any more: then it is the login that is gone, not a build."""
+        try:
+            self._controller.get("api/json", "_class")
+        except ApiError as error:
+            raise Unanswered(str(error)) from None

@@ -14,9 +14,16 @@ _SCHEME = b"pipeline-trace/1"
 
 
 def _digest(kind: bytes, key: Sequence[str]) -> bytes:
-    # surrogateescape: an agent in the C locale hands over bytes that are no UTF-8; they must come out as they went in.
-    parts = [part.encode("utf-8", "surrogateescape") for part in key]
-    return sha256(b"\0".join([_SCHEME, kind, *parts])).digest()
+    return sha256(b"\0".join([_SCHEME, kind, *map(_encoded, key)])).digest()
+
+
+def _encoded(part: str) -> bytes:
+    try:
+        # An agent in the C locale hands over bytes that are no UTF-8; they must come out as they went in.
+        return part.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        # Half a character from JSON is no such byte.
+        return part.encode("utf-8", "surrogatepass")
 
 
 def trace_id(key: Sequence[str]) -> str:
