@@ -156,7 +156,7 @@ def listing(count: int, capped: bool = True) -> Canned:
 
 
 def numbers(controller: Controller, above: int = 0, since_ms: int = 0) -> list[int]:
-    return [one.number for one in discovery.builds(controller, "app", above=above, since_ms=since_ms)]
+    return [one.number for one in discovery.builds(controller, "app", above=above, since_ms=since_ms).new]
 
 
 @pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 250, 300])
@@ -183,6 +183,14 @@ def test_builds_before_a_time_are_left_out_and_the_time_itself_is_not() -> None:
     assert numbers(listing(300), since_ms=298_001) == [300, 299]
 
 
+@pytest.mark.parametrize(
+    ("count", "above", "since_ms"), [(0, 0, 0), (5, 0, 0), (300, 299, 0), (300, 300, 0), (300, 0, 10**9)]
+)
+def test_the_highest_number_listed_is_known_even_where_nothing_is_new(count: int, above: int, since_ms: int) -> None:
+    """By it the cursor learns whether a number that was given away is still to come."""
+    assert discovery.builds(listing(count), "app", above=above, since_ms=since_ms).highest == count
+
+
 def test_numbers_that_are_missing_do_not_end_the_list() -> None:
     page = [{"number": n, "timestamp": n} for n in (9, 7, 3)]
     assert numbers(Canned(lambda path, tree: {"builds": page})) == [9, 7, 3]
@@ -206,7 +214,7 @@ def test_a_field_that_is_missing_is_an_empty_list() -> None:
 )
 def test_a_build_runs_until_it_has_a_result_and_is_not_building(data: dict[str, Any], running: bool) -> None:
     controller = Canned(lambda path, tree: {"builds": [{"number": 1, "timestamp": 5, **data}]})
-    assert [one.running for one in discovery.builds(controller, "app", above=0, since_ms=0)] == [running]
+    assert [one.running for one in discovery.builds(controller, "app", above=0, since_ms=0).new] == [running]
 
 
 # Against recordings
@@ -223,7 +231,7 @@ def test_recorded_folders_with_spaces_and_accents(unicode_folders: Replay) -> No
     names = [one.name for one in discovery.jobs(controller, Selection())]
     assert {"Team A/déploy ünï", "Team A/sub/leaf job"} <= set(names)
     for name in ("Team A/déploy ünï", "Team A/sub/leaf job"):
-        assert [one.number for one in discovery.builds(controller, name, above=0, since_ms=0)] == [1]
+        assert [one.number for one in discovery.builds(controller, name, above=0, since_ms=0).new] == [1]
 
 
 def test_a_recorded_backfill_is_read_whole(tmp_path: Path) -> None:
@@ -232,6 +240,6 @@ def test_a_recorded_backfill_is_read_whole(tmp_path: Path) -> None:
         by_name = {one.name: one for one in discovery.jobs(controller, Selection(("noop-*",)))}
         assert by_name
         for name, one in by_name.items():
-            found = [build.number for build in discovery.builds(controller, name, above=0, since_ms=0)]
+            found = [build.number for build in discovery.builds(controller, name, above=0, since_ms=0).new]
             assert found == sorted(found, reverse=True)
             assert len(set(found)) == len(found) == one.next_number - 1 == 300

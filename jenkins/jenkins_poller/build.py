@@ -97,6 +97,7 @@ class _Pipeline:
         self._fetched = fetched
         self._steps = detail == STEP
         self._loose = 0
+        self._missed = False
         self._described: dict[str, Times | None] = {}
 
     def fetch(self) -> Fetched:
@@ -113,6 +114,9 @@ class _Pipeline:
             self._fetched.times[str(stage["id"])] = _times(stage)
         for element in list(self._fetched.flow.walk()):
             self._look_at(element)
+        if self._missed:
+            # A node that is not there: is it the node alone, or the build? Half a build is not to be told.
+            self._controller.build(self._fetched.build, "api/json", "number")
         return self._fetched
 
     def _look_at(self, element: flow.Element) -> None:
@@ -186,24 +190,28 @@ class _Pipeline:
         return self._described[node_id]
 
     def _log(self, node_id: str) -> str:
-        return node_log(self._controller, self._fetched.build, node_id)
+        return str((self._node(node_id, "log") or {}).get("text") or "")
 
     def _node(self, node_id: str, what: str) -> Mapping[str, Any] | None:
-        return _node(self._controller, self._fetched.build, node_id, what)
+        try:
+            return _node(self._controller, self._fetched.build, node_id, what)
+        except NotFound:
+            self._missed = True
+            return None
 
 
 def _node(controller: Controller, build: Build, node_id: str, what: str) -> Mapping[str, Any] | None:
-    """Return what wfapi says of a node; None where it says nothing (``null`` for a ``build`` step)."""
-    try:
-        answer = controller.get(f"{build_path(build)}execution/node/{node_id}/wfapi/{what}")
-    except NotFound:
-        return None
+    """Return what wfapi says of a node; None where it says nothing (``null`` for a ``build`` step). Raises ApiError."""
+    answer = controller.get(f"{build_path(build)}execution/node/{node_id}/wfapi/{what}")
     return answer if isinstance(answer, Mapping) else None
 
 
 def node_log(controller: Controller, build: Build, node_id: str) -> str:
-    """Return the last 10 KB of a node's log, as HTML text. Raises ApiError."""
-    return str((_node(controller, build, node_id, "log") or {}).get("text") or "")
+    """Return the last 10 KB of a node's log, as HTML text; nothing where it has none. Raises ApiError."""
+    try:
+        return str((_node(controller, build, node_id, "log") or {}).get("text") or "")
+    except NotFound:
+        return ""
 
 
 def started_builds(controller: str, log: str) -> list[Build]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from pipeline_trace.ci.jenkins import Build, Placed
 from pipeline_trace.span import Link, encode
@@ -62,6 +63,7 @@ class State:
             os.close(self._lock)
             raise StateError(f"another poller of {controller} is running with {path}; stop it first") from None
         self._reading = Lock()
+        self._path = path
         try:
             self._database = sqlite3.connect(path, check_same_thread=False)
             self._database.executescript(_SCHEMA)
@@ -76,13 +78,13 @@ class State:
 
     def cursors(self) -> dict[str, Cursor]:
         """Return the cursors by full job name."""
-        rows = self._database.execute("SELECT name, next_number, cursor, settled FROM jobs")
+        rows = self._rows("SELECT name, next_number, cursor, settled FROM jobs")
         return {name: Cursor(number, cursor, bool(settled)) for name, number, cursor, settled in rows}
 
     def open_builds(self) -> dict[str, set[int]]:
         """Return the numbers of builds that were seen and have not been written, by full job name."""
         found: dict[str, set[int]] = {}
-        for job, number in self._database.execute("SELECT job, number FROM open_builds"):
+        for job, number in self._rows("SELECT job, number FROM open_builds"):
             found.setdefault(job, set()).add(number)
         return found
 
@@ -128,9 +130,17 @@ class State:
     def placed(self, build: Build) -> Placed | None:
         """Return where a build stands, where that was decided already. For any thread."""
         query = "SELECT trace_id, parent_id, links, sampled FROM placed WHERE job = ? AND number = ?"
-        with self._reading:
-            row = self._database.execute(query, (build.job, build.number)).fetchone()
-        return Placed(row[0], row[1], decode_links(row[2]), bool(row[3])) if row else None
+        for trace_id, parent_id, links, sampled in self._rows(query, build.job, build.number):
+            return Placed(trace_id, parent_id, decode_links(links), bool(sampled))
+        return None
+
+    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return what a query finds. For any thread. Raises StateError."""
+        try:
+            with self._reading:
+                return self._database.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise StateError(f"cannot read {self._path} ({error}); move it away to begin anew") from None
 
     def _forget(self, job: str, number: int) -> None:
         self._database.execute("DELETE FROM open_builds WHERE job = ? AND number = ?", (job, number))

@@ -66,9 +66,9 @@ class Finder:
             if self._trace(wanted.lower()):
                 return wanted.lower()
             raise NotFoundError(f"there is no trace {wanted} here; pipeline-trace show latest shows the newest")
-        build = split_build_url(wanted) if "://" in wanted else None
+        build = _build(wanted) if "://" in wanted else None
         if build:
-            root, job, number = normalise(build[0]), build[1], str(build[2])
+            root, job, number = build
             runs = [span for span in self._of_run(job, number) if _url(span).startswith(f"{root}/")]
             return _only(runs, wanted, f"pipeline-trace poll --once --jenkins-url {root}")
         named = _JOB.fullmatch(wanted)
@@ -95,6 +95,15 @@ class Finder:
             if (span.resource.get(c.PIPELINE_NAME), span.resource.get(c.PIPELINE_RUN_ID)) == (pipeline, run)
         ]
         return [*self._store.of_run(pipeline, run), *waiting]
+
+
+def _build(url: str) -> tuple[str, str, str] | None:
+    """Return the root URL, the full job name and the number of a build's URL."""
+    parts = split_build_url(url)
+    try:
+        return (normalise(parts[0]), parts[1], str(parts[2])) if parts else None
+    except ValueError:
+        return None
 
 
 def _only(runs: Iterable[Span], wanted: str, hint: str) -> str:

@@ -185,12 +185,17 @@ def normalise(url: str) -> str:
 
     Raises ValueError where it is no http(s) URL.
     """
-    parts = urlsplit(url.strip())
+    wrong = ValueError(f"{url!r} is no URL such as https://jenkins.example.com/")
+    try:
+        parts = urlsplit(url.strip())
+        number = parts.port
+    except ValueError:
+        raise wrong from None
     if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{url!r} is no URL such as https://jenkins.example.com/")
+        raise wrong
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     default = {"http": 80, "https": 443}[parts.scheme.lower()]
-    port = f":{parts.port}" if parts.port and parts.port != default else ""
+    port = f":{number}" if number and number != default else ""
     return f"{parts.scheme.lower()}://{host.lower()}{port}{parts.path.rstrip('/')}"
 
 
@@ -199,7 +204,10 @@ def split_build_url(url: str) -> tuple[str, str, int] | None:
 
     The path is ASCII, so it survives an agent in the C locale, which JOB_NAME does not.
     """
-    parts = urlsplit(url.strip())
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:
+        return None
     segments = [segment for segment in parts.path.split("/") if segment]
     if not parts.hostname or not segments or not segments[-1].isdigit():
         return None

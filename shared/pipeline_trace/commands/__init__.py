@@ -48,6 +48,7 @@ def main() -> None:
     """Run the command line. Exit status: 0 done, 1 failed, 2 wrong usage."""
     try:
         status = cli.main(prog_name="pipeline-trace", standalone_mode=False)
+        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         status = error.exit_code

@@ -24,12 +24,10 @@ class Otlp:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         """Read the variables. Raises SetupError where they make no sense or a package is missing."""
-        self._protocol = _protocol(environ)
         self.name = endpoint(environ)
-        url = urlsplit(self.name if "://" in self.name else f"http://{self.name}")
-        if url.scheme not in ("http", "https") or not url.hostname:
-            raise SetupError(f"OTEL_EXPORTER_OTLP_ENDPOINT={self.name} is no URL such as http://collector:4318")
-        self._address = (url.hostname, _port(url.port, url.scheme, self._protocol))
+        scheme, host, port = _parts(self.name)
+        self._protocol = _protocol(environ, port)
+        self._address = (host, port or (4317 if self._protocol == _GRPC and scheme == "http" else _PORTS[scheme]))
         self._problems = _Problems()
         self._seconds = _seconds(environ)
         self._certificate = (
@@ -119,20 +117,24 @@ class Otlp:
         return OTLPSpanExporter(timeout=seconds, session=session)
 
 
-def _protocol(environ: Mapping[str, str]) -> str:
+def _parts(address: str) -> tuple[str, str, int | None]:
+    """Return the scheme, host and port of an endpoint."""
+    try:
+        url = urlsplit(address if "://" in address else f"http://{address}")
+        if url.scheme in _PORTS and url.hostname:
+            return url.scheme, url.hostname, url.port
+    except ValueError:
+        pass
+    raise SetupError(f"OTEL_EXPORTER_OTLP_ENDPOINT={address} is no URL such as http://collector:4318")
+
+
+def _protocol(environ: Mapping[str, str], port: int | None) -> str:
     asked = environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or environ.get("OTEL_EXPORTER_OTLP_PROTOCOL") or ""
     asked = asked.strip().lower()
-    if asked in (_GRPC, _HTTP):
-        return asked
-    if asked:
+    if asked and asked not in (_GRPC, _HTTP):
         raise SetupError(f"OTEL_EXPORTER_OTLP_PROTOCOL={asked} is not supported; use {_HTTP} or {_GRPC}")
     # 4317 is the registered port of OTLP over gRPC; HTTP there never works (docs/decisions/0003).
-    address = endpoint(environ)
-    return _GRPC if urlsplit(address if "://" in address else f"http://{address}").port == 4317 else _HTTP
-
-
-def _port(port: int | None, scheme: str, protocol: str) -> int:
-    return port or (4317 if protocol == _GRPC and scheme == "http" else _PORTS[scheme])
+    return asked or (_GRPC if port == 4317 else _HTTP)
 
 
 def _seconds(environ: Mapping[str, str]) -> float:

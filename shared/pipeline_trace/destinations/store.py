@@ -7,10 +7,11 @@ import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from .. import conventions as c
 from ..span import Span, encode
-from . import Accepted, DeliveryError
+from . import Accepted, DeliveryError, SetupError
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS spans (
@@ -78,8 +79,8 @@ class Store:
 
     def latest(self) -> str | None:
         """Return the trace in which something ended last."""
-        row = self._open().execute("SELECT trace_id FROM spans ORDER BY end_ns DESC LIMIT 1").fetchone()
-        return row[0] if row else None
+        rows = self._rows("SELECT trace_id FROM spans ORDER BY end_ns DESC LIMIT 1")
+        return str(rows[0][0]) if rows else None
 
     def _traces(self, column: str, span_ids: Iterable[str]) -> set[str]:
         ids = list(span_ids)
@@ -87,13 +88,19 @@ class Store:
         for start in range(0, len(ids), _VALUES):
             some = ids[start : start + _VALUES]
             marks = ",".join("?" * len(some))
-            rows = self._open().execute(f"SELECT DISTINCT trace_id FROM spans WHERE {column} IN ({marks})", some)
+            rows = self._rows(f"SELECT DISTINCT trace_id FROM spans WHERE {column} IN ({marks})", *some)
             found.update(row[0] for row in rows)
         return found
 
     def _spans(self, where: str, *values: str) -> list[Span]:
-        rows = self._open().execute(f"SELECT body FROM spans WHERE {where}", values)
-        return [Span.from_dict(json.loads(row[0])) for row in rows]
+        return [Span.from_dict(json.loads(row[0])) for row in self._rows(f"SELECT body FROM spans WHERE {where}", *values)]
+
+    def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        """Return what a query finds. Raises SetupError where the file cannot be read."""
+        try:
+            return self._open().execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise SetupError(f"{self.name} cannot be read ({error}); move it away, or set PIPELINE_TRACE_HOME") from None
 
     def _open(self, timeout: float | None = None) -> sqlite3.Connection:
         seconds = self._busy_seconds if timeout is None else max(min(timeout, self._busy_seconds), 0.05)
