@@ -681,7 +681,9 @@ def test_a_command_that_is_not_there_or_not_executable(env: dict[str, str], tmp_
 
 def test_what_could_not_be_run_is_a_span_all_the_same(env: dict[str, str]) -> None:
     assert support.trace("exec", "--name", "deploy", "--", "no-such-command", env=env).returncode == 127
-    (span,) = processes.wait_for(lambda: support.stored(env), "span in the store")
+    # Delivered once the journal is gone.
+    processes.wait_for(lambda: not support.journals(env), "delivery")
+    (span,) = support.stored(env)
     assert (span["name"], span["status"]["code"]) == ("deploy", "ERROR")
     assert span["attributes"]["process.exit.code"] == 127
 

@@ -209,7 +209,7 @@ def split_build_url(url: str) -> tuple[str, str, int] | None:
     except ValueError:
         return None
     segments = [segment for segment in parts.path.split("/") if segment]
-    if not parts.hostname or not segments or not segments[-1].isdigit():
+    if not parts.hostname or not segments or not segments[-1].isdecimal():
         return None
     number = int(segments.pop())
     names: list[str] = []

@@ -37,7 +37,7 @@ def read(documents: Iterable[Mapping[str, Any]]) -> dict[str, Node]:
 
     Nodes without an id, a class or known parents are left out: the answer was pruned or is of another version.
     """
-    known = [d for d in documents if str(d.get("id", "")).isdigit() and "_class" in d]
+    known = [d for d in documents if str(d.get("id", "")).isdecimal() and "_class" in d]
     nodes: dict[str, Node] = {}
     for document in sorted(known, key=lambda d: int(d["id"])):
         kind = document["_class"].rpartition(".")[2]

@@ -50,7 +50,7 @@ def find_build(environ: Mapping[str, str]) -> Build | None:
     number = environ.get("BUILD_NUMBER", "")
     if by_url:
         job, build_number = by_url[1], by_url[2]
-    elif environ.get("JOB_NAME") and number.isdigit():
+    elif environ.get("JOB_NAME") and number.isdecimal():
         job, build_number = environ["JOB_NAME"], int(number)
     else:
         return None
