@@ -110,6 +110,8 @@ def stored(env: Mapping[str, str]) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     with sqlite3.connect(path) as database:
+        if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'spans'").fetchone():
+            return []
         return [json.loads(body) for (body,) in database.execute("SELECT body FROM spans")]
 
 

@@ -336,7 +336,7 @@ def test_replayed_build_keeps_a_trace_of_its_own_whatever_it_copied(env: dict[st
     ("recorded", "job", "stage"),
     [
         ("72", "Team A/multi/feature%2Flogin-page", "Deploy"),
-        ("70", "Team A/déploy ünï", "Déployer – étape №1"),  # noqa: RUF001
+        ("70", "Team A/déploy ünï", "Déployer – étape №1"),
     ],
 )
 def test_job_names_of_branches_and_other_alphabets_agree(
@@ -352,7 +352,7 @@ def test_job_names_of_branches_and_other_alphabets_agree(
 def test_names_that_an_agent_in_the_c_locale_mangled_still_lead_to_the_builds_trace(
     env: dict[str, str], playbook: Path
 ) -> None:
-    job, stage = "Team A/déploy ünï", "Déployer – étape №1"  # noqa: RUF001
+    job, stage = "Team A/déploy ünï", "Déployer – étape №1"
     with Replay(support.recording("70")) as jenkins:
         mangled = {"JOB_NAME": "Team A/d?ploy ?n?", "STAGE_NAME": "D?ployer ? ?tape ?1"}
         run_playbook(playbook, env, {**build_environ(jenkins, job, 1, stage), **mangled})

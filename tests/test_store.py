@@ -116,7 +116,7 @@ def test_an_empty_store_answers_with_nothing(path: Path) -> None:
 def test_the_latest_trace_is_the_one_in_which_something_ended_last(path: Path) -> None:
     put(path, span(1, OTHER, end_ns=5_000), span(2, TRACE, end_ns=9_000), span(3, OTHER, end_ns=7_000))
     store = Store(path)
-    assert store.latest() == TRACE
+    assert store.latest() == (TRACE, 9000)
     store.close()
 
 

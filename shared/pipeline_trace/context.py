@@ -54,7 +54,7 @@ def parse_traceparent(value: str) -> Context | None:
 
     Upper case, all-zero ids and version ff are invalid. Unknown higher versions are read by their first four fields.
     """
-    match = _TRACEPARENT.fullmatch(value.strip(" \t"))
+    match = _TRACEPARENT.fullmatch(value.strip())
     if not match:
         return None
     version, trace, span, flags, rest = match.groups()

@@ -27,7 +27,7 @@ class Finder:
 
     def __init__(self, home: Home) -> None:
         self._store = Store(home.store)
-        self._waiting = _in_journals(home)
+        self._waiting, self._running = _in_journals(home)
 
     def close(self) -> None:
         """Let go of the store."""
@@ -77,16 +77,18 @@ class Finder:
         raise NotFoundError(f"{wanted!r} is no trace id, build URL, JOB#N or latest")
 
     def _latest(self) -> str:
-        running = [span for span in self._waiting if not span.end_ns]
+        running = [span for span in self._waiting if not span.end_ns and span.span_id in self._running]
         if running:
             return max(running, key=lambda span: span.start_ns).trace_id
-        ended = max(self._waiting, key=lambda span: span.end_ns, default=None)
-        found = self._store.latest() or (ended.trace_id if ended else None)
-        if found is None:
+        newest = max(self._waiting, key=lambda span: span.end_ns, default=None)
+        stored = self._store.latest()
+        if newest and (stored is None or newest.end_ns > stored[1]):
+            return newest.trace_id
+        if stored is None:
             raise NotFoundError(
                 "there is no trace here yet; run a playbook with the callback, or pipeline-trace poll --once"
             )
-        return found
+        return stored[0]
 
     def _of_run(self, pipeline: str, run: str) -> list[Span]:
         waiting = [
@@ -124,9 +126,13 @@ def _url(span: Span) -> str:
     return str(span.resource.get(c.PIPELINE_RUN_URL) or "")
 
 
-def _in_journals(home: Home) -> list[Span]:
-    """Return the spans in journals, ended or open; of old ones no more than can be held at once."""
+def _in_journals(home: Home) -> tuple[list[Span], set[str]]:
+    """Return the spans in journals, ended or open, and the ids of those in journals that are being written.
+
+    Of old journals no more than can be held at once.
+    """
     spans: dict[tuple[str, str], Span] = {}
+    live: set[str] = set()
     left = _MOST_BYTES
     for path in reversed(find(home.journals)):
         try:
@@ -137,6 +143,9 @@ def _in_journals(home: Home) -> list[Span]:
         except OSError:
             # Delivered and gone since it was found, or another user's.
             continue
-        spans.update(((line.span.trace_id, line.span.span_id), line.span) for line in reader.lines() if line.span)
+        found = [line.span for line in reader.lines() if line.span]
+        spans.update(((span.trace_id, span.span_id), span) for span in found)
+        if reader.written():
+            live.update(span.span_id for span in found)
         reader.close()
-    return list(spans.values())
+    return list(spans.values()), live

@@ -6,6 +6,7 @@ Standard library only: this runs inside ansible-playbook.
 from __future__ import annotations
 
 import os
+import pwd
 import stat
 import tempfile
 from collections.abc import Mapping
@@ -43,8 +44,11 @@ def find(environ: Mapping[str, str]) -> Home:
     PIPELINE_TRACE_HOME, else $XDG_STATE_HOME/pipeline-trace, else ~/.local/state/pipeline-trace. Where that cannot be
     written (no HOME, a random uid in a container): $TMPDIR/pipeline-trace-UID, if it is ours. Raises HomeError.
     """
-    wanted = _wanted(environ)
-    problem = _prepare(wanted) if wanted else "there is no home folder"
+    try:
+        wanted = _wanted(environ)
+        problem = _prepare(wanted) if wanted else "there is no home folder"
+    except KeyError:
+        wanted, problem = Path(environ[HOME]), "no such user"
     if wanted and not problem:
         return Home(wanted)
     spare = Path(environ.get("TMPDIR") or tempfile.gettempdir()) / f"pipeline-trace-{os.getuid()}"
@@ -57,12 +61,22 @@ def find(environ: Mapping[str, str]) -> Home:
 
 def _wanted(environ: Mapping[str, str]) -> Path | None:
     if environ.get(HOME):
-        return Path(environ[HOME]).expanduser().absolute()
+        return _expanded(environ[HOME], environ)
     if os.path.isabs(environ.get("XDG_STATE_HOME", "")):
         return Path(environ["XDG_STATE_HOME"]) / "pipeline-trace"
     home = environ.get("HOME", "")
     # A container's user without an entry has HOME=/, where nothing of ours belongs.
     return Path(home) / ".local/state/pipeline-trace" if os.path.isabs(home) and home != "/" else None
+
+
+def _expanded(name: str, environ: Mapping[str, str]) -> Path:
+    """Return a path without its tilde. Raises KeyError where it names a user who is not there."""
+    if name == "~" or name.startswith("~/"):
+        return Path(environ["HOME"]) / name[2:]
+    if name.startswith("~"):
+        user, _, rest = name[1:].partition("/")
+        return Path(pwd.getpwnam(user).pw_dir) / rest
+    return Path(name).absolute()
 
 
 def _prepare(folder: Path, *, shared_parent: bool = False) -> str:

@@ -13,50 +13,71 @@ MASK = "***"
 
 # A text without any of these needs no further look; most texts end here.
 _TRIGGER = re.compile(
-    r"pass|pwd|secret|token|key|credential|bearer|basic|auth|://|AKIA|ASIA|gh[pousr]_|github_pat|glpat|gl[a-z]{2,4}-|xox"
-    r"|eyJ|sk-|npm_|pypi-|hv[sb]\.|AIza|SG\.",
+    r"pass|pwd|secret|token|key|credential|bearer|basic|auth|sig|://|-u[ =]|user|AKIA|ASIA|gh[pousr]_|github_pat"
+    r"|gl[a-z]{2,5}-|xox|eyJ|sk-|npm_|pypi-|hv[sb]\.|AIza|SG\.",
     re.IGNORECASE,
 )
 
 _PRIVATE_KEY = re.compile(
-    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)",
+    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?"
+    r"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)",
     re.DOTALL,
 )
 
+# Where a word begins, also behind a newline or tab that JSON or a repr has written as two characters.
+_BEGIN = r"(?:(?<=\\[nrt])|(?<![A-Za-z0-9_]))"
+
 # Tokens that are known by their own shape.
 _TOKEN = re.compile(
-    r"\b(?:"
+    rf"{_BEGIN}(?:"
     r"(?:AKIA|ASIA)[0-9A-Z]{12,}"  # AWS access key ids
     r"|gh[pousr]_[A-Za-z0-9]{10,}|github_pat_[A-Za-z0-9_]{10,}"  # GitHub
     r"|gl(?:pat|ptt|dt|rt|cbt|soat|agent|ft|imt)-[A-Za-z0-9_.-]{10,}"  # GitLab
     r"|xox[a-z]-[A-Za-z0-9-]{8,}"  # Slack
-    r"|eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]*"  # JSON web tokens
+    r"|(?<!-)eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]*"  # JSON web tokens
     r"|sk-[A-Za-z0-9_-]{16,}|npm_[A-Za-z0-9]{20,}|pypi-[A-Za-z0-9_-]{20,}|hv[sb]\.[A-Za-z0-9_-]{20,}"
-    r"|AIza[A-Za-z0-9_-]{30,}|SG\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"
+    r"|AIza[A-Za-z0-9_-]{30,}|SG\.[A-Za-z0-9_-]{10,100}\.[A-Za-z0-9_-]{10,}"
     r")"
 )
 
-_AUTHORIZATION = re.compile(r"(?i)(\b(?:proxy-)?authorization\b[\"']?\s*[:=]\s*[\"']?)((?:[A-Za-z]+ +)?)[^\s\"',;]+")
+_AUTHORIZATION = re.compile(
+    rf"(?i)({_BEGIN}(?:proxy-)?authorization\b\\?[\"']?[ \t]*[:=][ \t]*\\?[\"']?)((?:[A-Za-z]+ +)?)[^\s\"',;\\]+"
+)
 # "Bearer authentication failed" is prose; what follows the word otherwise is a credential.
 _BEARER = re.compile(
-    r"(?i)\b(bearer +)(?!(?:auth\w*|tokens?|realm\b|required|scheme|header|error|challenge|is|was|not|\*)\b)[^\s\"',;]{4,}"
+    rf"(?i)({_BEGIN}bearer +)(?!(?:auth\w*|tokens?|realm|required|scheme|header|error|challenge|is|was|not|\*)\b)"
+    r"[^\s\"',;\\]{4,}"
 )
-_BASIC = re.compile(r"(?i)\b(basic +)([A-Za-z0-9+/_-]{6,}={0,2})")
+_BASIC = re.compile(rf"(?i)({_BEGIN}basic +)([A-Za-z0-9+/_-]{{6,}}={{0,2}})")
 
 _URL_LOGIN = re.compile(
     r"(?i)\b(https?|ftps?|wss?|amqps?|rediss?|mongodb(?:\+srv)?|postgres(?:ql)?|mysql)://[^\s/?#\"'<>]*@"
 )
 _URL_PASSWORD = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}://)[^\s/?#\"'<>:@]*:[^\s/?#\"'<>]*@")
+# curl's and wget's.
+_USER = re.compile(r"(?<![\w-])((?:-u|--user|--proxy-user)[ =]+[\"']?)[^\s:\"']+:[^\s\"']+")
+_SSHPASS = re.compile(r"(\bsshpass\s+-p\s*)[\"']?[^\s\"']+")
 
 _SECRET_NAME = (
-    r"(?:passw(?:or)?d|passphrase|passwd|pwd|pass(?![a-z])|secret|token|credential"
-    r"|(?:(?<![a-z])|api|access|private|ssh|secret|auth|encryption|signing)[_-]?keys?(?![a-z]))"
+    r"(?:passw(?:or)?d|passphrase|passwd|pwd|pass(?![a-z])|secret|token|credential|signature|(?<![a-z])sig(?![a-z])"
+    r"|(?:(?<![a-z])|api|access|account|auth|client|encryption|master|private|secret|shared|signing|ssh|storage)"
+    r"[_-]?keys?(?![a-z]))"
 )
-_VALUE = r"(?:\\?\"(?:[^\"\\]|\\(?!\"))*\\?\"|\\?'(?:[^'\\]|\\(?!'))*\\?'|[^\s\"'\\,;&|<>(){}\[\]]+)"
+_NAMED = rf"[\w.-]{{0,60}}?{_SECRET_NAME}[\w.-]{{0,60}}"
+# A quoted text, also one whose quotes are escaped, one after another as shells write them; else up to the next space.
+_VALUE = r"(?:[bBuU]?\\\"(?:[^\"\\]|\\[^\"])*\\\"|[bBuU]?\"(?:[^\"\\]|\\.)*\"|[bBuU]?'(?:[^'\\]|\\.)*'|\\.|[^\s\"'\\&<])+"
 _ASSIGNED = re.compile(
-    rf"(?i)(?<![\w.-])((?:--?)?[\w.-]{{0,60}}?{_SECRET_NAME}[\w.-]{{0,60}}\\?[\"']?\s{{0,3}}(?:=>|[=:])\s{{0,3}})(?!\{{\{{){_VALUE}"
+    rf"(?i)({_BEGIN}(?<![.-])-{{0,2}}{_NAMED}(?:\\?[\"'])?\]?[ \t]{{0,3}}(?:=>|:=|==?|:)[ \t]{{0,3}})"
+    # Templates are no secrets, and block scalars have their own pattern.
+    rf"(?!\{{\{{|[|>][+-]?\d?\s*\n){_VALUE}",
+    re.DOTALL,
 )
-_OPTION = re.compile(rf"(?i)(?<![\w-])(--[\w.-]{{0,60}}?{_SECRET_NAME}[\w.-]{{0,60}}\s+)(?!-){_VALUE}")
+# YAML's block scalars: the indented lines below.
+_BLOCK = re.compile(
+    rf"(?im)^([ \t-]{{0,60}}[\"']?{_NAMED}[\"']?[ \t]*:[ \t]*[|>][+-]?\d?[ \t]*\n)((?:[ \t]+\S[^\n]*(?:\n|\Z)|[ \t]*\n)+)"
+)
+_OPTION = re.compile(rf"(?i)(?<![\w-])(--?{_NAMED}(?:\\?[\"']?[ \t]*,\s*|\s+))(?![\"']?-){_VALUE}", re.DOTALL)
+_ELEMENT = re.compile(rf"(?i)(<{_NAMED}>)[^<]+(?=</)")
 
 
 def text(value: str) -> str:
@@ -74,8 +95,10 @@ def text(value: str) -> str:
     value = _BASIC.sub(_basic, value)
     value = _URL_LOGIN.sub(rf"\1://{MASK}@", value)
     value = _URL_PASSWORD.sub(rf"\1{MASK}@", value)
-    value = _ASSIGNED.sub(rf"\1{MASK}", value)
-    return _OPTION.sub(rf"\1{MASK}", value)
+    value = _BLOCK.sub(rf"\1  {MASK}\n", value)
+    for pattern in (_USER, _SSHPASS, _ELEMENT, _OPTION, _ASSIGNED):
+        value = pattern.sub(rf"\1{MASK}", value)
+    return value
 
 
 def _basic(match: re.Match[str]) -> str:

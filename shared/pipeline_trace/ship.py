@@ -286,5 +286,6 @@ def _while_written(shipment: Shipment, reader: Reader, timeout: float, wait: Cal
 def _forget_states(folder: Path) -> None:
     """Remove states that were kept for somebody who did not come."""
     for state in folder.glob("*.state"):
-        if not state.with_suffix(SUFFIX).exists() and time.time() - state.stat().st_mtime > _KEEP_SECONDS:
-            state.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            if not state.with_suffix(SUFFIX).exists() and time.time() - state.stat().st_mtime > _KEEP_SECONDS:
+                state.unlink()

@@ -30,6 +30,7 @@ CREATE INDEX IF NOT EXISTS spans_by_end ON spans (end_ns);
 CREATE INDEX IF NOT EXISTS spans_by_run ON spans (pipeline, run) WHERE pipeline IS NOT NULL;
 """
 _VERSION = 1
+_INSERT = "INSERT INTO spans VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (trace_id, span_id) DO NOTHING"
 # SQLite takes a bounded number of values in a query.
 _VALUES = 500
 
@@ -49,7 +50,7 @@ class Store:
         try:
             database = self._open(timeout)
             with database:
-                database.executemany("INSERT OR IGNORE INTO spans VALUES (?, ?, ?, ?, ?, ?, ?)", map(_row, spans))
+                database.executemany(_INSERT, map(_row, spans))
         except sqlite3.Error as error:
             self.close()
             raise DeliveryError(f"{self.name}: {error}", refused=True) from None
@@ -77,10 +78,10 @@ class Store:
         """Return the spans of a pipeline's run, of whichever system: full job name and build number for Jenkins."""
         return self._spans("pipeline = ? AND run = ?", pipeline, run)
 
-    def latest(self) -> str | None:
-        """Return the trace in which something ended last."""
-        rows = self._rows("SELECT trace_id FROM spans ORDER BY end_ns DESC LIMIT 1")
-        return str(rows[0][0]) if rows else None
+    def latest(self) -> tuple[str, int] | None:
+        """Return the trace in which something ended last, and when: nanoseconds since the epoch."""
+        rows = self._rows("SELECT trace_id, end_ns FROM spans ORDER BY end_ns DESC LIMIT 1")
+        return (str(rows[0][0]), int(rows[0][1])) if rows else None
 
     def _traces(self, column: str, span_ids: Iterable[str]) -> set[str]:
         ids = list(span_ids)
