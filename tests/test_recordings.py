@@ -250,3 +250,58 @@ def test_what_set_a_build_off_is_an_event(tmp_path: Path) -> None:
         if event["name"] == "trigger"
     }
     assert {"timer", "scm"} <= causes
+
+
+def test_builds_of_one_commit_are_linked_to_those_before(tmp_path: Path) -> None:
+    runs = support.by_type(polled_now("97", tmp_path), "run")
+    by_id = {run["span_id"]: run for run in runs}
+    links = [(run, link) for run in runs for link in run["links"] if link["attributes"]["jenkins.link"] == "same commit"]
+    assert links
+    for run, link in links:
+        other = by_id[link["span_id"]]
+        assert other["attributes"]["vcs.ref.head.revision"] == run["attributes"]["vcs.ref.head.revision"]
+        assert (other["trace_id"], other["trace_id"] == run["trace_id"]) == (link["trace_id"], False)
+
+
+def test_who_approved_or_stopped_a_build_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    inputs = support.by_type(polled_now("40", tmp_path / "a"), "input")
+    assert [
+        span["attributes"].get("jenkins.input.answered_by") for span in inputs if span["status"]["code"] == "UNSET"
+    ].count("admin")
+    (tmp_path / "b").mkdir()
+    (run,) = support.by_type(polled_now("39", tmp_path / "b"), "run")
+    assert run["attributes"]["jenkins.interruption.descriptions"] == ["Aborted by admin"]
+
+
+def test_attempts_of_a_retry_are_numbered(tmp_path: Path) -> None:
+    spans = polled_now("36", tmp_path)
+    flaky = support.named(spans, "Flaky")
+    steps = [span for span in spans if span["parent_span_id"] == flaky["span_id"]]
+    words = {s["attributes"]["jenkins.retry.attempt"]: s["attributes"]["cicd.pipeline.task.run.result"] for s in steps}
+    assert words == {1: "failure", 2: "success"}
+
+
+def test_failed_tests_are_named(tmp_path: Path) -> None:
+    (run,) = support.by_type(polled_now("33", tmp_path), "run")
+    failed = [event["attributes"] for event in run["events"] if event["name"] == "test failed"]
+    assert [one["test.case.name"] for one in failed] == ["s.A.bad"]
+    assert run["attributes"]["jenkins.tests.failed"] == 1
+
+
+def test_a_run_whose_graph_is_too_large_has_its_stages_alone(tmp_path: Path) -> None:
+    env = support.environ(tmp_path)
+    with Replay(support.recording("11")) as jenkins:
+
+        def grow(document: dict[str, Any]) -> None:
+            (graph,) = [action for action in document["actions"] if "nodes" in action]
+            last = graph["nodes"][-1]
+            graph["nodes"] += [{**last, "id": str(1000 + i)} for i in range(5001)]
+
+        jenkins.edit("/job/app-deploy/1/api/json", grow)
+        assert support.poll(jenkins.url, "--include", "app-deploy", env=env).returncode == 0
+    spans = [span for span in support.stored(env) if span["resource"]["cicd.pipeline.run.id"] == "1"]
+    (run,) = support.by_type(spans, "run")
+    assert run["attributes"]["jenkins.graph.too_large"] is True
+    assert {span["name"] for span in support.by_type(spans, "stage")} == {"Prepare inventory", "Run playbook", "Smoke test"}
+    assert support.by_type(spans, "step") == []

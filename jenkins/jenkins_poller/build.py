@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,8 @@ BUILD, STAGE, STEP = "build", "stage", "step"
 DETAILS = (BUILD, STAGE, STEP)
 
 _OWN_TREE = (
-    "_class,number,url,result,building,timestamp,duration,displayName,description,builtOn,"
+    "_class,number,url,result,building,timestamp,duration,builtOn,"
+    "changeSets[items[author[fullName]]],changeSet[items[author[fullName]]],runs[number,url,result,timestamp,duration,builtOn],"
     + jenkins_facts.TREE.replace(
         "actions[",
         "actions[waitingDurationMillis,blockedDurationMillis,buildableDurationMillis,queuingDurationMillis,"
@@ -26,12 +28,17 @@ _OWN_TREE = (
         1,
     )
 )
-_GRAPH_TREE = _OWN_TREE.replace("actions[", f"actions[{jenkins_facts.GRAPH_TREE},", 1)
+# A run may have 300,000 nodes; beyond the limit its stages are told, without what is in them.
+MOST_NODES = 5000
+_GRAPH_TREE = _OWN_TREE.replace("actions[", f"actions[{jenkins_facts.GRAPH_TREE}{{0,{MOST_NODES + 1}}},", 1)
+_TESTS_TREE = "suites[name,cases[className,name,status]],childReports[result[suites[name,cases[className,name,status]]]]"
 
 _RUNNING_ON = re.compile(r"Running on (?:<a href=['\"][^'\"]*/computer/([^/'\"]+)/|(\S+) in )")
 _STARTED = re.compile(r"Starting building: <a href=['\"]([^'\"]+/\d+/)['\"]")
+_ANSWERED = re.compile(r"(?:Approved|Aborted|Rejected) by (?:<a [^>]*>([^<]+)</a>|([^<\n]+))")
 _SCHEDULED = re.compile(r"Scheduling project: <a href=['\"]([^'\"]+)['\"]")
 _STATUSES = {"red": "FAILED", "aborted": "ABORTED", "yellow": "UNSTABLE"}
+MOST_TESTS = 50
 # A build's own steps are asked for one by one only where no stage lists them; more of them than this are left out.
 _MOST_LOOSE_STEPS = 200
 
@@ -55,7 +62,13 @@ class Times:
 
 @dataclass
 class Fetched:
-    """What the controller said of a finished build."""
+    """What the controller said of a finished build, by node id where it is about nodes.
+
+    ``end_ms``: its end by wfapi, milliseconds since the epoch: a busy controller starts a build some time after its
+    ``timestamp``, and ``duration`` counts from that start. ``answered_by``: who approved or aborted an input.
+    ``failed_tests``: suite and case, the first ones. ``left_out``: steps that were not asked for. ``too_large``: the graph
+    has more than MOST_NODES nodes.
+    """
 
     build: Build
     document: Mapping[str, Any]
@@ -63,8 +76,12 @@ class Fetched:
     times: dict[str, Times] = field(default_factory=dict)
     agents: dict[str, str] = field(default_factory=dict)
     started: dict[str, list[Build]] = field(default_factory=dict)
+    answered_by: dict[str, str] = field(default_factory=dict)
+    failed_tests: list[tuple[str, str]] = field(default_factory=list)
+    end_ms: int = 0
     left_out: int = 0
     no_stages: bool = False
+    too_large: bool = False
 
 
 def own_document(controller: Controller, build: Build, *, graph: bool) -> Mapping[str, Any]:
@@ -83,10 +100,33 @@ def fetch(controller: Controller, build: Build, detail: str) -> Fetched | None:
     if document.get("building") or document.get("result") is None:
         return None
     fetched = Fetched(build, document)
+    fetched.failed_tests = _failed_tests(controller, fetched)
     if detail == BUILD or not is_pipeline(document):
         return fetched
-    fetched.flow = flow.read(jenkins_graph.read(jenkins_facts.nodes(document)))
-    return _Pipeline(controller, fetched, detail).fetch()
+    nodes = jenkins_facts.nodes(document)
+    fetched.too_large = len(nodes) > MOST_NODES
+    if not fetched.too_large:
+        fetched.flow = flow.read(jenkins_graph.read(nodes))
+    return _Pipeline(controller, fetched, STAGE if fetched.too_large else detail).fetch()
+
+
+def _failed_tests(controller: Controller, fetched: Fetched) -> list[tuple[str, str]]:
+    """Return suite and case of the tests that failed, where the build says that some did."""
+    actions = jenkins_facts.actions(fetched.document, "TestResultAction", "AggregatedTestResultAction")
+    if not any(action.get("failCount") for action in actions):
+        return []
+    try:
+        report = controller.build(fetched.build, "testReport/api/json", _TESTS_TREE)
+    except NotFound:
+        return []
+    reports = [report, *(child.get("result") or {} for child in report.get("childReports") or ())]
+    return [
+        (str(suite.get("name") or ""), f"{case.get('className') or ''}.{case.get('name') or ''}".strip("."))
+        for one in reports
+        for suite in one.get("suites") or ()
+        for case in suite.get("cases") or ()
+        if case.get("status") in ("FAILED", "REGRESSION")
+    ][:MOST_TESTS]
 
 
 class _Pipeline:
@@ -110,8 +150,13 @@ class _Pipeline:
             self._fetched.no_stages = True
             self._fetched.flow = flow.Flow()
             return self._fetched
-        for stage in run.get("stages") or ():
+        self._fetched.end_ms = int(run.get("endTimeMillis") or 0)
+        stages = run.get("stages") or ()
+        for stage in stages:
             self._fetched.times[str(stage["id"])] = _times(stage)
+        if not self._fetched.flow.top:
+            # No graph, or one that is too large: wfapi has the stages, one after another.
+            self._fetched.flow = flow.flat((str(stage["id"]), str(stage.get("name") or "")) for stage in stages)
         for element in list(self._fetched.flow.walk()):
             self._look_at(element)
         if self._missed:
@@ -157,6 +202,10 @@ class _Pipeline:
             times = self._between(step) if step.starts_build else self._describe(step.id)
             if times:
                 self._fetched.times[step.id] = times
+        if step.is_input:
+            match = _ANSWERED.search(self._log(step.id))
+            if match:
+                self._fetched.answered_by[step.id] = html.unescape(match[1] or match[2])
         if step.starts_build:
             text = self._log(step.id)
             self._fetched.started[step.id] = started_builds(self._fetched.build.controller, text)

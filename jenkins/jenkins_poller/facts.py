@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -14,6 +14,8 @@ from pipeline_trace.ci.jenkins import Build, Facts
 from pipeline_trace.span import AttributeValue, Event
 
 _LONGEST_VALUE = 1000
+_COMMITS = ("COMMIT", "GIT_COMMIT", "COMMIT_SHA", "REVISION", "GIT_SHA")
+_REVISION = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _CHANGE = re.compile(r"(?:PR|MR|CR)-(\d+)(?:-\w+)?")
 
 
@@ -48,6 +50,11 @@ def version_control(build: Build, document: Mapping[str, Any]) -> dict[str, Attr
         found.update(_branch(revision.get("branch") or ()))
         found.update(_repository(data.get("remoteUrls") or ()))
         break
+    if c.VCS_HEAD_REVISION not in found:
+        # A deploy's build checks nothing out, but is told what to deploy.
+        given = jenkins_facts.parameters(document)
+        commit = next((given[name] for name in _COMMITS if _REVISION.fullmatch(given.get(name, "").lower())), "")
+        found.update({c.VCS_HEAD_REVISION: commit.lower()} if commit else {})
     if any(jenkins_facts.actions(document, "SCMRevisionAction")):
         found.update(_multibranch(unquote(build.job.rpartition("/")[2])))
     return found
@@ -79,6 +86,35 @@ def tests(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
                 "jenkins.tests.skipped": int(data.get("skipCount") or 0),
             }
     return {}
+
+
+def authors(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
+    """Return how many people's changes a build has; their names and addresses do not leave."""
+    sets = [*(document.get("changeSets") or ()), document.get("changeSet") or {}]
+    names = {str((item.get("author") or {}).get("fullName")) for one in sets for item in one.get("items") or ()}
+    return {"jenkins.change.authors": len(names)} if names else {}
+
+
+def interruption(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
+    """Return what interrupted a build, by whom, in Jenkins' words."""
+    causes = [
+        cause for action in jenkins_facts.actions(document, "InterruptedBuildAction") for cause in action.get("causes") or ()
+    ]
+    said = [text(str(cause.get("shortDescription"))) for cause in causes if cause.get("shortDescription")]
+    classes = sorted({jenkins_facts.short_class(cause) for cause in causes})
+    return {"jenkins.interruptions": classes, "jenkins.interruption.descriptions": said} if causes else {}
+
+
+def failed_tests(names: Iterable[tuple[str, str]], time_ns: int) -> list[Event]:
+    """Return an event for each failed test: suite and case."""
+    return [
+        Event(
+            "test failed",
+            time_ns,
+            {"test.suite.name": text(suite), "test.case.name": text(case), "test.case.result.status": "fail"},
+        )
+        for suite, case in names
+    ]
 
 
 def parameters(document: Mapping[str, Any]) -> dict[str, AttributeValue]:

@@ -6,7 +6,7 @@ a stage of its own name is one element with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pipeline_trace.ci.jenkins_graph import Node, Stage, stages
@@ -19,15 +19,17 @@ _AGENT = "Allocate node : Start"
 _INTERNAL = "Get contextual object from internal APIs"
 _BUILD_STEP = "Building "
 INPUT = "Wait for interactive input"
+_RETRY_BODY = "Retry the body up to N times : Body : Start"
 TIME_LIMIT = "Enforce time limit : Start"
 
 
 @dataclass
 class Element:
-    """A stage, branch, agent or step. ``end_id``: the node that closes it; None for a step, or while it runs.
+    """A stage, branch, agent or step.
 
     ``agent_id``: the innermost ``Allocate node`` block it runs in. ``limited``: it runs in a time limit's block;
     ``holds_limit``: a time limit's block lies in it. ``end_color``: the state that its end shows, as Jenkins' icon color.
+    ``attempt``: of a ``retry`` around it, counted from 1; 0 without.
     """
 
     kind: str
@@ -41,6 +43,7 @@ class Element:
     skipped: bool = False
     holds_limit: bool = False
     end_color: str = ""
+    attempt: int = 0
 
     @property
     def id(self) -> str:
@@ -113,11 +116,23 @@ def read(nodes: Mapping[str, Node]) -> Flow:
         stage.skipped = _skipped(stage, nodes)
     for element in flow.walk():
         element.end_color = nodes[element.end_id].color if element.end_id else ""
+    _count_attempts(nodes, elements)
     for node in nodes.values():
         if node.name == TIME_LIMIT:
             for block in _around(node, nodes):
                 if block.id in elements:
                     elements[block.id].holds_limit = True
+    return flow
+
+
+def flat(stages: Iterable[tuple[str, str]]) -> Flow:
+    """Return a flow of stages alone, one after another, from their node ids and names: of a run without a graph."""
+    counts: dict[str, int] = {}
+    flow = Flow()
+    for node_id, name in sorted(stages, key=lambda stage: int(stage[0])):
+        node = Node(node_id, name, "", is_start=True, is_end=False)
+        flow.top.append(Element(STAGE, node, name, Stage(node, counts.get(name, 0)).key, None))
+        counts[name] = counts.get(name, 0) + 1
     return flow
 
 
@@ -146,6 +161,19 @@ def _around(node: Node, nodes: Mapping[str, Node]) -> Iterator[Node]:
     while block is not None:
         yield nodes[block]
         block = nodes[block].block
+
+
+def _count_attempts(nodes: Mapping[str, Node], elements: Mapping[str, Element]) -> None:
+    """Number the attempts of ``retry``: each is a body of its own in the block."""
+    bodies: dict[str, dict[str, int]] = {}
+    for node in nodes.values():
+        if node.is_start and node.name == _RETRY_BODY and node.block:
+            attempts = bodies.setdefault(node.block, {})
+            attempts[node.id] = len(attempts) + 1
+    for element in elements.values():
+        body = next((block for block in _around(element.node, nodes) if block.name == _RETRY_BODY), None)
+        if body is not None and body.block:
+            element.attempt = bodies[body.block][body.id]
 
 
 def _merge_branches(flow: Flow) -> None:

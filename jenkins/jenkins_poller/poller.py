@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline_trace import conventions as c
 from pipeline_trace.ci.jenkins import Build, Gone, Placed, Unanswered, normalise, place
 from pipeline_trace.journal import JournalError, Writer
-from pipeline_trace.span import AttributeValue, Span
+from pipeline_trace.span import AttributeValue, Link, Span
 
 from . import discovery, spans
 from .api import AT_ONCE, ApiError, Controller, Forbidden, NotFound, Passing
@@ -73,6 +74,7 @@ class _Read:
     gone: bool = False
     problem: str = ""
     no_stages: bool = False
+    revision: str = ""
 
 
 class Poller:
@@ -162,14 +164,30 @@ class Poller:
         except (Passing, Forbidden, Unanswered) as error:
             # Forbidden too: a login may be revoked in the middle, and the build is not gone.
             return _Read(build, problem=str(error))
-        made = spans.of_build(fetched, placed, self._service(build.controller)) if placed.sampled else []
-        return _Read(build, placed, tuple(made), no_stages=fetched.no_stages)
+        if not placed.sampled:
+            return _Read(build, placed)
+        made = spans.of_build(fetched, placed, self._service(build.controller))
+        revision = str(made[0].attributes.get(c.VCS_HEAD_REVISION) or "")
+        return _Read(build, placed, tuple(made), no_stages=fetched.no_stages, revision=revision)
+
+    def _link(self, reads: Iterable[_Read]) -> None:
+        """Link the builds of one commit to each other, each to those before it: so one can walk from PR to production."""
+        for read in reads:
+            if not read.revision:
+                continue
+            for job, number, trace_id in self._state.same_revision(read.revision, read.build):
+                other = Build(read.build.controller, job, number)
+                attributes = {"jenkins.link": "same commit", c.PIPELINE_NAME: job, c.PIPELINE_RUN_ID: str(number)}
+                if trace_id != read.spans[0].trace_id:
+                    read.spans[0].links.append(Link(trace_id, other.run_span_id, attributes))
+            self._state.built([(read.build, read.revision)])
 
     def _write(self, reads: Iterable[_Read], swept: Swept) -> None:
         """Write the spans of builds into a journal, then move on."""
         reads = list(reads)
         placed = [(read.build, read.placed) for read in reads if read.placed]
         self._state.decided(placed)
+        self._link(reads)
         if any(read.spans for read in reads):
             self._journal(span for read in reads for span in read.spans)
         self._state.written(build for build, _ in placed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 from pipeline_trace import conventions as c
 from pipeline_trace.ci import jenkins_facts
@@ -37,6 +38,7 @@ class _Maker:
         for element in self.fetched.flow.walk():
             self._element(element)
         self._cleanup(run)
+        self._configurations(run)
         self._judge_run(run)
         return self.spans
 
@@ -62,9 +64,13 @@ class _Maker:
     def _run(self) -> Span:
         document, build = self.fetched.document, self.build
         start, duration = int(document.get("timestamp") or 0), int(document.get("duration") or 0)
-        run = self._add((), self.placed.parent_id, f"RUN {build.job}", start, start + duration, c.TYPE_RUN)
+        end = max(start + duration, self.fetched.end_ms)
+        run = self._add((), self.placed.parent_id, f"RUN {build.job}", start, end, c.TYPE_RUN)
         causes = jenkins_facts.read(build, document)
-        run.events = facts.triggers(causes, run.start_ns)
+        run.events = [
+            *facts.triggers(causes, run.start_ns),
+            *facts.failed_tests(self.fetched.failed_tests, run.end_ns),
+        ]
         run.links = [*self.placed.links]
         run.attributes.update(
             {
@@ -77,16 +83,17 @@ class _Maker:
                 **facts.parameters(document),
                 **facts.version_control(build, document),
                 **facts.tests(document),
+                **facts.authors(document),
+                **facts.interruption(document),
             }
         )
         if not is_pipeline(document):
             # Freestyle builds say where they ran; the controller's own node has no name there.
             run.attributes[c.WORKER_NAME] = str(document.get("builtOn") or "built-in")
-        interruptions = sorted(outcome.interruptions(document))
-        if interruptions:
-            run.attributes["jenkins.interruptions"] = interruptions
         if self.fetched.left_out:
             run.attributes["jenkins.steps.left_out"] = self.fetched.left_out
+        if self.fetched.too_large:
+            run.attributes["jenkins.graph.too_large"] = True
         return run
 
     def _queue(self, run: Span) -> None:
@@ -115,6 +122,10 @@ class _Maker:
             return
         if times.description and element.kind == flow.STEP:
             span.attributes["jenkins.step.description"] = facts.text(times.description)
+        if element.attempt:
+            span.attributes["jenkins.retry.attempt"] = element.attempt
+        if element.id in self.fetched.answered_by:
+            span.attributes["jenkins.input.answered_by"] = facts.text(self.fetched.answered_by[element.id])
         self._worker(span, element.agent_id)
         self._started(span, element)
         word = outcome.of_element(element, times, self.fetched)
@@ -160,6 +171,21 @@ class _Maker:
             first = min(failed, key=lambda span: span.end_ns, default=None)
             result = str(self.fetched.document.get("result"))
             self._fail(run, c.TIMEOUT if word == c.TIMEOUT else result, first.status_message if first else "")
+
+    def _configurations(self, run: Span) -> None:
+        """The configurations of a multi-configuration build; those of other builds, which it did not need to run, not."""
+        for data in self.fetched.document.get("runs") or ():
+            if data.get("number") != self.build.number or not data.get("timestamp"):
+                continue
+            name = str(data.get("url") or "").rstrip("/").split("/")[-2]
+            start = int(data["timestamp"])
+            end = start + int(data.get("duration") or 0)
+            span = self._add(("configuration", unquote(name)), run.span_id, unquote(name), start, end, c.TYPE_BRANCH)
+            word = outcome.of_build(data)
+            span.attributes.update({c.TASK_NAME: span.name, c.TASK_RUN_RESULT: word, c.TASK_RUN_URL: str(data["url"])})
+            span.attributes[c.WORKER_NAME] = str(data.get("builtOn") or "built-in")
+            if word in c.FAILED_RESULTS:
+                self._fail(span, str(data.get("result")), "")
 
     def _cleanup(self, run: Span) -> None:
         """The tail of the run: after the last top-level stage."""

@@ -26,7 +26,14 @@ CREATE TABLE IF NOT EXISTS placed (
     links TEXT NOT NULL, sampled INTEGER NOT NULL,
     PRIMARY KEY (job, number)
 );
+CREATE TABLE IF NOT EXISTS revisions (
+    revision TEXT NOT NULL, job TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (revision, job, number)
+);
 """
+
+
+# A commit that is built again and again is linked to its last builds only.
+_MOST_LINKS = 10
 
 
 class StateError(Exception):
@@ -110,6 +117,18 @@ class State:
                 )
                 self._database.execute("INSERT OR IGNORE INTO placed VALUES (?, ?, ?, ?, ?, ?)", row)
 
+    def same_revision(self, revision: str, build: Build) -> list[tuple[str, int, str]]:
+        """Return job, number and trace of the last other builds of a commit. For any thread. Raises StateError."""
+        query = """SELECT r.job, r.number, p.trace_id FROM revisions AS r JOIN placed AS p USING (job, number)
+                   WHERE r.revision = ? AND NOT (r.job = ? AND r.number = ?) ORDER BY r.rowid DESC LIMIT ?"""
+        return [tuple(row) for row in self._rows(query, revision, build.job, build.number, _MOST_LINKS)]
+
+    def built(self, builds: Iterable[tuple[Build, str]]) -> None:
+        """Take note of the commits of builds. Raises StateError."""
+        with self._writing():
+            rows = [(revision, build.job, build.number) for build, revision in builds if revision]
+            self._database.executemany("INSERT OR IGNORE INTO revisions VALUES (?, ?, ?)", rows)
+
     def written(self, builds: Iterable[Build]) -> None:
         """Take note of builds whose spans are in a journal on the same disk. Raises StateError."""
         with self._writing():
@@ -124,7 +143,7 @@ class State:
     def restarted(self, job: str) -> None:
         """Forget a job that was deleted and made again: its builds have the numbers of others. Raises StateError."""
         with self._writing():
-            for table, column in (("jobs", "name"), ("open_builds", "job"), ("placed", "job")):
+            for table, column in (("jobs", "name"), ("open_builds", "job"), ("placed", "job"), ("revisions", "job")):
                 self._database.execute(f"DELETE FROM {table} WHERE {column} = ?", (job,))
 
     def placed(self, build: Build) -> Placed | None:
