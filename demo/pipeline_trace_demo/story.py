@@ -56,9 +56,8 @@ def deploys(jenkins: Replay, job: str = JOB, stage: str = STAGE, numbers: Sequen
     found = []
     for number in numbers:
         build = Build(normalise(jenkins.root_url), job, number)
-        fetched = jenkins_build.fetch(controller, build, jenkins_build.STEP)
-        if fetched is None:
-            raise StoryError(f"{job} #{number} is not in the recording")
+        document = jenkins_build.own_document(controller, build, jenkins_build.STEP)
+        fetched = jenkins_build.fetch(controller, build, document, jenkins_build.STEP)
         found.append(_deploy(fetched, jenkins.root_url, stage))
     return found
 

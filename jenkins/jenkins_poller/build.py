@@ -84,9 +84,9 @@ class Fetched:
     too_large: bool = False
 
 
-def own_document(controller: Controller, build: Build, *, graph: bool) -> Mapping[str, Any]:
+def own_document(controller: Controller, build: Build, detail: str) -> Mapping[str, Any]:
     """Return a build's own document. Raises ApiError, NotFound included."""
-    return controller.build(build, "api/json", _GRAPH_TREE if graph else _OWN_TREE)
+    return controller.build(build, "api/json", _OWN_TREE if detail == BUILD else _GRAPH_TREE)
 
 
 def is_pipeline(document: Mapping[str, Any]) -> bool:
@@ -94,11 +94,13 @@ def is_pipeline(document: Mapping[str, Any]) -> bool:
     return jenkins_facts.short_class(document) == "WorkflowRun"
 
 
-def fetch(controller: Controller, build: Build, detail: str) -> Fetched | None:
-    """Fetch a finished build; None where it still runs. Raises ApiError, NotFound where it is gone."""
-    document = own_document(controller, build, graph=detail != BUILD)
-    if document.get("building") or document.get("result") is None:
-        return None
+def is_running(document: Mapping[str, Any]) -> bool:
+    """Tell whether a build has not ended."""
+    return bool(document.get("building")) or document.get("result") is None
+
+
+def fetch(controller: Controller, build: Build, document: Mapping[str, Any], detail: str) -> Fetched:
+    """Fetch the rest of a build that has ended. ``document``: its own. Raises ApiError, NotFound where it is gone."""
     fetched = Fetched(build, document)
     fetched.failed_tests = _failed_tests(controller, fetched)
     if detail == BUILD or not is_pipeline(document):
@@ -224,6 +226,9 @@ class _Pipeline:
         times = self._describe(element.id)
         if times:
             self._fetched.times[element.id] = times
+        if not self._steps:
+            # Its name costs a request more.
+            return
         match = _RUNNING_ON.search(self._log(element.id))
         if match:
             name = unquote(match[1] or match[2])

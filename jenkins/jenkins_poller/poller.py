@@ -14,12 +14,13 @@ from pipeline_trace.span import AttributeValue, Link, Span
 
 from . import discovery, spans
 from .api import AT_ONCE, ApiError, Controller, Forbidden, NotFound, Passing
-from .build import fetch
+from .build import fetch, is_running, own_document
 from .discovery import Job, Selection
 from .state import Cursor, State, StateError
 from .upstream import Upstreams
 
 _CHUNK = 32
+_FEW = 2
 # After so many builds that could not be read, the controller is taken to be in trouble and left alone.
 _TOO_MANY = 4
 
@@ -51,12 +52,12 @@ class Swept:
     without_stages: int = 0
     problems: list[str] = field(default_factory=list)
 
-    def count(self, read: _Read) -> None:
-        """Add a build that was read."""
+    def count(self, read: _Read, *, gone: bool) -> None:
+        """Add a build that was read; ``gone``: for good."""
         self.builds += read.placed is not None and read.placed.sampled
         self.spans += len(read.spans)
         self.running += read.running
-        self.vanished += read.gone
+        self.vanished += gone
         self.unsampled += read.placed is not None and not read.placed.sampled
         self.without_stages += read.no_stages
         if read.problem:
@@ -72,6 +73,7 @@ class _Read:
     spans: tuple[Span, ...] = ()
     running: bool = False
     gone: bool = False
+    old: bool = False
     problem: str = ""
     no_stages: bool = False
     revision: str = ""
@@ -94,6 +96,8 @@ class Poller:
         self._journals = journals
         self._settings = settings
         self._service = service
+        # Builds of jobs seen first that were not listed: whether they are too old shows when they are read.
+        self._first_seen: set[Build] = set()
 
     def sweep(
         self,
@@ -106,6 +110,7 @@ class Poller:
         ``stopping`` says so, the sweep ends after a piece of work; the rest comes with the next one.
         """
         swept = Swept()
+        self._first_seen = set()
         try:
             todo = self._todo()
             upstreams = Upstreams(self._controller, self._settings.detail)
@@ -128,11 +133,11 @@ class Poller:
         root = normalise(self._settings.root_url) if self._settings.root_url else ""
         for job in discovery.jobs(self._controller, self._settings.selection):
             controller = root or normalise(discovery.root_url(job) or self._controller.url)
-            numbers = self._new(job, cursors.get(job.name)) | still_open.get(job.name, set())
+            numbers = self._new(job, controller, cursors.get(job.name)) | still_open.get(job.name, set())
             found += [Build(controller, job.name, number) for number in sorted(numbers)]
         return found
 
-    def _new(self, job: Job, known: Cursor | None) -> set[int]:
+    def _new(self, job: Job, controller: str, known: Cursor | None) -> set[int]:
         """Take note of a job's new builds; return their numbers."""
         if known and job.next_number < known.next_number:
             self._state.restarted(job.name)
@@ -140,6 +145,13 @@ class Poller:
         if known and known.settled and job.next_number == known.next_number:
             return set()
         above, since = (known.cursor, 0) if known else (0, self._settings.since_ms)
+        if 0 < job.next_number - 1 - above <= _FEW:
+            # So few that the builds themselves tell as much as a list of them.
+            numbers = set(range(above + 1, job.next_number))
+            if not known:
+                self._first_seen.update(Build(controller, job.name, number) for number in numbers)
+            self._state.found(job.name, Cursor(job.next_number, job.next_number - 1, settled=True), numbers, unsure=True)
+            return numbers
         try:
             listing = discovery.builds(self._controller, job.name, above=above, since_ms=since)
         except NotFound:
@@ -154,9 +166,12 @@ class Poller:
 
     def _read(self, build: Build, upstreams: Upstreams) -> _Read:
         try:
-            fetched = fetch(self._controller, build, self._settings.detail)
-            if fetched is None:
+            document = own_document(self._controller, build, self._settings.detail)
+            if is_running(document):
                 return _Read(build, running=True)
+            if build in self._first_seen and int(document.get("timestamp") or 0) < self._settings.since_ms:
+                return _Read(build, old=True)
+            fetched = fetch(self._controller, build, document, self._settings.detail)
             upstreams.know(build, fetched.document)
             placed = self._state.placed(build) or place(build, upstreams, self._settings.trace_per)
         except (NotFound, Gone):
@@ -191,10 +206,10 @@ class Poller:
         if any(read.spans for read in reads):
             self._journal(span for read in reads for span in read.spans)
         self._state.written(build for build, _ in placed)
+        self._state.written(read.build for read in reads if read.old)
         for read in reads:
-            if read.gone:
-                self._state.vanished(read.build.job, read.build.number)
-            swept.count(read)
+            gone = read.gone and self._state.vanished(read.build.job, read.build.number)
+            swept.count(read, gone=gone)
 
     def _journal(self, made: Iterable[Span]) -> None:
         journal = Writer(self._journals)

@@ -20,7 +20,9 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
     name TEXT PRIMARY KEY, next_number INTEGER NOT NULL, cursor INTEGER NOT NULL, settled INTEGER NOT NULL
 );
-CREATE TABLE IF NOT EXISTS open_builds (job TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (job, number));
+CREATE TABLE IF NOT EXISTS open_builds (
+    job TEXT NOT NULL, number INTEGER NOT NULL, unsure INTEGER NOT NULL, PRIMARY KEY (job, number)
+);
 CREATE TABLE IF NOT EXISTS placed (
     job TEXT NOT NULL, number INTEGER NOT NULL, trace_id TEXT NOT NULL, parent_id TEXT,
     links TEXT NOT NULL, sampled INTEGER NOT NULL,
@@ -95,13 +97,16 @@ class State:
             found.setdefault(job, set()).add(number)
         return found
 
-    def found(self, job: str, cursor: Cursor, numbers: Iterable[int]) -> None:
-        """Take note of a job's new builds, all of them still to be written. Raises StateError."""
+    def found(self, job: str, cursor: Cursor, numbers: Iterable[int], *, unsure: bool = False) -> None:
+        """Take note of a job's new builds, all of them still to be written. Raises StateError.
+
+        ``unsure``: their numbers were given away, but nobody has seen them yet.
+        """
         with self._writing():
             row = (job, cursor.next_number, cursor.cursor, cursor.settled)
             self._database.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?)", row)
-            rows = [(job, number) for number in numbers]
-            self._database.executemany("INSERT OR IGNORE INTO open_builds VALUES (?, ?)", rows)
+            rows = [(job, number, unsure) for number in numbers]
+            self._database.executemany("INSERT OR IGNORE INTO open_builds VALUES (?, ?, ?)", rows)
 
     def decided(self, builds: Iterable[tuple[Build, Placed]]) -> None:
         """Keep where builds stand, before their spans are written: emitted spans never change. Raises StateError."""
@@ -135,10 +140,19 @@ class State:
             for build in builds:
                 self._forget(build.job, build.number)
 
-    def vanished(self, job: str, number: int) -> None:
-        """Take note of a build that is gone. Raises StateError."""
+    def vanished(self, job: str, number: int) -> bool:
+        """Take note that a build is not there; tell whether that is final. Raises StateError.
+
+        A number may be given away a moment before its build can be seen: one that nobody has seen gets a second chance.
+        """
+        key = (job, number)
+        unsure = bool(self._rows("SELECT 1 FROM open_builds WHERE job = ? AND number = ? AND unsure", *key))
         with self._writing():
-            self._forget(job, number)
+            if unsure:
+                self._database.execute("UPDATE open_builds SET unsure = 0 WHERE job = ? AND number = ?", key)
+            else:
+                self._forget(*key)
+        return not unsure
 
     def restarted(self, job: str) -> None:
         """Forget a job that was deleted and made again: its builds have the numbers of others. Raises StateError."""

@@ -74,7 +74,7 @@ class Upstreams:
             if build in self._documents:
                 return self._documents[build]
         try:
-            document = own_document(self._controller, build, graph=self._detail != BUILD)
+            document = own_document(self._controller, build, self._detail)
         except NotFound as error:
             raise Gone(str(error)) from None
         except Forbidden as error:
