@@ -24,7 +24,12 @@ from ..ids import random_span_id
 )
 def command(form: str) -> None:
     """Print where this process stands in a trace, for scripts: eval "$(pipeline-trace context)"."""
-    place = where.stand(os.environ, home.find(os.environ).path)
+    try:
+        folder = home.find(os.environ).path
+    except home.HomeError:
+        # Only the controller's answers would be kept there.
+        folder = None
+    place = where.stand(os.environ, folder)
     for warning in place.warnings:
         click.echo(f"pipeline-trace: {warning}", err=True)
     # In a trace of its own this process has no span: what it starts are roots of their own kind.

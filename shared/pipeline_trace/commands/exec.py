@@ -65,8 +65,7 @@ def run(name: str, words: list[str]) -> int:
 
 
 def _run(words: list[str], environ: dict[str, str], record: tuple[journal.Writer, Span] | None) -> int:
-    started = _start(words, environ)
-    status = started if isinstance(started, int) else _wait(started)
+    status = _Child(words, environ).run()
     if record:
         writer, span = record
         _end(span, status)
@@ -75,27 +74,37 @@ def _run(words: list[str], environ: dict[str, str], record: tuple[journal.Writer
     return status if status >= 0 else 128 - status
 
 
-def _start(words: list[str], environ: dict[str, str]) -> subprocess.Popen[bytes] | int:
-    try:
-        return subprocess.Popen(words, env=environ)
-    except FileNotFoundError:
-        sys.stderr.write(f"pipeline-trace: {words[0]}: command not found\n")
-        return 127
-    except OSError as error:
-        sys.stderr.write(f"pipeline-trace: {words[0]}: {error.strerror}\n")
-        return 126
+class _Child:
+    """The command. TERM and INT are passed on to it, also those that come before it has started."""
 
+    def __init__(self, words: list[str], environ: dict[str, str]) -> None:
+        self._words = words
+        self._environ = environ
+        self._process: subprocess.Popen[bytes] | None = None
+        self._early: list[int] = []
 
-def _wait(child: subprocess.Popen[bytes]) -> int:
-    """Wait for a child, passing TERM and INT on to it; return its status, minus N where signal N ended it."""
+    def run(self) -> int:
+        """Run it; return its status, minus N where signal N ended it."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._pass_on)
+        try:
+            self._process = subprocess.Popen(self._words, env=self._environ)
+        except FileNotFoundError:
+            sys.stderr.write(f"pipeline-trace: {self._words[0]}: command not found\n")
+            return 127
+        except (OSError, ValueError) as error:
+            sys.stderr.write(f"pipeline-trace: {self._words[0]}: {getattr(error, 'strerror', None) or error}\n")
+            return 126
+        for number in self._early:
+            self._pass_on(number, None)
+        return self._process.wait()
 
-    def pass_on(number: int, frame: FrameType | None) -> None:
+    def _pass_on(self, number: int, frame: FrameType | None) -> None:
+        if self._process is None:
+            self._early.append(number)
+            return
         with suppress(ProcessLookupError):
-            child.send_signal(number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, pass_on)
-    return child.wait()
+            self._process.send_signal(number)
 
 
 def _end(span: Span, status: int) -> None:
