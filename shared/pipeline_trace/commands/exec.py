@@ -95,8 +95,8 @@ class _Child:
         except (OSError, ValueError) as error:
             sys.stderr.write(f"pipeline-trace: {self._words[0]}: {getattr(error, 'strerror', None) or error}\n")
             return 126
-        for number in self._early:
-            self._pass_on(number, None)
+        for early in self._early:
+            self._pass_on(early, None)
         return self._process.wait()
 
     def _pass_on(self, number: int, frame: FrameType | None) -> None:
