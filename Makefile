@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 
-.PHONY: demo test lint types unit browser collection clean help
+.PHONY: demo test lint types unit browser collection bench-callback clean help
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -27,6 +27,9 @@ unit: $(VENV)/.installed-test $(VENV)/wheelhouse/.done ## the tests alone
 
 collection: $(VENV)/.installed ## the tarball for Ansible Galaxy
 	@PATH="$(abspath $(BIN)):$$PATH" scripts/build-collection
+
+bench-callback: | $(VENV)/bin/python ## what the callback costs, into docs/performance.md (needs a quiet machine, half an hour)
+	@$(BIN)/python tests/bench/callback_cost.py --real --output docs/performance.md
 
 browser: ## Chromium, from Debian's packages
 	@command -v chromium >/dev/null || scripts/install-debian chromium

@@ -72,7 +72,8 @@ class Fault:
     closes or the fault is taken away), ``close`` (the connection is closed without an answer; over gRPC the call ends
     as the client then sees it), ``partial`` (the first ``rejected`` spans are not accepted, ``message`` says why),
     ``redirect`` (302 to a login page, which answers 200; over gRPC the error that clients make of it).
-    It happens to the next ``times`` requests; None: to all of them.
+    It happens to the next ``times`` requests; None: to all of them. ``where``: only to those whose spans, in the form of
+    ``show --format json``, it is true of.
     """
 
     kind: Kind
@@ -82,6 +83,7 @@ class Fault:
     rejected: int = 1
     message: str = "rejected by the test"
     times: int | None = None
+    where: Callable[[list[dict[str, Any]]], bool] | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -113,6 +115,7 @@ class Receiver:
         self._spans: list[dict[str, Any]] = []
         self._batches: list[Batch] = []
         self._asked: list[float] = []
+        self._bodies: list[bytes] = []
         self._closed = False
         self._folder = tempfile.TemporaryDirectory() if tls else None
         self.certificate = Path(self._folder.name) / "certificate.pem" if self._folder else None
@@ -179,6 +182,12 @@ class Receiver:
         with self._lock:
             return list(self._asked)
 
+    @property
+    def bodies(self) -> list[bytes]:
+        """Return the bodies of all requests so far, without their compression, whatever was answered."""
+        with self._lock:
+            return list(self._bodies)
+
     def url(self, protocol: Protocol) -> str:
         """Return the address for a protocol."""
         return self.http_url if protocol == "http" else self.grpc_url
@@ -207,13 +216,14 @@ class Receiver:
             arrived = self._lock.wait_for(lambda: len(self._asked) >= count, seconds)
             assert arrived, f"{len(self._asked)} of {count} requests arrived within {seconds} s"
 
-    def happening(self) -> Fault | None:
+    def happening(self, request: ExportTraceServiceRequest) -> Fault | None:
         """Note a request's arrival; return what goes wrong with it. For the servers."""
         with self._lock:
             self._asked.append(time.monotonic())
+            self._bodies.append(request.SerializeToString())
             self._lock.notify_all()
             fault = self._fault
-            if fault is None or self._fault_left == 0:
+            if fault is None or self._fault_left == 0 or (fault.where and not fault.where(list(_read(request)))):
                 return None
             if self._fault_left is not None:
                 self._fault_left -= 1
@@ -275,7 +285,12 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path != _PATH:
             self._send(404, b"404 page not found\n")
             return
-        fault = self.server.receiver.happening()
+        unpack = _ENCODINGS.get(self.headers.get("Content-Encoding", "identity"))
+        if unpack is None or self.headers.get("Content-Type") != "application/x-protobuf":
+            self._send(415, b"unsupported media type\n")
+            return
+        request = ExportTraceServiceRequest.FromString(unpack(body))
+        fault = self.server.receiver.happening(request)
         if fault and fault.kind in ("never", "close"):
             self.close_connection = True
         elif fault and fault.kind == "status":
@@ -284,7 +299,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault and fault.kind == "redirect":
             self._send(302, b"", {"Location": f"{self.server.receiver.http_url}{_LOGIN_PATH}"})
         else:
-            self._accept(body, fault)
+            self._accept(request, fault)
 
     def do_GET(self) -> None:
         if self.path == _LOGIN_PATH:
@@ -292,12 +307,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(405, b"405 method not allowed, supported: [POST]\n")
 
-    def _accept(self, body: bytes, fault: Fault | None) -> None:
-        unpack = _ENCODINGS.get(self.headers.get("Content-Encoding", "identity"))
-        if unpack is None or self.headers.get("Content-Type") != "application/x-protobuf":
-            self._send(415, b"unsupported media type\n")
-            return
-        answer = self.server.receiver.accept(ExportTraceServiceRequest.FromString(unpack(body)), "http", fault)
+    def _accept(self, request: ExportTraceServiceRequest, fault: Fault | None) -> None:
+        answer = self.server.receiver.accept(request, "http", fault)
         self._send(200, answer.SerializeToString(), {"Content-Type": "application/x-protobuf"})
 
     def _send(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
@@ -324,7 +335,7 @@ class _GrpcService(trace_service_pb2_grpc.TraceServiceServicer):
         self._receiver = receiver
 
     def Export(self, request: ExportTraceServiceRequest, context: grpc.ServicerContext) -> ExportTraceServiceResponse:
-        fault = self._receiver.happening()
+        fault = self._receiver.happening(request)
         if fault and fault.kind in ("never", "close"):
             context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
         if fault and fault.kind == "redirect":

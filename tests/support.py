@@ -17,6 +17,8 @@ from pipeline_trace_demo.recording import Recording
 ROOT = Path(__file__).resolve().parent.parent
 RECORDINGS = Path(__file__).parent / "recordings"
 BIN = Path(sys.executable).parent
+# Another ansible-core's commands: the Makefile's test-matrix says which.
+ANSIBLE = Path(os.environ.get("PIPELINE_TRACE_TEST_ANSIBLE") or BIN).absolute()
 FULL_NAME = "pipeline_trace.otel.deploy_trace"
 
 Completed = subprocess.CompletedProcess[str]
@@ -73,10 +75,10 @@ def poll(url: str, *arguments: object, env: Mapping[str, str]) -> Completed:
     return trace("poll", "--once", "--since", "36500d", "--jenkins-url", url, *arguments, env=env)
 
 
-def playbook_command(playbook: Path, *arguments: object, hosts: str = "h1,h2,h3,") -> list[str]:
+def playbook_command(playbook: Path, *arguments: object, hosts: str = "h1,h2,h3,", ansible: Path = ANSIBLE) -> list[str]:
     """Return the command that runs a playbook on pretended hosts, all of them this machine."""
-    interpreter = f"ansible_python_interpreter={sys.executable}"
-    words = [BIN / "ansible-playbook", "-i", hosts, "-c", "local", "-e", interpreter, *arguments, playbook]
+    interpreter = f"ansible_python_interpreter={ansible / 'python'}"
+    words = [ansible / "ansible-playbook", "-i", hosts, "-c", "local", "-e", interpreter, *arguments, playbook]
     return [str(word) for word in words]
 
 

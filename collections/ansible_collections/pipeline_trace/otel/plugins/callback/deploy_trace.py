@@ -21,39 +21,45 @@ author: The pipeline-trace authors (@pipeline-trace)
 requirements:
   - enabled in C(callbacks_enabled)
   - opentelemetry-sdk and opentelemetry-exporter-otlp (Python), to send to a Collector or backend
+# Of several names of an option, Ansible takes the last one that is set: ours come last.
 options:
   endpoint:
-    description: The OTLP endpoint, where the environment is lost on the way (sudo, ssh, docker run, AWX).
+    description:
+      - The OTLP endpoint, where the environment is lost on the way (sudo, ssh, docker run, AWX).
+      - The extra variable C(pipeline_trace_endpoint) says the same.
     type: str
+    default: ""
     env:
       - name: OTEL_EXPORTER_OTLP_ENDPOINT
     ini:
-      - section: callback_deploy_trace
-        key: endpoint
       - section: callback_opentelemetry
+        key: endpoint
+      - section: callback_deploy_trace
         key: endpoint
   protocol:
     description: The OTLP protocol, V(http/protobuf) or V(grpc). Without it, V(grpc) for port 4317, else V(http/protobuf).
     type: str
+    default: ""
     env:
-      - name: OTEL_EXPORTER_OTLP_TRACES_PROTOCOL
       - name: OTEL_EXPORTER_OTLP_PROTOCOL
+      - name: OTEL_EXPORTER_OTLP_TRACES_PROTOCOL
     ini:
-      - section: callback_deploy_trace
-        key: protocol
       - section: callback_opentelemetry
         key: otel_exporter_otlp_traces_protocol
+      - section: callback_deploy_trace
+        key: protocol
   traceparent:
     description:
       - The W3C traceparent of the span that the playbook is part of, where the environment is lost on the way.
       - The extra variable C(pipeline_trace_traceparent) says the same.
     type: str
+    default: ""
     env:
       - name: TRACEPARENT
     ini:
-      - section: callback_deploy_trace
-        key: traceparent
       - section: callback_opentelemetry
+        key: traceparent
+      - section: callback_deploy_trace
         key: traceparent
   service_name:
     description: The C(service.name) of the spans.
@@ -62,10 +68,10 @@ options:
     env:
       - name: OTEL_SERVICE_NAME
     ini:
-      - section: callback_deploy_trace
-        key: service_name
       - section: callback_opentelemetry
         key: otel_service_name
+      - section: callback_deploy_trace
+        key: service_name
   trace_per:
     description:
       - V(pipeline) makes one trace of a chain of Jenkins builds; the controller is asked for the chain.
@@ -93,13 +99,13 @@ options:
     type: bool
     default: false
     env:
-      - name: PIPELINE_TRACE_HIDE_MESSAGES
       - name: ANSIBLE_OPENTELEMETRY_DISABLE_LOGS
+      - name: PIPELINE_TRACE_HIDE_MESSAGES
     ini:
-      - section: callback_deploy_trace
-        key: hide_messages
       - section: callback_opentelemetry
         key: disable_logs
+      - section: callback_deploy_trace
+        key: hide_messages
   task_arguments:
     description: Whether the arguments of tasks leave, masked and as written in the playbook. Never under C(no_log).
     type: bool
@@ -112,6 +118,7 @@ options:
   trace_url:
     description: What is said at the end instead of the trace id; V({trace_id}) is filled in.
     type: str
+    default: ""
     env:
       - name: PIPELINE_TRACE_URL
     ini:
@@ -131,6 +138,7 @@ options:
       - The environment that is deployed to (C(deployment.environment.name)).
       - Without it, extra variables, then Jenkins parameters and environment variables, then the inventory's path say it.
     type: str
+    default: ""
     env:
       - name: PIPELINE_TRACE_DEPLOYMENT_ENVIRONMENT
     ini:
@@ -139,6 +147,7 @@ options:
   deployment_name:
     description: The name of what is deployed (C(deployment.name)); found like the environment.
     type: str
+    default: ""
     env:
       - name: PIPELINE_TRACE_DEPLOYMENT_NAME
     ini:
@@ -147,6 +156,7 @@ options:
   revision:
     description: The commit that is deployed (C(vcs.ref.head.revision)); found like the environment.
     type: str
+    default: ""
     env:
       - name: PIPELINE_TRACE_REVISION
     ini:
@@ -155,6 +165,7 @@ options:
   version:
     description: The version that is deployed (C(artifact.version)); found like the environment.
     type: str
+    default: ""
     env:
       - name: PIPELINE_TRACE_VERSION
     ini:
@@ -163,12 +174,13 @@ options:
   enable_from_environment:
     description: The name of an environment variable without which, set to V(true), nothing is traced.
     type: str
+    default: ""
     env:
       - name: ANSIBLE_OPENTELEMETRY_ENABLE_FROM_ENVIRONMENT
     ini:
-      - section: callback_deploy_trace
-        key: enable_from_environment
       - section: callback_opentelemetry
+        key: enable_from_environment
+      - section: callback_deploy_trace
         key: enable_from_environment
 """
 
@@ -225,6 +237,7 @@ class CallbackModule(CallbackBase):
     def __init__(self, display=None, options=None):
         super().__init__(display, options)
         self._recorder = None
+        self._spans = None
         if PROBLEM:
             self._give_up(PROBLEM)
 
@@ -262,18 +275,25 @@ class CallbackModule(CallbackBase):
 
     @_safely
     def v2_playbook_on_start(self, playbook):
-        variables = load_extra_vars(loader=playbook._loader)
-        if not self._recorder.begin(variables):
-            self.disabled = True
-            return
         name = Path(playbook._file_name).name
-        adhoc = name == _ADHOC
+        if self._begin(playbook):
+            adhoc = name == _ADHOC
+            self._spans.playbook(name, f"ansible {self._recorder.command.module}" if adhoc else f"playbook {name}")
+
+    def _begin(self, source):
+        """Begin the recording, where that is not done; tell whether the run is recorded. ``source``: a playbook or play."""
+        if not self._recorder.begin(load_extra_vars(loader=source._loader)):
+            self.disabled = True
+            return False
         self._spans = self._recorder.spans
         self._carrier = self._recorder.carrier
-        self._spans.playbook(name, f"ansible {self._recorder.command.module}" if adhoc else f"playbook {name}")
+        return True
 
     @_safely
     def v2_playbook_on_play_start(self, play):
+        # Programs may run plays that are part of no playbook.
+        if self._spans is None and not self._begin(play):
+            return
         fields = {f"ansible.play.{name}": getattr(play, name, None) for name in _PLAY_FIELDS}
         given = {
             name: value if isinstance(value, (bool, int, float)) else str(value) for name, value in fields.items() if value
@@ -294,11 +314,7 @@ class CallbackModule(CallbackBase):
 
     @_safely
     def v2_playbook_on_handler_task_start(self, task):
-        self._task(task, self._recorder.handler(task._uuid))
-
-    @_safely
-    def v2_playbook_on_notify(self, handler, host):
-        self._recorder.notified(handler._uuid, self._spans.notified(host.name, handler.get_name()))
+        self._task(task, self._spans.handler(task._uuid, lineage.handler_names(task)))
 
     @_safely
     def v2_runner_on_start(self, host, task):
@@ -339,7 +355,7 @@ class CallbackModule(CallbackBase):
 
     @_safely
     def v2_runner_retry(self, result):
-        self._spans.host_event(result._host.name, "retry", results.retry(result._result))
+        self._spans.hosts.retry(result._host.name, result._result)
 
     @_safely
     def v2_runner_on_async_poll(self, result):
@@ -370,10 +386,11 @@ class CallbackModule(CallbackBase):
             lineage.groups(task),
             # Only then does a good result say more than that it is good.
             telling=bool(task.delegate_to or task.until),
+            notifies=lineage.words(task.notify),
         )
 
     def _item(self, result, outcome):
-        self._spans.host_event(result._host.name, "item", results.item(outcome, result._result))
+        self._spans.hosts.item(result._host.name, outcome, result._result)
 
     def _ended(self, result, outcome):
         self._spans.host_end(result._task._uuid, result._host.name, outcome, result)

@@ -19,7 +19,7 @@ MOST_EVENTS = 500
 class Running:
     """A host that runs a task."""
 
-    __slots__ = ("events", "host", "last_ns", "left_out", "span_id", "start_ns", "task")
+    __slots__ = ("attempt", "events", "host", "last_ns", "left_out", "span_id", "start_ns", "task")
 
     def __init__(self, task: Any, host: str, span_id: str, start_ns: int) -> None:
         self.task = task
@@ -29,6 +29,7 @@ class Running:
         self.last_ns = start_ns
         self.events: list[dict[str, Any]] | None = None
         self.left_out = 0
+        self.attempt = 0
 
     def event(self, name: str, attributes: Mapping[str, Any]) -> None:
         """Note an item or a retry; its begin is taken to be the end of the one before."""
@@ -76,6 +77,21 @@ class Hosts:
         self._journal.open_line(task.lines.open(span_id, name, now, attributes + "}"))
         return span_id
 
+    def item(self, host: str, outcome: str, result: Mapping[str, Any]) -> None:
+        """An item of a loop ended on a host."""
+        running = self._running.get(host)
+        if running:
+            tried = {"ansible.attempts": running.attempt + 1} if running.attempt else {}
+            running.event("item", {**results.item(outcome, result, messages=self._messages), **tried})
+            running.attempt = 0
+
+    def retry(self, host: str, result: Mapping[str, Any]) -> None:
+        """A host tries a task again. Counted here: ansible-core 2.21 names the attempt to come, others the one before."""
+        running = self._running.get(host)
+        if running:
+            running.attempt += 1
+            running.event("retry", results.retry(running.attempt, result, messages=self._messages))
+
     def end(self, task: Any, host: str, outcome: str, result: Any) -> str:
         """A host has ended a task; return the message of its failure, if it is one.
 
@@ -92,11 +108,13 @@ class Hosts:
         attributes += self._words[outcome]
         extras = {}
         if task.telling or outcome not in _PLAIN:
-            extras = results.extras(outcome, result._result, messages=self._messages)
+            extras = results.extras(outcome, result._result, result._task.delegate_to, messages=self._messages)
         error = ""
         if outcome in results.BAD:
             extras[c.ERROR_TYPE] = outcome
             error = str(extras.get("ansible.message", outcome)).partition("\n")[0] or outcome
+        if running.attempt:
+            extras["ansible.attempts"] = running.attempt + 1
         if running.left_out:
             extras["ansible.events.left_out"] = running.left_out
         if extras:

@@ -6,7 +6,7 @@ Reads Ansible's playbook objects, by the few fields that ansible-core 2.16 to 2.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +69,17 @@ def is_rescued(task: Any) -> bool:
 
 def _holds(tasks: Any, wanted: Any) -> bool:
     return any(item._uuid == wanted._uuid for item in tasks)
+
+
+def handler_names(handler: Any) -> Set[str]:
+    """Return the words by which tasks may notify a handler: its names and the topics that it listens to."""
+    names = {handler.name, handler.get_name(include_role_fqcn=False), handler.get_name(), *words(handler.listen)}
+    return {str(name) for name in names if name}
+
+
+def words(value: Any) -> Sequence[str]:
+    """Return what a field of names holds, which may be written as one name or as a list of them."""
+    return [str(name) for name in value] if isinstance(value, (list, tuple)) else [str(value)] if value else ()
 
 
 def short_name(task: Any) -> str:

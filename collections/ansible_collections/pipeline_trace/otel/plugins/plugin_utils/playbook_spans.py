@@ -8,13 +8,14 @@ every object kept makes a fork slower.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from time import time_ns
 from typing import Any
 
 from . import core, results
 from .hosts import Hosts, Running
 from .lineage import INCLUDE, ROLE, Group
+from .notifiers import Notifiers
 
 c = core.conventions
 # Beyond this many hosts, only the totals are told.
@@ -39,12 +40,13 @@ class Work:
 
 
 class Task(Work):
-    """A task that is open. ``lines`` makes the lines of its hosts; ``telling``: see PlaybookSpans.task."""
+    """A task that is open. ``lines`` makes the lines of its hosts; ``telling``, ``notifies``: see PlaybookSpans.task."""
 
-    def __init__(self, span: Any, parent: Work | None, lines: Any, telling: bool) -> None:
+    def __init__(self, span: Any, parent: Work | None, lines: Any, telling: bool, notifies: Iterable[str]) -> None:
         super().__init__(span, parent)
         self.lines = lines
         self.telling = telling
+        self.notifies = notifies
 
 
 class PlaybookSpans:
@@ -72,6 +74,7 @@ class PlaybookSpans:
         self._play: Work | None = None
         # Roles, blocks, includes and tasks by uuid, outer before inner.
         self._open: dict[str, Work] = {}
+        self._notifiers = Notifiers()
         self._diffs = 0
         self._begun = 0
         self._counted: dict[str, Mapping[str, int]] = {}
@@ -88,16 +91,21 @@ class PlaybookSpans:
         self._end_playbook()
         self._begun += 1
         attributes = {c.ANSIBLE_TYPE: c.TYPE_PLAYBOOK, "ansible.playbook.name": core.redact.text(name)}
-        attributes.update(self._place.attributes)
-        attributes.update(self._attributes)
-        self._playbook = self._begin(title, self._command, attributes)
+        self._playbook = self._begin(title, self._command, {**attributes, **self._place.attributes, **self._attributes})
 
     def play(self, name: str, attributes: Mapping[str, Any]) -> None:
         """A play begins, or a batch of it; the one before has ended."""
         self._end_play()
         # Only under these strategies has a task ended when the next one starts.
         self._linear = attributes.get("ansible.play.strategy") in _LINEAR
-        self._play = self._begin(name, self._playbook, {c.ANSIBLE_TYPE: c.TYPE_PLAY, **attributes})
+        around = self._playbook or self._command or self._without_playbook()
+        self._play = self._begin(name, around, {c.ANSIBLE_TYPE: c.TYPE_PLAY, **attributes})
+
+    def _without_playbook(self) -> Work:
+        """Begin what is around the plays that a program makes and runs by itself."""
+        attributes = {c.ANSIBLE_TYPE: c.TYPE_COMMAND, **self._place.attributes, **self._attributes}
+        self._command = self._begin("ansible", None, attributes)
+        return self._command
 
     def no_hosts(self, what: str) -> None:
         """A play matched no host, or has none left: ``matched`` or ``remaining``."""
@@ -111,15 +119,25 @@ class PlaybookSpans:
         return uuid in self._open
 
     def task(
-        self, uuid: str, name: str, attributes: Mapping[str, Any], inside: Sequence[Group], *, telling: bool = False
+        self,
+        uuid: str,
+        name: str,
+        attributes: Mapping[str, Any],
+        inside: Sequence[Group],
+        *,
+        telling: bool = False,
+        notifies: Iterable[str] = (),
     ) -> None:
-        """A task begins. ``telling``: its good results say more than that they are good."""
+        """A task begins.
+
+        ``telling``: its good results say more than that they are good. ``notifies``: handlers and topics, by its changes.
+        """
         if self._linear:
             self._end_tasks(keep={group.uuid for group in inside})
         parent = self._enter(inside)
         span = self._make(name, parent, {c.ANSIBLE_TYPE: c.TYPE_TASK, c.TASK_NAME: core.redact.text(name), **attributes})
         self._journal.open(span)
-        self._open[uuid] = Task(span, parent, self.hosts.lines(span.span_id), telling)
+        self._open[uuid] = Task(span, parent, self.hosts.lines(span.span_id), telling, notifies)
 
     def host_start(self, uuid: str, host: str) -> str:
         """A host begins a task: its worker is about to be forked. Return the id of its span, or nothing."""
@@ -132,6 +150,8 @@ class PlaybookSpans:
         if not task:
             return
         message = self.hosts.end(task, host, outcome, result)
+        if task.notifies and outcome == results.CHANGED:
+            self._notifiers.note(task.notifies, task.span.name)
         if outcome in results.BAD:
             work: Work | None = task
             while work is not None:
@@ -139,15 +159,15 @@ class PlaybookSpans:
                 work = work.parent
 
     def host_event(self, host: str, name: str, attributes: Mapping[str, Any]) -> None:
-        """An item ended, or a task is tried again, on a host."""
+        """Something happened while a host runs a task."""
         running: Running | None = self.hosts.running(host)
         if running:
             running.event(name, attributes)
 
-    def notified(self, host: str, handler: str) -> str:
-        """Return the name of the task that notifies a handler on a host."""
-        running: Running | None = self.hosts.running(host)
-        return str(running.task.span.name) if running else ""
+    def handler(self, uuid: str, names: Set[str]) -> dict[str, Any]:
+        """Return the attributes of a handler that begins. ``names``: those by which tasks may notify it."""
+        tasks = self._notifiers.take(uuid, names)
+        return {"ansible.task.handler": True, **({"ansible.task.notified_by": tasks} if tasks else {})}
 
     def diff(self) -> None:
         """A file was changed and its difference shown; it is counted, and does not leave."""
@@ -177,7 +197,7 @@ class PlaybookSpans:
                 self._command.fail(results.FAILED, "ended without a recap")
         self._end_playbook()
         if self._command:
-            if self._begun < expected:
+            if 0 < self._begun < expected:
                 self._command.fail(results.FAILED, f"only {self._begun} of {expected} playbooks ran")
             self._finish(self._command)
             self._command = None

@@ -19,7 +19,6 @@ from .playbook_spans import PlaybookSpans
 from .settings import Command, Settings
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_MOST_NOTIFIERS = 20
 
 
 class Recorder:
@@ -51,7 +50,6 @@ class Recorder:
         self._tried = False
         self._given_up = False
         self._reason = ""
-        self._notifiers: dict[str, dict[str, None]] = {}
         enabled = not settings.enabled_by or environ.get(settings.enabled_by, "").lower() == "true"
         self.wanted = enabled and not core.destinations.disabled(environ)
         if self.wanted:
@@ -101,17 +99,6 @@ class Recorder:
         return PlaybookSpans(
             self._journal, place, resource, attributes=attributes, several=several, messages=self.settings.messages
         )
-
-    def notified(self, handler: str, task: str) -> None:
-        """Note that a task notified a handler. ``handler``: its uuid."""
-        names = self._notifiers.setdefault(handler, {})
-        if task and len(names) < _MOST_NOTIFIERS:
-            names[task] = None
-
-    def handler(self, uuid: str) -> dict[str, Any]:
-        """Return the attributes of a handler that starts."""
-        names = list(self._notifiers.pop(uuid, ()))
-        return {"ansible.task.handler": True, **({"ansible.task.notified_by": names} if names else {})}
 
     def give_up(self) -> None:
         """Something of ours went wrong: what is open stays so, and the process is left to end as if we were not there."""

@@ -33,12 +33,14 @@ _SHORT_LIMIT = 500
 _STDERR_LINES = 10
 
 
-def extras(outcome: str, result: Mapping[str, Any], *, messages: bool = True) -> dict[str, Any]:
-    """Return the attributes of a host's result beyond its outcome; most have none."""
+def extras(outcome: str, result: Mapping[str, Any], delegated_to: object = None, *, messages: bool = True) -> dict[str, Any]:
+    """Return the attributes of a host's result beyond its outcome; most have none.
+
+    ``delegated_to``: the host that did it, as the result's task says it; a loop's may be a template still.
+    """
     found: dict[str, Any] = {}
-    delegated = result.get("_ansible_delegated_vars")
-    if isinstance(delegated, Mapping) and delegated.get("ansible_delegated_host"):
-        found["ansible.delegated_to"] = text(str(delegated["ansible_delegated_host"]))
+    if delegated_to and "{{" not in str(delegated_to):
+        found["ansible.delegated_to"] = short(str(delegated_to))
     if outcome in TOLD and messages:
         found["ansible.message"] = failure_message(result)
     if outcome == SKIPPED:
@@ -89,20 +91,21 @@ def item_label(result: Mapping[str, Any]) -> str:
     return short(label if isinstance(label, str) else str(label))
 
 
-def item(outcome: str, result: Mapping[str, Any]) -> dict[str, Any]:
+def item(outcome: str, result: Mapping[str, Any], *, messages: bool = True) -> dict[str, Any]:
     """Return the attributes of a loop's item that ended."""
     found = {"ansible.item.label": item_label(result), "ansible.result": outcome}
-    if outcome == FAILED:
+    if outcome == FAILED and messages:
         found["ansible.message"] = short(failure_message(result))
     return found
 
 
-def retry(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes of an attempt that was not the last one."""
-    found: dict[str, Any] = {"ansible.attempt": int(result.get("attempts") or 0)}
+def retry(attempt: int, result: Mapping[str, Any], *, messages: bool = True) -> dict[str, Any]:
+    """Return the attributes of an attempt that was not the last one; what it says only where it failed."""
+    found: dict[str, Any] = {"ansible.attempt": attempt}
     if result.get("retries"):
-        found["ansible.retries"] = int(result["retries"])
-    if result.get("msg") or result.get("stderr"):
+        # Ansible's `retries` counts the first attempt too.
+        found["ansible.retries.left"] = int(result["retries"]) - attempt
+    if messages and _failed(result):
         found["ansible.message"] = short(failure_message(result))
     return found
 

@@ -75,9 +75,12 @@ class Settings:
         Extra variables win, then the environment, then ini files: Ansible resolves the last two.
         """
         found = dict(environ)
+        endpoint = variables.get("pipeline_trace_endpoint")
+        if endpoint:
+            found.pop("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", None)
         given = {
             core.context.TRACEPARENT: variables.get("pipeline_trace_traceparent") or self.traceparent,
-            "OTEL_EXPORTER_OTLP_ENDPOINT": variables.get("pipeline_trace_endpoint") or self.endpoint,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint or self.endpoint,
             "OTEL_EXPORTER_OTLP_PROTOCOL": self.protocol,
             "OTEL_SERVICE_NAME": self.service_name if self.service_name != "ansible" else "",
         }
