@@ -17,13 +17,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .span import Span, encode
 
 SUFFIX = ".journal"
 _WRITTEN, _SHIPPED = 0, 1
 _RESERVE = 4096
+_DECODER = json.JSONDecoder()
 
 
 class JournalError(Exception):
@@ -110,8 +111,7 @@ class Writer:
         return not self._torn
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """A journal's line. ``end``: the offset in bytes behind it. ``span`` is None for ``end`` lines."""
 
     kind: str
@@ -202,7 +202,8 @@ def _write(path: Path, data: bytes) -> None:
 
 def _parse(raw: bytes, end: int) -> Line | None:
     try:
-        data = json.loads(raw)
+        # Decoded here: json would first look for other encodings.
+        data = _DECODER.decode(raw.decode("utf-8"))
         kind = data["type"]
         if kind in ("open", "span"):
             return Line(kind, end, _repaired(data) if b"\\ud" in raw else Span.from_dict(data))

@@ -213,16 +213,18 @@ def _span_maker() -> Any:
 
     scope = InstrumentationScope("pipeline-trace", __version__)
     statuses = {OK: StatusCode.OK, ERROR: StatusCode.ERROR}
-    resources: dict[int, Any] = {}
+    resources: dict[tuple[str, ...], tuple[Any, Any]] = {}
 
     def context(trace: str, span: str) -> Any:
         return SpanContext(int(trace, 16), int(span, 16), is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 
     def resource(span: Span) -> Any:
-        key = hash(tuple(sorted((k, str(v)) for k, v in span.resource.items())))
-        if key not in resources:
-            resources[key] = Resource(dict(span.resource))
-        return resources[key]
+        # One Resource object for equal attributes: the encoder groups by it.
+        key = tuple(map(str, span.resource.values()))
+        known = resources.get(key)
+        if known is None or known[0] != span.resource:
+            known = resources[key] = (span.resource, Resource(dict(span.resource)))
+        return known[1]
 
     def one(span: Span) -> Any:
         code = statuses.get(span.status_code, StatusCode.UNSET)
