@@ -4,8 +4,11 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; 
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
+# Supported versions of ansible-core; the oldest and the newest are part of `make test`.
+CORES := 2.16 2.17 2.18 2.19 2.20 2.21
+CORE_VENVS := $(CORES:%=.venvs/ansible-%/.done)
 
-.PHONY: demo test lint types unit browser collection bench-callback clean help
+.PHONY: demo test test-matrix lint types unit browser sshd collection bench-callback clean help
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -13,7 +16,7 @@ help: ## what can be made
 demo: $(VENV)/.installed ## the whole story on this machine: a trace in the terminal and an HTML report
 	@$(BIN)/pipeline-trace demo
 
-test: $(VENV)/.installed-test browser lint types unit ## all checks and tests
+test: $(VENV)/.installed-test browser sshd lint types unit ## all checks and tests
 
 lint: $(VENV)/.installed-test ## ruff: lint and format
 	$(BIN)/ruff check .
@@ -22,8 +25,11 @@ lint: $(VENV)/.installed-test ## ruff: lint and format
 types: $(VENV)/.installed-test ## mypy, strict
 	$(BIN)/mypy
 
-unit: $(VENV)/.installed-test $(VENV)/wheelhouse/.done ## the tests alone
+unit: $(VENV)/.installed-test $(VENV)/wheelhouse/.done $(firstword $(CORE_VENVS)) $(lastword $(CORE_VENVS)) ## the tests alone
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+test-matrix: $(VENV)/.installed-test $(CORE_VENVS) ## the callback's tests with every supported ansible-core
+	@WORKERS=$(WORKERS) scripts/test-matrix $(CORES)
 
 collection: $(VENV)/.installed ## the tarball for Ansible Galaxy
 	@PATH="$(abspath $(BIN)):$$PATH" scripts/build-collection
@@ -33,6 +39,9 @@ bench-callback: | $(VENV)/bin/python ## what the callback costs, into docs/perfo
 
 browser: ## Chromium, from Debian's packages
 	@command -v chromium >/dev/null || scripts/install-debian chromium
+
+sshd: ## an ssh server and client, from Debian's packages
+	@test -x /usr/sbin/sshd && command -v ssh ssh-keygen >/dev/null || scripts/install-debian openssh-server openssh-client
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.10 or newer is needed; install python3 and python3-venv, then make again." >&2; exit 1; }
@@ -46,6 +55,10 @@ $(VENV)/.installed: setup.cfg | $(VENV)/bin/python
 $(VENV)/.installed-test: setup.cfg | $(VENV)/bin/python
 	@$(BIN)/pip install --quiet --disable-pip-version-check --use-pep517 -e '.[test]'
 	@touch $@ $(VENV)/.installed
+
+# Where no Python fits, nothing is made, and the tests of that version are skipped.
+.venvs/ansible-%/.done: scripts/ansible-venv
+	@scripts/ansible-venv $*
 
 # The dependencies as wheels: the tests of what is published install them without a network.
 $(VENV)/wheelhouse/.done: setup.cfg | $(VENV)/bin/python

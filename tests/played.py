@@ -79,7 +79,7 @@ class Played:
     def outline(self, span: Span | None = None) -> dict[str, Any]:
         """Return a span with all below it in a form that every run and version has; order and times are left out."""
         span = span or self.root()
-        told = ("ansible.type", "ansible.result", "cicd.pipeline.task.run.result", "ansible.attempts", "error.type")
+        told = ("ansible.type", "ansible.result", "cicd.pipeline.task.run.result", "error.type")
         found = {name: span["attributes"][name] for name in told if name in span["attributes"]}
         below = sorted((self.outline(child) for child in self.children(span)), key=lambda outline: json.dumps(outline))
         return {"name": span["name"], "status": span["status"]["code"], **found, "below": below}

@@ -385,6 +385,14 @@ def test_every_attempt_of_until_is_an_event(tree: Played) -> None:
         assert span["attributes"]["ansible.attempts"] == 3
 
 
+def test_attempts_that_failed_say_why(tree: Played) -> None:
+    for span in tree.hosts("Results", "Until it works").values():
+        (tried,) = events(span, "retry")
+        assert tried["ansible.message"].splitlines()[-1] == "not yet"
+        # Ansible says one less where it has given up.
+        assert span["attributes"]["ansible.attempts"] == 2
+
+
 def test_polls_of_a_job_in_the_background_are_events(tree: Played) -> None:
     hosts = tree.hosts("Results", "Async polled")
     polls = events(hosts["h1"], "async poll")

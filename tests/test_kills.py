@@ -167,13 +167,14 @@ def test_nothing_that_had_ended_is_missing_after_a_kill_at_a_random_point(
         for run in started:
             stack.callback(run.close)
         # Nobody touches this one, which ships into the same folder.
-        bystander = Run(tmp_path / "bystander", env, playbook)
-        stack.callback(bystander.close)
+        bystanders = [Run(tmp_path / "bystander", env, playbook)] if batch == 0 else []
+        for run in bystanders:
+            stack.callback(run.close)
         with ThreadPoolExecutor(AT_ONCE + 1) as pool:
-            spared = pool.submit(bystander.find_journal)
+            spared = [pool.submit(run.find_journal) for run in bystanders]
             reached = list(pool.map(one, range(AT_ONCE), *zip(*points, strict=True)))
-        assert spared.result()
-        assert bystander.end() == 0
+        assert all(found.result() for found in spared)
+        assert [run.end() for run in bystanders] == [0] * len(bystanders)
         for run, struck in zip(started, reached, strict=True):
             # What was struck at its very end may have ended by itself.
             assert finish(run) in ((*statuses, 0) if struck else (0,)), (run.stdout, run.stderr)
@@ -182,9 +183,10 @@ def test_nothing_that_had_ended_is_missing_after_a_kill_at_a_random_point(
         for run in started:
             assert_whole(run, stored, reason)
             assert "not traced" not in run.stderr
-        assert assert_whole(bystander, stored, "") == []
+        for run in bystanders:
+            assert assert_whole(run, stored, "") == []
         # What is stored is in these journals, and nowhere else.
-        assert runs.ids(stored) == set().union(*(run.kept().ids for run in (*started, bystander)))
+        assert runs.ids(stored) == set().union(*(run.kept().ids for run in (*started, *bystanders)))
 
 
 def finish(run: Run) -> int:
@@ -271,7 +273,7 @@ def test_all_has_arrived_when_the_folder_goes_away_right_after_the_end(tmp_path:
     assert len(receiver.spans()) == len(runs.ids(receiver.spans()))
 
 
-@pytest.mark.parametrize("batch", range(BATCHES))
+@pytest.mark.parametrize("batch", range(BATCHES // 2))
 def test_all_arrives_when_the_folder_goes_away_right_after_an_abort(tmp_path: Path, batch: int) -> None:
     numbers = chance("gone after abort", batch)
     playbook = support.write_playbook(tmp_path, PLAYBOOK)
@@ -400,7 +402,11 @@ OLD_BYTES = 300 * _MEGABYTE
 def write_old_journals(folder: Path) -> tuple[int, int]:
     """Leave journals of old runs, one of them large, whose failures said much; return how many bytes and spans these are."""
     folder.mkdir(mode=0o700, parents=True)
-    attributes = {"ansible.type": "host", "ansible.result": "failed", "ansible.message": "the same line again\n" * 200}
+    attributes: dict[str, Any] = {
+        "ansible.type": "host",
+        "ansible.result": "failed",
+        "ansible.message": "the same line again\n" * 200,
+    }
     size = spans = files = 0
     while size < OLD_BYTES:
         files += 1

@@ -73,7 +73,8 @@ def tell(name: str) -> str:
 def assert_own(tmp_path: Path, env: Env) -> int:
     """What every task found is its host's own span; return how many there were."""
     expected = of_hosts(support.stored(env))
-    there = {tuple(name.partition("#")[0].split(":")): value for name, value in found(tmp_path).items()}
+    named = {name: name.partition("#")[0].split(":") for name in found(tmp_path)}
+    there = {(named[name][0], named[name][1]): value for name, value in found(tmp_path).items()}
     assert there == {key: expected.get(key) for key in there}
     return len(there)
 

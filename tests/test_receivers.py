@@ -261,22 +261,25 @@ def test_receiver_that_goes_in_the_middle_and_comes_back_misses_nothing(
     marks = tmp_path / "marks"
     marks.mkdir()
     port = free_port()
-    ports = {"http_port": port} if protocol == "http" else {"grpc_port": port}
-    with Receiver(**ports) as before:
+
+    def receiver() -> Receiver:
+        return Receiver(http_port=port) if protocol == "http" else Receiver(grpc_port=port)
+
+    with receiver() as before:
         env |= {**before.environ(protocol), "PIPELINE_TRACE_FLUSH_LIMIT": "60"}
         playbook = support.write_playbook(tmp_path, WAITING)
         run = Run(tmp_path / "run", env, playbook, "-e", f"marks={marks}")
         # The first task's spans are through, before anything is held.
-        first = before.wait_for(3)
+        before.wait_for(3)
     try:
         processes.wait_for(lambda: len(list(marks.glob("h*"))) == 3, "hosts in the slow task", 60)
         (state,) = [journal.with_suffix(".state") for journal in support.journals(env)]
         # Ended while it was gone: an attempt failed, and said so.
         processes.wait_for(state.exists, "state", 20)
-        with Receiver(**ports) as after:
+        with receiver() as after:
             (marks / "go").touch()
             assert run.end() == 0
-            spans = [*first, *after.spans()]
+            spans = [*before.spans(), *after.spans()]
         assert len(runs.ids(spans)) == ALL_SPANS
         assert [span["name"] for span in spans if any(e["name"] == "interrupted" for e in span["events"])] == []
         assert support.journals(env) == []

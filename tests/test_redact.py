@@ -148,6 +148,11 @@ SECRETS: list[tuple[str, str]] = [
     (json.dumps({"content": private_key("RSA PRIVATE KEY")}), KEY_LINES[1]),
     (f"ssh_key: |\n  {private_key('RSA PRIVATE KEY', newline=chr(10) + '  ')}\n", KEY_LINES[1]),
     (f"cut: {private_key('RSA PRIVATE KEY')[:70]}", KEY_LINES[0]),
+    (f"{KEY_LINES[1]}\n{KEY_LINES[2]}=\n-----END RSA PRIVATE KEY-----\nrefused", KEY_LINES[2]),
+    (f"cut:\n  {KEY_LINES[0]}\r\n  {KEY_LINES[1]}\r\n  -----END PRIVATE KEY-----", KEY_LINES[0]),
+    # JSON in JSON in a repr, as arguments and conditions show it
+    (repr({"msg": json.dumps({"body": json.dumps({"client_secret": f"two {WORD} words"})})}), WORD),
+    (json.dumps({"body": json.dumps({"headers": json.dumps({"Authorization": f"token {WORD}"})})}), WORD),
 ]  # fmt: skip
 
 HARMLESS = [
@@ -268,7 +273,8 @@ HOSTILE = [
     "=", "a", "A ", "https://", "a://", "a:b@", "x://a:", "bearer ", "basic ", "authorization ", "authorization:", "eyJ",
     "eyJ-", "eyJaaaaa.", "eyJaaaaa.-", "-----BEGIN PRIVATE KEY-----", "-----BEGIN ", "SG.aaaaaaaaaaaa", "sk-", "ghp_", "key",
     "secret_", "\n", '"', "'", "\\", "password = ", "glpat-aaaaaaaaa ", "hvs.", "AKIA", "xoxb-", "_key", "token.", "pwd-",
-    "key-" * 25 + " ", "--token-" * 7 + " ",
+    "key-" * 25 + " ", "--token-" * 7 + " ", 'token=\\\\"', 'token=\\\\"a\\\\\\"', "-----END PRIVATE KEY-----", "AAAA\n",
+    "AAAA\n-----END PRIVATE KEY-----\n", "token=" + "\\" * 9 + '"',
 ]  # fmt: skip
 _SIZE = 1 << 16
 

@@ -126,6 +126,26 @@ def test_only_failed_attempts_have_a_message() -> None:
     assert results.retry(1, {"failed": True, "msg": "text"}, messages=False) == {"ansible.attempt": 1}
 
 
+@pytest.mark.parametrize(
+    ("result", "failed"),
+    [
+        ({"failed": True}, True),
+        ({"failed": False, "rc": 1, "exception": "(traceback unavailable)"}, False),
+        ({"failed_when_result": False, "rc": 1}, False),
+        ({"failed_when_result": True, "rc": 0}, True),
+        ({"rc": 1}, True),
+        ({"rc": 0}, False),
+        ({"exception": "(traceback unavailable)"}, True),
+        ({"unreachable": True}, True),
+        ({"changed": True, "skip_reason": "Conditional result was False"}, False),
+    ],
+)
+def test_what_failed_is_known_though_callbacks_are_not_told(result: dict[str, Any], failed: bool) -> None:
+    said = {**result, "msg": "text", "item": "one"}
+    assert ("ansible.message" in results.retry(1, said)) is failed
+    assert ("one: text" in results.failure_message({"msg": "", "results": [said]})) is failed
+
+
 @pytest.mark.parametrize("finished", [True, 1])
 def test_an_answer_about_a_job(finished: object) -> None:
     found = results.asynchronous({"ansible_job_id": "j1", "finished": finished, "stdout": "does not leave"})

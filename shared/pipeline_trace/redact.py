@@ -24,8 +24,15 @@ _PRIVATE_KEY = re.compile(
     re.DOTALL,
 )
 
+# What is left of a key whose first lines were cut off: of long outputs only the end leaves.
+_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_KEY_LINE = re.compile(r"[ \t]*[A-Za-z0-9+/=]+[ \t\r]*")
+
 # Where a word begins, also behind a newline or tab that JSON or a repr has written as two characters.
 _BEGIN = r"(?:(?<=\\[nrt])|(?<![A-Za-z0-9_]))"
+
+# Before a quote: JSON in JSON, in a repr, in another one.
+_ESCAPED = r"\\{0,8}"
 
 # Tokens that are known by their own shape.
 _TOKEN = re.compile(
@@ -41,7 +48,8 @@ _TOKEN = re.compile(
 )
 
 _AUTHORIZATION = re.compile(
-    rf"(?i)({_BEGIN}(?:proxy-)?authorization\b\\?[\"']?[ \t]*[:=][ \t]*\\?[\"']?)((?:[A-Za-z]+ +)?)[^\s\"',;\\]+"
+    rf"(?i)({_BEGIN}(?:proxy-)?authorization\b{_ESCAPED}[\"']?[ \t]*[:=][ \t]*{_ESCAPED}[\"']?)"
+    r"((?:[A-Za-z]+ +)?)[^\s\"',;\\]+"
 )
 # "Bearer authentication failed" is prose; what follows the word otherwise is a credential.
 _BEARER = re.compile(
@@ -65,9 +73,12 @@ _SECRET_NAME = (
 )
 _NAMED = rf"[\w.-]{{0,60}}?{_SECRET_NAME}[\w.-]{{0,60}}"
 # A quoted text, also one whose quotes are escaped, one after another as shells write them; else up to the next space.
-_VALUE = r"(?:[bBuU]?\\\"(?:[^\"\\]|\\[^\"])*\\\"|[bBuU]?\"(?:[^\"\\]|\\.)*\"|[bBuU]?'(?:[^'\\]|\\.)*'|\\.|[^\s\"'\\&<])+"
+_VALUE = (
+    r"(?:[bBuU]?\\\"(?:[^\"\\]|\\[^\"])*\\\"|[bBuU]?(?P<escape>\\{2,8}[\"']).*?(?P=escape)"
+    r"|[bBuU]?\"(?:[^\"\\]|\\.)*\"|[bBuU]?'(?:[^'\\]|\\.)*'|\\.|[^\s\"'\\&<])+"
+)
 _ASSIGNED = re.compile(
-    rf"(?i)({_BEGIN}(?<![.-])-{{0,2}}{_NAMED}(?:\\?[\"'])?\]?[ \t]{{0,3}}(?:=>|:=|==?|:)[ \t]{{0,3}})"
+    rf"(?i)({_BEGIN}(?<![.-])-{{0,2}}{_NAMED}(?:{_ESCAPED}[\"'])?\]?[ \t]{{0,3}}(?:=>|:=|==?|:)[ \t]{{0,3}})"
     # Templates are no secrets, and block scalars have their own pattern.
     rf"(?!\{{\{{|[|>][+-]?\d?\s*\n){_VALUE}",
     re.DOTALL,
@@ -76,7 +87,7 @@ _ASSIGNED = re.compile(
 _BLOCK = re.compile(
     rf"(?im)^([ \t-]{{0,60}}[\"']?{_NAMED}[\"']?[ \t]*:[ \t]*[|>][+-]?\d?[ \t]*\n)((?:[ \t]+\S[^\n]*(?:\n|\Z)|[ \t]*\n)+)"
 )
-_OPTION = re.compile(rf"(?i)(?<![\w-])(--?{_NAMED}(?:\\?[\"']?[ \t]*,\s*|\s+))(?![\"']?-){_VALUE}", re.DOTALL)
+_OPTION = re.compile(rf"(?i)(?<![\w-])(--?{_NAMED}(?:{_ESCAPED}[\"']?[ \t]*,\s*|\s+))(?![\"']?-){_VALUE}", re.DOTALL)
 _ELEMENT = re.compile(rf"(?i)(<{_NAMED}>)[^<]+(?=</)")
 
 
@@ -88,7 +99,7 @@ def text(value: str) -> str:
     """
     if not _TRIGGER.search(value):
         return value
-    value = _PRIVATE_KEY.sub(MASK, value)
+    value = _rest_of_keys(_PRIVATE_KEY.sub(MASK, value))
     value = _TOKEN.sub(MASK, value)
     value = _AUTHORIZATION.sub(rf"\1\2{MASK}", value)
     value = _BEARER.sub(rf"\1{MASK}", value)
@@ -99,6 +110,20 @@ def text(value: str) -> str:
     for pattern in (_USER, _SSHPASS, _ELEMENT, _OPTION, _ASSIGNED):
         value = pattern.sub(rf"\1{MASK}", value)
     return value
+
+
+def _rest_of_keys(value: str) -> str:
+    """Mask the ends of private keys that have no beginning, and the lines of theirs above."""
+    parts, done = [], 0
+    for end in _KEY_END.finditer(value):
+        start = done + len(value[done : end.start()].rstrip(" \t"))
+        while start > done and _KEY_LINE.fullmatch(
+            value, above := value.rfind("\n", done, start - 1) + 1 or done, start - 1
+        ):
+            start = above
+        parts += [value[done:start], MASK]
+        done = end.end()
+    return "".join([*parts, value[done:]])
 
 
 def _basic(match: re.Match[str]) -> str:

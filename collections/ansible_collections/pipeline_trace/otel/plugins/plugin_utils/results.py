@@ -79,8 +79,12 @@ def failure_message(result: Mapping[str, Any]) -> str:
     return str(core.redact.clip(text(message), _MESSAGE_LIMIT))
 
 
-def _failed(item: Mapping[str, Any]) -> bool:
-    return bool(item.get("failed") or item.get("unreachable"))
+def _failed(result: Mapping[str, Any]) -> bool:
+    """Tell whether an item or attempt failed. Callbacks are not told by ``failed``: by 2.21 never, else not of attempts."""
+    for word in ("failed", "failed_when_result"):
+        if word in result:
+            return bool(result[word])
+    return bool(result.get("unreachable") or result.get("exception") or result.get("rc"))
 
 
 def item_label(result: Mapping[str, Any]) -> str:
