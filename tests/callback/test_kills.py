@@ -105,7 +105,7 @@ def abort_as_jenkins(run: Run) -> None:
     """TERM to the process group and to every process whose environment holds the build's cookie."""
     with suppress(ProcessLookupError):
         os.killpg(run.process.pid, signal.SIGTERM)
-    mark = f"JENKINS_NODE_COOKIE={run.folder.name}".encode()
+    mark = f"JENKINS_NODE_COOKIE={run.folder}".encode()
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if mark in (folder / "environ").read_bytes().split(b"\0"):
@@ -154,15 +154,16 @@ def test_nothing_that_had_ended_is_missing_after_a_kill_at_a_random_point(
         return reached
 
     with ExitStack() as stack:
-        cookies = [f"{tmp_path.name}-{kind}-{batch}-{number}" for number in range(AT_ONCE)]
+        # A cookie is a path: no other test, nor another run of the tests, has the same.
+        folders = [tmp_path / str(number) for number in range(AT_ONCE)]
         started = [
             Run(
-                tmp_path / cookie,
-                {**env, "BUILD_ID": "1", "JENKINS_NODE_COOKIE": cookie, "JENKINS_SERVER_COOKIE": "s"},
+                folder,
+                {**env, "BUILD_ID": "1", "JENKINS_NODE_COOKIE": str(folder), "JENKINS_SERVER_COOKIE": "s"},
                 playbook,
                 session=kind == "abort",
             )
-            for cookie in cookies
+            for folder in folders
         ]
         for run in started:
             stack.callback(run.close)
