@@ -12,7 +12,7 @@ import support
 
 from jenkins_poller import flow, outcome
 from jenkins_poller.api import Controller
-from jenkins_poller.build import STEP, Fetched, Times, fetch
+from jenkins_poller.build import STEP, Fetched, Times, fetch, own_document
 from pipeline_trace.ci.jenkins import Build
 from pipeline_trace_demo.replay import Replay
 
@@ -30,7 +30,8 @@ def document(result: str | None, *interruptions: str, **more: Any) -> dict[str, 
 @cache
 def recorded(name: str, job: str, number: int = 1) -> Fetched:
     with Replay(support.recording(name)) as replay:
-        found = fetch(Controller(replay.url, first_pause=0.001), Build(replay.url, job, number), STEP)
+        controller, build = Controller(replay.url, first_pause=0.001), Build(replay.url, job, number)
+        found = fetch(controller, build, own_document(controller, build, STEP), STEP)
     assert found is not None
     return found
 
