@@ -7,6 +7,7 @@ destinations.
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -147,7 +148,7 @@ class Shipment:
     def _keep(self, spans: Sequence[Span]) -> Path:
         """Put spans aside that the receiver does not take, ever."""
         path = self._reader.path.with_suffix(".refused")
-        with path.open("a", encoding="ascii") as file:
+        with open(path, "a", encoding="ascii", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.writelines(encode(span.to_dict()) + "\n" for span in spans)
         return path
 

@@ -298,7 +298,7 @@ class CallbackModule(CallbackBase):
         given = {
             name: value if isinstance(value, (bool, int, float)) else str(value) for name, value in fields.items() if value
         }
-        self._spans.play(play.get_name().strip(), {"ansible.play.name": play.get_name().strip(), **given})
+        self._spans.play(play.get_name().strip(), {"ansible.play.name": results.text(play.get_name().strip()), **given})
 
     @_safely
     def v2_playbook_on_no_hosts_matched(self):
@@ -374,10 +374,11 @@ class CallbackModule(CallbackBase):
         self._spans.recap((host, stats.summarize(host)) for host in sorted(stats.processed))
 
     def _task(self, task, attributes):
+        if self._carrier:
+            # Before all else: under the free strategy another host's task may have been the last one.
+            self._carrier.enter(task)
         if self._spans.has(task._uuid):
             return
-        if self._carrier:
-            self._carrier.enter(task)
         found = results.task(task, arguments=self._recorder.settings.task_arguments)
         self._spans.task(
             task._uuid,

@@ -155,7 +155,7 @@ class PlaybookSpans:
         if outcome in results.BAD:
             work: Work | None = task
             while work is not None:
-                work.fail(outcome, f"{host}: {message}")
+                work.fail(outcome, f"{core.redact.text(host)}: {message}")
                 work = work.parent
 
     def host_event(self, host: str, name: str, attributes: Mapping[str, Any]) -> None:

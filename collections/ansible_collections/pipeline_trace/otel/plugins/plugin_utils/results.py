@@ -31,6 +31,7 @@ HIDDEN = "the output has been hidden: no_log is set"
 _MESSAGE_LIMIT = 4000
 _SHORT_LIMIT = 500
 _STDERR_LINES = 10
+_MOST_STDERR = 65536
 
 
 def extras(outcome: str, result: Mapping[str, Any], delegated_to: object = None, *, messages: bool = True) -> dict[str, Any]:
@@ -74,6 +75,8 @@ def failure_message(result: Mapping[str, Any]) -> str:
         parts.append(f"{item_label(item)}: {failure_message(item)}")
     stderr = str(result.get("stderr") or result.get("module_stderr") or "").strip()
     if stderr:
+        # Masked before it is cut: a secret over several lines shows by its first one.
+        stderr = text(stderr[-_MOST_STDERR:])
         parts.append("\n".join(stderr.splitlines()[-_STDERR_LINES:]))
     message = "\n".join(part for part in parts if part) or "failed without a message"
     return str(core.redact.clip(text(message), _MESSAGE_LIMIT))
