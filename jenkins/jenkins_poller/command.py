@@ -203,7 +203,7 @@ def _deliver(run: _Run) -> None:
         click.echo(f"{delivered} spans delivered to {run.destination.name}")
     problem = next((outcome.problem for outcome in outcomes if outcome.problem), "")
     if problem:
-        waiting = sum(map(journal.waiting, journal.find(run.journals)))
+        waiting = journal.all_waiting(run.journals)
         click.echo(
             f"pipeline-trace: {waiting} spans wait in {run.journals} ({problem}); deliver them with: pipeline-trace ship",
             err=True,

@@ -15,6 +15,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -301,3 +302,12 @@ def waiting(journal: Path) -> int:
                 opened.discard(line.span.span_id)
                 count += end > offset
     return count + len(opened)
+
+
+def all_waiting(folder: Path) -> int:
+    """Return how many spans wait in a folder's journals; those of other users are not ours to count."""
+    count = 0
+    for path in find(folder):
+        with suppress(OSError):
+            count += waiting(path)
+    return count

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from . import home, ship
 from .destinations import SetupError, configured
-from .journal import find, load_state, save_state, waiting
+from .journal import all_waiting, load_state, save_state
 
 # What works without Click: in a Galaxy install, and in the process that the callback starts.
 COMMANDS = ("follow", "ship")
@@ -127,7 +127,7 @@ def ship_waiting(environ: Mapping[str, str]) -> tuple[str, str]:
     said += f"; {rejected} rejected by the receiver ({reason})" if rejected else ""
     problem = next((o.problem for o in sorted(outcomes, key=lambda o: not o.blocked) if o.problem), "")
     if problem and any(o.blocked for o in outcomes):
-        spans = sum(map(waiting, find(place.journals)))
+        spans = all_waiting(place.journals)
         problem = f"{problem}; {spans} spans wait in {place.journals}, run this again when the receiver answers"
     return said, problem
 
