@@ -74,7 +74,7 @@ def _expanded(name: str, environ: Mapping[str, str]) -> Path:
     if name == "~" or name.startswith("~/"):
         return Path(environ["HOME"]) / name[2:]
     if name.startswith("~"):
-        user, _, rest = name[1:].partition("/")
+        user, unused, rest = name[1:].partition("/")
         return Path(pwd.getpwnam(user).pw_dir) / rest
     return Path(name).absolute()
 
