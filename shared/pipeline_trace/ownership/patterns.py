@@ -1,0 +1,115 @@
+"""Regular expressions that are looked for by the hundred in one text.
+
+Each alternative is kept apart with a word that a text must have for it to match: most are ruled out without being tried.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_WORD = re.compile(r"[a-z0-9_]+")
+
+
+class Text:
+    """A text to look into, with its words."""
+
+    def __init__(self, value: str) -> None:
+        self.value = value
+        self.lower = value.lower()
+        self.words = frozenset(_WORD.findall(self.lower))
+
+
+@dataclass(frozen=True)
+class _Alternative:
+    regex: re.Pattern[str]
+    word: str
+    part: str
+
+    def possible(self, text: Text) -> bool:
+        return self.word in text.words if self.word else self.part in text.lower
+
+
+class Pattern:
+    """Alternatives, in letters of either case. ``(?P<name>…)`` is the only group that is kept, in each of them."""
+
+    def __init__(self, *expressions: str) -> None:
+        """Raises re.error where an expression is none."""
+        self._alternatives = [_alternative(part) for expression in expressions for part in _split(expression)]
+
+    def finditer(self, text: Text) -> Iterator[re.Match[str]]:
+        """Yield the matches, in no order."""
+        for alternative in self._alternatives:
+            if alternative.possible(text):
+                yield from alternative.regex.finditer(text.value)
+
+    def search(self, text: Text | str) -> bool:
+        """Tell whether it is anywhere in the text."""
+        if isinstance(text, str):
+            return any(alternative.regex.search(text) for alternative in self._alternatives)
+        return next(self.finditer(text), None) is not None
+
+
+def _tokens(expression: str) -> Iterator[str]:
+    """Yield an expression's pieces: escapes and classes whole, else characters."""
+    at = 0
+    while at < len(expression):
+        end = at + 1
+        if expression[at] == "\\":
+            end = at + 2
+        elif expression[at] == "[":
+            end += expression.startswith("^", end)
+            end += expression.startswith("]", end)
+            while end < len(expression) and expression[end] != "]":
+                end += 2 if expression[end] == "\\" else 1
+            end += 1
+        elif expression[at] == "{" and expression.find("}", at) > 0:
+            end = expression.find("}", at) + 1
+        yield expression[at:end]
+        at = end
+
+
+def _split(expression: str) -> list[str]:
+    """Return the alternatives of the outermost level."""
+    re.compile(expression.replace("(?P<name>", "("))
+    parts, depth = [""], 0
+    for token in _tokens(expression):
+        depth += (token == "(") - (token == ")")
+        if token == "|" and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += token
+    return parts
+
+
+def _alternative(expression: str) -> _Alternative:
+    source = "".join("(?:" if token == "(" else token for token in _tokens(expression.replace("(?P<name>", "\0")))
+    source = source.replace("(?:?", "(?").replace("\0", "(")
+    words, part = _required(expression)
+    return _Alternative(re.compile(source, re.IGNORECASE | re.MULTILINE), words, part)
+
+
+def _required(expression: str) -> tuple[str, str]:
+    """Return the longest word that a match holds whole, and the longest text that it holds; "" for none."""
+    runs, depth = [""], 0
+    for token in _tokens(expression):
+        depth += (token == "(") - (token == ")")
+        if token in ("?", "*") or token.startswith("{"):
+            runs[-1] = runs[-1][:-1]
+            runs.append("")
+        elif depth or token == ")" or token in (".", "^", "$", "+", "(") or token[0] == "[":
+            runs.append("")
+        elif token == r"\b":
+            # A word may end here, and nothing stands between it and what follows.
+            runs[-1] += "\0"
+        elif token[0] == "\\":
+            if token[1].isalnum():
+                runs.append("")
+            else:
+                runs[-1] += token[1]
+        else:
+            runs[-1] += token.lower()
+    whole = [word for run in runs for word in re.findall(r"(?<![a-z0-9_])(?<!^)[a-z0-9_]+(?=[^a-z0-9_])", run)]
+    texts = [text for run in runs for text in run.split("\0")]
+    return max(whole, key=len, default=""), max(texts, key=len, default="")
