@@ -91,10 +91,19 @@ class Controller:
         """Return the JSON object of a path below a build."""
         return self.document(f"{build_path(build)}{rest}", tree)
 
+    def text(self, path: str, most_bytes: int) -> str:
+        """Return the text of a path, nothing where it is longer. Raises as ``get``."""
+        return str(self._retrying.copy()(self._once_text, path, most_bytes))
+
     def _once(self, path: str, tree: str) -> Any:
         with self._slots:
             self.requests += 1
             return self._client.fetch(f"{self.url}/{path}", {"tree": tree} if tree else None)
+
+    def _once_text(self, path: str, most_bytes: int) -> str:
+        with self._slots:
+            self.requests += 1
+            return self._client.fetch_text(f"{self.url}/{path}", most_bytes)
 
 
 class _Pauses(tenacity.wait.wait_base):
@@ -131,6 +140,19 @@ class _Client(jenkins.Jenkins):  # type: ignore[misc]
             raise Passing(f"{url} answered with no JSON; the controller may be starting, or {_LOGIN_HINT}") from None
         except (jenkins.TimeoutException, requests.exceptions.RequestException) as error:
             raise Passing(f"{_host(url)} does not answer ({_reason(error)}); check --jenkins-url") from None
+
+    def fetch_text(self, url: str, most_bytes: int) -> str:
+        parts, size = [], 0
+        try:
+            with self.jenkins_request(requests.Request("GET", url), add_crumb=False, stream=True) as response:
+                for part in response.iter_content(1 << 16):
+                    parts.append(part)
+                    size += len(part)
+                    if size > most_bytes:
+                        return ""
+        except (jenkins.TimeoutException, requests.exceptions.RequestException) as error:
+            raise Passing(f"{_host(url)} does not answer ({_reason(error)}); check --jenkins-url") from None
+        return b"".join(parts).decode("utf-8", "replace")
 
     def _response_handler(self, response: requests.Response) -> requests.Response:
         status, url = response.status_code, response.url.partition("?")[0]

@@ -57,6 +57,10 @@ FAILED_RESULTS = frozenset({FAILURE, ERROR, TIMEOUT})
 
 # What a span is: by these show and the report tell spans apart.
 JENKINS_TYPE = "jenkins.type"
+# The end of a failed step's log, or of the build's where no step failed.
+JENKINS_LOG = "jenkins.log"
+# All agents on which a Pipeline run's steps ran.
+JENKINS_AGENTS = "jenkins.agents"
 TYPE_RUN = "run"
 TYPE_QUEUE = "queue"
 TYPE_AGENT = "agent"

@@ -53,6 +53,14 @@ class Finder:
             todo -= seen
         return list(found.values())
 
+    def runs(self, from_ns: int, to_ns: int) -> list[Span]:
+        """Return the run spans of builds that ended between two times, nanoseconds since the epoch; the newest first."""
+        return self._store.runs(from_ns, to_ns)
+
+    def of_build(self, pipeline: str, run: str) -> list[Span]:
+        """Return the spans of a build: full job name and build number."""
+        return self._of_run(pipeline, run)
+
     def _trace(self, trace_id: str) -> list[Span]:
         found = {span.span_id: span for span in self._waiting if span.trace_id == trace_id}
         # What is in the store has ended, whatever a journal's earlier line says.

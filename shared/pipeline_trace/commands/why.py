@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import click
 
-from .. import redact
-from ..ownership import Verdict, text
-from ..ownership.rules import RulesError, load
+from .. import home, redact
+from ..finding import Finder, NotFoundError
+from ..ownership import Verdict, inquiry, text
+from ..ownership.rules import Rules, RulesError, load
 from . import fail
 
+# Who can look at what runs right now: ``look(wanted, environ) -> Verdict | None``.
+LIVE = "pipeline_trace.live"
 # Of a log the end counts; more than this is not read.
 _MOST_BYTES = 4 << 20
 _MOST_LINES = 10
@@ -19,6 +24,7 @@ _WIDTH = 160
 
 
 @click.command("why")
+@click.argument("trace", default="latest")
 @click.option("--log", type=click.Path(dir_okay=False, allow_dash=True), help="Judge this log; - for standard input.")
 @click.option("--exit-status", type=int, help="With --log: what the failed command exited with.")
 @click.option("--command", "script", default="", help="With --log: the command or script that failed.")
@@ -29,18 +35,34 @@ _WIDTH = 160
     help="Your own rules, before the shipped ones; or PIPELINE_TRACE_RULES.",
 )
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
-def command(log: str | None, exit_status: int | None, script: str, own: str | None, form: str) -> None:
+def command(trace: str, log: str | None, exit_status: int | None, script: str, own: str | None, form: str) -> None:
     """Say whose a failure is, Dev's or Ops', how sure that is, by which lines and facts, and what to do next.
 
-    The answer is unknown where the log does not tell.
+    TRACE: a trace id, a build's URL, JOB#N or latest (default), from this machine's store. A build that still runs is
+    looked at on its Jenkins, where that can be asked (login: JENKINS_USER, JENKINS_API_TOKEN). The answer is unknown where
+    nothing tells.
     """
-    if log is None:
-        raise click.UsageError("name a log with --log FILE, or --log - for standard input")
     try:
-        verdict = text.judge(script, exit_status, _read(log), rules=load(own))
+        rules = load(own)
     except RulesError as error:
         raise fail(str(error)) from None
+    verdict = text.judge(script, exit_status, _read(log), rules=rules) if log else _of_trace(trace, rules)
     click.echo(render(verdict) if form == "text" else json.dumps(masked(verdict).to_dict(), ensure_ascii=False))
+
+
+def _of_trace(trace: str, rules: Rules) -> Verdict:
+    finder = Finder(home.find(os.environ))
+    try:
+        return inquiry.answer(finder, trace, rules)
+    except NotFoundError as error:
+        # A build that runs is in no store.
+        for point in entry_points(group=LIVE):
+            verdict: Verdict | None = point.load()(trace, os.environ)
+            if verdict:
+                return verdict
+        raise fail(str(error)) from None
+    finally:
+        finder.close()
 
 
 def masked(verdict: Verdict) -> Verdict:
