@@ -12,7 +12,7 @@ from . import blocks
 from .case import Case
 from .rules import Rules
 
-_TOKEN = re.compile(r"[@\w][\w.@+-]*\w")
+_TOKEN = re.compile(r"\w[\w.+-]*\w")
 _TELLING = re.compile(r"[\d.@_-]")
 _EMPTY = re.compile(r"^\++ \w+=(?:''|\"\")?$", re.MULTILINE)
 _GAP = re.compile(r"[-_/=]\.(?:tgz|tar|zip|jar|war|whl|deb|rpm|sql|ya?ml)\b|[^:/\s]//[^/]|=(?=\s|&|$)|/-[\s/]|:(?=\s|$)")
@@ -93,21 +93,17 @@ class Conditions:
 
     def target(self, finding: Finding) -> str:
         """Return what the address or the program of a finding is, "" where nothing says it."""
-        case, around = self._case, self._around(finding)
-        for text in (self._line(finding), around):
-            for name, target in self._rules.targets.items():
-                if target.url.search(text) and not (name == "app" and "//" not in text):
-                    return name
-        for name, target in self._rules.targets.items():
-            if case.program in target.tools:
-                return name
-        for name, target in self._rules.targets.items():
-            if target.url.search(case.command):
-                return name
-        for name, target in self._rules.targets.items():
-            if self._port(around + " " + case.command, target.ports):
-                return name
-        return ""
+        case, line, around = self._case, self._line(finding), self._around(finding)
+        targets = self._rules.targets.items()
+        by_url = [name for name, target in targets if name != "app" and target.url.on(line)]
+        by_tool = [name for name, target in targets if case.program in target.tools]
+        found = [*by_url, *by_tool]
+        if not found:
+            texts = [text for text in (line, around, case.command) if "/" in text or "." in text]
+            found = [name for text in texts for name, target in targets if target.url.on(text)]
+        if not found:
+            found = [name for name, target in targets if self._port(f"{around} {case.command}", target.ports)]
+        return found[0] if found else ""
 
     @staticmethod
     def _port(text: str, ports: frozenset[str]) -> bool:
@@ -135,7 +131,7 @@ class Conditions:
         new, other = self._diff
         if not new:
             return False
-        names = {finding.name} if finding.name else set()
+        names = set(_TOKEN.findall(finding.name))
         names.update(token for token in _TOKEN.findall(self._around(finding)) if _TELLING.search(token) and len(token) > 3)
         new_tokens, old_tokens = set(_TOKEN.findall(new)), set(_TOKEN.findall(other))
         return any(name in new_tokens - old_tokens for name in names)
@@ -149,14 +145,14 @@ class Conditions:
 
     def _internal(self, finding: Finding) -> bool:
         name = finding.name or self._line(finding)
-        if self._rules.lines["public"].search(name):
+        if self._rules.lines["public"].on(name):
             return False
-        return self._rules.lines["internal"].search(name) or name.startswith("@")
+        return self._rules.lines["internal"].on(name) or name.startswith("@")
 
     def _public(self, finding: Finding) -> bool:
         base = self._base(finding)
         return (
-            self._rules.lines["public"].search(finding.name)
+            self._rules.lines["public"].on(finding.name)
             or base in self._rules.names["packages"]
             or self._misspelt_package(finding)
         )
@@ -206,8 +202,12 @@ class Conditions:
 
     def _manifest_lacks(self, finding: Finding) -> bool:
         """The manifest that the log shows does not name the tool."""
+        if not finding.name or not self._manifest_shown(finding):
+            return False
         shown = "\n".join(line for line in self._case.before if not line.startswith("+ "))
-        return self._manifest_shown(finding) and bool(finding.name) and finding.name not in shown
+        # As an entry, not as a word of a script.
+        entry = rf"(?m)(?:^|[\"'\s/]){re.escape(finding.name)}[\"']?\s*(?:[:=<>~\[@;,]|v?\d|$)"
+        return re.search(entry, shown) is None
 
     def _repo_script(self, finding: Finding) -> bool:
         name = finding.name

@@ -13,12 +13,18 @@ _WORD = re.compile(r"[a-z0-9_]+")
 
 
 class Text:
-    """A text to look into, with its words."""
+    """A text to look into: small letters alone, each where it was in the text."""
 
     def __init__(self, value: str) -> None:
         self.value = value
-        self.lower = value.lower()
+        self.lower = lower(value)
         self.words = frozenset(_WORD.findall(self.lower))
+
+
+def lower(value: str) -> str:
+    """Return the text in small letters, as long as it was."""
+    small = value.lower()
+    return small if len(small) == len(value) else "".join(c.lower() if len(c.lower()) == 1 else c for c in value)
 
 
 @dataclass(frozen=True)
@@ -26,9 +32,6 @@ class _Alternative:
     regex: re.Pattern[str]
     word: str
     part: str
-
-    def possible(self, text: Text) -> bool:
-        return self.word in text.words if self.word else self.part in text.lower
 
 
 class Pattern:
@@ -39,16 +42,20 @@ class Pattern:
         self._alternatives = [_alternative(part) for expression in expressions for part in _split(expression)]
 
     def finditer(self, text: Text) -> Iterator[re.Match[str]]:
-        """Yield the matches, in no order."""
+        """Yield the matches in the text's small letters, in no order."""
+        words, small = text.words, text.lower
         for alternative in self._alternatives:
-            if alternative.possible(text):
-                yield from alternative.regex.finditer(text.value)
+            if (not alternative.word or alternative.word in words) and alternative.part in small:
+                yield from alternative.regex.finditer(small)
 
-    def search(self, text: Text | str) -> bool:
+    def search(self, text: Text) -> bool:
         """Tell whether it is anywhere in the text."""
-        if isinstance(text, str):
-            return any(alternative.regex.search(text) for alternative in self._alternatives)
         return next(self.finditer(text), None) is not None
+
+    def on(self, line: str) -> bool:
+        """Tell whether it is on a line, which may be in letters of either case."""
+        small = lower(line)
+        return any(alternative.part in small and alternative.regex.search(small) for alternative in self._alternatives)
 
 
 def _tokens(expression: str) -> Iterator[str]:
@@ -84,10 +91,15 @@ def _split(expression: str) -> list[str]:
 
 
 def _alternative(expression: str) -> _Alternative:
-    source = "".join("(?:" if token == "(" else token for token in _tokens(expression.replace("(?P<name>", "\0")))
+    source = "".join("(?:" if token == "(" else _small(token) for token in _tokens(expression.replace("(?P<name>", "\0")))
     source = source.replace("(?:?", "(?").replace("\0", "(")
-    words, part = _required(expression)
-    return _Alternative(re.compile(source, re.IGNORECASE | re.MULTILINE), words, part)
+    word, part = _required(expression)
+    return _Alternative(re.compile(source, re.MULTILINE), word, part)
+
+
+def _small(token: str) -> str:
+    """Return a piece in small letters: they are looked for in small letters alone, which is faster."""
+    return re.sub(r"\\.|[^\\]+", lambda part: part[0] if part[0][0] == "\\" else part[0].lower(), token)
 
 
 def _required(expression: str) -> tuple[str, str]:

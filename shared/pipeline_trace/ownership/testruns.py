@@ -64,7 +64,7 @@ def _unreached(rules: Rules, case: Case, reach: Sequence[Candidate], of: Callabl
     best = max(reach, key=lambda candidate: candidate.rank)
     verdict = of(best)
     set_up = rules.lines["tests.set_up"].search(case.text)
-    compared = [line for line in case.lines if rules.lines["tests.compared"].search(line)]
+    compared = [line for line in case.lines if rules.lines["tests.compared"].on(line)]
     if compared and not set_up:
         return None
     everywhere = set_up or len(reach) > 1 or not _PASSED.search(case.text.value)
@@ -77,4 +77,4 @@ def _unreached(rules: Rules, case: Case, reach: Sequence[Candidate], of: Callabl
 
 
 def _quoted(rules: Rules, candidate: Candidate) -> bool:
-    return rules.lines["quoted"].search(candidate.line) or rules.lines["tests.compared"].search(candidate.line)
+    return rules.lines["quoted"].on(candidate.line) or rules.lines["tests.compared"].on(candidate.line)

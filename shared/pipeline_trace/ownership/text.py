@@ -71,6 +71,7 @@ class _Judge:
         self._rules = rules
         self._case = one
         self._conditions = Conditions(rules, one)
+        self._classes: dict[int, tuple[bool, bool, bool]] = {}
 
     def verdict(self) -> Verdict | None:
         """Return what the rules say of this part, None where they say nothing."""
@@ -81,8 +82,16 @@ class _Judge:
                 return tests
         best = max(candidates, key=lambda candidate: candidate.rank, default=None)
         if best and best.strength >= 1:
-            return self.of(best)
+            return self._own_fault(candidates, self.of(best))
         return self._unreachable() or self._check() or self._traceback() or (self.of(best) if best else None)
+
+    def _own_fault(self, candidates: list[Candidate], verdict: Verdict) -> Verdict:
+        """Where a new version does not answer, and nobody knows why: perhaps it names its own fault."""
+        if (verdict.owner, verdict.kind) != (UNKNOWN, "app_unhealthy"):
+            return verdict
+        others = sorted((one for one in candidates if one.strength >= 2), key=lambda one: one.rank, reverse=True)
+        told = (other for other in map(self.of, others) if other.owner != UNKNOWN)
+        return next(told, verdict)
 
     def _candidates(self) -> list[Candidate]:
         text, lines = self._case.text, self._case.lines
@@ -90,22 +99,28 @@ class _Judge:
         for line in lines:
             starts.append(at)
             at += len(line) + 1
-        classes = self._rules.lines
         found: dict[tuple[int, int], Candidate] = {}
         for index, rule in enumerate(self._rules.rules):
             for match in rule.pattern.finditer(text):
                 number = bisect_right(starts, match.start()) - 1
-                line = lines[number]
-                if classes["mute"].search(line) or rule.unless.search(line):
+                muted, passing, quoted = self._class(number)
+                if muted or (index, number) in found or rule.unless.on(lines[number]):
                     continue
                 strength: float = rule.strength
-                if strength > 1 and classes["passing"].search(line):
+                if strength > 1 and passing:
                     strength = _PASSING
-                if rule.owner == OPS and classes["quoted"].search(line):
+                if rule.owner == OPS and quoted:
                     strength = _QUOTED
-                name = next((group for group in match.groups() if group), "")
-                found.setdefault((index, number), Candidate(rule, Finding(number, name), strength, line, index))
+                name = next((text.value[slice(*match.span(group))] for group in range(1, (match.re.groups or 0) + 1) if match[group]), "")
+                found[index, number] = Candidate(rule, Finding(number, name), strength, lines[number], index)
         return list(found.values())
+
+    def _class(self, number: int) -> tuple[bool, bool, bool]:
+        """Tell whether a line only advises, tells of what may have passed, or quotes."""
+        if number not in self._classes:
+            line, known = self._case.lines[number], self._rules.lines
+            self._classes[number] = (known["mute"].on(line), known["passing"].on(line), known["quoted"].on(line))
+        return self._classes[number]
 
     def of(self, candidate: Candidate) -> Verdict:
         """Return what a rule says where it matched, its conditions looked at."""
