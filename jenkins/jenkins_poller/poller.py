@@ -10,9 +10,10 @@ from pathlib import Path
 from pipeline_trace import conventions as c
 from pipeline_trace.ci.jenkins import Build, Gone, Placed, Unanswered, normalise, place
 from pipeline_trace.journal import JournalError, Writer
+from pipeline_trace.ownership.rules import RulesError
 from pipeline_trace.span import AttributeValue, Link, Span
 
-from . import discovery, spans
+from . import discovery, spans, verdicts
 from .api import AT_ONCE, ApiError, Controller, Forbidden, NotFound, Passing
 from .build import fetch, is_running, own_document
 from .discovery import Job, Selection
@@ -120,7 +121,7 @@ class Poller:
                     progress(swept, len(todo))
                     if stopping() or len(swept.problems) >= _TOO_MANY:
                         break
-        except (ApiError, StateError, JournalError) as error:
+        except (ApiError, StateError, JournalError, RulesError) as error:
             raise SweepError(str(error)) from None
         if swept.problems:
             raise SweepError(f"{len(swept.problems)} builds stay open for the next poll; {swept.problems[0]}")
@@ -182,6 +183,7 @@ class Poller:
         if not placed.sampled:
             return _Read(build, placed)
         made = spans.of_build(fetched, placed, self._service(build.controller))
+        verdicts.label(made)
         revision = str(made[0].attributes.get(c.VCS_HEAD_REVISION) or "")
         return _Read(build, placed, tuple(made), no_stages=fetched.no_stages, revision=revision)
 

@@ -78,6 +78,11 @@ class Failure:
         ] or None
 
     @property
+    def downstream(self) -> bool:
+        """Tell whether it failed because a build did that it started, and that is not here."""
+        return any(link.attributes.get("jenkins.link") == _STARTED for link in self.span.links)
+
+    @property
     def agent(self) -> str:
         """Return the agent on which it ran."""
         return next((str(s.attributes[c.WORKER_NAME]) for s in reversed(self.path) if c.WORKER_NAME in s.attributes), "")

@@ -120,7 +120,7 @@ def _failed(source: Spans, run: Span, rules: Rules) -> Sequence[history.Run]:
     spans = source.of_build(str(run.resource.get(c.PIPELINE_NAME)), str(run.resource.get(c.PIPELINE_RUN_ID)))
     failure = Trace(spans).failure(run)
     # Where a build that it started failed, that one tells.
-    if failure is None or any(link.attributes.get("jenkins.link") == "started" for link in failure.span.links):
+    if failure is None or failure.downstream:
         return []
     return [_run(run, failure, known.judge(failure) or by_text(failure, rules))]
 
