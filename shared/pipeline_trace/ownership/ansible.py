@@ -98,7 +98,8 @@ def of_output(lines: Sequence[str]) -> Failure | None:
 
 
 def _failure(unreachable: bool, hosts: tuple[str, ...], task: str, action: str, result: Mapping[str, Any]) -> Failure:
-    module = action.rpartition(".")[2]
+    # Output does not name the module; only `assert` answers so.
+    module = action.rpartition(".")[2] or ("assert" if "assertion" in result else "")
     command = _command(result.get("cmd"))
     program = _PROGRAMS.get(module, module.split("_")[0])
     if module in ("command", "shell", "script", "raw"):

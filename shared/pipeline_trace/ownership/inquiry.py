@@ -9,10 +9,10 @@ from typing import Protocol
 
 from .. import conventions as c
 from ..span import ERROR, Span
-from . import history, known, text
+from . import ansible, history, known, text
 from .failure import Failure, Trace, environment, facts, is_run
 from .rules import Rules
-from .verdict import DEV, UNKNOWN, Verdict
+from .verdict import DEV, OPS, UNKNOWN, Verdict
 
 # What is looked at of history: so long before and after, and of so many failures the text.
 _DAYS = 7
@@ -50,7 +50,18 @@ def judge(source: Spans, failure: Failure, rules: Rules) -> Verdict:
     if failure.run:
         failing = _run(failure.run, failure, verdict)
         verdict = history.judge(_history(source, failure, failure.run, rules), failing, verdict)
+    verdict = _naming_hosts(failure, verdict)
     return replace(verdict, evidence=[*verdict.evidence, *_named(failure, verdict)])
+
+
+def _naming_hosts(failure: Failure, verdict: Verdict) -> Verdict:
+    """Name the hosts that Ansible could not reach, which the one who looks has to know first."""
+    task = ansible.of_facts(failure.task_result) or ansible.of_output(failure.log.splitlines())
+    if verdict.owner != OPS or task is None or not task.unreachable:
+        return verdict
+    hosts = ", ".join(sorted(task.hosts))
+    evidence = [f"{hosts} could not be reached", *verdict.evidence]
+    return replace(verdict, evidence=evidence, next=f"Ops looks at {hosts}; the change is not the cause.")
 
 
 def by_text(failure: Failure, rules: Rules) -> Verdict:

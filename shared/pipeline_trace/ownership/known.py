@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import conventions as c
 from ..span import Span
 from .failure import Failure
-from .verdict import OPS, UNKNOWN, Verdict
+from .verdict import DEV, OPS, UNKNOWN, Verdict
 
 # Interruptions and exceptions that say that the agent or the controller went away.
 _AGENT_LOST = frozenset(
@@ -31,7 +31,19 @@ def judge(failure: Failure) -> Verdict | None:
             return Verdict(OPS, "agent_lost", 0.9, [_said(span), f"agent: {agent}"], f"Ops looks at {agent}; run it again.")
         if kind == "NodeRestartedCause" or span.attributes.get(c.PIPELINE_RESULT) == c.ERROR:
             return Verdict(OPS, "platform", 0.85, [_said(span)], "Ops looks at the controller; run it again.")
-    return _timeout(failure)
+    return _timeout(failure) or _tests(failure)
+
+
+def _tests(failure: Failure) -> Verdict | None:
+    """Tests that failed without failing a step: `junit` only marks the build."""
+    run = failure.run
+    failed = run.attributes.get("jenkins.tests.failed") if run else None
+    if run is None or not failed or failure.log:
+        return None
+    events = [event.attributes for event in run.events if event.name == "test failed"]
+    names = [f"{one.get('test.suite.name')} {one.get('test.case.name')}" for one in events]
+    evidence = [f"tests failed: {', '.join(names[:5])}" if names else "tests failed", f"{failed} tests failed"]
+    return Verdict(DEV, "test_failure", 0.75, evidence, "Dev looks at the tests that failed.")
 
 
 def _timeout(failure: Failure) -> Verdict | None:

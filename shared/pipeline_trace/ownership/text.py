@@ -22,6 +22,7 @@ _MOST_LETTERS = 240
 _TRACEBACK = re.compile(
     r"^\s+File \"(?!/usr/|/opt/|<)[^\"]+\", line \d+|^\s+at .*\((?!node:|/usr/|/opt/)[^)]*:\d+\)", re.MULTILINE
 )
+_HEALTH = re.compile(r"\bhealth|unhealthy|smoke test|readiness", re.IGNORECASE)
 _STATUSES = {
     124: ("timeout", "Compare the time with that of earlier runs; the text does not say what hung."),
     126: ("file_mode", "Look at the mode and the interpreter of what was called."),
@@ -162,7 +163,9 @@ class _Judge:
             r"ansible_(?:mem|mounts|processor|swap|date|kernel)|\bnode\b|\bdisk\b|\bmemory\b|\bfree\b", self._case.text.lower
         )
         owner, kind = (OPS, "node_setup") if node else (DEV, "config_error")
-        then = "Ops looks at the node." if node else "Dev corrects the value that the playbook refuses."
+        if kind == "config_error" and _HEALTH.search(f"{task.task} {self._case.text.value}"):
+            kind = "app_unhealthy"
+        then = "Ops looks at the node." if node else "Dev corrects what the playbook's own check refuses."
         return Verdict(owner, kind, 0.6, [clip(self._case.lines[0]) if self._case.lines else task.task], then)
 
     def _traceback(self) -> Verdict | None:
