@@ -102,7 +102,8 @@ def summary(outcomes: Sequence[Outcome]) -> str:
     kinds = sum(outcome.kind == outcome.verdict.kind for outcome in outcomes)
     seen = Counter((outcome.owner, outcome.verdict.owner) for outcome in outcomes)
     lines = [
-        f"{len(outcomes)} cases: right owner {right / count:.1%}, wrong team {team / count:.1%}, right kind {kinds / count:.1%}",
+        f"{len(outcomes)} cases: right owner {right / count:.1%}, wrong team {team / count:.1%}, "
+        f"right kind {kinds / count:.1%}",
         f"time a case: {1000 * sum(outcome.seconds for outcome in outcomes) / count:.2f} ms mean, "
         f"{1000 * max((outcome.seconds for outcome in outcomes), default=0):.2f} ms at most",
         f"{'label':>10} | {'verdict: dev':>12} {'ops':>8} {'unknown':>8}",
@@ -114,9 +115,8 @@ def summary(outcomes: Sequence[Outcome]) -> str:
         if not outcome.right:
             verdict = outcome.verdict
             evidence = verdict.evidence[0] if verdict.evidence else ""
-            lines.append(
-                f"wrong: {outcome.case}: {outcome.owner} ({outcome.kind}), judged {verdict.owner} ({verdict.kind}): {evidence}"
-            )
+            judged = f"judged {verdict.owner} ({verdict.kind})"
+            lines.append(f"wrong: {outcome.case}: {outcome.owner} ({outcome.kind}), {judged}: {evidence}")
     return "\n".join(lines)
 
 
