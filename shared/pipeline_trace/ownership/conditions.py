@@ -39,7 +39,7 @@ _LEFT = re.compile(
 )
 _HOST = re.compile(r"[a-z][\w-]*(?:\.[\w-]+)+|\b\w+\d+\b")
 _ROLLOUT = re.compile(
-    r"rollout|--wait|--atomic|helm3? (?:upgrade|install)|kubectl wait|condition|systemctl|container", re.IGNORECASE
+    r"rollout|--wait|--atomic|helm (?:upgrade|install)|kubectl wait|condition|systemctl|container", re.IGNORECASE
 )
 _PATH = re.compile(
     r"[\"'\u2018`]([^\"'\u2019`\s]*[^\"'\u2019`\s:])[\"'\u2019`]"
