@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+import support
+import yaml
 
 from pipeline_trace.ownership import Verdict, text
 
@@ -18,73 +20,13 @@ def judge(log: str, status: int | None = 1, command: str = "", task: Any = None)
     return verdict.owner, verdict.kind
 
 
-# A small log of our own for every kind that text can tell.
-KINDS = {
-    ("dev", "test_failure"): "+ pytest\n=== FAILURES ===\nE   assert 1 == 2\nFAILED t.py::test_a - assert 1 == 2\n1 failed in 0.01s",
-    ("dev", "compile_error"): "+ make\nsrc/cart.c:7:3: error: unknown type name 'monney'",
-    ("dev", "import_error"): "+ python run.py\nModuleNotFoundError: No module named 'cart'",
-    ("dev", "lint"): "+ flake8\nsrc/cart.py:7:1: E302 expected 2 blank lines, got 1",
-    ("dev", "exception"): "+ python run.py\nIndexError: list index out of range",
-    ("dev", "build_failure"): "+ docker build .\nfailed to compute cache key: \"/cart\": not found",
-    ("dev", "dependency_resolution"): "+ npm i\nnpm error ERESOLVE unable to resolve dependency tree",
-    ("unknown", "dependency_resolution"): "+ pip install acme-cart==9\nERROR: No matching distribution found for acme-cart==9",
-    ("ops", "registry_unavailable"): "+ pip install cart\nERROR: HTTP error 503 while getting https://pypi.example.net/cart.whl",
-    ("ops", "scm_unavailable"): "+ git fetch\nfatal: unable to access 'https://git.example.net/a.git/': The requested URL returned error: 502",
-    ("ops", "dns"): "+ curl https://mirror.example.net/a.tgz\ncurl: (6) Could not resolve host: mirror.example.net",
-    ("ops", "tls_expired"): "+ git fetch\nfatal: server certificate problem: certificate has expired",
-    ("ops", "tls_untrusted"): "+ go mod download\nx509: certificate signed by unknown authority",
-    ("ops", "clock"): "+ apt-get update\nE: Release file is not valid yet (invalid for another 3h)",
-    ("ops", "auth_platform"): "+ git fetch\ngit@git.example.net: Permission denied (publickey).",
-    ("unknown", "auth_platform"): "+ git push\nremote: error: GH006: Protected branch update failed",
-    ("unknown", "credential_missing"): "ERROR: Could not find credentials entry with ID 'nexus'",
-    ("ops", "rate_limit"): "+ docker pull a\ntoomanyrequests: slow down",
-    ("ops", "quota"): "+ kubectl apply -f a\npods \"a\" is forbidden: exceeded quota: team",
-    ("ops", "disk_full"): "+ cp a b\ncp: error writing 'b': No space left on device",
-    ("ops", "out_of_memory"): "+ make\ng++: fatal error: Killed signal terminated program cc1plus",
-    ("dev", "out_of_memory"): "+ node a.js\nFATAL ERROR: JavaScript heap out of memory",
-    ("unknown", "out_of_memory"): "+ ./load.sh\nKilled",
-    ("ops", "agent_limit"): "+ ./a.sh\n./a.sh: fork: retry: Resource temporarily unavailable",
-    ("ops", "storage_broken"): "+ touch a\ntouch: cannot touch 'a': Read-only file system",
-    ("ops", "lock"): "+ apt-get install a\nE: Could not get lock /var/lib/dpkg/lock-frontend",
-    ("ops", "daemon"): "+ docker ps\nCannot connect to the Docker daemon at unix:///var/run/docker.sock.",
-    ("ops", "agent_lost"): "+ make\nCannot contact agent-9: java.lang.InterruptedException",
-    ("ops", "no_agent"): "Still waiting to schedule task\nWaiting for next available executor on 'linux'",
-    ("unknown", "no_agent"): "There are no nodes with the label 'linux9'",
-    ("ops", "host_unreachable"): f"+ scp a web7.example.net:\n{SSH}",
-    ("ops", "network_timeout"): "+ curl -O https://mirror.example.net/a.tgz\ncurl: (28) Connection timed out after 10001 milliseconds",
-    ("ops", "service_unavailable"): "+ psql -h pg9.example.net\nFATAL:  remaining connection slots are reserved",
-    ("unknown", "service_unavailable"): "+ psql -h localhost\nconnection to server at \"localhost\", port 5432 failed: Connection refused",
-    ("unknown", "port_in_use"): "+ ./serve\nError: listen EADDRINUSE: address already in use :::9000",
-    ("unknown", "database_lock"): "+ psql -h pg9\nERROR:  deadlock detected",
-    ("dev", "migration"): "+ psql -f V9.sql\npsql:V9.sql:1: ERROR:  relation \"cart\" does not exist",
-    ("dev", "playbook_error"): "+ ansible-playbook a.yml\nERROR! the role 'cart' was not found in roles",
-    ("dev", "config_error"): "+ kubectl apply -f a.yml\nerror: error validating data: unknown field \"replica\"",
-    ("dev", "merge_conflict"): "+ git merge main\nCONFLICT (content): Merge conflict in a.py",
-    ("dev", "publish_conflict"): "+ npm publish\nnpm error 403 You cannot publish over the previously published versions: 1.0.0.",
-    ("dev", "pipeline_script"): "+ bash -u a.sh\na.sh: line 3: TARGET: unbound variable",
-    ("dev", "file_mode"): "+ ./ci/run.sh\n/tmp/script.sh: 1: ./ci/run.sh: Permission denied",
-    ("unknown", "missing_tool"): "+ jqq .\n/tmp/script.sh: 1: zstdgrep: not found",
-    ("dev", "missing_file"): "+ cp dist/a.tgz out\ncp: cannot stat 'dist/a.tgz': No such file or directory",
-    ("unknown", "integrity"): "+ go mod download\nverifying a@v1: checksum mismatch",
-    ("unknown", "image_tag"): "+ docker pull r.example.net/team/a:9\nmanifest for r.example.net/team/a:9 not found: manifest unknown",
-    ("unknown", "wrong_version"): "+ mvn compile\nUnsupportedClassVersionError: Cart has been compiled by a more recent version",
-    ("unknown", "app_unhealthy"): "+ curl -f https://cart.example.net/health\ncurl: (22) The requested URL returned error: 502",
-    ("dev", "app_unhealthy"): "+ java -jar a.jar\nAPPLICATION FAILED TO START",
-    ("dev", "vulnerable_dependency"): "+ npm audit\n3 high severity vulnerabilities",
-    ("unknown", "not_found"): "+ curl -fO https://files.example.net/team/a.tgz\ncurl: (22) The requested URL returned error: 404",
-    ("dev", "bad_request"): "+ curl -f https://deploy.example.net/a -d @a\ncurl: (22) The requested URL returned error: 422",
-    ("unknown", "vault"): "+ ansible-playbook a.yml\nDecryption failed (no vault secrets were found that could decrypt)",
-    ("ops", "node_setup"): "+ ansible-playbook a.yml\nFailed to update apt cache: unknown reason",
-    ("unknown", "timeout"): "+ ./e2e.sh\nCancelling nested steps due to timeout",
-    ("unknown", "aborted"): "+ make\nAborted by ada",
-}  # fmt: skip
+# A small log for every kind that text can tell.
+KINDS = yaml.safe_load((support.ROOT / "tests/corpus/kinds.yaml").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize(
-    ("said", "log"), KINDS.items(), ids=lambda value: "-".join(value) if isinstance(value, tuple) else ""
-)
-def test_every_kind(said: tuple[str, str], log: str) -> None:
-    assert judge(log) == said
+@pytest.mark.parametrize("case", KINDS, ids=lambda case: f"{case['owner']}-{case['kind']}")
+def test_every_kind(case: dict[str, str]) -> None:
+    assert judge(case["log"]) == (case["owner"], case["kind"])
 
 
 @pytest.mark.parametrize(
@@ -95,7 +37,12 @@ def test_an_exit_status_alone_names_no_team(status: int, kind: str) -> None:
 
 
 def test_only_the_last_command_decides() -> None:
-    log = "+ curl https://mirror.example.net/a\ncurl: (6) Could not resolve host: mirror.example.net\n+ make\na.c:1:1: error: expected ';'"
+    log = (
+        "+ curl https://mirror.example.net/a\n"
+        "curl: (6) Could not resolve host: mirror.example.net\n"
+        "+ make\n"
+        "a.c:1:1: error: expected ';'"
+    )
     assert judge(log) == ("dev", "compile_error")
 
 
@@ -125,12 +72,20 @@ def test_recovered_tries_and_warnings_do_not_decide(noise: str) -> None:
 
 
 def test_a_retry_counts_where_nothing_else_says_why() -> None:
-    log = "+ pip install cart\nWARNING: Retrying after connection broken by '[Errno 111] Connection refused': /simple/cart/\nERROR: No matching distribution found for cart"
+    log = (
+        "+ pip install cart\n"
+        "WARNING: Retrying after connection broken by '[Errno 111] Connection refused': /simple/cart/\n"
+        "ERROR: No matching distribution found for cart"
+    )
     assert judge(log) == ("ops", "registry_unavailable")
 
 
 def test_advice_does_not_decide() -> None:
-    log = "+ npm run build\nnpm error network This is a problem related to network connectivity.\nsrc/a.ts(1,1): error TS2304: Cannot find name 'a'."
+    log = (
+        "+ npm run build\n"
+        "npm error network This is a problem related to network connectivity.\n"
+        "src/a.ts(1,1): error TS2304: Cannot find name 'a'."
+    )
     assert judge(log) == ("dev", "compile_error")
 
 
@@ -142,7 +97,13 @@ class TestTestRuns:
         assert judge(log) == ("dev", "test_failure")
 
     def test_error_of_a_mock(self) -> None:
-        log = "+ pytest\n=== FAILURES ===\n    m.side_effect = OSError(28, 'x')\nE   OSError: [Errno 28] No space left on device\n1 failed in 0.1s"
+        log = (
+            "+ pytest\n"
+            "=== FAILURES ===\n"
+            "    m.side_effect = OSError(28, 'x')\n"
+            "E   OSError: [Errno 28] No space left on device\n"
+            "1 failed in 0.1s"
+        )
         assert judge(log) == ("dev", "test_failure")
 
     def test_full_disk(self) -> None:
@@ -169,7 +130,15 @@ class TestAround:
     """What stands around a line changes the owner."""
 
     def test_host_that_the_change_added(self) -> None:
-        log = f"+ git diff\ndiff --git a/inv b/inv\n@@ -1 +1,2 @@\n [web]\n+web7.example.net\n+ ssh web7.example.net true\n{SSH}"
+        log = (
+            "+ git diff\n"
+            "diff --git a/inv b/inv\n"
+            "@@ -1 +1,2 @@\n"
+            " [web]\n"
+            "+web7.example.net\n"
+            "+ ssh web7.example.net true\n"
+            f"{SSH}"
+        )
         assert judge(log) == ("dev", "config_error")
 
     def test_tool_of_the_agents_image(self) -> None:
@@ -181,7 +150,12 @@ class TestAround:
         assert judge("+ kubeclt get\nscript.sh: 1: kubeclt: not found", 127) == ("dev", "missing_tool")
 
     def test_tool_that_the_manifest_lacks(self) -> None:
-        log = '+ cat package.json\n{"scripts": {"l": "stylelint src"}, "devDependencies": {"jest": "1"}}\n+ npm run l\nsh: 1: stylelint: not found'
+        log = (
+            "+ cat package.json\n"
+            '{"scripts": {"l": "stylelint src"}, "devDependencies": {"jest": "1"}}\n'
+            "+ npm run l\n"
+            "sh: 1: stylelint: not found"
+        )
         assert judge(log, 127) == ("dev", "missing_tool")
         assert judge(log.replace('"jest": "1"', '"stylelint": "1"'), 127) == ("unknown", "missing_tool")
 
@@ -190,11 +164,20 @@ class TestAround:
         assert judge(log) == ("dev", "pipeline_script")
 
     def test_the_same_host_answers_on_another_port(self) -> None:
-        log = '+ pg_isready -h pg9.example.net\npg9.example.net:5432 - accepting connections\n+ psql -h pg9.example.net -p 5439\nconnection to server at "pg9.example.net", port 5439 failed: Connection refused'
+        log = (
+            "+ pg_isready -h pg9.example.net\n"
+            "pg9.example.net:5432 - accepting connections\n"
+            "+ psql -h pg9.example.net -p 5439\n"
+            'connection to server at "pg9.example.net", port 5439 failed: Connection refused'
+        )
         assert judge(log) == ("dev", "config_error")
 
     def test_new_version_that_names_its_own_fault(self) -> None:
-        log = '+ curl -f https://cart.example.net/health\n{"error": "KeyError: \'ttl\'"}\ncurl: (22) The requested URL returned error: 500'
+        log = (
+            "+ curl -f https://cart.example.net/health\n"
+            '{"error": "KeyError: \'ttl\'"}\n'
+            "curl: (22) The requested URL returned error: 500"
+        )
         assert judge(log)[0] == "dev"
 
 

@@ -17,7 +17,8 @@ _HUNK = re.compile(r"^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 # What only shows something, or cleans up: what failed was before it.
 _SHOWS = re.compile(
     r"\++ (?:exit|return|rm|echo|printf|cat|tail|head|true|false|set|\[|\[\[|test|free|df|dmesg|ps|trap|kill|sleep|wait|date"
-    r"|tee|ls|journalctl|docker(?:-compose| compose)? (?:logs|ps|inspect|rm|stop|down)|kubectl (?:\S+ )*?(?:logs|describe|get|top)"
+    r"|tee|ls|journalctl|docker(?:-compose| compose)? (?:logs|ps|inspect|rm|stop|down)"
+    r"|kubectl (?:\S+ )*?(?:logs|describe|get|top)"
     r"|systemctl status|ss|netstat|lsof|\w+=)(?: |$)"
 )
 # Logs are bounded by the one who fetches them; what is pasted may not be.
