@@ -41,7 +41,7 @@ bench-callback: | $(VENV)/bin/python ## what the callback costs, into docs/perfo
 	@$(BIN)/python tests/bench/callback_cost.py --real --output docs/performance.md
 
 corpus: $(VENV)/.installed ## judge the labelled failures
-	@$(BIN)/python tests/bench/corpus.py tests/corpus/visible.jsonl tests/corpus/visible-history.jsonl >/dev/null
+	@$(BIN)/python tests/bench/corpus.py tests/corpus/*.jsonl >/dev/null
 
 browser: ## Chromium, from Debian's packages
 	@command -v chromium >/dev/null || scripts/install-debian chromium

@@ -1,7 +1,7 @@
 """Judges labelled failures: `python tests/bench/corpus.py FILE...` (or `make corpus`).
 
 Each line of a file is a case: a log with its label, or a run with its history. One JSON line a case goes to stdout, then
-accuracy, the confusion table, every wrong case and the time a case to stderr. The judge is given what a real run would have.
+accuracy, the confusion table, every wrong case and the CPU time a case to stderr. The judge is given what a real run would have.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ def judge(path: Path) -> list[Outcome]:
     cases = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     outcomes = []
     for case in cases:
-        start = time.perf_counter()
+        start = time.process_time()
         verdict = _of_history(case, rules) if "history" in case else _of_log(case, rules)
-        seconds = time.perf_counter() - start
+        seconds = time.process_time() - start
         outcomes.append(Outcome(str(case["id"]), str(case.get("owner")), str(case.get("kind")), verdict, seconds))
     return outcomes
 
@@ -102,8 +102,9 @@ def summary(outcomes: Sequence[Outcome]) -> str:
     kinds = sum(outcome.kind == outcome.verdict.kind for outcome in outcomes)
     seen = Counter((outcome.owner, outcome.verdict.owner) for outcome in outcomes)
     lines = [
-        f"{len(outcomes)} cases: right owner {right / count:.1%}, wrong team {team / count:.1%}, right kind {kinds / count:.1%}",
-        f"time a case: {1000 * sum(outcome.seconds for outcome in outcomes) / count:.2f} ms mean, "
+        f"{len(outcomes)} cases: right owner {right / count:.1%}, wrong team {team / count:.1%}, "
+        f"right kind {kinds / count:.1%}",
+        f"CPU time a case: {1000 * sum(outcome.seconds for outcome in outcomes) / count:.2f} ms mean, "
         f"{1000 * max((outcome.seconds for outcome in outcomes), default=0):.2f} ms at most",
         f"{'label':>10} | {'verdict: dev':>12} {'ops':>8} {'unknown':>8}",
     ]
@@ -114,9 +115,8 @@ def summary(outcomes: Sequence[Outcome]) -> str:
         if not outcome.right:
             verdict = outcome.verdict
             evidence = verdict.evidence[0] if verdict.evidence else ""
-            lines.append(
-                f"wrong: {outcome.case}: {outcome.owner} ({outcome.kind}), judged {verdict.owner} ({verdict.kind}): {evidence}"
-            )
+            judged = f"judged {verdict.owner} ({verdict.kind})"
+            lines.append(f"wrong: {outcome.case}: {outcome.owner} ({outcome.kind}), {judged}: {evidence}")
     return "\n".join(lines)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def render(verdict: Verdict) -> str:
 def _read(name: str) -> str:
     """Return the end of a log."""
     if name == "-":
-        data = click.get_binary_stream("stdin").read()
+        data = sys.stdin.buffer.read()
     else:
         with Path(name).open("rb") as file:
             file.seek(0, 2)

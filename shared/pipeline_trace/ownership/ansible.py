@@ -10,7 +10,8 @@ from typing import Any
 
 _HEADER = re.compile(r"^(?:TASK|RUNNING HANDLER) \[(.*)\]")
 _FATAL = re.compile(
-    r"^(?:fatal|failed): \[([^\]]+?)(?: -> [^\]]*)?\]: (FAILED|UNREACHABLE)! => (.*)|^failed: \[([^\]]+?)\] \(item=.*?\) => (.*)"
+    r"^(?:fatal|failed): \[([^\]]+?)(?: -> [^\]]*)?\]: (FAILED|UNREACHABLE)! => (.*)"
+    r"|^failed: \[([^\]]+?)\] \(item=.*?\) => (.*)"
 )
 _RECAP = re.compile(r"^(\S+) +: ok=\d+ +changed=\d+ +unreachable=(\d+) +failed=(\d+)")
 # Of outputs, the lines that are looked into.

@@ -16,8 +16,10 @@ _TRACE = re.compile(r"^\++ (?=\S)")
 _HUNK = re.compile(r"^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 # What only shows something, or cleans up: what failed was before it.
 _SHOWS = re.compile(
-    r"\++ (?:exit|return|rm|echo|printf|cat|tail|head|true|false|set|\[|\[\[|test|free|df|dmesg|ps|trap|kill|sleep|wait|date|tee|ls|"
-    r"journalctl|docker(?:-compose| compose)? (?:logs|ps|inspect|rm|stop|down)|kubectl (?:\S+ )*?(?:logs|describe|get|top)|systemctl status|ss|netstat|lsof|\w+=)(?: |$)"
+    r"\++ (?:exit|return|rm|echo|printf|cat|tail|head|true|false|set|\[|\[\[|test|free|df|dmesg|ps|trap|kill|sleep|wait|date"
+    r"|tee|ls|journalctl|docker(?:-compose| compose)? (?:logs|ps|inspect|rm|stop|down)"
+    r"|kubectl (?:\S+ )*?(?:logs|describe|get|top)"
+    r"|systemctl status|ss|netstat|lsof|\w+=)(?: |$)"
 )
 # Logs are bounded by the one who fetches them; what is pasted may not be.
 _MOST_LINES = 400
@@ -72,7 +74,8 @@ def deciding(parts: Sequence[Section]) -> int:
 
 def added(lines: Sequence[str]) -> tuple[str, str]:
     """Return the text that diffs shown in a log add, and what they show besides."""
-    new, other = [], []
+    new: list[str] = []
+    other: list[str] = []
     inside = False
     for line in lines:
         if line.startswith(("diff --git ", "--- ", "+++ ", "@@ ")):

@@ -12,6 +12,8 @@ from . import ansible, blocks
 from .patterns import Text
 
 _PREFIX = re.compile(r"^(?:\w+=\S*|sudo|time|timeout|nohup|nice|env|exec|xvfb-run|-\S+|\d+[smh]?|then|do|if|!)$")
+# What runs a program of the project's dependencies: its own words are not those of a package manager.
+_RUNNERS = frozenset(("npm", "yarn", "pnpm", "bun", "bundle", "poetry", "uv", "pipenv", "hatch", "composer"))
 _RUNS_MODULE = re.compile(r"^python[\d.]*$")
 
 
@@ -66,6 +68,12 @@ def _program(command: str) -> str:
     words = command.split()
     while words and _PREFIX.match(words[0]):
         words = words[1:]
+    if not words:
+        return ""
+    if words[0] == "npx":
+        words = words[1:]
+    elif words[0] in _RUNNERS and words[1:2] in (["run"], ["exec"], ["dlx"]):
+        words = words[2:]
     if not words:
         return ""
     if _RUNS_MODULE.match(os.path.basename(words[0])) and words[1:2] == ["-m"] and len(words) > 2:

@@ -10,14 +10,15 @@ from functools import cached_property
 
 from . import blocks
 from .case import Case
-from .rules import Rules
+from .rules import TARGETS, Condition, Rules
 
 _TOKEN = re.compile(r"\w[\w.+-]*\w")
 _TELLING = re.compile(r"[\d.@_-]")
 _EMPTY = re.compile(r"^\++ \w+=(?:''|\"\")?$", re.MULTILINE)
 _GAP = re.compile(r"[-_/=]\.(?:tgz|tar|zip|jar|war|whl|deb|rpm|sql|ya?ml)\b|[^:/\s]//[^/]|=(?=\s|&|$)|/-[\s/]|:(?=\s|$)")
 _LISTS = re.compile(
-    r"list-tags|\"tags\"|tags available|from versions: (?!none)|available versions|candidate versions|ls-remote|search repo|git (?:tag|branch)\b"
+    r"list-tags|\"tags\"|tags available|from versions: (?!none)|available versions|candidate versions|ls-remote|search repo"
+    r"|git (?:tag|branch)\b"
     r"|versions: |show-ref|index\.yaml|npm view|pip index|mvn versions|did you mean|similar name",
     re.IGNORECASE,
 )
@@ -38,10 +39,11 @@ _LEFT = re.compile(
 )
 _HOST = re.compile(r"[a-z][\w-]*(?:\.[\w-]+)+|\b\w+\d+\b")
 _ROLLOUT = re.compile(
-    r"rollout|--wait|--atomic|helm3? (?:upgrade|install)|kubectl wait|condition|systemctl|container", re.IGNORECASE
+    r"rollout|--wait|--atomic|helm (?:upgrade|install)|kubectl wait|condition|systemctl|container", re.IGNORECASE
 )
 _PATH = re.compile(
-    r"[\"'‘`]([^\"'’`\s]*[^\"'’`\s:])[\"'’`]|((?:\.{0,2}/)?[\w@.+-]+(?:/[\w@.+-]+)*\.?\w*)(?=:? (?:no such|not found|does not)|: No such|$)",
+    r"[\"'\u2018`]([^\"'\u2019`\s]*[^\"'\u2019`\s:])[\"'\u2019`]"
+    r"|((?:\.{0,2}/)?[\w@.+-]+(?:/[\w@.+-]+)*\.?\w*)(?=:? (?:no such|not found|does not)|: No such|$)",
     re.IGNORECASE,
 )
 _WORKSPACE = re.compile(r"/(?:workspace|builds|jenkins/workspace|src|repo|home/\w+/(?:work|build|project))\b")
@@ -63,33 +65,31 @@ class Conditions:
         self._rules = rules
         self._case = case
 
-    def hold(self, conditions: Sequence[str], finding: Finding) -> bool:
+    def hold(self, conditions: Sequence[Condition], finding: Finding) -> bool:
         """Tell whether all of them hold."""
         return all(self._holds(condition, finding) for condition in conditions)
 
-    def any(self, conditions: Sequence[str], finding: Finding) -> bool:
+    def any(self, conditions: Sequence[Condition], finding: Finding) -> bool:
         """Tell whether one of them holds."""
         return any(self._holds(condition, finding) for condition in conditions)
 
-    def _holds(self, condition: str, finding: Finding) -> bool:
-        if condition.startswith("not "):
-            return not self._holds(condition[4:], finding)
-        what, colon, value = condition.partition(":")
-        if colon:
-            return self._compare(what, value, finding)
-        if what in self._rules.targets:
+    def _holds(self, condition: Condition, finding: Finding) -> bool:
+        return self._is(condition, finding) is not condition.negated
+
+    def _is(self, condition: Condition, finding: Finding) -> bool:
+        what, task = condition.what, self._case.task
+        if what == "line":
+            return condition.regex.search(self._line(finding)) is not None
+        if what == "command":
+            return condition.regex.search(self._case.command) is not None
+        if what == "exit":
+            return str(self._case.code) == condition.value
+        if what == "action":
+            return task is not None and task.action in condition.value.split()
+        if what in TARGETS:
             return self.target(finding) == what
         predicate: Callable[[Finding], bool] = getattr(self, f"_{what}")
         return predicate(finding)
-
-    def _compare(self, what: str, value: str, finding: Finding) -> bool:
-        if what == "line":
-            return re.search(value, self._line(finding), re.IGNORECASE) is not None
-        if what == "exit":
-            return str(self._case.code) == value
-        if what == "action":
-            return self._case.task is not None and self._case.task.action in value.split()
-        return what == "command" and re.search(value, self._case.command, re.IGNORECASE) is not None
 
     def target(self, finding: Finding) -> str:
         """Return what the address or the program of a finding is, "" where nothing says it."""

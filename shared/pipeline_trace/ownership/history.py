@@ -21,7 +21,7 @@ _CODE = frozenset(("test_failure", "compile_error", "lint", "import_error", "exc
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a job. ``at``: when it began. ``result``: success or failure. ``signature``: the line that tells the failure."""
+    """One run of a job. ``at``: when it began. ``result``: success or failure. ``signature``: its telling line."""
 
     job: str
     commit: str
@@ -129,9 +129,8 @@ def _flaky(history: _History, text: Verdict) -> Verdict | None:
         return None
     if not passed and _one_change(history, text):
         return None
-    evidence = [
-        f"{len(jobs)} of {len(jobs) + sum(g.job == history.failing.job for g in history.greens)} runs of {jobs[-1].job} failed alike"
-    ]
+    runs = len(jobs) + sum(green.job == history.failing.job for green in history.greens)
+    evidence = [f"{len(jobs)} of {runs} runs of {jobs[-1].job} failed alike"]
     if passed:
         run, green = passed[-1]
         evidence.insert(0, f"{run.commit[:10]} failed at {_clock(run.at)} and passed at {_clock(green.at)} without a change")
@@ -205,9 +204,8 @@ def _unchanged(history: _History, text: Verdict) -> Verdict | None:
     ]
     if not green or (text.kind in _CODE and len(history.own) < 2):
         return None
-    evidence = [
-        f"{failing.commit[:10]} passed at {_clock(green[-1].at)} and fails since {_clock(history.own[0].at)} without a change"
-    ]
+    passed, fails = _clock(green[-1].at), _clock(history.own[0].at)
+    evidence = [f"{failing.commit[:10]} passed at {passed} and fails since {fails} without a change"]
     return Verdict(OPS, text.kind, 0.6, evidence, "Ops says what changed on agents and services in between.")
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 _WORD = re.compile(r"[a-z0-9_]+")
 
@@ -27,11 +26,14 @@ def lower(value: str) -> str:
     return small if len(small) == len(value) else "".join(c.lower() if len(c.lower()) == 1 else c for c in value)
 
 
-@dataclass(frozen=True)
 class _Alternative:
-    regex: re.Pattern[str]
-    word: str
-    part: str
+    """An expression, and what a text must have for it to match: ``word`` whole, ``part`` anywhere."""
+
+    def __init__(self, expression: str) -> None:
+        self.word, self.part = _required(expression)
+        tokens = _tokens(expression.replace("(?P<name>", "\0"))
+        source = "".join("(?:" if token == "(" else _small(token) for token in tokens)
+        self.regex = re.compile(source.replace("(?:?", "(?").replace("\0", "("), re.MULTILINE)
 
 
 class Pattern:
@@ -39,7 +41,7 @@ class Pattern:
 
     def __init__(self, *expressions: str) -> None:
         """Raises re.error where an expression is none."""
-        self._alternatives = [_alternative(part) for expression in expressions for part in _split(expression)]
+        self._alternatives = [_Alternative(part) for expression in expressions for part in _split(expression)]
 
     def finditer(self, text: Text) -> Iterator[re.Match[str]]:
         """Yield the matches in the text's small letters, in no order."""
@@ -79,7 +81,6 @@ def _tokens(expression: str) -> Iterator[str]:
 
 def _split(expression: str) -> list[str]:
     """Return the alternatives of the outermost level."""
-    re.compile(expression.replace("(?P<name>", "("))
     parts, depth = [""], 0
     for token in _tokens(expression):
         depth += (token == "(") - (token == ")")
@@ -88,13 +89,6 @@ def _split(expression: str) -> list[str]:
         else:
             parts[-1] += token
     return parts
-
-
-def _alternative(expression: str) -> _Alternative:
-    source = "".join("(?:" if token == "(" else _small(token) for token in _tokens(expression.replace("(?P<name>", "\0")))
-    source = source.replace("(?:?", "(?").replace("\0", "(")
-    word, part = _required(expression)
-    return _Alternative(re.compile(source, re.MULTILINE), word, part)
 
 
 def _small(token: str) -> str:

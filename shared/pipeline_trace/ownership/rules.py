@@ -16,17 +16,38 @@ from .patterns import Pattern
 from .verdict import OWNERS
 
 VARIABLE = "PIPELINE_TRACE_RULES"
-STRENGTHS = ("symptom", "error", "cause", "decisive")
+STRENGTHS = ("hint", "symptom", "error", "cause", "decisive")
 _SHIPPED = Path(__file__).with_name("rules.yaml")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RULE_KEYS = {"kind", "owner", "strength", "any", "unless", "where", "next"}
 _WHERE_KEYS = {"if", "unless", "owner", "kind", "next"}
-# What `if` and `unless` may say besides the targets' names and line:, exit:, action: and command: with a value.
+# What `if` and `unless` may say besides the targets' names, and line:, exit:, action: and command: with a value.
 PREDICATES = frozenset(
-    "always in_diff empty_variable listed internal public misspelt_package public_image misspelt agent_lists agent_shown change_shown"
-    " manifest_shown manifest_lacks repo_script repo_path answers_elsewhere names_other_owner system_header rollout not_ansible".split()
+    (
+        "always",
+        "in_diff",
+        "empty_variable",
+        "listed",
+        "internal",
+        "public",
+        "misspelt_package",
+        "public_image",
+        "misspelt",
+        "agent_lists",
+        "agent_shown",
+        "change_shown",
+        "manifest_shown",
+        "manifest_lacks",
+        "repo_script",
+        "repo_path",
+        "answers_elsewhere",
+        "names_other_owner",
+        "system_header",
+        "rollout",
+        "not_ansible",
+    )
 )
-TARGETS = frozenset("local app scm store cluster database host".split())
+TARGETS = frozenset(("local", "app", "scm", "store", "cluster", "database", "host"))
 _COMPARED = ("line", "exit", "action", "command")
 
 
@@ -35,11 +56,21 @@ class RulesError(Exception):
 
 
 @dataclass(frozen=True)
+class Condition:
+    """What must hold, or with ``negated`` must not: a predicate or a target, else ``regex`` on a line or the command."""
+
+    what: str
+    negated: bool
+    value: str
+    regex: re.Pattern[str]
+
+
+@dataclass(frozen=True)
 class Where:
     """A change of a rule's answer: the conditions that must hold, and those of which none may."""
 
-    conditions: Sequence[str]
-    exceptions: Sequence[str]
+    conditions: Sequence[Condition]
+    exceptions: Sequence[Condition]
     owner: str | None
     kind: str | None
     next: str | None
@@ -47,7 +78,7 @@ class Where:
 
 @dataclass(frozen=True)
 class Rule:
-    """See rules.yaml. ``strength`` counts from 1; a user's own rules stand above shipped ones of their strength."""
+    """See rules.yaml. ``strength`` counts from 0; a user's own rules stand above shipped ones of their strength."""
 
     kind: str
     owner: str
@@ -125,7 +156,7 @@ def _rule(entry: Mapping[str, Any], *, own: bool) -> Rule:
     return Rule(
         kind=_text(entry["kind"]),
         owner=_one_of(entry["owner"], OWNERS),
-        strength=STRENGTHS.index(_one_of(entry.get("strength", "cause"), STRENGTHS)) + 1,
+        strength=STRENGTHS.index(_one_of(entry.get("strength", "cause"), STRENGTHS)),
         pattern=Pattern(*_texts(entry["any"])),
         unless=Pattern(*_texts(entry.get("unless", ()))),
         where=[_where(where) for where in entry.get("where", ())],
@@ -160,14 +191,14 @@ def _add_tables(rules: Rules, data: Mapping[str, Any]) -> None:
     rules.names = {name: frozenset(data[name]) for name in ("programs", "packages")}
 
 
-def _conditions(value: Any) -> Sequence[str]:
-    conditions = _texts(value)
-    for condition in conditions:
-        what, colon, expression = condition.removeprefix("not ").partition(":")
+def _conditions(value: Any) -> Sequence[Condition]:
+    found = []
+    for text in _texts(value):
+        what, colon, expression = text.removeprefix("not ").partition(":")
         if not (what in _COMPARED if colon else what in PREDICATES | TARGETS):
-            raise ValueError(f"unknown condition {condition!r}")
-        re.compile(expression)
-    return conditions
+            raise ValueError(f"unknown condition {text!r}")
+        found.append(Condition(what, text.startswith("not "), expression, re.compile(expression, re.IGNORECASE)))
+    return found
 
 
 def _texts(value: Any) -> Sequence[str]:

@@ -19,15 +19,28 @@ if TYPE_CHECKING:
 # What is short on a machine is short for every test that needs it; a network may be a test's own.
 _MACHINE = frozenset(("disk_full", "agent_limit", "out_of_memory", "storage_broken", "daemon", "lock", "clock", "leftovers"))
 _REACH = frozenset(
-    ("dns", "service_unavailable", "network_timeout", "registry_unavailable", "scm_unavailable", "host_unreachable", "tls_expired",
-     "tls_untrusted", "auth_platform", "rate_limit", "app_unhealthy", "port_in_use", "permission")
-)  # fmt: skip
+    (
+        "dns",
+        "service_unavailable",
+        "network_timeout",
+        "registry_unavailable",
+        "scm_unavailable",
+        "host_unreachable",
+        "tls_expired",
+        "tls_untrusted",
+        "auth_platform",
+        "rate_limit",
+        "app_unhealthy",
+        "port_in_use",
+        "permission",
+    )
+)
 _PASSED = re.compile(
     r"\b[1-9]\d* (?:passed|passing|pass\b)|ok \d+ |--- PASS|\. ok$|✓|Tests run: (?:[2-9]|\d\d+), Failures: 0, Errors: 1\b",
     re.MULTILINE,
 )
 _COLLECTING = re.compile(
-    r"ERROR collecting|errors? during collection|Test suite failed to run|error: could not compile|An error occurred while loading"
+    r"ERROR collecting|errors? during collection|Test suite failed to run|could not compile|An error occurred while loading"
 )
 _NAMED = re.compile(r"[a-z][\w-]*(?:\.[\w-]+)+[:\"'/ )]|\b\d+\.\d+\.\d+\.\d+\b|port \d+|:\d{4,5}\b|https?://")
 _THEN = "Dev looks at the test that failed."

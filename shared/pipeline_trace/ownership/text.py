@@ -14,10 +14,10 @@ from .conditions import Conditions, Finding
 from .rules import Rule, Rules, load
 from .verdict import DEV, OPS, UNKNOWN, Verdict
 
-_CONFIDENCE = {4: 0.95, 3: 0.85, 2: 0.7, 1: 0.5}
+_CONFIDENCE = {4: 0.95, 3: 0.85, 2: 0.7, 1: 0.5, 0: 0.4}
 # A line that warns or tells of a try counts a little more than a mere consequence, a quoted error less.
 _PASSING = 1.5
-_QUOTED = 0.5
+_QUOTED = -1
 _MOST_LETTERS = 240
 _TRACEBACK = re.compile(
     r"^\s+File \"(?!/usr/|/opt/|<)[^\"]+\", line \d+|^\s+at .*\((?!node:|/usr/|/opt/)[^)]*:\d+\)", re.MULTILINE
@@ -84,7 +84,11 @@ class _Judge:
         best = max(candidates, key=lambda candidate: candidate.rank, default=None)
         if best and best.strength >= 1:
             return self._own_fault(candidates, self.of(best))
-        return self._unreachable() or self._check() or self._traceback() or (self.of(best) if best else None)
+        return self._unreachable() or self._check() or self._traceback() or self._hint(best)
+
+    def _hint(self, best: Candidate | None) -> Verdict | None:
+        verdict = self.of(best) if best else None
+        return None if verdict is None or verdict.kind == "unknown" else verdict
 
     def _own_fault(self, candidates: list[Candidate], verdict: Verdict) -> Verdict:
         """Where a new version does not answer, and nobody knows why: perhaps it names its own fault."""
@@ -112,7 +116,14 @@ class _Judge:
                     strength = _PASSING
                 if rule.owner == OPS and quoted:
                     strength = _QUOTED
-                name = next((text.value[slice(*match.span(group))] for group in range(1, (match.re.groups or 0) + 1) if match[group]), "")
+                name = next(
+                    (
+                        text.value[slice(*match.span(group))]
+                        for group in range(1, (match.re.groups or 0) + 1)
+                        if match[group]
+                    ),
+                    "",
+                )
                 found[index, number] = Candidate(rule, Finding(number, name), strength, lines[number], index)
         return list(found.values())
 
@@ -131,7 +142,7 @@ class _Judge:
             if self._conditions.hold(where.conditions, finding) and not self._conditions.any(where.exceptions, finding):
                 owner, kind, then = where.owner or owner, where.kind or kind, where.next or then
                 break
-        confidence = _CONFIDENCE[int(max(candidate.strength, 1))]
+        confidence = _CONFIDENCE[int(max(candidate.strength, 0))]
         if owner == UNKNOWN:
             confidence = min(confidence, 0.5)
         return Verdict(owner, kind, confidence, self._evidence(candidate), then)
