@@ -94,7 +94,7 @@ def test_a_change_that_went_all_the_way_is_deployed(polled: dict[str, dict[str, 
 
 def test_a_wait_for_an_approval_is_a_persons(polled: dict[str, dict[str, str]]) -> None:
     _, rows = answered(polled["98"])
-    assert "waited 32.8 s for a person (admin)" in rows["production"]
+    assert rows["production"][-1] == "shop/deploy#249; waited 32.8 s for a person (admin); 2 attempts"
 
 
 def test_a_deploy_that_was_not_told_its_commit_is_its_builds(polled: dict[str, dict[str, str]]) -> None:

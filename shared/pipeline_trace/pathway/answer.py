@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .. import conventions as c
 from ..report import model
-from .attempts import CHECKS, MERGE, Attempt
+from .attempt import CHECKS, MERGE, Attempt
 from .steps import Step, Way
 
 YES, NO, NOT_KNOWN = "yes", "no", "not known"

@@ -8,7 +8,7 @@ from typing import Any
 from .. import conventions as c
 from ..finding import Finder
 from .answer import WORDS, Answer, answer
-from .attempts import Attempt
+from .attempt import Attempt
 from .seeking import Sought, seek
 from .steps import Step, Way, ways
 from .tree import said

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from .. import conventions as c
 from ..finding import Finder, NotFoundError
 from ..span import Span
-from .attempts import Attempt, read
+from .attempt import Attempt
+from .attempts import read
 from .tree import VERSIONS, Runs, run_name, said
 
 # A commit is gone with its newest builds; the others of its jobs tell what environments there are, and what came after.

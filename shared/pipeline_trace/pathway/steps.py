@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from .. import conventions as c
 from ..report import model
 from . import environments
-from .attempts import CHECKS, LOCAL, MERGE, REVIEW, Attempt
+from .attempt import CHECKS, LOCAL, MERGE, REVIEW, Attempt
 
 # Beyond report.model.STATES. Not known: nothing was seen, and nothing says that it did not happen.
 NOT_KNOWN, NOT_REACHED = "not known", "not reached"

@@ -25,6 +25,8 @@ _STATES = {
 }
 _WAITS = {"queue": "in the queue", "agent": "for an agent", "input": "for a person"}
 _SHORTEST_WAIT_MS = 1000
+# The last column's number.
+_REMARKS = 4
 _ANSWERS = {"yes": "bold green", "no": "bold red", "not known": "bold yellow"}
 
 Document = Mapping[str, Any]
@@ -47,7 +49,7 @@ def render(document: Document, console: Console) -> None:
     if console.is_terminal:
         console.print(_table(rows))
     else:
-        widths = [max(len(row[i].plain) for row in rows) for i in range(5)]
+        widths = [max(len(row[i].plain) for row in rows) for i in range(_REMARKS)]
         for row in rows:
             cells = [cell.plain.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)]
             _print(console, Text("  ".join(cells).rstrip()))
@@ -87,19 +89,18 @@ def _row(step: Document, service: str) -> list[Text]:
     name = f"{service} {step['step']}" if service else step["step"]
     cells = [Text(model.visible(name)), Text(label, style=style)]
     if not last:
-        return [*cells, Text(), Text(), Text(), Text()]
+        return [*cells, Text(), Text(), Text()]
     started = datetime.fromisoformat(last["started"]).astimezone()
     ran = "" if last["ran_ms"] is None else f"ran {_duration(last['ran_ms'])}"
     return [
         *cells,
-        Text(f"{started:%Y-%m-%d %H:%M:%S}", style="dim"),
+        Text(f"{started:%Y-%m-%d %H:%M}", style="dim"),
         Text(ran, style="cyan"),
-        Text(_waited(last["waited"]), style="italic"),
         Text(model.visible("; ".join(_remarks(step)))),
     ]
 
 
-def _waited(waits: Sequence[Document]) -> str:
+def _waited(waits: Sequence[Document]) -> list[str]:
     said = []
     for what, words in _WAITS.items():
         those = [wait for wait in waits if wait["what"] == what]
@@ -107,12 +108,12 @@ def _waited(waits: Sequence[Document]) -> str:
         who = ", ".join(dict.fromkeys(wait["who"] for wait in those if wait["who"]))
         if total >= _SHORTEST_WAIT_MS:
             said.append(f"{_duration(total)} {words}" + (f" ({who})" if who else ""))
-    return f"waited {', '.join(said)}" if said else ""
+    return [f"waited {', '.join(said)}"] if said else []
 
 
 def _remarks(step: Document) -> list[str]:
     last = step["last"]
-    said = [last["run"] or last["name"]]
+    said = [last["run"] or last["name"], *_waited(last["waited"])]
     if step["failures"] > 1:
         said.append(f"failed {step['failures']} times" + (" alike" if step["failed_alike"] else ""))
     elif step["state"] == "success" and step["failed_before"]:
@@ -131,8 +132,9 @@ def _remarks(step: Document) -> list[str]:
 
 def _table(rows: Sequence[Sequence[Text]]) -> Table:
     table = Table.grid(padding=(0, 2))
-    for _ in range(5):
-        table.add_column(no_wrap=True)
+    for i in range(_REMARKS):
+        # Only the remarks give way where the terminal is narrow.
+        table.add_column(no_wrap=True, min_width=max(row[i].cell_len for row in rows))
     table.add_column(overflow="fold")
     for row in rows:
         table.add_row(*row)
