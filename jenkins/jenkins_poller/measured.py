@@ -80,7 +80,7 @@ def _errors(spans: Sequence[Span]) -> list[str]:
     """Return the types of a failed run's errors: those of its steps, else its own."""
     steps = [span for span in spans if span.attributes[c.JENKINS_TYPE] == c.TYPE_STEP]
     found = [str(span.attributes[c.ERROR_TYPE]) for span in steps if c.ERROR_TYPE in span.attributes]
-    return found or [str(spans[0].attributes[c.ERROR_TYPE])]
+    return found or [_error(spans[0])]
 
 
 def _platform(spans: Sequence[Span]) -> str:
@@ -91,4 +91,9 @@ def _platform(spans: Sequence[Span]) -> str:
             return str(interruptions[0])
         if span is not spans[0] and span.attributes.get(c.TASK_RUN_RESULT) == c.ERROR and c.ERROR_TYPE in span.attributes:
             return str(span.attributes[c.ERROR_TYPE])
-    return str(spans[0].attributes[c.ERROR_TYPE])
+    return _error(spans[0])
+
+
+def _error(span: Span) -> str:
+    """Return what a span failed by; the conventions' word where it does not say."""
+    return str(span.attributes.get(c.ERROR_TYPE, "_OTHER"))
