@@ -284,8 +284,8 @@ def test_several_controllers_are_told_apart_by_their_resource(env: dict[str, str
         done = support.trace("poll", "--once", "--config", file, env={**env, **receiver.environ()})
         assert (done.returncode, done.stderr) == (0, "")
         points = [point for told in receiver.points() for point in told]
-    by_controller = {point.resource["service.instance.id"] for point in points if point.metric == "pipeline_trace.poller.requests"}
-    assert by_controller == {jenkins.url, other.url}
+    requests = [point for point in points if point.metric == "pipeline_trace.poller.requests"]
+    assert {point.resource["service.instance.id"] for point in requests} == {jenkins.url, other.url}
     # What waits is this machine's, not a controller's.
     assert len([point for point in points if point.metric == "pipeline_trace.poller.waiting.journals"]) == 1
 

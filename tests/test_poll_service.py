@@ -123,7 +123,7 @@ def test_a_second_signal_ends_at_once(env: dict[str, str], jenkins: Replay, star
     time.sleep(0.3)
     assert service.process.poll() is None
     status, said = service.end()
-    assert status == -signal.SIGTERM
+    assert status == 128 + signal.SIGTERM
     assert "Traceback" not in said
 
 

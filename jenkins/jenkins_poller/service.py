@@ -168,8 +168,9 @@ class Pollers:
         log(logging.INFO, "ended")
 
     def _end(self, number: int, frame: FrameType | None) -> None:
-        for other in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(other, signal.SIG_DFL)
+        if self._stopping.is_set():
+            # Not by the signal's default: a container's first process has none.
+            os._exit(128 + number)
         self._stopping.set()
 
     def _deliver(self, timeout: float = _DELIVERY_SECONDS) -> None:
