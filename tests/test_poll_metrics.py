@@ -14,7 +14,7 @@ from otlp_receiver import Metrics, Point, Protocol, Receiver, free_port
 from test_poll_service import Service
 
 from jenkins_poller import measured
-from jenkins_poller.waiting import Waiting
+from jenkins_poller.backlog import Backlog
 from pipeline_trace import conventions as c
 from pipeline_trace.journal import Writer, find
 from pipeline_trace.span import Span
@@ -345,14 +345,14 @@ def test_what_ended_more_than_an_hour_ago_is_not_measured(age: float, counted: b
 
 
 def test_waiting_spans_are_counted_and_delivered_ones_not(tmp_path: Path) -> None:
-    waiting = Waiting(tmp_path)
-    assert (waiting.journals(), waiting.spans()) == (0, 0)
+    backlog = Backlog(tmp_path)
+    assert (backlog.journals(), backlog.spans()) == (0, 0)
     for _ in range(2):
         writer = Writer(tmp_path)
         for _ in range(3):
             writer.span(span("run", 1, 2))
         writer.end()
-    assert (waiting.journals(), waiting.spans()) == (2, 6)
+    assert (backlog.journals(), backlog.spans()) == (2, 6)
     first, _ = find(tmp_path)
     first.unlink()
-    assert (waiting.journals(), waiting.spans()) == (1, 3)
+    assert (backlog.journals(), backlog.spans()) == (1, 3)

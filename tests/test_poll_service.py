@@ -127,6 +127,18 @@ def test_a_second_signal_ends_at_once(env: dict[str, str], jenkins: Replay, star
     assert "Traceback" not in said
 
 
+def test_ctrl_c_ends_a_single_poll_after_the_builds_under_way(
+    env: dict[str, str], jenkins: Replay, start: Callable[..., Service]
+) -> None:
+    jenkins.faults = [Fault(r"job/[^/]+/\d+/wfapi", "slow", seconds=1)]
+    service = start("--once", "--jenkins-url", jenkins.url, *SINCE)
+    processes.wait_for(lambda: [r for r in jenkins.requests if "wfapi" in r.path], "first slow request")
+    assert service.end(signal.SIGINT) == (130, "")
+    assert len(support.journals(env)) == 1
+    assert support.poll(jenkins.url, env=env).returncode == 0
+    assert len(runs(env)) == BUILDS
+
+
 def test_no_pause_holds_up_the_end(env: dict[str, str], jenkins: Replay, start: Callable[..., Service]) -> None:
     jenkins.faults = [Fault("", "status", status=503, headers={"Retry-After": "60"})]
     service = start("--jenkins-url", jenkins.url)

@@ -25,8 +25,8 @@ from pipeline_trace.destinations import metrics_endpoint, otlp
 from pipeline_trace.span import AttributeValue, Span
 
 from . import measured
+from .backlog import Backlog
 from .logs import Changes
-from .waiting import Waiting
 
 # Builds take seconds to hours; the SDK's own boundaries are made for milliseconds.
 _BOUNDARIES = (1, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400)
@@ -43,7 +43,7 @@ class Metrics:
         reader = PeriodicExportingMetricReader(exporter)
         self._provider = MeterProvider([reader], Resource(dict(resource)), shutdown_on_exit=False)
         meter = self._provider.get_meter("pipeline-trace", __version__)
-        self._waiting = Waiting(journals) if journals else None
+        self._backlog = Backlog(journals) if journals else None
         self._newest_ns = 0
         self._active: Counter[str] | None = None
         self._shown: set[str] = set()
@@ -73,7 +73,7 @@ class Metrics:
             "cicd.worker.count", [self._look_at_workers], "{worker}", "Agents at the last poll"
         )
         meter.create_observable_gauge(f"{own}.lag", [self._look_at_lag], "s", "Time since the newest build's end")
-        if self._waiting:
+        if self._backlog:
             meter.create_observable_up_down_counter(
                 f"{own}.waiting.journals", [self._look_at_journals], "{journal}", "Journals that wait for delivery"
             )
@@ -126,10 +126,10 @@ class Metrics:
         return [Observation(max(time.time_ns() - self._newest_ns, 0) / 1e9)] if self._newest_ns else []
 
     def _look_at_journals(self, _: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(self._waiting.journals())] if self._waiting else []
+        return [Observation(self._backlog.journals())] if self._backlog else []
 
     def _look_at_spans(self, _: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(self._waiting.spans())] if self._waiting else []
+        return [Observation(self._backlog.spans())] if self._backlog else []
 
 
 def resource(service: Mapping[str, AttributeValue], controller: str) -> dict[str, AttributeValue]:

@@ -69,9 +69,9 @@ class Polled:
         """Poll once. Raises SweepError."""
         try:
             swept = self._poller.sweep(progress, self._stopping.is_set)
-        except SweepError as error:
+        except Exception as error:
             if self._metrics:
-                self._metrics.failed(error.kind)
+                self._metrics.failed(error.kind if isinstance(error, SweepError) else type(error).__name__)
             raise
         if self._metrics:
             self._metrics.polled(swept.active, workers.count(self._controller))
@@ -146,7 +146,12 @@ class Pollers:
                 return error
 
         with ThreadPoolExecutor(len(self.polled)) as pool:
-            return list(pool.map(sweep, self.polled))
+            try:
+                return list(pool.map(sweep, self.polled))
+            except BaseException:
+                # Ctrl-C: only builds under way are waited for.
+                self._stopping.set()
+                raise
 
     def forever(self) -> None:
         """Poll until TERM or INT: builds under way are finished and delivered. A second signal ends at once."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline_trace import journal
 
 
-class Waiting:
+class Backlog:
     """Counts what waits in a folder of journals."""
 
     def __init__(self, folder: Path) -> None:
