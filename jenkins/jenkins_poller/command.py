@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import time
@@ -20,9 +21,9 @@ from pipeline_trace.ci.jenkins import PER_BUILD, PER_PIPELINE, ROOT_URL, normali
 from pipeline_trace.commands import fail
 from pipeline_trace.where import TRACE_PER
 
-from . import logs, service
+from . import logs, service, waiting, waiting_text
 from .ages import seconds
-from .api import Login
+from .api import ApiError, Controller, Login
 from .build import DETAILS, STEP
 from .discovery import Selection
 from .poller import Settings, SweepError, Swept
@@ -65,6 +66,20 @@ def _url(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
 )
 @click.option("--once", is_flag=True, help="Poll once, deliver all, and end.")
 @click.option(
+    "--open",
+    "open_only",
+    is_flag=True,
+    help="With --once: list what is queued or runs now and what it waits for, and poll nothing.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="How --open lists.",
+)
+@click.option(
     "--since",
     callback=_age,
     default="7d",
@@ -106,7 +121,18 @@ def _url(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
 )
 @click.option("-v", "--verbose", count=True, help="Log what is done; twice: every request.")
 @click.pass_context
-def poll(ctx: click.Context, /, *, once: bool, no_metrics: bool, log_format: str | None, verbose: int, **asked: Any) -> None:
+def poll(
+    ctx: click.Context,
+    /,
+    *,
+    once: bool,
+    open_only: bool,
+    form: str,
+    no_metrics: bool,
+    log_format: str | None,
+    verbose: int,
+    **asked: Any,
+) -> None:
     """Turn a Jenkins controller's builds into traces.
 
     Needs no plugin on the controller, and works without a login where anonymous users may read. A login comes from
@@ -114,9 +140,14 @@ def poll(ctx: click.Context, /, *, once: bool, no_metrics: bool, log_format: str
 
     Ends in order on TERM and INT: builds under way are finished and delivered.
     """
+    if open_only and not once:
+        raise click.UsageError("--open goes with --once")
     wanted = _wanted(ctx, asked)
     secrets = [one.login.token for one in wanted if one.login]
     logs.set_up(log_format or (logs.PLAIN if once else logs.TEXT), verbose, secrets)
+    if open_only:
+        _list_open(wanted, form)
+        return
     place = home.find(os.environ)
     if place.warning:
         logs.log(logging.WARNING, place.warning)
@@ -186,6 +217,21 @@ class _Wrong(click.ClickException):
 
 def _ago(age: float) -> int:
     return int((time.time() - age) * 1000)
+
+
+def _list_open(wanted: Sequence[Wanted], form: str) -> None:
+    if len(wanted) > 1:
+        raise click.UsageError("--open lists one controller; name it by --jenkins-url")
+    controller, selection = Controller(wanted[0].url, wanted[0].login), wanted[0].settings.selection
+    try:
+        found = waiting.now_open(controller, selection, lambda text: logs.log(logging.WARNING, text))
+    except ApiError as error:
+        raise fail(str(error)) from None
+    if form == "json":
+        click.echo(json.dumps(waiting_text.document(found), indent=1))
+        return
+    for line in waiting_text.lines(found, int(time.time() * 1000)):
+        click.echo(line)
 
 
 def _login(token_file: str | None) -> Login | None:
