@@ -133,7 +133,8 @@ def test_ctrl_c_ends_a_single_poll_after_the_builds_under_way(
     jenkins.faults = [Fault(r"job/[^/]+/\d+/wfapi", "slow", seconds=1)]
     service = start("--once", "--jenkins-url", jenkins.url, *SINCE)
     processes.wait_for(lambda: [r for r in jenkins.requests if "wfapi" in r.path], "first slow request")
-    assert service.end(signal.SIGINT) == (130, "")
+    status, said = service.end(signal.SIGINT)
+    assert (status, said.strip()) == (130, "")
     assert len(support.journals(env)) == 1
     assert support.poll(jenkins.url, env=env).returncode == 0
     assert len(runs(env)) == BUILDS
