@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,6 +18,7 @@ from test_poll_service import Service
 from jenkins_poller import measured
 from jenkins_poller.backlog import Backlog
 from pipeline_trace import conventions as c
+from pipeline_trace.destinations import otlp
 from pipeline_trace.journal import Writer, find
 from pipeline_trace.span import Span
 from pipeline_trace_demo.replay import Fault, Replay, TimeMap
@@ -263,6 +266,29 @@ def test_a_receiver_of_metrics_that_is_down_is_said_in_one_line(env: dict[str, s
     (line,) = done.stderr.splitlines()
     assert "Connection refused" in line
     assert len(support.by_type(support.stored(env), "run")) == 5
+
+
+def test_settings_of_metrics_that_make_no_sense_cost_no_span(env: dict[str, str], jenkins: Replay) -> None:
+    with Receiver() as receiver:
+        wrong = {"OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "carrier-pigeon"}
+        done = support.poll(jenkins.url, env={**env, **receiver.environ(), **wrong})
+        assert done.returncode == 0
+        assert len(support.by_type(receiver.spans(), "run")) == 5
+    (line,) = done.stderr.splitlines()
+    assert "no metrics are sent" in line
+
+
+def test_what_an_exporter_of_metrics_logs_is_no_problem_of_spans() -> None:
+    problems = otlp.Problems()
+    problems.clear()
+    logger = logging.getLogger("opentelemetry.exporter.test")
+    other = threading.Thread(target=logger.error, args=("Failed to export metrics: INVALID_ARGUMENT",))
+    other.start()
+    other.join()
+    assert not problems.unfit
+    logger.error("Failed to export traces: INVALID_ARGUMENT")
+    assert problems.unfit
+    problems.remove()
 
 
 def test_a_service_goes_on_where_metrics_are_never_answered(jenkins: Replay, start: Callable[..., Service]) -> None:

@@ -19,6 +19,9 @@ import support
 import tls
 import yaml
 
+from jenkins_poller.api import Controller
+from jenkins_poller.discovery import Selection
+from jenkins_poller.poller import Poller, Settings, SweepError
 from jenkins_poller.rate import Rate
 from jenkins_poller.state import State
 from pipeline_trace_demo.replay import Fault, Replay
@@ -170,6 +173,22 @@ def test_what_a_killed_poller_left_half_written_is_taken_away(tmp_path: Path) ->
     state.close()
     state = State(tmp_path / "pollers", "http://ci")
     assert list(state.folder.iterdir()) == []
+    state.close()
+
+
+def test_a_journal_is_found_by_others_only_when_it_is_whole(tmp_path: Path, jenkins: Replay) -> None:
+    state = State(tmp_path / "pollers", jenkins.url)
+    settings = Settings("step", "pipeline", 0, Selection())
+    service = {"service.name": "ci"}
+    poller = Poller(Controller(jenkins.url), state, tmp_path / "journals", settings, lambda url: service)
+    # There is no such folder: it is written all the same, and cannot be moved there.
+    with pytest.raises(SweepError, match="PIPELINE_TRACE_HOME"):
+        poller.sweep()
+    (whole,) = state.folder.iterdir()
+    assert '"type":"end"' in whole.read_text().splitlines()[-1]
+    (tmp_path / "journals").mkdir()
+    assert poller.sweep().builds == BUILDS
+    assert len(list((tmp_path / "journals").iterdir())) == 1
     state.close()
 
 

@@ -118,23 +118,27 @@ class Pollers:
             for one in wanted:
                 self._states.append(State(place.path / "pollers", one.url))
             for one, state in zip(wanted, self._states, strict=True):
-                metrics = self._measure(one) if metered and destinations.metrics_endpoint(os.environ) else None
+                metrics = self._measured(one) if metered and destinations.metrics_endpoint(os.environ) else None
                 self.polled.append(Polled(one, state, place, self._stopping, metrics))
         except BaseException:
             self.close()
             raise
 
-    def _measure(self, wanted: Wanted) -> Metrics:
+    def _measured(self, wanted: Wanted) -> Metrics | None:
         # Imported where needed: the SDK is large.
         from . import metrics
 
         controller = wanted.settings.root_url or wanted.url
         # What waits is the machine's, not a controller's: it is told once.
         journals = self._place.journals if not self._metrics else None
-        exporter = metrics.exporter(os.environ, Changes())
-        made = metrics.Metrics(exporter, metrics.resource(service(controller), controller), journals)
-        self._metrics.append(made)
-        return made
+        try:
+            exporter = metrics.exporter(os.environ, Changes())
+        except Exception as error:
+            # Whatever the exporters make of their variables: spans do not need them.
+            log(logging.WARNING, f"no metrics are sent ({error}); OTEL_METRICS_EXPORTER=none turns them off")
+            return None
+        self._metrics.append(metrics.Metrics(exporter, metrics.resource(service(controller), controller), journals))
+        return self._metrics[-1]
 
     def once(self, progress: Progress) -> list[Swept | SweepError]:
         """Poll all once; return what became of each. ``progress``: see Poller.sweep; for one controller only."""
