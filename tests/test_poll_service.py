@@ -295,10 +295,11 @@ def test_no_token_is_ever_said(
 
 
 def test_extra_headers_are_sent_and_their_values_not_said(env: dict[str, str], jenkins: Replay) -> None:
-    headers = {"JENKINS_API_EXTRA_HEADERS": f"Authorization: Basic {TOKEN}"}
+    # It has the form of nothing that is masked by its form.
+    headers = {"JENKINS_API_EXTRA_HEADERS": "X-Gate: kept4ourselves\nAuthorization: Basic x"}
     done = support.poll(jenkins.url, "-vv", env={**env, **headers})
     assert done.returncode == 0
-    assert TOKEN not in done.stdout + done.stderr
+    assert "kept4ourselves" not in done.stdout + done.stderr
     assert jenkins.requests[0].authorized
 
 
