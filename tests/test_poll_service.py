@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shlex
 import signal
 import subprocess
@@ -19,6 +20,7 @@ import support
 import tls
 import yaml
 
+from jenkins_poller import logs
 from jenkins_poller.api import Controller
 from jenkins_poller.discovery import Selection
 from jenkins_poller.poller import Poller, Settings, SweepError
@@ -292,6 +294,23 @@ def test_no_token_is_ever_said(
     assert TOKEN not in said
     files = [path for path in Path(env["PIPELINE_TRACE_HOME"]).rglob("*") if path.is_file()]
     assert not [path for path in files if TOKEN.encode() in path.read_bytes()]
+
+
+@pytest.mark.parametrize("form", ["text", "json", "plain"])
+def test_a_token_is_masked_wherever_it_would_stand(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    before = logging.getLogger().handlers[:]
+    try:
+        logs.set_up(form, 0, ["kept4ourselves"])
+        logs.log(logging.WARNING, "it said kept4ourselves\nand more", where="at kept4ourselves")
+        try:
+            raise ValueError("kept4ourselves")
+        except ValueError:
+            logs.LOGGER.exception("oh")
+    finally:
+        logging.getLogger().handlers[:] = before
+    said = capsys.readouterr().err
+    assert "kept4ourselves" not in said
+    assert len(said.splitlines()) == 2
 
 
 def test_extra_headers_are_sent_and_their_values_not_said(env: dict[str, str], jenkins: Replay) -> None:
