@@ -298,7 +298,8 @@ def test_no_token_is_ever_said(
 
 @pytest.mark.parametrize("form", ["text", "json", "plain"])
 def test_a_token_is_masked_wherever_it_would_stand(capsys: pytest.CaptureFixture[str], form: str) -> None:
-    before = logging.getLogger().handlers[:]
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
     try:
         logs.set_up(form, 0, ["kept4ourselves"])
         logs.log(logging.WARNING, "it said kept4ourselves\nand more", where="at kept4ourselves")
@@ -307,7 +308,8 @@ def test_a_token_is_masked_wherever_it_would_stand(capsys: pytest.CaptureFixture
         except ValueError:
             logs.LOGGER.exception("oh")
     finally:
-        logging.getLogger().handlers[:] = before
+        root.handlers[:] = before
+        root.setLevel(level)
     said = capsys.readouterr().err
     assert "kept4ourselves" not in said
     assert len(said.splitlines()) == 2
