@@ -264,7 +264,6 @@ def test_spans_that_wait_are_counted_in_one_line_and_sent_later(
         jenkins.url,
         "--interval",
         "1",
-        "--no-metrics",
         *SINCE,
         OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1",
     )

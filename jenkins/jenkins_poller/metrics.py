@@ -21,7 +21,7 @@ from opentelemetry.sdk.resources import Resource
 
 from pipeline_trace import __version__
 from pipeline_trace import conventions as c
-from pipeline_trace.destinations import metrics_endpoint, otlp
+from pipeline_trace.destinations import endpoint, metrics_endpoint, otlp
 from pipeline_trace.span import AttributeValue, Span
 
 from . import measured
@@ -143,7 +143,7 @@ def exporter(environ: Mapping[str, str], changes: Changes) -> MetricExporter:
     by = otlp.protocol(environ, receiver, "METRICS")
     found = otlp.address(receiver, by)
     inner = _grpc() if by == otlp.GRPC else _http(environ)
-    return _Exporter(inner, receiver, found, changes)
+    return _Exporter(inner, receiver, found, changes, shared=receiver == endpoint(environ))
 
 
 def _grpc() -> Any:
@@ -165,34 +165,36 @@ def _http(environ: Mapping[str, str]) -> Any:
 
 
 class _Exporter(MetricExporter):
-    """Tells at once where nobody listens, and says what is wrong once."""
+    """Tells at once where nobody listens, and says what is wrong once.
 
-    def __init__(self, inner: Any, receiver: str, address: tuple[str, int], changes: Changes) -> None:
+    ``shared``: spans go there too, so that nobody listens is said already.
+    """
+
+    def __init__(self, inner: Any, receiver: str, address: tuple[str, int], changes: Changes, *, shared: bool) -> None:
         super().__init__(inner._preferred_temporality, inner._preferred_aggregation)
         self._inner = inner
         self._receiver = receiver
         self._address = address
-        self._changes = changes
+        self._shared = shared
         self._problems = otlp.Problems()
 
     def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> MetricExportResult:
-        problem = self._send(metrics_data, timeout_millis)
-        if problem:
-            said = f"{self._receiver} does not take metrics ({problem}); OTEL_METRICS_EXPORTER=none turns them off"
-            self._changes.problem(problem, said)
-            return MetricExportResult.FAILURE
-        self._changes.well(f"{self._receiver} takes metrics again")
-        return MetricExportResult.SUCCESS
-
-    def _send(self, metrics_data: MetricsData, timeout_millis: float) -> str:
         self._problems.clear()
         try:
             # The exporter would try again until its time is over.
             socket.create_connection(self._address, _CONNECT_SECONDS).close()
         except OSError as error:
-            return error.strerror or str(error)
-        done = self._inner.export(metrics_data, timeout_millis)
-        return "" if done is MetricExportResult.SUCCESS else self._problems.reason
+            return self._failed(error.strerror or str(error), said=self._shared)
+        if self._inner.export(metrics_data, timeout_millis) is not MetricExportResult.SUCCESS:
+            return self._failed(self._problems.reason)
+        self._changes.well(f"{self._receiver} takes metrics again")
+        return MetricExportResult.SUCCESS
+
+    def _failed(self, problem: str, *, said: bool = False) -> MetricExportResult:
+        if not said:
+            advice = "OTEL_METRICS_EXPORTER=none turns them off"
+            self._changes.problem(problem, f"{self._receiver} does not take metrics ({problem}); {advice}")
+        return MetricExportResult.FAILURE
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
         return bool(self._inner.force_flush(timeout_millis))
