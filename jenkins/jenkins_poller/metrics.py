@@ -175,6 +175,7 @@ class _Exporter(MetricExporter):
         self._inner = inner
         self._receiver = receiver
         self._address = address
+        self._changes = changes
         self._shared = shared
         self._problems = otlp.Problems()
 
