@@ -231,6 +231,13 @@ def test_options_for_one_controller_belong_into_the_file(env: dict[str, str], fi
     assert f"{option.partition('=')[0]} is for one controller" in done.stderr
 
 
+def test_what_is_open_is_listed_of_one_controller(env: dict[str, str], file: Path) -> None:
+    write(file, {"url": "http://127.0.0.1:1"}, {"url": "http://127.0.0.1:2"})
+    done = support.trace("poll", "--once", "--open", "--config", file, env=env)
+    assert done.returncode == 2
+    assert "--open lists one controller" in done.stderr
+
+
 def test_the_options_variables_do_not_count_beside_a_file(
     env: dict[str, str], file: Path, two: tuple[Replay, Replay]
 ) -> None:
