@@ -133,7 +133,7 @@ def poll(
     Needs no plugin on the controller, and works without a login where anonymous users may read. A login comes from
     JENKINS_USER and JENKINS_API_TOKEN (or --token-file), or from where the --config file says.
 
-    Ends in order on TERM and INT: builds under way are finished and delivered.
+    Without --once it goes on until TERM or INT: builds under way are finished and delivered.
     """
     if open_only and not once:
         raise click.UsageError("--open goes with --once")
