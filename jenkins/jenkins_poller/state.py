@@ -55,12 +55,13 @@ class Cursor:
 
 
 class State:
-    """The state of one controller's poller."""
+    """The state of one controller's poller. ``folder``: for files of its own, empty when it is opened."""
 
     def __init__(self, folder: Path, controller: str) -> None:
         """Open the state of a controller. Raises StateError where another poller uses it, or it cannot be written."""
         name = sha256(controller.encode()).hexdigest()[:16]
         path = folder / f"{name}.db"
+        self.folder = folder / name
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -71,6 +72,13 @@ class State:
         except OSError:
             os.close(self._lock)
             raise StateError(f"another poller of {controller} is running with {path}; stop it first") from None
+        try:
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            for left in self.folder.iterdir():
+                left.unlink()
+        except OSError as error:
+            os.close(self._lock)
+            raise StateError(f"cannot write {self.folder} ({error.strerror}); set PIPELINE_TRACE_HOME") from None
         self._reading = Lock()
         self._path = path
         try:
