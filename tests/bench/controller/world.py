@@ -26,6 +26,7 @@ _FREESTYLE = ("10", "/job/hello-freestyle/1")
 _BUILDS = (0, 1, 1, 1, 2, 2, 5)
 _BUSY_EVERY, _BUSY = 500, 150
 _DAY_MS = 86_400_000
+_CLASSES = {"freestyle": "hudson.model.FreeStyleProject", "plain": "org.jenkinsci.plugins.workflow.job.WorkflowJob"}
 
 
 @dataclass(frozen=True)
