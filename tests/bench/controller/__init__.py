@@ -16,7 +16,8 @@ class Counted:
     """The controller's view since it was asked last.
 
     ``missing``: requests answered with 404. ``bytes``: sent. ``at_once``: the most requests under way at once;
-    ``connections``: the most that were open. ``cpu_s``: its own CPU time, s.
+    ``connections``: the most that were open. ``cpu_s``: its own CPU time, s. ``plain_builds``: plain Pipeline builds that
+    were asked for, ``plain_requests``: how often in all, ``plain_most``: the most about one of them.
     """
 
     requests: int
@@ -25,6 +26,9 @@ class Counted:
     at_once: int
     connections: int
     cpu_s: float
+    plain_builds: int
+    plain_requests: int
+    plain_most: int
 
 
 class Controller:

@@ -9,6 +9,7 @@ import asyncio
 import json
 import sys
 import time
+from collections import Counter
 
 from .answers import Answers
 from .world import World
@@ -29,11 +30,14 @@ class Counts:
         """Begin anew."""
         self.requests = self.bytes = self.missing = 0
         self.at_once, self.connections = self.waiting, self.open
+        self.plain = Counter[tuple[str, int]]()
 
     def take(self) -> dict[str, float]:
         """Return the counts, and begin anew."""
         cpu = time.process_time()
         taken = {name: getattr(self, name) for name in ("requests", "bytes", "missing", "at_once", "connections")}
+        asked = self.plain.values()
+        taken |= {"plain_builds": len(asked), "plain_requests": sum(asked), "plain_most": max(asked, default=0)}
         taken["cpu_s"] = cpu - self.cpu
         self.cpu = cpu
         self.reset()
@@ -75,6 +79,9 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, target: str) -> None:
         body = self._answers.answer(target)
+        build = self._answers.plain_build(target)
+        if build:
+            self._counts.plain[build] += 1
         self._counts.waiting -= 1
         self._counts.missing += body is None
         self._counts.bytes += self._send(body)
