@@ -6,6 +6,7 @@ import random
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,28 @@ from otlp_receiver import Receiver
 
 JOBS, BUILDS = 60, 110
 Spans = list[dict[str, Any]]
+
+# Dies instead of a method's call number N: of Writer (journal) or State.
+DYING = """
+import os, signal, sys
+from jenkins_poller.state import State
+from pipeline_trace.commands import main
+from pipeline_trace.journal import Writer
+
+owner, name, left = {"Writer": Writer, "State": State}[sys.argv[1]], sys.argv[2], int(sys.argv[3])
+method = getattr(owner, name)
+
+def dying(*args, **kwargs):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return method(*args, **kwargs)
+
+setattr(owner, name, dying)
+sys.argv[1:] = sys.argv[4:]
+main()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +119,36 @@ def test_sigkill_at_a_random_point_of_a_backfill_costs_nothing(
         last = support.run(*command(jenkins), env=env)
         assert (last.returncode, last.stdout) == (0, "0 builds read, 0 spans\n")
         assert len(receiver.spans()) == len(spans)
+
+
+@pytest.mark.parametrize(
+    ("owner", "method", "call"),
+    [
+        ("State", "found", 20),
+        ("State", "decided", 2),
+        ("Writer", "span", 300),
+        ("Writer", "end", 2),
+        ("State", "written", 2),
+    ],
+)
+def test_sigkill_just_before_something_is_kept_costs_nothing(
+    tmp_path: Path,
+    jenkins: Controller,
+    whole: tuple[dict[str, dict[str, Any]], float],
+    owner: str,
+    method: str,
+    call: int,
+) -> None:
+    expected, _ = whole
+    env = support.environ(tmp_path)
+    killed = support.run(sys.executable, "-c", DYING, owner, method, call, *command(jenkins)[1:], env=env)
+    assert killed.returncode == -signal.SIGKILL
+    done = support.run(*command(jenkins), env=env)
+    assert (done.returncode, done.stderr) == (0, "")
+    spans = support.stored(env)
+    assert [span for span in spans if span != expected[span["span_id"]]] == []
+    assert by_id(spans).keys() == expected.keys()
+    assert (left_open(env), support.journals(env)) == ((0, 0), [])
 
 
 def test_kills_one_after_another_still_end_with_every_build_once_in_the_store(
