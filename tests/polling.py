@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -16,12 +17,18 @@ from pipeline_trace import ship
 from pipeline_trace.ci.jenkins import Build
 from pipeline_trace.destinations import Accepted
 from pipeline_trace.span import Span
-from pipeline_trace_demo.replay import Replay
 
 ROOT = "https://ci.example.com"
 USER, TOKEN = "jane", "11aa22bb33cc44dd55ee66ff"
 Run = tuple[str, str]
 """A build: full job name and number."""
+
+
+class Jenkins(Protocol):
+    """Something to poll."""
+
+    @property
+    def url(self) -> str: ...
 
 
 class Memory:
@@ -41,17 +48,17 @@ class Memory:
 
 
 class Polling:
-    """A poller of a replay with its state, and all that it has emitted."""
+    """A poller with its state, and all that it has emitted."""
 
     def __init__(
-        self, folder: Path, replay: Replay, login: Login | None = None, *, since_ms: int = 0, detail: str = "step"
+        self, folder: Path, jenkins: Jenkins, login: Login | None = None, *, since_ms: int = 0, detail: str = "step"
     ) -> None:
         """``folder``: its own. ``since_ms``: see Settings."""
         (folder / "journals").mkdir(parents=True)
         self._journals = folder / "journals"
         self._memory = Memory()
-        self.state = State(folder / "pollers", replay.url)
-        controller = Controller(replay.url, login, first_pause=0.001)
+        self.state = State(folder / "pollers", jenkins.url)
+        controller = Controller(jenkins.url, login, first_pause=0.001)
         settings = Settings(detail, "pipeline", since_ms, Selection())
         self._poller = Poller(controller, self.state, self._journals, settings, lambda url: {"service.name": "ci"})
 
