@@ -119,12 +119,16 @@ class _Client(jenkins.Jenkins):  # type: ignore[misc]
         self._session.headers["Accept"] = "application/json"
         # A redirect leads to a login page, or takes the token to another host.
         self._session.max_redirects = 0
-        # Proxies and certificates are looked up once, not again for every request: that costs more than the request.
-        # A ~/.netrc is no place where our login comes from.
         settings = self._session.merge_environment_settings(url, {}, None, self._session.verify, None)
-        self._session.proxies, self._session.verify = settings["proxies"], settings["verify"]
+        self._settings = {**settings, "timeout": TIMEOUT_SECONDS}
+        # A ~/.netrc is no place where our login comes from.
         self._session.trust_env = False
         self._has_login = login is not None
+
+    def _request(self, req: requests.Request, stream: bool | None = None) -> requests.Response:
+        """Send a request. The proxies and certificates of the environment were looked up once: that costs as much."""
+        answer: requests.Response = self._session.send(self._session.prepare_request(req), **self._settings)
+        return answer
 
     def fetch(self, url: str, query: Mapping[str, str] | None) -> Any:
         try:
