@@ -230,7 +230,8 @@ def test_what_was_noted_before_the_controller_failed_is_kept(tmp_path: Path) -> 
             state.found("app", Cursor(3, 2, settled=True), {1, 2})
             raise RuntimeError
 
-    pytest.raises(RuntimeError, fail)
+    with pytest.raises(RuntimeError):
+        fail()
     state.found("lib", Cursor(2, 1, settled=True), {1})
     state.close()
     assert again(tmp_path).open_builds() == {"app": {1, 2}, "lib": {1}}
