@@ -72,7 +72,7 @@ class Backfill:
 
     @property
     def plain_requests(self) -> float:
-        """Requests about a plain Pipeline build."""
+        """Requests about a plain Pipeline build: one agent, no nesting, in no chain of builds."""
         return self.seen.plain_requests / self.seen.plain_builds
 
     @property
@@ -102,7 +102,6 @@ class Bench:
     def __init__(self, folder: Path, receiver: Receiver) -> None:
         self._folder = folder
         self._receiver = receiver
-        self._count = 0
 
     def backfill(self, controller: Controller, detail: str, destination: str, builds: int) -> Backfill:
         """Poll all builds of a controller into a destination."""
@@ -119,9 +118,7 @@ class Bench:
     def idle(self, controller: Controller) -> Idle:
         """Poll a controller again and again of which all builds were read before."""
         with self._home(NONE) as environ:
-            # The second one gives numbers whose builds are not there another chance.
-            for _ in range(2):
-                self._once(controller, environ, "--detail", "build")
+            self._once(controller, environ, "--detail", "build")
             words = [str(_COMMAND), "poll", "--interval", "1", "--jenkins-url", controller.url]
             poller = subprocess.Popen(words, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             try:
@@ -212,14 +209,7 @@ def _arrived(rounds: Sequence[Backfill]) -> str:
 
 def views(runs: Sequence[Sequence[Backfill]], idle: Sequence[Idle]) -> list[str]:
     """Return the table of what the controller sees."""
-    heads = [
-        "what",
-        "most requests at once",
-        "most connections",
-        "requests per build",
-        "about a plain Pipeline",
-        "kB per build",
-    ]
+    heads = ["what", "requests at once", "connections", "requests per build", "about a plain Pipeline", "kB per build"]
 
     def row(name: str, rounds: Sequence[Backfill]) -> list[str]:
         most = [str(max(getattr(run.seen, figure) for run in rounds)) for figure in ("at_once", "connections")]

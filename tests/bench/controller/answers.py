@@ -44,13 +44,13 @@ class Answers:
         return self._listed(job[1], query) if job else None
 
     def plain_build(self, target: str) -> tuple[str, int] | None:
-        """Return job and number of the plain Pipeline build that a request is about."""
+        """Return job and number of the plain Pipeline build, in no chain, that a request is about."""
         match = _BUILD.fullmatch(unquote(target.partition("?")[0]))
         if match is None:
             return None
         build = "/".join(match[1].split("/job/")[1:]), int(match[2])
         variant = self._variant(*build)
-        return build if variant and variant.plain else None
+        return build if variant and variant.plain and build[0] not in self._world.chained else None
 
     def _build(self, job: str, number: int, rest: str, query: str) -> bytes | None:
         variant = self._variant(job, number)

@@ -59,6 +59,8 @@ class World:
         """``now_ms``: when the last builds ended at the latest, milliseconds since the epoch; the first, six days before."""
         self._now_ms = now_ms
         self.jobs: dict[str, Job] = {}
+        # Jobs that start others, and those that are started.
+        self.chained: set[str] = set()
         left = builds
         for index, (name, kind) in enumerate(_names(jobs)):
             count = min(_BUSY if index % _BUSY_EVERY == _BUSY_EVERY // 2 else _BUILDS[index % len(_BUILDS)], left)
@@ -66,6 +68,7 @@ class World:
             before = next(reversed(self.jobs.values()), None)
             chained = before is not None and index % 10 == 9 and before.builds >= count
             self.jobs[name] = Job(name, kind, count, before.name if before and chained else "")
+            self.chained |= {before.name, name} if before and chained else set()
         last = next(reversed(self.jobs.values()))
         self.jobs[last.name] = Job(last.name, last.kind, last.builds + left)
 
