@@ -150,10 +150,11 @@ class State:
         A build that is read again, since its spans may not have been written, has the same ones before it.
         """
         query = """SELECT r.job, r.number, p.trace_id FROM revisions AS r JOIN placed AS p USING (job, number)
-                   WHERE r.revision = ?1 AND r.rowid < ifnull(
-                       (SELECT rowid FROM revisions WHERE revision = ?1 AND job = ?2 AND number = ?3), 1 << 62)
-                   ORDER BY r.rowid DESC LIMIT ?4"""
-        return [tuple(row) for row in self._rows(query, revision, build.job, build.number, _MOST_LINKS)]
+                   WHERE r.revision = ? AND r.rowid < ifnull(
+                       (SELECT rowid FROM revisions WHERE revision = ? AND job = ? AND number = ?), 1 << 62)
+                   ORDER BY r.rowid DESC LIMIT ?"""
+        own = (revision, build.job, build.number)
+        return [tuple(row) for row in self._rows(query, revision, *own, _MOST_LINKS)]
 
     def built(self, builds: Iterable[tuple[Build, str]]) -> None:
         """Take note of the commits of builds. Raises StateError."""
