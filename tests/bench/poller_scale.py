@@ -239,7 +239,7 @@ def targets(stage: Sequence[Backfill], idle: Sequence[Idle]) -> list[str]:
 
 def report(options: argparse.Namespace) -> str:
     """Measure, and return the report as Markdown."""
-    few = max(options.builds // 5, 100)
+    few = max(options.builds // 10, 100)
     found: dict[tuple[str, str], list[Backfill]] = {}
     idle: list[Idle] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, Receiver(Path(sys.executable)) as receiver:
@@ -247,19 +247,21 @@ def report(options: argparse.Namespace) -> str:
         for number in range(options.rounds):
             print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
             with Controller(options.jobs, options.builds) as controller:
-                for destination in (OTLP, STORE, NONE):
+                for destination in (OTLP, NONE):
                     run = bench.backfill(controller, "stage", destination, options.builds)
                     found.setdefault(("stage", destination), []).append(run)
                 idle.append(bench.idle(controller))
-            with Controller(options.jobs // 5, few) as controller:
-                for destination in (OTLP, NONE):
-                    found.setdefault(("step", destination), []).append(bench.backfill(controller, "step", destination, few))
-            with Controller(options.jobs // 5, few, delay_ms=_DELAY_MS) as controller:
+            with Controller(options.jobs // 10, few) as controller:
+                for detail, destination in (("stage", STORE), ("step", OTLP), ("step", NONE)):
+                    run = bench.backfill(controller, detail, destination, few)
+                    found.setdefault((detail, destination), []).append(run)
+            with Controller(options.jobs // 10, few, delay_ms=_DELAY_MS) as controller:
                 found.setdefault(("slow", OTLP), []).append(bench.backfill(controller, "stage", OTLP, few))
     slow = found.pop(("slow", OTLP))
     runs = list(found.values())
     versions = [f"{os.cpu_count()} cores ({environment.processor()})", f"Linux {platform.release()}"]
     versions += [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in _TOLD)]
+    versions.append(f"load average {os.getloadavg()[2]:.0f} over the last 15 minutes, its own in it")
     lines = [f"{'; '.join(versions)}. {options.jobs:,} jobs. Median (least–most) of {options.rounds} rounds.", ""]
     lines += ["Command: `" + shlex.join([".venv/bin/python", "tests/bench/poller_scale.py", *sys.argv[1:]]) + "`", ""]
     lines += ["### Targets", "", *targets(found["stage", OTLP], idle), ""]
@@ -279,7 +281,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=5000)
-    parser.add_argument("--builds", type=int, default=10000, help="a fifth of them at detail step")
+    parser.add_argument("--builds", type=int, default=10000, help="a tenth of them at detail step")
     parser.add_argument("--output", type=Path, help="a file with marks, e.g. docs/performance.md")
     options = parser.parse_args()
     text = report(options)
