@@ -10,7 +10,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -108,7 +109,8 @@ class Controller:
 
         Raises Passing after several tries, LoginRefused, Forbidden, NotFound.
         """
-        return self._retrying.copy()(self._once, path, tree)
+        query = {"tree": tree} if tree else None
+        return self._retrying.copy()(self._once, lambda: self._client.fetch(f"{self.url}/{path}", query))
 
     def document(self, path: str, tree: str = "") -> Mapping[str, Any]:
         """Return the JSON object of a path. Raises as ``get``, Passing where it is something else."""
@@ -123,24 +125,19 @@ class Controller:
 
     def text(self, path: str, most_bytes: int) -> str:
         """Return the text of a path, nothing where it is longer. Raises as ``get``."""
-        return str(self._retrying.copy()(self._once_text, path, most_bytes))
+        return str(self._retrying.copy()(self._once, lambda: self._client.fetch_text(f"{self.url}/{path}", most_bytes)))
 
-    def _once(self, path: str, tree: str) -> Any:
+    def _once(self, ask: Callable[[], Any]) -> Any:
         self._rate.wait()
         try:
             with self._slots:
                 self.requests += 1
-                answer = self._client.fetch(f"{self.url}/{path}", {"tree": tree} if tree else None)
+                answer = ask()
         except ApiError as error:
             self._observe(error.kind)
             raise
         self._observe("200")
         return answer
-
-    def _once_text(self, path: str, most_bytes: int) -> str:
-        with self._slots:
-            self.requests += 1
-            return self._client.fetch_text(f"{self.url}/{path}", most_bytes)
 
 
 class _Pauses(tenacity.wait.wait_base):
@@ -168,38 +165,33 @@ class _Client(jenkins.Jenkins):  # type: ignore[misc]
         self._session.headers["Accept"] = "application/json"
         # A redirect leads to a login page, or takes the token to another host.
         self._session.max_redirects = 0
+        settings = self._session.merge_environment_settings(url, {}, None, self._session.verify, None)
+        self._settings = {**settings, "timeout": TIMEOUT_SECONDS}
+        # A ~/.netrc is no place where our login comes from.
+        self._session.trust_env = False
         self._has_login = login is not None
 
+    def _request(self, req: requests.Request, stream: bool | None = None) -> requests.Response:
+        """Send a request. The proxies and certificates of the environment were looked up once: that costs as much."""
+        answer: requests.Response = self._session.send(
+            self._session.prepare_request(req), **{**self._settings, "stream": bool(stream)}
+        )
+        return answer
+
     def fetch(self, url: str, query: Mapping[str, str] | None) -> Any:
-        try:
-            response = self.jenkins_request(requests.Request("GET", url, params=query), add_crumb=False)
-            return response.json()
-        except requests.exceptions.TooManyRedirects:
-            raise _of("redirect", Passing(f"{url} leads to a login page; {_LOGIN_HINT}")) from None
-        except requests.exceptions.JSONDecodeError:
-            said = f"{url} answered with no JSON; the controller may be starting, or {_LOGIN_HINT}"
-            raise _of("no_json", Passing(said)) from None
-        except requests.exceptions.SSLError as error:
-            said = f"{_host(url)} is not trusted ({_reason(error)}); name your CA's file in REQUESTS_CA_BUNDLE"
-            raise _of("certificate", Untrusted(said)) from None
-        except (jenkins.TimeoutException, requests.exceptions.RequestException) as error:
-            kind = "timeout" if isinstance(error, jenkins.TimeoutException) else "connection"
-            said = f"{_host(url)} does not answer ({_reason(error)}); check --jenkins-url"
-            raise _of(kind, Passing(said)) from None
-        except OSError as error:
-            raise _of("certificate", Untrusted(f"{error}; check REQUESTS_CA_BUNDLE or SSL_CERT_FILE")) from None
+        """Return the JSON of a URL."""
+        with _typed(url):
+            return self.jenkins_request(requests.Request("GET", url, params=query), add_crumb=False).json()
 
     def fetch_text(self, url: str, most_bytes: int) -> str:
-        parts, size = [], 0
-        try:
-            with self.jenkins_request(requests.Request("GET", url), add_crumb=False, stream=True) as response:
-                for part in response.iter_content(1 << 16):
-                    parts.append(part)
-                    size += len(part)
-                    if size > most_bytes:
-                        return ""
-        except (jenkins.TimeoutException, requests.exceptions.RequestException) as error:
-            raise Passing(f"{_host(url)} does not answer ({_reason(error)}); check --jenkins-url") from None
+        """Return the text of a URL, nothing where it is longer."""
+        parts, size = list[bytes](), 0
+        with _typed(url), self.jenkins_request(requests.Request("GET", url), add_crumb=False, stream=True) as response:
+            for part in response.iter_content(1 << 16):
+                parts.append(part)
+                size += len(part)
+                if size > most_bytes:
+                    return ""
         return b"".join(parts).decode("utf-8", "replace")
 
     def _response_handler(self, response: requests.Response) -> requests.Response:
@@ -243,6 +235,27 @@ def _of(kind: str, error: ApiError) -> ApiError:
 
 
 _LOGIN_HINT = "it wants a login: set JENKINS_USER and JENKINS_API_TOKEN"
+
+
+@contextmanager
+def _typed(url: str) -> Iterator[None]:
+    """Make errors of ours of what goes wrong on the way."""
+    try:
+        yield
+    except requests.exceptions.TooManyRedirects:
+        raise _of("redirect", Passing(f"{url} leads to a login page; {_LOGIN_HINT}")) from None
+    except requests.exceptions.JSONDecodeError:
+        said = f"{url} answered with no JSON; the controller may be starting, or {_LOGIN_HINT}"
+        raise _of("no_json", Passing(said)) from None
+    except requests.exceptions.SSLError as error:
+        said = f"{_host(url)} is not trusted ({_reason(error)}); name your CA's file in REQUESTS_CA_BUNDLE"
+        raise _of("certificate", Untrusted(said)) from None
+    except (jenkins.TimeoutException, requests.exceptions.RequestException) as error:
+        kind = "timeout" if isinstance(error, jenkins.TimeoutException) else "connection"
+        said = f"{_host(url)} does not answer ({_reason(error)}); check --jenkins-url"
+        raise _of(kind, Passing(said)) from None
+    except OSError as error:
+        raise _of("certificate", Untrusted(f"{error}; check REQUESTS_CA_BUNDLE or SSL_CERT_FILE")) from None
 
 
 def job_path(full_name: str) -> str:

@@ -130,7 +130,8 @@ class Poller:
         swept = Swept()
         self._first_seen = set()
         try:
-            todo = self._todo(stopping)
+            with self._state.together():
+                todo = self._todo(stopping)
             upstreams = Upstreams(self._controller, self._settings.detail)
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 for chunk in _chunks(todo, _CHUNK):
@@ -227,12 +228,12 @@ class Poller:
         """Write the spans of builds into a journal, then move on."""
         reads = list(reads)
         placed = [(read.build, read.placed) for read in reads if read.placed]
-        self._state.decided(placed)
-        self._link(reads)
+        with self._state.together():
+            self._state.decided(placed)
+            self._link(reads)
         if any(read.spans for read in reads):
             self._journal(span for read in reads for span in read.spans)
-        self._state.written(build for build, _ in placed)
-        self._state.written(read.build for read in reads if read.old)
+        self._state.written(read.build for read in reads if read.placed or read.old)
         for read in reads:
             gone = read.gone and self._state.vanished(read.build.job, read.build.number)
             swept.count(read, gone=gone)
