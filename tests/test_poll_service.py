@@ -10,7 +10,6 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -334,8 +333,6 @@ def test_requests_begin_as_far_apart_as_the_rate_says(env: dict[str, str], jenki
     begun = [request.started for request in jenkins.requests]
     assert len(begun) >= 6
     assert (begun[-1] - begun[0]) / (len(begun) - 1) > 0.095
-    # One thread may be woken late, and the next one in time.
-    assert min(later - earlier for earlier, later in pairwise(begun)) > 0.02
 
 
 def test_many_threads_together_keep_to_one_rate() -> None:

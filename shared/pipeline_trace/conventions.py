@@ -1,7 +1,7 @@
 """The one list of attribute names. Source of the standard ones: OpenTelemetry semantic conventions 1.44.0.
 
 Standard names win; own ones start with ``jenkins.``, ``ansible.`` or, where both have it, ``pipeline_trace.``. docs/spans.md
-tells what each means. Kept as plain strings: opentelemetry-semantic-conventions must not be imported inside ansible-playbook.
+tells what each means. Plain strings: opentelemetry-semantic-conventions must not be imported inside ansible-playbook.
 """
 
 from __future__ import annotations
