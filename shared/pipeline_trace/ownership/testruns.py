@@ -82,6 +82,9 @@ def _unreached(rules: Rules, case: Case, reach: Sequence[Candidate], of: Callabl
         return None
     everywhere = set_up or len(reach) > 1 or not _PASSED.search(case.text.value)
     near = "\n".join(case.lines[max(best.finding.number - 1, 0) : best.finding.number + 2])
+    if verdict.kind in ("network_timeout", "timeout") and not _NAMED.search(near):
+        # A test that is too slow, or waits for itself.
+        return None
     if verdict.owner == OPS and not (everywhere and _NAMED.search(near)):
         return Verdict(
             UNKNOWN, verdict.kind, 0.4, verdict.evidence, "Find out what the tests should have reached, and who runs it."
