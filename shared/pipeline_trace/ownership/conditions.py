@@ -19,7 +19,7 @@ _GAP = re.compile(r"[-_/=]\.(?:tgz|tar|zip|jar|war|whl|deb|rpm|sql|ya?ml)\b|[^:/
 _LISTS = re.compile(
     r"list-tags|\"tags\"|tags available|from versions: (?!none)|available versions|candidate versions|ls-remote|search repo"
     r"|git (?:tag|branch)\b"
-    r"|versions: |show-ref|index\.yaml|npm view|pip index|mvn versions|did you mean|similar name",
+    r"|(?<!from )versions: (?!none)|show-ref|index\.yaml|npm view|pip index|mvn versions|did you mean|similar name",
     re.IGNORECASE,
 )
 _AGENT = re.compile(r"\b(?:agent|image|provided|installed|toolchain|node image|runner)\b", re.IGNORECASE)
@@ -38,6 +38,9 @@ _LEFT = re.compile(
     re.IGNORECASE,
 )
 _HOST = re.compile(r"[a-z][\w-]*(?:\.[\w-]+)+|\b\w+\d+\b")
+# A file with its line, or a class of errors: no host, for all its dots.
+_CLASS = re.compile(r"[\w/.-]+\.\w{1,4}:\d+|[\w.$]*(?:Error|Exception)\b|\b[\w-]+\.(?:py|js|ts|go|java|rb|php|sh)\b")
+_DOTTED = re.compile(r"\w\.\w")
 # The domain of a host: what is numbered stands before it.
 _DOMAIN = re.compile(r"\b[a-z][\w-]*\.([a-z][a-z-]+\.[a-z]{2,})\b")
 _ROLLOUT = re.compile(
@@ -195,7 +198,7 @@ class Conditions:
 
     def _bare_host(self, finding: Finding) -> bool:
         """A host without a domain: a service beside the build, not one of the network."""
-        return not re.search(r"\w\.\w", re.sub(r"\b[\w-]+\.(?:py|js|ts|go|java|rb|php|sh)\b", "", self._line(finding)))
+        return _DOTTED.search(_CLASS.sub("", self._line(finding))) is None
 
     def _misspelt_host(self, finding: Finding) -> bool:
         """The host is one letter away from another one that the log names: exmaple.com and example.com."""

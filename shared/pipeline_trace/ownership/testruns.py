@@ -36,7 +36,8 @@ _REACH = frozenset(
     )
 )
 _PASSED = re.compile(
-    r"\b[1-9]\d* (?:passed|passing|pass\b)|ok \d+ |--- PASS|\. ok$|✓|Tests run: (?:[2-9]|\d\d+), Failures: 0, Errors: 1\b",
+    r"\b[1-9]\d* (?:passed|passing|pass\b)|ok \d+ |^ok\s+\S+\s|--- PASS|\. ok$|✓"
+    r"|Tests run: (?:[2-9]|\d\d+), Failures: 0, Errors: 1\b",
     re.MULTILINE,
 )
 _COLLECTING = re.compile(
