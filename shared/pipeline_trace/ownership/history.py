@@ -21,7 +21,10 @@ _CODE = frozenset(("test_failure", "compile_error", "lint", "import_error", "exc
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a job. ``at``: when it began. ``result``: success or failure. ``signature``: its telling line."""
+    """One run of a job. ``at``: when it began. ``result``: success or failure.
+
+    ``signature``: its telling line: the first evidence of its text's verdict.
+    """
 
     job: str
     commit: str
