@@ -124,6 +124,23 @@ def test_unchanged_commit_that_passed_before() -> None:
     assert verdict.owner == OPS
 
 
+def test_a_sure_text_stands_where_only_other_projects_pass() -> None:
+    sure = Verdict(OPS, "auth_platform", 0.9, ["401"])
+    runs = (run(0, "shop/release", "b", "x"), run(5, "cart/release", "a", "x", SUCCESS), run(9, "shop/release", "b", "y"))
+    assert judge(*runs, said=sure) is sure
+
+
+def test_every_commit_of_one_project_fails() -> None:
+    verdict = judge(
+        run(0, "shop/one", "a", "x", branch="one"),
+        run(4, "cart/main", "c", "x", SUCCESS),
+        run(5, "shop/two", "b", "y", branch="two"),
+        run(9, "shop/main", "d", "z"),
+    )
+    assert verdict.owner == DEV
+    assert "only shop fails, 3 times" in verdict.evidence[0]
+
+
 def test_no_history_leaves_the_text() -> None:
     assert judge(run(0, "shop/main", "a", "x")) is TEXT
     assert judge(run(-9, "shop/main", "o", "x", SUCCESS), run(0, "shop/main", "a", "x")) is TEXT

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -65,10 +64,9 @@ def test_lines_that_a_diff_adds_are_no_commands() -> None:
     ],
 )
 def test_recovered_tries_and_warnings_do_not_decide(noise: str) -> None:
-    assert judge(f"+ make\n{noise}\nsrc/a.c:3:1: error: expected ';'\nmake: *** [Makefile:1: a] Error 1") == (
-        "dev",
-        "compile_error",
-    )
+    error = "src/a.c:3:1: error: expected ';'"
+    assert judge(f"+ make\n{noise}\n{error}\nmake: *** [Makefile:1: a] Error 1") == ("dev", "compile_error")
+    assert judge(f"+ make\n{error}\n{noise}") == ("dev", "compile_error")
 
 
 def test_a_retry_counts_where_nothing_else_says_why() -> None:
@@ -81,11 +79,7 @@ def test_a_retry_counts_where_nothing_else_says_why() -> None:
 
 
 def test_advice_does_not_decide() -> None:
-    log = (
-        "+ npm run build\n"
-        "npm error network This is a problem related to network connectivity.\n"
-        "src/a.ts(1,1): error TS2304: Cannot find name 'a'."
-    )
+    log = "+ npm run build\nsrc/a.ts(1,1): error TS2304: Cannot find name 'a'.\nhint: perhaps a certificate has expired"
     assert judge(log) == ("dev", "compile_error")
 
 
@@ -105,6 +99,12 @@ class TestTestRuns:
             "1 failed in 0.1s"
         )
         assert judge(log) == ("dev", "test_failure")
+
+    def test_network_error_of_a_mock(self) -> None:
+        line = "E   ConnectionError: connect to pg9.example.net:5432: Connection refused"
+        log = f"+ pytest\n=== FAILURES ===\n    monkeypatch.setattr(db, 'connect', broken)\n{line}\n1 failed in 0.1s"
+        assert judge(log) == ("dev", "test_failure")
+        assert judge(log.replace("monkeypatch", "config")) == ("ops", "service_unavailable")
 
     def test_full_disk(self) -> None:
         log = "+ pytest\n=== FAILURES ===\nE   OSError: [Errno 28] No space left on device\n1 failed in 0.1s"
@@ -218,19 +218,16 @@ class TestAnsible:
 
     @pytest.mark.parametrize("passed", ["...ignoring", ""])
     def test_ignored_and_rescued_failures_do_not_decide(self, passed: str) -> None:
-        first = json.dumps({"msg": "Connection refused", "url": "http://news.example.net"})
-        other = "web8.example.net" if passed else "web7.example.net"
+        """One host fails; later another one fails and goes on, since that was ignored, or rescued as the recap shows."""
+        recap = ["PLAY RECAP ***", "web7.example.net : ok=1 changed=0 unreachable=0 failed=0 rescued=1"]
         log = "\n".join(
             [
                 "PLAY [a] ***",
                 "TASK [One] ***",
-                f"fatal: [web7.example.net]: FAILED! => {first}",
-                passed,
+                'fatal: [web8.example.net]: FAILED! => {"msg": "\'port\' is undefined"}',
                 "TASK [Two] ***",
-                f'fatal: [{other if passed else "web8.example.net"}]: FAILED! => {{"msg": "\'port\' is undefined"}}',
-                "PLAY RECAP ***",
-                f"web7.example.net : ok=1 changed=0 unreachable=0 failed=0 rescued={int(not passed)}",
-                "web8.example.net : ok=1 changed=0 unreachable=0 failed=1 rescued=0",
+                'fatal: [web7.example.net]: FAILED! => {"msg": "Connection refused", "url": "http://news.example.net"}',
+                *([passed] if passed else recap),
             ]
         )
         assert judge(log, 2) == ("dev", "playbook_error")

@@ -1,7 +1,8 @@
 """Judges labelled failures: `python tests/bench/corpus.py FILE...` (or `make corpus`).
 
 Each line of a file is a case: a log with its label, or a run with its history. One JSON line a case goes to stdout, then
-accuracy, the confusion table, every wrong case and the CPU time a case to stderr. The judge is given what a real run has.
+accuracy, the confusion table, every wrong case and the CPU time a case to stderr. The judge is given what a real run would
+have.
 """
 
 from __future__ import annotations

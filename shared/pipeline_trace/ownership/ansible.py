@@ -28,6 +28,7 @@ _TEXTS = (
     "details",
     "content",
     "body",
+    "failures",
 )
 # The program that a module drives.
 _PROGRAMS = {

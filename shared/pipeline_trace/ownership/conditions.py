@@ -19,7 +19,7 @@ _GAP = re.compile(r"[-_/=]\.(?:tgz|tar|zip|jar|war|whl|deb|rpm|sql|ya?ml)\b|[^:/
 _LISTS = re.compile(
     r"list-tags|\"tags\"|tags available|from versions: (?!none)|available versions|candidate versions|ls-remote|search repo"
     r"|git (?:tag|branch)\b"
-    r"|versions: |show-ref|index\.yaml|npm view|pip index|mvn versions|did you mean|similar name",
+    r"|(?<!from )versions: (?!none)|show-ref|index\.yaml|npm view|pip index|mvn versions|did you mean|similar name",
     re.IGNORECASE,
 )
 _AGENT = re.compile(r"\b(?:agent|image|provided|installed|toolchain|node image|runner)\b", re.IGNORECASE)
@@ -38,6 +38,11 @@ _LEFT = re.compile(
     re.IGNORECASE,
 )
 _HOST = re.compile(r"[a-z][\w-]*(?:\.[\w-]+)+|\b\w+\d+\b")
+# A file with its line, or a class of errors: no host, for all its dots.
+_CLASS = re.compile(r"[\w/.-]+\.\w{1,4}:\d+|[\w.$]*(?:Error|Exception)\b|\b[\w-]+\.(?:py|js|ts|go|java|rb|php|sh)\b")
+_DOTTED = re.compile(r"\w\.\w")
+# The domain of a host: what is numbered stands before it.
+_DOMAIN = re.compile(r"\b[a-z][\w-]*\.([a-z][a-z-]+\.[a-z]{2,})\b")
 _ROLLOUT = re.compile(
     r"rollout|--wait|--atomic|helm (?:upgrade|install)|kubectl wait|condition|systemctl|container", re.IGNORECASE
 )
@@ -191,8 +196,15 @@ class Conditions:
         lines = [line for line in self._case.before if not line.startswith("+")]
         return word is not None and any(word.search(line) and _AGENT.search("\n".join(lines)) for line in lines)
 
-    def _agent_shown(self, finding: Finding) -> bool:
-        return any(_AGENT.search(line) and not line.startswith("+") for line in self._case.before)
+    def _bare_host(self, finding: Finding) -> bool:
+        """A host without a domain: a service beside the build, not one of the network."""
+        return _DOTTED.search(_CLASS.sub("", self._line(finding))) is None
+
+    def _misspelt_host(self, finding: Finding) -> bool:
+        """The host is one letter away from another one that the log names: exmaple.com and example.com."""
+        here = set(_DOMAIN.findall(self._line(finding)))
+        text = "\n".join((*self._case.before, self._case.command, self._case.script, *self._case.lines))
+        return any(_slip(one, other) for one in here for other in set(_DOMAIN.findall(text)) - here)
 
     def _change_shown(self, finding: Finding) -> bool:
         return _CHANGE.search(self._before) is not None

@@ -21,7 +21,10 @@ _CODE = frozenset(("test_failure", "compile_error", "lint", "import_error", "exc
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a job. ``at``: when it began. ``result``: success or failure. ``signature``: its telling line."""
+    """One run of a job. ``at``: when it began. ``result``: success or failure.
+
+    ``signature``: its telling line: the first evidence of its text's verdict.
+    """
 
     job: str
     commit: str
@@ -45,7 +48,7 @@ class Run:
 def judge(runs: Iterable[Run], failing: Run, text: Verdict) -> Verdict:
     """Return the text's verdict, or another one where history tells more. Runs after the failing one count as well."""
     history = _History(list(runs), failing)
-    for rule in (_shared, _flaky, _one_agent, _one_change, _unchanged):
+    for rule in (_shared, _flaky, _one_agent, _one_change, _unchanged, _one_project):
         found = rule(history, text)
         if found:
             return _against(found, text)
@@ -180,6 +183,9 @@ def _one_change(history: _History, text: Verdict) -> Verdict | None:
     again = len(own) > 1
     if not (since and (again or before)) and not (again and before and len({run.agent for run in own}) > 1):
         return None
+    if text.owner == OPS and not any(run.project == failing.project for run in since):
+        # What others reach says little of what this project alone needs.
+        return None
     agents = sorted({run.agent for run in own if run.agent})
     evidence = [
         f"only {failing.branch} ({failing.commit[:10]}) fails, {len(own)} times on {', '.join(agents) or 'unknown agents'}"
@@ -207,6 +213,22 @@ def _unchanged(history: _History, text: Verdict) -> Verdict | None:
     passed, fails = _clock(green[-1].at), _clock(history.own[0].at)
     evidence = [f"{failing.commit[:10]} passed at {passed} and fails since {fails} without a change"]
     return Verdict(OPS, text.kind, 0.6, evidence, "Ops says what changed on agents and services in between.")
+
+
+def _one_project(history: _History, text: Verdict) -> Verdict | None:
+    """Every commit of one project fails, wherever it runs, while others pass: nobody else has what it has."""
+    failing, own = history.failing, history.own
+    first = own[0].at
+    others = history.greens_since(first, lambda run: run.project != failing.project)
+    if text.owner != UNKNOWN or len(own) < 2 or len({run.agent for run in own}) < 2 or not others:
+        return None
+    if {run.project for run in history.near} != {failing.project} or history.greens_since(
+        first, lambda run: run not in others
+    ):
+        return None
+    green = ", ".join(sorted({run.project for run in others})[:4])
+    evidence = [f"only {failing.project} fails, {len(own)} times since {_clock(first)}", f"meanwhile green: {green}"]
+    return Verdict(DEV, text.kind, 0.55, evidence, f"Dev looks at what came into {failing.project} before {_clock(first)}.")
 
 
 def _clock(at: datetime) -> str:

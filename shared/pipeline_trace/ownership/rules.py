@@ -34,7 +34,8 @@ PREDICATES = frozenset(
         "public_image",
         "misspelt",
         "agent_lists",
-        "agent_shown",
+        "bare_host",
+        "misspelt_host",
         "change_shown",
         "manifest_shown",
         "manifest_lacks",
@@ -180,7 +181,7 @@ def _where(entry: Mapping[str, Any]) -> Where:
 
 
 def _add_tables(rules: Rules, data: Mapping[str, Any]) -> None:
-    rules.lines = {name: Pattern(*data[name]) for name in ("mute", "passing", "quoted", "internal", "public")}
+    rules.lines = {name: Pattern(*data[name]) for name in ("mute", "passing", "quoted", "chained", "internal", "public")}
     rules.lines.update({f"tests.{name}": Pattern(*found) for name, found in data["tests"].items()})
     rules.targets = {
         name: Target(

@@ -36,7 +36,8 @@ _REACH = frozenset(
     )
 )
 _PASSED = re.compile(
-    r"\b[1-9]\d* (?:passed|passing|pass\b)|ok \d+ |--- PASS|\. ok$|✓|Tests run: (?:[2-9]|\d\d+), Failures: 0, Errors: 1\b",
+    r"\b[1-9]\d* (?:passed|passing|pass\b)|ok \d+ |^ok\s+\S+\s|--- PASS|\. ok$|✓"
+    r"|Tests run: (?:[2-9]|\d\d+), Failures: 0, Errors: 1\b",
     re.MULTILINE,
 )
 _COLLECTING = re.compile(
@@ -82,6 +83,9 @@ def _unreached(rules: Rules, case: Case, reach: Sequence[Candidate], of: Callabl
         return None
     everywhere = set_up or len(reach) > 1 or not _PASSED.search(case.text.value)
     near = "\n".join(case.lines[max(best.finding.number - 1, 0) : best.finding.number + 2])
+    if verdict.kind in ("network_timeout", "timeout") and not _NAMED.search(near):
+        # A test that is too slow, or waits for itself.
+        return None
     if verdict.owner == OPS and not (everywhere and _NAMED.search(near)):
         return Verdict(
             UNKNOWN, verdict.kind, 0.4, verdict.evidence, "Find out what the tests should have reached, and who runs it."

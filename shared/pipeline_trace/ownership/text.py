@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from . import case as cases
@@ -17,6 +17,7 @@ from .verdict import DEV, OPS, UNKNOWN, Verdict
 _CONFIDENCE = {4: 0.95, 3: 0.85, 2: 0.7, 1: 0.5, 0: 0.4}
 # A line that warns or tells of a try counts a little more than a mere consequence, a quoted error less.
 _PASSING = 1.5
+_ERROR = 2
 _QUOTED = -1
 _MOST_LETTERS = 240
 _TRACEBACK = re.compile(
@@ -58,12 +59,14 @@ def judge(command: str, exit_status: int | None, log: str, task_result: Any = No
     """
     rules = rules or load()
     found = cases.read(command, exit_status, log, task_result)
-    for number, one in enumerate(found):
+    verdict = _Judge(rules, found[0]).verdict()
+    if verdict:
+        return verdict
+    # A shell stops at what failed; a whole console goes on after it.
+    for one in found[1:] if exit_status is None or "[Pipeline] " in log else ():
         verdict = _Judge(rules, one).verdict()
-        if verdict and number == 0:
-            return verdict
         if verdict and verdict.owner != UNKNOWN:
-            return Verdict(verdict.owner, verdict.kind, verdict.confidence * 0.7, verdict.evidence, verdict.next)
+            return replace(verdict, confidence=verdict.confidence * 0.7)
     return _by_status(found[0], exit_status)
 
 
@@ -72,6 +75,7 @@ class _Judge:
         self._rules = rules
         self._case = one
         self._conditions = Conditions(rules, one)
+        self._chained = rules.lines["chained"].search(one.text)
         self._classes: dict[int, tuple[bool, bool, bool]] = {}
 
     def verdict(self) -> Verdict | None:
@@ -114,6 +118,8 @@ class _Judge:
                 strength: float = rule.strength
                 if strength > 1 and passing:
                     strength = _PASSING
+                if rule.kind == "exception" and self._chained:
+                    strength = min(strength, _ERROR)
                 if rule.owner == OPS and quoted:
                     strength = _QUOTED
                 name = next(
@@ -168,7 +174,7 @@ class _Judge:
     def _check(self) -> Verdict | None:
         """A playbook's own check of a value, where no rule knows what it speaks of."""
         task = self._case.task
-        if not task or task.action not in ("assert", "fail"):
+        if not task or not (task.action in ("assert", "fail") or "assertion: " in self._case.text.lower):
             return None
         node = re.search(
             r"ansible_(?:mem|mounts|processor|swap|date|kernel)|\bnode\b|\bdisk\b|\bmemory\b|\bfree\b", self._case.text.lower
