@@ -378,6 +378,25 @@ def test_a_stage_that_fails_after_its_deploy_went_well_has_failed() -> None:
     assert answer["reason"] == "staging failed in shop/deploy#41 at Deploy staging: smoke test: 503"
 
 
+def test_tests_of_a_deploy_that_end_the_build_are_its_failure() -> None:
+    story = Story()
+    story.build(4, 0, *GREEN[:3], ("End to end", c.FAILURE), ("Deploy production", c.SKIP))
+    answer, steps = only(story)
+    assert states(steps)[3:] == ["success", "success", "failure", "not reached"]
+    assert answer["reason"] == "staging failed in shop/build#4 at End to end: broke; it was green before (shop/deploy#42)"
+
+
+@pytest.mark.parametrize(("kind", "word"), [("Rejection", "no"), ("UserInterruption", "not known")])
+def test_an_approval_that_was_not_given_stops_the_next_deploy(kind: str, word: str) -> None:
+    story = Story()
+    run = story.build(4, 0, *GREEN[:3], ("Approve", c.CANCELLATION), ("Deploy production", c.SKIP))
+    run.attributes |= {"jenkins.interruptions": [kind], "jenkins.interruption.descriptions": ["Rejected by eve"]}
+    answer, steps = only(story)
+    assert states(steps)[3:] == ["success", "success", "success", "cancellation"]
+    assert (answer["answer"], answer["reason"]) == (word, "production was stopped (shop/build#4): Rejected by eve")
+    assert steps["production"]["passed_by"] == 0
+
+
 def test_deploys_that_are_tried_again_within_a_stage() -> None:
     story = Story()
     run = story.run("shop/build", 4, 0, 40, branch="main")

@@ -120,7 +120,7 @@ def _way(name: str, commit: str, own: Sequence[Attempt], others: Sequence[Attemp
 def _step(name: str, seen: _Seen) -> Step:
     last = seen.mine[-1] if seen.mine else None
     since = [one for one in seen.others if last and one.state == c.SUCCESS and one.start_ns > last.start_ns and one.commit]
-    passed_by = sum(one.start_ns > last.start_ns for one in seen.skipped) if last else 0
+    passed_by = sum(one.start_ns > last.start_ns and one.run != last.run for one in seen.skipped) if last else 0
     return Step(name, tuple(seen.mine), bool(seen.skipped or seen.others), since[-1] if since else None, passed_by)
 
 
