@@ -62,6 +62,7 @@ class Story:
         parameters = {f"jenkins.parameter.{key}": more.pop(key) for key in list(more) if key.isupper()}
         told = {c.VCS_HEAD_NAME: more.pop("branch", ""), c.VCS_CHANGE_ID: more.pop("change", "")}
         told[c.VCS_HEAD_REVISION] = more.pop("commit", "" if parent else self.commit)
+        told[c.VCS_REPOSITORY_URL] = more.pop("repository", "")
         attributes = {
             c.JENKINS_TYPE: c.TYPE_RUN,
             c.PIPELINE_RESULT: state,
@@ -305,6 +306,26 @@ def test_checks_are_builds_of_a_change_or_a_branch() -> None:
     assert "no build of it on main was seen" in answer["reason"]
 
 
+def test_all_jobs_that_check_a_commit_have_to_be_green() -> None:
+    story = Story()
+    story.run("shop/lint", 1, 0, 9, branch="feature/x", state=c.FAILURE, message="unused import")
+    story.run("shop/test", 1, 10, 19, branch="feature/x")
+    answer, steps = only(story)
+    assert answer["reason"] == "PR checks failed in shop/lint#1: unused import"
+    story.run("shop/lint", 2, 20, 29, branch="feature/x")
+    answer, steps = only(story)
+    assert (steps["PR checks"]["state"], steps["PR checks"]["failed_before"]) == ("success", 1)
+
+
+def test_a_deploy_that_checks_out_its_own_pipeline_is_of_what_it_was_told_or_started_by() -> None:
+    story = Story()
+    run = story.run("shop/build", 4, 0, 40, branch="main", repository="app")
+    ours = story.deploy(41, 11, 15, "staging", parent=run, commit="d" * 40, branch="main", repository="pipelines")
+    theirs = story.deploy(42, 16, 20, "production", commit="d" * 40, repository="pipelines", COMMIT=COMMIT)
+    _, steps = only(story)
+    assert [steps[name]["last"]["span_id"] for name in ("staging", "production")] == [ours.span_id, theirs.span_id]
+
+
 def test_what_ran_at_home_is_the_local_step() -> None:
     story = Story()
     story.add("pytest", 0, 4, attributes={c.VCS_HEAD_REVISION: COMMIT, c.TASK_RUN_RESULT: c.SUCCESS})
@@ -327,6 +348,18 @@ def test_services_of_one_commit_are_kept_apart() -> None:
     merges = [next(step for step in s["steps"] if step["step"] == "merge") for s in found["services"]]
     assert merges[0] == merges[1]
     assert merges[0]["state"] == "success"
+
+
+def test_a_build_that_fails_blocks_its_own_service_alone() -> None:
+    story, before = Story(), Story("before", OTHER)
+    for service, state in (("shop", c.SUCCESS), ("orders", c.FAILURE)):
+        before.deploy(1, -100, -90, "staging", f"{service}/deploy")
+        story.run(f"{service}/build", 4, 0, 9, branch="main", state=state, message="broke" if STATUS.get(state) else "")
+    answers = {s["service"]: s["answer"]["reason"] for s in told(story, before)["services"]}
+    assert answers == {
+        "orders": "merge failed in orders/build#4: broke",
+        "shop": "merge is green (shop/build#4); next is staging",
+    }
 
 
 def test_a_job_is_called_as_its_playbooks_say_also_where_they_were_not_traced() -> None:

@@ -14,7 +14,7 @@ from .tree import MAIN, Runs, failed, is_playbook, is_run, run_name, said
 
 def read(runs: Runs, run: Span, deploys: dict[str, str]) -> Iterator[Attempt]:
     """Yield a build's attempts. ``deploys``: where the runs that deploy, by their span ids, deploy to."""
-    below = [one for one in runs.runs if one.span_id in deploys and runs.run_above(one) is run]
+    below = [one for one in runs.runs_below(run) if one.span_id in deploys]
     stages = deploy_stages(runs, run, below)
     reached = [stage for stage, _ in stages if model.state(stage) != c.SKIP]
     for stage, place in stages:
@@ -89,6 +89,7 @@ def _before_deploys(runs: Runs, run: Span, deploys_at: int) -> Attempt:
         "" if state == c.SUCCESS else message,
         is_refused(run, run),
         waits.of(lasted),
+        version_of(run, ()),
     )
 
 
@@ -137,7 +138,7 @@ def inputs_before(runs: Runs, span: Span) -> tuple[waits.Wait, ...]:
     if run is None:
         return ()
     around = {one.span_id for one in (span, *runs.above(span))}
-    earlier = [one for one in runs.runs if runs.run_above(one) is run and one.start_ns < span.start_ns]
+    earlier = [one for one in runs.runs_below(run) if one.start_ns < span.start_ns]
     earlier += [stage for stage, _ in deploy_stages(runs, run, []) if stage.span_id not in around]
     since = max((one.end_ns for one in earlier if one.end_ns <= span.start_ns), default=0)
     inputs = [
