@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from pipeline_trace import conventions as c
 from pipeline_trace.ids import span_id, trace_id
-from pipeline_trace.pathway import document, environments
+from pipeline_trace.pathway import document, environments, terminal
 from pipeline_trace.pathway.attempts import read
 from pipeline_trace.pathway.seeking import Sought
 from pipeline_trace.span import Link, Span
@@ -236,6 +238,23 @@ def test_failures_of_different_kinds_are_not_alike() -> None:
     answer, steps = only(story)
     assert not steps["staging"]["failed_alike"]
     assert "failed 2 times, last in shop/deploy#2: no space left" in answer["reason"]
+
+
+def test_numbers_in_a_message_make_no_difference() -> None:
+    story = Story()
+    for number in (1, 2):
+        message = f"web{number} did not answer after {number}0.{number} s"
+        story.deploy(number, number, number + 0.5, "staging", state=c.FAILURE, message=message)
+    _, steps = only(story)
+    assert steps["staging"]["failed_alike"]
+
+
+def test_a_deploy_that_starts_another_one_is_one_deploy() -> None:
+    story = Story()
+    outer = story.deploy(1, 0, 20, "staging")
+    story.deploy(7, 1, 19, "staging", "tools/rollout", parent=outer)
+    (service,) = told(story)["services"]
+    assert (service["service"], service["steps"][-2]["attempts"]) == ("shop", 1)
 
 
 def test_what_was_green_before_it_failed_is_said() -> None:
@@ -479,13 +498,16 @@ def test_waits_are_told_apart_and_are_no_running_time() -> None:
 def test_an_approval_between_two_deploys_is_a_wait_of_the_second() -> None:
     story = Story()
     run = story.run("shop/build", 4, 0, 100, branch="main")
+    before = story.stage("Approve the rest", 2, 9, run)
+    story.stage("Wait for input", 3, 8, before, kind=c.TYPE_INPUT, attributes={"jenkins.input.answered_by": "adam"})
     first, asking = story.stage("Deploy staging", 10, 20, run), story.stage("Approve", 20, 60, run)
     story.deploy(41, 11, 19, "staging", parent=first)
     story.stage("Wait for input", 21, 59, asking, kind=c.TYPE_INPUT, attributes={"jenkins.input.answered_by": "eve"})
     story.deploy(42, 61, 70, "production", parent=story.stage("Deploy production", 60, 71, run))
     _, steps = only(story)
-    assert [wait["who"] for wait in steps["production"]["last"]["waited"]] == ["eve"]
-    assert [steps[name]["last"]["waited"] for name in ("merge", "staging")] == [[], []]
+    asked = {name: [wait["who"] for wait in steps[name]["last"]["waited"]] for name in ("staging", "production")}
+    assert asked == {"staging": ["adam"], "production": ["eve"]}
+    assert (steps["merge"]["last"]["waited"], steps["merge"]["last"]["ran_ms"]) == ([], 6_000)
 
 
 def test_unusual_environments_are_steps_in_order_of_time() -> None:
@@ -551,3 +573,49 @@ def test_stages_that_deploy_are_known_by_their_names(stage: str, deploys: bool, 
 )
 def test_services_are_named_after_their_jobs(job: str, service: str) -> None:
     assert environments.service(job) == service
+
+
+def printed(found: dict[str, Any], **console: Any) -> list[str]:
+    out = io.StringIO()
+    terminal.render(found, Console(file=out, highlight=False, color_system=None, **console))
+    return out.getvalue().splitlines()
+
+
+def shared_build() -> Story:
+    story = Story()
+    run = story.run("mono/build", 7, 0, 60, branch="main")
+    for number, service in enumerate(("orders", "shop")):
+        story.deploy(number, 10, 20, "staging", f"mono/{service}-deploy", parent=run)
+    return story
+
+
+def test_what_services_have_in_common_is_printed_once() -> None:
+    lines = printed(told(shared_build()))
+    assert [line[:15].rstrip() for line in lines if line.startswith(("merge", "mono/"))] == [
+        "merge",
+        "mono/orders int",
+        "mono/orders sta",
+        "mono/orders pro",
+        "mono/shop integ",
+        "mono/shop stagi",
+        "mono/shop produ",
+    ]
+    assert sum(line.startswith("Can I deploy (mono/") for line in lines) == 2
+
+
+def test_on_a_narrow_terminal_only_the_remarks_are_wrapped_and_in_a_pipe_nothing_is() -> None:
+    story = Story()
+    story.deploy(1, 0, 5, "staging", "a/job/with/a/name/that/is/rather/long/deploy", state=c.FAILURE, message="broke " * 20)
+    narrow = printed(told(story), width=70, force_terminal=True)
+    row = next(i for i, line in enumerate(narrow) if line.startswith("staging"))
+    assert "✗ failed" in narrow[row]
+    assert "ran 5.0 s" in narrow[row]
+    assert max(map(len, narrow[row:])) <= 70
+    (line,) = [line for line in printed(told(story), width=70) if line.startswith("staging")]
+    assert line.endswith("a/job/with/a/name/that/is/rather/long/deploy#1")
+
+
+def test_what_a_span_says_cannot_write_on_the_terminal() -> None:
+    story = Story()
+    story.deploy(1, 0, 5, "staging", state=c.FAILURE, message="\x1b[2Jgone")
+    assert "\x1b" not in "".join(printed(told(story)))

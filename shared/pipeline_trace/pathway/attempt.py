@@ -20,7 +20,7 @@ class Attempt:
 
     ``step``: LOCAL, CHECKS, MERGE or an environment. ``state``: one of report.model.STATES; ``skip``: a stage was there
     and did not run. ``span``: the run, the stage or the playbook. ``where``: the stage that failed. ``refused``: a person
-    was asked and said no.
+    was asked and said no. ``paused``: waits within, told with another attempt.
     """
 
     step: str
@@ -36,11 +36,13 @@ class Attempt:
     refused: bool = False
     waited: tuple[waits.Wait, ...] = ()
     version: str = ""
+    paused: tuple[waits.Wait, ...] = ()
 
     @property
     def ran_ns(self) -> int:
         """How long it ran, without the waits within."""
-        return max(self.end_ns - self.start_ns - waits.covered_ns(self.waited, self.start_ns, self.end_ns), 0)
+        waited = waits.covered_ns((*self.waited, *self.paused), self.start_ns, self.end_ns)
+        return max(self.end_ns - self.start_ns - waited, 0)
 
 
 def of_playbooks(runs: Runs, books: Sequence[Span], place: str, service: str) -> Attempt:

@@ -74,7 +74,9 @@ def _before_deploys(runs: Runs, run: Span, deploys_at: int) -> Attempt:
     state = model.state(run) if broken or not deploys_at else c.SUCCESS
     branch = said(run, c.VCS_HEAD_NAME)
     step = MERGE if branch in MAIN and not said(run, c.VCS_CHANGE_ID) else CHECKS
-    lasted = [span for span in runs.within(run) if span.start_ns < end]
+    waited = waits.of(span for span in runs.within(run) if span.start_ns < end)
+    # An approval before the first deploy is that deploy's wait.
+    paused = tuple(wait for wait in waited if wait.on == waits.PERSON and deploys_at)
     message = (model.message(broken[0]) if broken else "") or message_of(run, run)
     return Attempt(
         step,
@@ -88,8 +90,9 @@ def _before_deploys(runs: Runs, run: Span, deploys_at: int) -> Attempt:
         broken[0].name if broken else "",
         "" if state == c.SUCCESS else message,
         is_refused(run, run),
-        waits.of(lasted),
+        tuple(wait for wait in waited if wait not in paused),
         version_of(run, ()),
+        paused,
     )
 
 
