@@ -507,7 +507,7 @@ def test_an_approval_between_two_deploys_is_a_wait_of_the_second() -> None:
     _, steps = only(story)
     asked = {name: [wait["who"] for wait in steps[name]["last"]["waited"]] for name in ("staging", "production")}
     assert asked == {"staging": ["adam"], "production": ["eve"]}
-    assert (steps["merge"]["last"]["waited"], steps["merge"]["last"]["ran_ms"]) == ([], 6_000)
+    assert (steps["merge"]["last"]["waited"], steps["merge"]["last"]["ran_ms"]) == ([], 5_000)
 
 
 def test_unusual_environments_are_steps_in_order_of_time() -> None:
