@@ -54,6 +54,14 @@ class Finder:
             todo -= seen
         return list(found.values())
 
+    def runs(self, from_ns: int, to_ns: int) -> list[Span]:
+        """Return the run spans of builds that ended between two times, nanoseconds since the epoch; the newest first."""
+        return self._store.runs(from_ns, to_ns)
+
+    def of_build(self, pipeline: str, run: str) -> list[Span]:
+        """Return the spans of a build: full job name and build number."""
+        return self._of_run(pipeline, run)
+
     def noted(self, texts: Sequence[str], most: int) -> list[Span]:
         """Return the newest runs, playbooks, deploys and roots with a commit whose JSON form has one of these texts."""
         found = {(span.trace_id, span.span_id): span for span in self._waiting if _is_noted(span) and _says(span, texts)}

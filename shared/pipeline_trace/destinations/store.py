@@ -45,6 +45,7 @@ _VERSION = 2
 _INSERT = "INSERT INTO spans VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (trace_id, span_id) DO NOTHING"
 # SQLite takes a bounded number of values in a query.
 _VALUES = 500
+MOST_RUNS = 2000
 
 
 class Store:
@@ -90,6 +91,15 @@ class Store:
         """Return the spans of a pipeline's run, of whichever system: full job name and build number for Jenkins."""
         return self._spans("pipeline = ? AND run = ?", pipeline, run)
 
+    def runs(self, from_ns: int, to_ns: int) -> list[Span]:
+        """Return the run spans that ended between two times, nanoseconds since the epoch: the newest MOST_RUNS."""
+        query = (
+            "SELECT body FROM spans WHERE end_ns BETWEEN ? AND ? AND pipeline IS NOT NULL AND body LIKE ?"
+            f" ORDER BY end_ns DESC LIMIT {MOST_RUNS}"
+        )
+        rows = self._rows(query, from_ns, to_ns, f'%"{c.JENKINS_TYPE}":"{c.TYPE_RUN}"%')
+        return [Span.from_dict(json.loads(row[0])) for row in rows]
+
     def latest(self) -> tuple[str, int] | None:
         """Return the trace in which something ended last, and when: nanoseconds since the epoch."""
         rows = self._rows("SELECT trace_id, end_ns FROM spans ORDER BY end_ns DESC LIMIT 1")
@@ -119,7 +129,7 @@ class Store:
     def _spans(self, where: str, *values: str) -> list[Span]:
         return [Span.from_dict(json.loads(row[0])) for row in self._rows(f"SELECT body FROM spans WHERE {where}", *values)]
 
-    def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+    def _rows(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:
         """Return what a query finds. Raises SetupError where the file cannot be read."""
         try:
             return self._open().execute(query, values).fetchall()
