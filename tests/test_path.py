@@ -151,6 +151,20 @@ def test_a_commit_that_nobody_saw_is_answered(polled: dict[str, dict[str, str]])
     assert rows["production"] == ["? not known"]
 
 
+def test_playbooks_alone_have_a_way_too(tmp_path: Path) -> None:
+    env = support.environ(tmp_path)
+    failing = support.DEPLOY.replace("debug: {msg: copied}", "fail: {msg: no space left on device}")
+    for name, text, status in (("good", support.DEPLOY, 0), ("bad", failing, 2)):
+        playbook = support.write_playbook(tmp_path, text, f"{name}.yml")
+        told = ("-e", f"deploy_env=stage app_name=shop app_version=1.8 git_commit={COMMIT}")
+        done = support.run_playbook(playbook, *told, env=env, hosts="h1,")
+        assert done.returncode == status, done.stdout
+    answer, rows = answered(env, "1.8")
+    assert answer.startswith("no: staging failed in playbook bad.yml: h1: no space left on device")
+    assert answer.endswith("; it was green before (playbook good.yml)")
+    assert rows["staging"][0] == "✗ failed"
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Home:
     return find({"PIPELINE_TRACE_HOME": str(tmp_path / "trace-home")})

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from pipeline_trace import conventions as c
 from pipeline_trace.ids import span_id, trace_id
-from pipeline_trace.pathway import document, environments
+from pipeline_trace.pathway import document, environments, terminal
 from pipeline_trace.pathway.attempts import read
 from pipeline_trace.pathway.seeking import Sought
 from pipeline_trace.span import Link, Span
@@ -62,6 +64,7 @@ class Story:
         parameters = {f"jenkins.parameter.{key}": more.pop(key) for key in list(more) if key.isupper()}
         told = {c.VCS_HEAD_NAME: more.pop("branch", ""), c.VCS_CHANGE_ID: more.pop("change", "")}
         told[c.VCS_HEAD_REVISION] = more.pop("commit", "" if parent else self.commit)
+        told[c.VCS_REPOSITORY_URL] = more.pop("repository", "")
         attributes = {
             c.JENKINS_TYPE: c.TYPE_RUN,
             c.PIPELINE_RESULT: state,
@@ -237,6 +240,23 @@ def test_failures_of_different_kinds_are_not_alike() -> None:
     assert "failed 2 times, last in shop/deploy#2: no space left" in answer["reason"]
 
 
+def test_numbers_in_a_message_make_no_difference() -> None:
+    story = Story()
+    for number in (1, 2):
+        message = f"web{number} did not answer after {number}0.{number} s"
+        story.deploy(number, number, number + 0.5, "staging", state=c.FAILURE, message=message)
+    _, steps = only(story)
+    assert steps["staging"]["failed_alike"]
+
+
+def test_a_deploy_that_starts_another_one_is_one_deploy() -> None:
+    story = Story()
+    outer = story.deploy(1, 0, 20, "staging")
+    story.deploy(7, 1, 19, "staging", "tools/rollout", parent=outer)
+    (service,) = told(story)["services"]
+    assert (service["service"], service["steps"][-2]["attempts"]) == ("shop", 1)
+
+
 def test_what_was_green_before_it_failed_is_said() -> None:
     story = Story()
     story.deploy(1, 0, 5, "staging")
@@ -305,6 +325,26 @@ def test_checks_are_builds_of_a_change_or_a_branch() -> None:
     assert "no build of it on main was seen" in answer["reason"]
 
 
+def test_all_jobs_that_check_a_commit_have_to_be_green() -> None:
+    story = Story()
+    story.run("shop/lint", 1, 0, 9, branch="feature/x", state=c.FAILURE, message="unused import")
+    story.run("shop/test", 1, 10, 19, branch="feature/x")
+    answer, steps = only(story)
+    assert answer["reason"] == "PR checks failed in shop/lint#1: unused import"
+    story.run("shop/lint", 2, 20, 29, branch="feature/x")
+    answer, steps = only(story)
+    assert (steps["PR checks"]["state"], steps["PR checks"]["failed_before"]) == ("success", 1)
+
+
+def test_a_deploy_that_checks_out_its_own_pipeline_is_of_what_it_was_told_or_started_by() -> None:
+    story = Story()
+    run = story.run("shop/build", 4, 0, 40, branch="main", repository="app")
+    ours = story.deploy(41, 11, 15, "staging", parent=run, commit="d" * 40, branch="main", repository="pipelines")
+    theirs = story.deploy(42, 16, 20, "production", commit="d" * 40, repository="pipelines", COMMIT=COMMIT)
+    _, steps = only(story)
+    assert [steps[name]["last"]["span_id"] for name in ("staging", "production")] == [ours.span_id, theirs.span_id]
+
+
 def test_what_ran_at_home_is_the_local_step() -> None:
     story = Story()
     story.add("pytest", 0, 4, attributes={c.VCS_HEAD_REVISION: COMMIT, c.TASK_RUN_RESULT: c.SUCCESS})
@@ -327,6 +367,18 @@ def test_services_of_one_commit_are_kept_apart() -> None:
     merges = [next(step for step in s["steps"] if step["step"] == "merge") for s in found["services"]]
     assert merges[0] == merges[1]
     assert merges[0]["state"] == "success"
+
+
+def test_a_build_that_fails_blocks_its_own_service_alone() -> None:
+    story, before = Story(), Story("before", OTHER)
+    for service, state in (("shop", c.SUCCESS), ("orders", c.FAILURE)):
+        before.deploy(1, -100, -90, "staging", f"{service}/deploy")
+        story.run(f"{service}/build", 4, 0, 9, branch="main", state=state, message="broke" if STATUS.get(state) else "")
+    answers = {s["service"]: s["answer"]["reason"] for s in told(story, before)["services"]}
+    assert answers == {
+        "orders": "merge failed in orders/build#4: broke",
+        "shop": "merge is green (shop/build#4); next is staging",
+    }
 
 
 def test_a_job_is_called_as_its_playbooks_say_also_where_they_were_not_traced() -> None:
@@ -378,6 +430,25 @@ def test_a_stage_that_fails_after_its_deploy_went_well_has_failed() -> None:
     assert answer["reason"] == "staging failed in shop/deploy#41 at Deploy staging: smoke test: 503"
 
 
+def test_tests_of_a_deploy_that_end_the_build_are_its_failure() -> None:
+    story = Story()
+    story.build(4, 0, *GREEN[:3], ("End to end", c.FAILURE), ("Deploy production", c.SKIP))
+    answer, steps = only(story)
+    assert states(steps)[3:] == ["success", "success", "failure", "not reached"]
+    assert answer["reason"] == "staging failed in shop/build#4 at End to end: broke; it was green before (shop/deploy#42)"
+
+
+@pytest.mark.parametrize(("kind", "word"), [("Rejection", "no"), ("UserInterruption", "not known")])
+def test_an_approval_that_was_not_given_stops_the_next_deploy(kind: str, word: str) -> None:
+    story = Story()
+    run = story.build(4, 0, *GREEN[:3], ("Approve", c.CANCELLATION), ("Deploy production", c.SKIP))
+    run.attributes |= {"jenkins.interruptions": [kind], "jenkins.interruption.descriptions": ["Rejected by eve"]}
+    answer, steps = only(story)
+    assert states(steps)[3:] == ["success", "success", "success", "cancellation"]
+    assert (answer["answer"], answer["reason"]) == (word, "production was stopped (shop/build#4): Rejected by eve")
+    assert steps["production"]["passed_by"] == 0
+
+
 def test_deploys_that_are_tried_again_within_a_stage() -> None:
     story = Story()
     run = story.run("shop/build", 4, 0, 40, branch="main")
@@ -427,13 +498,16 @@ def test_waits_are_told_apart_and_are_no_running_time() -> None:
 def test_an_approval_between_two_deploys_is_a_wait_of_the_second() -> None:
     story = Story()
     run = story.run("shop/build", 4, 0, 100, branch="main")
+    before = story.stage("Approve the rest", 2, 9, run)
+    story.stage("Wait for input", 3, 8, before, kind=c.TYPE_INPUT, attributes={"jenkins.input.answered_by": "adam"})
     first, asking = story.stage("Deploy staging", 10, 20, run), story.stage("Approve", 20, 60, run)
     story.deploy(41, 11, 19, "staging", parent=first)
     story.stage("Wait for input", 21, 59, asking, kind=c.TYPE_INPUT, attributes={"jenkins.input.answered_by": "eve"})
     story.deploy(42, 61, 70, "production", parent=story.stage("Deploy production", 60, 71, run))
     _, steps = only(story)
-    assert [wait["who"] for wait in steps["production"]["last"]["waited"]] == ["eve"]
-    assert [steps[name]["last"]["waited"] for name in ("merge", "staging")] == [[], []]
+    asked = {name: [wait["who"] for wait in steps[name]["last"]["waited"]] for name in ("staging", "production")}
+    assert asked == {"staging": ["adam"], "production": ["eve"]}
+    assert (steps["merge"]["last"]["waited"], steps["merge"]["last"]["ran_ms"]) == ([], 5_000)
 
 
 def test_unusual_environments_are_steps_in_order_of_time() -> None:
@@ -499,3 +573,49 @@ def test_stages_that_deploy_are_known_by_their_names(stage: str, deploys: bool, 
 )
 def test_services_are_named_after_their_jobs(job: str, service: str) -> None:
     assert environments.service(job) == service
+
+
+def printed(found: dict[str, Any], **console: Any) -> list[str]:
+    out = io.StringIO()
+    terminal.render(found, Console(file=out, highlight=False, color_system=None, **console))
+    return out.getvalue().splitlines()
+
+
+def shared_build() -> Story:
+    story = Story()
+    run = story.run("mono/build", 7, 0, 60, branch="main")
+    for number, service in enumerate(("orders", "shop")):
+        story.deploy(number, 10, 20, "staging", f"mono/{service}-deploy", parent=run)
+    return story
+
+
+def test_what_services_have_in_common_is_printed_once() -> None:
+    lines = printed(told(shared_build()))
+    assert [line[:15].rstrip() for line in lines if line.startswith(("merge", "mono/"))] == [
+        "merge",
+        "mono/orders int",
+        "mono/orders sta",
+        "mono/orders pro",
+        "mono/shop integ",
+        "mono/shop stagi",
+        "mono/shop produ",
+    ]
+    assert sum(line.startswith("Can I deploy (mono/") for line in lines) == 2
+
+
+def test_on_a_narrow_terminal_only_the_remarks_are_wrapped_and_in_a_pipe_nothing_is() -> None:
+    story = Story()
+    story.deploy(1, 0, 5, "staging", "a/job/with/a/name/that/is/rather/long/deploy", state=c.FAILURE, message="broke " * 20)
+    narrow = printed(told(story), width=70, force_terminal=True)
+    row = next(i for i, line in enumerate(narrow) if line.startswith("staging"))
+    assert "✗ failed" in narrow[row]
+    assert "ran 5.0 s" in narrow[row]
+    assert max(map(len, narrow[row:])) <= 70
+    (line,) = [line for line in printed(told(story), width=70) if line.startswith("staging")]
+    assert line.endswith("a/job/with/a/name/that/is/rather/long/deploy#1")
+
+
+def test_what_a_span_says_cannot_write_on_the_terminal() -> None:
+    story = Story()
+    story.deploy(1, 0, 5, "staging", state=c.FAILURE, message="\x1b[2Jgone")
+    assert "\x1b" not in "".join(printed(told(story)))

@@ -58,6 +58,8 @@ def _blocking(gates: Sequence[Step]) -> Step | None:
 
 def _blocked(step: Step) -> Answer:
     last = step.last
+    if last and last.refused:
+        return Answer(NO, _unsettled(step), step.name)
     if last is None or step.state not in c.FAILED_RESULTS:
         return Answer(NOT_KNOWN, _unsettled(step), step.name)
     times = f" {step.failures} times" if step.failures > 1 else ""

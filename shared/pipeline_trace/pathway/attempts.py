@@ -9,7 +9,7 @@ from .. import conventions as c
 from ..report import model
 from ..span import Span
 from . import builds, environments, waits
-from .attempt import LOCAL, Attempt, by_place, of_playbooks, version_of, why, worst
+from .attempt import LOCAL, Attempt, by_place, is_refused, message_of, of_playbooks, version_of, why, worst
 from .tree import Runs, failed, is_playbook, is_run, run_name, said
 
 
@@ -58,7 +58,8 @@ def _deploy(runs: Runs, run: Span, place: str) -> Iterator[Attempt]:
             span,
             run_name(run),
             where,
-            why(played.get(name, ())) or model.message(run) or (model.message(stage) if stage else ""),
+            why(played.get(name, ())) or message_of(run, run) or (model.message(stage) if stage else ""),
+            is_refused(run, run),
             (*waits.of(within), *before),
             version_of(run, played.get(name, ())),
         )
@@ -78,7 +79,8 @@ def _outside(runs: Runs, spans: Sequence[Span]) -> Iterator[Attempt]:
         commit = said(span, c.VCS_HEAD_REVISION)
         alone = span.parent_id is None and commit and not run_name(span) and not is_playbook(span)
         if alone and not any(is_playbook(one) and runs.is_below(one, span) for one in spans):
-            state, service = model.state(span), said(span, c.VCS_REPOSITORY_NAME)
+            done = span.attributes.get("process.exit.code") == 0
+            state, service = c.SUCCESS if done else model.state(span), said(span, c.VCS_REPOSITORY_NAME)
             yield Attempt(LOCAL, service, commit, state, span.start_ns, span.end_ns, span, "", "", model.message(span))
 
 

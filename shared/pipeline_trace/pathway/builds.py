@@ -8,18 +8,19 @@ from .. import conventions as c
 from ..report import model
 from ..span import Span
 from . import environments, waits
-from .attempt import CHECKS, MERGE, Attempt, by_place, of_playbooks, version_of, why
+from .attempt import CHECKS, MERGE, Attempt, by_place, is_refused, message_of, of_playbooks, version_of, why
 from .tree import MAIN, Runs, failed, is_playbook, is_run, run_name, said
 
 
 def read(runs: Runs, run: Span, deploys: dict[str, str]) -> Iterator[Attempt]:
-    """A run that builds, and its stages that deploy."""
-    below = [one for one in runs.runs if one.span_id in deploys and runs.run_above(one) is run]
+    """Yield a build's attempts. ``deploys``: where the runs that deploy, by their span ids, deploy to."""
+    below = [one for one in runs.runs_below(run) if one.span_id in deploys]
     stages = deploy_stages(runs, run, below)
     reached = [stage for stage, _ in stages if model.state(stage) != c.SKIP]
     for stage, place in stages:
         if not any(runs.is_below(one, stage) for one in below):
             yield from _stage(runs, run, stage, place)
+    yield from _between(runs, run, stages, below)
     played = [one for one in runs.playbooks(run) if not any(runs.is_below(one, stage) for stage, _ in stages)]
     for (place, name), books in by_place(played).items():
         yield of_playbooks(runs, books, place, name or runs.job_service(run))
@@ -28,6 +29,38 @@ def read(runs: Runs, run: Span, deploys: dict[str, str]) -> Iterator[Attempt]:
     starts = [span.start_ns for span in (*reached, *below, *played)]
     if said(run, c.VCS_HEAD_NAME) or said(run, c.VCS_CHANGE_ID) or not starts:
         yield _before_deploys(runs, run, min(starts, default=0))
+
+
+def _between(runs: Runs, run: Span, stages: list[tuple[Span, str]], below: list[Span]) -> Iterator[Attempt]:
+    """What ended a build between two deploys: tests of the first one that failed, an approval of the second one."""
+    left_out = next((at for at, (stage, _) in enumerate(stages) if model.state(stage) == c.SKIP), 0)
+    if not left_out:
+        return
+    (before, place), (skipped, upcoming) = stages[left_out - 1], stages[left_out]
+    ended = [
+        one
+        for one in runs.stages(run)
+        if before.end_ns <= one.start_ns <= skipped.start_ns and (failed(one) or model.state(one) == c.CANCELLATION)
+    ]
+    if not ended or failed(before):
+        return
+    stage, state = ended[0], model.state(ended[0])
+    services = {runs.job_service(one) for one in below if runs.is_below(one, before)} or {runs.job_service(run)}
+    for service in sorted(services):
+        yield Attempt(
+            place if failed(stage) else upcoming,
+            service,
+            runs.commit(run),
+            state,
+            stage.start_ns,
+            stage.end_ns,
+            stage,
+            run_name(run),
+            stage.name,
+            message_of(stage, run),
+            is_refused(stage, run),
+            waits.of(one for one in runs.within(run) if runs.is_below(one, stage)),
+        )
 
 
 def _before_deploys(runs: Runs, run: Span, deploys_at: int) -> Attempt:
@@ -41,8 +74,10 @@ def _before_deploys(runs: Runs, run: Span, deploys_at: int) -> Attempt:
     state = model.state(run) if broken or not deploys_at else c.SUCCESS
     branch = said(run, c.VCS_HEAD_NAME)
     step = MERGE if branch in MAIN and not said(run, c.VCS_CHANGE_ID) else CHECKS
-    lasted = [span for span in runs.within(run) if span.start_ns < end]
-    message = (model.message(broken[0]) or model.message(run)) if broken else model.message(run)
+    waited = waits.of(span for span in runs.within(run) if span.start_ns < end)
+    # An approval before the first deploy is that deploy's wait.
+    paused = tuple(wait for wait in waited if wait.on == waits.PERSON and deploys_at)
+    message = (model.message(broken[0]) if broken else "") or message_of(run, run)
     return Attempt(
         step,
         runs.job_service(run),
@@ -54,7 +89,10 @@ def _before_deploys(runs: Runs, run: Span, deploys_at: int) -> Attempt:
         run_name(run),
         broken[0].name if broken else "",
         "" if state == c.SUCCESS else message,
-        waits.of(lasted),
+        is_refused(run, run),
+        tuple(wait for wait in waited if wait not in paused),
+        version_of(run, ()),
+        paused,
     )
 
 
@@ -90,7 +128,8 @@ def _stage(runs: Runs, run: Span, stage: Span, place: str) -> Iterator[Attempt]:
         stage,
         run_name(run),
         stage.name if failed(stage) else "",
-        why(books) or model.message(stage),
+        why(books) or message_of(stage, run),
+        is_refused(stage, run),
         (*waits.of(inside), *inputs_before(runs, stage)),
         version_of(run, books),
     )
@@ -102,7 +141,7 @@ def inputs_before(runs: Runs, span: Span) -> tuple[waits.Wait, ...]:
     if run is None:
         return ()
     around = {one.span_id for one in (span, *runs.above(span))}
-    earlier = [one for one in runs.runs if runs.run_above(one) is run and one.start_ns < span.start_ns]
+    earlier = [one for one in runs.runs_below(run) if one.start_ns < span.start_ns]
     earlier += [stage for stage, _ in deploy_stages(runs, run, []) if stage.span_id not in around]
     since = max((one.end_ns for one in earlier if one.end_ns <= span.start_ns), default=0)
     inputs = [

@@ -12,7 +12,7 @@ from ..finding import Finder, NotFoundError
 from ..span import Span
 from .attempt import Attempt
 from .attempts import read
-from .tree import VERSIONS, Runs, run_name, said
+from .tree import COMMITS, VERSIONS, Runs, commit_said, run_name, said
 
 # A commit is gone with its newest builds; the others of its jobs tell what environments there are, and what came after.
 _MOST_NOTED = 500
@@ -48,7 +48,7 @@ def seek(finder: Finder, asked: str) -> Sought:
             raise NotFoundError(
                 "no commit was seen here yet; run pipeline-trace poll --once --jenkins-url URL, or name a version"
             )
-        return _of_commit(finder, said(newest[0], c.VCS_HEAD_REVISION))
+        return _of_commit(finder, commit_said(newest[0]))
     if _COMMIT.fullmatch(asked.lower()):
         found = _commits(finder, asked.lower())
         if len(found) == 1:
@@ -85,20 +85,23 @@ def _text(name: str, value: str | None = None, *, whole: bool = True) -> str:
     return f'"{name}":{text if whole else text[:-1]}'
 
 
+def _naming(commit: str) -> list[str]:
+    """Return how spans name a commit; with as few characters as may be, since a playbook may have been told no more."""
+    names = (c.VCS_HEAD_REVISION, *(f"jenkins.parameter.{name}" for name in COMMITS))
+    return [_text(name, commit[:_SHORTEST], whole=False) for name in names]
+
+
 def _commits(finder: Finder, beginning: str) -> list[str]:
     """Return the commits that begin so, the newest first; one that was cut short is the longer one."""
-    # A playbook may have been told fewer characters than are asked for.
-    spans = finder.noted([_text(c.VCS_HEAD_REVISION, beginning[:_SHORTEST], whole=False)], _MOST_NOTED)
-    found = [said(span, c.VCS_HEAD_REVISION) for span in spans]
+    found = [commit_said(span) for span in finder.noted(_naming(beginning), _MOST_NOTED)]
     found = [one for one in dict.fromkeys(found) if same_commit(one, beginning)]
     return [one for one in found if not any(other != one and other.startswith(one) for other in found)]
 
 
 def _of_commit(finder: Finder, commit: str, *, more: Iterable[str] = (), **known: str) -> Sought:
     """``more``: traces that are read beside those in which the commit is named."""
-    spans = finder.noted([_text(c.VCS_HEAD_REVISION, commit[:_SHORTEST], whole=False)], _MOST_NOTED)
-    spans = [span for span in spans if same_commit(said(span, c.VCS_HEAD_REVISION), commit)]
-    commit = max((said(span, c.VCS_HEAD_REVISION) for span in spans), key=len, default=commit)
+    spans = [span for span in finder.noted(_naming(commit), _MOST_NOTED) if same_commit(commit_said(span), commit)]
+    commit = max(map(commit_said, spans), key=len, default=commit)
     traces = list(dict.fromkeys([*more, *(span.trace_id for span in spans)]))
     attempts = read(finder.outlines(traces[:_MOST_TRACES], _MOST_SPANS))
     own = [replace(one, commit=commit) for one in attempts if same_commit(one.commit, commit)]
@@ -127,7 +130,7 @@ def _others(finder: Finder, own: Sequence[Attempt], commit: str, known: set[str]
 
 def _of_change(finder: Finder, change: str, spans: Sequence[Span]) -> Sought:
     repositories = sorted({said(span, c.VCS_REPOSITORY_URL) for span in spans})
-    commits = list(dict.fromkeys(commit for span in spans if (commit := said(span, c.VCS_HEAD_REVISION))))
+    commits = list(dict.fromkeys(commit for span in spans if (commit := commit_said(span))))
     if len(repositories) > 1:
         raise NotFoundError(
             f"change {change} is in several repositories ({', '.join(repositories)}); "

@@ -90,9 +90,10 @@ def ways(commit: str, own: Sequence[Attempt], others: Sequence[Attempt]) -> list
     ``own``: the commit's attempts. ``others``: attempts of other commits, which tell what environments there are and
     what was deployed since.
     """
-    deploying = sorted({one.service for one in own if one.step not in BEFORE})
-    names = deploying or sorted({one.service for one in own if one.step == MERGE})[:1] or [""]
-    return [_way(name, commit, own, others, set(deploying)) for name in names]
+    deploying = {one.service for one in (*own, *others) if one.step not in BEFORE}
+    names = sorted({one.service for one in own} & deploying)
+    names = names or sorted({one.service for one in own if one.step == MERGE})[:1] or [""]
+    return [_way(name, commit, own, others, deploying) for name in names]
 
 
 @dataclass
@@ -118,10 +119,19 @@ def _way(name: str, commit: str, own: Sequence[Attempt], others: Sequence[Attemp
 
 
 def _step(name: str, seen: _Seen) -> Step:
-    last = seen.mine[-1] if seen.mine else None
+    mine = _deciding_job(seen.mine) if name in BEFORE else seen.mine
+    last = mine[-1] if mine else None
     since = [one for one in seen.others if last and one.state == c.SUCCESS and one.start_ns > last.start_ns and one.commit]
-    passed_by = sum(one.start_ns > last.start_ns for one in seen.skipped) if last else 0
-    return Step(name, tuple(seen.mine), bool(seen.skipped or seen.others), since[-1] if since else None, passed_by)
+    passed_by = sum(one.start_ns > last.start_ns and one.run != last.run for one in seen.skipped) if last else 0
+    return Step(name, tuple(mine), bool(seen.skipped or seen.others), since[-1] if since else None, passed_by)
+
+
+def _deciding_job(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """Return the attempts of one job: all jobs that look at a commit have to be green, so the worst of their last ones."""
+    jobs: dict[str, list[Attempt]] = {}
+    for one in attempts:
+        jobs.setdefault(one.run.rpartition("#")[0], []).append(one)
+    return min(jobs.values(), key=lambda those: (model.STATES.index(those[-1].state), -those[-1].start_ns), default=[])
 
 
 def _in_order(seen: dict[str, _Seen]) -> list[str]:

@@ -37,14 +37,16 @@ def render(document: Document, console: Console) -> None:
     services = document["services"]
     _print(console, Text(_title(document), style="bold"))
     for note in document["notes"]:
-        _print(console, Text(f"note: {note}", style="dim"))
+        _print(console, Text(model.visible(f"note: {note}"), style="dim"))
     for service in services:
         answer = service["answer"]
         of = f" ({service['service']})" if services[1:] else ""
-        line = Text.assemble(f"Can I deploy{of}? ", (answer["answer"], _ANSWERS[answer["answer"]]), f": {answer['reason']}")
+        line = Text.assemble(
+            f"Can I deploy{of}? ", (answer["answer"], _ANSWERS[answer["answer"]]), f": {model.visible(answer['reason'])}"
+        )
         _print(console, line)
         if answer["next"]:
-            _print(console, Text(f"  whose is it: {answer['next']}"))
+            _print(console, Text(model.visible(f"  whose is it: {answer['next']}")))
     rows = _rows(services)
     if console.is_terminal:
         console.print(_table(rows))
@@ -123,7 +125,7 @@ def _remarks(step: Document) -> list[str]:
     if step["state"] != "success" and step["green_before"]:
         said.append(f"was green in {step['green_before']['run'] or step['green_before']['name']}")
     if step["passed_by"]:
-        said.append(f"{step['passed_by']} later builds did not get here")
+        said.append(f"{step['passed_by']} later build{'s' if step['passed_by'] > 1 else ''} did not get here")
     if step["replaced_by"]:
         other = step["replaced_by"]
         said.append(f"replaced by {other['commit'][:7]} ({other['run'] or other['name']})")

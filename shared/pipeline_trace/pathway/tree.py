@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from .. import conventions as c
@@ -19,8 +20,10 @@ _ENVIRONMENTS = (
     "ENV",
 )
 _SERVICES = ("DEPLOYMENT_NAME", "DEPLOY_NAME", "APP_NAME", "APPLICATION", "SERVICE", "COMPONENT")
+COMMITS = ("COMMIT", "GIT_COMMIT", "COMMIT_SHA", "REVISION", "GIT_SHA")
 VERSIONS = ("VERSION", "APP_VERSION", "RELEASE", "IMAGE_TAG")
 MAIN = frozenset({"main", "master", "trunk"})
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
 def said(span: Span, name: str) -> str:
@@ -42,6 +45,15 @@ def is_playbook(span: Span) -> bool:
 def parameter(run: Span, names: Iterable[str]) -> str:
     """Return the first of a build's parameters of these names that has a value."""
     return next((value for name in names if (value := said(run, f"jenkins.parameter.{name}"))), "")
+
+
+def commit_said(span: Span) -> str:
+    """Return the commit that a span itself says it is about; an empty string for none.
+
+    A parameter comes first: a job that deploys what it is told has its own pipeline's repository checked out.
+    """
+    given = parameter(span, COMMITS).lower()
+    return given if _COMMIT.fullmatch(given) else said(span, c.VCS_HEAD_REVISION)
 
 
 def run_name(span: Span) -> str:
@@ -68,10 +80,11 @@ class Runs:
         }
         self.runs = [span for span in self.spans if is_run(span)]
         self._within: dict[str, list[Span]] = {}
+        self._runs_below: dict[str, list[Span]] = {}
         for span in self.spans:
-            run = None if is_run(span) else self.run_above(span)
+            run = self.run_above(span)
             if run:
-                self._within.setdefault(run.span_id, []).append(span)
+                (self._runs_below if is_run(span) else self._within).setdefault(run.span_id, []).append(span)
 
     def above(self, span: Span) -> Iterator[Span]:
         """Yield the spans that a span is within, the nearest first."""
@@ -98,13 +111,28 @@ class Runs:
         """Return what is within a run and not within a run below it, in order of start."""
         return self._within.get(run.span_id, [])
 
+    def runs_below(self, run: Span) -> list[Span]:
+        """Return the runs that a run started itself, in order of start."""
+        return self._runs_below.get(run.span_id, [])
+
     def stages(self, run: Span) -> list[Span]:
         """Return a run's stages and branches, in order of start."""
         return [s for s in self.within(run) if s.attributes.get(c.JENKINS_TYPE) in (c.TYPE_STAGE, c.TYPE_BRANCH)]
 
     def commit(self, span: Span) -> str:
-        """Return the commit that a span is about: what it says itself, else the nearest one above it that does."""
-        return next((found for one in (span, *self.above(span)) if (found := said(one, c.VCS_HEAD_REVISION))), "")
+        """Return the commit that a span is about: what it says itself, else the nearest one above it that does.
+
+        A run that has only another repository checked out is about what the run above it is about.
+        """
+        found, repository = commit_said(span), said(span, c.VCS_REPOSITORY_URL)
+        elsewhere = is_run(span) and repository and not parameter(span, COMMITS)
+        if found and not elsewhere:
+            return found
+        for one in self.above(span):
+            above = commit_said(one)
+            if above and (not found or said(one, c.VCS_REPOSITORY_URL) not in ("", repository)):
+                return above
+        return found
 
     def playbooks(self, run: Span) -> list[Span]:
         """Return the playbooks of a run that deploy."""
