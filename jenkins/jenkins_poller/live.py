@@ -84,7 +84,7 @@ def _meaning(wait: Wait) -> tuple[str, str, float, str]:
     meanings = {
         AGENT: (OPS, "no_agent", 0.9, f"Ops brings an agent{label} online; the change is not the cause."),
         EXECUTOR: (OPS, "no_agent", 0.8, f"Ops adds executors{label}, or waits until one is free."),
-        APPROVAL: (UNKNOWN, "waiting_for_approval", 0.95, "Somebody who may answer it has to; nothing has failed."),
+        APPROVAL: (UNKNOWN, "waiting_for_approval", 0.9, "Whoever may answer it has to; nothing has failed."),
         BUILD: (UNKNOWN, "waiting_for_build", 0.7, "Look at the build that it waits for."),
         QUIET_PERIOD: (UNKNOWN, "queued", 0.9, "It starts by itself when its quiet period is over."),
         BLOCKED: (UNKNOWN, "queued", 0.7, "Look at what blocks it."),

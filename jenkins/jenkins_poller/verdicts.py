@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline_trace import conventions as c
-from pipeline_trace.ownership import inquiry, known
+from pipeline_trace.ownership import inquiry
 from pipeline_trace.ownership.failure import Trace
 from pipeline_trace.ownership.rules import load
 from pipeline_trace.span import ERROR, Span
@@ -21,7 +21,7 @@ def label(spans: Sequence[Span]) -> None:
     if failure is None or failure.downstream:
         # The build that it started has the verdict.
         return
-    verdict = known.judge(failure) or inquiry.by_text(failure, load())
+    verdict = inquiry.alone(failure, load())
     for span in {id(span): span for span in (run, failure.span)}.values():
         span.attributes[c.FAILURE_OWNER] = verdict.owner
         span.attributes[c.FAILURE_KIND] = verdict.kind

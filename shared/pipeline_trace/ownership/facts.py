@@ -63,8 +63,9 @@ def _input(attributes: Mapping[str, Any], open_ms: int | None) -> Verdict | None
     if open_ms is not None:
         asked = attributes.get("jenkins.input.submitters")
         evidence = [f"waits for an approval since {_time(open_ms)}" + (f" by {asked}" if asked else "")]
+        # Neither team's fault: a person is waited for.
         return Verdict(
-            DEV, "waiting_for_approval", 0.9, evidence, f"{asked or 'Whoever may approve it'} approves or aborts it."
+            UNKNOWN, "waiting_for_approval", 0.9, evidence, f"{asked or 'Whoever may approve it'} approves or aborts it."
         )
     if attributes.get(c.TASK_RUN_RESULT) in (c.SUCCESS, None):
         return None

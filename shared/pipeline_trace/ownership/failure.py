@@ -194,7 +194,7 @@ def is_jenkins(span: Span) -> bool:
     return c.JENKINS_TYPE in span.attributes
 
 
-def facts(failure: Failure) -> Mapping[str, str]:
+def named(failure: Failure) -> Mapping[str, str]:
     """Return what a reader wants named: build, commit, environment, agent."""
     run = failure.run
     found = {

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from .. import conventions as c
 from ..span import ERROR, Span
-from . import ansible, history, known, text
-from .failure import Failure, Trace, environment, facts, is_run
+from . import ansible, facts, history, text
+from .failure import Failure, Trace, environment, is_run, named
 from .rules import Rules
 from .verdict import DEV, OPS, UNKNOWN, Verdict
 
@@ -40,13 +40,13 @@ def answer(source: Spans, wanted: str, rules: Rules) -> Verdict:
     start = _asked(trace, wanted)
     failure = trace.failure(start)
     if failure is None:
-        return known.interrupted(start) or _not_failed(trace, start)
+        return facts.judge(start.attributes) or _not_failed(trace, start)
     return judge(source, failure, rules)
 
 
 def judge(source: Spans, failure: Failure, rules: Rules) -> Verdict:
     """Return whose a failure is, with the facts that a reader wants named."""
-    verdict = known.judge(failure) or by_text(failure, rules)
+    verdict = alone(failure, rules)
     if failure.run:
         failing = _run(failure.run, failure, verdict)
         verdict = history.judge(_history(source, failure, failure.run, rules), failing, verdict)
@@ -64,10 +64,29 @@ def _naming_hosts(failure: Failure, verdict: Verdict) -> Verdict:
     return replace(verdict, evidence=evidence, next=f"Ops looks at {hosts}; the change is not the cause.")
 
 
-def by_text(failure: Failure, rules: Rules) -> Verdict:
-    """Return what the text of a failure says."""
+def alone(failure: Failure, rules: Rules) -> Verdict:
+    """Return what a failure says by itself: a lost agent, then the text, then what else is known of it."""
+    known = next(filter(None, (facts.judge(span.attributes) for span in reversed(failure.path))), None)
+    if known and known.kind == "agent_lost":
+        return known
+    if not failure.log:
+        known = _tests(failure) or known
+        if known:
+            return known
     said = failure.log or failure.span.status_message
-    return text.judge(failure.command, failure.exit_status, said, failure.task_result, rules)
+    verdict = text.judge(failure.command, failure.exit_status, said, failure.task_result, rules)
+    return known if known and verdict.owner == UNKNOWN and known.owner != UNKNOWN else verdict
+
+
+def _tests(failure: Failure) -> Verdict | None:
+    """Tests that failed without failing a step: `junit` only marks the build."""
+    failed = failure.run.attributes.get("jenkins.tests.failed") if failure.run else None
+    if failure.run is None or not failed:
+        return None
+    events = [event.attributes for event in failure.run.events if event.name == "test failed"]
+    names = [f"{one.get('test.suite.name')} {one.get('test.case.name')}" for one in events]
+    evidence = [f"tests failed: {', '.join(names[:5])}" if names else "tests failed", f"{failed} of them"]
+    return Verdict(DEV, "test_failure", 0.75, evidence, "Dev looks at the tests that failed.")
 
 
 def _asked(trace: Trace, wanted: str) -> Span:
@@ -94,7 +113,7 @@ def _not_failed(trace: Trace, start: Span) -> Verdict:
 
 
 def _named(failure: Failure, verdict: Verdict) -> Iterator[str]:
-    found = facts(failure)
+    found = named(failure)
     where = [f"{name} {value}" for name, value in found.items() if name != "build"]
     way = [span.attributes.get(c.PIPELINE_NAME, span.name) if is_run(span) else span.name for span in failure.path]
     if len(way) > 1:
@@ -133,7 +152,7 @@ def _failed(source: Spans, run: Span, rules: Rules) -> Sequence[history.Run]:
     # Where a build that it started failed, that one tells.
     if failure is None or failure.downstream:
         return []
-    return [_run(run, failure, known.judge(failure) or by_text(failure, rules))]
+    return [_run(run, failure, alone(failure, rules))]
 
 
 def _green_agent(run: Span, failing: str) -> str:
