@@ -74,7 +74,7 @@ PYTEST_OPENTELEMETRY = Peer(
 )
 MAVEN = Peer(
     (shutil.which("mvn") or "mvn", "-B", "-q", "-o", "clean", "compile"),
-    ("Maven build: example:tiny", "mojo maven-compiler-plugin:compile"),
+    ("Build: example:tiny:1", "compiler:compile"),
     {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"},
     project=PEERS / "maven",
 )
