@@ -121,6 +121,20 @@ def slow_playbook(tmp_path: Path, env: Env) -> Iterator[runs.Run]:
         run.close()
 
 
+@contextmanager
+def polling(jenkins: Replay, env: Env) -> Iterator[subprocess.Popen[bytes]]:
+    """A poller that looks every second, for as long as it is let."""
+    words = ["poll", "--since", "36500d", "--interval", "1", "--jenkins-url", jenkins.url]
+    poller = subprocess.Popen(
+        [support.BIN / "pipeline-trace", *words], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield poller
+    finally:
+        poller.terminate()
+        poller.wait(30)
+
+
 def go_on(tmp_path: Path) -> None:
     (tmp_path / "marks" / "go").touch()
 
@@ -330,6 +344,17 @@ def test_collector_near_the_agents_keeps_all_while_the_gateway_is_killed(
         wait_for_ids(backend, ids)
 
 
+def test_poller_that_goes_on_delivers_when_the_collector_is_back(
+    tmp_path: Path, env: Env, jenkins: Replay, backend: Receiver, collector: Collector
+) -> None:
+    expected = polled(tmp_path, jenkins)
+    collector.kill()
+    with polling(jenkins, {**env, **collector.environ()}):
+        processes.wait_for(lambda: support.journals(env), "journals that wait")
+        collector.start()
+        wait_for_ids(backend, expected)
+
+
 # Kills of ours
 
 
@@ -349,6 +374,19 @@ def test_kill_of_the_playbook_and_of_what_ships_it_loses_nothing_behind_the_coll
     spans = wait_for_ids(backend, ids)
     broken = {span["name"] for span in spans if any(event["name"] == "interrupted" for event in span["events"])}
     assert {"playbook slow.yml", "Deploy", "Slow"} <= broken
+
+
+def test_kill_of_the_poller_loses_nothing_behind_the_collector(
+    tmp_path: Path, env: Env, jenkins: Replay, backend: Receiver, collector: Collector
+) -> None:
+    expected = polled(tmp_path, jenkins)
+    sending = {**env, **collector.environ()}
+    with polling(jenkins, sending) as poller:
+        processes.wait_for(lambda: support.journals(env) or backend.spans(), "first spans")
+        poller.kill()
+        poller.wait()
+    assert support.poll(jenkins.url, env=sending).returncode == 0
+    wait_for_ids(backend, expected)
 
 
 def test_collector_that_comes_back_after_ours_was_killed_gets_all(
