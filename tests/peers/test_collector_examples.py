@@ -170,11 +170,12 @@ def test_tail_sampling_keeps_whole_traces_in_which_something_failed(tmp_path: Pa
     last = make_span(secrets.token_hex(16), "last")
     last.fail("broken")
     soon = {"KEEP_PERCENT": "0", "AFTER_ROOT": "1s"}
-    with Collector(
-        tmp_path / "collector", "gateway", "tail-sampling", backend=backend.http_url, env=soon, **IN_ORDER
-    ) as collector:
+    few = {**IN_ORDER, "processors__tail_sampling__num_traces": len(traces)}
+    folder = tmp_path / "collector"
+    with Collector(folder, "gateway", "tail-sampling", backend=backend.http_url, env=soon, **few) as collector:
         send(collector, in_turns(traces))
         backend.wait_for(5 * 4)
-        # What comes when it is decided follows the decision.
+        # What comes when it is decided, and forgotten for others, follows the decision.
+        send(collector, in_turns(make_traces(len(traces))))
         send(collector, [*(make_span(trace, "late", spans[-1].span_id) for trace, spans in traces.items()), last])
         assert arrived(backend, last) == dict.fromkeys(failed, 5)
