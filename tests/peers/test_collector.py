@@ -220,7 +220,7 @@ def test_token_and_certificate_are_asked_for(tmp_path: Path, env: Env, backend: 
                 ids = play(tmp_path / protocol, sending)
                 # Nobody takes it without the token; it waits.
                 assert (len(backend.spans()), len(support.journals(env))) == (before, 1)
-                env_with_token = {**sending, "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer t0ken"}
+                env_with_token = {**sending, "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20t0ken"}
                 ship(env_with_token)
                 wait_for_ids(backend, ids)
 
