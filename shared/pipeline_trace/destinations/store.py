@@ -135,5 +135,10 @@ class Store:
 
 
 def _row(span: Span) -> tuple[object, ...]:
-    pipeline, run = span.resource.get(c.PIPELINE_NAME), span.resource.get(c.PIPELINE_RUN_ID)
+    pipeline, run = _text(span.resource.get(c.PIPELINE_NAME)), _text(span.resource.get(c.PIPELINE_RUN_ID))
     return (span.trace_id, span.span_id, span.parent_id, span.end_ns, pipeline, run, encode(span.to_dict()))
+
+
+def _text(value: object) -> str | None:
+    """Return what can be looked for: other people's spans may have anything there."""
+    return str(value).encode("utf-8", "replace").decode() if isinstance(value, (str, int, float)) else None
