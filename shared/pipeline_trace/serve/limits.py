@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Limits:
     """``body_bytes``: a body, packed and unpacked. ``waiting_bytes``: bodies in hand at once.
 
-    ``head_seconds``: for a request's head; ``body_seconds``: for the whole of its body; ``answer_seconds``: for a client that
-    takes nothing of its answer. ``connections``: of HTTP, at once.
+    ``head_seconds``: for a request's head; ``body_seconds``: for the whole of its body; ``answer_seconds``: for a client
+    that takes nothing of its answer. ``connections``: of HTTP, at once.
     """
 
     body_bytes: int = 16 << 20

@@ -61,6 +61,8 @@ def run(home: Home, settings: Settings, ready: Callable[[Listening], None]) -> N
     # gRPC writes to stderr by itself, where people expect our lines.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="pipeline-trace: %(message)s")
+    # What clients send wrong is answered, not told here.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     try:
         asyncio.run(_serve(home, settings, ready))
     except sqlite3.Error as error:
