@@ -81,6 +81,8 @@ def command(
     Listens on this machine only. Another --host needs a token, from PIPELINE_TRACE_SERVE_TOKEN or --token-file: clients
     send it as OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20TOKEN", browsers log in with it. TERM ends it.
     """
+    # gRPC writes to stderr by itself, where people expect our lines; it reads this when it is imported.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # Imported where needed: the web server and gRPC are large, and other commands must start fast.
     from ..serve import guard, retention
     from ..serve.run import Settings, run

@@ -34,9 +34,9 @@ CREATE TRIGGER IF NOT EXISTS note_changed_trace AFTER INSERT ON spans BEGIN
     ON CONFLICT (trace_id) DO UPDATE SET changes = changes + 1, arrived_s = excluded.arrived_s;
 END;
 """
-# What was there before the trigger arrived when it ended.
+# What was there before the trigger counts as new: to start a server must not remove what nobody had seen in it.
 _FIRST = """
-INSERT INTO changed_traces SELECT trace_id, 1, max(end_ns) / 1000000000 FROM spans GROUP BY trace_id
+INSERT INTO changed_traces SELECT DISTINCT trace_id, 1, CAST(strftime('%s', 'now') AS INTEGER) FROM spans
 """
 _COLUMNS = "trace_id, start_ns, end_ns, spans, name, result, environments, commits, url, search"
 _CHANGED = "SELECT trace_id, changes, arrived_s FROM changed_traces ORDER BY arrived_s DESC LIMIT 500"

@@ -88,7 +88,7 @@ def traces(asked: Query, found: Page, *, store: str, here: str) -> str:
         newer=f"/?{urlencode({**filters, 'page': asked.page - 1})}" if asked.page > 1 else "",
         older=f"/?{urlencode({**filters, 'page': asked.page + 1})}" if asked.page < last else "",
         zone=datetime.now().astimezone().tzname() or "UTC",
-        store=store,
+        store=model.visible(store),
         here=here,
     )
 
@@ -134,8 +134,8 @@ def _line(summary: Summary) -> dict[str, object]:
         "started_utc": started.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "duration": model.human_duration(summary.end_ns - summary.start_ns) if summary.end_ns else "running",
         "spans": summary.spans,
-        "environments": [model.visible(name) for name in summary.environments],
-        "commits": [model.visible(commit) for commit in summary.commits],
+        "environments": summary.environments,
+        "commits": summary.commits,
         "url": summary.url,
     }
 

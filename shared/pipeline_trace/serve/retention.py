@@ -41,8 +41,8 @@ def remove_some(connection: sqlite3.Connection, keep: Keep) -> int:
 
 
 _OLDEST = """
-SELECT trace_id, arrived_s, arrived_s = (SELECT max(arrived_s) FROM traces) FROM traces
-WHERE trace_id NOT IN (SELECT trace_id FROM changed_traces) ORDER BY arrived_s, start_ns LIMIT ?
+SELECT trace_id, arrived_s, trace_id = (SELECT trace_id FROM traces ORDER BY arrived_s DESC, start_ns DESC LIMIT 1)
+FROM traces WHERE trace_id NOT IN (SELECT trace_id FROM changed_traces) ORDER BY arrived_s, start_ns LIMIT ?
 """
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import socket
 import sqlite3
@@ -58,8 +57,6 @@ class Listening:
 
 def run(home: Home, settings: Settings, ready: Callable[[Listening], None]) -> None:
     """Serve until TERM or INT; ``ready`` is called once it listens. Raises SetupError, OSError."""
-    # gRPC writes to stderr by itself, where people expect our lines.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="pipeline-trace: %(message)s")
     # What clients send wrong is answered, not told here.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
@@ -138,7 +135,7 @@ def _grpc(settings: Settings, traces: over_grpc.Traces) -> tuple[Any, int]:
     try:
         return over_grpc.server(f"{where}:{settings.grpc_port}", traces, settings.limits)
     except RuntimeError:
-        raise _taken(settings.address, settings.grpc_port, "--grpc-port", "it is taken") from None
+        raise _taken(settings.address, settings.grpc_port, "--grpc-port", "it is taken, or not allowed") from None
 
 
 def _taken(address: str, port: int, option: str, said: str) -> SetupError:

@@ -86,7 +86,7 @@ def _values(spans: Iterable[Span], names: Sequence[str]) -> tuple[str, ...]:
             for name in names:
                 value = holder.get(name)
                 if value and isinstance(value, str):
-                    found[value] = None
+                    found[model.visible(value)] = None
     return tuple(found)
 
 
