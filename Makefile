@@ -8,7 +8,7 @@ WORKERS ?= auto
 CORES := 2.16 2.17 2.18 2.19 2.20 2.21
 CORE_VENVS := $(CORES:%=.venvs/ansible-%/.done)
 
-.PHONY: demo test test-callback test-matrix lint types unit browser sshd collection bench-callback clean help
+.PHONY: demo test test-callback test-matrix lint types unit browser sshd collection bench-callback bench-serve clean help
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -39,6 +39,9 @@ collection: $(VENV)/.installed ## the tarball for Ansible Galaxy
 
 bench-callback: | $(VENV)/bin/python ## what the callback costs, into docs/performance.md (needs a quiet machine, half an hour)
 	@$(BIN)/python tests/bench/callback_cost.py --real --output docs/performance.md
+
+bench-serve: $(VENV)/.installed-test ## what serve takes in, into docs/performance.md (needs a quiet machine, five minutes)
+	@$(BIN)/python tests/bench/serve_load.py --output docs/performance.md
 
 browser: ## Chromium, from Debian's packages
 	@command -v chromium >/dev/null || scripts/install-debian chromium

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -55,6 +55,7 @@ def query(given: Mapping[str, str]) -> Query:
             times[name] = _time(typed[name])
         except ValueError:
             problems.append(f"“{typed[name]}” is no time")
+            typed[name] = ""
     page = given.get("page", "")
     wanted = Filter(
         words=tuple(typed["q"].split()),
@@ -137,6 +138,7 @@ def _line(summary: Summary) -> dict[str, object]:
         "environments": summary.environments,
         "commits": summary.commits,
         "url": summary.url,
+        "host": urlsplit(summary.url).netloc,
     }
 
 
