@@ -40,8 +40,9 @@ collection: $(VENV)/.installed ## the tarball for Ansible Galaxy
 bench-callback: | $(VENV)/bin/python ## what the callback costs, into docs/performance.md (needs a quiet machine, half an hour)
 	@$(BIN)/python tests/bench/callback_cost.py --real --output docs/performance.md
 
-bench-serve: $(VENV)/.installed-test ## what serve takes in, into docs/performance.md (needs a quiet machine, five minutes)
+bench-serve: $(VENV)/.installed-test ## what serve takes in and what it loses, into docs/ (needs a quiet machine, ten minutes)
 	@$(BIN)/python tests/bench/serve_load.py --output docs/performance.md
+	@$(BIN)/python tests/bench/serve_faults.py --output docs/reliability.md
 
 browser: ## Chromium, from Debian's packages
 	@command -v chromium >/dev/null || scripts/install-debian chromium

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import resource
 import signal
 import socket
 import threading
@@ -335,6 +336,27 @@ def test_more_than_can_be_in_hand_is_asked_to_come_later(env: dict[str, str]) ->
         # Alone it is taken, however large.
         assert len(body) > 1000
         assert post(server, body).status_code == 200
+
+
+def test_more_connections_than_there_may_be_are_asked_to_come_later(env: dict[str, str]) -> None:
+    with Server(env, limits={"connections": 5}) as server:
+        idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(6)]
+        assert post(server, OTEL_CLI).status_code == 503
+        for connection in idle:
+            connection.close()
+        time.sleep(0.2)
+        assert post(server, OTEL_CLI).status_code == 200
+
+
+def test_a_full_disk_is_a_503_until_there_is_room_again(env: dict[str, str]) -> None:
+    with Server(env) as server:
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+        statuses = [post(server, encoded(*batch(number, 100))).status_code for number in range(1, 10)]
+        assert set(statuses) == {200, 503}
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert post(server, encoded(*batch(10, 100))).status_code == 200
+    accepted = {f"{number:032x}" for number, status in enumerate([*statuses, 200], 1) if status == 200}
+    assert {trace for trace, _ in stored_ids(env)} == accepted
 
 
 def test_a_store_that_is_busy_or_broken_is_a_503_and_never_a_200(env: dict[str, str]) -> None:

@@ -85,6 +85,13 @@ def test_one_span_id_in_two_traces_is_two_spans(path: Path) -> None:
     store.close()
 
 
+def test_only_a_span_without_a_parent_of_its_own_trace_hangs_under_another_one(path: Path) -> None:
+    put(path, span(1), span(2, parent=1), span(1, OTHER), span(2, OTHER, parent=1), span(3, "2" * 32, parent=1))
+    store = Store(path)
+    assert store.traces_with_parents([f"{1:016x}"]) == {"2" * 32}
+    store.close()
+
+
 def test_the_file_is_private_and_in_wal_mode(path: Path) -> None:
     put(path, span(1))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -3,7 +3,7 @@
     load_client.py http|grpc HOST:PORT CLIENTS SPANS SECONDS NUMBER
 
 Each client sends a request as soon as the one before is answered. Prints, as JSON, how long every accepted request took in
-seconds, and how many were not accepted.
+seconds, how many were not accepted, and how long it took until the last answer.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _MARK = b"\xfe" * 16
 
 
-def template(count: int) -> bytes:
-    """Return a request of so many spans as of hosts in a playbook; its trace id is the mark."""
+def template(count: int, first: int = 1) -> bytes:
+    """Return a request of so many spans as of hosts in a playbook; its trace id is the mark, ``first`` its first span id."""
     spans = [
         Span(
             trace_id=_MARK,
-            span_id=(number + 1).to_bytes(8, "big"),
-            parent_span_id=(number // 50 + 1).to_bytes(8, "big"),
+            span_id=(first + number).to_bytes(8, "big"),
+            parent_span_id=(first + number // 50).to_bytes(8, "big") if number else b"",
             name=f"web{number % 50:03}.example.org",
             kind=Span.SPAN_KIND_INTERNAL,
             start_time_unix_nano=1764000000000000000 + number,
@@ -106,11 +106,12 @@ def main() -> None:
                 refused.append(1)
 
     threads = [threading.Thread(target=run) for _ in range(clients)]
+    began = time.monotonic()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    print(json.dumps({"took": took, "refused": len(refused)}))
+    print(json.dumps({"took": took, "refused": len(refused), "elapsed": time.monotonic() - began}))
 
 
 if __name__ == "__main__":

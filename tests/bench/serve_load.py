@@ -37,7 +37,10 @@ _PACKAGES = ("starlette", "uvicorn", "grpcio", "protobuf")
 
 @dataclass(frozen=True)
 class Sample:
-    """A load: ``spans`` accepted and ``stored``; ``took``: seconds for each request; ``cpu_s`` and ``peak_mb``: the server's."""
+    """A load. ``seconds``: until the last answer. ``spans``: accepted; ``stored``: found in the store afterwards.
+
+    ``took``: seconds for each request. ``cpu_s`` and ``peak_mb``: the server's.
+    """
 
     seconds: float
     spans: int
@@ -56,17 +59,15 @@ def measure(protocol: str, clients: int, spans: int, seconds: int) -> Sample:
             address = (server.url if protocol == "http" else server.grpc).removeprefix("http://")
             # A process for every 50: one alone would wait for itself.
             counts = [min(50, clients)] * max(1, clients // 50)
-            began = time.monotonic()
             words = [[sys.executable, _CLIENT, protocol, address, n, spans, seconds, at] for at, n in enumerate(counts)]
             running = [subprocess.Popen([*map(str, line)], stdout=subprocess.PIPE, text=True) for line in words]
             said = [json.loads(process.communicate()[0]) for process in running]
-            elapsed = max(time.monotonic() - began, 1e-9)
             cpu_s, peak_mb = _cpu_s(server.process.pid), server.peak_kb() / 1000
         took = [second for one in said for second in one["took"]]
         with sqlite3.connect(server.store) as database:
             stored = database.execute("SELECT count(*) FROM spans").fetchone()[0]
         refused = sum(one["refused"] for one in said)
-    return Sample(min(elapsed, seconds), len(took) * spans, stored, refused, took, cpu_s, peak_mb)
+    return Sample(max(one["elapsed"] for one in said), len(took) * spans, stored, refused, took, cpu_s, peak_mb)
 
 
 def pages(traces: int) -> list[str]:
@@ -84,8 +85,8 @@ def pages(traces: int) -> list[str]:
         home.mkdir()
         store = Store(home / "traces.db")
         for count, numbers in ((20, range(1, traces + 1)), (10_000, range(traces + 1, traces + 2))):
-            body = template(count)
             for number in numbers:
+                body = template(count, number * 100)
                 trace = receive(parse(body.replace(_MARK, number.to_bytes(16, "big")), PROTOBUF))
                 store.deliver(trace.spans, 5.0)
         store.close()
@@ -175,10 +176,10 @@ def _get(url: str) -> tuple[float, str]:
     return time.monotonic() - began, text
 
 
-def put(path: Path, text: str) -> None:
+def put(path: Path, text: str, mark: str, last: str) -> None:
     """Put the text between the marks in a file."""
-    before, begin, rest = path.read_text().partition(_BEGIN)
-    _, end, after = rest.partition(_END)
+    before, begin, rest = path.read_text().partition(mark)
+    _, end, after = rest.partition(last)
     if not (begin and end):
         raise SystemExit(f"{path} has no marks")
     path.write_text(before + begin + "\n" + text + "\n" + end + after)
@@ -195,7 +196,7 @@ def main() -> None:
     text = report(options)
     print(text)
     if options.output:
-        put(options.output, text)
+        put(options.output, text, _BEGIN, _END)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,8 @@ CREATE INDEX IF NOT EXISTS spans_by_run ON spans (pipeline, run) WHERE pipeline 
 """
 _VERSION = 1
 _INSERT = "INSERT INTO spans VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (trace_id, span_id) DO NOTHING"
+# Other people's span ids may be anything: only a span without a parent of its own trace hangs under another one.
+_ORPHAN = "NOT EXISTS (SELECT 1 FROM spans p WHERE p.trace_id = spans.trace_id AND p.span_id = spans.parent_id)"
 # SQLite takes a bounded number of values in a query.
 _VALUES = 500
 
@@ -71,8 +73,8 @@ class Store:
         return self._traces("span_id", span_ids)
 
     def traces_with_parents(self, span_ids: Iterable[str]) -> set[str]:
-        """Return the traces that have a span whose parent has one of these ids."""
-        return self._traces("parent_id", span_ids)
+        """Return the traces that have a span whose parent has one of these ids and is not in that trace."""
+        return self._traces("parent_id", span_ids, _ORPHAN)
 
     def of_run(self, pipeline: str, run: str) -> list[Span]:
         """Return the spans of a pipeline's run, of whichever system: full job name and build number for Jenkins."""
@@ -83,13 +85,13 @@ class Store:
         rows = self._rows("SELECT trace_id, end_ns FROM spans ORDER BY end_ns DESC LIMIT 1")
         return (str(rows[0][0]), int(rows[0][1])) if rows else None
 
-    def _traces(self, column: str, span_ids: Iterable[str]) -> set[str]:
+    def _traces(self, column: str, span_ids: Iterable[str], condition: str = "1") -> set[str]:
         ids = list(span_ids)
         found: set[str] = set()
         for start in range(0, len(ids), _VALUES):
             some = ids[start : start + _VALUES]
             marks = ",".join("?" * len(some))
-            rows = self._rows(f"SELECT DISTINCT trace_id FROM spans WHERE {column} IN ({marks})", *some)
+            rows = self._rows(f"SELECT DISTINCT trace_id FROM spans WHERE {column} IN ({marks}) AND {condition}", *some)
             found.update(row[0] for row in rows)
         return found
 
