@@ -195,3 +195,14 @@ def test_a_second_server_says_so_in_one_line(server: Server, env: dict[str, str]
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert f"cannot listen at 127.0.0.1 port {port}" in done.stderr
     assert which in done.stderr
+
+
+def test_other_commands_do_not_import_the_web_server(env: dict[str, str]) -> None:
+    code = (
+        "import sys\n"
+        "from pipeline_trace.commands import cli\n"
+        "assert all(cli.get_command(None, name) for name in ('serve', 'show', 'exec'))\n"
+        "print(sorted({'starlette', 'uvicorn', 'anyio', 'grpc', 'google.protobuf', 'asyncio'} & set(sys.modules)))\n"
+    )
+    done = support.run(support.BIN / "python", "-c", code, env=env)
+    assert (done.stdout, done.stderr) == ("[]\n", "")

@@ -227,6 +227,43 @@ def test_a_body_that_does_not_come_is_a_time_out_and_nothing_of_it_is_stored(ser
     assert b"connection: close" in answer.lower()
 
 
+def test_a_large_body_that_is_refused_unread_still_gets_its_answer(server: Server) -> None:
+    with requests.Session() as session:
+        for _ in range(3):
+            answer = session.post(server.traces, bytes(8 * MIB), headers={"Content-Type": "text/plain"}, timeout=20)
+            assert answer.status_code == 415
+
+
+def test_what_is_left_of_a_refused_body_may_not_trickle(server: Server) -> None:
+    with closing(socket.create_connection(("127.0.0.1", server.port), 5)) as connection:
+        connection.sendall(head(10_000).replace(PROTOBUF.encode(), b"text/plain") + b"x")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 415 ")
+        begun = time.monotonic()
+        with suppress(ConnectionResetError, BrokenPipeError):
+            while time.monotonic() - begun < 4:
+                connection.sendall(b"X")
+                time.sleep(0.1)
+        assert time.monotonic() - begun < 3
+
+
+def test_a_client_that_reads_nothing_of_its_answer_is_hung_up_on(server: Server) -> None:
+    large = batch(0x1005, 20)
+    for number, span in enumerate(large):
+        span.attributes["text"] = chr(97 + number) * (MIB // 2)
+        assert post(server, gzip.compress(encoded(span)), Content_Encoding="gzip").status_code == 200
+    whole = len(requests.get(f"{server.url}/trace/{0x1005:032x}", timeout=20).content)
+    with closing(socket.socket()) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", server.port))
+        connection.sendall(f"GET /trace/{0x1005:032x} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        time.sleep(3)
+        received = 0
+        with suppress(ConnectionResetError):
+            while chunk := connection.recv(1 << 20):
+                received += len(chunk)
+    assert received < whole
+
+
 def test_a_body_that_breaks_off_is_not_stored(server: Server, module_env: dict[str, str]) -> None:
     body = encoded(*batch(0x1003, 5))
     with closing(socket.create_connection(("127.0.0.1", server.port), 5)) as connection:

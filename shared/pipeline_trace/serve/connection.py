@@ -10,7 +10,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 class Connection(H11Protocol):
-    """Ends a connection whose next request's head is not there in time, or that takes nothing of an answer for so long."""
+    """Ends a connection whose next request's head is not there in time, or that takes nothing of an answer for so long.
+
+    What is left of a body after the answer counts as the next head: nobody waits for it.
+    """
 
     head_seconds = 10.0
     answer_seconds = 30.0
@@ -29,7 +32,8 @@ class Connection(H11Protocol):
         """See asyncio.Protocol."""
         super().data_received(data)
         # IDLE: the head of a request has begun, and not ended.
-        if self.conn.their_state is not h11.IDLE:
+        left_over = self.conn.their_state is h11.SEND_BODY and self.cycle.response_complete
+        if self.conn.their_state is not h11.IDLE and not left_over:
             self._stop_head()
         elif self._head is None:
             self._head = self.loop.call_later(self.head_seconds, self.transport.abort)

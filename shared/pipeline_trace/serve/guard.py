@@ -120,11 +120,9 @@ class Guard:
 
 def _answer(headers: Headers, status: int, code: int, said: str, more: Mapping[str, str] | None = None) -> Response:
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    # The request's body stays unread.
-    close = {"Connection": "close", **(more or {})}
     if kind in (bodies.PROTOBUF, bodies.JSON):
-        return Response(bodies.refusal(kind, code, said), status, close, kind)
-    return PlainTextResponse(f"{said}\n", status, close)
+        return Response(bodies.refusal(kind, code, said), status, more, kind)
+    return PlainTextResponse(f"{said}\n", status, more)
 
 
 def _is_ours(rules: Rules, name: str) -> bool:

@@ -53,9 +53,9 @@ class Traces:
         encoding = request.headers.get("content-encoding", "").strip().lower()
         if kind not in (bodies.PROTOBUF, bodies.JSON):
             said = f"the content type is {kind or 'missing'}; send {bodies.PROTOBUF} or {bodies.JSON}"
-            raise RefusedError(415, _INVALID, said, Connection="close")
+            raise RefusedError(415, _INVALID, said)
         if encoding not in _ENCODINGS:
-            raise RefusedError(415, _INVALID, f"the content encoding {encoding} is not known; send gzip", Connection="close")
+            raise RefusedError(415, _INVALID, f"the content encoding {encoding} is not known; send gzip")
         try:
             with self._intake.hold() as hold:
                 body = await self._read(request, hold)
