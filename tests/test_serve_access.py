@@ -197,6 +197,15 @@ def test_a_second_server_says_so_in_one_line(server: Server, env: dict[str, str]
     assert which in done.stderr
 
 
+def test_a_store_that_is_none_is_one_line(env: dict[str, str]) -> None:
+    home = Path(env["PIPELINE_TRACE_HOME"])
+    home.mkdir(mode=0o700)
+    (home / "traces.db").write_text("this is no database" * 100)
+    done = support.trace("serve", "--port", "0", "--grpc-port", "0", env=env)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "move it away, or set PIPELINE_TRACE_HOME" in done.stderr
+
+
 def test_other_commands_do_not_import_the_web_server(env: dict[str, str]) -> None:
     code = (
         "import sys\n"

@@ -6,8 +6,8 @@ import sqlite3
 import time
 from dataclasses import dataclass
 
-# Traces in a transaction: others wait for the file meanwhile.
-_AT_ONCE = 20
+# In a transaction, others wait for the file meanwhile: so many traces, and no more after so many spans.
+_MOST_TRACES, _MOST_SPANS = 20, 5000
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,17 @@ def remove_some(connection: sqlite3.Connection, keep: Keep) -> int:
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
-        removed = 0
-        for trace_id, arrived_s, newest in connection.execute(_OLDEST, (_AT_ONCE,)).fetchall():
+        removed = removed_spans = 0
+        for trace_id, arrived_s, spans, newest in connection.execute(_OLDEST, (_MOST_TRACES,)).fetchall():
             too_old = arrived_s < time.time() - keep.seconds
             if not too_old and (newest or _used(connection) <= keep.size):
                 break
             for table in ("spans", "traces"):
                 connection.execute(f"DELETE FROM {table} WHERE trace_id = ?", (trace_id,))
             removed += 1
+            removed_spans += spans
+            if removed_spans > _MOST_SPANS:
+                break
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
@@ -41,7 +44,7 @@ def remove_some(connection: sqlite3.Connection, keep: Keep) -> int:
 
 
 _OLDEST = """
-SELECT trace_id, arrived_s, trace_id = (SELECT trace_id FROM traces ORDER BY arrived_s DESC, start_ns DESC LIMIT 1)
+SELECT trace_id, arrived_s, spans, trace_id = (SELECT trace_id FROM traces ORDER BY arrived_s DESC, start_ns DESC LIMIT 1)
 FROM traces WHERE trace_id NOT IN (SELECT trace_id FROM changed_traces) ORDER BY arrived_s, start_ns LIMIT ?
 """
 
