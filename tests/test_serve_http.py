@@ -264,10 +264,18 @@ def test_a_client_that_reads_nothing_of_its_answer_is_hung_up_on(server: Server)
     assert received < whole
 
 
+def test_a_login_that_does_not_come_is_a_time_out(server: Server) -> None:
+    lines = ("POST /login HTTP/1.1", "Host: localhost", "Content-Length: 100", "", "token=")
+    assert raw(server, "\r\n".join(lines).encode()).startswith(b"HTTP/1.1 408 ")
+    large = requests.post(f"{server.url}/login", bytes(20_000), timeout=20)
+    assert large.status_code == 413
+
+
 def test_a_body_that_breaks_off_is_not_stored(server: Server, module_env: dict[str, str]) -> None:
     body = encoded(*batch(0x1003, 5))
-    with closing(socket.create_connection(("127.0.0.1", server.port), 5)) as connection:
-        connection.sendall(head(len(body)) + body[:-10])
+    for start in (head(len(body)), head(len(body)).replace(b"/v1/traces", b"/login")):
+        with closing(socket.create_connection(("127.0.0.1", server.port), 5)) as connection:
+            connection.sendall(start + body[:-10])
     assert post(server, encoded(*batch(0x1004, 1))).status_code == 200
     assert not any(trace == f"{0x1003:032x}" for trace, _ in stored_ids(module_env))
 

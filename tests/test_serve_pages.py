@@ -223,7 +223,10 @@ def test_hostile_texts_are_text(env: dict[str, str], page_of: Open) -> None:
         assert page.locator("main script, main i, main b").count() == 0
         assert "“<i>” is no time" in page.locator("main").inner_text()
         missing = page.request.get(f"{server.url}/trace/%3Cscript%3E")
-        assert missing.status == 404
+        assert (missing.status, "content-security-policy" in missing.headers) == (404, True)
+        other = page.request.get(f"{server.url}/%3Cb%3E", headers={"Accept": "text/html"})
+        assert (other.status, "content-security-policy" in other.headers) == (404, True)
+        assert "<b>" not in other.text()
         assert "&lt;script&gt;&#39; is no trace id" in missing.text()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from ..destinations import DeliveryError
@@ -45,8 +45,6 @@ class Traces:
         except RefusedError as refused:
             known = kind if kind in (bodies.PROTOBUF, bodies.JSON) else bodies.JSON
             return Response(bodies.refusal(known, refused.code, str(refused)), refused.status, refused.headers, known)
-        except ClientDisconnect:
-            return Response(status_code=400)
         return Response(bodies.answer(kind, rejected=received.rejected, reason=received.reason), media_type=kind)
 
     async def _take(self, request: Request, kind: str) -> Received:

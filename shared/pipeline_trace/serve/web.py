@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
@@ -42,7 +42,7 @@ _HEADERS = {
 
 def application(intake: Intake, limits: Limits, rules: Rules, listing: Listing, home: Home) -> Starlette:
     """Return what answers over HTTP."""
-    web = _Web(rules, listing, home)
+    web = _Web(rules, limits, listing, home)
     return Starlette(
         routes=[
             Route("/v1/traces", Traces(intake, limits).answer, methods=["POST"]),
@@ -52,15 +52,21 @@ def application(intake: Intake, limits: Limits, rules: Rules, listing: Listing, 
             Route(LOGIN, web.login, methods=["GET", "POST"]),
         ],
         middleware=[Middleware(Guard, rules=rules)],
-        exception_handlers={HTTPException: _problem, SetupError: _unavailable, sqlite3.Error: _unavailable},
+        exception_handlers={
+            HTTPException: _problem,
+            ClientDisconnect: _gone,
+            SetupError: _unavailable,
+            sqlite3.Error: _unavailable,
+        },
     )
 
 
 class _Web:
     """The pages."""
 
-    def __init__(self, rules: Rules, listing: Listing, home: Home) -> None:
+    def __init__(self, rules: Rules, limits: Limits, listing: Listing, home: Home) -> None:
         self._rules = rules
+        self._limits = limits
         self._listing = listing
         self._home = home
         self._reports = asyncio.Semaphore(_REPORTS_AT_ONCE)
@@ -85,7 +91,11 @@ class _Web:
         """Ask for the token; give a browser that has it a cookie."""
         if request.method != "POST":
             return _html(pages.login(then=_local(request.query_params.get("next", "/")), wrong=False))
-        form = parse_qs((await _body(request)).decode("utf-8", "replace"))
+        try:
+            body = await asyncio.wait_for(_body(request), self._limits.body_seconds)
+        except asyncio.TimeoutError:
+            raise HTTPException(408, headers={"Connection": "close"}) from None
+        form = parse_qs(body.decode("utf-8", "replace"))
         then = _local(form.get("next", ["/"])[0])
         if not (self._rules.token and same(form.get("token", [""])[0].strip(), self._rules.token)):
             return _html(pages.login(then=then, wrong=True), 401)
@@ -100,13 +110,13 @@ def _report(home: Home, trace_id: str) -> str:
         spans = finder.spans(trace_id)
     finally:
         finder.close()
+    roots = model.build_tree(spans)
     links = {"/": "All traces"}
-    for node in model.walk(model.build_tree(spans)):
+    for node in model.walk(roots):
         url = run_url(node.span)
         if url and len(links) < 12:
             links.setdefault(url, run_name(node.span) or url)
-    root = model.build_tree(spans)[0].span
-    return html.render(spans, title=root.name, links=[(name, url) for url, name in links.items()])
+    return html.render(spans, title=roots[0].span.name, links=[(name, url) for url, name in links.items()])
 
 
 async def _body(request: Request) -> bytes:
@@ -129,15 +139,19 @@ async def _only_traces(request: Request) -> Response:
 
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    headers: Mapping[str, str] = {**_HEADERS, **(error.headers or {})}
     if "text/html" in request.headers.get("accept", ""):
-        return HTMLResponse(pages.message(error.detail, f"{request.url.path}: {error.detail}"), error.status_code, headers)
-    return PlainTextResponse(f"{error.detail}\n", error.status_code, headers)
+        return _html(pages.message(error.detail, request.url.path), error.status_code, error.headers)
+    return PlainTextResponse(f"{error.detail}\n", error.status_code, {**_HEADERS, **(error.headers or {})})
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
     return _html(pages.message("The store cannot be read now", str(error)), 503)
 
 
-def _html(text: str, status: int = 200) -> Response:
-    return HTMLResponse(text, status, {**_HEADERS, "Content-Security-Policy": pages.policy()})
+async def _gone(request: Request, error: Exception) -> Response:
+    # Nobody reads it.
+    return Response(status_code=400)
+
+
+def _html(text: str, status: int = 200, more: Mapping[str, str] | None = None) -> Response:
+    return HTMLResponse(text, status, {**_HEADERS, "Content-Security-Policy": pages.policy(), **(more or {})})
