@@ -114,10 +114,8 @@ def pages(traces: int) -> list[str]:
 
 def report(options: argparse.Namespace) -> str:
     """Measure, and return the report as Markdown."""
-    lines = [
-        f"{_machine()}. Load average before: {os.getloadavg()[0]:.1f}. Median (least–most) of {options.rounds} rounds of {options.seconds} s.",
-        "",
-    ]
+    rounds = f"Median (least–most) of {options.rounds} rounds of {options.seconds} s."
+    lines = [f"{_machine()}. Load average before: {os.getloadavg()[0]:.1f}. {rounds}", ""]
     lines += ["Command: `" + shlex.join([".venv/bin/python", "tests/bench/serve_load.py", *sys.argv[1:]]) + "`", ""]
     lines += [
         "| over | clients | spans a request | spans/s | requests/s | answer, ms (median) | 99 % within, ms "

@@ -28,8 +28,19 @@ CREATE INDEX IF NOT EXISTS spans_by_id ON spans (span_id);
 CREATE INDEX IF NOT EXISTS spans_by_parent ON spans (parent_id);
 CREATE INDEX IF NOT EXISTS spans_by_end ON spans (end_ns);
 CREATE INDEX IF NOT EXISTS spans_by_run ON spans (pipeline, run) WHERE pipeline IS NOT NULL;
+CREATE TABLE IF NOT EXISTS changed_traces (
+    trace_id TEXT PRIMARY KEY,
+    changes INTEGER NOT NULL,
+    arrived_s INTEGER NOT NULL
+) WITHOUT ROWID;
+INSERT OR IGNORE INTO changed_traces SELECT DISTINCT trace_id, 1, CAST(strftime('%s', 'now') AS INTEGER) FROM spans;
 """
-_VERSION = 1
+# 2: with changed_traces, from which `serve` learns which lines of its list to write anew.
+_VERSION = 2
+_NOTE = """
+INSERT INTO changed_traces VALUES (?, 1, ?)
+ON CONFLICT (trace_id) DO UPDATE SET changes = changes + 1, arrived_s = excluded.arrived_s
+"""
 _INSERT = "INSERT INTO spans VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (trace_id, span_id) DO NOTHING"
 # Other people's span ids may be anything: only a span without a parent of its own trace hangs under another one.
 _ORPHAN = "NOT EXISTS (SELECT 1 FROM spans p WHERE p.trace_id = spans.trace_id AND p.span_id = spans.parent_id)"
@@ -52,7 +63,10 @@ class Store:
         try:
             database = self._open(timeout)
             with database:
+                before = database.total_changes
                 database.executemany(_INSERT, map(_row, spans))
+                if database.total_changes > before:
+                    database.executemany(_NOTE, [(trace_id, int(time.time())) for trace_id in {s.trace_id for s in spans}])
         except sqlite3.Error as error:
             self.close()
             raise DeliveryError(f"{self.name}: {error}", refused=True) from None

@@ -1,6 +1,6 @@
-"""The list of traces: a table beside the spans, kept up to date from what a trigger notes about every new span.
+"""The list of traces: a table beside the spans, kept up to date from the store's notes of which traces changed.
 
-The trigger is in the file, so that it notes what other processes (callback, poller) store, too.
+The store makes the notes with the spans, whoever delivers them: this server, a callback's shipping process, the poller.
 """
 
 from __future__ import annotations
@@ -19,25 +19,16 @@ from .summary import Summary, summarise
 
 PAGE = 50
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS traces (
+_TRACES = """
+CREATE TABLE traces (
     trace_id TEXT PRIMARY KEY, start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL, spans INTEGER NOT NULL,
     name TEXT NOT NULL, result TEXT NOT NULL, environments TEXT NOT NULL, commits TEXT NOT NULL, url TEXT NOT NULL,
     search TEXT NOT NULL, arrived_s INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS traces_by_start ON traces (start_ns);
-CREATE TABLE IF NOT EXISTS changed_traces (
-    trace_id TEXT PRIMARY KEY, changes INTEGER NOT NULL, arrived_s INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TRIGGER IF NOT EXISTS note_changed_trace AFTER INSERT ON spans BEGIN
-    INSERT INTO changed_traces VALUES (new.trace_id, 1, CAST(strftime('%s', 'now') AS INTEGER))
-    ON CONFLICT (trace_id) DO UPDATE SET changes = changes + 1, arrived_s = excluded.arrived_s;
-END;
+) WITHOUT ROWID
 """
-# What was there before the trigger counts as new: to start a server must not remove what nobody had seen in it.
-_FIRST = """
-INSERT INTO changed_traces SELECT DISTINCT trace_id, 1, CAST(strftime('%s', 'now') AS INTEGER) FROM spans
-"""
+_BY_START = "CREATE INDEX traces_by_start ON traces (start_ns)"
+# What was there before the first start counts as new: to start a server must not remove what nobody had seen in it.
+_FIRST = "UPDATE changed_traces SET arrived_s = CAST(strftime('%s', 'now') AS INTEGER)"
 _COLUMNS = "trace_id, start_ns, end_ns, spans, name, result, environments, commits, url, search"
 _CHANGED = "SELECT trace_id, changes, arrived_s FROM changed_traces ORDER BY arrived_s DESC LIMIT 500"
 _BUSY_SECONDS = 5.0
@@ -76,7 +67,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Change:
-    """A trace's new line; ``changes`` and ``arrived_s``: what the trigger had noted before its spans were read."""
+    """A trace's new line; ``changes`` and ``arrived_s``: the store's note of before its spans were read."""
 
     summary: Summary
     changes: int
@@ -96,10 +87,9 @@ class Index:
         store.close()
         with self._connection() as database:
             database.execute("BEGIN IMMEDIATE")
-            known = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'changed_traces'").fetchone()
-            for statement in _statements(_SCHEMA):
-                database.execute(statement)
-            if not known:
+            if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'traces'").fetchone():
+                database.execute(_TRACES)
+                database.execute(_BY_START)
                 database.execute(_FIRST)
             database.execute("COMMIT")
 
@@ -186,16 +176,6 @@ def _where(wanted: Filter, without: Sequence[str]) -> tuple[str, list[object]]:
         conditions.append(f"trace_id NOT IN ({','.join('?' * len(without))})")
         values += without
     return " AND ".join(conditions), values
-
-
-def _statements(script: str) -> Iterator[str]:
-    """Yield the statements of a script: executescript would commit the transaction."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
 
 
 def _spans(database: sqlite3.Connection, trace_id: str) -> list[Span]:

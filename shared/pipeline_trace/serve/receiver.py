@@ -24,6 +24,8 @@ _KINDS = {2: "SERVER", 3: "CLIENT", 4: "PRODUCER", 5: "CONSUMER"}
 _CODES = {1: OK, 2: ERROR}
 # What our own exporter calls itself: its spans are stored as they are without a detour over OTLP.
 _OWN_SCOPE = "pipeline-trace"
+# Nearly all attributes are one of these, and nearly all the time goes into attributes.
+_SIMPLE = frozenset({"string_value", "int_value", "bool_value"})
 # SQLite's integers have 64 bits, one of them for the sign.
 _LATEST = (1 << 63) - 1
 
@@ -116,6 +118,9 @@ def _attributes(pairs: Iterable[KeyValue]) -> dict[str, Any]:
 
 def _value(value: AnyValue) -> Any:
     """Return what a span holds: texts, numbers, flags, lists of them; anything deeper as JSON."""
+    kind = value.WhichOneof("value")
+    if kind in _SIMPLE:
+        return getattr(value, kind)
     plain = _plain(value)
     if isinstance(plain, dict):
         return _json(plain)
