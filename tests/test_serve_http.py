@@ -8,12 +8,14 @@ import os
 import resource
 import signal
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 
+import processes
 import pytest
 import requests
 import support
@@ -393,6 +395,29 @@ def test_more_connections_than_there_may_be_are_asked_to_come_later(env: dict[st
         assert post(server, OTEL_CLI).status_code == 200
 
 
+def test_what_is_beyond_the_limits_goes_while_it_serves(env: dict[str, str]) -> None:
+    with Server(env) as server:
+        for number in (1, 2, 3):
+            assert post(server, encoded(*batch(number))).status_code == 200
+        requests.get(server.url, timeout=20)
+    with sqlite3.connect(server.store) as database:
+        database.execute("UPDATE traces SET arrived_s = arrived_s - 86400 WHERE trace_id = ?", (f"{2:032x}",))
+    with Server(env, "--keep", "12h"):
+        processes.wait_for(lambda: len(stored_ids(env)) == 40, "removal of the old trace")
+    assert {trace[-1] for trace, _ in stored_ids(env)} == {"1", "3"}
+    with Server(env, "--keep-size", "0.001M"):
+        processes.wait_for(lambda: len(stored_ids(env)) == 20, "removal of all but the newest")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--keep", "30"), ("--keep", "-1d"), ("--keep-size", "2T"), ("--port", "70000")]
+)
+def test_wrong_usage_is_said(env: dict[str, str], option: str, value: str) -> None:
+    done = support.trace("serve", option, value, env=env)
+    assert done.returncode == 2
+    assert value in done.stderr
+
+
 def test_a_full_disk_is_a_503_until_there_is_room_again(env: dict[str, str]) -> None:
     with Server(env) as server:
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
@@ -405,8 +430,6 @@ def test_a_full_disk_is_a_503_until_there_is_room_again(env: dict[str, str]) -> 
 
 
 def test_a_store_that_is_busy_or_broken_is_a_503_and_never_a_200(env: dict[str, str]) -> None:
-    import sqlite3
-
     with Server(env) as server:
         assert post(server, encoded(*batch(1))).status_code == 200
         with closing(sqlite3.connect(server.store, isolation_level=None)) as other:
