@@ -43,9 +43,12 @@ def remove_some(connection: sqlite3.Connection, keep: Keep) -> int:
     return removed
 
 
+# The last column tells the newest of all. Trace ids decide between those that came and began together.
 _OLDEST = """
-SELECT trace_id, arrived_s, spans, trace_id = (SELECT trace_id FROM traces ORDER BY arrived_s DESC, start_ns DESC LIMIT 1)
-FROM traces WHERE trace_id NOT IN (SELECT trace_id FROM changed_traces) ORDER BY arrived_s, start_ns LIMIT ?
+SELECT trace_id, arrived_s, spans,
+    trace_id = (SELECT trace_id FROM traces ORDER BY arrived_s DESC, start_ns DESC, trace_id DESC LIMIT 1)
+FROM traces WHERE trace_id NOT IN (SELECT trace_id FROM changed_traces)
+ORDER BY arrived_s, start_ns, trace_id LIMIT ?
 """
 
 
