@@ -144,7 +144,7 @@ def report(rounds: int) -> str:
         "",
         "Command: `" + shlex.join([".venv/bin/python", "tests/bench/serve_faults.py", *sys.argv[1:]]) + "`",
         "",
-        "| what happened under load | spans accepted | of them lost | requests not accepted (clients send those again) |",
+        "| what happened under load | spans accepted | of them lost | requests not accepted |",
         "| --- | --- | --- | --- |",
     ]
     for name, fault in _FAULTS.items():
