@@ -10,7 +10,8 @@ CORE_VENVS := $(CORES:%=.venvs/ansible-%/.done)
 # Other tools that join a trace. Where what they run on is missing, nothing is made, and their tests are skipped.
 PEERS := collector pytest-otel pytest-opentelemetry maven
 
-.PHONY: demo test test-matrix test-peers lint types unit browser sshd sanity collection bench-callback bench-poller corpus clean help
+.PHONY: demo test test-matrix test-peers lint types unit browser sshd sanity collection bench-callback bench-poller bench-serve corpus \
+	clean help
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -44,6 +45,10 @@ collection: $(VENV)/.installed ## the tarball for Ansible Galaxy
 
 bench-callback: | $(VENV)/bin/python ## what the callback costs, into docs/performance.md (needs a quiet machine, half an hour)
 	@$(BIN)/python tests/bench/callback_cost.py --real --output docs/performance.md
+
+bench-serve: $(VENV)/.installed-test ## what serve takes in and what it loses, into docs/ (needs a quiet machine, ten minutes)
+	@$(BIN)/python tests/bench/serve_load.py --output docs/performance.md
+	@$(BIN)/python tests/bench/serve_faults.py --output docs/reliability.md
 
 bench-poller: $(VENV)/.installed-test ## what the poller costs, into docs/performance.md (needs a quiet machine, a quarter of an hour)
 	@$(BIN)/python tests/bench/poller_scale.py --output docs/performance.md

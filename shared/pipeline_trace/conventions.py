@@ -10,6 +10,13 @@ from __future__ import annotations
 SERVICE_NAME = "service.name"
 SERVICE_VERSION = "service.version"
 
+# Where a span from elsewhere came from, and what its sender says it left out (registry: otel.*)
+SCOPE_NAME = "otel.scope.name"
+SCOPE_VERSION = "otel.scope.version"
+DROPPED_ATTRIBUTES = "otel.dropped_attributes_count"
+DROPPED_EVENTS = "otel.dropped_events_count"
+DROPPED_LINKS = "otel.dropped_links_count"
+
 # CI/CD (registry: cicd.*)
 PIPELINE_NAME = "cicd.pipeline.name"
 PIPELINE_RUN_ID = "cicd.pipeline.run.id"

@@ -54,6 +54,11 @@ class Finder:
             todo -= seen
         return list(found.values())
 
+    def running(self) -> list[str]:
+        """Return the traces in which something runs right now, the newest first."""
+        live = [span for span in self._waiting if not span.end_ns and span.span_id in self._running]
+        return list(dict.fromkeys(span.trace_id for span in sorted(live, key=lambda span: span.start_ns, reverse=True)))
+
     def runs(self, from_ns: int, to_ns: int) -> list[Span]:
         """Return the run spans of builds that ended between two times, nanoseconds since the epoch; the newest first."""
         return self._store.runs(from_ns, to_ns)
@@ -116,9 +121,9 @@ class Finder:
         raise NotFoundError(f"{wanted!r} is no trace id, build URL, JOB#N or latest")
 
     def _latest(self) -> str:
-        running = [span for span in self._waiting if not span.end_ns and span.span_id in self._running]
+        running = self.running()
         if running:
-            return max(running, key=lambda span: span.start_ns).trace_id
+            return running[0]
         newest = max(self._waiting, key=lambda span: span.end_ns, default=None)
         stored = self._store.latest()
         if newest and (stored is None or newest.end_ns > stored[1]):

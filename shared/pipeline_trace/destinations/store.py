@@ -39,10 +39,23 @@ CREATE INDEX IF NOT EXISTS spans_by_id ON spans (span_id);
 CREATE INDEX IF NOT EXISTS spans_by_parent ON spans (parent_id);
 CREATE INDEX IF NOT EXISTS spans_by_end ON spans (end_ns);
 CREATE INDEX IF NOT EXISTS spans_by_run ON spans (pipeline, run) WHERE pipeline IS NOT NULL;
+CREATE TABLE IF NOT EXISTS changed_traces (
+    trace_id TEXT PRIMARY KEY,
+    changes INTEGER NOT NULL,
+    arrived_s INTEGER NOT NULL
+) WITHOUT ROWID;
+INSERT OR IGNORE INTO changed_traces SELECT DISTINCT trace_id, 1, CAST(strftime('%s', 'now') AS INTEGER) FROM spans;
 CREATE INDEX IF NOT EXISTS spans_noted ON spans (end_ns) WHERE {_NOTED};
 """
-_VERSION = 2
+# 3: with changed_traces, from which `serve` learns which lines of its list to write anew.
+_VERSION = 3
+_NOTE = """
+INSERT INTO changed_traces VALUES (?, 1, ?)
+ON CONFLICT (trace_id) DO UPDATE SET changes = changes + 1, arrived_s = excluded.arrived_s
+"""
 _INSERT = "INSERT INTO spans VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (trace_id, span_id) DO NOTHING"
+# Other people's span ids may be anything: only a span without a parent of its own trace hangs under another one.
+_ORPHAN = "NOT EXISTS (SELECT 1 FROM spans p WHERE p.trace_id = spans.trace_id AND p.span_id = spans.parent_id)"
 # SQLite takes a bounded number of values in a query.
 _VALUES = 500
 MOST_RUNS = 2000
@@ -63,7 +76,10 @@ class Store:
         try:
             database = self._open(timeout)
             with database:
+                before = database.total_changes
                 database.executemany(_INSERT, map(_row, spans))
+                if database.total_changes > before:
+                    database.executemany(_NOTE, [(trace_id, int(time.time())) for trace_id in {s.trace_id for s in spans}])
         except sqlite3.Error as error:
             self.close()
             raise DeliveryError(f"{self.name}: {error}", refused=True) from None
@@ -84,8 +100,8 @@ class Store:
         return self._traces("span_id", span_ids)
 
     def traces_with_parents(self, span_ids: Iterable[str]) -> set[str]:
-        """Return the traces that have a span whose parent has one of these ids."""
-        return self._traces("parent_id", span_ids)
+        """Return the traces that have a span whose parent has one of these ids and is not in that trace."""
+        return self._traces("parent_id", span_ids, _ORPHAN)
 
     def of_run(self, pipeline: str, run: str) -> list[Span]:
         """Return the spans of a pipeline's run, of whichever system: full job name and build number for Jenkins."""
@@ -116,13 +132,13 @@ class Store:
         """Return a trace's spans without plays, tasks, hosts and plain steps; no more than asked for."""
         return self._spans(f"trace_id = ? AND NOT {_DETAIL} LIMIT {most}", trace_id)
 
-    def _traces(self, column: str, span_ids: Iterable[str]) -> set[str]:
+    def _traces(self, column: str, span_ids: Iterable[str], condition: str = "1") -> set[str]:
         ids = list(span_ids)
         found: set[str] = set()
         for start in range(0, len(ids), _VALUES):
             some = ids[start : start + _VALUES]
             marks = ",".join("?" * len(some))
-            rows = self._rows(f"SELECT DISTINCT trace_id FROM spans WHERE {column} IN ({marks})", *some)
+            rows = self._rows(f"SELECT DISTINCT trace_id FROM spans WHERE {column} IN ({marks}) AND {condition}", *some)
             found.update(row[0] for row in rows)
         return found
 
@@ -168,5 +184,10 @@ class Store:
 
 
 def _row(span: Span) -> tuple[object, ...]:
-    pipeline, run = span.resource.get(c.PIPELINE_NAME), span.resource.get(c.PIPELINE_RUN_ID)
+    pipeline, run = _text(span.resource.get(c.PIPELINE_NAME)), _text(span.resource.get(c.PIPELINE_RUN_ID))
     return (span.trace_id, span.span_id, span.parent_id, span.end_ns, pipeline, run, encode(span.to_dict()))
+
+
+def _text(value: object) -> str | None:
+    """Return what can be looked for: other people's spans may have anything there."""
+    return str(value).encode("utf-8", "replace").decode() if isinstance(value, (str, int, float)) else None

@@ -36,6 +36,7 @@ from .model import (
 )
 
 _TEMPLATES = Path(__file__).with_name("templates")
+STYLE = _TEMPLATES / "report.css"
 _SCRIPTS = ("report-model.js", "report-details.js", "report.js")
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(_TEMPLATES),
@@ -49,7 +50,7 @@ _JSON_ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 _JSON = JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _MOST_LISTED = 50
 _MOST_ANCESTORS = 10
-_STATE_WORDS = {
+STATE_WORDS = {
     names.ERROR: "Error",
     names.FAILURE: "Failed",
     names.TIMEOUT: "Timed out",
@@ -61,11 +62,13 @@ _STATE_WORDS = {
 }
 
 
-def render(spans: Sequence[Span], *, title: str, generated_at: datetime | None = None) -> str:
+def render(
+    spans: Sequence[Span], *, title: str, generated_at: datetime | None = None, links: Sequence[tuple[str, str]] = ()
+) -> str:
     """Return the page for these spans, of one or of several traces; without any span a page that says so.
 
-    ``generated_at`` (aware, or UTC; default: now) stands in the footer and is how far the bars of open spans reach. The
-    text can always be written as UTF-8.
+    ``generated_at`` (aware, or UTC; default: now) stands in the footer and is how far the bars of open spans reach.
+    ``links``: names and addresses to show above it. The text can always be written as UTF-8.
     """
     moment = generated_at or datetime.now(timezone.utc)
     if moment.tzinfo is None:
@@ -74,7 +77,7 @@ def render(spans: Sequence[Span], *, title: str, generated_at: datetime | None =
     rows = list(walk(roots))
     start_ns, end_ns = _extent(spans, moment)
     script = "\n".join(_read(name) for name in _SCRIPTS)
-    style = _read("report.css")
+    style = STYLE.read_text(encoding="utf-8")
     result = overall_state(roots)
     return _ENVIRONMENT.get_template("report.html.j2").render(
         policy=_policy(script, style),
@@ -82,8 +85,9 @@ def render(spans: Sequence[Span], *, title: str, generated_at: datetime | None =
         style=Markup(style),
         data=Markup(_json(_PageData(rows, start_ns, end_ns).as_json())),
         title=visible(title),
+        links=[(visible(name), address) for name, address in links],
         result=result,
-        words=_STATE_WORDS,
+        words=STATE_WORDS,
         duration=human_duration(end_ns - start_ns),
         running=any(span.end_ns == 0 for span in spans),
         started=_moment(start_ns) if spans else "",
@@ -200,7 +204,7 @@ class _PageData:
             "extent": self._extent_ns // 1000,
             "types": SPAN_TYPES,
             "states": STATES,
-            "words": [_STATE_WORDS[word].lower() for word in STATES],
+            "words": [STATE_WORDS[word].lower() for word in STATES],
             "texts": list(self._texts),
             "resources": [loads(resource) for resource in self._resources],
             "rows": self._rows,
