@@ -8,7 +8,7 @@ WORKERS ?= auto
 CORES := 2.16 2.17 2.18 2.19 2.20 2.21
 CORE_VENVS := $(CORES:%=.venvs/ansible-%/.done)
 
-.PHONY: demo test test-callback test-matrix lint types unit browser sshd collection bench-callback clean help
+.PHONY: demo test test-matrix lint types unit browser sshd sanity collection bench-callback clean help
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -25,14 +25,14 @@ lint: $(VENV)/.installed-test ## ruff: lint and format
 types: $(VENV)/.installed-test ## mypy, strict
 	$(BIN)/mypy
 
-unit: $(VENV)/.installed-test $(VENV)/wheelhouse/.done ## the tests alone
-	$(BIN)/python -m pytest -n $(WORKERS)
-
-test-callback: $(VENV)/.installed-test sshd $(firstword $(CORE_VENVS)) $(lastword $(CORE_VENVS)) ## the callback's long tests
-	$(BIN)/python -m pytest -n $(WORKERS) tests/callback
+unit: $(VENV)/.installed-test $(VENV)/wheelhouse/.done sshd $(firstword $(CORE_VENVS)) $(lastword $(CORE_VENVS)) ## the tests alone
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test-matrix: $(VENV)/.installed-test $(CORE_VENVS) ## the callback's tests with every supported ansible-core
 	@WORKERS=$(WORKERS) scripts/test-matrix $(CORES)
+
+sanity: $(VENV)/.installed $(lastword $(CORE_VENVS)) ## ansible-test sanity, with the newest ansible-core
+	@test ! -e $(lastword $(CORE_VENVS)) || PATH="$(abspath $(BIN)):$$PATH" scripts/ansible-sanity $(patsubst %/.done,%,$(lastword $(CORE_VENVS)))
 
 collection: $(VENV)/.installed ## the tarball for Ansible Galaxy
 	@PATH="$(abspath $(BIN)):$$PATH" scripts/build-collection

@@ -18,7 +18,7 @@ import pytest
 
 from pipeline_trace import journal
 from pipeline_trace.journal import JournalError, Line, Reader, State, Writer
-from pipeline_trace.span import Span, encode
+from pipeline_trace.span import Link, Span, encode
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
@@ -89,7 +89,7 @@ def test_lines_are_read_in_the_order_in_which_they_were_written(tmp_path: Path) 
     writer.span(span(1))
     writer.end()
     lines, torn = read(writer.path)
-    assert [(line.kind, line.span.span_id[-1] if line.span else "") for line in lines] == [
+    assert [(line.kind, spans.span_id[-1] if (spans := line.span or line.opened) else "") for line in lines] == [
         ("open", "1"),
         ("span", "2"),
         ("span", "1"),
@@ -152,6 +152,26 @@ def test_a_file_in_the_folders_place_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(JournalError, match="Not a directory"):
         Writer(tmp_path / "file")
+
+
+def test_a_writer_may_go_on_after_it_noted_its_end(tmp_path: Path) -> None:
+    """A signal whose handler ends nothing."""
+    writer = Writer(tmp_path)
+    writer.note_end("SIGTERM")
+    writer.span(span(1))
+    writer.end()
+    assert [(line.kind, line.reason) for line in read(writer.path)[0]] == [("end", "SIGTERM"), ("span", ""), ("end", "")]
+
+
+def test_what_was_opened_is_read_with_its_links_too(tmp_path: Path) -> None:
+    linked = span(1, end_ns=0)
+    linked.links.append(Link("b" * 32, "c" * 16))
+    linked.attributes["note"] = '"span_id":"dddddddddddddddd"'
+    writer = Writer(tmp_path)
+    writer.open(linked)
+    ((line,), _) = read(writer.path)
+    assert line.opened
+    assert (line.opened.span_id, line.opened.span()) == (linked.span_id, linked)
 
 
 def test_ending_twice_writes_one_line(tmp_path: Path) -> None:

@@ -278,6 +278,14 @@ def test_a_span_whose_open_line_is_torn_is_delivered_once(tmp_path: Path) -> Non
     assert memory.names == ["span 1"]
 
 
+def test_an_open_line_that_is_damaged_in_its_middle_is_counted_where_nothing_follows(tmp_path: Path) -> None:
+    path = write(tmp_path, 1, opened=[1, 2], reason=None)
+    path.write_bytes(path.read_bytes().replace(b'"type":"open","trace_id":"', b'"type":"open",trace_id":"'))
+    memory = Memory()
+    outcome = deliver(path, memory)
+    assert (memory.names, outcome.torn, outcome.done) == (["span 1"], 1, True)
+
+
 def test_a_span_whose_end_is_torn_is_closed(tmp_path: Path) -> None:
     path = write(tmp_path, 1, opened=[1], reason=None)
     path.write_bytes(path.read_bytes()[:-20])

@@ -238,9 +238,7 @@ class _Pipeline:
     def _describe(self, node_id: str) -> Times | None:
         """Return what wfapi says of a node by itself."""
         if node_id not in self._described:
-            answer = self._node(node_id, "describe")
-            known = answer is not None and "startTimeMillis" in answer
-            self._described[node_id] = _times(answer) if answer and known else None
+            self._described[node_id] = _known(self._node(node_id, "describe"))
         return self._described[node_id]
 
     def _log(self, node_id: str) -> str:
@@ -258,6 +256,11 @@ def _node(controller: Controller, build: Build, node_id: str, what: str) -> Mapp
     """Return what wfapi says of a node; None where it says nothing (``null`` for a ``build`` step). Raises ApiError."""
     answer = controller.get(f"{build_path(build)}execution/node/{node_id}/wfapi/{what}")
     return answer if isinstance(answer, Mapping) else None
+
+
+def describe(controller: Controller, build: Build, node_id: str) -> Times | None:
+    """Return when a node ran, None where wfapi does not say. Raises ApiError, NotFound included."""
+    return _known(_node(controller, build, node_id, "describe"))
 
 
 def node_log(controller: Controller, build: Build, node_id: str) -> str:
@@ -286,6 +289,10 @@ def path_to_job(path: str) -> str:
     """Return the full job name in a link such as /jenkins/job/Team%20A/job/x/."""
     below = path[path.find("/job/") + 1 :].strip("/").split("/")
     return "/".join(unquote(name) for name in below[1::2])
+
+
+def _known(answer: Mapping[str, Any] | None) -> Times | None:
+    return _times(answer) if answer and "startTimeMillis" in answer else None
 
 
 def _times(answer: Mapping[str, Any]) -> Times:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -24,8 +25,8 @@ from pipeline_trace.commands import fail
 from pipeline_trace.span import AttributeValue
 from pipeline_trace.where import TRACE_PER
 
-from . import facts
-from .api import Controller, Login
+from . import facts, waiting, waiting_text
+from .api import ApiError, Controller, Login
 from .build import DETAILS, STEP
 from .discovery import Selection
 from .poller import Poller, Settings, SweepError, Swept
@@ -70,6 +71,20 @@ class _Run:
 )
 @click.option("--once", is_flag=True, help="Poll once, deliver all, and end.")
 @click.option(
+    "--open",
+    "open_only",
+    is_flag=True,
+    help="With --once: list what is queued or runs now and what it waits for, and poll nothing.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="How --open lists.",
+)
+@click.option(
     "--since",
     callback=_age,
     default="7d",
@@ -106,6 +121,8 @@ class _Run:
 def poll(
     jenkins_url: str,
     once: bool,
+    open_only: bool,
+    form: str,
     since: float,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
@@ -120,7 +137,12 @@ def poll(
     Needs no plugin on the controller, and works without a login where anonymous users may read. A login comes from
     JENKINS_USER and JENKINS_API_TOKEN (or --token-file).
     """
+    if open_only and not once:
+        raise click.UsageError("--open goes with --once")
     logging.getLogger("urllib3").setLevel(logging.ERROR)
+    if open_only:
+        _list_open(Controller(jenkins_url, _login(token_file)), Selection(include, exclude), form)
+        return
     place = home.find(os.environ)
     if place.warning:
         click.echo(f"pipeline-trace: {place.warning}", err=True)
@@ -137,6 +159,18 @@ def poll(
         state.close()
         if run.destination:
             run.destination.close()
+
+
+def _list_open(controller: Controller, selection: Selection, form: str) -> None:
+    try:
+        found = waiting.now_open(controller, selection, lambda text: click.echo(f"pipeline-trace: {text}", err=True))
+    except ApiError as error:
+        raise fail(str(error)) from None
+    if form == "json":
+        click.echo(json.dumps(waiting_text.document(found), indent=1))
+        return
+    for line in waiting_text.lines(found, int(time.time() * 1000)):
+        click.echo(line)
 
 
 def _login(token_file: str | None) -> Login | None:

@@ -14,10 +14,10 @@ from pipeline_trace.ci.jenkins_graph import Node, Stage, stages
 STAGE, BRANCH, AGENT, STEP = "stage", "branch", "agent", "step"
 
 _BRANCH = "Branch: "
-_AGENT = "Allocate node : Start"
+AGENT_START = "Allocate node : Start"
 # What Declarative does for itself: every skipped stage has one.
 _INTERNAL = "Get contextual object from internal APIs"
-_BUILD_STEP = "Building "
+BUILD_STEP = "Building "
 INPUT = "Wait for interactive input"
 _RETRY_BODY = "Retry the body up to N times : Body : Start"
 TIME_LIMIT = "Enforce time limit : Start"
@@ -63,7 +63,7 @@ class Element:
     @property
     def starts_build(self) -> bool:
         """Tell whether it is a ``build`` step."""
-        return self.kind == STEP and self.node.name.startswith(_BUILD_STEP)
+        return self.kind == STEP and self.node.name.startswith(BUILD_STEP)
 
     @property
     def has_blocks(self) -> bool:
@@ -141,14 +141,14 @@ def _element(
 ) -> Element | None:
     around = list(_around(node, nodes))
     parent = next((elements[b.id] for b in around if b.id in elements and elements[b.id].kind in (STAGE, BRANCH)), None)
-    agent = next((b.id for b in around if b.name == _AGENT), None)
+    agent = next((b.id for b in around if b.name == AGENT_START), None)
     limited = any(b.name == TIME_LIMIT for b in around)
     step_key = ("step", node.id)
     if node.id in found_stages:
         return Element(STAGE, node, node.name, found_stages[node.id].key, parent, agent, limited)
     if node.is_start and node.name.startswith(_BRANCH):
         return Element(BRANCH, node, node.name[len(_BRANCH) :], step_key, parent, agent, limited)
-    if node.is_start and node.name == _AGENT:
+    if node.is_start and node.name == AGENT_START:
         return Element(AGENT, node, node.name, step_key, parent, agent, limited)
     if node.is_start or node.is_end or not node.block or node.name == _INTERNAL:
         return None

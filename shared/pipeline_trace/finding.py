@@ -143,7 +143,7 @@ def _in_journals(home: Home) -> tuple[list[Span], set[str]]:
         except OSError:
             # Delivered and gone since it was found, or another user's.
             continue
-        found = [line.span for line in reader.lines() if line.span]
+        found = [span for line in reader.lines() if (span := line.span or (line.opened and line.opened.span()))]
         spans.update(((span.trace_id, span.span_id), span) for span in found)
         if reader.written():
             live.update(span.span_id for span in found)

@@ -76,8 +76,8 @@ def _expanded(name: str, environ: Mapping[str, str]) -> Path:
     if name == "~" or name.startswith("~/"):
         return Path(environ["HOME"]) / name[2:]
     if name.startswith("~"):
-        user, _, rest = name[1:].partition("/")
-        return Path(pwd.getpwnam(user).pw_dir) / rest
+        user, *rest = name[1:].split("/", 1)
+        return Path(pwd.getpwnam(user).pw_dir).joinpath(*rest)
     return Path(name).absolute()
 
 

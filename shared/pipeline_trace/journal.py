@@ -13,6 +13,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -26,6 +27,9 @@ SUFFIX = ".journal"
 _WRITTEN, _SHIPPED = 0, 1
 _RESERVE = 4096
 _DECODER = json.JSONDecoder()
+_MALFORMED = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
+_OPEN = b'{"type":"open",'
+_SPAN_ID = re.compile(rb'"span_id":"([0-9a-f]{16})"')
 
 
 class JournalError(Exception):
@@ -74,17 +78,21 @@ class Writer:
             self.dropped += 1
 
     def end(self, reason: str = "") -> None:
-        """Note that nothing more comes, and let go of the journal.
-
-        ``reason``: the name of the signal that ended the writer (SIGTERM, SIGINT), or nothing.
-        """
+        """Note that nothing more comes, and let go of the journal. See note_end."""
         if self._file < 0:
             return
+        self.note_end(reason)
+        os.close(self._file)
+        self._file = -1
+
+    def note_end(self, reason: str) -> None:
+        """Note that the writer is about to end; where it goes on after all, the last such line counts.
+
+        ``reason``: the name of the signal that ends the writer (SIGTERM, SIGINT), or nothing.
+        """
         # On a full disk this makes the room that the last line needs.
         self._reserve.unlink(missing_ok=True)
         self._append(encode({"type": "end", "reason": reason, "dropped": self.dropped}))
-        os.close(self._file)
-        self._file = -1
 
     def sync(self) -> None:
         """Have all that was written on the disk, so that it outlives a power cut."""
@@ -112,12 +120,27 @@ class Writer:
         return not self._torn
 
 
+class Opened(NamedTuple):
+    """What an ``open`` line holds. Read only where it is needed: nearly all of them are followed by their span."""
+
+    span_id: str
+    raw: bytes
+
+    def span(self) -> Span | None:
+        """Return the span as it began, None where the line is torn."""
+        try:
+            return _span(_DECODER.decode(self.raw.decode("utf-8")), self.raw)
+        except _MALFORMED:
+            return None
+
+
 class Line(NamedTuple):
-    """A journal's line. ``end``: the offset in bytes behind it. ``span`` is None for ``end`` lines."""
+    """A journal's line. ``end``: the offset in bytes behind it. Of ``end`` lines ``span`` and ``opened`` are None."""
 
     kind: str
     end: int
     span: Span | None = None
+    opened: Opened | None = None
     reason: str = ""
     dropped: int = 0
 
@@ -202,17 +225,35 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _parse(raw: bytes, end: int) -> Line | None:
+    opened = _opened(raw)
+    if opened:
+        return Line("open", end, opened=opened)
     try:
         # Decoded here: json would first look for other encodings.
         data = _DECODER.decode(raw.decode("utf-8"))
         kind = data["type"]
-        if kind in ("open", "span"):
-            return Line(kind, end, _repaired(data) if b"\\ud" in raw else Span.from_dict(data))
+        if kind == "span":
+            return Line(kind, end, _span(data, raw))
+        if kind == "open":
+            return Line(kind, end, opened=Opened(_span(data, raw).span_id, raw))
         if kind == "end":
             return Line(kind, end, reason=str(data.get("reason", "")), dropped=int(data.get("dropped", 0)))
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+    except _MALFORMED:
         pass
     return None
+
+
+def _opened(raw: bytes) -> Opened | None:
+    """Read what an ``open`` line opens where that can be seen at a glance: with links, it holds several ids."""
+    if raw.startswith(_OPEN) and raw.endswith(b"}"):
+        found = _SPAN_ID.findall(raw)
+        if len(found) == 1:
+            return Opened(found[0].decode("ascii"), raw)
+    return None
+
+
+def _span(data: Any, raw: bytes) -> Span:
+    return _repaired(data) if b"\\ud" in raw else Span.from_dict(data)
 
 
 def _repaired(data: object) -> Span:
@@ -294,11 +335,9 @@ def waiting(journal: Path) -> int:
         for raw in file:
             end += len(raw)
             line = _parse(raw.rstrip(b"\n"), end)
-            if not line or not line.span:
-                continue
-            if line.kind == "open":
-                opened.add(line.span.span_id)
-            else:
+            if line and line.opened:
+                opened.add(line.opened.span_id)
+            elif line and line.span:
                 opened.discard(line.span.span_id)
                 count += end > offset
     return count + len(opened)

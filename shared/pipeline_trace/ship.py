@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import conventions as c
 from .destinations import Accepted, DeliveryError, Destination, SetupError
-from .journal import SUFFIX, Line, Reader, State, find, load_state, save_state
+from .journal import SUFFIX, Line, Opened, Reader, State, find, load_state, save_state
 from .span import Event, Span, encode
 
 BATCH = 512
@@ -54,7 +54,7 @@ class Shipment:
         self._reader = reader
         self._destination = destination
         self._state = load_state(reader.path)
-        self._open: dict[str, Span] = {}
+        self._open: dict[str, Opened] = {}
         self._batch: list[Span] = []
         self._batch_end = 0
         self.end: Line | None = None
@@ -96,7 +96,7 @@ class Shipment:
         self._reader.count_torn_end()
         reason = self.end.reason if self.end else "SIGKILL or a crash"
         lost = self.end is not None and self.end.dropped > 0 and not reason
-        for span in self._open.values():
+        for span in self._still_open():
             self._batch.append(_unknown(span, died_ns) if lost else _closed(span, reason, died_ns))
         self._open.clear()
         self._flush(timeout)
@@ -104,9 +104,17 @@ class Shipment:
         self._reader.delete(keep_state=self._state.rejected > 0)
         self._done = True
 
+    def _still_open(self) -> Iterator[Span]:
+        for opened in self._open.values():
+            span = opened.span()
+            if span:
+                yield span
+            else:
+                self._reader.torn += 1
+
     def _take(self, line: Line) -> None:
-        if line.span and line.kind == "open":
-            self._open[line.span.span_id] = line.span
+        if line.opened:
+            self._open[line.opened.span_id] = line.opened
         elif line.span:
             self._open.pop(line.span.span_id, None)
             if line.end > self._state.offset:

@@ -215,6 +215,16 @@ def _span_maker() -> Any:
     statuses = {OK: StatusCode.OK, ERROR: StatusCode.ERROR}
     resources: dict[tuple[str, ...], tuple[Any, Any]] = {}
 
+    class Hashed(Resource):
+        """Computes its hash once: the encoder asks for it for every span."""
+
+        def __init__(self, attributes: Mapping[str, Any]) -> None:
+            super().__init__(attributes)
+            self._hash = super().__hash__()
+
+        def __hash__(self) -> int:
+            return self._hash
+
     def context(trace: str, span: str) -> Any:
         return SpanContext(int(trace, 16), int(span, 16), is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 
@@ -223,7 +233,7 @@ def _span_maker() -> Any:
         key = tuple(map(str, span.resource.values()))
         known = resources.get(key)
         if known is None or known[0] != span.resource:
-            known = resources[key] = (span.resource, Resource(dict(span.resource)))
+            known = resources[key] = (span.resource, Hashed(span.resource))
         return known[1]
 
     def one(span: Span) -> Any:

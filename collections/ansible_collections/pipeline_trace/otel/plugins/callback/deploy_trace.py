@@ -371,6 +371,7 @@ class CallbackModule(CallbackBase):
 
     @_safely
     def v2_playbook_on_stats(self, stats):
+        self._recorder.went_on()
         self._spans.recap((host, stats.summarize(host)) for host in sorted(stats.processed))
 
     def _task(self, task, attributes):

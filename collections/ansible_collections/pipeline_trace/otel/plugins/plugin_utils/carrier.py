@@ -50,7 +50,7 @@ class Carrier:
         self._enter_play(task.get_play())
 
     def _enter_play(self, play: Any) -> None:
-        if any(known is play for known, _ in self._plays):
+        if any(known[0] is play for known in self._plays):
             return
         own = getattr(play, "_environment", None)
         existing = own if isinstance(own, list) else [own] if isinstance(own, (dict, str)) else []

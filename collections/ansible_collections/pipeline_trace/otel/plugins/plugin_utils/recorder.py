@@ -100,6 +100,10 @@ class Recorder:
             self._journal, place, resource, attributes=attributes, several=several, messages=self.settings.messages
         )
 
+    def went_on(self) -> None:
+        """A playbook ran to its end: a signal before that has not ended the run."""
+        self._reason = ""
+
     def give_up(self) -> None:
         """Something of ours went wrong: what is open stays so, and the process is left to end as if we were not there."""
         self._given_up = True
@@ -124,7 +128,7 @@ class Recorder:
                 self._reason = signal.Signals(number).name
                 if number == signal.SIGTERM:
                     # No atexit follows: Ansible kills itself. The shipping process goes on.
-                    self._journal.end(self._reason)
+                    self._journal.note_end(self._reason)
             if callable(before):
                 return before(number, frame)
             signal.signal(number, signal.SIG_DFL)
@@ -146,7 +150,10 @@ class Recorder:
             if not (self._reason or self._given_up):
                 self.spans.end(len(self.command.playbooks))
             self._journal.end(self._reason)
-            self._tell(self._shipper.settle())
+            # Who presses Ctrl-C again does not want to wait, but is told where the spans are.
+            with suppress(KeyboardInterrupt):
+                self._shipper.settle()
+            self._tell(delivered=not self._journal.path.exists())
             self._shipper.release()
 
     def _tell(self, delivered: bool) -> None:
