@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from . import JENKINS_ROOT_URL
 from ..context import Context, key_trace_id, parse_traceparent
 from ..ids import span_id, trace_id
 from ..span import Link
+from . import JENKINS_ROOT_URL
 
 ROOT_URL = JENKINS_ROOT_URL
 LONGEST_CHAIN = 50
