@@ -63,7 +63,9 @@ def ship_waiting(environ: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _follow(journal: Path, flush_limit: float) -> int:
-    # Set, not added to: `exec` starts this with its own signals blocked.
+    # `exec` starts this with its own signals blocked; those that came before the new session were meant for its command.
+    for number in signal.sigpending():
+        signal.sigtimedwait({number}, 0)
     signal.pthread_sigmask(signal.SIG_SETMASK, {CALL})
     try:
         destination = configured(os.environ, home.Home(journal.parent.parent).store)
