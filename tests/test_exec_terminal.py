@@ -139,7 +139,7 @@ def test_a_shell_within_has_job_control_of_its_own(shell: pexpect.spawn) -> None
     shell.sendcontrol("z")
     shell.expect_exact("Stopped")
     shell.expect_exact("inner> ")
-    shell.sendline("kill -KILL %1; wait %1; exit 4")
+    shell.sendline("kill -KILL %1; disown; exit 4")
     shell.expect_exact(PROMPT)
     shell.sendline("echo status=$?")
     shell.expect_exact("status=4")
