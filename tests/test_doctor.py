@@ -12,7 +12,7 @@ import pytest
 import support
 from otlp_receiver import Receiver
 
-from pipeline_trace_demo.server import ReplayServer
+from pipeline_trace_demo.replay import Replay
 
 NO_ANSIBLE = "/nonexistent"
 
@@ -68,9 +68,9 @@ def test_an_ansible_that_does_not_answer_is_broken(env: dict[str, str], tmp_path
 
 def test_a_receiver_that_answers(env: dict[str, str]) -> None:
     with Receiver() as receiver:
-        status, checks = examined({**env, "PATH": NO_ANSIBLE, "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint})
+        status, checks = examined({**env, "PATH": NO_ANSIBLE, **receiver.environ()})
         assert (status, checks["delivery"]["state"]) == (0, "ok")
-        assert receiver.spans == []
+        assert receiver.spans() == []
 
 
 def test_a_receiver_that_does_not_answer_is_broken(env: dict[str, str]) -> None:
@@ -125,8 +125,8 @@ def test_in_ci_without_an_endpoint_it_names_the_variable(env: dict[str, str]) ->
 
 
 def test_a_jenkins_that_can_be_read(env: dict[str, str]) -> None:
-    with ReplayServer(support.recording("11")) as server:
-        status, checks = examined({**env, "PATH": NO_ANSIBLE}, "--jenkins-url", server.url)
+    with Replay(support.recording("11")) as jenkins:
+        status, checks = examined({**env, "PATH": NO_ANSIBLE}, "--jenkins-url", jenkins.url)
     assert (status, checks["jenkins"]["state"]) == (0, "ok"), checks["jenkins"]
     assert "plugins" in checks
 
@@ -151,3 +151,18 @@ def test_for_people_each_mend_stands_below_its_line(env: dict[str, str]) -> None
     lines = done.stdout.splitlines()
     line = next(n for n, line in enumerate(lines) if line.startswith("hint    ansible: "))
     assert lines[line + 1] == "        python3 -m pip install ansible-core"
+
+
+def test_a_jenkins_that_wants_a_login(env: dict[str, str]) -> None:
+    outside = {**env, "PATH": NO_ANSIBLE}
+    with Replay(support.recording("11"), login=("reader", "11aa22bb33cc44dd55ee66ff")) as jenkins:
+        status, checks = examined({**outside, "JENKINS_URL": jenkins.url})
+        assert (status, checks["jenkins"]["state"]) == (1, "broken")
+        assert "JENKINS_API_TOKEN" in checks["jenkins"]["mend"]
+        login = {"JENKINS_URL": jenkins.url, "JENKINS_USER": "reader", "JENKINS_API_TOKEN": "11aa22bb33cc44dd55ee66ff"}
+        jenkins.reset()
+        status, checks = examined({**outside, **login})
+        assert (status, checks["jenkins"]["state"]) == (0, "ok")
+        assert len(jenkins.requests) == 2
+        status, checks = examined({**outside, **login, "JENKINS_API_TOKEN": "wrong"})
+        assert (status, checks["jenkins"]["state"]) == (1, "broken")
