@@ -68,7 +68,8 @@ def table(found: dict[str, list[float]], turns: int) -> str:
     """Return the section's text."""
     floor = statistics.median(found["Python doing nothing"])
     lines = [
-        f"{os.cpu_count()} cores; Linux {platform.release()}; Python {platform.python_version()}; load {os.getloadavg()[0]:.1f}. "
+        f"{os.cpu_count()} cores; Linux {platform.release()}; Python {platform.python_version()}; "
+        f"load {os.getloadavg()[0]:.1f}. "
         f"{turns} turns; median (least–most).",
         "",
         f"Command: `python tests/bench/exec_overhead.py --turns {turns}`. Target: at most {TARGET_MS} ms.",
