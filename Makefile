@@ -8,7 +8,7 @@ WORKERS ?= auto
 CORES := 2.16 2.17 2.18 2.19 2.20 2.21
 CORE_VENVS := $(CORES:%=.venvs/ansible-%/.done)
 
-.PHONY: demo test test-matrix lint types unit browser sshd sanity collection bench-callback clean help
+.PHONY: demo test test-matrix lint types unit browser sshd sanity collection bench-callback bench-poller corpus clean help
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -39,6 +39,12 @@ collection: $(VENV)/.installed ## the tarball for Ansible Galaxy
 
 bench-callback: | $(VENV)/bin/python ## what the callback costs, into docs/performance.md (needs a quiet machine, half an hour)
 	@$(BIN)/python tests/bench/callback_cost.py --real --output docs/performance.md
+
+bench-poller: $(VENV)/.installed-test ## what the poller costs, into docs/performance.md (needs a quiet machine, a quarter of an hour)
+	@$(BIN)/python tests/bench/poller_scale.py --output docs/performance.md
+
+corpus: $(VENV)/.installed ## judge the labelled failures
+	@$(BIN)/python tests/bench/corpus.py tests/corpus/*.jsonl
 
 browser: ## Chromium, from Debian's packages
 	@command -v chromium >/dev/null || scripts/install-debian chromium

@@ -13,7 +13,18 @@ from .. import conventions as c
 from ..span import Span, encode
 from . import Accepted, DeliveryError, SetupError
 
-_SCHEMA = """
+# A change's way is found by these few, whatever else there is: runs, playbooks, deploys, and roots that name a commit.
+_NOTED = f"""(
+    instr(body, '"{c.PIPELINE_RESULT}":') OR instr(body, '"{c.ANSIBLE_TYPE}":"{c.TYPE_PLAYBOOK}"')
+    OR instr(body, '"{c.TASK_TYPE}":"{c.DEPLOY}"') OR parent_id IS NULL AND instr(body, '"{c.VCS_HEAD_REVISION}":')
+)"""
+# What happened inside a play, and steps that neither failed nor started a build.
+_DETAIL = f"""(
+    instr(body, '"{c.ANSIBLE_TYPE}":') AND NOT instr(body, '"{c.ANSIBLE_TYPE}":"{c.TYPE_PLAYBOOK}"')
+    AND NOT instr(body, '"{c.ANSIBLE_TYPE}":"{c.TYPE_COMMAND}"')
+    OR instr(body, '"{c.JENKINS_TYPE}":"{c.TYPE_STEP}"') AND instr(body, '"links":[]') AND NOT instr(body, '"code":"ERROR"')
+)"""
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS spans (
     trace_id TEXT NOT NULL,
     span_id TEXT NOT NULL,
@@ -28,11 +39,13 @@ CREATE INDEX IF NOT EXISTS spans_by_id ON spans (span_id);
 CREATE INDEX IF NOT EXISTS spans_by_parent ON spans (parent_id);
 CREATE INDEX IF NOT EXISTS spans_by_end ON spans (end_ns);
 CREATE INDEX IF NOT EXISTS spans_by_run ON spans (pipeline, run) WHERE pipeline IS NOT NULL;
+CREATE INDEX IF NOT EXISTS spans_noted ON spans (end_ns) WHERE {_NOTED};
 """
-_VERSION = 1
+_VERSION = 2
 _INSERT = "INSERT INTO spans VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (trace_id, span_id) DO NOTHING"
 # SQLite takes a bounded number of values in a query.
 _VALUES = 500
+MOST_RUNS = 2000
 
 
 class Store:
@@ -78,10 +91,30 @@ class Store:
         """Return the spans of a pipeline's run, of whichever system: full job name and build number for Jenkins."""
         return self._spans("pipeline = ? AND run = ?", pipeline, run)
 
+    def runs(self, from_ns: int, to_ns: int) -> list[Span]:
+        """Return the run spans that ended between two times, nanoseconds since the epoch: the newest MOST_RUNS."""
+        query = (
+            "SELECT body FROM spans WHERE end_ns BETWEEN ? AND ? AND pipeline IS NOT NULL AND body LIKE ?"
+            f" ORDER BY end_ns DESC LIMIT {MOST_RUNS}"
+        )
+        rows = self._rows(query, from_ns, to_ns, f'%"{c.JENKINS_TYPE}":"{c.TYPE_RUN}"%')
+        return [Span.from_dict(json.loads(row[0])) for row in rows]
+
     def latest(self) -> tuple[str, int] | None:
         """Return the trace in which something ended last, and when: nanoseconds since the epoch."""
         rows = self._rows("SELECT trace_id, end_ns FROM spans ORDER BY end_ns DESC LIMIT 1")
         return (str(rows[0][0]), int(rows[0][1])) if rows else None
+
+    def noted(self, texts: Sequence[str], most: int) -> list[Span]:
+        """Return the newest runs, playbooks, deploys and roots with a commit whose JSON form has one of these texts."""
+        found = " OR ".join(["instr(body, ?)"] * len(texts))
+        newest = f"ORDER BY end_ns DESC LIMIT {most}"
+        rows = self._rows(f"SELECT body FROM spans INDEXED BY spans_noted WHERE {_NOTED} AND ({found}) {newest}", *texts)
+        return [Span.from_dict(json.loads(row[0])) for row in rows]
+
+    def outline(self, trace_id: str, most: int) -> list[Span]:
+        """Return a trace's spans without plays, tasks, hosts and plain steps; no more than asked for."""
+        return self._spans(f"trace_id = ? AND NOT {_DETAIL} LIMIT {most}", trace_id)
 
     def _traces(self, column: str, span_ids: Iterable[str]) -> set[str]:
         ids = list(span_ids)
@@ -96,7 +129,7 @@ class Store:
     def _spans(self, where: str, *values: str) -> list[Span]:
         return [Span.from_dict(json.loads(row[0])) for row in self._rows(f"SELECT body FROM spans WHERE {where}", *values)]
 
-    def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+    def _rows(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:
         """Return what a query finds. Raises SetupError where the file cannot be read."""
         try:
             return self._open().execute(query, values).fetchall()
