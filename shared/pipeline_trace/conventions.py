@@ -41,6 +41,11 @@ VCS_HEAD_REVISION = "vcs.ref.head.revision"
 VCS_HEAD_TYPE = "vcs.ref.head.type"
 VCS_BASE_NAME = "vcs.ref.base.name"
 VCS_CHANGE_ID = "vcs.change.id"
+VCS_OWNER_NAME = "vcs.owner.name"
+VCS_PROVIDER_NAME = "vcs.provider.name"
+
+# Whether the working tree had no changes of tracked files (ci/laptop.py); no standard name says it.
+GIT_CLEAN = "git.tree.clean"
 
 # Deployment (registry: deployment.*)
 DEPLOYMENT_ENVIRONMENT = "deployment.environment.name"
