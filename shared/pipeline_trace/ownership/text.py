@@ -87,11 +87,12 @@ class _Judge:
         best = max(candidates, key=lambda candidate: candidate.rank, default=None)
         if best and best.strength >= 1:
             return self._own_fault(candidates, self.of(best))
-        return self._unreachable() or self._check() or self._traceback() or self._hint(best)
+        return self._unreachable() or self._check() or self._traceback() or self._hint(candidates)
 
-    def _hint(self, best: Candidate | None) -> Verdict | None:
-        verdict = self.of(best) if best else None
-        return None if verdict is None or verdict.kind == "unknown" else verdict
+    def _hint(self, candidates: list[Candidate]) -> Verdict | None:
+        """What kind of tool it was, where no rule knows its words."""
+        hints = sorted((one for one in candidates if 0 <= one.strength < 1), key=lambda one: one.rank, reverse=True)
+        return next((verdict for verdict in map(self.of, hints) if verdict.kind != "unknown"), None)
 
     def _own_fault(self, candidates: list[Candidate], verdict: Verdict) -> Verdict:
         """Where a new version does not answer, and nobody knows why: perhaps it names its own fault."""
