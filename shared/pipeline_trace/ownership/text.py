@@ -23,6 +23,11 @@ _MOST_LETTERS = 240
 _TRACEBACK = re.compile(
     r"^\s+File \"(?!/usr/|/opt/|<)[^\"]+\", line \d+|^\s+at .*\((?!node:|/usr/|/opt/)[^)]*:\d+\)", re.MULTILINE
 )
+# What a playbook checks of a node, not of the change.
+_NODE = re.compile(
+    r"ansible_(?:mem|mounts|processor|swap|date|kernel|uptime)"
+    r"|\b(?:node|disk|memory|free|clock|ntp|chrony|load average|swap|mount|volume|uptime)\b"
+)
 _STATUSES = {
     124: ("timeout", "Compare the time with that of earlier runs; the text does not say what hung."),
     126: ("file_mode", "Look at the mode and the interpreter of what was called."),
@@ -176,9 +181,7 @@ class _Judge:
         task = self._case.task
         if not task or not (task.action in ("assert", "fail") or "assertion: " in self._case.text.lower):
             return None
-        node = re.search(
-            r"ansible_(?:mem|mounts|processor|swap|date|kernel)|\bnode\b|\bdisk\b|\bmemory\b|\bfree\b", self._case.text.lower
-        )
+        node = _NODE.search(self._case.text.lower)
         owner, kind = (OPS, "node_setup") if node else (DEV, "config_error")
         then = "Ops looks at the node." if node else "Dev corrects the value that the playbook refuses."
         return Verdict(owner, kind, 0.6, [clip(self._case.lines[0]) if self._case.lines else task.task], then)
