@@ -51,7 +51,9 @@ _PATH = re.compile(
     r"|((?:\.{0,2}/)?[\w@.+-]+(?:/[\w@.+-]+)*\.?\w*)(?=:? (?:no such|not found|does not)|: No such|$)",
     re.IGNORECASE,
 )
-_WORKSPACE = re.compile(r"/(?:workspace|builds|jenkins/workspace|src|repo|home/\w+/(?:work|build|project))\b")
+_WORKSPACE = re.compile(
+    r"^/(?:app|usr/src/app)/|/(?:workspace|builds|jenkins/workspace|src|repo|home/\w+/(?:work|build|project))\b"
+)
 _IMAGE = re.compile(r"\b((?:docker\.io/(?:library/)?)?[a-z][\w-]*(?:/[\w-]+)?:[\w.-]+)")
 
 

@@ -24,6 +24,11 @@ _TRACEBACK = re.compile(
     r"^\s+File \"(?!/usr/|/opt/|<)[^\"]+\", line \d+|^\s+at .*\((?!node:|/usr/|/opt/)[^)]*:\d+\)", re.MULTILINE
 )
 _HEALTH = re.compile(r"\bhealth|unhealthy|smoke test|readiness", re.IGNORECASE)
+# What a playbook checks of a node, not of the change.
+_NODE = re.compile(
+    r"ansible_(?:mem|mounts|processor|swap|date|kernel|uptime)"
+    r"|\b(?:node|disk|memory|free|clock|ntp|chrony|load average|swap|mount|volume|uptime)\b"
+)
 _STATUSES = {
     124: ("timeout", "Compare the time with that of earlier runs; the text does not say what hung."),
     126: ("file_mode", "Look at the mode and the interpreter of what was called."),
@@ -88,11 +93,12 @@ class _Judge:
         best = max(candidates, key=lambda candidate: candidate.rank, default=None)
         if best and best.strength >= 1:
             return self._own_fault(candidates, self.of(best))
-        return self._unreachable() or self._check() or self._traceback() or self._hint(best)
+        return self._unreachable() or self._check() or self._traceback() or self._hint(candidates)
 
-    def _hint(self, best: Candidate | None) -> Verdict | None:
-        verdict = self.of(best) if best else None
-        return None if verdict is None or verdict.kind == "unknown" else verdict
+    def _hint(self, candidates: list[Candidate]) -> Verdict | None:
+        """What kind of tool it was, where no rule knows its words."""
+        hints = sorted((one for one in candidates if 0 <= one.strength < 1), key=lambda one: one.rank, reverse=True)
+        return next((verdict for verdict in map(self.of, hints) if verdict.kind != "unknown"), None)
 
     def _own_fault(self, candidates: list[Candidate], verdict: Verdict) -> Verdict:
         """Where a new version does not answer, and nobody knows why: perhaps it names its own fault."""
@@ -176,9 +182,7 @@ class _Judge:
         task = self._case.task
         if not task or not (task.action in ("assert", "fail") or "assertion: " in self._case.text.lower):
             return None
-        node = re.search(
-            r"ansible_(?:mem|mounts|processor|swap|date|kernel)|\bnode\b|\bdisk\b|\bmemory\b|\bfree\b", self._case.text.lower
-        )
+        node = _NODE.search(self._case.text.lower)
         owner, kind = (OPS, "node_setup") if node else (DEV, "config_error")
         if kind == "config_error" and _HEALTH.search(f"{task.task} {self._case.text.value}"):
             kind = "app_unhealthy"
