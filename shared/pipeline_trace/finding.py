@@ -53,6 +53,10 @@ class Finder:
             todo -= seen
         return list(found.values())
 
+    def stages(self, pipeline: str, from_ns: int, to_ns: int) -> list[Span]:
+        """Return the newest runs, stages and branches of a job that ended between two times, ns since the epoch."""
+        return self._store.stages(pipeline, from_ns, to_ns)
+
     def _trace(self, trace_id: str) -> list[Span]:
         found = {span.span_id: span for span in self._waiting if span.trace_id == trace_id}
         # What is in the store has ended, whatever a journal's earlier line says.

@@ -12,6 +12,8 @@ import click
 from .. import home
 from ..finding import Finder, NotFoundError
 from ..report import html, model
+from ..report.headline import NOTHING, Headline
+from ..report.history import NO_HISTORY, History, ask
 from ..span import Span
 from . import fail
 
@@ -29,17 +31,25 @@ def command(trace: str, output: Path | None) -> None:
     finder = Finder(home.find(os.environ))
     try:
         spans = finder.spans(trace)
+        history = ask(finder, spans)
     except NotFoundError as error:
         raise fail(str(error)) from None
     finally:
         finder.close()
-    click.echo(write(spans, output))
+    click.echo(write(spans, output, history=history))
 
 
-def write(spans: Sequence[Span], output: Path | None = None) -> Path:
-    """Write the report of spans; return its absolute path. Raises OSError."""
+def write(
+    spans: Sequence[Span],
+    output: Path | None = None,
+    *,
+    headline: Headline = NOTHING,
+    history: History = NO_HISTORY,
+) -> Path:
+    """Write the report of spans, and of what is known besides them; return its absolute path. Raises OSError."""
     root = model.build_tree(spans)[0].span
     path = (output or Path(f"trace-{root.trace_id[:12]}.html")).absolute()
-    page = html.render(spans, title=root.name, generated_at=datetime.now(timezone.utc))
+    now = datetime.now(timezone.utc)
+    page = html.render(spans, title=root.name, generated_at=now, headline=headline, history=history)
     path.write_text(page, encoding="utf-8")
     return path

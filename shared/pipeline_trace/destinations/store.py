@@ -13,7 +13,12 @@ from .. import conventions as c
 from ..span import Span, encode
 from . import Accepted, DeliveryError, SetupError
 
-_SCHEMA = """
+# Few of all spans, and enough to tell how builds usually go.
+_STAGES = " OR ".join(
+    f"""instr(body, '"{c.JENKINS_TYPE}":"{kind}"')""" for kind in (c.TYPE_RUN, c.TYPE_STAGE, c.TYPE_BRANCH)
+)
+_MOST_STAGES = 2500
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS spans (
     trace_id TEXT NOT NULL,
     span_id TEXT NOT NULL,
@@ -28,8 +33,9 @@ CREATE INDEX IF NOT EXISTS spans_by_id ON spans (span_id);
 CREATE INDEX IF NOT EXISTS spans_by_parent ON spans (parent_id);
 CREATE INDEX IF NOT EXISTS spans_by_end ON spans (end_ns);
 CREATE INDEX IF NOT EXISTS spans_by_run ON spans (pipeline, run) WHERE pipeline IS NOT NULL;
+CREATE INDEX IF NOT EXISTS spans_of_stages ON spans (pipeline, end_ns) WHERE {_STAGES};
 """
-_VERSION = 1
+_VERSION = 2
 _INSERT = "INSERT INTO spans VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (trace_id, span_id) DO NOTHING"
 # SQLite takes a bounded number of values in a query.
 _VALUES = 500
@@ -78,6 +84,11 @@ class Store:
         """Return the spans of a pipeline's run, of whichever system: full job name and build number for Jenkins."""
         return self._spans("pipeline = ? AND run = ?", pipeline, run)
 
+    def stages(self, pipeline: str, from_ns: int, to_ns: int) -> list[Span]:
+        """Return the newest runs, stages and branches of a job that ended between two times, a bounded number of them."""
+        where = f"pipeline = ? AND end_ns BETWEEN ? AND ? AND ({_STAGES}) ORDER BY end_ns DESC LIMIT {_MOST_STAGES}"
+        return self._spans(where, pipeline, from_ns, to_ns)
+
     def latest(self) -> tuple[str, int] | None:
         """Return the trace in which something ended last, and when: nanoseconds since the epoch."""
         rows = self._rows("SELECT trace_id, end_ns FROM spans ORDER BY end_ns DESC LIMIT 1")
@@ -93,10 +104,10 @@ class Store:
             found.update(row[0] for row in rows)
         return found
 
-    def _spans(self, where: str, *values: str) -> list[Span]:
+    def _spans(self, where: str, *values: str | int) -> list[Span]:
         return [Span.from_dict(json.loads(row[0])) for row in self._rows(f"SELECT body FROM spans WHERE {where}", *values)]
 
-    def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+    def _rows(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:
         """Return what a query finds. Raises SetupError where the file cannot be read."""
         try:
             return self._open().execute(query, values).fetchall()
