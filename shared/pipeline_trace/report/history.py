@@ -10,7 +10,7 @@ from typing import Protocol
 
 from .. import conventions as names
 from ..span import Span
-from .model import span_type, state
+from .model import STATES, span_type, state
 
 MOST_RUNS = 50
 FEWEST_RUNS = 3
@@ -115,7 +115,7 @@ def flaky_in(own: Iterable[Span], run: Span, around: Sequence[Span]) -> list[Fla
         if _build(span) in stages and span_type(span) in _STAGES:
             # Of several of one name, the worst counts.
             kept = stages[_build(span)]
-            kept[span.name] = min(kept.get(span.name, names.SUCCESS), state(span), key=_worst_first)
+            kept[span.name] = min(kept.get(span.name, state(span)), state(span), key=STATES.index)
     found = []
     for other in others:
         for failing, passing in ((run, other), (other, run)):
@@ -135,10 +135,6 @@ def _first_of_each(found: Iterable[Flaky]) -> list[Flaky]:
     for one in found:
         kept.setdefault((one.test, one.name), one)
     return list(kept.values())
-
-
-def _worst_first(result: str) -> bool:
-    return result not in names.FAILED_RESULTS
 
 
 def _build(span: Span) -> tuple[str, str]:

@@ -50,7 +50,8 @@ function wantedRows(height) {
   return wanted;
 }
 
-function draw() {
+// Draws the rows in sight. Those that are drawn already are not touched while the page only scrolls.
+function draw(scrolled = false) {
   frame = 0;
   const height = rowHeight();
   const wanted = wantedRows(height);
@@ -64,15 +65,16 @@ function draw() {
   let next = body.firstElementChild;
   for (const row of wanted) {
     let made = drawn.get(row);
-    if (!made) drawn.set(row, (made = makeRow(row)));
-    updateRow(made, row, height);
+    const isNew = !made;
+    if (isNew) drawn.set(row, (made = makeRow(row)));
+    if (isNew || !scrolled) updateRow(made, row, height);
     if (made === next) next = next.nextElementSibling;
     else body.insertBefore(made, next);
   }
 }
 
 function drawSoon() {
-  if (!frame) frame = requestAnimationFrame(draw);
+  if (!frame) frame = requestAnimationFrame(() => draw(true));
 }
 
 // After folding or searching: which rows there are.
@@ -229,7 +231,7 @@ function onResize() {
   drawAxis();
   body.style.height = `${shown.length * rowHeight()}px`;
   byId("waterfall").style.setProperty("--toolbar", `${byId("toolbar").getBoundingClientRect().height}px`);
-  drawSoon();
+  draw();
 }
 
 function startGrid() {
