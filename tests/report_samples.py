@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline_trace import conventions as names
 from pipeline_trace.ids import span_id, trace_id
+from pipeline_trace.report.headline import Headline
+from pipeline_trace.report.history import Flaky, History, Usual
 from pipeline_trace.span import ERROR, SERVER, Event, Link, Span
 
 # 2025-03-05T15:30:12.250Z: Wednesday, half past four in Berlin.
@@ -150,6 +154,68 @@ def _playbook() -> list[Span]:
     for at, item in enumerate(["nginx", "python3", "app=4.2.0"]):
         items.events.append(Event("item", seconds(192 + 9 * at), {"ansible.item": item, "ansible.result": "changed"}))
     return spans
+
+
+def story() -> tuple[list[Span], Headline, History]:
+    """Return the sample with all that a page can show besides its spans."""
+    spans = sample()
+    for span in spans:
+        if span.name == "web3" and span.status_code == ERROR:
+            span.attributes["ansible.message"] = f"{REFUSED}\n" + "\n".join(f"line {n} of the journal" for n in range(30))
+        elif span.name == "make lint":
+            span.attributes["jenkins.retry.attempt"] = 2
+    verdict = Verdict("ops", "host_unreachable", 0.93, ["web3: Connection refused", "main is green"], "Ops looks at web3.")
+    usual = {("app-build", "Unit test"): _usual(60, 70), ("app-build", "Checkout"): _usual(6, 9)}
+    flaky = [Flaky("app-build", "Unit test", "41", "42"), Flaky("app-build", "CartTest adds twice", "41", "42", True)]
+    return spans, Headline(verdict, PATH), History(usual, flaky)
+
+
+def _usual(median: int, p95: int) -> Usual:
+    return Usual(median * 1_000_000_000, p95 * 1_000_000_000, 14)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """As pipeline_trace.ownership gives it."""
+
+    owner: str
+    kind: str
+    confidence: float
+    evidence: Sequence[str]
+    next: str
+
+
+PATH: dict[str, Any] = {
+    "answer": {"answer": "no", "reason": "staging failed 3 times alike", "next": "pipeline-trace why app-deploy#17"},
+    "services": [
+        {
+            "service": None,
+            "steps": [
+                {"step": "review", "state": "not known", "last": None, "failures": 0},
+                {
+                    "step": "merge",
+                    "state": "success",
+                    "failures": 0,
+                    "last": {
+                        "run": "app-build#42",
+                        "url": f"{ROOT_URL}/job/app-build/42/",
+                        "started": "2025-03-05T15:30:12.250+00:00",
+                        "ran_ms": 318400,
+                        "waited": [{"for": "person", "what": "input", "ms": 60700, "who": "mara"}],
+                    },
+                },
+                {
+                    "step": "staging",
+                    "state": "failure",
+                    "failures": 3,
+                    "last": {"run": "app-deploy#17", "url": "javascript:1"},
+                },
+                {"step": "production", "state": "not reached", "last": None, "failures": 0},
+            ],
+        }
+    ],
+    "notes": ["Only what this store holds is told."],
+}
 
 
 def many(count: int) -> list[Span]:

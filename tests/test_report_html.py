@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_samples import make, many, sample
+from report_samples import PATH, Verdict, make, many, sample, story
 
 from pipeline_trace.report import html
+from pipeline_trace.report.headline import Headline
 from pipeline_trace.report.html import render
 from pipeline_trace.span import Event, Link, Span
 
@@ -207,6 +208,88 @@ def test_attribute_values_of_all_kinds_are_texts() -> None:
 
 def test_10000_spans_weigh_at_most_3_megabytes() -> None:
     assert len(render(many(10_000), title="many", generated_at=NOW).encode()) <= 3_000_000
+
+
+def test_the_first_screen_says_whose_it_is_and_whether_it_can_be_deployed() -> None:
+    spans, headline, history = story()
+    page = Page(render(spans, title="t", generated_at=NOW, headline=headline, history=history))
+    text = re.sub(r"\s+", " ", " ".join(page.texts))
+    for expected in (
+        "Ops should look first",
+        "host unreachable",
+        "93 % sure",
+        "web3: Connection refused",
+        "Ops looks at web3.",
+    ):
+        assert expected in text
+    assert "Can it be deployed? no: staging failed 3 times alike" in text
+    for expected in ("not reached", "failed 3 times", "waited 1 min 01 s for a person (mara)"):
+        assert expected in text
+    assert text.index("Ops should look first") < text.index("What failed") < text.index("Where the time went")
+    links = [attrs["href"] for tag, attrs in page.elements if tag == "a"]
+    assert links == ["https://ci.example.org/job/app-build/42/"]
+
+
+def test_what_is_not_known_is_not_shown(page: Page) -> None:
+    text = " ".join(page.texts)
+    for absent in ("should look first", "Can it be deployed", "The way to production", "usual time", "flaky"):
+        assert absent not in text
+
+
+def test_hostile_verdicts_paths_and_logs_are_text() -> None:
+    for text in HOSTILE:
+        span = make("x", None, text, 0, 1, jenkins_type="run")
+        span.attributes["jenkins.log"] = f"{text}\n{text}"
+        span.fail("no")
+        step = {"step": text, "state": text, "last": {"run": text, "url": text}}
+        path = {
+            "answer": {"answer": text, "reason": text, "next": text},
+            "services": [{"service": text, "steps": [step]}] * 2,
+            "notes": [text],
+        }
+        headline = Headline(Verdict(text, text, 0.5, [text], text), path)
+        page = Page(render([span], title="t", generated_at=NOW, headline=headline))
+        assert not any(tag in ("img", "a") or "onerror" in attrs or "onload" in attrs for tag, attrs in page.elements)
+        assert len(page.blocks) == 3
+
+
+def test_the_end_of_a_log_is_shown_and_its_lines_are_kept() -> None:
+    spans, _, _ = story()
+    page = render(spans, title="t", generated_at=NOW)
+    assert "The last 20 lines of its log" in page
+    assert "line 28 of the journal\nline 29 of the journal</pre>" in page
+
+
+def test_usual_times_stand_beside_the_stages_and_slow_ones_are_named() -> None:
+    spans, _, history = story()
+    page = Page(render(spans, title="t", generated_at=NOW, history=history))
+    text = re.sub(r"\s+", " ", " ".join(page.texts))
+    assert "1 slower than usual" in text
+    assert "1 min 16 s slow 1 min 00 s 1 min 10 s 14" in text
+    data = data_of(page)
+    names = [data["texts"][row[1]] for row in data["rows"]]
+    assert [names[at] for at in data["usual"][::4]] == ["Checkout", "Unit test"]
+    assert [names[at] for at in data["flaky"]] == ["Unit test"]
+    assert [names[at] for at in data["attempts"][::2]] == ["make lint"]
+
+
+def test_each_row_has_a_side_and_the_critical_path_is_embedded(page: Page) -> None:
+    data = data_of(page)
+    names = [data["texts"][row[1]] for row in data["rows"]]
+    sides = dict(zip(names, data["sides"], strict=True))
+    assert (sides["RUN app-build"], sides["Schedule"], sides["make test"]) == ("b", "o", "d")
+    on_path = {names[at] for at in data["critical"][::2]}
+    assert "make test" in on_path
+    assert "make lint" not in on_path
+
+
+def test_10000_spans_with_logs_weigh_at_most_3_megabytes() -> None:
+    spans = many(10_000)
+    for number, span in enumerate(span for span in spans if span.status_code == "ERROR"):
+        span.attributes["jenkins.log"] = "\n".join(
+            f"{number} line {n} of a log of some length, as logs are" for n in range(100)
+        )
+    assert len(render(spans, title="many", generated_at=NOW, headline=Headline(None, PATH)).encode()) <= 3_000_000
 
 
 def luminance(colour: str) -> float:

@@ -16,6 +16,8 @@ from pipeline_trace.commands import fail
 from pipeline_trace.commands.report import write
 from pipeline_trace.finding import Finder
 from pipeline_trace.report import terminal
+from pipeline_trace.report.history import ask
+from pipeline_trace.report.known import headline
 from pipeline_trace.span import Span
 
 from . import incident, story
@@ -46,7 +48,7 @@ def demo(output: Path | None, incidents: bool) -> None:
 def _story(folder: Path, console: Console) -> None:
     with _telling(folder, console) as telling:
         build = story.tell(telling)
-    spans = _spans(folder, build)
+    spans, page = _page(folder, build)
     terminal.render(spans, console)
     click.echo()
     click.echo("One trace: what Jenkins did and what Ansible did within it. Now with your own:")
@@ -54,7 +56,7 @@ def _story(folder: Path, console: Console) -> None:
     click.echo("  for your Jenkins:   pipeline-trace poll --once --jenkins-url https://YOUR-JENKINS/")
     click.echo("When a deploy fails, whose is it? See: pipeline-trace demo --incident")
     click.echo("The same as a page for the browser:")
-    click.echo(write(spans, folder / "report.html"))
+    click.echo(page)
 
 
 def _incidents(folder: Path, console: Console) -> None:
@@ -68,7 +70,7 @@ def _incidents(folder: Path, console: Console) -> None:
         for question, answer in answers:
             click.echo(f"\n$ {question}\n{answer.rstrip()}")
         click.echo("\nThe trace as a page for the browser:")
-        click.echo(write(_spans(own, told.build), own / "report.html"))
+        click.echo(_page(own, told.build)[1])
 
 
 @contextmanager
@@ -91,12 +93,15 @@ def _telling(folder: Path, console: Console) -> Iterator[Telling]:
             raise fail(str(error)) from None
 
 
-def _spans(folder: Path, build: str) -> list[Span]:
+def _page(folder: Path, build: str) -> tuple[list[Span], Path]:
+    """Write the report; return the spans of the trace and the page's path."""
     finder = Finder(home.Home(folder))
     try:
-        return finder.spans(build)
+        spans = finder.spans(build)
+        first, history = headline(finder, spans, build), ask(finder, spans)
     finally:
         finder.close()
+    return spans, write(spans, folder / "report.html", headline=first, history=history)
 
 
 def _prepare(folder: Path) -> None:

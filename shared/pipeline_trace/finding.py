@@ -97,6 +97,10 @@ class Finder:
         """Return a trace's id: of a trace id, a build's URL, ``JOB#N`` or ``latest``. Raises NotFoundError."""
         return self._trace_id(wanted.strip())
 
+    def stages(self, pipeline: str, from_ns: int, to_ns: int) -> list[Span]:
+        """Return the newest runs, stages and branches of a job that ended between two times, ns since the epoch."""
+        return self._store.stages(pipeline, from_ns, to_ns)
+
     def _trace(self, trace_id: str) -> list[Span]:
         found = {span.span_id: span for span in self._waiting if span.trace_id == trace_id}
         # What is in the store has ended, whatever a journal's earlier line says.

@@ -12,6 +12,9 @@ import click
 from .. import home
 from ..finding import Finder, NotFoundError
 from ..report import html, model
+from ..report.headline import NOTHING, Headline
+from ..report.history import NO_HISTORY, History, ask
+from ..report.known import headline
 from ..span import Span
 from . import fail
 
@@ -21,25 +24,38 @@ from . import fail
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; default: trace-ID.html here."
 )
-def command(trace: str, output: Path | None) -> None:
+@click.option("--path", "way", is_flag=True, help="The change's way must be in it: fail where its commit is not known.")
+def command(trace: str, output: Path | None, way: bool) -> None:
     """Write a trace as one HTML file that needs no network, and print its path.
+
+    It begins with whose a failure is and the change's way to production, as far as they are known.
 
     TRACE: a trace id, a build's URL, JOB#N or latest (default).
     """
     finder = Finder(home.find(os.environ))
     try:
         spans = finder.spans(trace)
+        history, first = ask(finder, spans), headline(finder, spans, trace)
     except NotFoundError as error:
         raise fail(str(error)) from None
     finally:
         finder.close()
-    click.echo(write(spans, output))
+    if way and first.path is None:
+        raise fail(f"{trace} names no commit, so its way is not known; pipeline-trace report shows it without --path")
+    click.echo(write(spans, output, headline=first, history=history))
 
 
-def write(spans: Sequence[Span], output: Path | None = None) -> Path:
-    """Write the report of spans; return its absolute path. Raises OSError."""
+def write(
+    spans: Sequence[Span],
+    output: Path | None = None,
+    *,
+    headline: Headline = NOTHING,
+    history: History = NO_HISTORY,
+) -> Path:
+    """Write the report of spans, and of what is known besides them; return its absolute path. Raises OSError."""
     root = model.build_tree(spans)[0].span
     path = (output or Path(f"trace-{root.trace_id[:12]}.html")).absolute()
-    page = html.render(spans, title=root.name, generated_at=datetime.now(timezone.utc))
+    now = datetime.now(timezone.utc)
+    page = html.render(spans, title=root.name, generated_at=now, headline=headline, history=history)
     path.write_text(page, encoding="utf-8")
     return path

@@ -24,6 +24,11 @@ _DETAIL = f"""(
     AND NOT instr(body, '"{c.ANSIBLE_TYPE}":"{c.TYPE_COMMAND}"')
     OR instr(body, '"{c.JENKINS_TYPE}":"{c.TYPE_STEP}"') AND instr(body, '"links":[]') AND NOT instr(body, '"code":"ERROR"')
 )"""
+# Few of all spans, and enough to tell how builds usually go.
+_STAGES = " OR ".join(
+    f"""instr(body, '"{c.JENKINS_TYPE}":"{kind}"')""" for kind in (c.TYPE_RUN, c.TYPE_STAGE, c.TYPE_BRANCH)
+)
+_MOST_STAGES = 2500
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS spans (
     trace_id TEXT NOT NULL,
@@ -46,9 +51,10 @@ CREATE TABLE IF NOT EXISTS changed_traces (
 ) WITHOUT ROWID;
 INSERT OR IGNORE INTO changed_traces SELECT DISTINCT trace_id, 1, CAST(strftime('%s', 'now') AS INTEGER) FROM spans;
 CREATE INDEX IF NOT EXISTS spans_noted ON spans (end_ns) WHERE {_NOTED};
+CREATE INDEX IF NOT EXISTS spans_of_stages ON spans (pipeline, end_ns) WHERE {_STAGES};
 """
-# 3: with changed_traces, from which `serve` learns which lines of its list to write anew.
-_VERSION = 3
+# 3: with changed_traces, from which `serve` learns which lines of its list to write anew. 4: with spans_of_stages.
+_VERSION = 4
 _NOTE = """
 INSERT INTO changed_traces VALUES (?, 1, ?)
 ON CONFLICT (trace_id) DO UPDATE SET changes = changes + 1, arrived_s = excluded.arrived_s
@@ -109,12 +115,14 @@ class Store:
 
     def runs(self, from_ns: int, to_ns: int) -> list[Span]:
         """Return the run spans that ended between two times, nanoseconds since the epoch: the newest MOST_RUNS."""
-        query = (
-            "SELECT body FROM spans WHERE end_ns BETWEEN ? AND ? AND pipeline IS NOT NULL AND body LIKE ?"
-            f" ORDER BY end_ns DESC LIMIT {MOST_RUNS}"
-        )
-        rows = self._rows(query, from_ns, to_ns, f'%"{c.JENKINS_TYPE}":"{c.TYPE_RUN}"%')
-        return [Span.from_dict(json.loads(row[0])) for row in rows]
+        run = f"""instr(body, '"{c.JENKINS_TYPE}":"{c.TYPE_RUN}"')"""
+        where = f"end_ns BETWEEN ? AND ? AND {_NOTED} AND {run} ORDER BY end_ns DESC LIMIT {MOST_RUNS}"
+        return self._spans(where, from_ns, to_ns)
+
+    def stages(self, pipeline: str, from_ns: int, to_ns: int) -> list[Span]:
+        """Return the newest runs, stages and branches of a job that ended between two times, a bounded number of them."""
+        where = f"pipeline = ? AND end_ns BETWEEN ? AND ? AND ({_STAGES}) ORDER BY end_ns DESC LIMIT {_MOST_STAGES}"
+        return self._spans(where, pipeline, from_ns, to_ns)
 
     def latest(self) -> tuple[str, int] | None:
         """Return the trace in which something ended last, and when: nanoseconds since the epoch."""
@@ -142,7 +150,7 @@ class Store:
             found.update(row[0] for row in rows)
         return found
 
-    def _spans(self, where: str, *values: str) -> list[Span]:
+    def _spans(self, where: str, *values: str | int) -> list[Span]:
         return [Span.from_dict(json.loads(row[0])) for row in self._rows(f"SELECT body FROM spans WHERE {where}", *values)]
 
     def _rows(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..report import html, model
+from ..report.pagedata import STATE_WORDS
 from .index import PAGE, Filter
 from .listing import Page
 from .summary import Summary
@@ -82,7 +83,7 @@ def traces(asked: Query, found: Page, *, store: str, here: str) -> str:
         lines=[_line(summary) for summary in found.traces],
         total=found.total,
         environments=found.environments,
-        results=html.STATE_WORDS,
+        results=STATE_WORDS,
         behind=found.behind,
         page=asked.page,
         last=last,
@@ -130,7 +131,7 @@ def _line(summary: Summary) -> dict[str, object]:
         "name": summary.name or "(no name)",
         "result": summary.result,
         "mark": _MARKS[summary.result],
-        "word": html.STATE_WORDS[summary.result],
+        "word": STATE_WORDS[summary.result],
         "started": started.strftime("%Y-%m-%d %H:%M:%S"),
         "started_utc": started.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "duration": model.human_duration(summary.end_ns - summary.start_ns) if summary.end_ns else "running",

@@ -18,6 +18,8 @@ from ..destinations import SetupError
 from ..finding import Finder, NotFoundError
 from ..home import Home
 from ..report import html, model
+from ..report.history import ask
+from ..report.known import headline
 from . import pages
 from .guard import COOKIE, LOGIN, Guard, Rules, same
 from .intake import Intake
@@ -108,6 +110,7 @@ def _report(home: Home, trace_id: str) -> str:
     finder = Finder(home)
     try:
         spans = finder.spans(trace_id)
+        first, history = headline(finder, spans, trace_id), ask(finder, spans)
     finally:
         finder.close()
     roots = model.build_tree(spans)
@@ -116,7 +119,8 @@ def _report(home: Home, trace_id: str) -> str:
         url = run_url(node.span)
         if url and len(links) < 12:
             links.setdefault(url, run_name(node.span) or url)
-    return html.render(spans, title=roots[0].span.name, links=[(name, url) for url, name in links.items()])
+    shown = [(name, url) for url, name in links.items()]
+    return html.render(spans, title=roots[0].span.name, links=shown, headline=first, history=history)
 
 
 async def _body(request: Request) -> bytes:

@@ -72,7 +72,7 @@ function textOrLink(text) {
 }
 
 function attributeValue(value) {
-  if (!Array.isArray(value)) return element("dd", "", textOrLink(TEXTS[value]));
+  if (!Array.isArray(value)) return element("dd", TEXTS[value].includes("\n") ? "lines" : "", textOrLink(TEXTS[value]));
   return element("dd", "", ...value.map((item) => element("div", "", textOrLink(TEXTS[item]))));
 }
 
@@ -106,6 +106,14 @@ function timings(row) {
   if (!row.open) {
     const end = start + row.length;
     pairs.push(["End", element("div", "", isoTime(end, false)), element("div", "muted", isoTime(end, true))]);
+  }
+  if (row.critical !== null) {
+    const own = row.critical ? `${duration(row.critical)} of its own` : "through what is below it";
+    pairs.push(["Critical path", own]);
+  }
+  if (row.usual) {
+    const { median, p95, count } = row.usual;
+    pairs.push(["Usually", `${duration(median)}, p95 ${duration(p95)}, of its last ${count} runs that succeeded`]);
   }
   if (row.skewed) pairs.push(["Clock skew", "This span lies outside its parent's time: the clocks of two machines differ."]);
   return section("Times", facts(pairs));
@@ -151,7 +159,8 @@ function fold(title, content) {
 }
 
 function fillDetails(pane, row, jump) {
-  const chips = [typeBadge(row), stateChip(row), insideChip(row), remarkChip(row), skewChip(row)];
+  const chips = [typeBadge(row), stateChip(row), insideChip(row), remarkChip(row), attemptChip(row), flakyChip(row),
+    usualChip(row), skewChip(row)];
   const parts = [element("h2", "", row.name), element("p", "chips", ...chips)];
   if (row.message) parts.push(element("pre", FAILED.has(row.state) ? "message failed" : "message", row.message));
   parts.push(timings(row));

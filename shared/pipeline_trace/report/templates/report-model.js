@@ -10,6 +10,13 @@ const MANY_ROWS = 300;
 
 const ROWS = DATA.rows.map(decodeRow);
 placeRows(ROWS);
+for (let at = 0; at < DATA.critical.length; at += 2) ROWS[DATA.critical[at]].critical = DATA.critical[at + 1];
+for (let at = 0; at < DATA.usual.length; at += 4) {
+  const [index, median, p95, count] = DATA.usual.slice(at, at + 4);
+  ROWS[index].usual = { median, p95, count };
+}
+for (let at = 0; at < DATA.attempts.length; at += 2) ROWS[DATA.attempts[at]].attempts = DATA.attempts[at + 1];
+for (const index of DATA.flaky) ROWS[index].flaky = true;
 
 // The order of a row's values is that of html.py; those at the end may be missing.
 function decodeRow(values, index) {
@@ -36,6 +43,12 @@ function decodeRow(values, index) {
     attributes: values[15] || [],
     events: values[16] || [],
     links: values[17] || [],
+    side: DATA.sides[index],
+    // On the critical path: the microseconds of it that are its own, 0 where it only leads to what is.
+    critical: null,
+    usual: null,
+    attempts: 0,
+    flaky: false,
   };
 }
 
@@ -119,8 +132,8 @@ class View {
   }
 
   // Shows the rows that match, and their ancestors. A search has folds of its own: ending it brings back the chosen ones.
-  filter(query, failedOnly) {
-    if (!query && !failedOnly) {
+  filter(query, failedOnly, criticalOnly) {
+    if (!query && !failedOnly && !criticalOnly) {
       this.kept = this.matched = null;
       this.folds = this.chosenFolds;
       return;
@@ -132,7 +145,8 @@ class View {
     this.matchCount = 0;
     for (let index = this.rows.length - 1; index >= 0; index--) {
       const row = this.rows[index];
-      if ((!failedOnly || FAILED.has(row.state)) && matches(row)) {
+      const wanted = (!failedOnly || FAILED.has(row.state)) && (!criticalOnly || row.critical !== null);
+      if (wanted && matches(row)) {
         this.matched[index] = this.kept[index] = 1;
         this.matchCount++;
       }

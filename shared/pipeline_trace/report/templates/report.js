@@ -8,6 +8,7 @@ const grid = byId("grid");
 const body = byId("rows");
 const search = byId("search");
 const onlyFailed = byId("only-failed");
+const onlyCritical = byId("only-critical");
 const pane = byId("details");
 const view = new View(ROWS);
 const drawn = new Map();
@@ -18,55 +19,6 @@ let selected = null;
 let printing = false;
 let frame = 0;
 
-function percent(micros) {
-  return DATA.extent ? Math.min(100, Math.max(0, (100 * micros) / DATA.extent)) : 0;
-}
-
-function markedName(row) {
-  const query = search.value.trim().toLowerCase();
-  const lower = row.name.toLowerCase();
-  const at = query && lower.length === row.name.length ? lower.indexOf(query) : -1;
-  if (at < 0) return [row.name];
-  const end = at + query.length;
-  return [row.name.slice(0, at), element("mark", "", row.name.slice(at, end)), row.name.slice(end)];
-}
-
-function nameCell(row) {
-  const toggle = element("span", row.count ? "toggle" : "toggle none", row.count ? icon("chevron") : "");
-  const name = element("span", "name", ...markedName(row));
-  name.title = row.name;
-  const depth = row.depth > MOST_INDENTS ? element("span", "deep", `${row.depth}`) : null;
-  const cell = element("div", "cell c-name", depth, toggle, icon(row.state), name, stateChip(row), insideChip(row),
-    remarkChip(row), skewChip(row));
-  cell.style.setProperty("--depth", Math.min(row.depth, MOST_INDENTS));
-  return cell;
-}
-
-function barCell(row) {
-  const family = FAMILIES[row.type];
-  const failed = FAILED.has(row.state) && !row.failedBelow ? " failed" : "";
-  const bar = element("div", `bar f-${family} s-${row.state}${failed}${row.open ? " open" : ""}`);
-  const from = percent(row.begin);
-  bar.style.left = `min(${from}%, calc(100% - 3px))`;
-  bar.style.width = `${Math.max(0, percent(endOf(row)) - from)}%`;
-  bar.title = `${row.name}: ${offset(row.begin)}, ${row.open ? "still running" : duration(row.length)}`;
-  return element("div", "cell c-bar", element("span", "sr", `begins at ${offset(row.begin)}`), bar);
-}
-
-function makeRow(row) {
-  const length = row.open ? `${duration(endOf(row) - row.begin)} \u2026` : duration(row.length);
-  const made = element("div", `row s-${row.state} t-${row.type}`, nameCell(row),
-    element("div", "cell c-type", typeBadge(row)), element("div", "cell c-duration", length), barCell(row));
-  made.id = `row-${row.index}`;
-  made.setAttribute("role", "row");
-  made.setAttribute("aria-level", row.depth + 1);
-  made.setAttribute("aria-posinset", row.position);
-  made.setAttribute("aria-setsize", row.siblings.count);
-  for (const cell of made.children) cell.setAttribute("role", "gridcell");
-  made.dataset.row = row.index;
-  return made;
-}
-
 // What changes while a row is drawn.
 function updateRow(made, row, rowHeight) {
   const place = places.get(row);
@@ -74,6 +26,7 @@ function updateRow(made, row, rowHeight) {
   made.setAttribute("aria-rowindex", place + 2);
   made.setAttribute("aria-selected", row === selected);
   made.tabIndex = row === active ? 0 : -1;
+  made.classList.toggle("dimmed", isDimmed(row));
   made.classList.toggle("context", Boolean(view.matched) && !view.matched[row.index]);
   if (row.count) made.setAttribute("aria-expanded", view.isOpen(row));
 }
@@ -97,7 +50,8 @@ function wantedRows(height) {
   return wanted;
 }
 
-function draw() {
+// Draws the rows in sight. Those that are drawn already are not touched while the page only scrolls.
+function draw(scrolled = false) {
   frame = 0;
   const height = rowHeight();
   const wanted = wantedRows(height);
@@ -111,15 +65,16 @@ function draw() {
   let next = body.firstElementChild;
   for (const row of wanted) {
     let made = drawn.get(row);
-    if (!made) drawn.set(row, (made = makeRow(row)));
-    updateRow(made, row, height);
+    const isNew = !made;
+    if (isNew) drawn.set(row, (made = makeRow(row)));
+    if (isNew || !scrolled) updateRow(made, row, height);
     if (made === next) next = next.nextElementSibling;
     else body.insertBefore(made, next);
   }
 }
 
 function drawSoon() {
-  if (!frame) frame = requestAnimationFrame(draw);
+  if (!frame) frame = requestAnimationFrame(() => draw(true));
 }
 
 // After folding or searching: which rows there are.
@@ -199,7 +154,7 @@ function jump(row) {
 
 function applySearch() {
   const query = search.value.trim();
-  view.filter(query, onlyFailed.getAttribute("aria-pressed") === "true");
+  view.filter(query, isPressed(onlyFailed), isPressed(onlyCritical));
   const many = view.matchCount === 1 ? "1 row matches" : `${view.matchCount} rows match`;
   byId("matches").textContent = view.matched ? many : "";
   refresh(true);
@@ -207,8 +162,12 @@ function applySearch() {
 
 function clearSearch() {
   search.value = "";
-  onlyFailed.setAttribute("aria-pressed", "false");
+  for (const button of [onlyFailed, onlyCritical]) button.setAttribute("aria-pressed", "false");
   applySearch();
+}
+
+function isPressed(button) {
+  return button.getAttribute("aria-pressed") === "true";
 }
 
 function firstMatch() {
@@ -268,61 +227,34 @@ function onSearchKey(event) {
   }
 }
 
-function drawAxis() {
-  const axis = byId("axis");
-  const lines = byId("lines");
-  const marks = ticks(DATA.extent, Math.max(2, Math.floor(axis.clientWidth / 90)));
-  axis.replaceChildren();
-  lines.replaceChildren();
-  for (const at of marks) {
-    const room = (axis.clientWidth * (100 - percent(at))) / 100;
-    const label = element("span", room < 44 ? "tick last" : "tick", tickLabel(at));
-    const line = element("i", "");
-    label.style.left = line.style.left = `${percent(at)}%`;
-    axis.append(label);
-    lines.append(line);
-  }
-}
-
 function onResize() {
   drawAxis();
   body.style.height = `${shown.length * rowHeight()}px`;
   byId("waterfall").style.setProperty("--toolbar", `${byId("toolbar").getBoundingClientRect().height}px`);
-  drawSoon();
-}
-
-function print(started) {
-  printing = started;
-  document.body.classList.toggle("printing", started);
   draw();
 }
 
-function start() {
-  for (const time of document.querySelectorAll("time[data-local]")) {
-    time.textContent = isoTime(DATA.origin, false).replace(/\.\d+/, "");
-  }
+function startGrid() {
   body.addEventListener("click", onGridClick);
   body.addEventListener("keydown", onGridKey);
   document.addEventListener("keydown", onPageKey);
   search.addEventListener("input", applySearch);
   search.addEventListener("keydown", onSearchKey);
-  onlyFailed.addEventListener("click", () => {
-    onlyFailed.setAttribute("aria-pressed", onlyFailed.getAttribute("aria-pressed") !== "true");
-    applySearch();
-  });
+  for (const button of [onlyFailed, onlyCritical]) {
+    button.addEventListener("click", () => {
+      button.setAttribute("aria-pressed", !isPressed(button));
+      applySearch();
+    });
+  }
   byId("expand").addEventListener("click", () => (view.expandAll(), refresh()));
   byId("collapse").addEventListener("click", () => (view.collapseToStages(), refresh()));
   byId("close").addEventListener("click", closeDetails);
-  for (const entry of document.querySelectorAll("[data-jump]")) {
-    entry.addEventListener("click", () => jump(ROWS[entry.dataset.jump]));
+  for (const entry of document.querySelectorAll("[data-jump], [data-go]")) {
+    entry.addEventListener("click", () => jump(ROWS[entry.dataset.jump ?? entry.dataset.go]));
   }
   window.addEventListener("scroll", drawSoon, { passive: true });
   new ResizeObserver(onResize).observe(byId("waterfall"));
   window.addEventListener("resize", onResize);
-  window.addEventListener("beforeprint", () => print(true));
-  window.addEventListener("afterprint", () => print(false));
   refresh();
   onResize();
 }
-
-start();

@@ -1,0 +1,107 @@
+"""The critical path: the chain of spans that determined when a trace ended. Pure.
+
+Followed backwards from the end: of what ran below a span, the one that ended last held it up; before that one began, the one
+that ended last before then; what is left of the span's time is its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from .. import conventions as names
+from .model import Node, span_type, walk
+
+# Stamps are rounded differently: a span may end this much after its successor's beginning and still come before it.
+_OVERLAP_NS = 5_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """Time on the path in which nothing below this span ran that mattered. Nanoseconds since the epoch."""
+
+    node: Node
+    start_ns: int
+    end_ns: int
+
+
+class _Frame:
+    """A span that is being followed: from ``cursor`` backwards, what ended latest first."""
+
+    def __init__(self, node: Node | None, children: Sequence[Node], begin: int, cursor: int, times: _Times) -> None:
+        self.node = node
+        self.begin = begin
+        self.cursor = cursor
+        self._times = times
+        self._left = iter(sorted(children, key=lambda child: (-times.end(child), child.span.start_ns)))
+
+    def next(self) -> Node | None:
+        """Return the child that held up what came at the cursor; None where there is none."""
+        for child in self._left:
+            begin, end = self._times.begin(child), self._times.end(child)
+            if begin < min(end, self.cursor) and end <= self.cursor + _OVERLAP_NS:
+                return child
+        return None
+
+
+class _Times:
+    """When spans begin and end, with what belongs to them: a build's wait in the queue, a build that outlives its step."""
+
+    def __init__(self, roots: Sequence[Node], moment_ns: int) -> None:
+        self._begins: dict[int, int] = {}
+        self._ends: dict[int, int] = {}
+        for node in reversed(list(walk(roots))):
+            span = node.span
+            waits = [c.span.start_ns for c in node.children if span_type(c.span) == names.TYPE_QUEUE]
+            self._begins[id(node)] = min([span.start_ns, *waits])
+            own_end = span.end_ns or max(moment_ns, span.start_ns)
+            self._ends[id(node)] = max([own_end, *(self._ends[id(child)] for child in node.children)])
+
+    def begin(self, node: Node) -> int:
+        return self._begins[id(node)]
+
+    def end(self, node: Node) -> int:
+        return self._ends[id(node)]
+
+
+def critical_path(roots: Sequence[Node], moment_ns: int) -> list[Segment]:
+    """Return the path in order of time. ``moment_ns``: how far open spans reach.
+
+    Between roots nothing is known: the path has a gap there.
+    """
+    return list(_backwards(roots, moment_ns))[::-1] if roots else []
+
+
+def passed(path: Sequence[Segment], rows: Sequence[Node]) -> dict[int, int]:
+    """Return the rows on the path or above it, by position, with the nanoseconds that were their own."""
+    own: dict[int, int] = {}
+    for segment in path:
+        own[id(segment.node)] = own.get(id(segment.node), 0) + segment.end_ns - segment.start_ns
+    found: dict[int, int] = {}
+    above: list[tuple[Node, int]] = []
+    for position, node in enumerate(rows):
+        del above[node.depth :]
+        above.append((node, position))
+        if id(node) in own:
+            for parent, at in above:
+                found[at] = own.get(id(parent), 0)
+    return found
+
+
+def _backwards(roots: Sequence[Node], moment_ns: int) -> Iterator[Segment]:
+    times = _Times(roots, moment_ns)
+    stack = [_Frame(None, roots, 0, max(times.end(root) for root in roots), times)]
+    while stack:
+        frame = stack[-1]
+        child = frame.next()
+        until = max(frame.begin, min(frame.cursor, times.end(child))) if child else frame.begin
+        if frame.node and until < frame.cursor:
+            yield Segment(frame.node, until, frame.cursor)
+        if child is None:
+            stack.pop()
+            continue
+        # What began before its parent, where clocks differ, counts from its parent's beginning.
+        begin = max(times.begin(child), frame.begin)
+        frame.cursor = begin
+        if begin < until:
+            stack.append(_Frame(child, child.children, begin, until, times))

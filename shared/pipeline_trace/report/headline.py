@@ -1,0 +1,139 @@
+"""What the first screen says before any span: whose it is, and the change's way to production. Both are handed in. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any, Protocol
+
+from .model import STATES, human_duration, visible
+
+_OWNERS = {"dev": "Dev should look first", "ops": "Ops should look first"}
+_UNDECIDED = "Whose it is, is not known"
+_ANSWERS = {"yes": "success", "no": "failure"}
+_WAITS = {"queue": "in the queue", "agent": "for an agent", "input": "for a person"}
+
+
+class Verdict(Protocol):
+    """Whose a failure is: pipeline_trace.ownership's answer. ``confidence``: 0 to 1."""
+
+    @property
+    def owner(self) -> str:
+        """Return dev, ops or unknown."""
+
+    @property
+    def kind(self) -> str:
+        """Return what it is."""
+
+    @property
+    def confidence(self) -> float:
+        """Return how sure that is, 0 to 1."""
+
+    @property
+    def evidence(self) -> Sequence[str]:
+        """Return the lines and facts that decided."""
+
+    @property
+    def next(self) -> str:
+        """Return what to do now."""
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What is known of a trace besides its spans. ``path``: the document of `pipeline-trace path`. None: is not shown."""
+
+    verdict: Verdict | None = None
+    path: Mapping[str, Any] | None = None
+
+
+NOTHING = Headline()
+
+
+def verdict_view(verdict: Verdict | None) -> dict[str, Any] | None:
+    """Return a verdict as the template shows it."""
+    if verdict is None:
+        return None
+    return {
+        "owner": verdict.owner if verdict.owner in _OWNERS else "unknown",
+        "says": _OWNERS.get(verdict.owner, _UNDECIDED),
+        "kind": visible(verdict.kind.replace("_", " ")),
+        "sure": f"{round(100 * verdict.confidence)} % sure",
+        "evidence": [visible(line, lines=True) for line in verdict.evidence],
+        "next": visible(verdict.next),
+    }
+
+
+def path_view(path: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return a path as the template shows it. What it does not say is left out."""
+    if path is None:
+        return None
+    services = _mappings(path.get("services"))
+    return {
+        "answer": _answer(path.get("answer")),
+        "services": [
+            {
+                "name": _text(one.get("service")) if len(services) > 1 else "",
+                "answer": _answer(one.get("answer")) if len(services) > 1 else None,
+                "steps": [_step(step) for step in _mappings(one.get("steps"))],
+            }
+            for one in services
+        ],
+        "notes": [visible(str(note)) for note in path.get("notes") or ()],
+    }
+
+
+def _answer(answer: Any) -> dict[str, str] | None:
+    if not isinstance(answer, Mapping):
+        return None
+    word = _text(answer.get("answer"))
+    return {
+        "state": _ANSWERS.get(word, "unset"),
+        "word": word,
+        "reason": _text(answer.get("reason")),
+        "next": _text(answer.get("next")),
+    }
+
+
+def _step(step: Mapping[str, Any]) -> dict[str, Any]:
+    said = step.get("state")
+    last = step.get("last")
+    last = last if isinstance(last, Mapping) else {}
+    url = _text(last.get("url"))
+    return {
+        "name": _text(step.get("step")),
+        "state": said if said in STATES else "unset",
+        "word": "" if said in STATES else _text(said),
+        "run": _text(last.get("run")),
+        "url": url if url.lower().startswith(("https://", "http://")) else "",
+        "started": _moment(_text(last.get("started"))),
+        "ran": _milliseconds(last.get("ran_ms")),
+        "waits": list(_waits(last.get("waited"))),
+        "failures": step.get("failures") if isinstance(step.get("failures"), int) else 0,
+    }
+
+
+def _waits(waits: Any) -> Iterator[str]:
+    for wait in _mappings(waits):
+        what, who = _text(wait.get("what")), _text(wait.get("who"))
+        said = ["waited", _milliseconds(wait.get("ms")), _WAITS.get(what, what), who and f"({who})"]
+        yield " ".join(filter(None, said))
+
+
+def _moment(text: str) -> str:
+    try:
+        return datetime.fromisoformat(text).astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    except (ValueError, OverflowError):
+        return text
+
+
+def _milliseconds(value: Any) -> str:
+    return human_duration(round(value * 1_000_000)) if isinstance(value, (int, float)) else ""
+
+
+def _mappings(value: Any) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, (list, tuple)) else []
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else visible(str(value))

@@ -1,0 +1,97 @@
+"""A trace from the platform's point of view: receive, schedule, agent, steps, clean up, each as one lane. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from .. import conventions as names
+from ..span import Span
+from .model import span_type
+
+RECEIVE, SCHEDULE, AGENT, STEPS, APPROVAL, CLEAN_UP = "Receive", "Schedule", "Agent", "Steps", "Approval", "Clean up"
+# In the order of a build's life. An approval is a wait for a person, not for the platform.
+_LANES = {
+    RECEIVE: names.TYPE_RUN,
+    SCHEDULE: names.TYPE_QUEUE,
+    AGENT: names.TYPE_AGENT,
+    STEPS: names.TYPE_STEP,
+    APPROVAL: names.TYPE_INPUT,
+    CLEAN_UP: names.TYPE_CLEANUP,
+}
+_WAITS = frozenset({SCHEDULE, AGENT, APPROVAL})
+# Bars closer than this part of the trace are drawn as one.
+_FINEST = 1000
+
+
+@dataclass(frozen=True)
+class Lane:
+    """``busy_ns``: the time that anything of it was under way; what ran in parallel counts once. ``bars``: start, end in ns.
+
+    ``what``: what set the builds off, or the agents that their steps ran on. ``wait``: nothing is done in it.
+    """
+
+    name: str
+    count: int
+    busy_ns: int
+    bars: tuple[tuple[int, int], ...]
+    what: tuple[str, ...]
+    wait: bool
+
+
+def lanes(spans: Sequence[Span], moment_ns: int) -> list[Lane]:
+    """Return the lanes of a trace's builds; none where it has no build. ``moment_ns``: how far open spans reach."""
+    of_lane = {name: [span for span in spans if span_type(span) == kind] for name, kind in _LANES.items()}
+    runs = of_lane[RECEIVE]
+    if not runs:
+        return []
+    # A step that waits for another build is no work; a freestyle build is a step of its own.
+    starters = {run.parent_id for run in runs}
+    work = [span for span in of_lane[STEPS] if span.span_id not in starters]
+    of_lane[STEPS] = [*work, *(run for run in runs if names.WORKER_NAME in run.attributes)]
+    times = [time for span in spans for time in (span.start_ns, _end(span, moment_ns))]
+    gap = (max(times) - min(times)) // _FINEST
+    found = []
+    for name, members in of_lane.items():
+        if name == APPROVAL and not members:
+            continue
+        bars = _received(runs, of_lane[SCHEDULE]) if name == RECEIVE else _bars(members, moment_ns)
+        busy = sum(end - start for start, end in _merged(bars, 0))
+        what = _causes(runs) if name == RECEIVE else _agents(members) if name == STEPS else ()
+        found.append(Lane(name, len(members), busy, tuple(_merged(bars, gap)), what, name in _WAITS))
+    return found
+
+
+def _end(span: Span, moment_ns: int) -> int:
+    return span.end_ns or max(moment_ns, span.start_ns)
+
+
+def _bars(spans: Iterable[Span], moment_ns: int) -> list[tuple[int, int]]:
+    return [(span.start_ns, _end(span, moment_ns)) for span in spans]
+
+
+def _received(runs: Iterable[Span], queued: Iterable[Span]) -> list[tuple[int, int]]:
+    """Return the moments since when Jenkins knew of the builds: it does not say when it was told to build."""
+    since = {span.parent_id: span.start_ns for span in queued}
+    moments = [since.get(run.span_id, run.start_ns) for run in runs]
+    return [(moment, moment) for moment in moments]
+
+
+def _merged(bars: Iterable[tuple[int, int]], gap: int) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(bars):
+        if merged and start <= merged[-1][1] + gap:
+            merged[-1] = merged[-1][0], max(merged[-1][1], end)
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _causes(runs: Iterable[Span]) -> tuple[str, ...]:
+    causes = [event.attributes.get("jenkins.cause") for run in runs for event in run.events if event.name == "trigger"]
+    return tuple(dict.fromkeys(str(cause) for cause in causes if cause))
+
+
+def _agents(spans: Iterable[Span]) -> tuple[str, ...]:
+    workers = [span.attributes.get(names.WORKER_NAME) for span in spans]
+    return tuple(dict.fromkeys(str(worker) for worker in workers if worker))

@@ -1,0 +1,145 @@
+"""Rows -> the JSON that report-model.js reads. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from json import JSONEncoder, loads
+from typing import Any
+
+from .. import conventions as names
+from ..span import Event, Link
+from .critical import Segment, passed
+from .history import History, stage_key
+from .model import SPAN_TYPES, STATES, Node, message, remark, span_type, state, visible
+from .retries import tried
+from .sides import BOTH, DEV, OPS, side
+
+STATE_WORDS = {
+    names.ERROR: "Error",
+    names.FAILURE: "Failed",
+    names.TIMEOUT: "Timed out",
+    names.CANCELLATION: "Cancelled",
+    names.SUCCESS: "Succeeded",
+    names.SKIP: "Skipped",
+    "running": "Running",
+    "unset": "No result",
+}
+_STAGES = frozenset({names.TYPE_STAGE, names.TYPE_BRANCH})
+_SIDES = {BOTH: "b", DEV: "d", OPS: "o"}
+_JSON = JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
+
+class PageData:
+    """The rows as report-model.js reads them: short, since a page of 10,000 spans is opened in a browser.
+
+    Texts are positions in one table, where 0 is the empty text; times are microseconds, the rows' own ones from the
+    beginning of the axis. A row ends after its last value that is not empty. What only few rows have stands beside them, as
+    a flat list of the row's position and its values.
+    """
+
+    def __init__(self, rows: Sequence[Node], start_ns: int, end_ns: int, path: Sequence[Segment], history: History) -> None:
+        self._start_ns = start_ns
+        self._texts: dict[str, int] = {"": 0}
+        self._known: dict[tuple[str, bool], int] = {}
+        self._resources: dict[str, int] = {}
+        self._rows = [self._row(node) for node in rows]
+        self._extent_ns = end_ns - start_ns
+        self._sides = "".join(_SIDES[side(node.span)] for node in rows)
+        self._critical = [value for at, own in passed(path, rows).items() for value in (at, own // 1000)]
+        self._usual = list(_usual(rows, history))
+        self._attempts = [value for one in tried(rows) for value in one]
+        flaky = {(one.job, one.name) for one in history.flaky if not one.test}
+        self._flaky = [at for at, node in enumerate(rows) if is_stage(node) and stage_key(node.span) in flaky]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what is embedded."""
+        return {
+            "origin": self._start_ns // 1000,
+            "extent": self._extent_ns // 1000,
+            "types": SPAN_TYPES,
+            "states": STATES,
+            "words": [STATE_WORDS[word].lower() for word in STATES],
+            "texts": list(self._texts),
+            "resources": [loads(resource) for resource in self._resources],
+            "rows": self._rows,
+            "sides": self._sides,
+            "critical": self._critical,
+            "usual": self._usual,
+            "attempts": self._attempts,
+            "flaky": self._flaky,
+        }
+
+    def _row(self, node: Node) -> list[Any]:
+        span = node.span
+        row: list[Any] = [
+            node.depth,
+            self._text(span.name),
+            SPAN_TYPES.index(span_type(span)),
+            STATES.index(state(span)),
+            self._offset(span.start_ns),
+            (span.end_ns - span.start_ns) // 1000 if span.end_ns else None,
+            self._text(span.span_id),
+            self._text(span.trace_id),
+            self._text(span.kind),
+            self._text(span.status_code),
+            self._resource(span.resource),
+            int(node.skewed),
+            # A parent that the page has is known by the row's depth.
+            self._text(span.parent_id or "") if node.depth == 0 else 0,
+            self._text(remark(span)),
+            self._text(message(span).strip(), lines=True),
+            self._attributes(span.attributes),
+            [self._event(event) for event in span.events],
+            [self._link(link) for link in span.links],
+        ]
+        while len(row) > 1 and not row[-1]:
+            row.pop()
+        return row
+
+    def _text(self, raw: str, *, lines: bool = False) -> int:
+        found = self._known.get((raw, lines))
+        if found is None:
+            found = self._texts.setdefault(visible(raw, lines=lines), len(self._texts))
+            self._known[raw, lines] = found
+        return found
+
+    def _offset(self, time_ns: int) -> int:
+        return (time_ns - self._start_ns) // 1000
+
+    def _attributes(self, attributes: Mapping[str, Any]) -> list[Any]:
+        flat: list[Any] = []
+        for key in sorted(attributes):
+            flat += [self._text(key), self._value(attributes[key])]
+        return flat
+
+    def _value(self, value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return [self._text(_value_text(item), lines=True) for item in value]
+        return self._text(_value_text(value), lines=True)
+
+    def _event(self, event: Event) -> list[Any]:
+        return [self._text(event.name), self._offset(event.time_ns), self._attributes(event.attributes)]
+
+    def _link(self, link: Link) -> list[Any]:
+        return [self._text(link.trace_id), self._text(link.span_id), self._attributes(link.attributes)]
+
+    def _resource(self, resource: Mapping[str, Any]) -> int:
+        return self._resources.setdefault(_JSON.encode(self._attributes(resource)), len(self._resources))
+
+
+def _value_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def is_stage(node: Node) -> bool:
+    """Whether a row is a stage or branch."""
+    return span_type(node.span) in _STAGES
+
+
+def _usual(rows: Sequence[Node], history: History) -> Iterator[int]:
+    for at, node in enumerate(rows):
+        usual = history.usual.get(stage_key(node.span)) if is_stage(node) and state(node.span) != names.SKIP else None
+        if usual:
+            yield from (at, usual.median_ns // 1000, usual.p95_ns // 1000, usual.count)

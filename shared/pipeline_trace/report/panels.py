@@ -1,0 +1,113 @@
+"""The panels between the answer and the waterfall, as the template reads them: texts and places in percent. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import conventions as names
+from ..span import Span
+from .critical import Segment, passed
+from .history import History, stage_key
+from .lanes import Lane, lanes
+from .model import Node, human_duration, span_type, state, visible
+from .pagedata import is_stage
+
+_MOST_TIMES = 8
+_MOST_STAGES = 100
+_WAITS = frozenset({names.TYPE_QUEUE, names.TYPE_AGENT, names.TYPE_INPUT})
+
+
+def time_views(path: Sequence[Segment], rows: Sequence[Node]) -> list[dict[str, Any]]:
+    """Return the rows whose own time on the critical path is longest, the longest first."""
+    whole = sum(segment.end_ns - segment.start_ns for segment in path)
+    parents = _parents(rows)
+    own = sorted(passed(path, rows).items(), key=lambda one: (-one[1], one[0]))[:_MOST_TIMES]
+    return [
+        {
+            "row": at,
+            "name": visible(rows[at].span.name),
+            "parent": parents[at],
+            "type": span_type(rows[at].span),
+            "waits": span_type(rows[at].span) in _WAITS,
+            "duration": human_duration(time_ns),
+            "percent": f"{100 * time_ns / whole:.0f} %",
+            "width": _percent(time_ns, whole),
+        }
+        for at, time_ns in own
+        if time_ns
+    ]
+
+
+def lane_views(spans: Sequence[Span], start_ns: int, end_ns: int) -> list[dict[str, Any]]:
+    """Return the platform's lanes."""
+    return [_lane(lane, start_ns, end_ns - start_ns) for lane in lanes(spans, end_ns)]
+
+
+def stage_views(rows: Sequence[Node], history: History, end_ns: int) -> list[dict[str, Any]]:
+    """Return the stages beside their usual time; those alone that have one."""
+    found = []
+    for at, node in enumerate(rows):
+        span = node.span
+        usual = history.usual.get(stage_key(span)) if is_stage(node) else None
+        if usual is None or state(span) == names.SKIP:
+            continue
+        took = (span.end_ns or max(end_ns, span.start_ns)) - span.start_ns
+        found.append(
+            {
+                "row": at,
+                "job": visible(stage_key(span)[0]),
+                "name": visible(span.name),
+                "took": human_duration(took) + ("" if span.end_ns else " so far"),
+                "median": human_duration(usual.median_ns),
+                "p95": human_duration(usual.p95_ns),
+                "count": usual.count,
+                "slow": took > usual.p95_ns,
+            }
+        )
+    return found[:_MOST_STAGES]
+
+
+def _parents(rows: Sequence[Node]) -> list[str]:
+    """Return the names of the rows' parents; empty for roots."""
+    path: list[str] = []
+    found = []
+    for node in rows:
+        del path[node.depth :]
+        found.append(path[-1] if path else "")
+        path.append(visible(node.span.name))
+    return found
+
+
+def flaky_view(history: History) -> list[dict[str, str]]:
+    """Return what is flaky."""
+    return [
+        {
+            "name": visible(one.name),
+            "what": "test" if one.test else "stage",
+            "failed": visible(f"{one.job}#{one.failed_in}"),
+            "passed": visible(f"{one.job}#{one.passed_in}"),
+        }
+        for one in history.flaky
+    ]
+
+
+def _lane(lane: Lane, origin_ns: int, whole: int) -> dict[str, Any]:
+    thinnest = whole // 500
+    bars = [
+        {"x": _percent(start_ns - origin_ns, whole), "width": _percent(max(end_ns - start_ns, thinnest), whole)}
+        for start_ns, end_ns in lane.bars
+    ]
+    return {
+        "name": lane.name,
+        "count": lane.count,
+        "busy": human_duration(lane.busy_ns) if lane.busy_ns else "",
+        "what": ", ".join(visible(what) for what in lane.what),
+        "wait": lane.wait,
+        "bars": bars,
+    }
+
+
+def _percent(part: int, whole: int) -> str:
+    """Return a part in percent, as SVG reads it: at most three digits after the point."""
+    return f"{100 * part / whole:.3f}".rstrip("0").rstrip(".") + "%" if whole else "0%"

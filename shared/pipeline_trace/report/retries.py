@@ -1,0 +1,56 @@
+"""What was tried more than once: Jenkins' `retry`, Ansible's `until`. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ..span import Span
+from .model import Node, state, visible
+
+_ATTEMPT = "jenkins.retry.attempt"
+_ATTEMPTS = "ansible.attempts"
+
+
+@dataclass(frozen=True)
+class Retry:
+    """What was tried more than once. ``row``: where its last attempt stands. ``state``: how that ended."""
+
+    row: int
+    name: str
+    attempts: int
+    state: str
+
+
+def retries(rows: Sequence[Node]) -> list[Retry]:
+    """Return what was tried more than once, in row order."""
+    found: dict[tuple[int, str], Retry] = {}
+    path: list[Node] = []
+    for position, node in enumerate(rows):
+        del path[node.depth :]
+        parent = path[-1] if path else None
+        path.append(node)
+        # What is in an attempt has its number too: the outermost stands for it.
+        if parent is None or not _number(parent.span, _ATTEMPT):
+            attempts = _attempts(node.span)
+            key = id(parent), node.span.name
+            if attempts > 1 and (key not in found or attempts > found[key].attempts):
+                found[key] = Retry(position, visible(node.span.name), attempts, state(node.span))
+    return list(found.values())
+
+
+def tried(rows: Sequence[Node]) -> Iterator[tuple[int, int]]:
+    """Yield the rows that are not a first attempt: the position, and the attempt that it is or took."""
+    for position, node in enumerate(rows):
+        attempts = _attempts(node.span)
+        if attempts > 1:
+            yield position, attempts
+
+
+def _attempts(span: Span) -> int:
+    return max(_number(span, _ATTEMPT), _number(span, _ATTEMPTS))
+
+
+def _number(span: Span, key: str) -> int:
+    value = span.attributes.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0

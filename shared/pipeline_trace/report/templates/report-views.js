@@ -1,0 +1,61 @@
+// Whose spans are in front, the axis, printing, and the page's beginning.
+
+const SIDES = { d: "dev", o: "ops" };
+let side = "all";
+
+// What is of both sides is in front in either view.
+function isDimmed(row) {
+  return side !== "all" && row.side in SIDES && SIDES[row.side] !== side;
+}
+
+function showSide(chosen) {
+  side = chosen;
+  draw();
+}
+
+function drawAxis() {
+  const axis = byId("axis");
+  const lines = byId("lines");
+  const marks = ticks(DATA.extent, Math.max(2, Math.floor(axis.clientWidth / 90)));
+  axis.replaceChildren();
+  lines.replaceChildren();
+  for (const at of marks) {
+    const room = (axis.clientWidth * (100 - percent(at))) / 100;
+    const label = element("span", room < 44 ? "tick last" : "tick", tickLabel(at));
+    const line = element("i", "");
+    label.style.left = line.style.left = `${percent(at)}%`;
+    axis.append(label);
+    lines.append(line);
+  }
+}
+
+function print(started) {
+  printing = started;
+  document.body.classList.toggle("printing", started);
+  for (const panel of document.querySelectorAll("main details:not([open])")) {
+    if (started) panel.dataset.closed = "";
+    panel.open = true;
+  }
+  if (!started) {
+    for (const panel of document.querySelectorAll("[data-closed]")) {
+      delete panel.dataset.closed;
+      panel.open = false;
+    }
+  }
+  draw();
+}
+
+function start() {
+  for (const time of document.querySelectorAll("time[data-local]")) {
+    time.textContent = isoTime(DATA.origin, false).replace(/\.\d+/, "");
+  }
+  for (const choice of document.querySelectorAll("[name=side]")) {
+    choice.addEventListener("change", () => showSide(choice.value));
+    if (choice.checked) side = choice.value;
+  }
+  window.addEventListener("beforeprint", () => print(true));
+  window.addEventListener("afterprint", () => print(false));
+  startGrid();
+}
+
+start();
