@@ -95,6 +95,11 @@ def ask(page: Page) -> None:
         page.get_by_role("button", name="Filter").click()
 
 
+def follow(page: Page, text: str) -> None:
+    with page.expect_navigation():
+        page.get_by_text(text).first.click()
+
+
 def names(page: Page) -> list[str]:
     return page.locator("td.name a").all_inner_texts()
 
@@ -117,14 +122,14 @@ def test_the_list_leads_to_the_report_and_to_jenkins(env: dict[str, str], page_o
         assert row.get_by_text("jenkins.example.org").get_attribute("href") == "https://jenkins.example.org/job/nightly/7/"
         OUTPUT.mkdir(exist_ok=True)
         page.screenshot(path=OUTPUT / "serve-list.png")
-        page.get_by_text("RUN app-build #42").click()
+        follow(page, "RUN app-build #42")
         assert page.title() == "Failed: RUN app-build"
         assert page.locator("#rows .row").count() > 20
         links = page.locator("nav.links a")
         assert links.all_inner_texts()[:2] == ["All traces", "app-build #42"]
         addresses = links.evaluate_all("all => all.map(a => a.getAttribute('href'))")
         assert [address.rpartition("/job/")[2] for address in addresses] == ["/", "app-build/42/", "app-deploy/17/"]
-        links.first.click()
+        follow(page, "All traces")
         assert page.url == f"{server.url}/"
 
 
@@ -135,7 +140,7 @@ def test_both_pages_are_fresh_at_each_load(env: dict[str, str], page_of: Open) -
         put(env, few())
         page.reload()
         assert len(names(page)) == 2
-        page.get_by_text("RUN nightly").click()
+        follow(page, "RUN nightly")
         assert page.locator("#rows .row").count() == 1
         child = run(NIGHTLY, "deploy", 60, "success", "production", "4f")
         child.span_id, child.parent_id = "c" * 16, few()[0].span_id
@@ -179,7 +184,7 @@ def test_filters_and_search(env: dict[str, str], page_of: Open) -> None:
         assert names(page) == ["RUN app-build #42"]
         assert page.get_by_label("Result").input_value() == "failure"
         assert page.get_by_label("Search").input_value() == "web3 restart"
-        page.get_by_text("Show all").click()
+        follow(page, "Show all")
         page.get_by_label("Commit").fill("4f1c2d9e0b7a")
         ask(page)
         assert set(names(page)) == {"RUN nightly #7", "RUN app-build #42"}
@@ -198,11 +203,11 @@ def test_many_traces_are_paged(env: dict[str, str], page_of: Open) -> None:
         page = page_of(server, "/?result=success")
         assert (names(page)[0], len(names(page))) == ("RUN 001 #7", 50)
         assert "120 traces, page 1 of 3" in page.locator("nav.pages").inner_text()
-        page.get_by_text("Older").click()
-        page.get_by_text("Older").click()
+        follow(page, "Older")
+        follow(page, "Older")
         assert (names(page)[-1], len(names(page))) == ("RUN 120 #7", 20)
         assert page.get_by_text("Older").count() == 0
-        page.get_by_text("Newer").click()
+        follow(page, "Newer")
         assert names(page)[0] == "RUN 051 #7"
         assert "result=success" in page.url
 
@@ -238,7 +243,7 @@ def test_at_360_pixels_nothing_is_cut_off(env: dict[str, str], page_of: Open, sc
         assert overflow(page) <= 0
         assert page.get_by_text("RUN nightly #7").is_visible()
         page.screenshot(path=OUTPUT / f"serve-narrow-{scheme}.png")
-        page.get_by_text("RUN nightly #7").click()
+        follow(page, "RUN nightly #7")
         assert overflow(page) <= 0
         assert page.get_by_text("All traces").is_visible()
 
