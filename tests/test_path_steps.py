@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import random
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -613,6 +615,28 @@ def test_on_a_narrow_terminal_only_the_remarks_are_wrapped_and_in_a_pipe_nothing
     assert max(map(len, narrow[row:])) <= 70
     (line,) = [line for line in printed(told(story), width=70) if line.startswith("staging")]
     assert line.endswith("a/job/with/a/name/that/is/rather/long/deploy#1")
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_spans_say_there_is_an_answer(seed: int) -> None:
+    chance = random.Random(seed)
+    story = shared_build()
+    story.build(4, 100, *GREEN[:3], ("Approve", c.CANCELLATION), ("Deploy production", c.SKIP))
+    story.playbook(5, 0, "prod", chance.choice(story.spans))
+    names = sorted({name for span in story.spans for name in span.attributes})
+    for span in story.spans:
+        if chance.random() < 0.3:
+            span.attributes[chance.choice(names)] = chance.choice(
+                ("", "a/b#1", "production", c.SKIP, 7, True, 1.5, ["x"], [])
+            )
+        if chance.random() < 0.2:
+            span.parent_id = chance.choice(story.spans).span_id
+        if chance.random() < 0.1:
+            span.end_ns = 0
+    found = told(story)
+    assert json.loads(json.dumps(found)) == found
+    assert found["answer"]["answer"] in ("yes", "no", "not known")
+    assert len(printed(found)) > 8
 
 
 def test_what_a_span_says_cannot_write_on_the_terminal() -> None:

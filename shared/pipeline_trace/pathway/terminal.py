@@ -40,7 +40,7 @@ def render(document: Document, console: Console) -> None:
         _print(console, Text(model.visible(f"note: {note}"), style="dim"))
     for service in services:
         answer = service["answer"]
-        of = f" ({service['service']})" if services[1:] else ""
+        of = model.visible(f" ({service['service']})") if services[1:] else ""
         line = Text.assemble(
             f"Can I deploy{of}? ", (answer["answer"], _ANSWERS[answer["answer"]]), f": {model.visible(answer['reason'])}"
         )
