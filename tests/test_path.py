@@ -217,6 +217,18 @@ def test_a_version_without_a_commit_has_a_way_too(place: Home) -> None:
     assert found["answer"]["reason"].startswith("staging is green (playbook site.yml)")
 
 
+def test_versions_without_commits_are_told_apart(place: Home) -> None:
+    put(place, playbook(1, 1, 2, version="2.0", service="shop"), playbook(2, 3, 4, version="2.1", service="shop"))
+    later = playbook(3, 5, 6, version="2.1", service="shop")
+    later.attributes[c.DEPLOYMENT_ENVIRONMENT] = "prod"
+    put(place, later)
+    (service,) = way(place, "2.0")["services"]
+    staging, production = service["steps"][-2:]
+    assert staging["replaced_by"]["version"] == "2.1"
+    assert production["state"] == "not reached"
+    assert service["answer"]["reason"] == "staging is green (playbook site.yml); next is production"
+
+
 def test_a_playbook_that_runs_is_seen(place: Home) -> None:
     writer = Writer(place.journals)
     writer.open(playbook(1, 1, 0, commit=COMMIT, service="shop"))

@@ -110,7 +110,7 @@ def _green(reached: Sequence[Step]) -> str:
 def _deployed(step: Step) -> str:
     run = f" ({_run(step.last)})" if step.last else ""
     if step.later:
-        return f"{step.name} had it{run}; {step.later.commit[:7]} replaced it there ({_run(step.later)})"
+        return f"{step.name} had it{run}; {step.later.what} replaced it there ({_run(step.later)})"
     return f"{step.name} is deployed{run}"
 
 

@@ -39,6 +39,11 @@ class Attempt:
     paused: tuple[waits.Wait, ...] = ()
 
     @property
+    def what(self) -> str:
+        """What was deployed, in short."""
+        return self.commit[:7] or self.version
+
+    @property
     def ran_ns(self) -> int:
         """How long it ran, without the waits within."""
         waited = waits.covered_ns((*self.waited, *self.paused), self.start_ns, self.end_ns)

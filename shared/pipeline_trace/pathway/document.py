@@ -16,13 +16,16 @@ from .waits import Wait
 
 
 def path_document(finder: Finder, asked: str = "latest") -> dict[str, Any]:
-    """Return the way of what is asked for. Raises NotFoundError where nothing here is about it."""
+    """Return the way of what is asked for: see seeking.seek; the report asks with its trace's id.
+
+    Raises NotFoundError where nothing here is about it.
+    """
     return of(seek(finder, asked))
 
 
 def of(sought: Sought) -> dict[str, Any]:
     """Return the way of what was found."""
-    all_ways = ways(sought.commit, sought.own, sought.others)
+    all_ways = ways(sought.own, sought.others)
     services = [_service(way, answer(way)) for way in all_ways]
     worst = min(services, key=lambda service: WORDS.index(service["answer"]["answer"]))
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 INTEGRATION, STAGING, PRODUCTION = "integration", "staging", "production"
 # The steps that every way has, in order.
@@ -53,6 +54,7 @@ def place(name: str) -> str:
     return at.pop() if len(at) == 1 else ""
 
 
+@lru_cache(maxsize=1000)
 def of_stage(name: str, deploys: bool) -> str:
     """Return the environment that a stage or a job deploys to by its name; an empty string for none.
 
@@ -74,6 +76,7 @@ def is_check(job: str) -> bool:
     return bool(_CHECKING.intersection(_words(job.rpartition("/")[2])))
 
 
+@lru_cache(maxsize=1000)
 def service(job: str) -> str:
     """Return what a job builds or deploys: its name without the words for that and for environments.
 

@@ -84,7 +84,7 @@ class Way:
         return self.steps[len(BEFORE) :]
 
 
-def ways(commit: str, own: Sequence[Attempt], others: Sequence[Attempt]) -> list[Way]:
+def ways(own: Sequence[Attempt], others: Sequence[Attempt]) -> list[Way]:
     """Return the way of each service that a commit's attempts are of; one without a name where there are none.
 
     ``own``: the commit's attempts. ``others``: attempts of other commits, which tell what environments there are and
@@ -93,7 +93,7 @@ def ways(commit: str, own: Sequence[Attempt], others: Sequence[Attempt]) -> list
     deploying = {one.service for one in (*own, *others) if one.step not in BEFORE}
     names = sorted({one.service for one in own} & deploying)
     names = names or sorted({one.service for one in own if one.step == MERGE})[:1] or [""]
-    return [_way(name, commit, own, others, deploying) for name in names]
+    return [_way(name, own, others, deploying) for name in names]
 
 
 @dataclass
@@ -103,7 +103,7 @@ class _Seen:
     others: list[Attempt] = field(default_factory=list)
 
 
-def _way(name: str, commit: str, own: Sequence[Attempt], others: Sequence[Attempt], deploying: set[str]) -> Way:
+def _way(name: str, own: Sequence[Attempt], others: Sequence[Attempt], deploying: set[str]) -> Way:
     seen: dict[str, _Seen] = {}
     for one in own:
         # What no deploying service is named after is every service's: one build of all of them.
@@ -111,7 +111,7 @@ def _way(name: str, commit: str, own: Sequence[Attempt], others: Sequence[Attemp
             entry = seen.setdefault(one.step, _Seen())
             (entry.skipped if one.state == c.SKIP else entry.mine).append(one)
     for one in others:
-        if one.service == name and one.step not in BEFORE and one.commit != commit:
+        if one.service == name and one.step not in BEFORE:
             seen.setdefault(one.step, _Seen()).others.append(one)
     order = [*BEFORE, *_in_order({step: entry for step, entry in seen.items() if step not in BEFORE})]
     versions = dict.fromkeys(one.version for one in own if one.service == name and one.version)
@@ -121,7 +121,9 @@ def _way(name: str, commit: str, own: Sequence[Attempt], others: Sequence[Attemp
 def _step(name: str, seen: _Seen) -> Step:
     mine = _deciding_job(seen.mine) if name in BEFORE else seen.mine
     last = mine[-1] if mine else None
-    since = [one for one in seen.others if last and one.state == c.SUCCESS and one.start_ns > last.start_ns and one.commit]
+    since = [one for one in seen.others if last and one.state == c.SUCCESS and one.start_ns > last.start_ns]
+    # A deploy that says neither may be of anything, also of this.
+    since = [one for one in since if one.commit or (one.version and last and one.version != last.version)]
     passed_by = sum(one.start_ns > last.start_ns and one.run != last.run for one in seen.skipped) if last else 0
     return Step(name, tuple(mine), bool(seen.skipped or seen.others), since[-1] if since else None, passed_by)
 

@@ -40,7 +40,7 @@ def render(document: Document, console: Console) -> None:
         _print(console, Text(model.visible(f"note: {note}"), style="dim"))
     for service in services:
         answer = service["answer"]
-        of = f" ({service['service']})" if services[1:] else ""
+        of = model.visible(f" ({service['service']})") if services[1:] else ""
         line = Text.assemble(
             f"Can I deploy{of}? ", (answer["answer"], _ANSWERS[answer["answer"]]), f": {model.visible(answer['reason'])}"
         )
@@ -128,7 +128,8 @@ def _remarks(step: Document) -> list[str]:
         said.append(f"{step['passed_by']} later build{'s' if step['passed_by'] > 1 else ''} did not get here")
     if step["replaced_by"]:
         other = step["replaced_by"]
-        said.append(f"replaced by {other['commit'][:7]} ({other['run'] or other['name']})")
+        what = other["commit"][:7] if other["commit"] else other["version"]
+        said.append(f"replaced by {what} ({other['run'] or other['name']})")
     return said
 
 
