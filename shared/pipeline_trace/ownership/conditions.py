@@ -57,6 +57,9 @@ _WORKSPACE = re.compile(
 _IMAGE = re.compile(r"\b((?:docker\.io/(?:library/)?)?[a-z][\w-]*(?:/[\w-]+)?:[\w.-]+)")
 
 
+_HERE = frozenset(("localhost", "127.0.0.1", "::1"))
+
+
 @dataclass(frozen=True)
 class Finding:
     """A match: its line's number among the deciding ones, and the name that it holds, "" for none."""
@@ -103,6 +106,9 @@ class Conditions:
         case, line, around = self._case, self._line(finding), self._around(finding)
         targets = self._rules.targets.items()
         by_url = [name for name, target in targets if name != "app" and target.url.on(line)]
+        if case.task and case.task.unreachable and not _HERE.intersection(case.task.hosts):
+            # A host of the inventory, whatever address it has behind a tunnel.
+            by_url = ["host", *by_url]
         by_tool = [name for name, target in targets if case.program in target.tools]
         found = [*by_url, *by_tool]
         if not found:
