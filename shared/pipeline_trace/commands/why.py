@@ -41,6 +41,11 @@ def command(log: str | None, exit_status: int | None, script: str, own: str | No
         verdict = text.judge(script, exit_status, _read(log), rules=load(own))
     except RulesError as error:
         raise fail(str(error)) from None
+    answer(verdict, form)
+
+
+def answer(verdict: Verdict, form: str) -> None:
+    """Print a verdict as text or json."""
     click.echo(render(verdict) if form == "text" else json.dumps(masked(verdict).to_dict(), ensure_ascii=False))
 
 
