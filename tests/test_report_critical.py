@@ -53,6 +53,26 @@ def test_a_build_that_outlives_the_step_that_started_it_determines_the_end() -> 
     assert segments(spans) == [("step", 0, 500), ("other", 500, 30_000)]
 
 
+def test_a_playbook_is_followed_within_the_step_that_ran_it() -> None:
+    spans = [
+        span(1, name="stage"),
+        span(2, 1, 0, 2_000, name="git", jenkins_type="step"),
+        span(3, 1, 2_000, 10_000, name="sh", jenkins_type="step"),
+        span(4, 1, 3_000, 9_000, name="playbook", ansible_type="playbook"),
+    ]
+    assert segments(spans) == [("git", 0, 2_000), ("sh", 2_000, 3_000), ("playbook", 3_000, 9_000), ("sh", 9_000, 10_000)]
+
+
+def test_of_two_steps_around_a_playbook_none_is_taken_for_its_own() -> None:
+    spans = [
+        span(1, name="stage"),
+        span(2, 1, 0, 10_000, name="one", jenkins_type="step"),
+        span(3, 1, 0, 9_500, name="two", jenkins_type="step"),
+        span(4, 1, 3_000, 9_000, name="playbook", ansible_type="playbook"),
+    ]
+    assert segments(spans) == [("one", 0, 10_000)]
+
+
 def test_what_is_open_reaches_to_the_moment() -> None:
     spans = [span(1, end=0, name="run"), span(2, 1, 0, 4_000, name="done"), span(3, 1, 4_000, 0, name="open")]
     assert segments(spans, moment_ns=1_000_000_000 + 60_000 * 1_000_000) == [("done", 0, 4_000), ("open", 4_000, 60_000)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
+import support
 from report_samples import PATH, make, seconds
 
 from pipeline_trace import conventions as c
@@ -119,6 +120,21 @@ def test_the_store_is_asked_for_the_builds_before_and_the_reruns_after(tmp_path:
     assert [(one.failed_in, one.passed_in) for one in found.flaky] == [("9", "10")]
     assert all(span.name != "sh" for span in store.stages("app", 0, seconds(10**6)))
     store.close()
+
+
+def test_the_command_shows_what_other_builds_say(tmp_path: Path, env: dict[str, str]) -> None:
+    home = Path(env["PIPELINE_TRACE_HOME"])
+    home.mkdir(mode=0o700)
+    store = Store(home / "traces.db")
+    for n in range(1, 5):
+        store.deliver(build(n, n * 1000, Test=(10, c.SUCCESS)), 5)
+    store.deliver(build(9, 9000, Test=(60, c.FAILURE)), 5)
+    store.close()
+    page = tmp_path / "page.html"
+    support.trace("report", "app#9", "-o", page, env=env)
+    text = page.read_text(encoding="utf-8")
+    assert "1 slower than usual" in text
+    assert "failed in app#9, passed in app#4" in text
 
 
 def test_stages_are_found_by_an_index(tmp_path: Path) -> None:

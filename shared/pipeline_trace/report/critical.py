@@ -10,10 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .. import conventions as names
-from .model import Node, span_type, walk
+from .model import EXEC, OTHER, SKEW_TOLERANCE_NS, Node, span_type, walk
 
 # Stamps are rounded differently: a span may end this much after its successor's beginning and still come before it.
 _OVERLAP_NS = 5_000_000
+# A process within a build learns its stage, not its step.
+_KNOW_THEIR_STAGE = frozenset({names.TYPE_COMMAND, names.TYPE_PLAYBOOK, EXEC, OTHER})
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +47,10 @@ class _Frame:
 
 
 class _Times:
-    """When spans begin and end, with what belongs to them: a build's wait in the queue, a build that outlives its step."""
+    """What is below spans, and when they begin and end: with a build's wait in the queue, a build that outlives its step."""
 
     def __init__(self, roots: Sequence[Node], moment_ns: int) -> None:
+        self._adopted: dict[int, list[Node]] = {}
         self._begins: dict[int, int] = {}
         self._ends: dict[int, int] = {}
         for node in reversed(list(walk(roots))):
@@ -56,6 +59,19 @@ class _Times:
             self._begins[id(node)] = min([span.start_ns, *waits])
             own_end = span.end_ns or max(moment_ns, span.start_ns)
             self._ends[id(node)] = max([own_end, *(self._ends[id(child)] for child in node.children)])
+            steps = [child for child in node.children if span_type(child.span) == names.TYPE_STEP]
+            for child in node.children if steps else ():
+                step = _step_around(child, steps)
+                if step:
+                    self._adopted.setdefault(id(step), []).append(child)
+                    self._adopted.setdefault(id(node), [])
+
+    def below(self, node: Node) -> list[Node]:
+        """Return a span's children; a step has what ran in it, which knows only its stage, and the stage has not."""
+        if id(node) not in self._adopted:
+            return node.children
+        moved = {id(one) for step in node.children for one in self._adopted.get(id(step), ())}
+        return [*(child for child in node.children if id(child) not in moved), *self._adopted[id(node)]]
 
     def begin(self, node: Node) -> int:
         return self._begins[id(node)]
@@ -88,6 +104,19 @@ def passed(path: Sequence[Segment], rows: Sequence[Node]) -> dict[int, int]:
     return found
 
 
+def _step_around(node: Node, steps: Sequence[Node]) -> Node | None:
+    """Return the step that a playbook or command of its stage ran in; None where that is not clear."""
+    if span_type(node.span) not in _KNOW_THEIR_STAGE or not node.span.end_ns:
+        return None
+    around = [
+        step
+        for step in steps
+        if step.span.start_ns <= node.span.start_ns + SKEW_TOLERANCE_NS
+        and node.span.end_ns <= step.span.end_ns + SKEW_TOLERANCE_NS
+    ]
+    return around[0] if len(around) == 1 else None
+
+
 def _backwards(roots: Sequence[Node], moment_ns: int) -> Iterator[Segment]:
     times = _Times(roots, moment_ns)
     stack = [_Frame(None, roots, 0, max(times.end(root) for root in roots), times)]
@@ -104,4 +133,4 @@ def _backwards(roots: Sequence[Node], moment_ns: int) -> Iterator[Segment]:
         begin = max(times.begin(child), frame.begin)
         frame.cursor = begin
         if begin < until:
-            stack.append(_Frame(child, child.children, begin, until, times))
+            stack.append(_Frame(child, times.below(child), begin, until, times))
