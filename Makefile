@@ -7,8 +7,11 @@ WORKERS ?= auto
 # Supported versions of ansible-core; the oldest and the newest are part of `make test`.
 CORES := 2.16 2.17 2.18 2.19 2.20 2.21
 CORE_VENVS := $(CORES:%=.venvs/ansible-%/.done)
+# Other tools that join a trace. Where what they run on is missing, nothing is made, and their tests are skipped.
+PEERS := collector pytest-otel pytest-opentelemetry maven
 
-.PHONY: demo test test-matrix lint types unit browser sshd sanity collection bench-callback clean help
+.PHONY: demo test test-matrix test-peers lint types unit browser sshd sanity collection bench-callback bench-poller bench-serve corpus \
+	clean help
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -34,11 +37,24 @@ test-matrix: $(VENV)/.installed-test $(CORE_VENVS) ## the callback's tests with 
 sanity: $(VENV)/.installed $(lastword $(CORE_VENVS)) ## ansible-test sanity, with the newest ansible-core
 	@test ! -e $(lastword $(CORE_VENVS)) || PATH="$(abspath $(BIN)):$$PATH" scripts/ansible-sanity $(patsubst %/.done,%,$(lastword $(CORE_VENVS)))
 
+test-peers: $(VENV)/.installed-test $(PEERS:%=.peers/%/.done) ## the real Collector, pytest's plugins and Maven
+	$(BIN)/python -m pytest -n $(WORKERS) tests/peers
+
 collection: $(VENV)/.installed ## the tarball for Ansible Galaxy
 	@PATH="$(abspath $(BIN)):$$PATH" scripts/build-collection
 
 bench-callback: | $(VENV)/bin/python ## what the callback costs, into docs/performance.md (needs a quiet machine, half an hour)
 	@$(BIN)/python tests/bench/callback_cost.py --real --output docs/performance.md
+
+bench-serve: $(VENV)/.installed-test ## what serve takes in and what it loses, into docs/ (needs a quiet machine, ten minutes)
+	@$(BIN)/python tests/bench/serve_load.py --output docs/performance.md
+	@$(BIN)/python tests/bench/serve_faults.py --output docs/reliability.md
+
+bench-poller: $(VENV)/.installed-test ## what the poller costs, into docs/performance.md (needs a quiet machine, a quarter of an hour)
+	@$(BIN)/python tests/bench/poller_scale.py --output docs/performance.md
+
+corpus: $(VENV)/.installed ## judge the labelled failures
+	@$(BIN)/python tests/bench/corpus.py tests/corpus/*.jsonl
 
 browser: ## Chromium, from Debian's packages
 	@command -v chromium >/dev/null || scripts/install-debian chromium
@@ -63,6 +79,12 @@ $(VENV)/.installed-test: setup.cfg | $(VENV)/bin/python
 .venvs/ansible-%/.done: scripts/ansible-venv
 	@scripts/ansible-venv $*
 
+.peers/collector/.done: scripts/collector examples/collector/builder.yaml
+	@scripts/collector
+
+.peers/%/.done: scripts/peer | $(VENV)/bin/python
+	@scripts/peer $*
+
 # The dependencies as wheels: the tests of what is published install them without a network.
 $(VENV)/wheelhouse/.done: setup.cfg | $(VENV)/bin/python
 	@rm -rf $(@D) && mkdir -p $(@D)
@@ -72,4 +94,4 @@ $(VENV)/wheelhouse/.done: setup.cfg | $(VENV)/bin/python
 	@touch $@
 
 clean: ## remove what was made
-	rm -rf $(VENV) .venvs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache tests/output
+	rm -rf $(VENV) .venvs .peers build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache tests/output

@@ -31,6 +31,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2_grpc
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
@@ -41,9 +46,11 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 Kind = Literal["status", "slow", "never", "close", "partial", "redirect"]
 Protocol = Literal["http", "grpc"]
+Metrics = Literal["take", "none", "never"]
 
 _HOST = "127.0.0.1"
 _PATH = "/v1/traces"
+_METRICS_PATH = "/v1/metrics"
 _LOGIN_PATH = "/login"
 _LOGIN_PAGE = b"<!doctype html><title>Sign in</title><form>Name, password</form>"
 # What a Collector answers over gRPC where it answers this over HTTP.
@@ -91,6 +98,20 @@ class Fault:
 
 
 @dataclass(frozen=True)
+class Point:
+    """A value of a metric as it arrived. ``value``: a number, or (count, sum) of a histogram."""
+
+    metric: str
+    unit: str
+    kind: str
+    monotonic: bool
+    value: Any
+    attributes: dict[str, Any]
+    resource: dict[str, Any]
+    bounds: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
 class Batch:
     """One request. ``size``: spans accepted; ``sent``: spans in it; ``at``: arrival, seconds of the monotonic clock."""
 
@@ -105,11 +126,22 @@ class Receiver:
 
     ``http_port`` and ``grpc_port``: 0 for free ones, such as ``free_port()`` to start on a port known before. ``tls``:
     serve both by TLS with a certificate of its own making, in the file ``certificate``. ``fault``: see Fault; it may be
-    set at any time, from any thread, and None heals the receiver.
+    set at any time, from any thread, and None heals the receiver. ``metrics``: what becomes of metrics: they are taken, 404
+    or UNIMPLEMENTED says that nobody takes them here, or no answer comes until the receiver closes.
     """
 
-    def __init__(self, *, http_port: int = 0, grpc_port: int = 0, tls: bool = False, fault: Fault | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        http_port: int = 0,
+        grpc_port: int = 0,
+        tls: bool = False,
+        fault: Fault | None = None,
+        metrics: Metrics = "take",
+    ) -> None:
         self._lock = threading.Condition()
+        self.metrics = metrics
+        self._points: list[list[Point]] = []
         self._fault = fault
         self._fault_left = fault.times if fault else None
         self._spans: list[dict[str, Any]] = []
@@ -125,6 +157,9 @@ class Receiver:
         self._grpc = grpc.server(ThreadPoolExecutor(8), options=[("grpc.so_reuseport", int(bool(grpc_port)))])
         add_service: Callable[..., None] = trace_service_pb2_grpc.add_TraceServiceServicer_to_server
         add_service(_GrpcService(self), self._grpc)
+        if metrics != "none":
+            add_service = metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server
+            add_service(_GrpcMetrics(self), self._grpc)
         address = f"{_HOST}:{grpc_port}"
         if self.certificate:
             chain = self.certificate.read_bytes()
@@ -216,6 +251,24 @@ class Receiver:
             arrived = self._lock.wait_for(lambda: len(self._asked) >= count, seconds)
             assert arrived, f"{len(self._asked)} of {count} requests arrived within {seconds} s"
 
+    def points(self) -> list[list[Point]]:
+        """Return what was measured: the points of each request so far."""
+        with self._lock:
+            return list(self._points)
+
+    def last(self, metric: str) -> list[Point]:
+        """Return a metric's points as they were when it was told last."""
+        told = ([point for point in points if point.metric == metric] for points in reversed(self.points()))
+        return next((points for points in told if points), [])
+
+    def measure(self, request: ExportMetricsServiceRequest) -> None:
+        """Take a request's metrics, or wait. For the servers."""
+        with self._lock:
+            if self.metrics == "never":
+                self._lock.wait_for(lambda: self._closed)
+            self._points.append(list(_read_points(request)))
+            self._lock.notify_all()
+
     def happening(self, request: ExportTraceServiceRequest) -> Fault | None:
         """Note a request's arrival; return what goes wrong with it. For the servers."""
         with self._lock:
@@ -282,6 +335,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.path == _METRICS_PATH and self.server.receiver.metrics != "none":
+            unpack = _ENCODINGS[self.headers.get("Content-Encoding", "identity")]
+            self.server.receiver.measure(ExportMetricsServiceRequest.FromString(unpack(body)))
+            self._send(200, b"", {"Content-Type": "application/x-protobuf"})
+            return
         if self.path != _PATH:
             self._send(404, b"404 page not found\n")
             return
@@ -345,6 +403,15 @@ class _GrpcService(trace_service_pb2_grpc.TraceServiceServicer):
         return self._receiver.accept(request, "grpc", fault)
 
 
+class _GrpcMetrics(metrics_service_pb2_grpc.MetricsServiceServicer):
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+
+    def Export(self, request: ExportMetricsServiceRequest, context: grpc.ServicerContext) -> ExportMetricsServiceResponse:
+        self._receiver.measure(request)
+        return ExportMetricsServiceResponse()
+
+
 def _abort(context: grpc.ServicerContext, fault: Fault) -> NoReturn:
     if fault.retry_after is not None:
         info = RetryInfo(retry_delay=Duration(seconds=fault.retry_after))
@@ -370,6 +437,28 @@ def _read(request: ExportTraceServiceRequest) -> Iterable[dict[str, Any]]:
         for of_scope in of_resource.scope_spans:
             for span in of_scope.spans:
                 yield _span(span, resource)
+
+
+def _read_points(request: ExportMetricsServiceRequest) -> Iterable[Point]:
+    for of_resource in request.resource_metrics:
+        resource = _attributes(of_resource.resource.attributes)
+        for of_scope in of_resource.scope_metrics:
+            for metric in of_scope.metrics:
+                kind = str(metric.WhichOneof("data"))
+                data = getattr(metric, kind)
+                for point in data.data_points:
+                    histogram = kind == "histogram"
+                    value = (point.count, point.sum) if histogram else getattr(point, point.WhichOneof("value"))
+                    yield Point(
+                        metric.name,
+                        metric.unit,
+                        kind,
+                        kind == "sum" and data.is_monotonic,
+                        value,
+                        _attributes(point.attributes),
+                        resource,
+                        tuple(point.explicit_bounds) if histogram else (),
+                    )
 
 
 def _span(span: Span, resource: Mapping[str, Any]) -> dict[str, Any]:

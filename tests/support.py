@@ -16,6 +16,7 @@ from pipeline_trace_demo.recording import Recording
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDINGS = Path(__file__).parent / "recordings"
+DEMO = ROOT / "demo" / "pipeline_trace_demo" / "recordings"
 BIN = Path(sys.executable).parent
 # Another ansible-core's commands: the Makefile's test-matrix says which.
 ANSIBLE = Path(os.environ.get("PIPELINE_TRACE_TEST_ANSIBLE") or BIN).absolute()
@@ -27,13 +28,18 @@ Completed = subprocess.CompletedProcess[str]
 @cache
 def recording(name: str) -> Recording:
     """Load a recording by the beginning of its name, e.g. ``11``."""
-    (path,) = RECORDINGS.glob(f"{name}*.jsonl")
-    return Recording.load(path)
+    return Recording.load(next(path for path in _recordings() if path.name.startswith(name)))
 
 
 def scenarios() -> list[str]:
     """Return the names of all recordings."""
-    return sorted(path.stem for path in RECORDINGS.glob("*.jsonl"))
+    return [path.stem for path in _recordings()]
+
+
+def _recordings() -> list[Path]:
+    """Return the recordings: the tests' own, and those of the demo that are not among them."""
+    found = {path.name: path for folder in (DEMO, RECORDINGS) for path in folder.glob("*.jsonl")}
+    return [found[name] for name in sorted(found)]
 
 
 def environ(folder: Path, **more: str) -> dict[str, str]:

@@ -20,7 +20,7 @@ from otlp_receiver import Receiver
 from jenkins_poller.api import Controller, Login, job_path
 from pipeline_trace import ids
 from pipeline_trace.ci import jenkins_facts
-from pipeline_trace_demo import story
+from pipeline_trace_demo import telling
 from pipeline_trace_demo.replay import Fault, Replay
 
 Spans = list[dict[str, Any]]
@@ -69,7 +69,7 @@ def build_environ(jenkins: Replay, job: str, number: int, stage: str = "") -> di
 
 def deploy_environ(jenkins: Replay, number: int = 1) -> dict[str, str]:
     """Return the environment of a recorded deploy, which app-build started."""
-    (deploy,) = story.deploys(jenkins, numbers=[number])
+    (deploy,) = telling.deploys(jenkins, [("app-deploy", number)])
     return dict(deploy.environment)
 
 

@@ -15,102 +15,28 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
 import processes
 import pytest
 import support
+from polling import ROOT, TOKEN, USER, Polling, Run
 
-from jenkins_poller.api import Controller, Login
-from jenkins_poller.discovery import Selection
-from jenkins_poller.poller import Poller, Settings, SweepError, Swept
+from jenkins_poller.api import Login
 from jenkins_poller.state import State
 from pipeline_trace import conventions as c
-from pipeline_trace import ship
 from pipeline_trace.ci.jenkins import Build
-from pipeline_trace.destinations import Accepted
-from pipeline_trace.span import Span
 from pipeline_trace_demo.faults import Kind
 from pipeline_trace_demo.replay import Fault, Replay
 
-ROOT = "https://ci.example.com"
-USER, TOKEN = "jane", "11aa22bb33cc44dd55ee66ff"
 LOGIN = Login(USER, TOKEN)
 RECORDING = "11"
 BUILDS = {("app-build", "1"), ("app-build", "2"), ("app-deploy", "1"), ("app-deploy", "2"), ("app-deploy", "3")}
-Run = tuple[str, str]
-"""A build: full job name and number."""
 
 
 # A poller in this process
-
-
-class Memory:
-    """A destination that keeps everything."""
-
-    name = "memory"
-
-    def __init__(self) -> None:
-        self.spans: list[Span] = []
-
-    def deliver(self, spans: Sequence[Span], timeout: float) -> Accepted:
-        self.spans += spans
-        return Accepted()
-
-    def close(self) -> None:
-        pass
-
-
-class Polling:
-    """A poller of a replay with its state, and all that it has emitted."""
-
-    def __init__(self, folder: Path, replay: Replay, login: Login | None = None) -> None:
-        (folder / "journals").mkdir(parents=True)
-        self._journals = folder / "journals"
-        self._memory = Memory()
-        self.state = State(folder / "pollers", replay.url)
-        controller = Controller(replay.url, login, first_pause=0.001)
-        settings = Settings("step", "pipeline", 0, Selection())
-        self._poller = Poller(controller, self.state, self._journals, settings, lambda url: {"service.name": "ci"})
-
-    def sweep(self) -> Swept:
-        try:
-            return self._poller.sweep()
-        finally:
-            ship.ship_all(self._journals, self._memory)
-
-    def failing(self) -> str:
-        """Sweep; return the line for people with which that fails."""
-        with pytest.raises(SweepError) as error:
-            self.sweep()
-        said = str(error.value)
-        assert len(said.splitlines()) == 1
-        assert TOKEN not in said
-        return said
-
-    @property
-    def spans(self) -> list[Span]:
-        return self._memory.spans
-
-    @property
-    def emitted(self) -> dict[Run, list[str]]:
-        """What was emitted of each build: span ids, sorted, as often as they were."""
-        return by_build(self._memory.spans)
-
-    def run(self, job: str, number: int) -> Span:
-        (run,) = [span for span in self.spans if span.span_id == Build(ROOT, job, number).run_span_id]
-        return run
-
-
-def by_build(spans: Sequence[Span]) -> dict[Run, list[str]]:
-    found: dict[Run, list[str]] = {}
-    for span in spans:
-        found.setdefault((str(span.resource[c.PIPELINE_NAME]), str(span.resource[c.PIPELINE_RUN_ID])), []).append(
-            span.span_id
-        )
-    return {run: sorted(ids) for run, ids in found.items()}
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ import pytest
 from graphs import node, recorded
 
 from pipeline_trace import where
+from pipeline_trace.ci import in_jenkins as inside
 from pipeline_trace.ci import jenkins_graph
 from pipeline_trace.ci.jenkins import PER_BUILD, Build, Placed, normalise, split_build_url
-from pipeline_trace.ci.jenkins_process import Answer, find_build, hint, inside, stand
+from pipeline_trace.ci.jenkins_process import Answer, find_build, hint, stand
 from pipeline_trace.context import Place, key_trace_id
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -315,7 +316,7 @@ def test_a_traceparent_of_another_value_is_the_parent_itself(parameters: dict[st
     environ = {**ENV, "STAGE_NAME": "Deploy", "TRACEPARENT": TRACEPARENT}
     place = standing(environ, answering(parameters=parameters, nodes=graph(("Deploy", True))))
     assert (place.trace_id, place.parent_id) == (TRACE, SPAN)
-    assert [(link.trace_id, link.span_id) for link in place.links] == [(BUILD.trace_id, STAGE)]
+    assert [(link.trace_id, link.span_id) for link in place.links] == [(ROOT_TRACE, STAGE)]
 
 
 def test_a_traceparent_that_nobody_confirms_is_the_parent_itself() -> None:

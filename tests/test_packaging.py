@@ -125,7 +125,7 @@ def test_tarball_holds_files_that_work_alone(tarball: Path) -> None:
         members = archive.getmembers()
     held = {member.name for member in members if not member.isdir()}
     core = {LINKED + file for file in files(support.ROOT / "shared/pipeline_trace")}
-    left_out = {f for f in core if f.startswith((f"{LINKED}commands/", f"{LINKED}report/"))}
+    left_out = {f for f in core if f.startswith((f"{LINKED}commands/", f"{LINKED}report/", f"{LINKED}serve/"))}
     left_out |= {f"{LINKED}finding.py", f"{LINKED}py.typed"}
     collection = {file for file in files(support.ROOT / COLLECTION) if not file.startswith(LINKED)}
     texts = {"LICENSE", "CHANGELOG.md"} & {path.name for path in support.ROOT.iterdir()}
@@ -155,7 +155,7 @@ def test_pip_install_traces_a_playbook(by_pip: Install, tmp_path: Path) -> None:
 
 
 @needs_wheels
-@pytest.mark.parametrize("command", ["demo", "poll", "report", "exec"])
+@pytest.mark.parametrize("command", ["demo", "poll", "report", "exec", "serve"])
 def test_pip_install_has_the_commands(by_pip: Install, tmp_path: Path, command: str) -> None:
     done = by_pip.run("pipeline-trace", command, "--help", env=by_pip.environ(tmp_path))
     assert done.returncode == 0, done.stderr
@@ -239,5 +239,5 @@ def test_galaxy_install_says_where_other_commands_are(bare: Install, tmp_path: P
     done = bare.run("python", bare.core / "__main__.py", *arguments, env=bare.environ(tmp_path))
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(
-        r"pipeline-trace: only ship works here \(.+\); for all commands: .+ install pipeline-trace\n", done.stderr
+        r"pipeline-trace: only exec and ship work here \(.+\); for all commands: .+ install pipeline-trace\n", done.stderr
     )

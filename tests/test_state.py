@@ -209,3 +209,53 @@ def test_a_transaction_that_fails_in_the_middle_leaves_nothing(state: State) -> 
         state.found("lib", Cursor(8, 7, True), (1 // 0 for _ in range(1)))
     assert "lib" not in state.cursors()
     assert "lib" not in state.open_builds()
+
+
+def test_what_is_noted_together_is_kept_together(tmp_path: Path) -> None:
+    state = again(tmp_path)
+    with state.together():
+        state.found("app", Cursor(3, 2, settled=True), {1, 2})
+        with sqlite3.connect(next((tmp_path / "pollers").glob("*.db"))) as other:
+            assert other.execute("SELECT count(*) FROM open_builds").fetchone() == (0,)
+        assert state.open_builds() == {"app": {1, 2}}
+    state.close()
+    assert again(tmp_path).open_builds() == {"app": {1, 2}}
+
+
+def test_what_was_noted_before_the_controller_failed_is_kept(tmp_path: Path) -> None:
+    state = again(tmp_path)
+
+    def fail() -> None:
+        with state.together():
+            state.found("app", Cursor(3, 2, settled=True), {1, 2})
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    state.found("lib", Cursor(2, 1, settled=True), {1})
+    state.close()
+    assert again(tmp_path).open_builds() == {"app": {1, 2}, "lib": {1}}
+
+
+def test_what_cannot_be_written_together_is_a_clear_error_and_leaves_nothing(state: State) -> None:
+    def fail() -> None:
+        with state.together():
+            state.found("app", Cursor(3, 2, settled=True), {1, 2})
+            state._database.execute("PRAGMA query_only = ON")
+            state.found("lib", Cursor(2, 1, settled=True), {1})
+
+    with pytest.raises(StateError) as error:
+        fail()
+    assert "PIPELINE_TRACE_HOME" in one_line(error)
+    assert state.open_builds() == {}
+    state._database.execute("PRAGMA query_only = OFF")
+    state.found("lib", Cursor(2, 1, settled=True), {1})
+    assert state.open_builds() == {"lib": {1}}
+
+
+def test_a_build_that_is_read_again_has_the_same_builds_of_its_commit_before_it(state: State) -> None:
+    for number in (1, 2, 3):
+        state.decided([(build(number), Placed(TRACE))])
+        state.built([(build(number), "c0ffee")])
+    before = {number: [found for _, found, _ in state.same_revision("c0ffee", build(number))] for number in (1, 2, 3, 4)}
+    assert before == {1: [], 2: [1], 3: [2, 1], 4: [3, 2, 1]}

@@ -85,6 +85,35 @@ def test_one_span_id_in_two_traces_is_two_spans(path: Path) -> None:
     store.close()
 
 
+def test_only_a_span_without_a_parent_of_its_own_trace_hangs_under_another_one(path: Path) -> None:
+    put(path, span(1), span(2, parent=1), span(1, OTHER), span(2, OTHER, parent=1), span(3, "2" * 32, parent=1))
+    store = Store(path)
+    assert store.traces_with_parents([f"{1:016x}"]) == {"2" * 32}
+    store.close()
+
+
+def noted(path: Path) -> dict[str, int]:
+    with sqlite3.connect(path) as database:
+        return dict(database.execute("SELECT trace_id, changes FROM changed_traces"))
+
+
+def test_it_notes_which_traces_changed(path: Path) -> None:
+    put(path, span(1), span(2), span(1, OTHER))
+    put(path, span(3))
+    assert noted(path) == {TRACE: 2, OTHER: 1}
+    put(path, span(1), span(1, OTHER))
+    assert noted(path) == {TRACE: 2, OTHER: 1}
+
+
+def test_a_store_of_before_the_notes_gets_them(path: Path) -> None:
+    put(path, span(1), span(1, OTHER))
+    with sqlite3.connect(path) as database:
+        database.execute("DROP TABLE changed_traces")
+        database.execute("PRAGMA user_version = 1")
+    put(path, span(2))
+    assert noted(path) == {TRACE: 2, OTHER: 1}
+
+
 def test_the_file_is_private_and_in_wal_mode(path: Path) -> None:
     put(path, span(1))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

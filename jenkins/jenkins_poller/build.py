@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from pipeline_trace.ci import jenkins_facts, jenkins_graph
 from pipeline_trace.ci.jenkins import Build
 
-from . import flow
+from . import flow, steplog
 from .api import Controller, NotFound, build_path
 
 BUILD, STAGE, STEP = "build", "stage", "step"
@@ -41,6 +41,10 @@ _STATUSES = {"red": "FAILED", "aborted": "ABORTED", "yellow": "UNSTABLE"}
 MOST_TESTS = 50
 # A build's own steps are asked for one by one only where no stage lists them; more of them than this are left out.
 _MOST_LOOSE_STEPS = 200
+# Of a build's failed steps, the logs of the last ones are read: a request each.
+_MOST_LOGS = 3
+# A console longer than this, in bytes, is not read for its end.
+_MOST_CONSOLE = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,8 @@ class Fetched:
     """What the controller said of a finished build, by node id where it is about nodes.
 
     ``end_ms``: its end by wfapi, milliseconds since the epoch: a busy controller starts a build some time after its
-    ``timestamp``, and ``duration`` counts from that start. ``answered_by``: who approved or aborted an input.
+    ``timestamp``, and ``duration`` counts from that start. ``answered_by``: who approved or aborted an input. ``logs``: the
+    ends of the logs of failed steps, masked; ``console``: of the whole build, where it failed without such a step.
     ``failed_tests``: suite and case, the first ones. ``left_out``: steps that were not asked for. ``too_large``: the graph
     has more than MOST_NODES nodes.
     """
@@ -77,6 +82,8 @@ class Fetched:
     agents: dict[str, str] = field(default_factory=dict)
     started: dict[str, list[Build]] = field(default_factory=dict)
     answered_by: dict[str, str] = field(default_factory=dict)
+    logs: dict[str, str] = field(default_factory=dict)
+    console: str = ""
     failed_tests: list[tuple[str, str]] = field(default_factory=list)
     end_ms: int = 0
     left_out: int = 0
@@ -103,13 +110,32 @@ def fetch(controller: Controller, build: Build, document: Mapping[str, Any], det
     """Fetch the rest of a build that has ended. ``document``: its own. Raises ApiError, NotFound where it is gone."""
     fetched = Fetched(build, document)
     fetched.failed_tests = _failed_tests(controller, fetched)
-    if detail == BUILD or not is_pipeline(document):
+    if detail == BUILD:
         return fetched
+    if is_pipeline(document):
+        _fetch_pipeline(controller, fetched, detail)
+    # Where a build that it started failed, that one's log tells.
+    by_itself = not any(step.starts_build and step.node.color == "red" for step in fetched.flow.walk())
+    if document.get("result") == "FAILURE" and not fetched.logs and by_itself:
+        fetched.console = _console(controller, build)
+    return fetched
+
+
+def _fetch_pipeline(controller: Controller, fetched: Fetched, detail: str) -> None:
+    document = fetched.document
     nodes = jenkins_facts.nodes(document)
     fetched.too_large = len(nodes) > MOST_NODES
     if not fetched.too_large:
         fetched.flow = flow.read(jenkins_graph.read(nodes))
-    return _Pipeline(controller, fetched, STAGE if fetched.too_large else detail).fetch()
+    _Pipeline(controller, fetched, STAGE if fetched.too_large else detail).fetch()
+
+
+def _console(controller: Controller, build: Build) -> str:
+    """Return the end of a build's console, nothing where it has none or one too long to read."""
+    try:
+        return steplog.tail(controller.text(f"{build_path(build)}consoleText", _MOST_CONSOLE))
+    except NotFound:
+        return ""
 
 
 def _failed_tests(controller: Controller, fetched: Fetched) -> list[tuple[str, str]]:
@@ -142,7 +168,7 @@ class _Pipeline:
         self._missed = False
         self._described: dict[str, Times | None] = {}
 
-    def fetch(self) -> Fetched:
+    def fetch(self) -> None:
         try:
             run = self._controller.build(self._fetched.build, "wfapi/describe")
         except NotFound:
@@ -151,7 +177,7 @@ class _Pipeline:
             # The Pipeline REST API plugin is missing: of times there is nothing but the run's own.
             self._fetched.no_stages = True
             self._fetched.flow = flow.Flow()
-            return self._fetched
+            return
         self._fetched.end_ms = int(run.get("endTimeMillis") or 0)
         stages = run.get("stages") or ()
         for stage in stages:
@@ -161,10 +187,28 @@ class _Pipeline:
             self._fetched.flow = flow.flat((str(stage["id"]), str(stage.get("name") or "")) for stage in stages)
         for element in list(self._fetched.flow.walk()):
             self._look_at(element)
+        self._failed_logs()
         if self._missed:
             # A node that is not there: is it the node alone, or the build? Half a build is not to be told.
             self._controller.build(self._fetched.build, "api/json", "number")
-        return self._fetched
+
+    def _failed_logs(self) -> None:
+        """The logs of the last failed steps: of a build that was tried again, the last try decided."""
+        failed = [element for element in self._fetched.flow.walk() if self._failed(element)]
+        for step in sorted(failed, key=lambda element: int(element.id))[-_MOST_LOGS:]:
+            answer = self._node(step.id, "log") or {}
+            text = str(answer.get("text") or "")
+            # Where its beginning was cut off, the first line is a piece of one.
+            text = steplog.of_node(text.partition("\n")[2] if answer.get("hasMore") else text)
+            shown = step if self._steps else step.parent
+            if text and shown:
+                self._fetched.logs[shown.id] = text
+
+    def _failed(self, element: flow.Element) -> bool:
+        """Tell whether a step failed by itself: a ``build`` step's log is in what it started."""
+        if element.kind != flow.STEP or element.starts_build or element.is_input:
+            return False
+        return element.node.color == "red"
 
     def _look_at(self, element: flow.Element) -> None:
         if element.kind == flow.AGENT:

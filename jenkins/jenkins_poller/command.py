@@ -5,42 +5,36 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from pipeline_trace import destinations, home, journal, resource, ship
+from pipeline_trace import destinations, home, journal
 from pipeline_trace.ci.jenkins import PER_BUILD, PER_PIPELINE, ROOT_URL, normalise
 from pipeline_trace.commands import fail
-from pipeline_trace.span import AttributeValue
 from pipeline_trace.where import TRACE_PER
 
-from . import facts, waiting, waiting_text
-from .api import ApiError, Controller, Login
+from . import asked, logs, service, waiting, waiting_text
+from .ages import seconds
+from .api import ApiError, Controller
 from .build import DETAILS, STEP
-from .discovery import Selection
-from .poller import Poller, Settings, SweepError, Swept
-from .state import State, StateError
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+from .poller import SweepError, Swept
+from .service import Pollers, Wanted
+from .state import StateError
 
 
 def _age(ctx: click.Context, param: click.Parameter, value: str) -> float:
     """Return an age in seconds."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", value.strip())
-    if not match:
-        raise click.BadParameter(f"{value!r} is no age such as 30m, 12h or 7d")
-    return float(match[1]) * _UNITS[match[2]]
+    try:
+        return seconds(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _url(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
@@ -50,24 +44,20 @@ def _url(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
         raise click.BadParameter(str(error)) from None
 
 
-@dataclass(frozen=True)
-class _Run:
-    """One poller at work."""
-
-    poller: Poller
-    journals: Path
-    destination: destinations.Destination | None
-
-
 @click.command("poll")
 @click.option(
     "--jenkins-url",
-    required=True,
     callback=_url,
     metavar="URL",
     envvar="JENKINS_URL",
     show_envvar=True,
     help="Where to ask the controller.",
+)
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Several controllers, from a YAML file, instead of --jenkins-url and its options.",
 )
 @click.option("--once", is_flag=True, help="Poll once, deliver all, and end.")
 @click.option(
@@ -118,52 +108,66 @@ class _Run:
 @click.option(
     "--token-file", type=click.Path(dir_okay=False), help="A file with the API token, instead of JENKINS_API_TOKEN."
 )
+@click.option("--no-metrics", is_flag=True, help="Send no metrics, though an OTLP endpoint is set.")
+@click.option(
+    "--log-format",
+    type=click.Choice((logs.TEXT, logs.JSON)),
+    help="How a service logs to stderr: key=value (default) or JSON, a line a message.",
+)
+@click.option("-v", "--verbose", count=True, help="Log what is done; twice: every request.")
+@click.pass_context
 def poll(
-    jenkins_url: str,
+    ctx: click.Context,
+    /,
+    *,
     once: bool,
     open_only: bool,
     form: str,
-    since: float,
-    include: tuple[str, ...],
-    exclude: tuple[str, ...],
-    detail: str,
-    trace_per: str,
-    root_url: str,
-    interval: float,
-    token_file: str | None,
+    no_metrics: bool,
+    log_format: str | None,
+    verbose: int,
+    **given: Any,
 ) -> None:
     """Turn a Jenkins controller's builds into traces.
 
     Needs no plugin on the controller, and works without a login where anonymous users may read. A login comes from
-    JENKINS_USER and JENKINS_API_TOKEN (or --token-file).
+    JENKINS_USER and JENKINS_API_TOKEN (or --token-file), or from where the --config file says.
+
+    Without --once it goes on until TERM or INT: builds under way are finished and delivered.
     """
     if open_only and not once:
         raise click.UsageError("--open goes with --once")
-    logging.getLogger("urllib3").setLevel(logging.ERROR)
+    wanted = asked.wanted(ctx, given)
+    secrets = [one.login.token for one in wanted if one.login]
+    logs.set_up(log_format or (logs.PLAIN if once else logs.TEXT), verbose, secrets)
     if open_only:
-        _list_open(Controller(jenkins_url, _login(token_file)), Selection(include, exclude), form)
+        _list_open(wanted, form)
         return
     place = home.find(os.environ)
     if place.warning:
-        click.echo(f"pipeline-trace: {place.warning}", err=True)
-    controller = Controller(jenkins_url, _login(token_file))
-    settings = Settings(detail, trace_per, int((time.time() - since) * 1000), Selection(include, exclude), root_url)
+        logs.log(logging.WARNING, place.warning)
+    destination = None if destinations.disabled(os.environ) else destinations.configured(os.environ, place.store)
+    if destination is None:
+        logs.log(logging.WARNING, "nothing is delivered: OTEL_SDK_DISABLED or OTEL_TRACES_EXPORTER=none is set")
     try:
-        state = State(place.path / "pollers", jenkins_url)
+        pollers = Pollers(wanted, place, destination, metered=not no_metrics)
     except StateError as error:
         raise fail(str(error)) from None
-    run = _Run(Poller(controller, state, place.journals, settings, _service), place.journals, _destination(place))
     try:
-        _once(run) if once else _forever(run, interval)
+        if not once:
+            pollers.forever()
+        elif not _once(pollers, wanted, place, destination):
+            ctx.exit(1)
     finally:
-        state.close()
-        if run.destination:
-            run.destination.close()
+        pollers.close()
 
 
-def _list_open(controller: Controller, selection: Selection, form: str) -> None:
+def _list_open(wanted: Sequence[Wanted], form: str) -> None:
+    if len(wanted) > 1:
+        raise click.UsageError("--open lists one controller; name it by --jenkins-url")
+    controller, selection = Controller(wanted[0].url, wanted[0].login), wanted[0].settings.selection
     try:
-        found = waiting.now_open(controller, selection, lambda text: click.echo(f"pipeline-trace: {text}", err=True))
+        found = waiting.now_open(controller, selection, lambda text: logs.log(logging.WARNING, text))
     except ApiError as error:
         raise fail(str(error)) from None
     if form == "json":
@@ -173,89 +177,42 @@ def _list_open(controller: Controller, selection: Selection, form: str) -> None:
         click.echo(line)
 
 
-def _login(token_file: str | None) -> Login | None:
-    user, token = os.environ.get("JENKINS_USER", ""), os.environ.get("JENKINS_API_TOKEN", "")
-    if token_file:
-        try:
-            token = Path(token_file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise fail(f"cannot read --token-file {token_file} ({getattr(error, 'strerror', 'no text')})") from None
-    if bool(user) != bool(token):
-        missing = "JENKINS_API_TOKEN (or --token-file)" if user else "JENKINS_USER"
-        raise fail(f"only half of the login is there: set {missing} too")
-    return Login(user, token) if user else None
-
-
-def _destination(place: home.Home) -> destinations.Destination | None:
-    return None if destinations.disabled(os.environ) else destinations.configured(os.environ, place.store)
-
-
-def _service(controller: str) -> Mapping[str, AttributeValue]:
-    return resource.from_environment(os.environ, facts.service(controller))
-
-
-def _once(run: _Run) -> None:
+def _once(
+    pollers: Pollers, wanted: Sequence[Wanted], place: home.Home, destination: destinations.Destination | None
+) -> bool:
+    """Poll and deliver once; tell whether every controller was polled to its end."""
     with _progress() as show:
-        try:
-            swept = run.poller.sweep(show)
-        except SweepError as error:
-            _deliver(run)
-            raise fail(str(error)) from None
-    _say(swept)
-    _deliver(run)
-
-
-def _forever(run: _Run, interval: float) -> None:
-    """Poll until TERM or INT; a build under way is finished."""
-    stop = threading.Event()
-
-    def end(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
-    while not stop.is_set():
-        try:
-            swept = run.poller.sweep(stopping=stop.is_set)
-        except SweepError as error:
-            click.echo(f"pipeline-trace: {error}", err=True)
+        results = pollers.once(show)
+    for one, result in zip(wanted, results, strict=True):
+        prefix = f"{one.url}: " if len(wanted) > 1 else ""
+        if isinstance(result, SweepError):
+            logs.log(logging.ERROR, prefix + str(result))
         else:
-            if swept.builds:
-                _say(swept)
-        _deliver(run)
-        stop.wait(interval)
+            _say(prefix, result)
+    if destination:
+        _deliver(place, destination)
+    return not any(isinstance(result, SweepError) for result in results)
 
 
-def _deliver(run: _Run) -> None:
+def _deliver(place: home.Home, destination: destinations.Destination) -> None:
     """Deliver what journals hold; a receiver that is down is no failure of ours."""
-    if run.destination is None:
-        click.echo("pipeline-trace: nothing is delivered: OTEL_SDK_DISABLED or OTEL_TRACES_EXPORTER=none is set", err=True)
-        return
-    outcomes = ship.ship_all(run.journals, run.destination)
-    delivered = sum(outcome.delivered for outcome in outcomes if outcome.done)
-    if delivered:
-        click.echo(f"{delivered} spans delivered to {run.destination.name}")
-    problem = next((outcome.problem for outcome in outcomes if outcome.problem), "")
-    if problem:
-        waiting = journal.all_waiting(run.journals)
-        click.echo(
-            f"pipeline-trace: {waiting} spans wait in {run.journals} ({problem}); deliver them with: pipeline-trace ship",
-            err=True,
-        )
+    done = service.deliver(place.journals, destination)
+    if done.delivered:
+        click.echo(f"{done.delivered} spans delivered to {destination.name}")
+    if done.problem:
+        waiting = journal.all_waiting(place.journals)
+        said = f"{waiting} spans wait in {place.journals} ({done.problem}); deliver them with: pipeline-trace ship"
+        logs.log(logging.WARNING, said)
 
 
-def _say(swept: Swept) -> None:
-    parts = [f"{swept.builds} builds read, {swept.spans} spans"]
+def _say(prefix: str, swept: Swept) -> None:
+    parts = [f"{prefix}{swept.builds} builds read, {swept.spans} spans"]
     parts += [f"{swept.running} still running"] if swept.running else []
     parts += [f"{swept.vanished} gone"] if swept.vanished else []
     parts += [f"{swept.unsampled} left out (their TRACEPARENT says not to record)"] if swept.unsampled else []
     click.echo(", ".join(parts))
     if swept.without_stages:
-        click.echo(
-            f"pipeline-trace: {swept.without_stages} Pipeline builds have no stages to read; "
-            "install the Pipeline: REST API plugin on the controller to see them",
-            err=True,
-        )
+        logs.log(logging.WARNING, prefix + service.without_stages(swept))
 
 
 @contextmanager

@@ -99,17 +99,20 @@ def builds(controller: Controller, job: str, *, above: int, since_ms: int) -> Li
 
     ``builds`` is capped at 100 by Jenkins; ``allBuilds`` goes further back, and is slow.
     """
-    start, field, highest, new = 0, "builds", 0, list[Listed]()
+    start, field, highest, old, new = 0, "builds", 0, False, list[Listed]()
     while True:
         tree = f"{field}[{_BUILD}]{{{start},{start + _PAGE}}}"
         page = controller.document(f"{job_path(job)}api/json", tree).get(field) or []
         for data in page:
             listed = Listed(int(data["number"]), int(data.get("timestamp") or 0), _running(data))
             highest = max(highest, listed.number)
-            if listed.number <= above or listed.timestamp_ms < since_ms:
+            if listed.number <= above:
                 return Listing(tuple(new), highest)
-            new.append(listed)
-        if len(page) < _PAGE:
+            old = listed.timestamp_ms < since_ms
+            if not old:
+                new.append(listed)
+        # A single old one among newer ones: the controller's clock had jumped.
+        if old or len(page) < _PAGE:
             return Listing(tuple(new), highest)
         start, field = start + _PAGE, "allBuilds"
 

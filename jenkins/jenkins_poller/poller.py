@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +11,10 @@ from pathlib import Path
 from pipeline_trace import conventions as c
 from pipeline_trace.ci.jenkins import Build, Gone, Placed, Unanswered, normalise, place
 from pipeline_trace.journal import JournalError, Writer
+from pipeline_trace.ownership.rules import RulesError
 from pipeline_trace.span import AttributeValue, Link, Span
 
-from . import discovery, spans
+from . import discovery, spans, verdicts
 from .api import AT_ONCE, ApiError, Controller, Forbidden, NotFound, Passing
 from .build import fetch, is_running, own_document
 from .discovery import Job, Selection
@@ -26,7 +28,14 @@ _TOO_MANY = 4
 
 
 class SweepError(Exception):
-    """A sweep ended before its end. The message says what to do; the cursor was not moved past what was not fetched."""
+    """A sweep ended before its end. The message says what to do; the cursor was not moved past what was not fetched.
+
+    ``kind``: in short what went wrong: ApiError.kind, or disk, or builds where some could not be read.
+    """
+
+    def __init__(self, message: str, kind: str = "disk") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,7 @@ class Settings:
 
 @dataclass
 class Swept:
-    """What a sweep did."""
+    """What a sweep did. ``active``: how many builds of each job were running."""
 
     builds: int = 0
     spans: int = 0
@@ -51,12 +60,14 @@ class Swept:
     unsampled: int = 0
     without_stages: int = 0
     problems: list[str] = field(default_factory=list)
+    active: Counter[str] = field(default_factory=Counter)
 
     def count(self, read: _Read, *, gone: bool) -> None:
         """Add a build that was read; ``gone``: for good."""
         self.builds += read.placed is not None and read.placed.sampled
         self.spans += len(read.spans)
         self.running += read.running
+        self.active[read.build.job] += read.running
         self.vanished += gone
         self.unsampled += read.placed is not None and not read.placed.sampled
         self.without_stages += read.no_stages
@@ -89,13 +100,20 @@ class Poller:
         journals: Path,
         settings: Settings,
         service: Callable[[str], Mapping[str, AttributeValue]],
+        written: Callable[[Sequence[Span]], None] = lambda made: None,
     ) -> None:
-        """``service``: from the controller's root URL to the resource attributes of its service."""
+        """``service``: from the controller's root URL to the resource attributes of its service.
+
+        ``written`` is called with the spans of each build that was written.
+        """
         self._controller = controller
         self._state = state
         self._journals = journals
         self._settings = settings
         self._service = service
+        self._written = written
+        # One process's record locks do not hold between its threads: a journal appears where others ship when it is whole.
+        self._unfinished = state.folder
         # Builds of jobs seen first that were not listed: whether they are too old shows when they are read.
         self._first_seen: set[Build] = set()
 
@@ -107,31 +125,36 @@ class Poller:
         """Write the spans of every build that has ended since; raises SweepError.
 
         ``progress`` is called after every piece of work with what is done and how many builds there are. Where
-        ``stopping`` says so, the sweep ends after a piece of work; the rest comes with the next one.
+        ``stopping`` says so, builds that were begun are finished; the rest comes with the next one.
         """
         swept = Swept()
         self._first_seen = set()
         try:
-            todo = self._todo()
+            with self._state.together():
+                todo = self._todo(stopping)
             upstreams = Upstreams(self._controller, self._settings.detail)
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 for chunk in _chunks(todo, _CHUNK):
-                    self._write(pool.map(lambda build: self._read(build, upstreams), chunk), swept)
+                    self._write(pool.map(lambda build: self._read(build, upstreams, stopping), chunk), swept)
                     progress(swept, len(todo))
                     if stopping() or len(swept.problems) >= _TOO_MANY:
                         break
+        except RulesError as error:
+            raise SweepError(str(error), "rules") from None
         except (ApiError, StateError, JournalError) as error:
-            raise SweepError(str(error)) from None
+            raise SweepError(str(error), error.kind if isinstance(error, ApiError) else "disk") from None
         if swept.problems:
-            raise SweepError(f"{len(swept.problems)} builds stay open for the next poll; {swept.problems[0]}")
+            raise SweepError(f"{len(swept.problems)} builds stay open for the next poll; {swept.problems[0]}", "builds")
         return swept
 
-    def _todo(self) -> list[Build]:
+    def _todo(self, stopping: Callable[[], bool]) -> list[Build]:
         """Return the builds to read: new ones and those still open."""
         cursors, still_open = self._state.cursors(), self._state.open_builds()
         found: list[Build] = []
         root = normalise(self._settings.root_url) if self._settings.root_url else ""
         for job in discovery.jobs(self._controller, self._settings.selection):
+            if stopping():
+                break
             controller = root or normalise(discovery.root_url(job) or self._controller.url)
             numbers = self._new(job, controller, cursors.get(job.name)) | still_open.get(job.name, set())
             found += [Build(controller, job.name, number) for number in sorted(numbers)]
@@ -164,7 +187,10 @@ class Poller:
         self._state.found(job.name, Cursor(job.next_number, highest, settled), numbers)
         return numbers
 
-    def _read(self, build: Build, upstreams: Upstreams) -> _Read:
+    def _read(self, build: Build, upstreams: Upstreams, stopping: Callable[[], bool]) -> _Read:
+        if stopping():
+            # Not begun; it stays open.
+            return _Read(build)
         try:
             document = own_document(self._controller, build, self._settings.detail)
             if is_running(document):
@@ -182,6 +208,7 @@ class Poller:
         if not placed.sampled:
             return _Read(build, placed)
         made = spans.of_build(fetched, placed, self._service(build.controller))
+        verdicts.label(made)
         revision = str(made[0].attributes.get(c.VCS_HEAD_REVISION) or "")
         return _Read(build, placed, tuple(made), no_stages=fetched.no_stages, revision=revision)
 
@@ -201,18 +228,20 @@ class Poller:
         """Write the spans of builds into a journal, then move on."""
         reads = list(reads)
         placed = [(read.build, read.placed) for read in reads if read.placed]
-        self._state.decided(placed)
-        self._link(reads)
+        with self._state.together():
+            self._state.decided(placed)
+            self._link(reads)
         if any(read.spans for read in reads):
             self._journal(span for read in reads for span in read.spans)
-        self._state.written(build for build, _ in placed)
-        self._state.written(read.build for read in reads if read.old)
+        self._state.written(read.build for read in reads if read.placed or read.old)
         for read in reads:
             gone = read.gone and self._state.vanished(read.build.job, read.build.number)
             swept.count(read, gone=gone)
+            if read.spans:
+                self._written(read.spans)
 
     def _journal(self, made: Iterable[Span]) -> None:
-        journal = Writer(self._journals)
+        journal = Writer(self._unfinished)
         for span in made:
             journal.span(span)
         if journal.dropped:
@@ -220,6 +249,10 @@ class Poller:
             raise SweepError(f"cannot write {journal.path} ({journal.problem}); free some space, or set PIPELINE_TRACE_HOME")
         journal.sync()
         journal.end()
+        try:
+            journal.path.rename(self._journals / journal.path.name)
+        except OSError as error:
+            raise SweepError(f"cannot write {self._journals} ({error.strerror}); set PIPELINE_TRACE_HOME") from None
 
 
 def _chunks(builds: list[Build], size: int) -> Iterator[list[Build]]:

@@ -90,6 +90,10 @@ class _Maker:
         if not is_pipeline(document):
             # Freestyle builds say where they ran; the controller's own node has no name there.
             run.attributes[c.WORKER_NAME] = str(document.get("builtOn") or "built-in")
+        if self.fetched.agents:
+            run.attributes[c.JENKINS_AGENTS] = sorted(set(self.fetched.agents.values()))
+        if self.fetched.console:
+            run.attributes[c.JENKINS_LOG] = self.fetched.console
         if self.fetched.left_out:
             run.attributes["jenkins.steps.left_out"] = self.fetched.left_out
         if self.fetched.too_large:
@@ -124,6 +128,8 @@ class _Maker:
             span.attributes["jenkins.step.description"] = facts.text(times.description)
         if element.attempt:
             span.attributes["jenkins.retry.attempt"] = element.attempt
+        if element.id in self.fetched.logs:
+            span.attributes[c.JENKINS_LOG] = self.fetched.logs[element.id]
         if element.id in self.fetched.answered_by:
             span.attributes["jenkins.input.answered_by"] = facts.text(self.fetched.answered_by[element.id])
         self._worker(span, element.agent_id)

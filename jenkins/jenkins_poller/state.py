@@ -6,7 +6,8 @@ import fcntl
 import json
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -55,12 +56,13 @@ class Cursor:
 
 
 class State:
-    """The state of one controller's poller."""
+    """The state of one controller's poller. ``folder``: for files of its own, empty when it is opened."""
 
     def __init__(self, folder: Path, controller: str) -> None:
         """Open the state of a controller. Raises StateError where another poller uses it, or it cannot be written."""
         name = sha256(controller.encode()).hexdigest()[:16]
         path = folder / f"{name}.db"
+        self.folder = folder / name
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -71,7 +73,15 @@ class State:
         except OSError:
             os.close(self._lock)
             raise StateError(f"another poller of {controller} is running with {path}; stop it first") from None
+        try:
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            for left in self.folder.iterdir():
+                left.unlink()
+        except OSError as error:
+            os.close(self._lock)
+            raise StateError(f"cannot write {self.folder} ({error.strerror}); set PIPELINE_TRACE_HOME") from None
         self._reading = Lock()
+        self._together = False
         self._path = path
         try:
             self._database = sqlite3.connect(path, check_same_thread=False)
@@ -84,6 +94,26 @@ class State:
         """Let go of the state."""
         self._database.close()
         os.close(self._lock)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Keep all that is noted within in one transaction, each of which waits for the disk. Raises StateError.
+
+        What was noted before an error of something else is kept.
+        """
+        with self._writing():
+            self._together = True
+            failed: Exception | None = None
+            try:
+                yield
+            except (StateError, sqlite3.Error):
+                raise
+            except Exception as error:
+                failed = error
+            finally:
+                self._together = False
+        if failed:
+            raise failed
 
     def cursors(self) -> dict[str, Cursor]:
         """Return the cursors by full job name."""
@@ -123,10 +153,16 @@ class State:
                 self._database.execute("INSERT OR IGNORE INTO placed VALUES (?, ?, ?, ?, ?, ?)", row)
 
     def same_revision(self, revision: str, build: Build) -> list[tuple[str, int, str]]:
-        """Return job, number and trace of the last other builds of a commit. For any thread. Raises StateError."""
+        """Return job, number and trace of the last builds of a commit before this one. For any thread. Raises StateError.
+
+        A build that is read again, since its spans may not have been written, has the same ones before it.
+        """
         query = """SELECT r.job, r.number, p.trace_id FROM revisions AS r JOIN placed AS p USING (job, number)
-                   WHERE r.revision = ? AND NOT (r.job = ? AND r.number = ?) ORDER BY r.rowid DESC LIMIT ?"""
-        return [tuple(row) for row in self._rows(query, revision, build.job, build.number, _MOST_LINKS)]
+                   WHERE r.revision = ? AND r.rowid < ifnull(
+                       (SELECT rowid FROM revisions WHERE revision = ? AND job = ? AND number = ?), 1 << 62)
+                   ORDER BY r.rowid DESC LIMIT ?"""
+        own = (revision, build.job, build.number)
+        return [tuple(row) for row in self._rows(query, revision, *own, _MOST_LINKS)]
 
     def built(self, builds: Iterable[tuple[Build, str]]) -> None:
         """Take note of the commits of builds. Raises StateError."""
@@ -178,8 +214,8 @@ class State:
     def _forget(self, job: str, number: int) -> None:
         self._database.execute("DELETE FROM open_builds WHERE job = ? AND number = ?", (job, number))
 
-    def _writing(self) -> _Writing:
-        return _Writing(self._database)
+    def _writing(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._together else _Writing(self._database)
 
 
 def encode_links(links: Iterable[Link]) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping
 from threading import Lock
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pipeline_trace.ci import jenkins_facts, jenkins_graph
 from pipeline_trace.ci.jenkins import Build, Cause, Facts, Gone, Unanswered
@@ -13,21 +14,26 @@ from . import flow
 from .api import ApiError, Controller, Forbidden, NotFound
 from .build import BUILD, STEP, is_pipeline, node_log, own_document, scheduled_jobs, started_builds
 
+# How much is kept of what was answered: flow nodes of documents (about a kilobyte each), and characters of logs.
+_MOST_NODES = 20_000
+_MOST_TEXT = 4_000_000
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
 
 class Upstreams:
-    """Asks a controller; keeps the answers for one sweep, since many builds have the same upstream."""
+    """Asks a controller; keeps the last answers of a sweep, since many builds have the same upstream."""
 
     def __init__(self, controller: Controller, detail: str) -> None:
         self._controller = controller
         self._detail = detail
-        self._documents: dict[Build, Mapping[str, Any]] = {}
-        self._logs: dict[tuple[Build, str], str] = {}
-        self._lock = Lock()
+        self._documents = _Last[Build, Mapping[str, Any]](_MOST_NODES)
+        self._logs = _Last[tuple[Build, str], str](_MOST_TEXT)
 
     def know(self, build: Build, document: Mapping[str, Any]) -> None:
         """Keep a build's own document, which was fetched for its spans."""
-        with self._lock:
-            self._documents[build] = document
+        self._documents.keep(build, document, 1 + len(jenkins_facts.nodes(document)))
 
     def facts(self, build: Build) -> Facts:
         """See Fetch.facts."""
@@ -62,17 +68,19 @@ class Upstreams:
 
     def _log(self, build: Build, node_id: str) -> str:
         key = (build, node_id)
-        if key not in self._logs:
+        log = self._logs.get(key)
+        if log is None:
             try:
-                self._logs[key] = node_log(self._controller, build, node_id)
+                log = node_log(self._controller, build, node_id)
             except ApiError as error:
                 raise Unanswered(str(error)) from None
-        return self._logs[key]
+            self._logs.keep(key, log, 1 + len(log))
+        return log
 
     def _document(self, build: Build) -> Mapping[str, Any]:
-        with self._lock:
-            if build in self._documents:
-                return self._documents[build]
+        known = self._documents.get(build)
+        if known is not None:
+            return known
         try:
             document = own_document(self._controller, build, self._detail)
         except NotFound as error:
@@ -91,3 +99,27 @@ class Upstreams:
             self._controller.get("api/json", "_class")
         except ApiError as error:
             raise Unanswered(str(error)) from None
+
+
+class _Last(Generic[Key, Value]):
+    """Keeps what was used last, up to a weight in all. For any thread."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._weight = 0
+        self._kept: OrderedDict[Key, tuple[Value, int]] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: Key) -> Value | None:
+        with self._lock:
+            if key not in self._kept:
+                return None
+            self._kept.move_to_end(key)
+            return self._kept[key][0]
+
+    def keep(self, key: Key, value: Value, weight: int) -> None:
+        with self._lock:
+            self._weight += weight - self._kept.pop(key, (value, 0))[1]
+            self._kept[key] = value, weight
+            while self._weight > self._most:
+                self._weight -= self._kept.popitem(last=False)[1][1]

@@ -17,6 +17,8 @@ TRACEPARENT = "TRACEPARENT"
 TRACESTATE = "TRACESTATE"
 BAGGAGE = "BAGGAGE"
 KEY = "PIPELINE_TRACE_KEY"
+# Beside TRACEPARENT: a process of ours has found the place in this trace, so that nobody below needs to ask.
+TRACE_ID = "PIPELINE_TRACE_ID"
 
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 
@@ -66,6 +68,25 @@ def parse_traceparent(value: str) -> Context | None:
 def format_traceparent(trace: str, span: str, sampled: bool = True) -> str:
     """Return the traceparent of a span, version 00."""
     return f"00-{trace}-{span}-{'01' if sampled else '00'}"
+
+
+def hand_on(environ: Mapping[str, str], place: Place, span_id: str) -> dict[str, str]:
+    """Return a copy of an environment for a child whose parent is this span, by the rules for environment carriers.
+
+    What belonged to a TRACEPARENT that was not followed does not go with it.
+    """
+    child = dict(environ)
+    carried = {
+        TRACEPARENT: format_traceparent(place.trace_id, span_id, place.sampled),
+        TRACESTATE: place.tracestate,
+        BAGGAGE: place.baggage,
+        TRACE_ID: place.trace_id,
+    }
+    for name, value in carried.items():
+        child.pop(name, None)
+        if value:
+            child[name] = value
+    return child
 
 
 def read(environ: Mapping[str, str]) -> tuple[Context | None, tuple[str, ...]]:

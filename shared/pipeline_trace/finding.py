@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from . import conventions as c
 from .ci.jenkins import normalise, split_build_url
 from .destinations.store import Store
 from .home import Home
 from .journal import Reader, find
-from .span import Span
+from .span import Span, encode
 
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 # Journals that wait since long may be large; the newest are looked into.
 _MOST_BYTES = 128 << 20
+_OPEN = 1 << 63
 _JOB = re.compile(r"(.+?) ?#(\d+)")
 
 
@@ -53,6 +54,49 @@ class Finder:
             todo -= seen
         return list(found.values())
 
+    def running(self) -> list[str]:
+        """Return the traces in which something runs right now, the newest first."""
+        live = [span for span in self._waiting if not span.end_ns and span.span_id in self._running]
+        return list(dict.fromkeys(span.trace_id for span in sorted(live, key=lambda span: span.start_ns, reverse=True)))
+
+    def runs(self, from_ns: int, to_ns: int) -> list[Span]:
+        """Return the run spans of builds that ended between two times, nanoseconds since the epoch; the newest first."""
+        return self._store.runs(from_ns, to_ns)
+
+    def of_build(self, pipeline: str, run: str) -> list[Span]:
+        """Return the spans of a build: full job name and build number."""
+        return self._of_run(pipeline, run)
+
+    def noted(self, texts: Sequence[str], most: int) -> list[Span]:
+        """Return the newest runs, playbooks, deploys and roots with a commit whose JSON form has one of these texts."""
+        found = {(span.trace_id, span.span_id): span for span in self._waiting if _is_noted(span) and _says(span, texts)}
+        found.update(((span.trace_id, span.span_id), span) for span in self._store.noted(texts, most))
+        # What is open is newer than what has ended.
+        return sorted(found.values(), key=lambda span: span.end_ns or span.start_ns + _OPEN, reverse=True)[:most]
+
+    def outlines(self, trace_ids: Iterable[str], most: int) -> list[Span]:
+        """Return the outlines of traces, and of those that hang under them or were started by them, up to a number."""
+        found: dict[tuple[str, str], Span] = {}
+        todo, seen = list(dict.fromkeys(trace_ids)), set[str]()
+        while todo and len(found) < most:
+            trace_id = todo.pop(0)
+            seen.add(trace_id)
+            waiting = [span for span in self._waiting if span.trace_id == trace_id]
+            spans = [*waiting, *self._store.outline(trace_id, most - len(found))]
+            found.update(((span.trace_id, span.span_id), span) for span in spans)
+            ids = {span.span_id for span in spans}
+            beyond = {span.parent_id for span in spans if span.parent_id}
+            links = (link for span in spans for link in span.links)
+            beyond |= {link.span_id for link in links if link.attributes.get("jenkins.link") == "started"}
+            more = self._store.traces_with_parents(ids) | self._store.traces_with_spans(beyond - ids)
+            more |= {span.trace_id for span in self._waiting if span.parent_id in ids or span.span_id in beyond}
+            todo += sorted(more - seen - set(todo))
+        return list(found.values())
+
+    def trace_id(self, wanted: str) -> str:
+        """Return a trace's id: of a trace id, a build's URL, ``JOB#N`` or ``latest``. Raises NotFoundError."""
+        return self._trace_id(wanted.strip())
+
     def stages(self, pipeline: str, from_ns: int, to_ns: int) -> list[Span]:
         """Return the newest runs, stages and branches of a job that ended between two times, ns since the epoch."""
         return self._store.stages(pipeline, from_ns, to_ns)
@@ -81,9 +125,9 @@ class Finder:
         raise NotFoundError(f"{wanted!r} is no trace id, build URL, JOB#N or latest")
 
     def _latest(self) -> str:
-        running = [span for span in self._waiting if not span.end_ns and span.span_id in self._running]
+        running = self.running()
         if running:
-            return max(running, key=lambda span: span.start_ns).trace_id
+            return running[0]
         newest = max(self._waiting, key=lambda span: span.end_ns, default=None)
         stored = self._store.latest()
         if newest and (stored is None or newest.end_ns > stored[1]):
@@ -124,6 +168,21 @@ def _only(runs: Iterable[Span], wanted: str, hint: str) -> str:
             f"{wanted} is in {len(traces)} traces ({', '.join(traces)}); name one of them, or the build's URL"
         )
     return traces[0]
+
+
+def _is_noted(span: Span) -> bool:
+    said = span.attributes
+    return (
+        c.PIPELINE_RESULT in said
+        or said.get(c.ANSIBLE_TYPE) == c.TYPE_PLAYBOOK
+        or said.get(c.TASK_TYPE) == c.DEPLOY
+        or (span.parent_id is None and (c.VCS_HEAD_REVISION in said or c.VCS_HEAD_REVISION in span.resource))
+    )
+
+
+def _says(span: Span, texts: Iterable[str]) -> bool:
+    body = encode(span.to_dict())
+    return any(text in body for text in texts)
 
 
 def _url(span: Span) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import pwd
 import stat
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +50,10 @@ def find(environ: Mapping[str, str]) -> Home:
         wanted, problem = Path(environ[HOME]), "no such user"
     if wanted and not problem:
         return Home(wanted)
-    spare = Path(environ.get("TMPDIR") or tempfile.gettempdir()) / f"pipeline-trace-{os.getuid()}"
+    # Imported where needed, as this seldom is.
+    from tempfile import gettempdir
+
+    spare = Path(environ.get("TMPDIR") or gettempdir()) / f"pipeline-trace-{os.getuid()}"
     spare_problem = _prepare(spare, shared_parent=True)
     if spare_problem:
         raise HomeError(f"cannot write {wanted or 'a home folder'} ({problem}) nor {spare} ({spare_problem}); set {HOME}")

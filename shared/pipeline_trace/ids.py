@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from hashlib import sha256
 
 _SCHEME = b"pipeline-trace/1"
 
 
 def _digest(kind: bytes, key: Sequence[str]) -> bytes:
+    # Imported where needed: it loads OpenSSL, which a random identifier can do without.
+    from hashlib import sha256
+
     return sha256(b"\0".join([_SCHEME, kind, *map(_encoded, key)])).digest()
 
 

@@ -25,7 +25,6 @@ from tables import Sample, Samples
 
 HOSTS = 50
 _DRIVER = Path(__file__).with_name("drive_hooks.py")
-_BEGIN, _END = "<!-- written by tests/bench/callback_cost.py -->\n", "<!-- until here -->\n"
 
 
 class Bench:
@@ -93,15 +92,6 @@ def report(options: argparse.Namespace) -> str:
     return "\n".join(lines)
 
 
-def put(path: Path, text: str) -> None:
-    """Put the text between the marks in a file."""
-    before, begin, rest = path.read_text().partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not (begin and end):
-        raise SystemExit(f"{path} has no marks")
-    path.write_text(before + begin + "\n" + text + "\n" + end + after)
-
-
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -115,7 +105,7 @@ def main() -> None:
     text = report(options)
     print(text)
     if options.output:
-        put(options.output, text)
+        tables.put(options.output, Path(__file__).name, text)
 
 
 def _counts(text: str) -> list[int]:

@@ -59,7 +59,7 @@ def versions() -> list[str]:
     listed = json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
     installed = {package["name"]: package["version"] for package in listed}
     found = [
-        f"{os.cpu_count()} cores ({_processor()})",
+        f"{os.cpu_count()} cores ({processor()})",
         f"Linux {platform.release()}",
         f"Python {platform.python_version()}",
     ]
@@ -67,7 +67,8 @@ def versions() -> list[str]:
     return [*found, f"community.general {community_version() or '(does not install here, left out)'}"]
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Return what the processor is called."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 from environment import NOOP, OURS, THEIRS
@@ -75,6 +76,15 @@ class Sample:
 Samples = Sequence[Sample]
 
 
+def put(path: Path, script: str, text: str) -> None:
+    """Put the text between a script's marks in a file."""
+    before, begin, rest = path.read_text().partition(f"<!-- written by tests/bench/{script} -->\n")
+    _, end, after = rest.partition("<!-- until here -->\n")
+    if not (begin and end):
+        raise SystemExit(f"{path} has no marks of {script}")
+    path.write_text(before + begin + "\n" + text + "\n" + end + after)
+
+
 def spread(values: Iterable[float], digits: int) -> str:
     """Return median and range."""
     found = sorted(values)
@@ -105,7 +115,8 @@ def _arrived(samples: Samples) -> str:
     return f"{some} of {samples[0].expected:,}" + (f", {twice} twice" if twice else "")
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return the lines of a table."""
     lines = [heads, ["---"] * len(heads), *rows]
     return ["| " + " | ".join(line) + " |" for line in lines]
 
@@ -122,7 +133,7 @@ def unforked(runs: Sequence[dict[str, Samples]]) -> list[str]:
         figures += [_of(samples, "growth_mb", 1), _of(samples, "peak_mb", 0), _of(samples, "pause_s", 2), _arrived(samples)]
         return [f"{samples[0].count:,}", NAMES[name], *figures]
 
-    return _table(heads, [row(run, name) for run in runs for name in run])
+    return table(heads, [row(run, name) for run in runs for name in run])
 
 
 def real(run: dict[str, Samples]) -> list[str]:
@@ -137,7 +148,7 @@ def real(run: dict[str, Samples]) -> list[str]:
         figures += [_of(samples, "wall_s", 1), _of(samples, "pause_s", 2), _arrived(samples)]
         return [NAMES[name], *figures]
 
-    return _table(heads, map(row, run))
+    return table(heads, map(row, run))
 
 
 def targets(runs: Sequence[dict[str, Samples]], run: dict[str, Samples] | None) -> list[str]:
@@ -164,7 +175,7 @@ def targets(runs: Sequence[dict[str, Samples]], run: dict[str, Samples] | None) 
         ours.append(run[OURS])
     missing = [sum(sample.expected - sample.received.distinct for sample in samples) for samples in ours]
     add("spans missing, all rounds together: 0", 0, missing, 0)
-    return _table(["target", "reached (medians, by count)", "met"], rows)
+    return table(["target", "reached (medians, by count)", "met"], rows)
 
 
 def _median(samples: Samples, figure: str) -> float:

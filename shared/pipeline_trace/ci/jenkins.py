@@ -14,8 +14,9 @@ from urllib.parse import unquote, urlsplit
 from ..context import Context, key_trace_id, parse_traceparent
 from ..ids import span_id, trace_id
 from ..span import Link
+from . import JENKINS_ROOT_URL
 
-ROOT_URL = "PIPELINE_TRACE_JENKINS_URL"
+ROOT_URL = JENKINS_ROOT_URL
 LONGEST_CHAIN = 50
 
 PER_PIPELINE, PER_BUILD = "pipeline", "build"

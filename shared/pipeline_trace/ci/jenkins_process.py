@@ -33,13 +33,6 @@ class Answer:
 Ask = Callable[[Build], "Answer | None"]
 
 
-def inside(environ: Mapping[str, str]) -> bool:
-    """Tell whether this process is part of a Jenkins build."""
-    return bool(environ.get("BUILD_NUMBER")) and any(
-        environ.get(name) for name in ("JENKINS_URL", "JENKINS_HOME", "JENKINS_NODE_COOKIE", ROOT_URL)
-    )
-
-
 def find_build(environ: Mapping[str, str]) -> Build | None:
     """Return the build that this process is part of; None where the environment does not say its controller or job.
 
@@ -79,7 +72,8 @@ def stand(environ: Mapping[str, str], ask: Ask, trace_per: str = PER_PIPELINE) -
     trace, said, links = _trace(environ, build, context, answer)
     if context and trace == context.trace_id and not _confirmed(environ, TRACEPARENT, answer):
         # Set by `exec` or the Jenkins OpenTelemetry plugin: it is the parent itself.
-        links = (*links, Link(build.trace_id, parent, {"jenkins.link": "stage"}))
+        polled = answer.placed.trace_id if answer else build.trace_id
+        links = (*links, Link(polled, parent, {"jenkins.link": "stage"}))
         parent = context.span_id
     return Place(
         trace_id=trace,

@@ -14,7 +14,7 @@ from ..destinations import DeliveryError, SetupError
 from ..home import HomeError
 
 GROUP = "pipeline_trace.commands"
-_OWN = ("context", "exec", "report", "ship", "show")
+_OWN = ("context", "doctor", "exec", "path", "report", "serve", "ship", "show", "why")
 
 
 class _Commands(click.Group):

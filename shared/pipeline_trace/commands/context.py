@@ -9,21 +9,28 @@ import shlex
 import click
 
 from .. import home, where
-from ..context import BAGGAGE, TRACEPARENT, TRACESTATE, format_traceparent
+from ..context import BAGGAGE, TRACE_ID, TRACEPARENT, TRACESTATE, hand_on
 from ..ids import random_span_id
+
+_CARRIED = (TRACEPARENT, TRACESTATE, BAGGAGE, TRACE_ID)
 
 
 @click.command("context")
 @click.option(
     "--format",
     "form",
-    type=click.Choice(("env", "traceparent", "json")),
+    type=click.Choice(("env", "groovy", "traceparent", "json")),
     default="env",
     show_default=True,
-    help="env: lines for eval; traceparent: the value alone; json: trace and span id apart.",
+    help="env: lines for eval; groovy: lines for withEnv, no newline at the end; traceparent: the value alone; "
+    "json: trace and span id apart.",
 )
 def command(form: str) -> None:
-    """Print where this process stands in a trace, for scripts: eval "$(pipeline-trace context)"."""
+    """Print where this process stands in a trace, for scripts.
+
+    Shell: eval "$(pipeline-trace context)". Jenkinsfile: withEnv(sh(returnStdout: true, script: 'pipeline-trace context
+    --format groovy').split('\\n') as List) { … }
+    """
     try:
         folder = home.find(os.environ).path
     except home.HomeError:
@@ -34,14 +41,16 @@ def command(form: str) -> None:
         click.echo(f"pipeline-trace: {warning}", err=True)
     # In a trace of its own this process has no span: what it starts are roots of their own kind.
     span_id = place.parent_id or random_span_id()
-    traceparent = format_traceparent(place.trace_id, span_id, place.sampled)
+    child = hand_on(os.environ, place, span_id)
+    carried = {name: child[name] for name in _CARRIED if name in child}
     if form == "traceparent":
-        click.echo(traceparent)
-        return
-    carried = {TRACEPARENT: traceparent, TRACESTATE: place.tracestate, BAGGAGE: place.baggage}
-    carried = {name: value for name, value in carried.items() if value}
-    if form == "json":
+        click.echo(child[TRACEPARENT])
+    elif form == "json":
         click.echo(json.dumps({"trace_id": place.trace_id, "span_id": span_id, "sampled": place.sampled, **carried}))
-        return
-    for name, value in carried.items():
-        click.echo(f"export {name}={shlex.quote(value)}")
+    elif form == "groovy":
+        # A value of several lines would become several variables.
+        whole = [f"{name}={value}" for name, value in carried.items() if not {"\n", "\r"} & set(value)]
+        click.echo("\n".join(whole), nl=False)
+    else:
+        for name, value in carried.items():
+            click.echo(f"export {name}={shlex.quote(value)}")

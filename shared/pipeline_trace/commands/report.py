@@ -14,6 +14,7 @@ from ..finding import Finder, NotFoundError
 from ..report import html, model
 from ..report.headline import NOTHING, Headline
 from ..report.history import NO_HISTORY, History, ask
+from ..report.known import headline
 from ..span import Span
 from . import fail
 
@@ -23,20 +24,25 @@ from . import fail
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; default: trace-ID.html here."
 )
-def command(trace: str, output: Path | None) -> None:
+@click.option("--path", "way", is_flag=True, help="The change's way must be in it: fail where its commit is not known.")
+def command(trace: str, output: Path | None, way: bool) -> None:
     """Write a trace as one HTML file that needs no network, and print its path.
+
+    It begins with whose a failure is and the change's way to production, as far as they are known.
 
     TRACE: a trace id, a build's URL, JOB#N or latest (default).
     """
     finder = Finder(home.find(os.environ))
     try:
         spans = finder.spans(trace)
-        history = ask(finder, spans)
+        history, first = ask(finder, spans), headline(finder, spans, trace)
     except NotFoundError as error:
         raise fail(str(error)) from None
     finally:
         finder.close()
-    click.echo(write(spans, output, history=history))
+    if way and first.path is None:
+        raise fail(f"{trace} names no commit, so its way is not known; pipeline-trace report shows it without --path")
+    click.echo(write(spans, output, headline=first, history=history))
 
 
 def write(

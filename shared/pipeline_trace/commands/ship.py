@@ -6,7 +6,7 @@ import os
 
 import click
 
-from ..shipper import ship_waiting
+from ..shipping import ship_waiting
 from . import fail
 
 

@@ -59,6 +59,16 @@ def endpoint(environ: Mapping[str, str]) -> str:
     return specific or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip()
 
 
+def metrics_endpoint(environ: Mapping[str, str]) -> str:
+    """Return where metrics go by the standard variables; nothing where they are off or no endpoint is set."""
+    off = (
+        environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+        or environ.get("OTEL_METRICS_EXPORTER", "").strip().lower() == "none"
+    )
+    specific = environ.get("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "").strip()
+    return "" if off else specific or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip()
+
+
 def disabled(environ: Mapping[str, str]) -> bool:
     """Tell whether the standard variables ask that nothing be emitted."""
     return (

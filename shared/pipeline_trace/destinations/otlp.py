@@ -1,4 +1,4 @@
-"""Delivery to an OTLP receiver by opentelemetry-exporter-otlp, over HTTP or gRPC. The only importer of the SDK."""
+"""Delivery to an OTLP receiver by opentelemetry-exporter-otlp, over HTTP or gRPC. The only importer of the SDK for spans."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 from ..span import ERROR, OK, Span
 from . import Accepted, DeliveryError, SetupError, endpoint
 
-_GRPC, _HTTP = "grpc", "http/protobuf"
+GRPC, HTTP = "grpc", "http/protobuf"
 _PORTS = {"https": 443, "http": 80}
 
 
@@ -25,10 +26,9 @@ class Otlp:
     def __init__(self, environ: Mapping[str, str]) -> None:
         """Read the variables. Raises SetupError where they make no sense or a package is missing."""
         self.name = endpoint(environ)
-        scheme, host, port = _parts(self.name)
-        self._protocol = _protocol(environ, port)
-        self._address = (host, port or (4317 if self._protocol == _GRPC and scheme == "http" else _PORTS[scheme]))
-        self._problems = _Problems()
+        self._protocol = protocol(environ, self.name)
+        self._address = address(self.name, self._protocol)
+        self._problems = Problems()
         self._seconds = _seconds(environ)
         self._certificate = (
             environ.get("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE") or environ.get("OTEL_EXPORTER_OTLP_CERTIFICATE") or ""
@@ -63,7 +63,7 @@ class Otlp:
 
     def _make(self, seconds: float) -> Any:
         try:
-            return self._grpc(seconds) if self._protocol == _GRPC else self._http(seconds)
+            return self._grpc(seconds) if self._protocol == GRPC else self._http(seconds)
         except ImportError as error:
             packages = "opentelemetry-sdk opentelemetry-exporter-otlp"
             raise SetupError(f"{error.name} is missing; {sys.executable} -m pip install {packages}") from None
@@ -96,45 +96,58 @@ class Otlp:
         return exporter
 
     def _http(self, seconds: float) -> Any:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # isort: skip
-        import requests
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-        certificate = self._certificate
-
-        class Session(requests.Session):
-            """Prefers OpenTelemetry's own certificate variable to REQUESTS_CA_BUNDLE, which is for all programs."""
-
-            def merge_environment_settings(self, *args: Any, **kwargs: Any) -> Any:
-                settings = super().merge_environment_settings(*args, **kwargs)
-                if certificate:
-                    settings["verify"] = certificate
-                return settings
-
-        session = Session()
-        # A redirect to a login page would answer 200 and look like success.
-        session.max_redirects = 0
+        session = make_session(self._certificate)
         session.hooks["response"].append(self._problems.look)
         return OTLPSpanExporter(timeout=seconds, session=session)
 
 
-def _parts(address: str) -> tuple[str, str, int | None]:
+def make_session(certificate: str) -> Any:
+    """Return a requests session for an exporter. ``certificate``: OpenTelemetry's own variable for it, or nothing."""
+    import requests
+
+    class Session(requests.Session):
+        """Prefers OpenTelemetry's own certificate variable to REQUESTS_CA_BUNDLE, which is for all programs."""
+
+        def merge_environment_settings(self, *args: Any, **kwargs: Any) -> Any:
+            settings = super().merge_environment_settings(*args, **kwargs)
+            if certificate:
+                settings["verify"] = certificate
+            return settings
+
+    session = Session()
+    # A redirect to a login page would answer 200 and look like success.
+    session.max_redirects = 0
+    return session
+
+
+def _parts(receiver: str) -> tuple[str, str, int | None]:
     """Return the scheme, host and port of an endpoint."""
     try:
-        url = urlsplit(address if "://" in address else f"http://{address}")
+        url = urlsplit(receiver if "://" in receiver else f"http://{receiver}")
         if url.scheme in _PORTS and url.hostname:
             return url.scheme, url.hostname, url.port
     except ValueError:
         pass
-    raise SetupError(f"OTEL_EXPORTER_OTLP_ENDPOINT={address} is no URL such as http://collector:4318")
+    raise SetupError(f"OTEL_EXPORTER_OTLP_ENDPOINT={receiver} is no URL such as http://collector:4318")
 
 
-def _protocol(environ: Mapping[str, str], port: int | None) -> str:
-    asked = environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or environ.get("OTEL_EXPORTER_OTLP_PROTOCOL") or ""
+def address(receiver: str, by: str) -> tuple[str, int]:
+    """Return host and port of an endpoint that is spoken to by GRPC or HTTP. Raises SetupError."""
+    scheme, host, port = _parts(receiver)
+    return host, port or (4317 if by == GRPC and scheme == "http" else _PORTS[scheme])
+
+
+def protocol(environ: Mapping[str, str], receiver: str, signal: str = "TRACES") -> str:
+    """Return GRPC or HTTP, as the variables say for TRACES or METRICS, else by the endpoint's port. Raises SetupError."""
+    _, _, port = _parts(receiver)
+    asked = environ.get(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL") or environ.get("OTEL_EXPORTER_OTLP_PROTOCOL") or ""
     asked = asked.strip().lower()
-    if asked and asked not in (_GRPC, _HTTP):
-        raise SetupError(f"OTEL_EXPORTER_OTLP_PROTOCOL={asked} is not supported; use {_HTTP} or {_GRPC}")
+    if asked and asked not in (GRPC, HTTP):
+        raise SetupError(f"OTEL_EXPORTER_OTLP_PROTOCOL={asked} is not supported; use {HTTP} or {GRPC}")
     # 4317 is the registered port of OTLP over gRPC; HTTP there never works (docs/decisions/0003).
-    return asked or (_GRPC if port == 4317 else _HTTP)
+    return asked or (GRPC if port == 4317 else HTTP)
 
 
 def _seconds(environ: Mapping[str, str]) -> float:
@@ -145,8 +158,8 @@ def _seconds(environ: Mapping[str, str]) -> float:
         raise SetupError(f"OTEL_EXPORTER_OTLP_TIMEOUT={text} is not a number of seconds") from None
 
 
-class _Problems(logging.Handler):
-    """Remembers what the exporters only log, or do not look at."""
+class Problems(logging.Handler):
+    """Remembers what the exporters only log, or do not look at, of the thread that cleared it last."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -156,7 +169,8 @@ class _Problems(logging.Handler):
         self._logger.propagate = False
 
     def clear(self) -> None:
-        """Forget what was."""
+        """Forget what was; from now on this thread's exports count. Another's may be those of metrics."""
+        self._thread = threading.get_ident()
         self._logged = ""
         self._status = ""
         self.unfit = False
@@ -168,6 +182,8 @@ class _Problems(logging.Handler):
         return self._status or self._logged or "the receiver did not accept the spans"
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.thread != self._thread:
+            return
         said = record.getMessage()
         # Over gRPC only the log says it.
         self.unfit = self.unfit or "INVALID_ARGUMENT" in said

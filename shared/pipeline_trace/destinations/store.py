@@ -13,6 +13,17 @@ from .. import conventions as c
 from ..span import Span, encode
 from . import Accepted, DeliveryError, SetupError
 
+# A change's way is found by these few, whatever else there is: runs, playbooks, deploys, and roots that name a commit.
+_NOTED = f"""(
+    instr(body, '"{c.PIPELINE_RESULT}":') OR instr(body, '"{c.ANSIBLE_TYPE}":"{c.TYPE_PLAYBOOK}"')
+    OR instr(body, '"{c.TASK_TYPE}":"{c.DEPLOY}"') OR parent_id IS NULL AND instr(body, '"{c.VCS_HEAD_REVISION}":')
+)"""
+# What happened inside a play, and steps that neither failed nor started a build.
+_DETAIL = f"""(
+    instr(body, '"{c.ANSIBLE_TYPE}":') AND NOT instr(body, '"{c.ANSIBLE_TYPE}":"{c.TYPE_PLAYBOOK}"')
+    AND NOT instr(body, '"{c.ANSIBLE_TYPE}":"{c.TYPE_COMMAND}"')
+    OR instr(body, '"{c.JENKINS_TYPE}":"{c.TYPE_STEP}"') AND instr(body, '"links":[]') AND NOT instr(body, '"code":"ERROR"')
+)"""
 # Few of all spans, and enough to tell how builds usually go.
 _STAGES = " OR ".join(
     f"""instr(body, '"{c.JENKINS_TYPE}":"{kind}"')""" for kind in (c.TYPE_RUN, c.TYPE_STAGE, c.TYPE_BRANCH)
@@ -33,12 +44,27 @@ CREATE INDEX IF NOT EXISTS spans_by_id ON spans (span_id);
 CREATE INDEX IF NOT EXISTS spans_by_parent ON spans (parent_id);
 CREATE INDEX IF NOT EXISTS spans_by_end ON spans (end_ns);
 CREATE INDEX IF NOT EXISTS spans_by_run ON spans (pipeline, run) WHERE pipeline IS NOT NULL;
+CREATE TABLE IF NOT EXISTS changed_traces (
+    trace_id TEXT PRIMARY KEY,
+    changes INTEGER NOT NULL,
+    arrived_s INTEGER NOT NULL
+) WITHOUT ROWID;
+INSERT OR IGNORE INTO changed_traces SELECT DISTINCT trace_id, 1, CAST(strftime('%s', 'now') AS INTEGER) FROM spans;
+CREATE INDEX IF NOT EXISTS spans_noted ON spans (end_ns) WHERE {_NOTED};
 CREATE INDEX IF NOT EXISTS spans_of_stages ON spans (pipeline, end_ns) WHERE {_STAGES};
 """
-_VERSION = 2
+# 3: with changed_traces, from which `serve` learns which lines of its list to write anew. 4: with spans_of_stages.
+_VERSION = 4
+_NOTE = """
+INSERT INTO changed_traces VALUES (?, 1, ?)
+ON CONFLICT (trace_id) DO UPDATE SET changes = changes + 1, arrived_s = excluded.arrived_s
+"""
 _INSERT = "INSERT INTO spans VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (trace_id, span_id) DO NOTHING"
+# Other people's span ids may be anything: only a span without a parent of its own trace hangs under another one.
+_ORPHAN = "NOT EXISTS (SELECT 1 FROM spans p WHERE p.trace_id = spans.trace_id AND p.span_id = spans.parent_id)"
 # SQLite takes a bounded number of values in a query.
 _VALUES = 500
+MOST_RUNS = 2000
 
 
 class Store:
@@ -56,7 +82,10 @@ class Store:
         try:
             database = self._open(timeout)
             with database:
+                before = database.total_changes
                 database.executemany(_INSERT, map(_row, spans))
+                if database.total_changes > before:
+                    database.executemany(_NOTE, [(trace_id, int(time.time())) for trace_id in {s.trace_id for s in spans}])
         except sqlite3.Error as error:
             self.close()
             raise DeliveryError(f"{self.name}: {error}", refused=True) from None
@@ -77,12 +106,18 @@ class Store:
         return self._traces("span_id", span_ids)
 
     def traces_with_parents(self, span_ids: Iterable[str]) -> set[str]:
-        """Return the traces that have a span whose parent has one of these ids."""
-        return self._traces("parent_id", span_ids)
+        """Return the traces that have a span whose parent has one of these ids and is not in that trace."""
+        return self._traces("parent_id", span_ids, _ORPHAN)
 
     def of_run(self, pipeline: str, run: str) -> list[Span]:
         """Return the spans of a pipeline's run, of whichever system: full job name and build number for Jenkins."""
         return self._spans("pipeline = ? AND run = ?", pipeline, run)
+
+    def runs(self, from_ns: int, to_ns: int) -> list[Span]:
+        """Return the run spans that ended between two times, nanoseconds since the epoch: the newest MOST_RUNS."""
+        run = f"""instr(body, '"{c.JENKINS_TYPE}":"{c.TYPE_RUN}"')"""
+        where = f"end_ns BETWEEN ? AND ? AND {_NOTED} AND {run} ORDER BY end_ns DESC LIMIT {MOST_RUNS}"
+        return self._spans(where, from_ns, to_ns)
 
     def stages(self, pipeline: str, from_ns: int, to_ns: int) -> list[Span]:
         """Return the newest runs, stages and branches of a job that ended between two times, a bounded number of them."""
@@ -94,13 +129,24 @@ class Store:
         rows = self._rows("SELECT trace_id, end_ns FROM spans ORDER BY end_ns DESC LIMIT 1")
         return (str(rows[0][0]), int(rows[0][1])) if rows else None
 
-    def _traces(self, column: str, span_ids: Iterable[str]) -> set[str]:
+    def noted(self, texts: Sequence[str], most: int) -> list[Span]:
+        """Return the newest runs, playbooks, deploys and roots with a commit whose JSON form has one of these texts."""
+        found = " OR ".join(["instr(body, ?)"] * len(texts))
+        newest = f"ORDER BY end_ns DESC LIMIT {most}"
+        rows = self._rows(f"SELECT body FROM spans INDEXED BY spans_noted WHERE {_NOTED} AND ({found}) {newest}", *texts)
+        return [Span.from_dict(json.loads(row[0])) for row in rows]
+
+    def outline(self, trace_id: str, most: int) -> list[Span]:
+        """Return a trace's spans without plays, tasks, hosts and plain steps; no more than asked for."""
+        return self._spans(f"trace_id = ? AND NOT {_DETAIL} LIMIT {most}", trace_id)
+
+    def _traces(self, column: str, span_ids: Iterable[str], condition: str = "1") -> set[str]:
         ids = list(span_ids)
         found: set[str] = set()
         for start in range(0, len(ids), _VALUES):
             some = ids[start : start + _VALUES]
             marks = ",".join("?" * len(some))
-            rows = self._rows(f"SELECT DISTINCT trace_id FROM spans WHERE {column} IN ({marks})", *some)
+            rows = self._rows(f"SELECT DISTINCT trace_id FROM spans WHERE {column} IN ({marks}) AND {condition}", *some)
             found.update(row[0] for row in rows)
         return found
 
@@ -146,5 +192,10 @@ class Store:
 
 
 def _row(span: Span) -> tuple[object, ...]:
-    pipeline, run = span.resource.get(c.PIPELINE_NAME), span.resource.get(c.PIPELINE_RUN_ID)
+    pipeline, run = _text(span.resource.get(c.PIPELINE_NAME)), _text(span.resource.get(c.PIPELINE_RUN_ID))
     return (span.trace_id, span.span_id, span.parent_id, span.end_ns, pipeline, run, encode(span.to_dict()))
+
+
+def _text(value: object) -> str | None:
+    """Return what can be looked for: other people's spans may have anything there."""
+    return str(value).encode("utf-8", "replace").decode() if isinstance(value, (str, int, float)) else None

@@ -27,6 +27,7 @@ from .retries import retries
 from .trouble import trouble
 
 _TEMPLATES = Path(__file__).with_name("templates")
+STYLE = _TEMPLATES / "report.css"
 _SCRIPTS = ("report-model.js", "report-details.js", "report-rows.js", "report.js", "report-views.js")
 _STYLES = ("report.css", "report-first.css", "report-media.css")
 _ENVIRONMENT = Environment(
@@ -46,13 +47,15 @@ def render(
     *,
     title: str,
     generated_at: datetime | None = None,
+    links: Sequence[tuple[str, str]] = (),
     headline: Headline = NOTHING,
     history: History = NO_HISTORY,
 ) -> str:
     """Return the page for these spans, of one or of several traces; without any span a page that says so.
 
-    ``generated_at`` (aware, or UTC; default: now) stands in the footer and is how far the bars of open spans reach. The
-    text can always be written as UTF-8. What ``headline`` and ``history`` do not know is not shown.
+    ``generated_at`` (aware, or UTC; default: now) stands in the footer and is how far the bars of open spans reach.
+    ``links``: names and addresses to show above it. The text can always be written as UTF-8. What ``headline`` and
+    ``history`` do not know is not shown.
     """
     moment = generated_at or datetime.now(timezone.utc)
     if moment.tzinfo is None:
@@ -69,6 +72,7 @@ def render(
         style=Markup(style),
         data=Markup(_json(PageData(rows, start_ns, end_ns, path, history).as_json())),
         title=visible(title),
+        links=[(visible(name), address) for name, address in links],
         result=overall_state(roots),
         words=STATE_WORDS,
         duration=human_duration(end_ns - start_ns),

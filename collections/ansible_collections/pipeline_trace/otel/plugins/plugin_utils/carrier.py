@@ -13,7 +13,7 @@ from typing import Any
 
 from . import core
 
-_NAMES = (core.context.TRACEPARENT, core.context.TRACESTATE, core.context.BAGGAGE)
+_NAMES = (core.context.TRACEPARENT, core.context.TRACESTATE, core.context.BAGGAGE, core.context.TRACE_ID)
 # Ansible warns where `raw` has an environment.
 _WITHOUT = ("raw", "ansible.builtin.raw", "ansible.legacy.raw")
 
@@ -29,6 +29,7 @@ class Carrier:
             for name, value in ((core.context.TRACESTATE, place.tracestate), (core.context.BAGGAGE, place.baggage))
             if value
         }
+        self._trace_id = place.trace_id
         self._prefix = f"00-{place.trace_id}-"
         self._plays: list[tuple[Any, Any]] = []
         self._entry: dict[str, str] = {}
@@ -38,6 +39,7 @@ class Carrier:
         """Set the context for the worker that is about to be forked."""
         traceparent = f"{self._prefix}{span_id}-01"
         self._environ[core.context.TRACEPARENT] = traceparent
+        self._environ[core.context.TRACE_ID] = self._trace_id
         if self._into_commands:
             self._entry[core.context.TRACEPARENT] = traceparent
 

@@ -11,6 +11,8 @@ from . import core, results
 
 c = core.conventions
 
+# What is known without reading a text: pipeline-trace why judges the rest.
+_UNREACHABLE = {c.FAILURE_OWNER: "ops", c.FAILURE_KIND: "host_unreachable", c.FAILURE_CONFIDENCE: 0.8}
 _PLAIN = (results.OK, results.CHANGED)
 # Beyond this, items and retries of one host and task are counted only.
 MOST_EVENTS = 500
@@ -112,6 +114,8 @@ class Hosts:
         error = ""
         if outcome in results.BAD:
             extras[c.ERROR_TYPE] = outcome
+            if outcome == results.UNREACHABLE:
+                extras.update(_UNREACHABLE)
             error = str(extras.get("ansible.message", outcome)).partition("\n")[0] or outcome
         if running.attempt:
             extras["ansible.attempts"] = running.attempt + 1

@@ -1,0 +1,135 @@
+"""What each telling of the demo needs: a folder of its own, real playbooks as recorded builds run them, real commands."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jenkins_poller import build as jenkins_build
+from jenkins_poller import flow
+from jenkins_poller.api import Controller
+from jenkins_poller.build import Fetched
+from pipeline_trace.ci import jenkins_facts
+from pipeline_trace.ci.jenkins import Build, normalise
+
+from .replay import Replay
+
+_HERE = Path(__file__).parent
+RECORDINGS = _HERE / "recordings"
+PLAYBOOKS = _HERE / "playbooks"
+STAGE = "Run playbook"
+
+
+class StoryError(Exception):
+    """The demo cannot go on. The message says what to do."""
+
+
+@dataclass(frozen=True)
+class Deploy:
+    """A recorded build that deploys: its environment, and when its step ran in recorded time (epoch ms)."""
+
+    environment: Mapping[str, str]
+    start_ms: int
+    end_ms: int
+
+    @property
+    def target(self) -> str:
+        """Return the name of the environment it deploys to."""
+        return self.environment["ENVIRONMENT"]
+
+    @property
+    def name(self) -> str:
+        """Return the build's name."""
+        return f"{self.environment['JOB_NAME']} #{self.environment['BUILD_NUMBER']}"
+
+
+def deploys(jenkins: Replay, builds: Sequence[tuple[str, int]], stage: str = STAGE) -> list[Deploy]:
+    """Return recorded deploys, with the environment variables which those builds had. ``builds``: jobs and numbers."""
+    controller = Controller(jenkins.url)
+    found = []
+    for job, number in builds:
+        build = Build(normalise(jenkins.root_url), job, number)
+        document = jenkins_build.own_document(controller, build, jenkins_build.STEP)
+        fetched = jenkins_build.fetch(controller, build, document, jenkins_build.STEP)
+        found.append(_deploy(fetched, jenkins.root_url, stage))
+    return found
+
+
+def _deploy(fetched: Fetched, root_url: str, stage_name: str) -> Deploy:
+    stage = next(stage for stage in fetched.flow.stages() if stage.name == stage_name)
+    step = next(child for child in stage.children if child.kind == flow.STEP)
+    times = fetched.times[step.id]
+    environment = {
+        "JENKINS_URL": f"{root_url}/",
+        "JOB_NAME": fetched.build.job,
+        "BUILD_NUMBER": str(fetched.build.number),
+        "BUILD_URL": str(fetched.document["url"]),
+        "STAGE_NAME": stage.name,
+        "NODE_NAME": fetched.agents[stage.agent_id or ""],
+        **jenkins_facts.parameters(fetched.document),
+    }
+    return Deploy(environment, times.start_ms, times.end_ms)
+
+
+@dataclass
+class Telling:
+    """One telling, in a folder of its own: store, hosts and report. ``say`` is called before each piece of work."""
+
+    folder: Path
+    say: Callable[[str], None]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return what a shell on this machine would hand over, without what leads elsewhere."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("OTEL_", "PIPELINE_TRACE_", "JENKINS_"))
+        }
+        for name in ("TRACEPARENT", "TRACESTATE", "BAGGAGE"):
+            kept.pop(name, None)
+        return {
+            **kept,
+            "PIPELINE_TRACE_HOME": str(self.folder),
+            "ANSIBLE_CONFIG": str(self._ansible_cfg()),
+            "ANSIBLE_COLLECTIONS_PATH": str(collections_path()),
+        }
+
+    def _ansible_cfg(self) -> Path:
+        path = self.folder / "ansible.cfg"
+        path.write_text("[defaults]\ncallbacks_enabled = pipeline_trace.otel.deploy_trace\n", encoding="utf-8")
+        return path
+
+    def ansible(self, deploy: Deploy, arguments: Sequence[str], expected: int = 0) -> None:
+        """Run a playbook as a build does. ``expected``: its exit status. Raises StoryError."""
+        command = [sys.executable, "-m", "ansible", "playbook", *arguments]
+        self._run(command, {**self.environment, **deploy.environment}, expected)
+
+    def command(self, *arguments: str) -> str:
+        """Run one of our commands; return what it printed. Raises StoryError."""
+        return self._run([sys.executable, "-m", "pipeline_trace", *arguments], self.environment, 0)
+
+    def _run(self, command: Sequence[str], environ: Mapping[str, str], expected: int) -> str:
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+        log = self.folder / "demo.log"
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"$ {' '.join(command)}\n{done.stdout}{done.stderr}\n")
+        if done.returncode != expected:
+            last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+            raise StoryError(
+                f"{Path(command[0]).name} ended with {done.returncode} ({''.join(last)}); all it said is in {log}"
+            )
+        return done.stdout
+
+
+def collections_path() -> Path:
+    """Return the folder in which Ansible finds our collection, wherever this package is installed."""
+    spec = importlib.util.find_spec("ansible_collections.pipeline_trace.otel")
+    if spec is None or not spec.submodule_search_locations:
+        raise StoryError("the collection pipeline_trace.otel is not installed; pip install pipeline-trace")
+    return Path(next(iter(spec.submodule_search_locations))).parents[2]

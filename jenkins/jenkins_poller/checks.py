@@ -1,0 +1,105 @@
+"""What `pipeline-trace doctor` asks of a Jenkins: two requests, each at most a few seconds, none tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import requests
+
+from pipeline_trace.ci.jenkins import normalise
+from pipeline_trace.commands.doctor_checks import BROKEN, HINT, OK, SECONDS, Check
+
+_LOGIN = "export JENKINS_USER=… JENKINS_API_TOKEN=… (a user with Overall/Read and Job/Read)"
+# By plugin: what the poller does not see without it.
+_WANTED = {
+    "pipeline-rest-api": "stages and steps",
+    "metrics": "waits in the queue",
+    "git": "commits",
+    "junit": "counts of tests",
+}
+
+
+def jenkins(environ: Mapping[str, str]) -> Iterator[Check]:
+    """Look whether the poller may read the Jenkins that JENKINS_URL names, and which plugins it has."""
+    if not environ.get("JENKINS_URL"):
+        yield Check("jenkins", OK, "no Jenkins is named (--jenkins-url or JENKINS_URL)")
+        return
+    try:
+        url = normalise(environ["JENKINS_URL"])
+    except ValueError as error:
+        yield Check("jenkins", BROKEN, str(error), "pipeline-trace doctor --jenkins-url https://jenkins.example.com/")
+        return
+    user, token = environ.get("JENKINS_USER", ""), environ.get("JENKINS_API_TOKEN", "")
+    if bool(user) != bool(token):
+        yield Check("jenkins", BROKEN, "only half of the login is there", _LOGIN)
+        return
+    with requests.Session() as session:
+        # Else ~/.netrc would log in, which the poller does not read.
+        session.auth = (user, token) if user else _no_login
+        check, answered = _controller(session, url, user)
+        yield check
+        if answered:
+            yield from _plugins(session, url)
+
+
+def _no_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _get(session: requests.Session, url: str, tree: str) -> requests.Response:
+    return session.get(url, params={"tree": tree}, timeout=(SECONDS, SECONDS), allow_redirects=False)
+
+
+def _controller(session: requests.Session, url: str, user: str) -> tuple[Check, bool]:
+    try:
+        answer = _get(session, f"{url}/api/json", "jobs[name]{0,1}")
+    except requests.RequestException as error:
+        said = f"{url} does not answer ({type(error).__name__})"
+        return Check("jenkins", BROKEN, said, "check --jenkins-url, and whether it is reachable from here"), False
+    if answer.status_code == 401:
+        return Check("jenkins", BROKEN, f"{url} refuses the login of {user} (401)", _LOGIN), False
+    if answer.status_code == 403 or answer.is_redirect:
+        said = f"{url} may not be read by {user} (403)" if user else f"{url} wants a login"
+        return Check("jenkins", BROKEN, said, _LOGIN), False
+    document = _object(answer)
+    if answer.status_code != 200 or document is None:
+        said = f"{url} answered {answer.status_code} and no JSON; it may be starting"
+        return Check("jenkins", BROKEN, said, "check --jenkins-url, or wait until it has started"), False
+    version = answer.headers.get("X-Jenkins", "of unknown version")
+    who = f"as {user}" if user else "without a login"
+    if not document.get("jobs"):
+        return Check("jenkins", HINT, f"{url}, Jenkins {version}: no job may be seen {who}", _LOGIN), True
+    return Check("jenkins", OK, f"{url}, Jenkins {version}, jobs can be read {who}"), True
+
+
+def _plugins(session: requests.Session, url: str) -> Iterator[Check]:
+    try:
+        answer = _get(session, f"{url}/pluginManager/api/json", "plugins[shortName,active]")
+    except requests.RequestException as error:
+        yield Check("plugins", HINT, f"the list of plugins did not come ({type(error).__name__})", "try again")
+        return
+    document = _object(answer)
+    if answer.status_code != 200 or document is None:
+        mend = f"ask an administrator whether these are there: {', '.join(_WANTED)}"
+        yield Check("plugins", HINT, f"the list of plugins may not be read ({answer.status_code})", mend)
+        return
+    listed = document.get("plugins")
+    active = {p.get("shortName") for p in listed if isinstance(p, dict) and p.get("active")} if listed else set()
+    missing = {name: what for name, what in _WANTED.items() if name not in active}
+    if missing:
+        said = "missing: " + ", ".join(f"{name} ({what})" for name, what in missing.items())
+        yield Check("plugins", HINT, said, "install them under Manage Jenkins > Plugins to see these")
+    else:
+        yield Check("plugins", OK, f"{', '.join(_WANTED)} are there")
+    if "opentelemetry" in active:
+        said = "Jenkins' own OpenTelemetry plugin sets TRACEPARENT in builds, which comes first"
+        yield Check("plugins", HINT, said, "docs/joining.md says how to run both without two roots")
+
+
+def _object(answer: requests.Response) -> dict[str, Any] | None:
+    try:
+        document = answer.json()
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None

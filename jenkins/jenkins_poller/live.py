@@ -1,0 +1,92 @@
+"""What a build that hangs right now waits for, as a verdict: for `pipeline-trace why`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from pipeline_trace.ci.jenkins import Build, normalise, split_build_url
+from pipeline_trace.ownership import Verdict
+from pipeline_trace.ownership.verdict import OPS, UNKNOWN
+
+from . import waiting, waiting_text
+from .api import ApiError, Controller, Login
+from .waiting import AGENT, APPROVAL, BLOCKED, BUILD, EXECUTOR, QUIET_PERIOD, Open, Wait
+
+# A build waits for a build that waits for a build …
+_MOST_BUILDS = 10
+
+
+def look(wanted: str, environ: Mapping[str, str]) -> Verdict | None:
+    """Return what a running build waits for, None where it cannot be asked or does not run.
+
+    ``wanted``: the build's URL, or JOB#N where JENKINS_URL names the controller.
+    """
+    build = _build(wanted, environ)
+    if build is None:
+        return None
+    user, token = environ.get("JENKINS_USER", ""), environ.get("JENKINS_API_TOKEN", "")
+    controller = Controller(build.controller, Login(user, token) if user and token else None)
+    try:
+        return _of_build(controller, build)
+    except ApiError:
+        return None
+
+
+def _build(wanted: str, environ: Mapping[str, str]) -> Build | None:
+    try:
+        parts = split_build_url(wanted) if "://" in wanted else None
+        if parts:
+            return Build(normalise(parts[0]), parts[1], int(parts[2]))
+        job, sign, number = wanted.replace(" #", "#").rpartition("#")
+        root = environ.get("JENKINS_URL", "")
+        return Build(normalise(root), job, int(number)) if sign and root and number.isdecimal() else None
+    except ValueError:
+        return None
+
+
+def _of_build(controller: Controller, build: Build) -> Verdict | None:
+    way: list[str] = []
+    for _ in range(_MOST_BUILDS):
+        found = waiting.one_open(controller, build, lambda text: None)
+        if found is None:
+            return None
+        name = f"{found.job} #{found.number}"
+        waits = [activity.wait for activity in found.activities if activity.wait]
+        if not waits:
+            return _running(found, [*way, name])
+        first = min(waits, key=lambda wait: wait.since_ms or 0)
+        job, sign, number = first.what.rpartition(" #")
+        if first.kind != BUILD or not sign:
+            return _waits(first, found, [*way, name])
+        way.append(f"{name} waits for {first.what}")
+        build = Build(controller.url, job, int(number))
+    return None
+
+
+def _running(found: Open, way: list[str]) -> Verdict:
+    evidence = list(waiting_text.lines([found], int(time.time() * 1000)))
+    return Verdict(UNKNOWN, "running", 0.5, [*evidence, *way[:-1]], "It works; compare with the step's usual time.")
+
+
+def _waits(wait: Wait, found: Open, way: list[str]) -> Verdict:
+    said = f"{way[-1]} {waiting_text.waiting(wait, int(time.time() * 1000))}"
+    owner, kind, sure, then = _meaning(wait)
+    return Verdict(owner, kind, sure, [said, *way[:-1], *([found.url] if found.url else [])], then)
+
+
+def _meaning(wait: Wait) -> tuple[str, str, float, str]:
+    """Return owner, kind, how sure and the next step."""
+    label = f" with the label {wait.what}" if wait.what else ""
+    if wait.kind == AGENT and "no nodes" in wait.reason.lower():
+        # A label may be misspelt, or its agents gone.
+        return UNKNOWN, "no_agent", 0.6, f"Compare the label{label and f' {wait.what}'} with the agents that there are."
+    meanings = {
+        AGENT: (OPS, "no_agent", 0.9, f"Ops brings an agent{label} online; the change is not the cause."),
+        EXECUTOR: (OPS, "no_agent", 0.8, f"Ops adds executors{label}, or waits until one is free."),
+        APPROVAL: (UNKNOWN, "waiting_for_approval", 0.9, "Whoever may answer it has to; nothing has failed."),
+        BUILD: (UNKNOWN, "waiting_for_build", 0.7, "Look at the build that it waits for."),
+        QUIET_PERIOD: (UNKNOWN, "queued", 0.9, "It starts by itself when its quiet period is over."),
+        BLOCKED: (UNKNOWN, "queued", 0.7, "Look at what blocks it."),
+    }
+    return meanings[wait.kind]

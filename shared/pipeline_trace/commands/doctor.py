@@ -1,0 +1,47 @@
+"""`pipeline-trace doctor`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict, replace
+from importlib.metadata import entry_points
+
+import click
+
+from .. import redact
+from . import doctor_ansible, doctor_checks
+from .doctor_checks import BROKEN, HINT, OK, Check, Checks
+
+GROUP = "pipeline_trace.checks"
+_COLOURS = {OK: "green", HINT: "yellow", BROKEN: "red"}
+
+
+@click.command("doctor")
+@click.option(
+    "--jenkins-url", metavar="URL", envvar="JENKINS_URL", show_envvar=True, help="Also look whether the poller may read it."
+)
+@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
+def command(jenkins_url: str | None, form: str) -> None:
+    """Say what is and what is not set up here, with the line that mends it.
+
+    Looks at this machine's folder, the delivery, Ansible and its callback, the Python packages and, with a URL, at a
+    Jenkins (two requests, as JENKINS_USER with JENKINS_API_TOKEN). Exit status 1 where something is broken.
+    """
+    environ = {**os.environ, **({"JENKINS_URL": jenkins_url} if jenkins_url else {})}
+    own: list[Checks] = [doctor_checks.machine, doctor_checks.delivery, doctor_ansible.ansible, doctor_checks.packages]
+    added: list[Checks] = [point.load() for point in entry_points(group=GROUP)]
+    found = [_masked(check) for checks in (*own, *added) for check in checks(environ)]
+    if form == "json":
+        click.echo(json.dumps([asdict(check) for check in found], indent=1))
+    else:
+        for check in found:
+            click.echo(f"{click.style(check.state.ljust(6), fg=_COLOURS[check.state])}  {check.name}: {check.text}")
+            if check.mend:
+                click.echo(f"        {check.mend}")
+    sys.exit(1 if any(check.state == BROKEN for check in found) else 0)
+
+
+def _masked(check: Check) -> Check:
+    return replace(check, text=redact.text(check.text))

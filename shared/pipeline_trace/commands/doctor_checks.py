@@ -1,0 +1,116 @@
+"""What `doctor` looks at on this machine: the folder, what waits, where spans go, the packages.
+
+Other packages add theirs by entry points, group ``pipeline_trace.checks``: functions that take the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from .. import ci, destinations, home, journal, redact
+
+OK, HINT, BROKEN = "ok", "hint", "broken"
+SECONDS = 5.0
+
+_PACKAGES = (
+    "ansible-core",
+    "python-jenkins",
+    "opentelemetry-sdk",
+    "opentelemetry-exporter-otlp",
+    "jinja2",
+    "click",
+    "tenacity",
+    "rich",
+)
+_LITTLE_ROOM = 100 << 20
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found. ``state``: OK, HINT or BROKEN; ``mend``: the line that mends it."""
+
+    name: str
+    state: str
+    text: str
+    mend: str = ""
+
+
+Checks = Callable[[Mapping[str, str]], Iterator[Check]]
+
+
+def machine(environ: Mapping[str, str]) -> Iterator[Check]:
+    """Look at the folder where journals and the store are."""
+    system = ci.find(environ)
+    yield Check("place", OK, f"inside {system}" if system else "outside CI")
+    try:
+        place = home.find(environ)
+    except home.HomeError as error:
+        yield Check("home", BROKEN, str(error), f"export {home.HOME}=/a/folder/of/yours")
+        return
+    mend = f"export {home.HOME}=/a/folder/of/yours" if place.warning else ""
+    yield Check("home", HINT if place.warning else OK, place.warning or f"{place.path} can be written", mend)
+    waiting = journal.all_waiting(place.journals)
+    said = f"{waiting} spans wait in {place.journals}" if waiting else "nothing waits"
+    yield Check("journals", HINT if waiting else OK, said, "pipeline-trace ship" if waiting else "")
+    refused = list(place.journals.glob("*.refused"))
+    if refused:
+        yield Check("refused", HINT, f"a receiver did not take some spans: {refused[0]}", f"rm {refused[0]}")
+    yield _store(place.store)
+
+
+def _store(path: Path) -> Check:
+    sizes = [path.with_name(path.name + end) for end in ("", "-wal")]
+    size = sum(file.stat().st_size for file in sizes if file.exists())
+    free = shutil.disk_usage(path.parent).free
+    said = f"{size / 1e6:.1f} MB in {path}, {free / 1e9:.1f} GB free"
+    if free < _LITTLE_ROOM:
+        return Check("store", HINT, said, f"make room there, or set {home.HOME}")
+    return Check("store", OK, said)
+
+
+def delivery(environ: Mapping[str, str]) -> Iterator[Check]:
+    """Look whether the receiver answers: a request without spans."""
+    endpoint = redact.text(destinations.endpoint(environ))
+    if destinations.disabled(environ):
+        said = "nothing is emitted: OTEL_SDK_DISABLED or OTEL_TRACES_EXPORTER=none is set"
+        yield Check("delivery", HINT, said, "unset OTEL_SDK_DISABLED OTEL_TRACES_EXPORTER")
+        return
+    if not endpoint:
+        mend = "export OTEL_EXPORTER_OTLP_ENDPOINT=http://collector.example.com:4318" if ci.find(environ) else ""
+        yield Check("delivery", HINT if mend else OK, "no endpoint is set: spans stay in this machine's store", mend)
+        return
+    try:
+        destination = destinations.configured(environ, Path(os.devnull))
+        try:
+            destination.deliver([], SECONDS)
+        finally:
+            destination.close()
+    except destinations.SetupError as error:
+        yield Check("delivery", BROKEN, redact.text(str(error)), "set the variable right, or install what is missing")
+    except destinations.DeliveryError as error:
+        mend = "start the receiver, or export OTEL_EXPORTER_OTLP_ENDPOINT=… (and _HEADERS where it wants a login)"
+        yield Check("delivery", BROKEN, redact.text(str(error)), mend)
+    else:
+        yield Check("delivery", OK, f"{endpoint} answers")
+
+
+def packages(environ: Mapping[str, str]) -> Iterator[Check]:
+    """Look at the Python packages beside us."""
+    found, missing = [], []
+    for name in _PACKAGES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    python = f"Python {sys.version.split()[0]} ({sys.executable})"
+    if missing:
+        mend = f"{sys.executable} -m pip install {' '.join(missing)}"
+        yield Check("packages", BROKEN, f"{python} lacks {', '.join(missing)}", mend)
+    else:
+        yield Check("packages", OK, f"{python}: {', '.join(found)}")

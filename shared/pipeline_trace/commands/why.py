@@ -1,0 +1,94 @@
+"""`pipeline-trace why`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import click
+
+from .. import home, redact
+from ..finding import Finder, NotFoundError
+from ..ownership import Verdict, inquiry, text
+from ..ownership.rules import Rules, RulesError, load
+from . import fail
+
+# Who can look at what runs right now: ``look(wanted, environ) -> Verdict | None``.
+LIVE = "pipeline_trace.live"
+# Of a log the end counts; more than this is not read.
+_MOST_BYTES = 4 << 20
+_MOST_LINES = 10
+_WIDTH = 160
+
+
+@click.command("why")
+@click.argument("trace", default="latest")
+@click.option("--log", type=click.Path(dir_okay=False, allow_dash=True), help="Judge this log; - for standard input.")
+@click.option("--exit-status", type=int, help="With --log: what the failed command exited with.")
+@click.option("--command", "script", default="", help="With --log: the command or script that failed.")
+@click.option(
+    "--rules",
+    "own",
+    type=click.Path(dir_okay=False),
+    help="Your own rules, before the shipped ones; or PIPELINE_TRACE_RULES.",
+)
+@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
+def command(trace: str, log: str | None, exit_status: int | None, script: str, own: str | None, form: str) -> None:
+    """Say whose a failure is, Dev's or Ops', how sure that is, by which lines and facts, and what to do next.
+
+    TRACE: a trace id, a build's URL, JOB#N or latest (default), from this machine's store. A build that still runs is
+    looked at on its Jenkins, where that can be asked (login: JENKINS_USER, JENKINS_API_TOKEN). The answer is unknown where
+    nothing tells.
+    """
+    try:
+        rules = load(own)
+    except RulesError as error:
+        raise fail(str(error)) from None
+    verdict = text.judge(script, exit_status, _read(log), rules=rules) if log else _of_trace(trace, rules)
+    click.echo(render(verdict) if form == "text" else json.dumps(masked(verdict).to_dict(), ensure_ascii=False))
+
+
+def _of_trace(trace: str, rules: Rules) -> Verdict:
+    finder = Finder(home.find(os.environ))
+    try:
+        return inquiry.answer(finder, trace, rules)
+    except NotFoundError as error:
+        # A build that runs is in no store.
+        for point in entry_points(group=LIVE):
+            verdict: Verdict | None = point.load()(trace, os.environ)
+            if verdict:
+                return verdict
+        raise fail(str(error)) from None
+    finally:
+        finder.close()
+
+
+def masked(verdict: Verdict) -> Verdict:
+    """Return the verdict with the secrets in its evidence masked."""
+    evidence = [redact.text(line) for line in verdict.evidence]
+    return Verdict(verdict.owner, verdict.kind, verdict.confidence, evidence, redact.text(verdict.next))
+
+
+def render(verdict: Verdict) -> str:
+    """Return a verdict in at most ten lines."""
+    verdict = masked(verdict)
+    owner = {"dev": "Dev", "ops": "Ops"}.get(verdict.owner, "not known")
+    head = f"Whose: {owner}   {verdict.kind}   ({verdict.confidence:.0%} sure)"
+    evidence = [f"  - {redact.clip(' '.join(line.split()), _WIDTH)}" for line in verdict.evidence]
+    tail = [f"Next: {verdict.next}"] if verdict.next else []
+    return "\n".join([head, *evidence[: _MOST_LINES - 1 - len(tail)], *tail])
+
+
+def _read(name: str) -> str:
+    """Return the end of a log."""
+    if name == "-":
+        data = sys.stdin.buffer.read()
+    else:
+        with Path(name).open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(file.tell() - _MOST_BYTES, 0))
+            data = file.read()
+    return data[-_MOST_BYTES:].decode("utf-8", "replace")

@@ -1,0 +1,81 @@
+"""What is judged: the deciding part of a log, and what stands around it. Pure."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import ansible, blocks
+from .patterns import Text
+
+_PREFIX = re.compile(r"^(?:\w+=\S*|sudo|time|timeout|nohup|nice|env|exec|xvfb-run|-\S+|\d+[smh]?|then|do|if|!)$")
+# What runs a program of the project's dependencies: its own words are not those of a package manager.
+_RUNNERS = frozenset(("npm", "yarn", "pnpm", "bun", "bundle", "poetry", "uv", "pipenv", "hatch", "composer"))
+_RUNS_MODULE = re.compile(r"^python[\d.]*$")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A failure.
+
+    ``command``: the one that failed, and what it works on; ``program``: its name, or the Ansible module's. ``before``: the
+    lines that came before the deciding ones. ``code``: the exit status, of the failed task where Ansible tells it.
+    """
+
+    command: str
+    program: str
+    lines: Sequence[str]
+    before: Sequence[str] = ()
+    script: str = ""
+    code: int | None = None
+    task: ansible.Failure | None = None
+    text: Text = field(default_factory=lambda: Text(""))
+
+
+def read(command: str, code: int | None, log: str, task_result: Any = None) -> list[Case]:
+    """Return what may decide, the most likely first: the last command, then those before it."""
+    lines = blocks.lines_of(log)
+    parts = blocks.sections(lines)
+    at = blocks.deciding(parts)
+    task = ansible.of_facts(task_result)
+    if task is None and any(line.startswith(("PLAY [", "PLAY RECAP")) for line in lines):
+        task = ansible.of_output(lines)
+    if task is not None:
+        before = [line for part in parts[:at] for line in (part.command, *part.lines)]
+        text = task.text.splitlines()
+        case = Case(task.place, task.program, text, before, command, task.code, task, Text("\n".join(text)))
+        return [case]
+    found = []
+    end = len(parts)
+    while at >= 0:
+        shown = parts[at].command.lstrip("+ ") or (_last_line(command) if end == len(parts) else "")
+        own = [line for part in parts[at:end] for line in part.lines]
+        before = [line for part in parts[:at] for line in (part.command, *part.lines)]
+        found.append(Case(shown, _program(shown), own, before, command, code, None, Text("\n".join(own))))
+        at, end = at - 1, at
+    return found
+
+
+def _last_line(command: str) -> str:
+    return next((line for line in reversed(command.splitlines()) if line.strip()), "")
+
+
+def _program(command: str) -> str:
+    """Return the name of the program that a command calls, of ``python3 -m NAME`` NAME's."""
+    words = command.split()
+    while words and _PREFIX.match(words[0]):
+        words = words[1:]
+    if not words:
+        return ""
+    if words[0] == "npx":
+        words = words[1:]
+    elif words[0] in _RUNNERS and words[1:2] in (["run"], ["exec"], ["dlx"]):
+        words = words[2:]
+    if not words:
+        return ""
+    if _RUNS_MODULE.match(os.path.basename(words[0])) and words[1:2] == ["-m"] and len(words) > 2:
+        return words[2]
+    return os.path.basename(words[0])

@@ -1,0 +1,114 @@
+"""Judges a span by what Jenkins and Ansible say of it: no text of any tool is needed. Pure.
+
+docs/spans.md tells the attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import conventions as c
+from .verdict import DEV, OPS, UNKNOWN, Verdict
+
+# What interrupted a build or step, by the last part of the class.
+_AGENT_LOST = frozenset(
+    (
+        "RemovedNodeCause",
+        "RemovedNodeTimeoutCause",
+        "NodeRestartedCause",
+        "ChannelClosedException",
+        "ClosedChannelException",
+        "RequestAbortedException",
+        "AgentOfflineException",
+        "MissingContextVariableException",
+    )
+)
+_TIMEOUTS = frozenset(("ExceededTimeout", "timeout"))
+# Waits that are worth a word: a queue or an agent that took longer than this, in milliseconds.
+_LONG_MS = 60_000
+
+
+def judge(attributes: Mapping[str, Any], *, open_ms: int | None = None, waited_ms: int | None = None) -> Verdict | None:
+    """Return whose it is that a span failed or waits, None where its facts do not tell.
+
+    ``open_ms``: for how long it has been running where it has not ended. ``waited_ms``: how long a queue or agent span took.
+    """
+    kind = attributes.get(c.JENKINS_TYPE)
+    if kind in (c.TYPE_QUEUE, c.TYPE_AGENT):
+        return _waiting(attributes, kind, waited_ms if open_ms is None else open_ms)
+    if kind == c.TYPE_INPUT:
+        return _input(attributes, open_ms)
+    return _interrupted(attributes) or _ansible(attributes)
+
+
+def _waiting(attributes: Mapping[str, Any], kind: str, ms: int | None) -> Verdict | None:
+    if ms is None or ms < _LONG_MS:
+        return None
+    label = attributes.get("jenkins.agent.label")
+    buildable = attributes.get("jenkins.queue.buildable_ms")
+    blocked = attributes.get("jenkins.queue.blocked_ms")
+    if kind == c.TYPE_QUEUE and isinstance(blocked, int) and blocked > ms / 2:
+        evidence = [f"blocked in the queue for {_time(blocked)} of {_time(ms)}: by another build of its own, or a lock"]
+        return Verdict(UNKNOWN, "blocked_in_queue", 0.6, evidence, "Look at the build or the lock that it waits for.")
+    evidence = [f"waited {_time(ms)} for an agent" + (f" with the label {label}" if label else "")]
+    if isinstance(buildable, int):
+        evidence.append(f"ready to run for {_time(buildable)}: no executor was free")
+    then = f"Ops adds capacity for {label}, or brings its agents back." if label else "Ops adds capacity."
+    return Verdict(OPS, "no_agent", 0.8, evidence, then)
+
+
+def _input(attributes: Mapping[str, Any], open_ms: int | None) -> Verdict | None:
+    who = attributes.get("jenkins.input.answered_by")
+    if open_ms is not None:
+        asked = attributes.get("jenkins.input.submitters")
+        evidence = [f"waits for an approval since {_time(open_ms)}" + (f" by {asked}" if asked else "")]
+        # Neither team's fault: a person is waited for.
+        return Verdict(
+            UNKNOWN, "waiting_for_approval", 0.9, evidence, f"{asked or 'Whoever may approve it'} approves or aborts it."
+        )
+    if attributes.get(c.TASK_RUN_RESULT) in (c.SUCCESS, None):
+        return None
+    evidence = [f"{who} aborted it when asked" if who else "nobody approved it"]
+    return Verdict(UNKNOWN, "not_approved", 0.8, evidence, f"Ask {who or 'who should have approved it'}.")
+
+
+def _interrupted(attributes: Mapping[str, Any]) -> Verdict | None:
+    causes = {str(cause) for cause in attributes.get("jenkins.interruptions") or ()}
+    causes.add(str(attributes.get(c.ERROR_TYPE) or "").rpartition(".")[2])
+    said = [str(text) for text in attributes.get("jenkins.interruption.descriptions") or ()]
+    worker = attributes.get(c.WORKER_NAME)
+    result = attributes.get(c.PIPELINE_RESULT) or attributes.get(c.TASK_RUN_RESULT)
+    if causes & _AGENT_LOST:
+        evidence = [*said, f"Jenkins lost the agent: {', '.join(sorted(causes & _AGENT_LOST))}"]
+        where = f" {worker}" if worker else ""
+        return Verdict(OPS, "agent_lost", 0.95, evidence, f"Ops looks at the agent{where}; run it again.")
+    if result == c.TIMEOUT or causes & _TIMEOUTS:
+        then = "Compare it with its usual time; look at what it did when it was stopped."
+        return Verdict(UNKNOWN, "timeout", 0.5, [*said, "the pipeline's time limit was exceeded"], then)
+    if result == c.CANCELLATION:
+        evidence = said or ["it was stopped"]
+        kind = "superseded" if "SupersededCause" in " ".join(causes) or "CanceledCause" in causes else "aborted"
+        return Verdict(UNKNOWN, kind, 0.8, evidence, "Nothing failed; ask who stopped it.")
+    return None
+
+
+def _ansible(attributes: Mapping[str, Any]) -> Verdict | None:
+    if attributes.get("ansible.play.no_hosts") == "matched":
+        evidence = ["no host of the inventory matched the play"]
+        return Verdict(
+            DEV, "playbook_error", 0.85, evidence, "Dev looks at the play's hosts and the inventory of the change."
+        )
+    if attributes.get("ansible.result") == "unreachable" or attributes.get(c.ERROR_TYPE) == "unreachable":
+        evidence = [str(attributes.get("ansible.message") or "Ansible could not reach the host")]
+        return Verdict(OPS, "host_unreachable", 0.8, evidence, "Ops looks at the host; the change is not the cause.")
+    return None
+
+
+def _time(ms: int) -> str:
+    """Return a span of time for people."""
+    seconds = ms // 1000
+    if seconds < 120:
+        return f"{seconds} s"
+    minutes = seconds // 60
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,206 @@
+"""What failed in a trace: from a build or playbook down to the span that failed first, and what is known of it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from .. import conventions as c
+from ..span import ERROR, Span
+
+_EXIT_STATUS = re.compile(r"script returned exit code (\d+)")
+_STARTED = "started"
+_ENVIRONMENTS = (
+    "DEPLOYMENT_ENVIRONMENT",
+    "DEPLOY_ENVIRONMENT",
+    "DEPLOY_ENV",
+    "TARGET_ENVIRONMENT",
+    "ENVIRONMENT",
+)
+_BAD_HOSTS = ("failed", "unreachable")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What failed. ``path``: from the span that was asked about to the one that failed; ``hosts``: of a playbook's task."""
+
+    path: Sequence[Span]
+    hosts: Sequence[Span] = ()
+    task: Span | None = None
+
+    @property
+    def span(self) -> Span:
+        """Return the span that failed."""
+        return self.path[-1]
+
+    @cached_property
+    def run(self) -> Span | None:
+        """Return the run span of the build that it is in."""
+        return next((span for span in reversed(self.path) if is_run(span)), None)
+
+    @cached_property
+    def log(self) -> str:
+        """Return the end of what was printed: of the step, else of the hosts."""
+        logged = next((span for span in reversed(self.path) if c.JENKINS_LOG in span.attributes), None)
+        if logged:
+            return str(logged.attributes[c.JENKINS_LOG])
+        return "\n".join(str(host.attributes.get("ansible.message") or host.status_message) for host in self.hosts)
+
+    @property
+    def command(self) -> str:
+        """Return the script that failed, as far as Jenkins tells it."""
+        return str(self.span.attributes.get("jenkins.step.description") or "")
+
+    @property
+    def exit_status(self) -> int | None:
+        """Return what it exited with."""
+        match = _EXIT_STATUS.search(self.span.status_message)
+        code = self.span.attributes.get("process.exit.code")
+        return int(match[1]) if match else code if isinstance(code, int) else None
+
+    @property
+    def task_result(self) -> list[dict[str, Any]] | None:
+        """Return what Ansible told of each host that failed."""
+        if not self.task:
+            return None
+        return [
+            {
+                "event": "unreachable" if host.attributes.get("ansible.result") == "unreachable" else "failed",
+                "host": host.name,
+                "task": self.task.name,
+                "action": str(self.task.attributes.get("ansible.task.action") or ""),
+                "result": {"msg": str(host.attributes.get("ansible.message") or host.status_message)},
+            }
+            for host in self.hosts
+        ] or None
+
+    @property
+    def downstream(self) -> bool:
+        """Tell whether it failed because a build did that it started, and that is not here."""
+        return any(link.attributes.get("jenkins.link") == _STARTED for link in self.span.links)
+
+    @property
+    def agent(self) -> str:
+        """Return the agent on which it ran."""
+        return next((str(s.attributes[c.WORKER_NAME]) for s in reversed(self.path) if c.WORKER_NAME in s.attributes), "")
+
+
+def is_run(span: Span) -> bool:
+    """Tell whether a span is a build's run."""
+    return span.attributes.get(c.JENKINS_TYPE) == c.TYPE_RUN
+
+
+def environment(run: Span) -> str:
+    """Return the environment that a build deploys to, by its parameters."""
+    own = run.attributes.get(c.DEPLOYMENT_ENVIRONMENT)
+    given = (run.attributes.get(f"jenkins.parameter.{name}") for name in _ENVIRONMENTS)
+    return str(next(filter(None, (own, *given)), ""))
+
+
+class Trace:
+    """A trace's spans, by what is in what."""
+
+    def __init__(self, spans: Iterable[Span]) -> None:
+        self.spans = list(spans)
+        self._by_id = {span.span_id: span for span in self.spans}
+        self._children: dict[str, list[Span]] = {}
+        for span in self.spans:
+            if span.parent_id:
+                self._children.setdefault(span.parent_id, []).append(span)
+
+    def roots(self) -> list[Span]:
+        """Return the spans whose parent is not here, the oldest first."""
+        found = [span for span in self.spans if not span.parent_id or span.parent_id not in self._by_id]
+        return sorted(found, key=lambda span: span.start_ns)
+
+    def run(self, pipeline: str, number: str) -> Span | None:
+        """Return a build's run span."""
+        wanted = (pipeline, number)
+        return next(
+            (
+                s
+                for s in self.spans
+                if is_run(s) and (s.resource.get(c.PIPELINE_NAME), s.resource.get(c.PIPELINE_RUN_ID)) == wanted
+            ),
+            None,
+        )
+
+    def failure(self, start: Span) -> Failure | None:
+        """Return what made a span fail, downstream builds included; None where it did not fail."""
+        if start.status_code != ERROR:
+            return None
+        path = [start]
+        while below := self._cause(path[-1]):
+            if below in path:
+                break
+            path.append(below)
+        playbook = self._playbook_beside(path)
+        if playbook:
+            hosts = self._failed_hosts(playbook)
+            if hosts:
+                return Failure(path, hosts, self._by_id.get(hosts[0].parent_id or ""))
+        if path[-1].attributes.get(c.ANSIBLE_TYPE) == c.TYPE_HOST:
+            task = self._by_id.get(path[-1].parent_id or "")
+            hosts = [
+                s
+                for s in self._children.get(path[-1].parent_id or "", ())
+                if s.attributes.get("ansible.result") in _BAD_HOSTS
+            ]
+            return Failure(path, hosts, task)
+        return Failure(path)
+
+    def _cause(self, span: Span) -> Span | None:
+        """Return the one below that failed first; of tries, the last one; a playbook only where nothing else tells."""
+        failed = [one for one in self._below(span) if one.status_code == ERROR]
+        last = max((int(str(one.attributes.get("jenkins.retry.attempt") or 0)) for one in failed), default=0)
+        failed = [one for one in failed if int(str(one.attributes.get("jenkins.retry.attempt") or 0)) == last] or failed
+        return min(failed, key=lambda one: (c.ANSIBLE_TYPE in one.attributes and is_jenkins(span), one.end_ns), default=None)
+
+    def _below(self, span: Span) -> Iterator[Span]:
+        yield from self._children.get(span.span_id, ())
+        for link in span.links:
+            # Where each build has a trace of its own.
+            if link.attributes.get("jenkins.link") == _STARTED and link.span_id in self._by_id:
+                yield self._by_id[link.span_id]
+
+    def _playbook_beside(self, path: Sequence[Span]) -> Span | None:
+        """Return the failed playbook that a failed step ran: it hangs under the step's stage."""
+        if len(path) < 2 or path[-1].attributes.get(c.JENKINS_TYPE) != c.TYPE_STEP:
+            return None
+        step = path[-1]
+        for one in self._children.get(path[-2].span_id, ()):
+            within = step.start_ns <= one.start_ns <= step.end_ns
+            if one.attributes.get(c.ANSIBLE_TYPE) == c.TYPE_PLAYBOOK and one.status_code == ERROR and within:
+                return one
+        return None
+
+    def _failed_hosts(self, above: Span) -> list[Span]:
+        """Return the hosts of the last failed task below a span."""
+        tasks: dict[str, list[Span]] = {}
+        todo = [above]
+        while todo:
+            span = todo.pop()
+            todo.extend(self._children.get(span.span_id, ()))
+            if span.attributes.get("ansible.result") in _BAD_HOSTS and span.parent_id:
+                tasks.setdefault(span.parent_id, []).append(span)
+        return max(tasks.values(), key=lambda hosts: max(host.end_ns for host in hosts), default=[])
+
+
+def is_jenkins(span: Span) -> bool:
+    """Tell whether a span is one of a build's."""
+    return c.JENKINS_TYPE in span.attributes
+
+
+def named(failure: Failure) -> Mapping[str, str]:
+    """Return what a reader wants named: build, commit, environment, agent."""
+    run = failure.run
+    found = {
+        "build": f"{run.attributes.get(c.PIPELINE_NAME)} #{run.attributes.get(c.PIPELINE_RUN_ID)}" if run else "",
+        "commit": str(run.attributes.get(c.VCS_HEAD_REVISION) or "") if run else "",
+        "environment": environment(run) if run else "",
+        "agent": failure.agent,
+    }
+    return {name: value for name, value in found.items() if value}

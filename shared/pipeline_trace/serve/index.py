@@ -1,0 +1,215 @@
+"""The list of traces: a table beside the spans, kept up to date from the store's notes of which traces changed.
+
+The store makes the notes with the spans, whoever delivers them: this server, a callback's shipping process, the poller.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+from ..destinations.store import Store
+from ..span import Span, SpanError
+from .summary import Summary, summarise
+
+PAGE = 50
+
+_TRACES = """
+CREATE TABLE traces (
+    trace_id TEXT PRIMARY KEY, start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL, spans INTEGER NOT NULL,
+    name TEXT NOT NULL, result TEXT NOT NULL, environments TEXT NOT NULL, commits TEXT NOT NULL, url TEXT NOT NULL,
+    search TEXT NOT NULL, arrived_s INTEGER NOT NULL
+) WITHOUT ROWID
+"""
+_BY_START = "CREATE INDEX traces_by_start ON traces (start_ns)"
+# What was there before the first start counts as new: to start a server must not remove what nobody had seen in it.
+_FIRST = "UPDATE changed_traces SET arrived_s = CAST(strftime('%s', 'now') AS INTEGER)"
+_COLUMNS = "trace_id, start_ns, end_ns, spans, name, result, environments, commits, url, search"
+_CHANGED = "SELECT trace_id, changes, arrived_s FROM changed_traces ORDER BY arrived_s DESC LIMIT 500"
+_BUSY_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What the list shows. Empty: everything. ``since_ns`` and ``until_ns``: when it ran, nanoseconds since the epoch."""
+
+    words: tuple[str, ...] = ()
+    result: str = ""
+    environment: str = ""
+    commit: str = ""
+    since_ns: int | None = None
+    until_ns: int | None = None
+
+    def matches(self, found: Summary) -> bool:
+        """Tell whether a trace is shown."""
+        return (
+            all(word.casefold() in found.search for word in self.words)
+            and self.result in ("", found.result)
+            and (not self.environment or self.environment in found.environments)
+            and (not self.commit or any(commit.startswith(self.commit) for commit in found.commits))
+            and (self.since_ns is None or not found.end_ns or found.end_ns >= self.since_ns)
+            and (self.until_ns is None or found.start_ns <= self.until_ns)
+        )
+
+
+@dataclass(frozen=True)
+class Found:
+    """A page of the list, and how many there are in all."""
+
+    traces: Sequence[Summary]
+    total: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """A trace's new line; ``changes`` and ``arrived_s``: the store's note of before its spans were read."""
+
+    summary: Summary
+    changes: int
+    arrived_s: int
+
+
+class Index:
+    """Reads the list, from any thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def prepare(self) -> None:
+        """Make the tables, in a store that may be new. Raises SetupError, sqlite3.Error."""
+        store = Store(self._path)
+        store.latest()
+        store.close()
+        with self._connection() as database:
+            database.execute("BEGIN IMMEDIATE")
+            if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'traces'").fetchone():
+                database.execute(_TRACES)
+                database.execute(_BY_START)
+                database.execute(_FIRST)
+            database.execute("COMMIT")
+
+    def changes(self, most_seconds: float) -> list[Change]:
+        """Return new lines for traces that changed, as many as there is time for; one at least."""
+        deadline = time.monotonic() + most_seconds
+        found: list[Change] = []
+        with self._connection() as database:
+            for trace_id, changes, arrived_s in database.execute(_CHANGED).fetchall():
+                spans = _spans(database, trace_id)
+                if spans:
+                    found.append(Change(summarise(trace_id, spans), changes, arrived_s))
+                if time.monotonic() > deadline:
+                    break
+        return found
+
+    def waiting(self) -> int:
+        """Return how many traces changed and have no new line yet."""
+        with self._connection() as database:
+            return int(database.execute("SELECT count(*) FROM changed_traces").fetchone()[0])
+
+    def find(self, wanted: Filter, page: int, *, without: Sequence[str] = ()) -> Found:
+        """Return a page of the list, the newest first. ``page``: from 1. ``without``: traces that are shown elsewhere."""
+        where, values = _where(wanted, without)
+        with self._connection() as database:
+            total = database.execute(f"SELECT count(*) FROM traces WHERE {where}", values).fetchone()[0]
+            rows = database.execute(
+                f"SELECT {_COLUMNS} FROM traces WHERE {where} ORDER BY start_ns DESC, trace_id LIMIT ? OFFSET ?",
+                [*values, PAGE, (page - 1) * PAGE],
+            ).fetchall()
+        return Found([_summary(row) for row in rows], int(total))
+
+    def environments(self) -> list[str]:
+        """Return the names of all environments."""
+        with self._connection() as database:
+            rows = database.execute("SELECT DISTINCT environments FROM traces WHERE environments != '[]'").fetchall()
+        return sorted({name for (row,) in rows for name in json.loads(row)})
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+def save(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
+    """Write new lines; a trace to which more spans came meanwhile stays noted as changed."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for change in changes:
+            connection.execute(f"INSERT OR REPLACE INTO traces VALUES ({','.join('?' * 11)})", _row(change))
+            noted = (change.summary.trace_id, change.changes)
+            connection.execute("DELETE FROM changed_traces WHERE trace_id = ? AND changes = ?", noted)
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _where(wanted: Filter, without: Sequence[str]) -> tuple[str, list[object]]:
+    """Return the same condition as Filter.matches, as SQL."""
+    conditions, values = ["1"], list[object]()
+    for word in wanted.words:
+        conditions.append("instr(search, ?)")
+        values.append(word.casefold())
+    if wanted.result:
+        conditions.append("result = ?")
+        values.append(wanted.result)
+    if wanted.environment:
+        conditions.append("EXISTS (SELECT 1 FROM json_each(environments) WHERE value = ?)")
+        values.append(wanted.environment)
+    if wanted.commit:
+        conditions.append("EXISTS (SELECT 1 FROM json_each(commits) WHERE substr(value, 1, ?) = ?)")
+        values += [len(wanted.commit), wanted.commit]
+    if wanted.since_ns is not None:
+        conditions.append("end_ns >= ?")
+        values.append(wanted.since_ns)
+    if wanted.until_ns is not None:
+        conditions.append("start_ns <= ?")
+        values.append(wanted.until_ns)
+    if without:
+        conditions.append(f"trace_id NOT IN ({','.join('?' * len(without))})")
+        values += without
+    return " AND ".join(conditions), values
+
+
+def _spans(database: sqlite3.Connection, trace_id: str) -> list[Span]:
+    found = []
+    for (body,) in database.execute("SELECT body FROM spans WHERE trace_id = ?", (trace_id,)):
+        try:
+            found.append(Span.from_dict(json.loads(body)))
+        except (ValueError, SpanError):
+            continue
+    return found
+
+
+def _row(change: Change) -> tuple[object, ...]:
+    return (*map(_stored, astuple(change.summary)), change.arrived_s)
+
+
+def _stored(value: object) -> object:
+    if isinstance(value, str):
+        # Half a character, from a file name that is no UTF-8, can be in a span; SQLite takes whole ones only.
+        return value.encode("utf-8", "replace").decode()
+    return json.dumps(value) if isinstance(value, tuple) else value
+
+
+def _summary(row: Sequence[object]) -> Summary:
+    trace_id, start_ns, end_ns, spans, name, result, environments, commits, url, search = row
+    return Summary(
+        str(trace_id),
+        int(str(start_ns)),
+        int(str(end_ns)),
+        int(str(spans)),
+        str(name),
+        str(result),
+        tuple(json.loads(str(environments))),
+        tuple(json.loads(str(commits))),
+        str(url),
+        str(search),
+    )

@@ -1,0 +1,68 @@
+"""The list of traces, up to date: what the index has, and what runs right now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from ..finding import Finder
+from ..home import Home
+from .index import Filter, Index, save
+from .summary import Summary, summarise
+from .writer import Writer
+
+RUNNING = "running"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the list. ``running``: shown before it, on the first page. ``behind``: traces that are not in it yet."""
+
+    running: Sequence[Summary]
+    traces: Sequence[Summary]
+    total: int
+    environments: Sequence[str]
+    behind: int
+
+
+class Listing:
+    """Answers from the event loop; the work is done in threads."""
+
+    def __init__(self, home: Home, index: Index, writer: Writer) -> None:
+        self._home = home
+        self._index = index
+        self._writer = writer
+        self._refreshing = asyncio.Lock()
+
+    async def refresh(self, most_seconds: float) -> None:
+        """Bring the index up to date, as far as there is time. Raises DeliveryError, sqlite3.Error."""
+        async with self._refreshing:
+            left = await asyncio.to_thread(self._index.waiting)
+            deadline = asyncio.get_running_loop().time() + most_seconds
+            # Counted down: a trace that grows all the time must not keep us here.
+            while left > 0:
+                changes = await asyncio.to_thread(self._index.changes, min(most_seconds, 0.5))
+                await self._writer.call(partial(save, changes=changes))
+                left -= max(len(changes), 1)
+                if asyncio.get_running_loop().time() > deadline:
+                    break
+
+    async def page(self, wanted: Filter, number: int) -> Page:
+        """Return a page of the list. Raises SetupError, sqlite3.Error."""
+        await self.refresh(1.0)
+        return await asyncio.to_thread(self._page, wanted, number)
+
+    def _page(self, wanted: Filter, number: int) -> Page:
+        running = [found for found in self._running() if wanted.matches(found)]
+        found = self._index.find(wanted, number, without=[summary.trace_id for summary in running])
+        first = running if number == 1 else []
+        return Page(first, found.traces, found.total, self._index.environments(), self._index.waiting())
+
+    def _running(self) -> list[Summary]:
+        finder = Finder(self._home)
+        try:
+            return [summarise(trace_id, finder.spans(trace_id)) for trace_id in finder.running()]
+        finally:
+            finder.close()

@@ -1,0 +1,90 @@
+"""OTLP over HTTP: POST /v1/traces."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ..destinations import DeliveryError
+from . import bodies
+from .intake import BusyError, Hold, Intake
+from .limits import Limits
+from .receiver import Received
+
+_UNAVAILABLE, _INVALID, _EXHAUSTED, _DEADLINE = 14, 3, 8, 4
+_ENCODINGS = ("", "identity", "none", "gzip", "deflate")
+# Of a body that is too large so much is read and thrown away: a client that still sends would not see the answer.
+_MOST_IGNORED = 8
+
+
+class RefusedError(Exception):
+    """A request is answered with an error. ``status``: HTTP's; ``code``: gRPC's."""
+
+    def __init__(self, status: int, code: int, message: str, **headers: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.headers: Mapping[str, str] = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+class Traces:
+    """Answers POST /v1/traces: what was accepted is in the store before it is answered."""
+
+    def __init__(self, intake: Intake, limits: Limits) -> None:
+        self._intake = intake
+        self._limits = limits
+
+    async def answer(self, request: Request) -> Response:
+        """Store a request's spans."""
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        try:
+            received = await self._take(request, kind)
+        except RefusedError as refused:
+            known = kind if kind in (bodies.PROTOBUF, bodies.JSON) else bodies.JSON
+            return Response(bodies.refusal(known, refused.code, str(refused)), refused.status, refused.headers, known)
+        return Response(bodies.answer(kind, rejected=received.rejected, reason=received.reason), media_type=kind)
+
+    async def _take(self, request: Request, kind: str) -> Received:
+        encoding = request.headers.get("content-encoding", "").strip().lower()
+        if kind not in (bodies.PROTOBUF, bodies.JSON):
+            said = f"the content type is {kind or 'missing'}; send {bodies.PROTOBUF} or {bodies.JSON}"
+            raise RefusedError(415, _INVALID, said)
+        if encoding not in _ENCODINGS:
+            raise RefusedError(415, _INVALID, f"the content encoding {encoding} is not known; send gzip")
+        try:
+            with self._intake.hold() as hold:
+                body = await self._read(request, hold)
+                return await self._intake.take(body, kind, encoding, hold)
+        except (BusyError, DeliveryError) as error:
+            raise RefusedError(503, _UNAVAILABLE, str(error), Retry_After="1") from None
+        except bodies.BodyError as error:
+            status, code = (413, _EXHAUSTED) if error.too_large else (400, _INVALID)
+            raise RefusedError(status, code, str(error)) from None
+
+    async def _read(self, request: Request, hold: Hold) -> bytes:
+        most = self._limits.body_bytes
+        body = bytearray()
+        size = 0
+
+        async def read() -> None:
+            nonlocal size
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size <= most:
+                    hold.add(len(chunk))
+                    body.extend(chunk)
+                elif size > _MOST_IGNORED * most:
+                    break
+
+        try:
+            await asyncio.wait_for(read(), self._limits.body_seconds)
+        except asyncio.TimeoutError:
+            said = f"the body was not there after {self._limits.body_seconds:g} s"
+            raise RefusedError(408, _DEADLINE, said, Connection="close") from None
+        if size > most:
+            said = f"the body is larger than {most} bytes; send smaller batches"
+            raise RefusedError(413, _EXHAUSTED, said, Connection="close")
+        return bytes(body)

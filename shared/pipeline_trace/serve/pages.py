@@ -1,0 +1,150 @@
+"""The pages: the list of traces, the login, and what says that something is not there."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from ..report import html, model
+from ..report.pagedata import STATE_WORDS
+from .index import PAGE, Filter
+from .listing import Page
+from .summary import Summary
+
+_OWN = Path(__file__).with_name("templates")
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(_OWN), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
+_STYLE = "\n".join(path.read_text(encoding="utf-8") for path in (html.STYLE, _OWN / "list.css"))
+_MARKS = {
+    "success": "✓",
+    "failure": "✗",
+    "error": "✗",
+    "timeout": "✗",
+    "cancellation": "⊘",
+    "skip": "-",
+    "running": "▶",
+    "unset": "·",
+}
+
+
+@dataclass(frozen=True)
+class Query:
+    """What the form of the list asks for, as it was typed; ``problem``: what of it could not be read."""
+
+    typed: Mapping[str, str]
+    wanted: Filter
+    page: int
+    problem: str
+
+
+def query(given: Mapping[str, str]) -> Query:
+    """Read the form's fields; what cannot be read is left out, and said."""
+    typed = {name: given.get(name, "").strip()[:500] for name in ("q", "result", "environment", "commit", "from", "to")}
+    problems = []
+    times: dict[str, int | None] = {}
+    for name in ("from", "to"):
+        try:
+            times[name] = _time(typed[name])
+        except ValueError:
+            problems.append(f"“{typed[name]}” is no time")
+            typed[name] = ""
+    page = given.get("page", "")
+    wanted = Filter(
+        words=tuple(typed["q"].split()),
+        result=typed["result"],
+        environment=typed["environment"],
+        commit=typed["commit"].lower(),
+        since_ns=times.get("from"),
+        until_ns=times.get("to"),
+    )
+    return Query(typed, wanted, int(page) if page.isdecimal() and 0 < int(page) < 10**6 else 1, "; ".join(problems))
+
+
+def traces(asked: Query, found: Page, *, store: str, here: str) -> str:
+    """Return the list. ``here``: this server's address."""
+    filters = {name: text for name, text in asked.typed.items() if text}
+    last = max(1, -(-found.total // PAGE))
+    return _page(
+        "traces.html.j2",
+        title="Traces",
+        typed=asked.typed,
+        problem=asked.problem,
+        filtered=bool(filters),
+        running=[_line(summary) for summary in found.running],
+        lines=[_line(summary) for summary in found.traces],
+        total=found.total,
+        environments=found.environments,
+        results=STATE_WORDS,
+        behind=found.behind,
+        page=asked.page,
+        last=last,
+        newer=f"/?{urlencode({**filters, 'page': asked.page - 1})}" if asked.page > 1 else "",
+        older=f"/?{urlencode({**filters, 'page': asked.page + 1})}" if asked.page < last else "",
+        zone=datetime.now().astimezone().tzname() or "UTC",
+        store=model.visible(store),
+        here=here,
+    )
+
+
+def login(*, then: str, wrong: bool) -> str:
+    """Return the page that asks for the token."""
+    return _page("login.html.j2", title="Log in", then=then, wrong=wrong)
+
+
+def message(title: str, text: str) -> str:
+    """Return a page that says something."""
+    return _page("message.html.j2", title=title, text=text)
+
+
+def policy() -> str:
+    """Return the Content-Security-Policy of these pages: one style, and forms that come back here."""
+    digest = b64encode(sha256(_STYLE.encode()).digest()).decode("ascii")
+    return "; ".join(
+        [
+            "default-src 'none'",
+            f"style-src 'sha256-{digest}'",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        ]
+    )
+
+
+def _page(template: str, **values: object) -> str:
+    return _ENVIRONMENT.get_template(template).render(style=Markup(_STYLE), **values)
+
+
+def _line(summary: Summary) -> dict[str, object]:
+    started = datetime.fromtimestamp(summary.start_ns / 1e9).astimezone()
+    return {
+        "id": summary.trace_id,
+        "name": summary.name or "(no name)",
+        "result": summary.result,
+        "mark": _MARKS[summary.result],
+        "word": STATE_WORDS[summary.result],
+        "started": started.strftime("%Y-%m-%d %H:%M:%S"),
+        "started_utc": started.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "duration": model.human_duration(summary.end_ns - summary.start_ns) if summary.end_ns else "running",
+        "spans": summary.spans,
+        "environments": summary.environments,
+        "commits": summary.commits,
+        "url": summary.url,
+        "host": urlsplit(summary.url).netloc,
+    }
+
+
+def _time(text: str) -> int | None:
+    """Return a local time of the form, in nanoseconds since the epoch. Raises ValueError."""
+    if not text:
+        return None
+    return int(datetime.fromisoformat(text).astimezone().timestamp()) * 1_000_000_000

@@ -1,0 +1,157 @@
+"""The process: its sockets, its signals, and what it does by the way."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from ..destinations import SetupError
+from ..home import Home
+from . import guard, over_grpc, retention
+from .connection import Connection
+from .index import Index
+from .intake import Intake
+from .limits import Limits
+from .listing import Listing
+from .web import application
+from .writer import Writer
+
+_GRACE_SECONDS = 5
+_SWEEP_SECONDS = 60.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``address``: where to listen; ports may be 0: any that is free. ``names``: more Host headers that are ours."""
+
+    address: str
+    port: int
+    grpc_port: int
+    keep: retention.Keep
+    token: str = ""
+    names: Sequence[str] = ()
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where the server listens."""
+
+    url: str
+    grpc: str
+    store: Path
+
+
+def run(home: Home, settings: Settings, ready: Callable[[Listening], None]) -> None:
+    """Serve until TERM or INT; ``ready`` is called once it listens. Raises SetupError, OSError."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="pipeline-trace: %(message)s")
+    # What clients send wrong is answered, not told here.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    try:
+        asyncio.run(_serve(home, settings, ready))
+    except sqlite3.Error as error:
+        raise SetupError(f"the local store {home.store}: {error}; move it away, or set PIPELINE_TRACE_HOME") from None
+
+
+async def _serve(home: Home, settings: Settings, ready: Callable[[Listening], None]) -> None:
+    limits, rules = settings.limits, guard.rules(settings.address, settings.token, settings.names)
+    loop = asyncio.get_running_loop()
+    with _listen(settings.address, settings.port) as listener:
+        index = Index(home.store)
+        await asyncio.to_thread(index.prepare)
+        writer = Writer(home.store)
+        intake, listing = Intake(writer, limits), Listing(home, index, writer)
+        grpc_server, grpc_port = _grpc(settings, over_grpc.Traces(intake, rules))
+        http_server = _Server(_config(application(intake, limits, rules, listing, home), limits))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, http_server.stop)
+        await grpc_server.start()
+        sweeper = asyncio.create_task(_sweep(listing, writer, settings.keep))
+        where = f"[{settings.address}]" if ":" in settings.address else settings.address
+        ready(Listening(f"http://{where}:{listener.getsockname()[1]}", f"{where}:{grpc_port}", home.store))
+        await http_server.serve(sockets=[listener])
+        await grpc_server.stop(_GRACE_SECONDS)
+        sweeper.cancel()
+        await asyncio.wait([sweeper])
+        await writer.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, which ends by the signal that stopped it: here that is a success."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        """End when what is being answered has been."""
+        self.should_exit = True
+
+
+def _config(app: object, limits: Limits) -> uvicorn.Config:
+    class Limited(Connection):
+        head_seconds = limits.head_seconds
+        answer_seconds = limits.answer_seconds
+
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        http=Limited,
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=limits.connections,
+        timeout_keep_alive=int(limits.answer_seconds),
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        return socket.create_server((address, port), family=family, backlog=1024)
+    except OSError as error:
+        raise _taken(address, port, "--port", error.strerror or str(error)) from None
+
+
+def _grpc(settings: Settings, traces: over_grpc.Traces) -> tuple[Any, int]:
+    where = f"[{settings.address}]" if ":" in settings.address else settings.address
+    try:
+        return over_grpc.server(f"{where}:{settings.grpc_port}", traces, settings.limits)
+    except RuntimeError:
+        raise _taken(settings.address, settings.grpc_port, "--grpc-port", "it is taken, or not allowed") from None
+
+
+def _taken(address: str, port: int, option: str, said: str) -> SetupError:
+    return SetupError(
+        f"cannot listen at {address} port {port}: {said}; "
+        f"another pipeline-trace serve or a Collector may be there: stop it, or choose another port with {option}"
+    )
+
+
+async def _sweep(listing: Listing, writer: Writer, keep: retention.Keep) -> None:
+    """Keep the list up to date, and the store within its limits."""
+    while True:
+        try:
+            await listing.refresh(_SWEEP_SECONDS)
+            while await writer.call(partial(retention.remove_some, keep=keep)):
+                pass
+        except Exception as error:
+            _log.warning("the store is not tidied up: %s", error)
+        await asyncio.sleep(_SWEEP_SECONDS)

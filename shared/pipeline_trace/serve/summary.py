@@ -1,0 +1,110 @@
+"""Spans of a trace -> its line in the list. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from .. import conventions as c
+from ..report import model
+from ..span import Span
+
+# Of texts to be searched; a long trace repeats its names.
+_MOST_TEXT = 64 << 10
+_SEARCHED = (c.PIPELINE_NAME, c.SERVICE_NAME, c.WORKER_NAME, c.VCS_HEAD_NAME, c.VCS_REPOSITORY_NAME, c.VCS_CHANGE_ID)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A trace in the list. Times in nanoseconds since the epoch; ``end_ns`` is 0 while something in it is open.
+
+    ``url``: where the run that it begins with is looked at, with a web server of another's. ``search``: what is searched,
+    in one case, a line each.
+    """
+
+    trace_id: str
+    start_ns: int
+    end_ns: int
+    spans: int
+    name: str
+    result: str
+    environments: tuple[str, ...]
+    commits: tuple[str, ...]
+    url: str
+    search: str
+
+
+def summarise(trace_id: str, spans: Sequence[Span]) -> Summary:
+    """Return the line of a trace that has at least one span."""
+    roots = model.build_tree(spans)
+    first = roots[0].span
+    environments = _values(spans, (c.DEPLOYMENT_ENVIRONMENT,))
+    commits = _values(spans, (c.VCS_HEAD_REVISION,))
+    return Summary(
+        trace_id=trace_id,
+        start_ns=min(span.start_ns for span in spans),
+        end_ns=0 if any(not span.end_ns for span in spans) else max(span.end_ns for span in spans),
+        spans=len(spans),
+        name=_name(first),
+        result=model.overall_state(roots),
+        environments=environments,
+        commits=commits,
+        url=next((url for url in map(run_url, [first, *(root.span for root in roots)]) if url), ""),
+        search=_search([trace_id, _name(first), *environments, *commits, *_values(spans, _SEARCHED), *_texts(spans)]),
+    )
+
+
+def run_url(span: Span) -> str:
+    """Return where a span's run is looked at, if that is a web address; else nothing."""
+    for found in (span.attributes.get(c.PIPELINE_RUN_URL), span.resource.get(c.PIPELINE_RUN_URL)):
+        try:
+            if isinstance(found, str) and urlsplit(found).scheme in ("http", "https"):
+                return found
+        except ValueError:
+            continue
+    return ""
+
+
+def run_name(span: Span) -> str:
+    """Return ``JOB #N`` for a span of a run, else nothing."""
+    job, number = span.resource.get(c.PIPELINE_NAME), span.resource.get(c.PIPELINE_RUN_ID)
+    return f"{job} #{number}" if isinstance(job, str) and isinstance(number, str) else ""
+
+
+def _name(span: Span) -> str:
+    number = span.resource.get(c.PIPELINE_RUN_ID)
+    is_run = span.attributes.get(c.JENKINS_TYPE) == c.TYPE_RUN and isinstance(number, str)
+    return model.visible(f"{span.name} #{number}" if is_run else span.name)
+
+
+def _values(spans: Iterable[Span], names: Sequence[str]) -> tuple[str, ...]:
+    """Return the different texts that spans have under these names, in order of appearance."""
+    found: dict[str, None] = {}
+    for span in spans:
+        for holder in (span.attributes, span.resource):
+            for name in names:
+                value = holder.get(name)
+                if value and isinstance(value, str):
+                    found[model.visible(value)] = None
+    return tuple(found)
+
+
+def _texts(spans: Iterable[Span]) -> Iterable[str]:
+    for span in spans:
+        yield span.name
+        yield run_name(span)
+        yield model.message(span)
+
+
+def _search(texts: Iterable[str]) -> str:
+    found: dict[str, None] = {}
+    size = 0
+    for text in texts:
+        line = " ".join(text.split()).casefold()
+        if line and line not in found:
+            size += len(line) + 1
+            if size > _MOST_TEXT:
+                break
+            found[line] = None
+    return "\n".join(found)

@@ -1,0 +1,161 @@
+"""The web server's routes."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping
+from urllib.parse import parse_qs
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from ..destinations import SetupError
+from ..finding import Finder, NotFoundError
+from ..home import Home
+from ..report import html, model
+from ..report.history import ask
+from ..report.known import headline
+from . import pages
+from .guard import COOKIE, LOGIN, Guard, Rules, same
+from .intake import Intake
+from .limits import Limits
+from .listing import Listing
+from .over_http import Traces
+from .summary import run_name, run_url
+
+# Reports are large: so many are made at once.
+_REPORTS_AT_ONCE = 2
+_LOGIN_BYTES = 10_000
+_LOGIN_SECONDS = 30 * 86400
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    # Not "no-referrer": with that, the Origin of our own login form would be "null".
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+def application(intake: Intake, limits: Limits, rules: Rules, listing: Listing, home: Home) -> Starlette:
+    """Return what answers over HTTP."""
+    web = _Web(rules, limits, listing, home)
+    return Starlette(
+        routes=[
+            Route("/v1/traces", Traces(intake, limits).answer, methods=["POST"]),
+            Route("/v1/{signal:path}", _only_traces, methods=["POST"]),
+            Route("/", web.traces),
+            Route("/trace/{trace_id}", web.trace),
+            Route(LOGIN, web.login, methods=["GET", "POST"]),
+        ],
+        middleware=[Middleware(Guard, rules=rules)],
+        exception_handlers={
+            HTTPException: _problem,
+            ClientDisconnect: _gone,
+            SetupError: _unavailable,
+            sqlite3.Error: _unavailable,
+        },
+    )
+
+
+class _Web:
+    """The pages."""
+
+    def __init__(self, rules: Rules, limits: Limits, listing: Listing, home: Home) -> None:
+        self._rules = rules
+        self._limits = limits
+        self._listing = listing
+        self._home = home
+        self._reports = asyncio.Semaphore(_REPORTS_AT_ONCE)
+
+    async def traces(self, request: Request) -> Response:
+        """Answer with the list."""
+        asked = pages.query(request.query_params)
+        found = await self._listing.page(asked.wanted, asked.page)
+        return _html(pages.traces(asked, found, store=str(self._home.store), here=str(request.base_url).rstrip("/")))
+
+    async def trace(self, request: Request) -> Response:
+        """Answer with a trace's report, as it is now."""
+        async with self._reports:
+            try:
+                text = await asyncio.to_thread(_report, self._home, request.path_params["trace_id"])
+            except NotFoundError as error:
+                return _html(pages.message("Not found", str(error)), 404)
+        # The report has a policy of its own within it.
+        return HTMLResponse(text, headers=_HEADERS)
+
+    async def login(self, request: Request) -> Response:
+        """Ask for the token; give a browser that has it a cookie."""
+        if request.method != "POST":
+            return _html(pages.login(then=_local(request.query_params.get("next", "/")), wrong=False))
+        try:
+            body = await asyncio.wait_for(_body(request), self._limits.body_seconds)
+        except asyncio.TimeoutError:
+            raise HTTPException(408, headers={"Connection": "close"}) from None
+        form = parse_qs(body.decode("utf-8", "replace"))
+        then = _local(form.get("next", ["/"])[0])
+        if not (self._rules.token and same(form.get("token", [""])[0].strip(), self._rules.token)):
+            return _html(pages.login(then=then, wrong=True), 401)
+        answer = RedirectResponse(then, 303, _HEADERS)
+        answer.set_cookie(COOKIE, self._rules.cookie, max_age=_LOGIN_SECONDS, httponly=True, samesite="lax")
+        return answer
+
+
+def _report(home: Home, trace_id: str) -> str:
+    finder = Finder(home)
+    try:
+        spans = finder.spans(trace_id)
+        first, history = headline(finder, spans, trace_id), ask(finder, spans)
+    finally:
+        finder.close()
+    roots = model.build_tree(spans)
+    links = {"/": "All traces"}
+    for node in model.walk(roots):
+        url = run_url(node.span)
+        if url and len(links) < 12:
+            links.setdefault(url, run_name(node.span) or url)
+    shown = [(name, url) for url, name in links.items()]
+    return html.render(spans, title=roots[0].span.name, links=shown, headline=first, history=history)
+
+
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LOGIN_BYTES:
+            raise HTTPException(413)
+    return body
+
+
+def _local(target: str) -> str:
+    """Return a path on this server, whatever was asked for."""
+    return target if target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable() else "/"
+
+
+async def _only_traces(request: Request) -> Response:
+    raise HTTPException(404, "only traces are taken here: set OTEL_METRICS_EXPORTER=none and OTEL_LOGS_EXPORTER=none")
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if "text/html" in request.headers.get("accept", ""):
+        return _html(pages.message(error.detail, request.url.path), error.status_code, error.headers)
+    return PlainTextResponse(f"{error.detail}\n", error.status_code, {**_HEADERS, **(error.headers or {})})
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    return _html(pages.message("The store cannot be read now", str(error)), 503)
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    # Nobody reads it.
+    return Response(status_code=400)
+
+
+def _html(text: str, status: int = 200, more: Mapping[str, str] | None = None) -> Response:
+    return HTMLResponse(text, status, {**_HEADERS, "Content-Security-Policy": pages.policy(), **(more or {})})

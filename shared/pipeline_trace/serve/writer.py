@@ -1,0 +1,97 @@
+"""The one thread that writes into the store. What comes while it commits goes into its next transaction together."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..destinations.store import Store
+from ..span import Span
+
+# Spans in a transaction: some tens of milliseconds, in which other processes wait for the file.
+_MOST_SPANS = 5000
+_BUSY_SECONDS = 5.0
+
+Job = Callable[[sqlite3.Connection], Any]
+
+
+class Writer:
+    """Takes spans and other changes from the event loop; what ``put`` has returned from is committed."""
+
+    def __init__(self, store: Path) -> None:
+        """Start the thread, within the event loop that asks it."""
+        self._path = store
+        self._loop = asyncio.get_running_loop()
+        # Spans, a job, or None: the end.
+        self._queue: queue.SimpleQueue[tuple[Sequence[Span] | Job | None, asyncio.Future[Any]]] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._thread.start()
+
+    async def put(self, spans: Sequence[Span]) -> None:
+        """Commit spans. Raises DeliveryError."""
+        if spans:
+            await self._ask(spans)
+
+    async def call(self, job: Job) -> Any:
+        """Run a job in the thread, with a connection in autocommit mode; return what it returns. Raises sqlite3.Error."""
+        return await self._ask(job)
+
+    async def close(self) -> None:
+        """Commit what is there, and end the thread."""
+        await self._ask(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _ask(self, wanted: Sequence[Span] | Job | None) -> asyncio.Future[Any]:
+        done: asyncio.Future[Any] = self._loop.create_future()
+        self._queue.put((wanted, done))
+        return done
+
+    def _run(self) -> None:
+        store = Store(self._path, busy_seconds=_BUSY_SECONDS)
+        connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
+        while True:
+            wanted, done = self._queue.get()
+            batch: list[Span] = []
+            waiting: list[asyncio.Future[Any]] = []
+            while isinstance(wanted, Sequence):
+                batch += wanted
+                waiting.append(done)
+                if len(batch) >= _MOST_SPANS or self._queue.empty():
+                    break
+                wanted, done = self._queue.get()
+            if waiting:
+                self._tell(waiting, *_outcome(partial(store.deliver, batch, _BUSY_SECONDS)))
+            if callable(wanted):
+                self._tell([done], *_outcome(partial(wanted, connection)))
+            elif wanted is None:
+                break
+        connection.close()
+        store.close()
+        self._tell([done], None, None)
+
+    def _tell(self, waiting: Sequence[asyncio.Future[Any]], result: Any, error: Exception | None) -> None:
+        self._loop.call_soon_threadsafe(_settle, waiting, result, error)
+
+
+def _outcome(job: Callable[[], Any]) -> tuple[Any, Exception | None]:
+    try:
+        return job(), None
+    except Exception as error:
+        return None, error
+
+
+def _settle(waiting: Sequence[asyncio.Future[Any]], result: Any, error: Exception | None) -> None:
+    for future in waiting:
+        # Whoever asked may be gone.
+        if future.done():
+            continue
+        if error:
+            future.set_exception(error)
+        else:
+            future.set_result(result)

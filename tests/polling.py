@@ -1,0 +1,104 @@
+"""A poller in the test's process, with short pauses between retries, and all that it has emitted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from jenkins_poller.api import Controller, Login
+from jenkins_poller.discovery import Selection
+from jenkins_poller.poller import Poller, Settings, SweepError, Swept
+from jenkins_poller.state import State
+from pipeline_trace import conventions as c
+from pipeline_trace import ship
+from pipeline_trace.ci.jenkins import Build
+from pipeline_trace.destinations import Accepted
+from pipeline_trace.span import Span
+
+ROOT = "https://ci.example.com"
+USER, TOKEN = "jane", "11aa22bb33cc44dd55ee66ff"
+Run = tuple[str, str]
+"""A build: full job name and number."""
+
+
+class Jenkins(Protocol):
+    """Something to poll."""
+
+    @property
+    def url(self) -> str: ...
+
+
+class Memory:
+    """A destination that keeps everything."""
+
+    name = "memory"
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+
+    def deliver(self, spans: Sequence[Span], timeout: float) -> Accepted:
+        self.spans += spans
+        return Accepted()
+
+    def close(self) -> None:
+        pass
+
+
+class Polling:
+    """A poller with its state, and all that it has emitted."""
+
+    def __init__(
+        self, folder: Path, jenkins: Jenkins, login: Login | None = None, *, since_ms: int = 0, detail: str = "step"
+    ) -> None:
+        """``folder``: its own. ``since_ms``: see Settings."""
+        (folder / "journals").mkdir(parents=True)
+        self._journals = folder / "journals"
+        self._memory = Memory()
+        self.state = State(folder / "pollers", jenkins.url)
+        controller = Controller(jenkins.url, login, first_pause=0.001)
+        settings = Settings(detail, "pipeline", since_ms, Selection())
+        self._poller = Poller(controller, self.state, self._journals, settings, lambda url: {"service.name": "ci"})
+
+    def sweep(self) -> Swept:
+        """Poll once, and deliver what there is."""
+        try:
+            return self._poller.sweep()
+        finally:
+            ship.ship_all(self._journals, self._memory)
+
+    def failing(self) -> str:
+        """Sweep; return the line for people with which that fails."""
+        with pytest.raises(SweepError) as error:
+            self.sweep()
+        said = str(error.value)
+        assert len(said.splitlines()) == 1
+        assert TOKEN not in said
+        return said
+
+    @property
+    def spans(self) -> list[Span]:
+        """Return all that was emitted, in its order."""
+        return self._memory.spans
+
+    @property
+    def emitted(self) -> dict[Run, list[str]]:
+        """What was emitted of each build: span ids, sorted, as often as they were."""
+        return by_build(self._memory.spans)
+
+    def run(self, job: str, number: int) -> Span:
+        """Return a build's run span, which was emitted once."""
+        (run,) = [span for span in self.spans if span.span_id == Build(ROOT, job, number).run_span_id]
+        return run
+
+
+def by_build(spans: Sequence[Span]) -> dict[Run, list[str]]:
+    """Return span ids by build, sorted."""
+    found: dict[Run, list[str]] = {}
+    for span in spans:
+        found.setdefault((str(span.resource[c.PIPELINE_NAME]), str(span.resource[c.PIPELINE_RUN_ID])), []).append(
+            span.span_id
+        )
+    return {run: sorted(ids) for run, ids in found.items()}

@@ -1,0 +1,177 @@
+"""The judge of history, and what makes two failures the same."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from pipeline_trace.ownership import DEV, OPS, UNKNOWN, Verdict, history, signature
+from pipeline_trace.ownership.history import FAILURE, SUCCESS, Run
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
+LINE = "Error: connect ECONNREFUSED 127.0.0.1:5432"
+TEXT = Verdict(UNKNOWN, "service_unavailable", 0.5, ["the line"], "look")
+
+
+def run(
+    minutes: int, job: str, commit: str, agent: str, result: str = FAILURE, *, branch: str = "main", line: str = LINE
+) -> Run:
+    """Return a run so many minutes after noon."""
+    return Run(job, commit, branch, agent, NOON + timedelta(minutes=minutes), result, line if result == FAILURE else "")
+
+
+def judge(*runs: Run, said: Verdict = TEXT) -> Verdict:
+    """Judge the last run by the others."""
+    return history.judge(runs[:-1], runs[-1], said)
+
+
+def test_several_projects_fail_alike() -> None:
+    verdict = judge(run(0, "cart/main", "a", "x"), run(5, "user/main", "b", "y"), run(9, "shop/main", "c", "z"))
+    assert (verdict.owner, verdict.kind) == (OPS, "service_unavailable")
+    assert "3 projects fail alike" in verdict.evidence[0]
+    assert "history decides: the text alone says unknown (service_unavailable)" in verdict.evidence
+
+
+def test_several_projects_on_one_agent_names_it() -> None:
+    verdict = judge(run(0, "cart/main", "a", "x"), run(5, "user/main", "b", "x"), run(9, "shop/main", "c", "x"))
+    assert "x" in verdict.next
+
+
+def test_branches_of_one_repository_are_no_several_projects() -> None:
+    assert judge(run(0, "shop/one", "a", "x"), run(5, "shop/two", "b", "y"), run(9, "shop/three", "c", "z")) is TEXT
+
+
+def test_failures_of_another_day_are_others() -> None:
+    assert judge(run(-3000, "cart/main", "a", "x"), run(-2900, "user/main", "b", "y"), run(9, "shop/main", "c", "z")) is TEXT
+
+
+def test_another_failure_is_no_same_failure() -> None:
+    other = "Error: listen EADDRINUSE"
+    assert (
+        judge(
+            run(0, "cart/main", "a", "x", line=other),
+            run(5, "user/main", "b", "y", line=other),
+            run(9, "shop/main", "c", "z"),
+        )
+        is TEXT
+    )
+
+
+def test_rerun_that_passes() -> None:
+    runs = (run(-90, "shop/main", "a", "x"), run(-80, "shop/main", "a", "x", SUCCESS), run(0, "shop/main", "b", "y"))
+    assert (judge(*runs).owner, judge(*runs).kind) == (UNKNOWN, "flaky_step")
+    tests = judge(*runs, said=Verdict(DEV, "test_failure", 0.9))
+    assert (tests.owner, tests.kind) == (DEV, "flaky_test")
+
+
+def test_rerun_that_passes_after_this_failure() -> None:
+    later = run(10, "shop/main", "b", "z", SUCCESS)
+    verdict = history.judge([later], run(0, "shop/main", "b", "y"), Verdict(DEV, "test_failure", 0.9))
+    assert verdict.kind == "flaky_test"
+
+
+def test_one_agent_alone() -> None:
+    runs = (
+        run(0, "shop/main", "a", "x"),
+        run(5, "shop/main", "a", "y", SUCCESS),
+        run(8, "shop/main", "b", "x"),
+        run(9, "shop/main", "b", "y", SUCCESS),
+        run(12, "shop/main", "c", "x"),
+    )
+    verdict = judge(*runs)
+    assert verdict.owner == OPS
+    assert "x" in verdict.next
+    assert judge(*runs, said=Verdict(DEV, "test_failure", 0.9)).kind == "agent_broken"
+
+
+def test_one_agent_that_passes_again_is_none_that_is_broken() -> None:
+    runs = (run(0, "shop/main", "a", "x"), run(2, "shop/main", "a", "x", SUCCESS), run(5, "shop/main", "a", "y", SUCCESS))
+    assert judge(*runs, run(12, "shop/main", "c", "x")).owner == UNKNOWN
+
+
+def test_one_change_fails_everywhere_and_others_pass() -> None:
+    verdict = judge(
+        run(0, "shop/new", "b", "x", branch="new"),
+        run(5, "shop/main", "a", "x", SUCCESS),
+        run(9, "shop/new", "b", "y", branch="new"),
+    )
+    assert (verdict.owner, verdict.kind) == (DEV, "service_unavailable")
+    assert "only new (b) fails, 2 times on x, y" in verdict.evidence[0]
+
+
+def test_history_beats_a_sure_text_and_says_so() -> None:
+    sure = Verdict(OPS, "dns", 0.95, ["no such host"])
+    runs = (
+        run(0, "shop/new", "b", "x", branch="new"),
+        run(5, "shop/main", "a", "x", SUCCESS),
+        run(9, "shop/new", "b", "y", branch="new"),
+    )
+    verdict = judge(*runs, said=sure)
+    assert verdict.owner == DEV
+    assert "history decides: the text alone says ops (dns)" in verdict.evidence
+
+
+def test_history_that_agrees_makes_surer() -> None:
+    sure = Verdict(OPS, "dns", 0.6, ["no such host"])
+    verdict = judge(run(0, "cart/main", "a", "x"), run(5, "user/main", "b", "y"), run(9, "shop/main", "c", "z"), said=sure)
+    assert verdict.confidence == 0.9
+    assert not any("history decides" in line for line in verdict.evidence)
+
+
+def test_unchanged_commit_that_passed_before() -> None:
+    verdict = judge(run(-600, "shop/main", "a", "x", SUCCESS), run(0, "shop/main", "a", "x"), run(9, "shop/main", "a", "y"))
+    assert verdict.owner == OPS
+
+
+def test_a_sure_text_stands_where_only_other_projects_pass() -> None:
+    sure = Verdict(OPS, "auth_platform", 0.9, ["401"])
+    runs = (run(0, "shop/release", "b", "x"), run(5, "cart/release", "a", "x", SUCCESS), run(9, "shop/release", "b", "y"))
+    assert judge(*runs, said=sure) is sure
+
+
+def test_every_commit_of_one_project_fails() -> None:
+    verdict = judge(
+        run(0, "shop/one", "a", "x", branch="one"),
+        run(4, "cart/main", "c", "x", SUCCESS),
+        run(5, "shop/two", "b", "y", branch="two"),
+        run(9, "shop/main", "d", "z"),
+    )
+    assert verdict.owner == DEV
+    assert "only shop fails, 3 times" in verdict.evidence[0]
+
+
+def test_no_history_leaves_the_text() -> None:
+    assert judge(run(0, "shop/main", "a", "x")) is TEXT
+    assert judge(run(-9, "shop/main", "o", "x", SUCCESS), run(0, "shop/main", "a", "x")) is TEXT
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("12:01:02 failed after 31 s", "13:55:42.120 failed after 7 s"),
+        ("2026-01-05T12:00:00Z gone", "2026-02-07T01:02:03.5Z gone"),
+        ("checkout 4163036efa65bd4a", "checkout a4c123b161"),
+        ("sha256:1f2e3d wrong", "sha256:aa00bb wrong"),
+        ("connect to 10.20.0.5:5432", "connect to 10.99.1.7:5433"),
+        ("lookup pg1.example.com failed", "lookup pg2.example.com failed"),
+        ("no /var/lib/jenkins/workspace/app/x.py", "no /home/ci/work/b/x.py"),
+        ("GET https://a.example.com/x?y=1 503", "GET http://b.example.com/z 503"),
+        ("\x1b[31mKilled\x1b[0m", "killed"),
+    ],
+)
+def test_signature_masks_what_differs_from_run_to_run(one: str, other: str) -> None:
+    assert signature.of(one) == signature.of(other)
+
+
+def test_signature_keeps_what_tells_failures_apart() -> None:
+    assert signature.of("TypeError: x is not a function") != signature.of("TypeError: y is not a function")
+    assert signature.of("test_cart failed") != signature.of("test_user failed")
+
+
+def test_signature_that_was_cut_off_is_the_same() -> None:
+    line = signature.of(
+        "Could not resolve dependencies for project of the cart: artifact of the common library is not in the store"
+    )
+    assert signature.alike(line, line[:80])
+    assert not signature.alike("killed", "killed by a signal")

@@ -1,0 +1,99 @@
+"""Rules as data: users' own, and files that cannot be used."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+from pipeline_trace.ownership import conditions, rules, text
+from pipeline_trace.ownership.rules import RulesError, load
+
+OWN = """
+rules:
+  - kind: licence_server
+    owner: ops
+    any: ['no licence left for (?P<name>\\w+)']
+    unless: ['trial licence']
+    where:
+      - {if: 'line:for dev_', owner: dev, next: Dev asks for one.}
+    next: Ops frees one.
+"""
+
+
+def own(folder: Path, content: str = OWN) -> Path:
+    """Write a file of rules."""
+    path = folder / "rules.yaml"
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def judge(log: str, path: Path) -> tuple[str, str, str]:
+    verdict = text.judge("", 1, log, rules=load(path))
+    return verdict.owner, verdict.kind, verdict.next
+
+
+def test_own_rule_is_used(tmp_path: Path) -> None:
+    path = own(tmp_path)
+    assert judge("Error: NO LICENCE left for cc", path) == ("ops", "licence_server", "Ops frees one.")
+    assert judge("Error: no licence left for dev_1", path) == ("dev", "licence_server", "Dev asks for one.")
+    assert judge("no licence left for cc (trial licence)", path)[1] != "licence_server"
+
+
+def test_own_rule_comes_before_a_shipped_one_of_its_strength(tmp_path: Path) -> None:
+    path = own(tmp_path, "rules: [{kind: mine, owner: dev, strength: decisive, any: [space left]}]")
+    assert judge("No space left on device", path)[:2] == ("dev", "mine")
+
+
+def test_shipped_rules_stay(tmp_path: Path) -> None:
+    assert judge("certificate has expired", own(tmp_path))[:2] == ("ops", "tls_expired")
+
+
+def test_file_named_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(rules.VARIABLE, str(own(tmp_path)))
+    assert text.judge("", 1, "no licence left for cc").kind == "licence_server"
+    monkeypatch.setenv(rules.VARIABLE, "")
+    assert text.judge("", 1, "no licence left for cc").kind != "licence_server"
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ("rules: [", "cannot be read as rules"),
+        ("- a", "holds no rules"),
+        ("rules: 1", "`rules` is no list"),
+        ("rules: []\nmute: [a]", "holds no rules"),
+        ("rules: [{owner: dev, any: [a]}]", "rule 1: 'kind' is missing"),
+        ("rules: [{kind: a, owner: team, any: [a]}]", "rule 1: 'team' is none of dev, ops, unknown"),
+        ("rules: [{kind: a, owner: dev, any: ['(']}]", "rule 1: "),
+        ("rules: [{kind: a, owner: dev, any: [a], weight: 1}]", "rule 1: unknown key 'weight'"),
+        ("rules: [{kind: a, owner: dev, any: [a], where: [{if: sunny}]}]", "rule 1: unknown condition 'sunny'"),
+        ("rules: [{kind: a, owner: dev, any: [a], where: [{if: 'line:('}]}]", "rule 1: "),
+        ("rules: [{kind: a, owner: dev, any: [1]}]", "rule 1: [1] is no text"),
+        ("rules: [a]", "rule 1: "),
+        ("rules: [null]", "rule 1: "),
+    ],
+)
+def test_bad_file_is_one_line_that_names_the_fault(tmp_path: Path, content: str, fault: str) -> None:
+    path = own(tmp_path, content)
+    with pytest.raises(RulesError) as caught:
+        load(path)
+    assert fault in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(RulesError, match="cannot be read as rules"):
+        load(tmp_path / "none.yaml")
+
+
+def test_every_condition_is_known_and_every_known_one_is_there() -> None:
+    methods = {name[1:] for name, _ in inspect.getmembers(conditions.Conditions, inspect.isfunction) if name.startswith("_")}
+    assert methods >= rules.PREDICATES
+    assert not load().targets.keys() ^ rules.TARGETS
+
+
+def test_every_rule_says_what_to_do_next() -> None:
+    assert all(rule.next for rule in load().rules)

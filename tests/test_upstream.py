@@ -1,0 +1,62 @@
+"""What is kept of upstream builds while a sweep goes on: enough to ask once, and never more than a bound."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jenkins_poller import upstream
+from jenkins_poller.api import Controller
+from jenkins_poller.upstream import Upstreams
+from pipeline_trace.ci.jenkins import Build
+
+ROOT = "https://ci.example.com"
+
+
+class Counting(Controller):
+    """Answers every build with a graph of ten nodes; counts."""
+
+    def __init__(self) -> None:
+        super().__init__(ROOT)
+        self.asked: list[str] = []
+
+    def get(self, path: str, tree: str = "") -> Any:
+        self.asked.append(path)
+        nodes = [{"_class": "x.StepAtomNode", "id": str(number)} for number in range(10)]
+        return {"_class": "x.WorkflowRun", "actions": [{"_class": "x.FlowGraphAction", "nodes": nodes}]}
+
+
+def build(number: int) -> Build:
+    return Build(ROOT, "app", number)
+
+
+def test_an_upstream_of_many_builds_is_asked_for_once() -> None:
+    controller = Counting()
+    upstreams = Upstreams(controller, "stage")
+    for _ in range(5):
+        upstreams.facts(build(1))
+    assert controller.asked == ["job/app/1/api/json"]
+
+
+def test_a_build_that_was_read_is_not_asked_for_as_an_upstream() -> None:
+    controller = Counting()
+    upstreams = Upstreams(controller, "stage")
+    upstreams.know(build(1), {"_class": "x.WorkflowRun"})
+    upstreams.facts(build(1))
+    assert controller.asked == []
+
+
+def test_what_was_used_last_is_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upstream, "_MOST_NODES", 40)
+    controller = Counting()
+    upstreams = Upstreams(controller, "stage")
+    for number in (1, 2, 3, 1, 4):
+        upstreams.facts(build(number))
+    controller.asked.clear()
+    # Three of them, with eleven each, fit in; the second was not used since.
+    for number in (1, 3, 4):
+        upstreams.facts(build(number))
+    assert controller.asked == []
+    upstreams.facts(build(2))
+    assert controller.asked == ["job/app/2/api/json"]
