@@ -201,7 +201,10 @@ PATH: dict[str, Any] = {
                         "url": f"{ROOT_URL}/job/app-build/42/",
                         "started": "2025-03-05T15:30:12.250+00:00",
                         "ran_ms": 318400,
-                        "waited": [{"for": "person", "what": "input", "ms": 60700, "who": "mara"}],
+                        "waited": [
+                            {"for": "machine", "what": "queue", "ms": 3, "who": None},
+                            {"for": "person", "what": "input", "ms": 60700, "who": "mara"},
+                        ],
                     },
                 },
                 {

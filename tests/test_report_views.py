@@ -88,6 +88,11 @@ def test_panels_lead_to_rows_and_rows_say_what_is_usual(open_report: Open) -> No
     assert "1 min 15 s of its own" in page.locator("#details").inner_text()
 
 
+def test_of_a_log_the_end_is_in_sight(open_report: Open) -> None:
+    log = tell(open_report).locator(".log")
+    assert log.evaluate("el => el.scrollHeight > el.clientHeight && el.scrollTop + el.clientHeight >= el.scrollHeight - 1")
+
+
 def test_all_panels_and_logs_are_printed(open_report: Open) -> None:
     page = tell(open_report, width=794)
     page.emulate_media(media="print")

@@ -12,6 +12,8 @@ from .model import STATES, human_duration, visible
 _OWNERS = {"dev": "Dev should look first", "ops": "Ops should look first"}
 _UNDECIDED = "Whose it is, is not known"
 _ANSWERS = {"yes": "success", "no": "failure"}
+# Every build waits some milliseconds.
+_SHORTEST_WAIT_MS = 1000
 _WAITS = {"queue": "in the queue", "agent": "for an agent", "input": "for a person"}
 
 
@@ -115,8 +117,11 @@ def _step(step: Mapping[str, Any]) -> dict[str, Any]:
 
 def _waits(waits: Any) -> Iterator[str]:
     for wait in _mappings(waits):
+        lasted = wait.get("ms")
+        if not isinstance(lasted, (int, float)) or lasted < _SHORTEST_WAIT_MS:
+            continue
         what, who = _text(wait.get("what")), _text(wait.get("who"))
-        said = ["waited", _milliseconds(wait.get("ms")), _WAITS.get(what, what), who and f"({who})"]
+        said = ["waited", _milliseconds(lasted), _WAITS.get(what, what), who and f"({who})"]
         yield " ".join(filter(None, said))
 
 

@@ -45,6 +45,11 @@ function print(started) {
   draw();
 }
 
+// Of a log the end tells most.
+function showLogEnds() {
+  for (const log of document.querySelectorAll(".log")) log.scrollTop = log.scrollHeight;
+}
+
 function start() {
   for (const time of document.querySelectorAll("time[data-local]")) {
     time.textContent = isoTime(DATA.origin, false).replace(/\.\d+/, "");
@@ -55,6 +60,8 @@ function start() {
   }
   window.addEventListener("beforeprint", () => print(true));
   window.addEventListener("afterprint", () => print(false));
+  for (const panel of document.querySelectorAll(".trouble details")) panel.addEventListener("toggle", showLogEnds);
+  showLogEnds();
   startGrid();
 }
 
