@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -242,6 +243,13 @@ def test_odd_logs_are_no_trouble() -> None:
     for log in ("", "\n\n", "+ ", "\x00\xff", "İ" * 50 + "\nNo space left on device", "+ a\n" * 5000):
         assert isinstance(text.judge("", None, log), Verdict)
     assert judge("İİİ\ncp: No space left on device") == ("ops", "disk_full")
+
+
+def test_a_huge_log_with_endless_lines_takes_no_time() -> None:
+    lines = ['{"a":"' + "x" * 3900 + '"} error failed', "a:" * 2000 + " connection refused: not found", "." * 4000 + " 503"]
+    start = time.process_time()
+    text.judge("make", 1, "\n".join(lines * 300))
+    assert time.process_time() - start < 5
 
 
 def test_odd_results_are_no_trouble() -> None:

@@ -48,6 +48,11 @@ def command(trace: str, log: str | None, exit_status: int | None, script: str, o
     except RulesError as error:
         raise fail(str(error)) from None
     verdict = text.judge(script, exit_status, _read(log), rules=rules) if log else _of_trace(trace, rules)
+    answer(verdict, form)
+
+
+def answer(verdict: Verdict, form: str) -> None:
+    """Print a verdict as text or json."""
     click.echo(render(verdict) if form == "text" else json.dumps(masked(verdict).to_dict(), ensure_ascii=False))
 
 

@@ -23,7 +23,10 @@ _SHOWS = re.compile(
 )
 # Logs are bounded by the one who fetches them; what is pasted may not be.
 _MOST_LINES = 400
-_MOST_LETTERS = 4000
+_MOST_LETTERS = 32_000
+# Of a line, what is judged; and of a part of a log, its end.
+_HEAD, _TAIL = 1000, 500
+_MOST_JUDGED = 64_000
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,17 @@ def lines_of(log: str) -> list[str]:
         line = _MARK.sub("", line)
         if not _JENKINS.match(line):
             found.append(line[:_MOST_LETTERS].rstrip())
+    return found
+
+
+def judged(lines: Sequence[str]) -> list[str]:
+    """Return the lines as they are judged: none is endless, nor are all of them together."""
+    found = [line if len(line) <= _HEAD + _TAIL else f"{line[:_HEAD]} … {line[-_TAIL:]}" for line in lines]
+    left = _MOST_JUDGED
+    for number in range(len(found) - 1, -1, -1):
+        left -= len(found[number]) + 1
+        if left < 0:
+            return found[number + 1 :]
     return found
 
 

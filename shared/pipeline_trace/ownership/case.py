@@ -44,16 +44,16 @@ def read(command: str, code: int | None, log: str, task_result: Any = None) -> l
     if task is None and any(line.startswith(("PLAY [", "PLAY RECAP")) for line in lines):
         task = ansible.of_output(lines)
     if task is not None:
-        before = [line for part in parts[:at] for line in (part.command, *part.lines)]
-        text = task.text.splitlines()
+        before = blocks.judged([line for part in parts[:at] for line in (part.command, *part.lines)])
+        text = blocks.judged(task.text.splitlines())
         case = Case(task.place, task.program, text, before, command, task.code, task, Text("\n".join(text)))
         return [case]
     found = []
     end = len(parts)
     while at >= 0:
         shown = parts[at].command.lstrip("+ ") or (_last_line(command) if end == len(parts) else "")
-        own = [line for part in parts[at:end] for line in part.lines]
-        before = [line for part in parts[:at] for line in (part.command, *part.lines)]
+        own = blocks.judged([line for part in parts[at:end] for line in part.lines])
+        before = blocks.judged([line for part in parts[:at] for line in (part.command, *part.lines)])
         found.append(Case(shown, _program(shown), own, before, command, code, None, Text("\n".join(own))))
         at, end = at - 1, at
     return found
