@@ -79,8 +79,8 @@ def _resolved(common: Path, name: str) -> str:
         return revision if _REVISION.fullmatch(revision) else ""
     with suppress(FileNotFoundError):
         for line in (common / "packed-refs").read_text(encoding="utf-8").splitlines():
-            revision, _, packed = line.partition(" ")
-            if packed == name and _REVISION.fullmatch(revision):
+            revision, *packed = line.split(" ", 1)
+            if packed == [name] and _REVISION.fullmatch(revision):
                 return revision
     return ""
 

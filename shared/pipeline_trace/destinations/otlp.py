@@ -141,7 +141,7 @@ def address(receiver: str, by: str) -> tuple[str, int]:
 
 def protocol(environ: Mapping[str, str], receiver: str, signal: str = "TRACES") -> str:
     """Return GRPC or HTTP, as the variables say for TRACES or METRICS, else by the endpoint's port. Raises SetupError."""
-    _, _, port = _parts(receiver)
+    port = _parts(receiver)[2]
     asked = environ.get(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL") or environ.get("OTEL_EXPORTER_OTLP_PROTOCOL") or ""
     asked = asked.strip().lower()
     if asked and asked not in (GRPC, HTTP):
