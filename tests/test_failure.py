@@ -1,0 +1,116 @@
+"""From a build down to what failed first in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipeline_trace import conventions as c
+from pipeline_trace.ownership.failure import Failure, Trace
+from pipeline_trace.span import ERROR, Link, Span
+
+TRACE = "a" * 32
+
+
+def span(
+    number: int, parent: int | None, name: str, start: int, end: int, /, failed: bool = True, **attributes: Any
+) -> Span:
+    """Return a span; names of attributes have ``__`` for dots."""
+    found = {key.replace("__", "."): value for key, value in attributes.items()}
+    made = Span(TRACE, f"{number:016x}", f"{parent:016x}" if parent else None, name, start, end, attributes=found)
+    if failed:
+        made.fail(f"{name} failed")
+    return made
+
+
+def run(number: int, parent: int | None = None, **attributes: Any) -> Span:
+    return span(number, parent, f"RUN {number}", 0, 100, jenkins__type="run", **attributes)
+
+
+def stage(number: int, parent: int, start: int, end: int, *, failed: bool = True, **attributes: Any) -> Span:
+    return span(number, parent, f"stage {number}", start, end, failed, jenkins__type="stage", **attributes)
+
+
+def step(number: int, parent: int, start: int, end: int, *, failed: bool = True, **attributes: Any) -> Span:
+    return span(number, parent, f"step {number}", start, end, failed, jenkins__type="step", **attributes)
+
+
+def failure(*spans: Span) -> Failure:
+    found = Trace(spans).failure(spans[0])
+    assert found
+    return found
+
+
+def test_what_did_not_fail_has_no_failure() -> None:
+    good = span(1, None, "RUN", 0, 1, False, jenkins__type="run")
+    assert Trace([good]).failure(good) is None
+
+
+def test_of_branches_that_failed_the_first_one_is_the_cause() -> None:
+    found = failure(run(1), stage(2, 1, 0, 90), stage(3, 1, 0, 40), step(4, 2, 80, 90), step(5, 3, 30, 40))
+    assert [one.name for one in found.path] == ["RUN 1", "stage 3", "step 5"]
+
+
+def test_of_tries_the_last_one_decides() -> None:
+    tries = [step(3 + n, 2, 10 * n, 10 * n + 5, jenkins__retry__attempt=n + 1) for n in range(3)]
+    assert failure(run(1), stage(2, 1, 0, 90), *tries).span.name == "step 5"
+
+
+@pytest.mark.parametrize("own_trace", [False, True])
+def test_a_downstream_build_is_followed_also_where_it_has_a_trace_of_its_own(own_trace: bool) -> None:
+    starter = step(3, 2, 10, 90)
+    starter.links.append(Link(TRACE, f"{4:016x}", {"jenkins.link": "started"}))
+    below = run(4, None if own_trace else 3)
+    assert failure(run(1), stage(2, 1, 0, 90), starter, below, step(5, 4, 20, 30)).span.name == "step 5"
+
+
+def test_where_the_downstream_build_is_not_here_that_is_told() -> None:
+    starter = step(3, 2, 10, 90)
+    starter.links.append(Link(TRACE, f"{4:016x}", {"jenkins.link": "started"}))
+    assert failure(run(1), stage(2, 1, 0, 90), starter).downstream
+
+
+def test_links_in_a_circle_end() -> None:
+    first = run(1)
+    first.links.append(Link(TRACE, f"{2:016x}", {"jenkins.link": "started"}))
+    second = run(2)
+    second.links.append(Link(TRACE, f"{1:016x}", {"jenkins.link": "started"}))
+    assert failure(first, second).span.name == "RUN 2"
+
+
+def playbook(number: int, parent: int | None, start: int) -> list[Span]:
+    """Return a playbook whose second task failed on two hosts, one of which could not be reached."""
+    base = number * 10
+    return [
+        span(base, parent, "playbook site.yml", start, start + 20, ansible__type="playbook"),
+        span(base + 1, base, "Copy", start, start + 5, False, ansible__type="task"),
+        span(base + 2, base, "Restart", start + 5, start + 20, ansible__type="task", ansible__task__action="service"),
+        span(base + 3, base + 2, "web1", start + 5, start + 9, ansible__type="host", ansible__result="failed"),
+        span(base + 4, base + 2, "web2", start + 5, start + 8, ansible__type="host", ansible__result="unreachable"),
+        span(base + 5, base + 2, "web3", start + 5, start + 8, False, ansible__type="host", ansible__result="ok"),
+    ]
+
+
+def test_a_playbook_that_a_failed_step_ran_says_which_hosts() -> None:
+    ran = step(3, 2, 10, 50, jenkins__log="fatal: …", jenkins__step__description="ansible-playbook site.yml")
+    ran.status_message = "script returned exit code 2"
+    found = failure(run(1), stage(2, 1, 0, 90), ran, *playbook(5, 2, 15), *playbook(6, 2, 60))
+    assert (found.span.name, found.exit_status, found.log, found.command) == (
+        "step 3",
+        2,
+        "fatal: …",
+        "ansible-playbook site.yml",
+    )
+    assert {(one["host"], one["event"], one["task"], one["action"]) for one in found.task_result or ()} == {
+        ("web1", "failed", "Restart", "service"),
+        ("web2", "unreachable", "Restart", "service"),
+    }
+
+
+def test_a_playbook_alone_is_followed_to_its_hosts() -> None:
+    found = failure(*playbook(5, None, 0))
+    assert found.run is None
+    assert {host.name for host in found.hosts} == {"web1", "web2"}
+    assert c.ANSIBLE_TYPE in found.span.attributes
+    assert found.span.status_code == ERROR
