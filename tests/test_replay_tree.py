@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+import support
 
-from pipeline_trace_demo.recording import Recording
 from pipeline_trace_demo.tree import Node, TreeError, parse, select
 
-RECORDINGS = Path(__file__).parent / "recordings"
 ALL = {"_class": "x", "a": 1, "n": None, "l": [{}, {}, {"_class": "z"}], "s": [1, 2]}
 # How many queries there are: none may go uncompared.
 ASKED_WITH_TREE = {
@@ -95,7 +93,7 @@ def test_nodes() -> None:
 
 @pytest.mark.parametrize("name", ASKED_WITH_TREE)
 def test_recorded_queries_give_the_recorded_answers(name: str) -> None:
-    recording = Recording.load(RECORDINGS / f"{name}.jsonl")
+    recording = support.recording(name)
     compared = 0
     for exchange in recording.exchanges:
         if exchange.is_document and exchange.status == 200 and "tree=" in exchange.query:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -425,3 +427,43 @@ def test_the_time_for_a_delivery_is_cut_to_what_is_left_of_the_flush_limit(tmp_p
 
     assert ship.follow(path, Slow(), 1.5, time.sleep).done
     assert 0 < given[0] <= 1.5
+
+
+HOLDING = """
+import fcntl, os, sys
+file = os.open(sys.argv[1], os.O_RDWR)
+for byte in sys.argv[2:]:
+    fcntl.lockf(file, fcntl.LOCK_EX, 1, int(byte))
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+@contextmanager
+def holding(path: Path, *locks: int) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds a journal's locks until its standard input is closed."""
+    command = [sys.executable, "-c", HOLDING, str(path), *map(str, locks)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout
+        assert other.stdout.readline() == "held\n"
+        yield other
+
+
+def test_shipping_waits_for_what_another_process_is_delivering(tmp_path: Path) -> None:
+    memory = Memory()
+    with holding(write(tmp_path, 2), 1) as other:
+        assert other.stdin
+        threading.Timer(0.3, other.stdin.close).start()
+        outcomes = ship.ship_all_patiently(tmp_path, memory, 30.0)
+    # The other one gave up.
+    assert memory.names == names([1, 2])
+    assert sum(outcome.delivered for outcome in outcomes) == 2
+
+
+def test_shipping_does_not_wait_for_what_is_being_written(tmp_path: Path) -> None:
+    with holding(write(tmp_path, 1), 0, 1) as other:
+        assert other.stdin
+        memory = Memory()
+        ship.ship_all_patiently(tmp_path, memory, float("inf"))
+        assert memory.names == []
+        other.stdin.close()

@@ -248,6 +248,30 @@ def ship_all(folder: Path, destination: Destination, timeout: float = _PATIENCE)
     return outcomes
 
 
+def ship_all_patiently(folder: Path, destination: Destination, patience: float) -> list[Outcome]:
+    """Deliver every journal in a folder that nobody writes; wait for those that another process is delivering.
+
+    ``patience``: seconds for these. What the other process gave up is delivered here then.
+    """
+    outcomes = ship_all(folder, destination)
+    deadline = time.monotonic() + patience
+    if any(outcome.blocked for outcome in outcomes) or not _delivered_by_others(folder):
+        return outcomes
+    while time.monotonic() < deadline and _delivered_by_others(folder):
+        time.sleep(_TICK / 2)
+    return [*outcomes, *ship_all(folder, destination)]
+
+
+def _delivered_by_others(folder: Path) -> bool:
+    """Tell whether another process delivers a journal that nobody writes any more."""
+    for path in find(folder):
+        with contextlib.suppress(OSError), contextlib.closing(Reader(path)) as reader:
+            # In this order: whoever writes has a process that is about to claim it.
+            if not reader.written() and not reader.claim():
+                return True
+    return False
+
+
 def follow(path: Path, destination: Destination, flush_limit: float, wait: Callable[[float], None]) -> Outcome:
     """Deliver a journal while it is written, until its writer has ended or died.
 

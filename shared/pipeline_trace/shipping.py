@@ -21,6 +21,8 @@ from .shipper import CALL
 
 # Allocations between two walks of the garbage collector: some batches' worth.
 _GARBAGE = 50_000
+# Seconds; the callback has an option for it.
+_FLUSH_LIMIT = 5.0
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     following = commands.add_parser("follow", help="deliver a journal while it is written")
     following.add_argument("journal", type=Path)
-    following.add_argument("--flush-limit", type=float, default=5.0)
+    following.add_argument("--flush-limit", type=float, default=_FLUSH_LIMIT)
     commands.add_parser("ship", help="deliver what journals still hold")
     options = parser.parse_args(arguments)
     if options.command == "follow":
@@ -47,7 +49,7 @@ def ship_waiting(environ: Mapping[str, str]) -> tuple[str, str]:
         destination = configured(environ, place.store)
     except (home.HomeError, SetupError) as error:
         return "nothing delivered", str(error)
-    outcomes = ship.ship_all(place.journals, destination)
+    outcomes = ship.ship_all_patiently(place.journals, destination, _FLUSH_LIMIT)
     destination.close()
     delivered, torn = sum(o.delivered for o in outcomes if o.done), sum(o.torn for o in outcomes)
     said = f"{delivered} spans delivered to {destination.name}"
