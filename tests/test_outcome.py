@@ -12,7 +12,8 @@ import support
 
 from jenkins_poller import flow, outcome
 from jenkins_poller.api import Controller
-from jenkins_poller.build import STEP, Fetched, Times, fetch, own_document
+from jenkins_poller.build import STEP, Fetched, fetch, own_document
+from jenkins_poller.nodes import Times
 from pipeline_trace.ci.jenkins import Build
 from pipeline_trace_demo.replay import Replay
 

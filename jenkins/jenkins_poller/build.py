@@ -14,6 +14,7 @@ from pipeline_trace.ci.jenkins import Build
 
 from . import flow, steplog
 from .api import Controller, NotFound, build_path
+from .nodes import Times, answer_of, known, started_builds, times_of
 
 BUILD, STAGE, STEP = "build", "stage", "step"
 DETAILS = (BUILD, STAGE, STEP)
@@ -34,9 +35,7 @@ _GRAPH_TREE = _OWN_TREE.replace("actions[", f"actions[{jenkins_facts.GRAPH_TREE}
 _TESTS_TREE = "suites[name,cases[className,name,status]],childReports[result[suites[name,cases[className,name,status]]]]"
 
 _RUNNING_ON = re.compile(r"Running on (?:<a href=['\"][^'\"]*/computer/([^/'\"]+)/|(\S+) in )")
-_STARTED = re.compile(r"Starting building: <a href=['\"]([^'\"]+/\d+/)['\"]")
 _ANSWERED = re.compile(r"(?:Approved|Aborted|Rejected) by (?:<a [^>]*>([^<]+)</a>|([^<\n]+))")
-_SCHEDULED = re.compile(r"Scheduling project: <a href=['\"]([^'\"]+)['\"]")
 _STATUSES = {"red": "FAILED", "aborted": "ABORTED", "yellow": "UNSTABLE"}
 MOST_TESTS = 50
 # A build's own steps are asked for one by one only where no stage lists them; more of them than this are left out.
@@ -45,23 +44,6 @@ _MOST_LOOSE_STEPS = 200
 _MOST_LOGS = 3
 # A console longer than this, in bytes, is not read for its end.
 _MOST_CONSOLE = 4 << 20
-
-
-@dataclass(frozen=True)
-class Times:
-    """When a node ran. ``start_ms``: milliseconds since the epoch; ``duration_ms``: milliseconds."""
-
-    start_ms: int
-    duration_ms: int
-    status: str = ""
-    description: str = ""
-    error: str = ""
-    error_type: str = ""
-
-    @property
-    def end_ms(self) -> int:
-        """Return its end, milliseconds since the epoch."""
-        return self.start_ms + self.duration_ms
 
 
 @dataclass
@@ -181,7 +163,7 @@ class _Pipeline:
         self._fetched.end_ms = int(run.get("endTimeMillis") or 0)
         stages = run.get("stages") or ()
         for stage in stages:
-            self._fetched.times[str(stage["id"])] = _times(stage)
+            self._fetched.times[str(stage["id"])] = times_of(stage)
         if not self._fetched.flow.top:
             # No graph, or one that is too large: wfapi has the stages, one after another.
             self._fetched.flow = flow.flat((str(stage["id"]), str(stage.get("name") or "")) for stage in stages)
@@ -237,7 +219,7 @@ class _Pipeline:
     def _stage_steps(self, stage: flow.Element) -> None:
         answer = self._node(stage.id, "describe")
         for step in (answer or {}).get("stageFlowNodes") or ():
-            self._fetched.times.setdefault(str(step["id"]), _times(step))
+            self._fetched.times.setdefault(str(step["id"]), times_of(step))
 
     def _step(self, step: flow.Element) -> None:
         if step.id not in self._fetched.times:
@@ -282,7 +264,7 @@ class _Pipeline:
     def _describe(self, node_id: str) -> Times | None:
         """Return what wfapi says of a node by itself."""
         if node_id not in self._described:
-            self._described[node_id] = _known(self._node(node_id, "describe"))
+            self._described[node_id] = known(self._node(node_id, "describe"))
         return self._described[node_id]
 
     def _log(self, node_id: str) -> str:
@@ -290,62 +272,7 @@ class _Pipeline:
 
     def _node(self, node_id: str, what: str) -> Mapping[str, Any] | None:
         try:
-            return _node(self._controller, self._fetched.build, node_id, what)
+            return answer_of(self._controller, self._fetched.build, node_id, what)
         except NotFound:
             self._missed = True
             return None
-
-
-def _node(controller: Controller, build: Build, node_id: str, what: str) -> Mapping[str, Any] | None:
-    """Return what wfapi says of a node; None where it says nothing (``null`` for a ``build`` step). Raises ApiError."""
-    answer = controller.get(f"{build_path(build)}execution/node/{node_id}/wfapi/{what}")
-    return answer if isinstance(answer, Mapping) else None
-
-
-def describe(controller: Controller, build: Build, node_id: str) -> Times | None:
-    """Return when a node ran, None where wfapi does not say. Raises ApiError, NotFound included."""
-    return _known(_node(controller, build, node_id, "describe"))
-
-
-def node_log(controller: Controller, build: Build, node_id: str) -> str:
-    """Return the last 10 KB of a node's log, as HTML text; nothing where it has none. Raises ApiError."""
-    try:
-        return str((_node(controller, build, node_id, "log") or {}).get("text") or "")
-    except NotFound:
-        return ""
-
-
-def started_builds(controller: str, log: str) -> list[Build]:
-    """Return the builds that a ``build`` step's log says it started."""
-    found = []
-    for path in _STARTED.findall(log):
-        job, number = path_to_job(path.rstrip("/").rpartition("/")[0]), path.rstrip("/").rpartition("/")[2]
-        found.append(Build(controller, job, int(number)))
-    return found
-
-
-def scheduled_jobs(log: str) -> list[str]:
-    """Return the jobs that a ``build`` step's log says it scheduled; without waiting, it names no number."""
-    return [path_to_job(path) for path in _SCHEDULED.findall(log)]
-
-
-def path_to_job(path: str) -> str:
-    """Return the full job name in a link such as /jenkins/job/Team%20A/job/x/."""
-    below = path[path.find("/job/") + 1 :].strip("/").split("/")
-    return "/".join(unquote(name) for name in below[1::2])
-
-
-def _known(answer: Mapping[str, Any] | None) -> Times | None:
-    return _times(answer) if answer and "startTimeMillis" in answer else None
-
-
-def _times(answer: Mapping[str, Any]) -> Times:
-    error = answer.get("error") or {}
-    return Times(
-        start_ms=int(answer.get("startTimeMillis") or 0),
-        duration_ms=max(int(answer.get("durationMillis") or 0), 0),
-        status=str(answer.get("status") or ""),
-        description=str(answer.get("parameterDescription") or ""),
-        error=str(error.get("message") or ""),
-        error_type=str(error.get("type") or ""),
-    )

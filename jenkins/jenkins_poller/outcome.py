@@ -13,7 +13,8 @@ from pipeline_trace import conventions as c
 from pipeline_trace.ci import jenkins_facts
 
 from . import flow
-from .build import Fetched, Times
+from .build import Fetched
+from .nodes import Times
 
 _RESULTS = {
     "SUCCESS": c.SUCCESS,

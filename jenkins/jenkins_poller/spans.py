@@ -12,7 +12,8 @@ from pipeline_trace.ci.jenkins import Build, Placed
 from pipeline_trace.span import ERROR, INTERNAL, SERVER, AttributeValue, Link, Span
 
 from . import facts, flow, outcome
-from .build import Fetched, Times, is_pipeline
+from .build import Fetched, is_pipeline
+from .nodes import Times
 
 _TYPES = {flow.STAGE: c.TYPE_STAGE, flow.BRANCH: c.TYPE_BRANCH, flow.STEP: c.TYPE_STEP, flow.AGENT: c.TYPE_AGENT}
 

@@ -12,7 +12,8 @@ from pipeline_trace.ci.jenkins import Build, Cause, Facts, Gone, Unanswered
 
 from . import flow
 from .api import ApiError, Controller, Forbidden, NotFound
-from .build import BUILD, STEP, is_pipeline, node_log, own_document, scheduled_jobs, started_builds
+from .build import BUILD, STEP, is_pipeline, own_document
+from .nodes import node_log, scheduled_jobs, started_builds
 
 # How much is kept of what was answered: flow nodes of documents (about a kilobyte each), and characters of logs.
 _MOST_NODES = 20_000

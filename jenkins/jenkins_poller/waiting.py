@@ -18,19 +18,9 @@ from pipeline_trace.redact import text as redacted
 
 from . import flow
 from .api import Controller, Forbidden, NotFound, build_path
-from .build import (
-    MOST_NODES,
-    STEP,
-    describe,
-    is_pipeline,
-    is_running,
-    node_log,
-    own_document,
-    path_to_job,
-    scheduled_jobs,
-    started_builds,
-)
+from .build import MOST_NODES, STEP, is_pipeline, is_running, own_document
 from .discovery import Selection
+from .nodes import describe, node_log, path_to_job, scheduled_jobs, started_builds
 
 AGENT, EXECUTOR, APPROVAL, BUILD, QUIET_PERIOD, BLOCKED = "agent", "executor", "approval", "build", "quiet period", "blocked"
 QUEUED, RUNNING = "queued", "running"
