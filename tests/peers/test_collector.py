@@ -20,7 +20,7 @@ from otel_collector import Collector
 from otlp_receiver import Fault, Protocol, Receiver
 from toolchains import needs_collector
 
-from pipeline_trace_demo import story
+from pipeline_trace_demo import telling
 from pipeline_trace_demo.replay import Replay
 
 pytestmark = needs_collector
@@ -154,7 +154,7 @@ def test_playbook_exec_and_poller_are_one_trace_behind_the_collector(
 ) -> None:
     expected = polled(tmp_path, jenkins)
     sending = {**env, **collector.environ(protocol)}
-    (deploy,) = story.deploys(jenkins, numbers=[1])
+    (deploy,) = telling.deploys(jenkins, [("app-deploy", 1)])
     expected |= play(tmp_path, {**sending, **deploy.environment})
     assert support.trace("exec", "--", "true", env={**sending, **deploy.environment}).returncode == 0
     assert support.poll(jenkins.url, env=sending).returncode == 0

@@ -19,7 +19,7 @@ import support
 from otlp_receiver import Receiver
 from toolchains import PEERS, needs_maven, needs_pytest_opentelemetry, needs_pytest_otel
 
-from pipeline_trace_demo import story
+from pipeline_trace_demo import telling
 from pipeline_trace_demo.replay import Replay
 
 Env = dict[str, str]
@@ -107,7 +107,7 @@ def polled(tmp_path_factory: pytest.TempPathFactory, jenkins: Replay) -> Spans:
 
 def deploy_of(spans: Spans) -> dict[str, Any]:
     """Return the run of app-deploy #1 among the poller's spans."""
-    runs = [span for span in support.by_type(spans, "run") if span["resource"]["cicd.pipeline.name"] == story.JOB]
+    runs = [span for span in support.by_type(spans, "run") if span["resource"]["cicd.pipeline.name"] == "app-deploy"]
     (run,) = [span for span in runs if span["resource"]["cicd.pipeline.run.id"] == "1"]
     return run
 
@@ -121,7 +121,7 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def env(tmp_path: Path, jenkins: Replay, receiver: Receiver) -> Iterator[Env]:
     """The environment of a step of the build; after the test no process of it is left."""
-    (deploy,) = story.deploys(jenkins, numbers=[1])
+    (deploy,) = telling.deploys(jenkins, [("app-deploy", 1)])
     java = {name: os.environ[name] for name in ("JAVA_HOME",) if name in os.environ}
     env = {**support.environ(tmp_path), **receiver.environ(), **deploy.environment, **java}
     yield env
