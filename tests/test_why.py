@@ -142,3 +142,13 @@ def test_a_playbook_without_jenkins_is_judged_by_its_hosts(env: Env) -> None:
     verdict = why(env)
     assert verdict["owner"] == "dev"
     assert "not_there" in verdict["evidence"][0]
+
+
+@pytest.mark.parametrize(("detail", "logs"), [("step", 3), ("stage", 0), ("build", 0)])
+def test_only_at_detail_step_the_logs_of_failed_steps_are_read(env: Env, detail: str, logs: int) -> None:
+    with Replay(support.recording("97")) as jenkins:
+        assert support.poll(jenkins.url, "--detail", detail, "--include", "shop/deploy", env=env).returncode == 0
+        asked = [request.path for request in jenkins.requests]
+    # Of the three deploys that failed; agents' names are in logs too, of a node of their own.
+    assert sum("consoleText" in path or "/15/wfapi/log" in path for path in asked) == logs
+    assert sum("jenkins.log" in span["attributes"] for span in support.stored(env)) == logs

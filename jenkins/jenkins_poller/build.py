@@ -98,7 +98,7 @@ def fetch(controller: Controller, build: Build, document: Mapping[str, Any], det
         _fetch_pipeline(controller, fetched, detail)
     # Where a build that it started failed, that one's log tells.
     by_itself = not any(step.starts_build and step.node.color == "red" for step in fetched.flow.walk())
-    if document.get("result") == "FAILURE" and not fetched.logs and by_itself:
+    if detail == STEP and document.get("result") == "FAILURE" and not fetched.logs and by_itself:
         fetched.console = _console(controller, build)
     return fetched
 
@@ -169,7 +169,8 @@ class _Pipeline:
             self._fetched.flow = flow.flat((str(stage["id"]), str(stage.get("name") or "")) for stage in stages)
         for element in list(self._fetched.flow.walk()):
             self._look_at(element)
-        self._failed_logs()
+        if self._steps:
+            self._failed_logs()
         if self._missed:
             # A node that is not there: is it the node alone, or the build? Half a build is not to be told.
             self._controller.build(self._fetched.build, "api/json", "number")
@@ -182,9 +183,8 @@ class _Pipeline:
             text = str(answer.get("text") or "")
             # Where its beginning was cut off, the first line is a piece of one.
             text = steplog.of_node(text.partition("\n")[2] if answer.get("hasMore") else text)
-            shown = step if self._steps else step.parent
-            if text and shown:
-                self._fetched.logs[shown.id] = text
+            if text:
+                self._fetched.logs[step.id] = text
 
     def _failed(self, element: flow.Element) -> bool:
         """Tell whether a step failed by itself: a ``build`` step's log is in what it started."""
