@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from typing import Any
 
 import pytest
@@ -152,3 +153,23 @@ def test_only_at_detail_step_the_logs_of_failed_steps_are_read(env: Env, detail:
     # Of the three deploys that failed; agents' names are in logs too, of a node of their own.
     assert sum("consoleText" in path or "/15/wfapi/log" in path for path in asked) == logs
     assert sum("jenkins.log" in span["attributes"] for span in support.stored(env)) == logs
+
+
+def test_a_step_that_runs_much_longer_than_its_stage_usually_does_is_told(env: Env) -> None:
+    with Replay(support.recording("98")) as jenkins:
+        # So that there are runs to compare with: six deploys that ended.
+        assert support.poll(jenkins.url, "--include", "shop/deploy", env=env).returncode == 0
+        for span in support.by_type(support.stored(env), "run"):
+            assert span["attributes"]["cicd.pipeline.name"] == "shop/deploy"
+    # The store knows it as ended; here it runs, since long.
+    forget(env, "249")
+    with Replay(support.recording("98"), moment_ms=1795451225962) as jenkins:
+        verdict = why(env, f"{jenkins.url}/job/shop/job/deploy/249/")
+    assert (verdict["owner"], verdict["kind"]) == ("unknown", "slow_step")
+    assert verdict["evidence"][0].startswith("shop/deploy #249 > Run playbook: Shell Script: ansible-playbook")
+    assert verdict["evidence"][1].startswith("Run playbook usually takes ")
+
+
+def forget(env: Env, run: str) -> None:
+    with sqlite3.connect(support.Path(env["PIPELINE_TRACE_HOME"]) / "traces.db") as database:
+        database.execute("DELETE FROM spans WHERE run = ?", (run,))

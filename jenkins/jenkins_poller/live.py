@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pipeline_trace.ci.jenkins import Build, normalise, split_build_url
 from pipeline_trace.ownership import Verdict
 from pipeline_trace.ownership.verdict import OPS, UNKNOWN
+from pipeline_trace.report.history import Usual
+from pipeline_trace.report.model import human_duration
 
 from . import waiting, waiting_text
 from .api import ApiError, Controller, Login
@@ -15,9 +17,15 @@ from .waiting import AGENT, APPROVAL, BLOCKED, BUILD, EXECUTOR, QUIET_PERIOD, Op
 
 # A build waits for a build that waits for a build …
 _MOST_BUILDS = 10
+# A stage that runs this many times longer than nearly all of its last runs, and at least so long, hangs or is slow.
+_TIMES_LONGER = 1.5
+_WORTH_A_WORD_MS = 30_000
+
+# From a job to the usual times of its stages, by their names.
+UsualTimes = Callable[[str], Mapping[str, Usual]]
 
 
-def look(wanted: str, environ: Mapping[str, str]) -> Verdict | None:
+def look(wanted: str, environ: Mapping[str, str], usual: UsualTimes) -> Verdict | None:
     """Return what a running build waits for, None where it cannot be asked or does not run.
 
     ``wanted``: the build's URL, or JOB#N where JENKINS_URL names the controller.
@@ -28,7 +36,7 @@ def look(wanted: str, environ: Mapping[str, str]) -> Verdict | None:
     user, token = environ.get("JENKINS_USER", ""), environ.get("JENKINS_API_TOKEN", "")
     controller = Controller(build.controller, Login(user, token) if user and token else None)
     try:
-        return _of_build(controller, build)
+        return _of_build(controller, build, usual)
     except ApiError:
         return None
 
@@ -45,7 +53,7 @@ def _build(wanted: str, environ: Mapping[str, str]) -> Build | None:
         return None
 
 
-def _of_build(controller: Controller, build: Build) -> Verdict | None:
+def _of_build(controller: Controller, build: Build, usual: UsualTimes) -> Verdict | None:
     way: list[str] = []
     for _ in range(_MOST_BUILDS):
         found = waiting.one_open(controller, build, lambda text: None)
@@ -54,13 +62,33 @@ def _of_build(controller: Controller, build: Build) -> Verdict | None:
         name = f"{found.job} #{found.number}"
         waits = [activity.wait for activity in found.activities if activity.wait]
         if not waits:
-            return _running(found, [*way, name])
+            return _slow(found, usual(found.job)) or _running(found, [*way, name])
         first = min(waits, key=lambda wait: wait.since_ms or 0)
         job, sign, number = first.what.rpartition(" #")
         if first.kind != BUILD or not sign:
             return _waits(first, found, [*way, name])
         way.append(f"{name} waits for {first.what}")
         build = Build(controller.url, job, int(number))
+    return None
+
+
+def _slow(found: Open, usual: Mapping[str, Usual]) -> Verdict | None:
+    """Return which step runs much longer than its whole stage usually does, None where none does or that is not known."""
+    now_ms = int(time.time() * 1000)
+    for activity in found.activities:
+        known = usual.get(activity.stages[-1]) if activity.stages else None
+        if known is None or activity.since_ms is None:
+            continue
+        ran_ms = now_ms - activity.since_ms
+        if ran_ms >= _WORTH_A_WORD_MS and ran_ms * 1_000_000 > known.p95_ns * _TIMES_LONGER:
+            ran, takes, most = (human_duration(ns) for ns in (ran_ms * 1_000_000, known.median_ns, known.p95_ns))
+            stage = activity.stages[-1]
+            evidence = [
+                f"{found.job} #{found.number} > {stage}: {activity.step} runs for {ran}",
+                f"{stage} usually takes {takes}, 95 % of its last {known.count} runs at most {most}",
+                *([f"on {', '.join(found.agents)}"] if found.agents else []),
+            ]
+            return Verdict(UNKNOWN, "slow_step", 0.6, evidence, "Look at what this step waits for, and at its agent.")
     return None
 
 

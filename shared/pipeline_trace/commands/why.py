@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -14,10 +16,13 @@ from .. import home, redact
 from ..finding import Finder, NotFoundError
 from ..ownership import Verdict, inquiry, text
 from ..ownership.rules import Rules, RulesError, load
+from ..report.history import Usual, usual_times
 from . import fail
 
-# Who can look at what runs right now: ``look(wanted, environ) -> Verdict | None``.
+# Who can look at what runs right now: ``look(wanted, environ, usual) -> Verdict | None``.
 LIVE = "pipeline_trace.live"
+# So far back runs say how long a stage usually takes.
+_DAYS_NS = 90 * 86_400 * 1_000_000_000
 # Of a log the end counts; more than this is not read.
 _MOST_BYTES = 4 << 20
 _MOST_LINES = 10
@@ -63,12 +68,19 @@ def _of_trace(trace: str, rules: Rules) -> Verdict:
     except NotFoundError as error:
         # A build that runs is in no store.
         for point in entry_points(group=LIVE):
-            verdict: Verdict | None = point.load()(trace, os.environ)
+            verdict: Verdict | None = point.load()(trace, os.environ, partial(_usual, finder))
             if verdict:
                 return verdict
         raise fail(str(error)) from None
     finally:
         finder.close()
+
+
+def _usual(finder: Finder, job: str) -> dict[str, Usual]:
+    """Return how long a job's stages usually take, by their names."""
+    now = time.time_ns()
+    known = usual_times(finder.stages(job, now - _DAYS_NS, now))
+    return {stage: usual for (name, stage), usual in known.items() if name == job}
 
 
 def masked(verdict: Verdict) -> Verdict:
