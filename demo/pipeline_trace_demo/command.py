@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import click
@@ -95,12 +95,9 @@ def _telling(folder: Path, console: Console) -> Iterator[Telling]:
 
 def _page(folder: Path, build: str) -> tuple[list[Span], Path]:
     """Write the report; return the spans of the trace and the page's path."""
-    finder = Finder(home.Home(folder))
-    try:
+    with closing(Finder(home.Home(folder))) as finder:
         spans = finder.spans(build)
         first, history = headline(finder, spans, build), ask(finder, spans)
-    finally:
-        finder.close()
     return spans, write(spans, folder / "report.html", headline=first, history=history)
 
 

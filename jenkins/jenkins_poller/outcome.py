@@ -32,17 +32,6 @@ _STATUSES = {
 }
 _COLORS = {"red": c.FAILURE, "yellow": c.FAILURE, "aborted": c.CANCELLATION}
 
-# Exceptions and interruptions that say that the platform failed, by the last part of their class.
-_PLATFORM = {
-    "RemovedNodeCause",
-    "RemovedNodeTimeoutCause",
-    "NodeRestartedCause",
-    "ChannelClosedException",
-    "ClosedChannelException",
-    "RequestAbortedException",
-    "AgentOfflineException",
-    "MissingContextVariableException",
-}
 _INTERRUPTED = "FlowInterruptedException"
 
 
@@ -50,7 +39,7 @@ def of_build(document: Mapping[str, Any]) -> str:
     """Return a finished build's result word."""
     word = _RESULTS.get(str(document.get("result")), c.FAILURE)
     causes = interruptions(document)
-    if causes & _PLATFORM:
+    if causes & jenkins_facts.PLATFORM_FAILURES:
         return c.ERROR
     if word == c.CANCELLATION and "ExceededTimeout" in causes:
         return c.TIMEOUT
@@ -71,7 +60,7 @@ def of_element(element: flow.Element, times: Times | None, fetched: Fetched) -> 
     if element.skipped:
         return c.SKIP
     status = times.status if times else ""
-    if times and times.error_type.rpartition(".")[2] in _PLATFORM:
+    if times and times.error_type.rpartition(".")[2] in jenkins_facts.PLATFORM_FAILURES:
         return c.ERROR
     word = _STATUSES.get(status, c.SUCCESS)
     color = _end_color(element)
@@ -105,7 +94,7 @@ def _end_color(element: flow.Element) -> str:
 def _interrupted(element: flow.Element, fetched: Fetched) -> str:
     """Return what an interruption was: wfapi calls time-outs, aborts and failed downstream builds alike."""
     causes = interruptions(fetched.document)
-    if causes & _PLATFORM:
+    if causes & jenkins_facts.PLATFORM_FAILURES:
         return c.ERROR
     if "DownstreamFailureCause" in causes:
         return c.FAILURE

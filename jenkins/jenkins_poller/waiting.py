@@ -110,18 +110,14 @@ def now_open(controller: Controller, selection: Selection, warn: Callable[[str],
         build = Build(controller.url, path_to_job(path.rpartition("/")[0]), int(path.rpartition("/")[2]))
         if selection.wants(build.job):
             with suppress(NotFound):
-                found += _Running(controller, build, items, agents, url).open()
+                found += filter(None, [_Running(controller, build, items, agents).open()])
     return sorted(found, key=lambda one: (one.since_ms or 0, one.job, one.number or 0))
 
 
 def one_open(controller: Controller, build: Build, warn: Callable[[str], object]) -> Open | None:
     """Return where one build stands, None where it has ended or is gone. See ``now_open``."""
     with suppress(NotFound):
-        document = own_document(controller, build, STEP)
-        if is_running(document):
-            url = str(document.get("url") or "")
-            found = _Running(controller, build, *_around(controller, warn), url).open()
-            return found[0] if found else None
+        return _Running(controller, build, *_around(controller, warn)).open()
     return None
 
 
@@ -185,22 +181,22 @@ def _queued(item: _Item) -> Open:
 class _Running:
     """Looks at one running build."""
 
-    def __init__(self, controller: Controller, build: Build, items: list[_Item], agents: _Agents, url: str) -> None:
+    def __init__(self, controller: Controller, build: Build, items: list[_Item], agents: _Agents) -> None:
         self._controller = controller
         self._build = build
         self._items = items
         self._agents = agents
-        self._url = url
         self._blocks: set[str] = set()
 
-    def open(self) -> list[Open]:
+    def open(self) -> Open | None:
         document = own_document(self._controller, self._build, STEP)
         if not is_running(document):
-            return []
+            return None
         activities = tuple(self._activities(document)) if is_pipeline(document) else ()
         since_ms = int(document.get("timestamp") or 0) or None
-        agents = self._agents.running.get(self._url, ())
-        return [Open(self._build.job, self._build.number, self._url, RUNNING, since_ms, agents, activities)]
+        url = str(document.get("url") or "")
+        agents = self._agents.running.get(url, ())
+        return Open(self._build.job, self._build.number, url, RUNNING, since_ms, agents, activities)
 
     def _activities(self, document: Mapping[str, Any]) -> Iterator[Activity]:
         documents = jenkins_facts.nodes(document)

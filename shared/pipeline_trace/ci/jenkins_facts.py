@@ -15,6 +15,20 @@ TREE = (
 )
 GRAPH_TREE = "nodes[_class,id,displayName,parents,iconColor]"
 
+# Exceptions and interruptions that say that the platform failed, by the last part of their class.
+PLATFORM_FAILURES = frozenset(
+    {
+        "RemovedNodeCause",
+        "RemovedNodeTimeoutCause",
+        "NodeRestartedCause",
+        "ChannelClosedException",
+        "ClosedChannelException",
+        "RequestAbortedException",
+        "AgentOfflineException",
+        "MissingContextVariableException",
+    }
+)
+
 _REPEATS = ("ReplayCause", "RestartDeclarativePipelineCause", "RebuildCause")
 _NUMBER = re.compile(r"#(\d+)")
 

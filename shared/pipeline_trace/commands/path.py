@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 
 import click
 from rich.console import Console
 
-from .. import home
-from ..finding import Finder, NotFoundError
 from ..pathway import document, terminal
-from . import fail
+from . import asking
 
 
 @click.command("path")
@@ -27,13 +24,8 @@ def command(change: str, form: str) -> None:
     VERSION  what was deployed as, e.g. 1.7.3
     A trace id, a build's URL or JOB#N stand for the commit that they are about.
     """
-    finder = Finder(home.find(os.environ))
-    try:
+    with asking.finder() as finder:
         found = document.path_document(finder, change)
-    except NotFoundError as error:
-        raise fail(str(error)) from None
-    finally:
-        finder.close()
     if form == "json":
         json.dump(found, sys.stdout, indent=1)
         sys.stdout.write("\n")

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
 import click
 
-from .. import home
-from ..finding import Finder, NotFoundError
 from ..report import html, model
 from ..report.headline import NOTHING, Headline
 from ..report.history import NO_HISTORY, History, ask
 from ..report.known import headline
 from ..span import Span
-from . import fail
+from . import asking, fail
 
 
 @click.command("report")
@@ -32,14 +29,9 @@ def command(trace: str, output: Path | None, way: bool) -> None:
 
     TRACE: a trace id, a build's URL, JOB#N or latest (default).
     """
-    finder = Finder(home.find(os.environ))
-    try:
+    with asking.finder() as finder:
         spans = finder.spans(trace)
         history, first = ask(finder, spans), headline(finder, spans, trace)
-    except NotFoundError as error:
-        raise fail(str(error)) from None
-    finally:
-        finder.close()
     if way and first.path is None:
         raise fail(f"{trace} names no commit, so its way is not known; pipeline-trace report shows it without --path")
     click.echo(write(spans, output, headline=first, history=history))

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 
 import click
 from rich.console import Console
 
-from .. import home
-from ..finding import Finder, NotFoundError
 from ..report import terminal
-from . import fail
+from . import asking
 
 
 @click.command("show")
@@ -23,13 +20,8 @@ def command(trace: str, form: str) -> None:
 
     TRACE: a trace id, a build's URL, JOB#N or latest (default).
     """
-    finder = Finder(home.find(os.environ))
-    try:
+    with asking.finder() as finder:
         spans = finder.spans(trace)
-    except NotFoundError as error:
-        raise fail(str(error)) from None
-    finally:
-        finder.close()
     if form == "json":
         spans.sort(key=lambda span: (span.start_ns, span.span_id))
         json.dump([span.to_dict() for span in spans], sys.stdout, indent=1)

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import click
 
-from .. import home, redact
+from .. import redact
 from ..finding import Finder, NotFoundError
 from ..ownership import Verdict, inquiry, text
 from ..ownership.rules import Rules, RulesError, load
 from ..report.history import Usual, usual_times
-from . import fail
+from . import asking, fail
 
 # Who can look at what runs right now: ``look(wanted, environ, usual) -> Verdict | None``.
 LIVE = "pipeline_trace.live"
@@ -62,18 +62,16 @@ def answer(verdict: Verdict, form: str) -> None:
 
 
 def _of_trace(trace: str, rules: Rules) -> Verdict:
-    finder = Finder(home.find(os.environ))
-    try:
-        return inquiry.answer(finder, trace, rules)
-    except NotFoundError as error:
-        # A build that runs is in no store.
-        for point in entry_points(group=LIVE):
-            verdict: Verdict | None = point.load()(trace, os.environ, partial(_usual, finder))
-            if verdict:
-                return verdict
-        raise fail(str(error)) from None
-    finally:
-        finder.close()
+    with asking.finder() as finder:
+        try:
+            return inquiry.answer(finder, trace, rules)
+        except NotFoundError:
+            # A build that runs is in no store.
+            for point in entry_points(group=LIVE):
+                verdict: Verdict | None = point.load()(trace, os.environ, partial(_usual, finder))
+                if verdict:
+                    return verdict
+            raise
 
 
 def _usual(finder: Finder, job: str) -> dict[str, Usual]:

@@ -9,21 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import conventions as c
+from ..ci.jenkins_facts import PLATFORM_FAILURES
 from .verdict import DEV, OPS, UNKNOWN, Verdict
 
-# What interrupted a build or step, by the last part of the class.
-_AGENT_LOST = frozenset(
-    (
-        "RemovedNodeCause",
-        "RemovedNodeTimeoutCause",
-        "NodeRestartedCause",
-        "ChannelClosedException",
-        "ClosedChannelException",
-        "RequestAbortedException",
-        "AgentOfflineException",
-        "MissingContextVariableException",
-    )
-)
 _TIMEOUTS = frozenset(("ExceededTimeout", "timeout"))
 # Waits that are worth a word: a queue or an agent that took longer than this, in milliseconds.
 _LONG_MS = 60_000
@@ -79,8 +67,8 @@ def _interrupted(attributes: Mapping[str, Any]) -> Verdict | None:
     said = [str(text) for text in attributes.get("jenkins.interruption.descriptions") or ()]
     worker = attributes.get(c.WORKER_NAME)
     result = attributes.get(c.PIPELINE_RESULT) or attributes.get(c.TASK_RUN_RESULT)
-    if causes & _AGENT_LOST:
-        evidence = [*said, f"Jenkins lost the agent: {', '.join(sorted(causes & _AGENT_LOST))}"]
+    if causes & PLATFORM_FAILURES:
+        evidence = [*said, f"Jenkins lost the agent: {', '.join(sorted(causes & PLATFORM_FAILURES))}"]
         where = f" {worker}" if worker else ""
         return Verdict(OPS, "agent_lost", 0.95, evidence, f"Ops looks at the agent{where}; run it again.")
     if result == c.TIMEOUT or causes & _TIMEOUTS:

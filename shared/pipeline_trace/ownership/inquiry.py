@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Protocol
@@ -36,7 +36,12 @@ class Spans(Protocol):
 
 def answer(source: Spans, wanted: str, rules: Rules) -> Verdict:
     """Return whose a failure is. ``wanted``: a trace id, a build's URL, ``JOB#N`` or ``latest``. Raises NotFoundError."""
-    trace = Trace(source.spans(wanted))
+    return of_spans(source, source.spans(wanted), wanted, rules)
+
+
+def of_spans(source: Spans, spans: Iterable[Span], wanted: str, rules: Rules) -> Verdict:
+    """Return whose a failure is, of a trace whose spans are at hand; see ``answer``."""
+    trace = Trace(spans)
     start = _asked(trace, wanted)
     failure = trace.failure(start)
     if failure is None:

@@ -28,8 +28,8 @@ def _verdict(finder: Finder, spans: Sequence[Span], wanted: str) -> Verdict | No
     if not any(span.status_code == ERROR for span in spans):
         return None
     try:
-        verdict = inquiry.answer(finder, wanted, load())
-    except (NotFoundError, RulesError):
+        verdict = inquiry.of_spans(finder, spans, wanted, load())
+    except RulesError:
         # `why` says what is wrong with the rules; the page shows the rest.
         return None
     return None if verdict.kind == inquiry.NOTHING else verdict
