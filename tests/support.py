@@ -100,6 +100,20 @@ def write_playbook(folder: Path, text: str, name: str = "site.yml") -> Path:
     return path
 
 
+# The second task says that it runs, and waits for a word: no test depends on how long something takes.
+WAITING = """
+- name: Deploy
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Fast
+      ansible.builtin.debug: {msg: done}
+    - name: Slow
+      ansible.builtin.shell: >-
+        touch {{ marks }}/{{ inventory_hostname }};
+        for i in $(seq 1200); do [ -e {{ marks }}/go ] && exit 0; sleep 0.05; done; exit 1
+"""
+
 DEPLOY = """
 - name: Deploy
   hosts: all

@@ -33,20 +33,6 @@ ALL_SPANS = 2 + 2 * (1 + HOSTS)
 # A machine under load may take this long for what needs no time at all.
 SLACK_SECONDS = 8.0
 
-# The second task says that it runs, and waits for a word: no test depends on how long something takes.
-TWO_TASKS = """
-- name: Deploy
-  hosts: all
-  gather_facts: false
-  tasks:
-    - name: Fast
-      ansible.builtin.debug: {msg: done}
-    - name: Slow
-      ansible.builtin.shell: >-
-        touch {{ marks }}/{{ inventory_hostname }};
-        for i in $(seq 1200); do [ -e {{ marks }}/go ] && exit 0; sleep 0.05; done; exit 1
-"""
-
 QUICK = """
 - name: Deploy
   hosts: all
@@ -108,7 +94,7 @@ class Running:
         return (self.folder / "stderr").read_text()
 
 
-def start(folder: Path, env: Mapping[str, str], text: str = TWO_TASKS, stdout: int | None = None) -> Running:
+def start(folder: Path, env: Mapping[str, str], text: str = support.WAITING, stdout: int | None = None) -> Running:
     """Start a playbook; its stdout goes to a file unless told otherwise."""
     (folder / "marks").mkdir(parents=True, exist_ok=True)
     command = support.playbook_command(support.write_playbook(folder, text), "-e", f"marks={folder / 'marks'}")

@@ -239,21 +239,6 @@ def test_receiver_that_takes_small_batches_only_gets_all_in_small_batches(
         assert support.journals(env) == []
 
 
-# The second task says that it runs, and waits for a word.
-WAITING = """
-- name: Deploy
-  hosts: all
-  gather_facts: false
-  tasks:
-    - name: Fast
-      ansible.builtin.debug: {msg: done}
-    - name: Slow
-      ansible.builtin.shell: >-
-        touch {{ marks }}/{{ inventory_hostname }};
-        for i in $(seq 1200); do [ -e {{ marks }}/go ] && exit 0; sleep 0.05; done; exit 1
-"""
-
-
 @pytest.mark.parametrize("protocol", ["http", "grpc"])
 def test_receiver_that_goes_in_the_middle_and_comes_back_misses_nothing(
     tmp_path: Path, env: Env, protocol: Protocol
@@ -267,7 +252,7 @@ def test_receiver_that_goes_in_the_middle_and_comes_back_misses_nothing(
 
     with receiver() as before:
         env |= {**before.environ(protocol), "PIPELINE_TRACE_FLUSH_LIMIT": "60"}
-        playbook = support.write_playbook(tmp_path, WAITING)
+        playbook = support.write_playbook(tmp_path, support.WAITING)
         run = Run(tmp_path / "run", env, playbook, "-e", f"marks={marks}")
         # The first task's spans are through, before anything is held.
         before.wait_for(3)

@@ -32,20 +32,6 @@ AWAY = Fault("status", status=503)
 # A playbook and a play, two tasks with three hosts each.
 PLAYBOOK_SPANS = 10
 
-# The second task says that it runs, and waits for a word.
-WAITING = """
-- name: Deploy
-  hosts: all
-  gather_facts: false
-  tasks:
-    - name: Fast
-      ansible.builtin.debug: {msg: done}
-    - name: Slow
-      ansible.builtin.shell: >-
-        touch {{ marks }}/{{ inventory_hostname }};
-        for i in $(seq 1200); do [ -e {{ marks }}/go ] && exit 0; sleep 0.05; done; exit 1
-"""
-
 
 @pytest.fixture
 def env(tmp_path: Path) -> Iterator[Env]:
@@ -111,7 +97,7 @@ def play(tmp_path: Path, env: Env) -> set[str]:
 @contextmanager
 def slow_playbook(tmp_path: Path, env: Env) -> Iterator[runs.Run]:
     """A playbook in the middle of its second task."""
-    playbook = support.write_playbook(tmp_path, WAITING, "slow.yml")
+    playbook = support.write_playbook(tmp_path, support.WAITING, "slow.yml")
     run = runs.Run(tmp_path / "slow", env, playbook, "-e", f"marks={tmp_path / 'marks'}")
     try:
         run.find_journal()
