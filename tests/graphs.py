@@ -7,14 +7,14 @@ from typing import Any
 
 import support
 
-from pipeline_trace.ci import jenkins_facts
+from pipeline_trace.place.ci.jenkins import documents
 
 _KINDS = {"start": "StepStartNode", "end": "StepEndNode", "step": "StepAtomNode", "first": "FlowStartNode"}
 
 
 def recorded(name: str, job: str, number: int = 1) -> list[Mapping[str, Any]]:
     """Return the nodes of a recorded build, as answered."""
-    return jenkins_facts.nodes(support.recording(name).at(None).objects[f"/job/{job}/{number}"])
+    return documents.nodes(support.recording(name).at(None).objects[f"/job/{job}/{number}"])
 
 
 def node(id_: int, name: str, kind: str, *parents: int) -> dict[str, Any]:

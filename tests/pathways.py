@@ -9,12 +9,12 @@ from typing import Any
 
 from rich.console import Console
 
-from pipeline_trace import conventions as c
-from pipeline_trace.ids import span_id, trace_id
-from pipeline_trace.pathway import document, terminal
-from pipeline_trace.pathway.attempts import read
-from pipeline_trace.pathway.seeking import Sought
-from pipeline_trace.span import Span
+from pipeline_trace.change import document, terminal
+from pipeline_trace.change.attempts import read
+from pipeline_trace.change.find import Sought
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.ids import span_id, trace_id
+from pipeline_trace.trace.span import Span
 
 COMMIT, OTHER = "a" * 40, "b" * 40
 SECOND = 1_000_000_000

@@ -8,15 +8,15 @@ from typing import Protocol
 
 import pytest
 
-from jenkins_poller.api import Controller, Login
-from jenkins_poller.discovery import Selection
-from jenkins_poller.poller import Poller, Settings, SweepError, Swept
-from jenkins_poller.state import State
-from pipeline_trace import conventions as c
-from pipeline_trace import ship
-from pipeline_trace.ci.jenkins import Build
-from pipeline_trace.destinations import Accepted
-from pipeline_trace.span import Span
+from jenkins_poller.fetch.api import Controller, Login
+from jenkins_poller.poll.discovery import Selection
+from jenkins_poller.poll.poller import Poller, Settings, SweepError, Swept
+from jenkins_poller.poll.state import State
+from pipeline_trace.delivery import ship
+from pipeline_trace.delivery.destinations import Accepted
+from pipeline_trace.place.ci.jenkins.identity import Build
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.span import Span
 
 ROOT = "https://ci.example.com"
 USER, TOKEN = "jane", "11aa22bb33cc44dd55ee66ff"

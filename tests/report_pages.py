@@ -12,10 +12,10 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from report_samples import story
 
+from pipeline_trace.lookup.usual import NO_HISTORY, History
 from pipeline_trace.report.headline import NOTHING, Headline
-from pipeline_trace.report.history import NO_HISTORY, History
 from pipeline_trace.report.html import render
-from pipeline_trace.span import Span
+from pipeline_trace.trace.span import Span
 
 CHROMIUM = shutil.which("chromium")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (Debian's package `chromium`)")

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline_trace import conventions as names
-from pipeline_trace.ids import span_id, trace_id
+from pipeline_trace.lookup.usual import Flaky, History, Usual
 from pipeline_trace.report.headline import Headline
-from pipeline_trace.report.history import Flaky, History, Usual
-from pipeline_trace.span import ERROR, SERVER, Event, Link, Span
+from pipeline_trace.trace import conventions as names
+from pipeline_trace.trace.ids import span_id, trace_id
+from pipeline_trace.trace.span import ERROR, SERVER, Event, Link, Span
 
 # 2025-03-05T15:30:12.250Z: Wednesday, half past four in Berlin.
 START_NS = 1_741_188_612_250_000_000

@@ -17,9 +17,9 @@ import pytest
 import support
 from otlp_receiver import Receiver
 
-from jenkins_poller.api import Controller, Login, job_path
-from pipeline_trace import ids
-from pipeline_trace.ci import jenkins_facts
+from jenkins_poller.fetch.api import Controller, Login, job_path
+from pipeline_trace.place.ci.jenkins import documents
+from pipeline_trace.trace import ids
 from pipeline_trace_demo import telling
 from pipeline_trace_demo.replay import Fault, Replay
 
@@ -50,7 +50,7 @@ def playbook(tmp_path: Path) -> Path:
 def build_environ(jenkins: Replay, job: str, number: int, stage: str = "") -> dict[str, str]:
     """Return the environment that Jenkins gives to a process of a build, its parameters included."""
     controller = Controller(jenkins.url, Login(*jenkins.login) if jenkins.login else None)
-    document = controller.get(f"{job_path(job)}{number}/api/json", jenkins_facts.TREE + ",url")
+    document = controller.get(f"{job_path(job)}{number}/api/json", documents.TREE + ",url")
     found = {
         "JENKINS_URL": f"{jenkins.root_url}/",
         "JENKINS_NODE_COOKIE": "334b5763-f3d7-4212-b386-caeaf3a3a130",
@@ -62,7 +62,7 @@ def build_environ(jenkins: Replay, job: str, number: int, stage: str = "") -> di
         "BUILD_TAG": f"jenkins-{job.replace('/', '-')}-{number}",
         "BUILD_URL": str(document["url"]),
         "NODE_NAME": "built-in",
-        **jenkins_facts.parameters(document),
+        **documents.parameters(document),
     }
     return {**found, "STAGE_NAME": stage} if stage else found
 
@@ -81,8 +81,8 @@ def parameter(name: str, value: str) -> Callable[[Document], None]:
     """Return an edit that gives a build a parameter."""
 
     def change(document: Document) -> None:
-        kept = {**jenkins_facts.parameters(document), name: value}
-        others = [a for a in document["actions"] if jenkins_facts.short_class(a) != "ParametersAction"]
+        kept = {**documents.parameters(document), name: value}
+        others = [a for a in document["actions"] if documents.short_class(a) != "ParametersAction"]
         values = [{"_class": "hudson.model.StringParameterValue", "name": n, "value": v} for n, v in kept.items()]
         document["actions"] = [*others, {"_class": "hudson.model.ParametersAction", "parameters": values}]
 
@@ -318,7 +318,7 @@ def test_build_whose_upstream_was_deleted_has_a_trace_of_its_own(env: dict[str, 
 def test_replayed_build_keeps_a_trace_of_its_own_whatever_it_copied(env: dict[str, str], playbook: Path, flag: str) -> None:
     def replayed(document: Document) -> None:
         cause = {"_class": "org.jenkinsci.plugins.workflow.cps.replay.ReplayCause", "shortDescription": "Replayed #1"}
-        next(jenkins_facts.actions(document, "CauseAction"))["causes"].append(cause)
+        next(documents.actions(document, "CauseAction"))["causes"].append(cause)
 
     with Replay(support.recording("11")) as jenkins:
         edit_build(jenkins, "app-deploy", 2, parameter("TRACEPARENT", GIVEN.removesuffix("01") + flag))

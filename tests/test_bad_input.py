@@ -24,10 +24,10 @@ import pytest
 import support
 from polling import ROOT, TOKEN, USER, Polling, Run
 
-from jenkins_poller.api import Login
-from jenkins_poller.state import State
-from pipeline_trace import conventions as c
-from pipeline_trace.ci.jenkins import Build
+from jenkins_poller.fetch.api import Login
+from jenkins_poller.poll.state import State
+from pipeline_trace.place.ci.jenkins.identity import Build
+from pipeline_trace.trace import conventions as c
 from pipeline_trace_demo.faults import Kind
 from pipeline_trace_demo.replay import Fault, Replay
 

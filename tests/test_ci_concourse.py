@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline_trace.where import in_ci, stand
+from pipeline_trace.place.locate import in_ci, stand
 
 # From Concourse's "Implementing a Resource Type", Metadata.
 ENV = {

@@ -6,8 +6,8 @@ import hashlib
 
 import pytest
 
-from pipeline_trace.context import key_trace_id
-from pipeline_trace.where import in_ci, stand
+from pipeline_trace.place.locate import in_ci, stand
+from pipeline_trace.place.w3c import key_trace_id
 
 # The variables that GitHub's "Default environment variables" lists, with its examples.
 ENV = {

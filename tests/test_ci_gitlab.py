@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline_trace.context import key_trace_id
-from pipeline_trace.where import in_ci, stand
+from pipeline_trace.place.locate import in_ci, stand
+from pipeline_trace.place.w3c import key_trace_id
 
 # From GitLab's "Predefined CI/CD variables reference".
 ENV = {

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import support
 
-from pipeline_trace.ci.laptop import checkout
-from pipeline_trace.where import stand
+from pipeline_trace.place.ci.laptop import checkout
+from pipeline_trace.place.locate import stand
 
 ENV = {
     "PATH": os.environ["PATH"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline_trace.where import in_ci, stand
+from pipeline_trace.place.locate import in_ci, stand
 
 # zuul_legacy_vars of zuul-jobs, and the two that docs/joining.md adds.
 ENV = {

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline_trace.context import (
-    Context,
-    Place,
-    format_traceparent,
-    key_trace_id,
-    parse_traceparent,
-    read,
-    without_ci,
-)
-from pipeline_trace.where import stand
+from pipeline_trace.place.locate import stand
+from pipeline_trace.place.w3c import Context, Place, format_traceparent, key_trace_id, parse_traceparent, read, without_ci
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 GOOD = f"00-{TRACE}-{SPAN}-01"

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import support
 
-from jenkins_poller import discovery
-from jenkins_poller.api import Controller
-from jenkins_poller.discovery import Job, Selection
+from jenkins_poller.fetch.api import Controller
+from jenkins_poller.poll import discovery
+from jenkins_poller.poll.discovery import Job, Selection
 from pipeline_trace_demo.replay import Replay
 
 ROOT = "https://ci.example.com"

@@ -19,8 +19,8 @@ import processes
 import pytest
 import support
 
-from pipeline_trace.ci.jenkins import Build
-from pipeline_trace.context import parse_traceparent
+from pipeline_trace.place.ci.jenkins.identity import Build
+from pipeline_trace.place.w3c import parse_traceparent
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = f"00-{TRACE}-{SPAN}-01"
@@ -135,8 +135,8 @@ def test_who_ignores_the_end_of_children_gets_the_status_all_the_same(env: dict[
 def test_no_library_is_imported_before_the_command_starts(env: dict[str, str]) -> None:
     words = [sys.executable, "-X", "importtime", str(support.BIN / "pipeline-trace"), "exec", "--", "true"]
     imported = support.run(*words, env={**env, "TRACEPARENT": TRACEPARENT}).stderr
-    assert "pipeline_trace.execution" in imported
-    for heavy in ("click", "opentelemetry", "requests", "urllib.request", "rich", "pipeline_trace.redact", "hashlib"):
+    assert "pipeline_trace.exec.run" in imported
+    for heavy in ("click", "opentelemetry", "requests", "urllib.request", "rich", "pipeline_trace.trace.redact", "hashlib"):
         assert f" {heavy}\n" not in imported
 
 

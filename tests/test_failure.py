@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from pipeline_trace import conventions as c
 from pipeline_trace.ownership.failure import Failure, Trace
-from pipeline_trace.span import ERROR, Link, Span
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.span import ERROR, Link, Span
 
 TRACE = "a" * 32
 

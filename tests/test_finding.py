@@ -12,14 +12,14 @@ from urllib.parse import unquote
 
 import pytest
 
-from pipeline_trace import conventions as c
-from pipeline_trace.ci.jenkins import Build
-from pipeline_trace.destinations.store import Store
-from pipeline_trace.finding import Finder, NotFoundError
-from pipeline_trace.home import Home, find
-from pipeline_trace.journal import Reader, Writer
-from pipeline_trace.journal import find as journals
-from pipeline_trace.span import Span
+from pipeline_trace.delivery.destinations.store import Store
+from pipeline_trace.delivery.home import Home, find
+from pipeline_trace.delivery.journal import Reader, Writer
+from pipeline_trace.delivery.journal import find as journals
+from pipeline_trace.lookup.lookup import Finder, NotFoundError
+from pipeline_trace.place.ci.jenkins.identity import Build
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.span import Span
 
 ROOT = "https://ci.example.com"
 TRACES = [f"{number:x}af7651916cd43dd8448eb211c80319c" for number in range(16)]

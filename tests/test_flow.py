@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from graphs import node, recorded
 
-from jenkins_poller import flow
-from jenkins_poller.flow import AGENT, BRANCH, STAGE, STEP, Element, Flow
-from pipeline_trace.ci import jenkins_graph
+from jenkins_poller.fetch import flow
+from jenkins_poller.fetch.flow import AGENT, BRANCH, STAGE, STEP, Element, Flow
+from pipeline_trace.place.ci.jenkins import graph
 
 
 def read(documents: Sequence[Mapping[str, Any]]) -> Flow:
-    return flow.read(jenkins_graph.read(documents))
+    return flow.read(graph.read(documents))
 
 
 def outline(elements: list[Element], *kinds: str) -> list[Any]:

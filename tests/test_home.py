@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_trace import home
-from pipeline_trace.home import HomeError
+from pipeline_trace.delivery import home
+from pipeline_trace.delivery.home import HomeError
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from graphs import node, recorded
 
-from pipeline_trace.ci.jenkins_graph import Node, read, stages
+from pipeline_trace.place.ci.jenkins.graph import Node, read, stages
 
 
 def blocks(nodes: Mapping[str, Node], id_: str) -> list[str]:

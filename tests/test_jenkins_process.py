@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from graphs import node, recorded
 
-from pipeline_trace import where
-from pipeline_trace.ci import in_jenkins as inside
-from pipeline_trace.ci import jenkins_graph
-from pipeline_trace.ci.jenkins import PER_BUILD, Build, Placed, normalise, split_build_url
-from pipeline_trace.ci.jenkins_process import Answer, find_build, hint, stand
-from pipeline_trace.context import Place, key_trace_id
+from pipeline_trace.place import locate
+from pipeline_trace.place.ci import in_jenkins as inside
+from pipeline_trace.place.ci.jenkins.graph import Node
+from pipeline_trace.place.ci.jenkins.graph import read as read_graph
+from pipeline_trace.place.ci.jenkins.identity import PER_BUILD, Build, Placed, normalise, split_build_url
+from pipeline_trace.place.ci.jenkins.inside import Answer, find_build, hint, stand
+from pipeline_trace.place.w3c import Place, key_trace_id
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = f"00-{TRACE}-{SPAN}-01"
@@ -50,7 +51,7 @@ def without(*names: str) -> dict[str, str]:
     return {name: value for name, value in ENV.items() if name not in names}
 
 
-def graph(*stages: tuple[str, bool]) -> dict[str, jenkins_graph.Node]:
+def graph(*stages: tuple[str, bool]) -> dict[str, Node]:
     """Return the graph of a run with stages beside each other, each open or closed."""
     documents = [node(2, "Start of Pipeline", "first"), node(3, "Execute in parallel : Start", "start", 2)]
     for number, (name, is_open) in enumerate(stages):
@@ -58,7 +59,7 @@ def graph(*stages: tuple[str, bool]) -> dict[str, jenkins_graph.Node]:
         documents += [node(first, "Branch: b", "start", 3), node(first + 1, "Stage : Start", "start", first)]
         documents += [node(first + 2, name, "start", first + 1)]
         documents += [] if is_open else [node(first + 3, "Stage : Body : End", "end", first + 2)]
-    return jenkins_graph.read(documents)
+    return read_graph(documents)
 
 
 # URLs
@@ -216,7 +217,7 @@ def test_without_a_builds_url_one_line_names_the_setting_and_the_variable() -> N
 
 
 def test_a_build_that_cannot_be_told_gets_a_trace_of_its_own_and_one_warning() -> None:
-    place = where.stand({"BUILD_NUMBER": "7", "JENKINS_HOME": "/x", "JENKINS_NODE_COOKIE": "x"}, None)
+    place = locate.stand({"BUILD_NUMBER": "7", "JENKINS_HOME": "/x", "JENKINS_NODE_COOKIE": "x"}, None)
     assert place.parent_id is None
     assert len(place.warnings) == 1
 
@@ -287,7 +288,7 @@ def test_a_stage_that_the_controller_does_not_know_is_the_run() -> None:
 
 def test_a_recorded_graph_in_the_middle_of_its_run() -> None:
     documents = [document for document in recorded("20", "parallel-nested") if int(document["id"]) <= 48]
-    nodes = jenkins_graph.read(documents)
+    nodes = read_graph(documents)
     place = standing({**ENV, "STAGE_NAME": "Setup"}, answering(nodes=nodes))
     assert place.parent_id == BUILD.span_id("stage", "Setup", "1")
     assert standing({**ENV, "STAGE_NAME": "Run"}, answering(nodes=nodes)).parent_id == BUILD.span_id("stage", "Run", "0")

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from pipeline_trace import journal
-from pipeline_trace.journal import JournalError, Line, Reader, State, Writer
-from pipeline_trace.span import Link, Span, encode
+from pipeline_trace.delivery import journal
+from pipeline_trace.delivery.journal import JournalError, Line, Reader, State, Writer
+from pipeline_trace.trace.span import Link, Span, encode
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 

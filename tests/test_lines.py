@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from pipeline_trace.journal import Reader, Writer
-from pipeline_trace.lines import Lines
-from pipeline_trace.span import Event, Span, encode
+from pipeline_trace.delivery.journal import Reader, Writer
+from pipeline_trace.trace.lines import Lines
+from pipeline_trace.trace.span import Event, Span, encode
 
 TRACE, PARENT, ID = "a" * 32, "b" * 16, "c" * 16
 RESOURCE = {"service.name": 'quotes " and \\', "ansible.version": "2.21.0", "number": 1, "list": ["a", "ü"]}

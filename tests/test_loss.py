@@ -20,8 +20,8 @@ import pytest
 import support
 from otlp_receiver import Fault, Protocol, Receiver, free_port
 
-from pipeline_trace import journal
-from pipeline_trace.span import Span
+from pipeline_trace.delivery import journal
+from pipeline_trace.trace.span import Span
 from pipeline_trace_demo.replay import Replay
 
 Env = dict[str, str]

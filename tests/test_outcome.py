@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import support
 
-from jenkins_poller import flow, outcome
-from jenkins_poller.api import Controller
-from jenkins_poller.build import STEP, Fetched, fetch, own_document
-from jenkins_poller.nodes import Times
-from pipeline_trace.ci.jenkins import Build
+from jenkins_poller.fetch import flow
+from jenkins_poller.fetch.api import Controller
+from jenkins_poller.fetch.build import STEP, Fetched, fetch, own_document
+from jenkins_poller.fetch.nodes import Times
+from jenkins_poller.spans import outcome
+from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace_demo.replay import Replay
 
 FLOW_INTERRUPTED = "org.jenkinsci.plugins.workflow.steps.FlowInterruptedException"

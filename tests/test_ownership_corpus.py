@@ -87,7 +87,7 @@ def test_bench_says_what_it_cannot_read(tmp_path: Path) -> None:
 
 def test_no_rule_names_a_string_of_one_case() -> None:
     """Names of the given cases' hosts, files, jobs and people are in no rule."""
-    rules = (support.ROOT / "shared/pipeline_trace/ownership/rules.yaml").read_text(encoding="utf-8").lower()
+    rules = (support.ROOT / "shared/pipeline_trace/ownership/log/rules.yaml").read_text(encoding="utf-8").lower()
     for word in (
         "billing",
         "tariff",

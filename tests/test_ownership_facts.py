@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipeline_trace import conventions as c
 from pipeline_trace.ownership import facts
+from pipeline_trace.trace import conventions as c
 
 RUN = {c.JENKINS_TYPE: c.TYPE_RUN}
 STEP = {c.JENKINS_TYPE: c.TYPE_STEP}

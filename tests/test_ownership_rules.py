@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_trace.ownership import conditions, rules, text
-from pipeline_trace.ownership.rules import RulesError, load
+from pipeline_trace.ownership.log import conditions, rules
+from pipeline_trace.ownership.log.judge import judge_log
+from pipeline_trace.ownership.log.rules import RulesError, load
 
 OWN = """
 rules:
@@ -30,7 +31,7 @@ def own(folder: Path, content: str = OWN) -> Path:
 
 
 def judge(log: str, path: Path) -> tuple[str, str, str]:
-    verdict = text.judge("", 1, log, rules=load(path))
+    verdict = judge_log("", 1, log, rules=load(path))
     return verdict.owner, verdict.kind, verdict.next
 
 
@@ -52,9 +53,9 @@ def test_shipped_rules_stay(tmp_path: Path) -> None:
 
 def test_file_named_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(rules.VARIABLE, str(own(tmp_path)))
-    assert text.judge("", 1, "no licence left for cc").kind == "licence_server"
+    assert judge_log("", 1, "no licence left for cc").kind == "licence_server"
     monkeypatch.setenv(rules.VARIABLE, "")
-    assert text.judge("", 1, "no licence left for cc").kind != "licence_server"
+    assert judge_log("", 1, "no licence left for cc").kind != "licence_server"
 
 
 @pytest.mark.parametrize(

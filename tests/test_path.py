@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import support
 
-from pipeline_trace import conventions as c
-from pipeline_trace.destinations.store import Store
-from pipeline_trace.finding import Finder, NotFoundError
-from pipeline_trace.home import Home, find
-from pipeline_trace.ids import span_id, trace_id
-from pipeline_trace.journal import Writer
-from pipeline_trace.pathway.document import path_document
-from pipeline_trace.span import Link, Span
+from pipeline_trace.change.document import path_document
+from pipeline_trace.delivery.destinations.store import Store
+from pipeline_trace.delivery.home import Home, find
+from pipeline_trace.delivery.journal import Writer
+from pipeline_trace.lookup.lookup import Finder, NotFoundError
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.ids import span_id, trace_id
+from pipeline_trace.trace.span import Link, Span
 from pipeline_trace_demo.replay import Replay
 
 SECOND = 1_000_000_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pathways import COMMIT, GREEN, OTHER, STATUS, Story, only, states, told
 
-from pipeline_trace import conventions as c
-from pipeline_trace.span import Link
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.span import Link
 
 
 def test_a_deploy_that_starts_another_one_is_one_deploy() -> None:

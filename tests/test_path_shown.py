@@ -8,7 +8,7 @@ import random
 import pytest
 from pathways import GREEN, Story, printed, shared_build, told
 
-from pipeline_trace import conventions as c
+from pipeline_trace.trace import conventions as c
 
 
 def test_what_services_have_in_common_is_printed_once() -> None:

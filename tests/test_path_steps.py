@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pathways import COMMIT, GREEN, OTHER, Story, only, states
 
-from pipeline_trace import conventions as c
-from pipeline_trace.pathway import environments
+from pipeline_trace.change import environments
+from pipeline_trace.trace import conventions as c
 
 
 def test_of_a_commit_that_nobody_saw_nothing_is_known() -> None:

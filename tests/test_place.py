@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from pipeline_trace.ci.jenkins import PER_BUILD, Build, Cause, Facts, Gone, Placed, Unanswered, place
-from pipeline_trace.ci.jenkins_process import Answer, stand
-from pipeline_trace.context import key_trace_id
-from pipeline_trace.ids import span_id
-from pipeline_trace.span import Link
+from pipeline_trace.place.ci.jenkins.identity import PER_BUILD, Build, Cause, Facts, Gone, Placed, Unanswered, place
+from pipeline_trace.place.ci.jenkins.inside import Answer, stand
+from pipeline_trace.place.w3c import key_trace_id
+from pipeline_trace.trace.ids import span_id
+from pipeline_trace.trace.span import Link
 
 ROOT = "https://ci.example.com"
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"

@@ -10,8 +10,8 @@ import pytest
 import support
 import yaml
 
-from jenkins_poller.api import Login
 from jenkins_poller.config import ConfigError, load
+from jenkins_poller.fetch.api import Login
 from pipeline_trace_demo.replay import Replay
 
 # It has the form of no known token: only that it is never repeated keeps it out.

@@ -21,7 +21,7 @@ from controller import Controller
 from otlp_receiver import Receiver, free_port
 from polling import ROOT, Polling, Run
 
-from jenkins_poller.poller import SweepError
+from jenkins_poller.poll.poller import SweepError
 from pipeline_trace_demo.faults import Kind
 from pipeline_trace_demo.replay import Fault, Replay
 
@@ -86,7 +86,7 @@ def test_a_backfill_through_faults_at_random_is_whole_and_emitted_once(
 def test_answers_slower_than_the_time_out_are_asked_for_again(
     tmp_path: Path, jenkins: Replay, whole: dict[Run, list[str]], monkeypatch: pytest.MonkeyPatch, kind: Kind
 ) -> None:
-    monkeypatch.setattr("jenkins_poller.api.TIMEOUT_SECONDS", (0.2, 0.2))
+    monkeypatch.setattr("jenkins_poller.fetch.api.TIMEOUT_SECONDS", (0.2, 0.2))
     polling = Polling(tmp_path / "poller", jenkins)
     jenkins.faults = [Fault("wfapi/describe", kind, seconds=0.6)]
     assert "does not answer" in polling.failing()

@@ -15,12 +15,12 @@ import support
 from otlp_receiver import Metrics, Point, Protocol, Receiver, free_port
 from test_poll_service import Service
 
-from jenkins_poller import measured
-from jenkins_poller.backlog import Backlog
-from pipeline_trace import conventions as c
-from pipeline_trace.destinations import otlp
-from pipeline_trace.journal import Writer, find
-from pipeline_trace.span import Span
+from jenkins_poller.poll.backlog import Backlog
+from jenkins_poller.spans import measured
+from pipeline_trace.delivery.destinations import otlp
+from pipeline_trace.delivery.journal import Writer, find
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.span import Span
 from pipeline_trace_demo.replay import Fault, Replay, TimeMap
 
 SECOND = 10**9

@@ -19,12 +19,12 @@ import support
 import tls
 import yaml
 
-from jenkins_poller import logs
-from jenkins_poller.api import Controller
-from jenkins_poller.discovery import Selection
-from jenkins_poller.poller import Poller, Settings, SweepError
-from jenkins_poller.rate import Rate
-from jenkins_poller.state import State
+from jenkins_poller.fetch.api import Controller
+from jenkins_poller.fetch.rate import Rate
+from jenkins_poller.poll import logs
+from jenkins_poller.poll.discovery import Selection
+from jenkins_poller.poll.poller import Poller, Settings, SweepError
+from jenkins_poller.poll.state import State
 from pipeline_trace_demo.replay import Fault, Replay
 
 USER, TOKEN = "reader", "11abcdef0123456789"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import support
 
-from pipeline_trace.ci.jenkins import Build
-from pipeline_trace.context import parse_traceparent
+from pipeline_trace.place.ci.jenkins.identity import Build
+from pipeline_trace.place.w3c import parse_traceparent
 from pipeline_trace_demo.replay import Replay
 
 MS = 1_000_000

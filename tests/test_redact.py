@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from pipeline_trace import redact
+from pipeline_trace.trace import redact
 
 # Made up, and put together here so that scanners of repositories leave this file alone.
 WORD = "Tr0ub4dor-and-3"

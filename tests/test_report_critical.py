@@ -9,9 +9,9 @@ import pytest
 from report_samples import many, sample, seconds
 from test_report_model import span
 
+from pipeline_trace.lookup.tree import build_tree, walk
 from pipeline_trace.report.critical import critical_path, passed
-from pipeline_trace.report.model import build_tree, walk
-from pipeline_trace.span import Span
+from pipeline_trace.trace.span import Span
 
 FAR = 10**19
 

@@ -8,15 +8,15 @@ from types import SimpleNamespace
 import support
 from report_samples import PATH, make, seconds
 
-from pipeline_trace import conventions as c
-from pipeline_trace.destinations.store import Store
-from pipeline_trace.ids import trace_id
+from pipeline_trace.delivery.destinations.store import Store
+from pipeline_trace.lookup.tree import build_tree, walk
+from pipeline_trace.lookup.usual import History, ask, flaky_in, percentile, usual_times
 from pipeline_trace.report.headline import path_view, verdict_view
-from pipeline_trace.report.history import History, ask, flaky_in, percentile, usual_times
-from pipeline_trace.report.model import build_tree, walk
 from pipeline_trace.report.retries import Retry, retries
 from pipeline_trace.report.trouble import trouble
-from pipeline_trace.span import Event, Span
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.ids import trace_id
+from pipeline_trace.trace.span import Event, Span
 
 DAY = 86_400
 

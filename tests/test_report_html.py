@@ -17,7 +17,7 @@ from report_samples import PATH, Verdict, make, many, sample, story
 from pipeline_trace.report import html
 from pipeline_trace.report.headline import Headline
 from pipeline_trace.report.html import render
-from pipeline_trace.span import Event, Link, Span
+from pipeline_trace.trace.span import Event, Link, Span
 
 NOW = datetime(2025, 3, 5, 16, 0, tzinfo=timezone.utc)
 HOSTILE = [

@@ -8,9 +8,9 @@ import time
 import pytest
 from report_samples import many, sample
 
-from pipeline_trace.report import model
-from pipeline_trace.report.model import build_tree, human_duration, visible, walk
-from pipeline_trace.span import ERROR, OK, Span
+from pipeline_trace.lookup import tree
+from pipeline_trace.lookup.tree import build_tree, human_duration, visible, walk
+from pipeline_trace.trace.span import ERROR, OK, Span
 
 TRACE = "a" * 32
 OTHER_TRACE = "b" * 32
@@ -130,7 +130,7 @@ def test_an_open_parent_has_no_end_to_be_outside_of() -> None:
     ],
 )
 def test_span_type(attributes: dict[str, object], expected: str) -> None:
-    assert model.span_type(span(1, **attributes)) == expected
+    assert tree.span_type(span(1, **attributes)) == expected
 
 
 @pytest.mark.parametrize(
@@ -155,33 +155,33 @@ def test_state_and_remark(attributes: dict[str, str], code: str, expected: str, 
     one = span(1)
     one.attributes = dict(attributes)
     one.status_code = code
-    assert (model.state(one), model.remark(one)) == (expected, remark)
+    assert (tree.state(one), tree.remark(one)) == (expected, remark)
 
 
 def test_an_open_span_is_running_unless_it_has_failed() -> None:
     one = span(1, end=0)
-    assert model.state(one) == "running"
+    assert tree.state(one) == "running"
     one.fail()
-    assert model.state(one) == "failure"
+    assert tree.state(one) == "failure"
 
 
 def test_the_worst_root_decides() -> None:
     fine, running, failed = span(1), span(2, end=0), span(3)
     fine.status_code = OK
     failed.fail()
-    assert model.overall_state(build_tree([fine, running, failed])) == "failure"
-    assert model.overall_state(build_tree([fine, running])) == "running"
-    assert model.overall_state([]) == "unset"
+    assert tree.overall_state(build_tree([fine, running, failed])) == "failure"
+    assert tree.overall_state(build_tree([fine, running])) == "running"
+    assert tree.overall_state([]) == "unset"
 
 
 def test_leaf_most_failures_are_where_the_failure_began() -> None:
-    found = model.leaf_most(build_tree(sample()), model.names.FAILED_RESULTS)
+    found = tree.leaf_most(build_tree(sample()), tree.names.FAILED_RESULTS)
     assert [node.span.name for node in found] == ["web3"]
     # A failure below one that did not fail, in another branch than the first.
     a, b, c, d = span(1), span(2, 1, 1), span(3, 2), span(4, 1, 2)
     for failed in (a, c, d):
         failed.fail()
-    found = model.leaf_most(build_tree([a, b, c, d]), model.names.FAILED_RESULTS)
+    found = tree.leaf_most(build_tree([a, b, c, d]), tree.names.FAILED_RESULTS)
     assert [node.span for node in found] == [c, d]
 
 

@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.pipeline_trace.otel.plugins.plugin_utils import hosts, results
 from ansible_collections.pipeline_trace.otel.plugins.plugin_utils.playbook_spans import PlaybookSpans
 
-from pipeline_trace.context import Place
+from pipeline_trace.place.w3c import Place
 
 
 @pytest.mark.parametrize("outcome", [results.OK, results.CHANGED])

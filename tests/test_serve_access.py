@@ -17,7 +17,7 @@ from report_samples import sample
 from serving import Server
 from test_serve_grpc import call
 
-from pipeline_trace.destinations.otlp import _span_maker
+from pipeline_trace.delivery.destinations.otlp import _span_maker
 from pipeline_trace.serve.guard import is_loopback, problem, rules
 from pipeline_trace.serve.web import _local
 

@@ -16,8 +16,8 @@ from peer_bodies import OTEL_CLI, OTEL_CLI_ZERO, SPAN, TRACE
 from report_samples import sample
 from serving import Server
 
-from pipeline_trace.destinations.otlp import _span_maker
-from pipeline_trace.span import Span
+from pipeline_trace.delivery.destinations.otlp import _span_maker
+from pipeline_trace.trace.span import Span
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 

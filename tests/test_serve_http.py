@@ -26,9 +26,9 @@ from peer_bodies import OTEL_CLI, OTEL_CLI_ZERO, SPAN, TRACE, TRACEPUSHER
 from report_samples import sample
 from serving import Server
 
-from pipeline_trace.destinations.otlp import _span_maker
+from pipeline_trace.delivery.destinations.otlp import _span_maker
 from pipeline_trace.serve.bodies import JSON, PROTOBUF
-from pipeline_trace.span import Span
+from pipeline_trace.trace.span import Span
 
 MIB = 1 << 20
 LIMITS = {"body_bytes": MIB, "head_seconds": 0.5, "body_seconds": 1.0, "answer_seconds": 1.0}

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from report_samples import sample
 
-from pipeline_trace import conventions as c
-from pipeline_trace.destinations.store import Store
+from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.serve.index import PAGE, Filter, Index, save
 from pipeline_trace.serve.pages import query
 from pipeline_trace.serve.retention import Keep, remove_some
 from pipeline_trace.serve.summary import summarise
-from pipeline_trace.span import Span
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.span import Span
 
 HOUR = 3600 * 10**9
 

@@ -15,11 +15,11 @@ from report_samples import sample
 from serving import Server
 from test_report_html import HOSTILE, hostile_spans
 
-from pipeline_trace import conventions as c
-from pipeline_trace import journal
-from pipeline_trace.destinations.store import Store
-from pipeline_trace.home import Home
-from pipeline_trace.span import Span
+from pipeline_trace.delivery import journal
+from pipeline_trace.delivery.destinations.store import Store
+from pipeline_trace.delivery.home import Home
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.span import Span
 
 __all__ = ["browser"]
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (Debian's package `chromium`)")

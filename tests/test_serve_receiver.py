@@ -14,11 +14,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from peer_bodies import OTEL_CLI, OTEL_CLI_ZERO, PARENT, SPAN, TRACE, TRACEPUSHER
 from report_samples import sample
 
-from pipeline_trace.destinations.otlp import _span_maker
+from pipeline_trace.delivery.destinations.otlp import _span_maker
 from pipeline_trace.serve import bodies
 from pipeline_trace.serve.bodies import JSON, PROTOBUF, BodyError
 from pipeline_trace.serve.receiver import Received, receive
-from pipeline_trace.span import Event, Link, Span, encode
+from pipeline_trace.trace.span import Event, Link, Span, encode
 
 LIMIT = 1 << 20
 

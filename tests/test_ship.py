@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from pipeline_trace import journal, ship
-from pipeline_trace.destinations import Accepted, DeliveryError, SetupError
-from pipeline_trace.journal import Reader, State, Writer
-from pipeline_trace.ship import BATCH, Outcome, Shipment
-from pipeline_trace.span import Span, encode
+from pipeline_trace.delivery import journal, ship
+from pipeline_trace.delivery.destinations import Accepted, DeliveryError, SetupError
+from pipeline_trace.delivery.journal import Reader, State, Writer
+from pipeline_trace.delivery.ship import BATCH, Outcome, Shipment
+from pipeline_trace.trace.span import Span, encode
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
@@ -315,7 +315,7 @@ def test_spans_closed_in_a_batch_that_failed_come_again_closed(tmp_path: Path) -
 
 def test_one_line_that_the_destination_cannot_take_does_not_hold_up_the_others(tmp_path: Path) -> None:
     """What a broken writer or disk left is skipped when it is read; ship_one raises nothing."""
-    from pipeline_trace.destinations.store import Store
+    from pipeline_trace.delivery.destinations.store import Store
 
     path = write(tmp_path, 2)
     bad: list[dict[str, Any]] = [{"resource": None}, {"end_unix_nano": 2**63}, {"resource": []}]

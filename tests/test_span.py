@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline_trace.span import ERROR, SERVER, Event, Link, Span, SpanError, encode
+from pipeline_trace.trace.span import ERROR, SERVER, Event, Link, Span, SpanError, encode
 
 TRACE, ID, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "00f067aa0ba902b7"
 START, END = 1_790_000_000_000_000_001, 1_790_000_001_000_000_002

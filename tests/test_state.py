@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from jenkins_poller.state import Cursor, State, StateError, decode_links, encode_links
-from pipeline_trace.ci.jenkins import Build, Placed
-from pipeline_trace.span import Link
+from jenkins_poller.poll.state import Cursor, State, StateError, decode_links, encode_links
+from pipeline_trace.place.ci.jenkins.identity import Build, Placed
+from pipeline_trace.trace.span import Link
 
 ROOT = "https://ci.example.com"
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jenkins_poller import steplog
+from jenkins_poller.fetch import steplog
 
 
 def test_html_becomes_text() -> None:

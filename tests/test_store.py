@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_trace import conventions as c
-from pipeline_trace.destinations import DeliveryError
-from pipeline_trace.destinations.store import Store
-from pipeline_trace.span import Event, Link, Span
+from pipeline_trace.delivery.destinations import DeliveryError
+from pipeline_trace.delivery.destinations.store import Store
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.span import Event, Link, Span
 
 TRACE, OTHER = "0af7651916cd43dd8448eb211c80319c", "1af7651916cd43dd8448eb211c80319c"
 

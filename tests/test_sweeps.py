@@ -12,7 +12,7 @@ from controller import Controller
 from controller.world import World
 from polling import ROOT, Polling, Run
 
-from jenkins_poller.state import Cursor
+from jenkins_poller.poll.state import Cursor
 from pipeline_trace_demo.replay import Replay
 
 JOB = "app-deploy"

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from jenkins_poller import upstream
-from jenkins_poller.api import Controller
-from jenkins_poller.upstream import Upstreams
-from pipeline_trace.ci.jenkins import Build
+from jenkins_poller.fetch import upstream
+from jenkins_poller.fetch.api import Controller
+from jenkins_poller.fetch.upstream import Upstreams
+from pipeline_trace.place.ci.jenkins.identity import Build
 
 ROOT = "https://ci.example.com"
 

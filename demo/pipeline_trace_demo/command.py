@@ -11,14 +11,14 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from pipeline_trace import home
+from pipeline_trace.answers import headline
 from pipeline_trace.commands import fail
 from pipeline_trace.commands.report import write
-from pipeline_trace.finding import Finder
+from pipeline_trace.delivery import home
+from pipeline_trace.lookup.lookup import Finder
+from pipeline_trace.lookup.usual import ask
 from pipeline_trace.report import terminal
-from pipeline_trace.report.history import ask
-from pipeline_trace.report.known import headline
-from pipeline_trace.span import Span
+from pipeline_trace.trace.span import Span
 
 from . import incident, story
 from .telling import StoryError, Telling

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
-from pipeline_trace_demo import pages
+from . import pages
 
 Kind = Literal["status", "slow", "slow_body", "cut", "cut_json", "close", "html", "login", "gone", "starting"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-from pipeline_trace_demo.exchanges import is_job, split_build, split_permalink
+from .exchanges import is_job, split_build, split_permalink
 
 BUILDS_SHOWN = 100
 """How many builds ``builds`` shows; ``allBuilds`` shows all."""

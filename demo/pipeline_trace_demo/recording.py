@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from pipeline_trace_demo.exchanges import Exchange, is_job, job_path, read, rebase, split_build
-from pipeline_trace_demo.hierarchy import compose
-from pipeline_trace_demo.merging import has_ids, merge
-from pipeline_trace_demo.times import TimeMap, move
+from .exchanges import Exchange, is_job, job_path, read, rebase, split_build
+from .hierarchy import compose
+from .merging import has_ids, merge
+from .times import TimeMap, move
 
 _BUILD_LISTS = ("builds", "allBuilds")
 _LISTED_BUILD = re.compile(r"(first|last\w*)Build")

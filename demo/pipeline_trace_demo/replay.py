@@ -16,14 +16,14 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from pipeline_trace_demo import pages
-from pipeline_trace_demo.exchanges import decode
-from pipeline_trace_demo.faults import Answer, Fault, Faults, authentication_required, html
-from pipeline_trace_demo.hierarchy import resolve, without_tree
-from pipeline_trace_demo.recording import Documents, Recording
-from pipeline_trace_demo.server import Request, RequestLog, Server
-from pipeline_trace_demo.times import TimeMap
-from pipeline_trace_demo.tree import TreeError, parse, select
+from . import pages
+from .exchanges import decode
+from .faults import Answer, Fault, Faults, authentication_required, html
+from .hierarchy import resolve, without_tree
+from .recording import Documents, Recording
+from .server import Request, RequestLog, Server
+from .times import TimeMap
+from .tree import TreeError, parse, select
 
 __all__ = ["Fault", "Recording", "Replay", "Request", "TimeMap"]
 

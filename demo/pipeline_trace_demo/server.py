@@ -12,7 +12,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from pipeline_trace_demo.faults import Answer
+from .faults import Answer
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jenkins_poller import build as jenkins_build
-from jenkins_poller import flow
-from jenkins_poller.api import Controller
-from jenkins_poller.build import Fetched
-from pipeline_trace.ci import jenkins_facts
-from pipeline_trace.ci.jenkins import Build, normalise
+from jenkins_poller.fetch import build as jenkins_build
+from jenkins_poller.fetch import flow
+from jenkins_poller.fetch.api import Controller
+from jenkins_poller.fetch.build import Fetched
+from pipeline_trace.place.ci.jenkins import documents
+from pipeline_trace.place.ci.jenkins.identity import Build, normalise
 
 from .replay import Replay
 
@@ -71,7 +71,7 @@ def _deploy(fetched: Fetched, root_url: str, stage_name: str) -> Deploy:
         "BUILD_URL": str(fetched.document["url"]),
         "STAGE_NAME": stage.name,
         "NODE_NAME": fetched.agents[stage.agent_id or ""],
-        **jenkins_facts.parameters(fetched.document),
+        **documents.parameters(fetched.document),
     }
     return Deploy(environment, times.start_ms, times.end_ms)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import requests
 
-from pipeline_trace.ci.jenkins import normalise
 from pipeline_trace.commands.doctor_checks import BROKEN, HINT, OK, SECONDS, Check
+from pipeline_trace.place.ci.jenkins.identity import normalise
 
 _LOGIN = "export JENKINS_USER=… JENKINS_API_TOKEN=… (a user with Overall/Read and Job/Read)"
 # By plugin: what the poller does not see without it.

@@ -15,18 +15,20 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from pipeline_trace import destinations, home, journal
-from pipeline_trace.ci.jenkins import PER_BUILD, PER_PIPELINE, ROOT_URL, normalise
 from pipeline_trace.commands import fail
-from pipeline_trace.where import TRACE_PER
+from pipeline_trace.delivery import destinations, home, journal
+from pipeline_trace.place.ci.jenkins.identity import PER_BUILD, PER_PIPELINE, ROOT_URL, normalise
+from pipeline_trace.place.locate import TRACE_PER
 
-from . import asked, logs, service, waiting, waiting_text
+from . import options
 from .ages import seconds
-from .api import ApiError, Controller
-from .build import DETAILS, STEP
-from .poller import SweepError, Swept
-from .service import Pollers, Wanted
-from .state import StateError
+from .fetch.api import ApiError, Controller
+from .fetch.build import DETAILS, STEP
+from .now import waiting, wording
+from .poll import logs, service
+from .poll.poller import SweepError, Swept
+from .poll.service import Pollers, Wanted
+from .poll.state import StateError
 
 
 def _age(ctx: click.Context, param: click.Parameter, value: str) -> float:
@@ -137,7 +139,7 @@ def poll(
     """
     if open_only and not once:
         raise click.UsageError("--open goes with --once")
-    wanted = asked.wanted(ctx, given)
+    wanted = options.wanted(ctx, given)
     secrets = [one.login.token for one in wanted if one.login]
     logs.set_up(log_format or (logs.PLAIN if once else logs.TEXT), verbose, secrets)
     if open_only:
@@ -171,9 +173,9 @@ def _list_open(wanted: Sequence[Wanted], form: str) -> None:
     except ApiError as error:
         raise fail(str(error)) from None
     if form == "json":
-        click.echo(json.dumps(waiting_text.document(found), indent=1))
+        click.echo(json.dumps(wording.document(found), indent=1))
         return
-    for line in waiting_text.lines(found, int(time.time() * 1000)):
+    for line in wording.lines(found, int(time.time() * 1000)):
         click.echo(line)
 
 

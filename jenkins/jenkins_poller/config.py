@@ -16,11 +16,11 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from pipeline_trace.ci.jenkins import PER_BUILD, PER_PIPELINE, normalise
+from pipeline_trace.place.ci.jenkins.identity import PER_BUILD, PER_PIPELINE, normalise
 
 from .ages import seconds
-from .api import Login
-from .build import BUILD, STAGE, STEP
+from .fetch.api import Login
+from .fetch.build import BUILD, STAGE, STEP
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRETS = ("token", "password", "api_token", "user", "username", "login")

@@ -13,10 +13,10 @@ def main() -> None:
     """Run the command line."""
     words = sys.argv[1:]
     if words[:1] == ["exec"]:
-        from pipeline_trace import execution
+        from pipeline_trace.exec.run import main as run_command
 
         # Returns where the words are for Click to answer: --help, wrong usage.
-        execution.main(words[1:])
+        run_command(words[1:])
     if words[:1] == ["follow"]:
         _without_click(words)
     try:
@@ -31,9 +31,9 @@ def main() -> None:
 
 
 def _without_click(words: list[str]) -> NoReturn:
-    from pipeline_trace import shipping
+    from pipeline_trace.delivery import process
 
-    sys.exit(shipping.main(words))
+    sys.exit(process.main(words))
 
 
 def _as_file() -> None:

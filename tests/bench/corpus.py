@@ -17,8 +17,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline_trace.ownership import Verdict, history, text
-from pipeline_trace.ownership.rules import Rules, load
+from pipeline_trace.ownership import Verdict, history
+from pipeline_trace.ownership.log.judge import judge_log
+from pipeline_trace.ownership.log.rules import Rules, load
 from pipeline_trace.ownership.verdict import OWNERS
 
 
@@ -72,14 +73,12 @@ def judge(path: Path) -> list[Outcome]:
 
 
 def _of_log(case: Mapping[str, Any], rules: Rules) -> Verdict:
-    return text.judge(
-        case.get("command") or "", case.get("exit_code"), case.get("log") or "", case.get("task_result"), rules
-    )
+    return judge_log(case.get("command") or "", case.get("exit_code"), case.get("log") or "", case.get("task_result"), rules)
 
 
 def _of_history(case: Mapping[str, Any], rules: Rules) -> Verdict:
     failing = case["failing"]
-    said = text.judge(failing.get("command") or "", failing.get("exit_code"), failing.get("log") or "", rules=rules)
+    said = judge_log(failing.get("command") or "", failing.get("exit_code"), failing.get("log") or "", rules=rules)
     return history.judge([_run(run) for run in case["history"]], _run(failing), said)
 
 

@@ -11,10 +11,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from pipeline_trace import conventions as c
-from pipeline_trace.destinations.store import Store
-from pipeline_trace.ids import span_id, trace_id
-from pipeline_trace.span import Link, Span
+from pipeline_trace.delivery.destinations.store import Store
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.ids import span_id, trace_id
+from pipeline_trace.trace.span import Link, Span
 
 SECOND = 1_000_000_000
 DAY = 1_795_000_000 * SECOND

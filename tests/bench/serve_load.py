@@ -75,7 +75,7 @@ def pages(traces: int) -> list[str]:
     sys.path.insert(0, str(_CLIENT.parent))
     from load_client import _MARK, template
 
-    from pipeline_trace.destinations.store import Store
+    from pipeline_trace.delivery.destinations.store import Store
     from pipeline_trace.serve.bodies import PROTOBUF, parse
     from pipeline_trace.serve.receiver import receive
 

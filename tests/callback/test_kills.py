@@ -27,8 +27,8 @@ import support
 from otlp_receiver import Receiver, free_port
 from runs import Kept, Run
 
-from pipeline_trace.journal import Writer
-from pipeline_trace.span import Span, encode
+from pipeline_trace.delivery.journal import Writer
+from pipeline_trace.trace.span import Span, encode
 
 Env = dict[str, str]
 Spans = list[dict[str, Any]]

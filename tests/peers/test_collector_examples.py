@@ -19,8 +19,8 @@ from otel_collector import EXAMPLES, Collector
 from otlp_receiver import Receiver
 from toolchains import needs_collector
 
-from pipeline_trace.destinations.otlp import Otlp
-from pipeline_trace.span import Span
+from pipeline_trace.delivery.destinations.otlp import Otlp
+from pipeline_trace.trace.span import Span
 from pipeline_trace_demo.replay import Replay
 
 pytestmark = needs_collector

@@ -10,8 +10,8 @@ from importlib.metadata import entry_points
 import click
 
 from .. import __version__
-from ..destinations import DeliveryError, SetupError
-from ..home import HomeError
+from ..delivery.destinations import DeliveryError, SetupError
+from ..delivery.home import HomeError
 
 GROUP = "pipeline_trace.commands"
 _OWN = ("context", "doctor", "exec", "path", "report", "serve", "ship", "show", "why")

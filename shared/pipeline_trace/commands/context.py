@@ -8,9 +8,10 @@ import shlex
 
 import click
 
-from .. import home, where
-from ..context import BAGGAGE, TRACE_ID, TRACEPARENT, TRACESTATE, hand_on
-from ..ids import random_span_id
+from ..delivery import home
+from ..place import locate
+from ..place.w3c import BAGGAGE, TRACE_ID, TRACEPARENT, TRACESTATE, hand_on
+from ..trace.ids import random_span_id
 
 _CARRIED = (TRACEPARENT, TRACESTATE, BAGGAGE, TRACE_ID)
 
@@ -36,7 +37,7 @@ def command(form: str) -> None:
     except home.HomeError:
         # Only the controller's answers would be kept there.
         folder = None
-    place = where.stand(os.environ, folder)
+    place = locate.stand(os.environ, folder)
     for warning in place.warnings:
         click.echo(f"pipeline-trace: {warning}", err=True)
     # In a trace of its own this process has no span: what it starts are roots of their own kind.

@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 
 import click
 
-from .. import redact
+from ..trace import redact
 from . import doctor_ansible, doctor_checks
 from .doctor_checks import BROKEN, HINT, OK, Check, Checks
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from .. import destinations
+from ..delivery import destinations
 from .doctor_checks import BROKEN, HINT, OK, Check
 
 NAME = "pipeline_trace.otel.deploy_trace"

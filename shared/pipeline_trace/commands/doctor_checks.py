@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from .. import ci, destinations, home, journal, redact
+from ..delivery import destinations, home, journal
+from ..place import ci
+from ..trace import redact
 
 OK, HINT, BROKEN = "ok", "hint", "broken"
 SECONDS = 5.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .. import execution
+from ..exec import run
 
 
 @click.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -16,4 +16,4 @@ def command(name: str, words: tuple[str, ...]) -> None:
     Prints nothing of its own; streams, terminal and signals are the command's, and so is the exit status (127: not found,
     126: not executable, 128+N: ended by signal N). Delivery goes on in the background.
     """
-    execution.leave(execution.run(name, list(words)))
+    run.leave(run.run(name, list(words)))

@@ -8,8 +8,8 @@ import sys
 import click
 from rich.console import Console
 
-from ..pathway import document, terminal
-from . import asking
+from ..change import document, terminal
+from . import looking
 
 
 @click.command("path")
@@ -24,7 +24,7 @@ def command(change: str, form: str) -> None:
     VERSION  what was deployed as, e.g. 1.7.3
     A trace id, a build's URL or JOB#N stand for the commit that they are about.
     """
-    with asking.finder() as finder:
+    with looking.finder() as finder:
         found = document.path_document(finder, change)
     if form == "json":
         json.dump(found, sys.stdout, indent=1)

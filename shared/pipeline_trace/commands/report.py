@@ -8,12 +8,13 @@ from pathlib import Path
 
 import click
 
-from ..report import html, model
+from ..answers import headline
+from ..lookup import tree
+from ..lookup.usual import NO_HISTORY, History, ask
+from ..report import html
 from ..report.headline import NOTHING, Headline
-from ..report.history import NO_HISTORY, History, ask
-from ..report.known import headline
-from ..span import Span
-from . import asking, fail
+from ..trace.span import Span
+from . import fail, looking
 
 
 @click.command("report")
@@ -29,7 +30,7 @@ def command(trace: str, output: Path | None, way: bool) -> None:
 
     TRACE: a trace id, a build's URL, JOB#N or latest (default).
     """
-    with asking.finder() as finder:
+    with looking.finder() as finder:
         spans = finder.spans(trace)
         history, first = ask(finder, spans), headline(finder, spans, trace)
     if way and first.path is None:
@@ -45,7 +46,7 @@ def write(
     history: History = NO_HISTORY,
 ) -> Path:
     """Write the report of spans, and of what is known besides them; return its absolute path. Raises OSError."""
-    root = model.build_tree(spans)[0].span
+    root = tree.build_tree(spans)[0].span
     path = (output or Path(f"trace-{root.trace_id[:12]}.html")).absolute()
     now = datetime.now(timezone.utc)
     page = html.render(spans, title=root.name, generated_at=now, headline=headline, history=history)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .. import home
+from ..delivery import home
 from . import fail
 
 if TYPE_CHECKING:

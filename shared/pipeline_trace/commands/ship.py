@@ -6,7 +6,7 @@ import os
 
 import click
 
-from ..shipping import ship_waiting
+from ..delivery.process import ship_waiting
 from . import fail
 
 

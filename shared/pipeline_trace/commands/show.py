@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from ..report import terminal
-from . import asking
+from . import looking
 
 
 @click.command("show")
@@ -20,7 +20,7 @@ def command(trace: str, form: str) -> None:
 
     TRACE: a trace id, a build's URL, JOB#N or latest (default).
     """
-    with asking.finder() as finder:
+    with looking.finder() as finder:
         spans = finder.spans(trace)
     if form == "json":
         spans.sort(key=lambda span: (span.start_ns, span.span_id))

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import click
 
-from .. import redact
-from ..finding import Finder, NotFoundError
-from ..ownership import Verdict, inquiry, text
-from ..ownership.rules import Rules, RulesError, load
-from ..report.history import Usual, usual_times
-from . import asking, fail
+from ..lookup.lookup import Finder, NotFoundError
+from ..lookup.usual import Usual, usual_times
+from ..ownership import Verdict, judge
+from ..ownership.log.judge import judge_log
+from ..ownership.log.rules import Rules, RulesError, load
+from ..trace import redact
+from . import fail, looking
 
 # Who can look at what runs right now: ``look(wanted, environ, usual) -> Verdict | None``.
 LIVE = "pipeline_trace.live"
@@ -52,7 +53,7 @@ def command(trace: str, log: str | None, exit_status: int | None, script: str, o
         rules = load(own)
     except RulesError as error:
         raise fail(str(error)) from None
-    verdict = text.judge(script, exit_status, _read(log), rules=rules) if log else _of_trace(trace, rules)
+    verdict = judge_log(script, exit_status, _read(log), rules=rules) if log else _of_trace(trace, rules)
     answer(verdict, form)
 
 
@@ -62,9 +63,9 @@ def answer(verdict: Verdict, form: str) -> None:
 
 
 def _of_trace(trace: str, rules: Rules) -> Verdict:
-    with asking.finder() as finder:
+    with looking.finder() as finder:
         try:
-            return inquiry.answer(finder, trace, rules)
+            return judge.answer(finder, trace, rules)
         except NotFoundError:
             # A build that runs is in no store.
             for point in entry_points(group=LIVE):

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .. import conventions as c
-from ..ci.jenkins_facts import PLATFORM_FAILURES
+from ..place.ci.jenkins.documents import PLATFORM_FAILURES
+from ..trace import conventions as c
 from .verdict import DEV, OPS, UNKNOWN, Verdict
 
 _TIMEOUTS = frozenset(("ExceededTimeout", "timeout"))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from .. import conventions as c
-from ..span import ERROR, Span
+from ..trace import conventions as c
+from ..trace.span import ERROR, Span
 
 _EXIT_STATUS = re.compile(r"script returned exit code (\d+)")
 _STARTED = "started"

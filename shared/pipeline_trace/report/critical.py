@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .. import conventions as names
-from .model import EXEC, OTHER, SKEW_TOLERANCE_NS, Node, span_type, walk
+from ..lookup.tree import EXEC, OTHER, SKEW_TOLERANCE_NS, Node, span_type, walk
+from ..trace import conventions as names
 
 # Stamps are rounded differently: a span may end this much after its successor's beginning and still come before it.
 _OVERLAP_NS = 5_000_000

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Protocol
 
-from .model import STATES, human_duration, visible
+from ..lookup.tree import STATES, human_duration, visible
 
 _OWNERS = {"dev": "Dev should look first", "ops": "Ops should look first"}
 _UNDECIDED = "Whose it is, is not known"

@@ -16,11 +16,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..span import Span
+from ..lookup.tree import build_tree, human_duration, overall_state, visible, walk
+from ..lookup.usual import NO_HISTORY, History
+from ..trace.span import Span
 from .critical import critical_path
 from .headline import NOTHING, Headline, path_view, verdict_view
-from .history import NO_HISTORY, History
-from .model import build_tree, human_duration, overall_state, visible, walk
 from .pagedata import STATE_WORDS, PageData
 from .panels import flaky_view, lane_views, stage_views, time_views
 from .retries import retries

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from .. import conventions as names
-from ..span import Span
-from .model import span_type
+from ..lookup.tree import span_type
+from ..trace import conventions as names
+from ..trace.span import Span
 
 RECEIVE, SCHEDULE, AGENT, STEPS, APPROVAL, CLEAN_UP = "Receive", "Schedule", "Agent", "Steps", "Approval", "Clean up"
 # In the order of a build's life. An approval is a wait for a person, not for the platform.

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from json import JSONEncoder, loads
 from typing import Any
 
-from .. import conventions as names
-from ..span import Event, Link
+from ..lookup.tree import SPAN_TYPES, STATES, Node, message, remark, span_type, state, visible
+from ..lookup.usual import History, stage_key
+from ..trace import conventions as names
+from ..trace.span import Event, Link
 from .critical import Segment, passed
-from .history import History, stage_key
-from .model import SPAN_TYPES, STATES, Node, message, remark, span_type, state, visible
 from .retries import tried
 from .sides import BOTH, DEV, OPS, side
 

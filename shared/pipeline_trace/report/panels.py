@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .. import conventions as names
-from ..span import Span
+from ..lookup.tree import Node, human_duration, span_type, state, visible
+from ..lookup.usual import History, stage_key
+from ..trace import conventions as names
+from ..trace.span import Span
 from .critical import Segment, passed
-from .history import History, stage_key
 from .lanes import Lane, lanes
-from .model import Node, human_duration, span_type, state, visible
 from .pagedata import is_stage
 
 _MOST_TIMES = 8

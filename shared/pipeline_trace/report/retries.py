@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..span import Span
-from .model import Node, state, visible
+from ..lookup.tree import Node, state, visible
+from ..trace.span import Span
 
 _ATTEMPT = "jenkins.retry.attempt"
 _ATTEMPTS = "ansible.attempts"

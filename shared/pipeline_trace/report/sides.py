@@ -8,9 +8,9 @@ attribute ``pipeline_trace.failure.owner``), that decides about its span.
 
 from __future__ import annotations
 
-from .. import conventions as names
-from ..span import Span
-from .model import remark, span_type, state
+from ..lookup.tree import remark, span_type, state
+from ..trace import conventions as names
+from ..trace.span import Span
 
 BOTH = "both"
 DEV = "dev"

@@ -9,8 +9,8 @@ from datetime import datetime
 from rich.console import Console
 from rich.text import Text
 
-from ..span import Span
-from . import model
+from ..lookup import tree
+from ..trace.span import Span
 
 _MARKS = {
     "success": ("✓", "green"),
@@ -28,7 +28,7 @@ _WAITS = {"queue", "agent", "input"}
 def render(spans: Sequence[Span], console: Console) -> None:
     """Print the trees of spans; in a pipe the lines are neither wrapped nor cut."""
     now = time.time_ns()
-    roots = model.build_tree(spans)
+    roots = tree.build_tree(spans)
     for root in roots:
         console.print(_heading(root), soft_wrap=True)
         todo = [(root, "", "")]
@@ -42,32 +42,32 @@ def render(spans: Sequence[Span], console: Console) -> None:
             ]
 
 
-def _heading(root: model.Node) -> Text:
+def _heading(root: tree.Node) -> Text:
     started = datetime.fromtimestamp(root.span.start_ns / 1e9).astimezone()
     return Text(f"trace {root.span.trace_id}  {started:%Y-%m-%d %H:%M:%S %Z}", style="dim")
 
 
-def _line(node: model.Node, now: int) -> Text:
-    span, state, kind = node.span, model.state(node.span), model.span_type(node.span)
+def _line(node: tree.Node, now: int) -> Text:
+    span, state, kind = node.span, tree.state(node.span), tree.span_type(node.span)
     mark, style = _MARKS[state]
     line = Text.assemble((mark, style), " ")
     if not span.name.lower().startswith(f"{kind} "):
         line.append(f"{kind} ", style="dim")
-    line.append(model.visible(span.name), style="italic" if kind in _WAITS else style if state != "success" else "")
+    line.append(tree.visible(span.name), style="italic" if kind in _WAITS else style if state != "success" else "")
     line.append(f"  {_duration(span, now)}", style="cyan")
-    remark = model.remark(span)
+    remark = tree.remark(span)
     if remark:
         line.append(f"  {remark}", style="yellow")
     if node.skewed:
         line.append("  clock skewed", style="yellow")
-    message = model.message(span)
+    message = tree.message(span)
     if message and state in ("failure", "error", "timeout"):
-        line.append(f"  {model.visible(message.splitlines()[0])}", style="red")
+        line.append(f"  {tree.visible(message.splitlines()[0])}", style="red")
     return line
 
 
 def _duration(span: Span, now: int) -> str:
     if span.end_ns:
-        return model.human_duration(span.end_ns - span.start_ns)
+        return tree.human_duration(span.end_ns - span.start_ns)
     started = datetime.fromtimestamp(span.start_ns / 1e9).astimezone()
-    return f"running since {started:%H:%M:%S} ({model.human_duration(now - span.start_ns)})"
+    return f"running since {started:%H:%M:%S} ({tree.human_duration(now - span.start_ns)})"

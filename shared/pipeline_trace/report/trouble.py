@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .. import conventions as names
-from ..span import Span
-from .model import Node, human_duration, leaf_most, message, remark, span_type, state, visible
+from ..lookup.tree import Node, human_duration, leaf_most, message, remark, span_type, state, visible
+from ..trace import conventions as names
+from ..trace.span import Span
 
 _LOGS = ("jenkins.log", "ansible.message")
 _MOST_LISTED = 50

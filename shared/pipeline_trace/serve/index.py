@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from ..destinations.store import Store
-from ..span import Span, SpanError
+from ..delivery.destinations.store import Store
+from ..trace.span import Span, SpanError
 from .summary import Summary, summarise
 
 PAGE = 50

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from ..finding import Finder
-from ..home import Home
+from ..delivery.home import Home
+from ..lookup.lookup import Finder
 from .index import Filter, Index, save
 from .summary import Summary, summarise
 from .writer import Writer

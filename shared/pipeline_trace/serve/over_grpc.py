@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from ..destinations import DeliveryError
+from ..delivery.destinations import DeliveryError
 from . import bodies
 from .guard import Rules, authorised
 from .intake import BusyError, Intake

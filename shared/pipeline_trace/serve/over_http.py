@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..destinations import DeliveryError
+from ..delivery.destinations import DeliveryError
 from . import bodies
 from .intake import BusyError, Hold, Intake
 from .limits import Limits

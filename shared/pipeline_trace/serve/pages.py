@@ -13,7 +13,8 @@ from urllib.parse import urlencode, urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..report import html, model
+from ..lookup import tree
+from ..report import html
 from ..report.pagedata import STATE_WORDS
 from .index import PAGE, Filter
 from .listing import Page
@@ -90,7 +91,7 @@ def traces(asked: Query, found: Page, *, store: str, here: str) -> str:
         newer=f"/?{urlencode({**filters, 'page': asked.page - 1})}" if asked.page > 1 else "",
         older=f"/?{urlencode({**filters, 'page': asked.page + 1})}" if asked.page < last else "",
         zone=datetime.now().astimezone().tzname() or "UTC",
-        store=model.visible(store),
+        store=tree.visible(store),
         here=here,
     )
 
@@ -134,7 +135,7 @@ def _line(summary: Summary) -> dict[str, object]:
         "word": STATE_WORDS[summary.result],
         "started": started.strftime("%Y-%m-%d %H:%M:%S"),
         "started_utc": started.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "duration": model.human_duration(summary.end_ns - summary.start_ns) if summary.end_ns else "running",
+        "duration": tree.human_duration(summary.end_ns - summary.start_ns) if summary.end_ns else "running",
         "spans": summary.spans,
         "environments": summary.environments,
         "commits": summary.commits,

@@ -17,8 +17,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.trace.v1 import trace_pb2 as pb
 
-from .. import conventions as c
-from ..span import ERROR, INTERNAL, OK, UNSET, Event, Link, Span
+from ..trace import conventions as c
+from ..trace.span import ERROR, INTERNAL, OK, UNSET, Event, Link, Span
 
 _KINDS = {2: "SERVER", 3: "CLIENT", 4: "PRODUCER", 5: "CONSUMER"}
 _CODES = {1: OK, 2: ERROR}

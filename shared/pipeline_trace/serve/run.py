@@ -17,8 +17,8 @@ from typing import Any
 
 import uvicorn
 
-from ..destinations import SetupError
-from ..home import Home
+from ..delivery.destinations import SetupError
+from ..delivery.home import Home
 from . import guard, over_grpc, retention
 from .connection import Connection
 from .index import Index

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from .. import conventions as c
-from ..report import model
-from ..span import Span
+from ..lookup import tree
+from ..trace import conventions as c
+from ..trace.span import Span
 
 # Of texts to be searched; a long trace repeats its names.
 _MOST_TEXT = 64 << 10
@@ -37,7 +37,7 @@ class Summary:
 
 def summarise(trace_id: str, spans: Sequence[Span]) -> Summary:
     """Return the line of a trace that has at least one span."""
-    roots = model.build_tree(spans)
+    roots = tree.build_tree(spans)
     first = roots[0].span
     environments = _values(spans, (c.DEPLOYMENT_ENVIRONMENT,))
     commits = _values(spans, (c.VCS_HEAD_REVISION,))
@@ -47,7 +47,7 @@ def summarise(trace_id: str, spans: Sequence[Span]) -> Summary:
         end_ns=0 if any(not span.end_ns for span in spans) else max(span.end_ns for span in spans),
         spans=len(spans),
         name=_name(first),
-        result=model.overall_state(roots),
+        result=tree.overall_state(roots),
         environments=environments,
         commits=commits,
         url=next((url for url in map(run_url, [first, *(root.span for root in roots)]) if url), ""),
@@ -75,7 +75,7 @@ def run_name(span: Span) -> str:
 def _name(span: Span) -> str:
     number = span.resource.get(c.PIPELINE_RUN_ID)
     is_run = span.attributes.get(c.JENKINS_TYPE) == c.TYPE_RUN and isinstance(number, str)
-    return model.visible(f"{span.name} #{number}" if is_run else span.name)
+    return tree.visible(f"{span.name} #{number}" if is_run else span.name)
 
 
 def _values(spans: Iterable[Span], names: Sequence[str]) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ def _values(spans: Iterable[Span], names: Sequence[str]) -> tuple[str, ...]:
             for name in names:
                 value = holder.get(name)
                 if value and isinstance(value, str):
-                    found[model.visible(value)] = None
+                    found[tree.visible(value)] = None
     return tuple(found)
 
 
@@ -94,7 +94,7 @@ def _texts(spans: Iterable[Span]) -> Iterable[str]:
     for span in spans:
         yield span.name
         yield run_name(span)
-        yield model.message(span)
+        yield tree.message(span)
 
 
 def _search(texts: Iterable[str]) -> str:

@@ -14,12 +14,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from ..destinations import SetupError
-from ..finding import Finder, NotFoundError
-from ..home import Home
-from ..report import html, model
-from ..report.history import ask
-from ..report.known import headline
+from ..answers import headline
+from ..delivery.destinations import SetupError
+from ..delivery.home import Home
+from ..lookup import tree
+from ..lookup.lookup import Finder, NotFoundError
+from ..lookup.usual import ask
+from ..report import html
 from . import pages
 from .guard import COOKIE, LOGIN, Guard, Rules, same
 from .intake import Intake
@@ -113,9 +114,9 @@ def _report(home: Home, trace_id: str) -> str:
         first, history = headline(finder, spans, trace_id), ask(finder, spans)
     finally:
         finder.close()
-    roots = model.build_tree(spans)
+    roots = tree.build_tree(spans)
     links = {"/": "All traces"}
-    for node in model.walk(roots):
+    for node in tree.walk(roots):
         url = run_url(node.span)
         if url and len(links) < 12:
             links.setdefault(url, run_name(node.span) or url)

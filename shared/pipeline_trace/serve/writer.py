@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..destinations.store import Store
-from ..span import Span
+from ..delivery.destinations.store import Store
+from ..trace.span import Span
 
 # Spans in a transaction: some tens of milliseconds, in which other processes wait for the file.
 _MOST_SPANS = 5000

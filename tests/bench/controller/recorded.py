@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipeline_trace.ci import jenkins_facts, jenkins_graph
+from pipeline_trace.place.ci.jenkins import documents, graph
 from pipeline_trace_demo.recording import Recording
 
 _RECORDINGS = Path(__file__).resolve().parents[2] / "recordings"
@@ -46,14 +46,14 @@ class Recorded:
 def load(scenario: str, path: str) -> Recorded:
     """Return a build of a recording. ``scenario``: the beginning of the file's name; ``path``: decoded."""
     (file,) = _RECORDINGS.glob(f"{scenario}-*.jsonl")
-    documents = Recording.load(file).at()
+    recorded = Recording.load(file).at()
     nodes = {}
-    for key, answer in documents.answers.items():
+    for key, answer in recorded.answers.items():
         match = re.fullmatch(re.escape(path) + r"/execution/node/(\d+)/wfapi/(describe|log)", key)
         if match:
             nodes[int(match[1]), match[2]] = answer
-    run = documents.answers.get(f"{path}/wfapi/describe")
-    return Recorded(documents.objects[path], run, nodes, documents.objects.get(f"{path}/testReport"))
+    run = recorded.answers.get(f"{path}/wfapi/describe")
+    return Recorded(recorded.objects[path], run, nodes, recorded.objects.get(f"{path}/testReport"))
 
 
 @cache
@@ -70,10 +70,10 @@ class _Repeat:
     def __init__(self, recorded: Recorded, times: int) -> None:
         self._recorded = recorded
         self._times = times
-        graph = jenkins_graph.read(jenkins_facts.nodes(recorded.document))
-        outer = [node for node in graph.values() if node.is_start and node.name == _STAGE and not _in_stage(node, graph)]
+        read = graph.read(documents.nodes(recorded.document))
+        outer = [node for node in read.values() if node.is_start and node.name == _STAGE and not _in_stage(node, read)]
         self._first, self._last = int(outer[0].id), int(outer[-1].closed_by or 0)
-        self._stages = {int(node_id) for node_id in jenkins_graph.stages(graph)}
+        self._stages = {int(node_id) for node_id in graph.stages(read)}
         began, ended = (recorded.nodes[node_id, "describe"]["startTimeMillis"] for node_id in (self._first, self._last))
         self._length_ms = ended - began
 
@@ -141,6 +141,6 @@ class _Repeat:
         return self._copied(value, copy)
 
 
-def _in_stage(node: jenkins_graph.Node, graph: dict[str, jenkins_graph.Node]) -> bool:
-    block = graph.get(node.block or "")
-    return block is not None and (block.name == _STAGE or _in_stage(block, graph))
+def _in_stage(node: graph.Node, nodes: dict[str, graph.Node]) -> bool:
+    block = nodes.get(node.block or "")
+    return block is not None and (block.name == _STAGE or _in_stage(block, nodes))

@@ -13,7 +13,7 @@ from typing import Any
 
 from . import core
 
-_NAMES = (core.context.TRACEPARENT, core.context.TRACESTATE, core.context.BAGGAGE, core.context.TRACE_ID)
+_NAMES = (core.w3c.TRACEPARENT, core.w3c.TRACESTATE, core.w3c.BAGGAGE, core.w3c.TRACE_ID)
 # Ansible warns where `raw` has an environment.
 _WITHOUT = ("raw", "ansible.builtin.raw", "ansible.legacy.raw")
 
@@ -26,7 +26,7 @@ class Carrier:
         self._before = {name: environ.get(name) for name in _NAMES}
         self._constant = {
             name: value
-            for name, value in ((core.context.TRACESTATE, place.tracestate), (core.context.BAGGAGE, place.baggage))
+            for name, value in ((core.w3c.TRACESTATE, place.tracestate), (core.w3c.BAGGAGE, place.baggage))
             if value
         }
         self._trace_id = place.trace_id
@@ -38,10 +38,10 @@ class Carrier:
     def hand(self, span_id: str) -> None:
         """Set the context for the worker that is about to be forked."""
         traceparent = f"{self._prefix}{span_id}-01"
-        self._environ[core.context.TRACEPARENT] = traceparent
-        self._environ[core.context.TRACE_ID] = self._trace_id
+        self._environ[core.w3c.TRACEPARENT] = traceparent
+        self._environ[core.w3c.TRACE_ID] = self._trace_id
         if self._into_commands:
-            self._entry[core.context.TRACEPARENT] = traceparent
+            self._entry[core.w3c.TRACEPARENT] = traceparent
 
     def enter(self, task: Any) -> None:
         """Make ready for a task's workers: put the entry before its play's own environment."""

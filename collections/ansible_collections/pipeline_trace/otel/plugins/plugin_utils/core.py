@@ -7,50 +7,29 @@ A collection installed by ansible-galaxy has a copy; one installed by pip has th
 from __future__ import annotations
 
 try:
-    from .pipeline_trace import (
-        context,
-        conventions,
-        destinations,
-        home,
-        ids,
-        journal,
-        lines,
-        redact,
-        resource,
-        shipper,
-        span,
-        where,
-    )
+    from .pipeline_trace.delivery import destinations, home, journal, start
+    from .pipeline_trace.place import locate, w3c
+    from .pipeline_trace.trace import conventions, ids, lines, redact, resource, span, words
 except ImportError as first_error:
     try:
-        from pipeline_trace import (
-            context,
-            conventions,
-            destinations,
-            home,
-            ids,
-            journal,
-            lines,
-            redact,
-            resource,
-            shipper,
-            span,
-            where,
-        )
+        from pipeline_trace.delivery import destinations, home, journal, start
+        from pipeline_trace.place import locate, w3c
+        from pipeline_trace.trace import conventions, ids, lines, redact, resource, span, words
     except ImportError:
         raise first_error from None
 
 __all__ = [
-    "context",
     "conventions",
     "destinations",
     "home",
     "ids",
     "journal",
     "lines",
+    "locate",
     "redact",
     "resource",
-    "shipper",
     "span",
-    "where",
+    "start",
+    "w3c",
+    "words",
 ]

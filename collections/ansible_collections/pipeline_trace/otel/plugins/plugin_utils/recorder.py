@@ -73,7 +73,7 @@ class Recorder:
         if self._home.warning:
             self._warn(self._home.warning)
         # Asked before the shipping process starts: the two would only wait for each other's processor.
-        place = core.where.stand(environ, self._home.path, self.settings.trace_per)
+        place = core.locate.stand(environ, self._home.path, self.settings.trace_per)
         for warning in place.warnings:
             self._warn(warning)
         if not place.sampled:
@@ -81,7 +81,7 @@ class Recorder:
             return False
         self._environ = environ
         self._journal = journal
-        self._shipper = core.shipper.Shipper(journal.path, environ, self.settings.flush_limit)
+        self._shipper = core.start.Shipper(journal.path, environ, self.settings.flush_limit)
         self.spans = self._make_spans(place, variables)
         if self.settings.propagate:
             self.carrier = Carrier(self._process_environ, place)
@@ -164,7 +164,7 @@ class Recorder:
             waiting = core.journal.waiting(self._journal.path)
             problem = core.journal.load_state(self._journal.path).problem or "no answer in time"
             self._warn(
-                f"{waiting} spans wait in {self._journal.path} ({problem}); deliver them with: {core.shipper.hint('ship')}"
+                f"{waiting} spans wait in {self._journal.path} ({problem}); deliver them with: {core.start.hint('ship')}"
             )
             return
         if not self._journal.spans:
@@ -178,8 +178,8 @@ class Recorder:
             self._say(self.settings.trace_url.replace("{trace_id}", trace))
         elif receiver:
             self._say(f"trace {trace} sent to {receiver}")
-        elif core.where.in_ci(self._environ):
+        elif core.locate.in_ci(self._environ):
             here = f"trace {trace} is in {self._home.store} on this machine"
             self._say(f"{here}; set OTEL_EXPORTER_OTLP_ENDPOINT to send it to a Collector")
         else:
-            self._say(f"trace {trace} is in {self._home.store}; {core.shipper.viewer(trace)}")
+            self._say(f"trace {trace} is in {self._home.store}; {core.start.viewer(trace)}")

@@ -79,7 +79,7 @@ class Settings:
         if endpoint:
             found.pop("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", None)
         given = {
-            core.context.TRACEPARENT: variables.get("pipeline_trace_traceparent") or self.traceparent,
+            core.w3c.TRACEPARENT: variables.get("pipeline_trace_traceparent") or self.traceparent,
             "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint or self.endpoint,
             "OTEL_EXPORTER_OTLP_PROTOCOL": self.protocol,
             "OTEL_SERVICE_NAME": self.service_name if self.service_name != "ansible" else "",

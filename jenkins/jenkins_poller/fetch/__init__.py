@@ -1,0 +1,1 @@
+"""The controller's answers: what is asked for, and what they say."""

@@ -1,0 +1,197 @@
+"""What is inside what in a Pipeline run: from the flow graph to a tree of what becomes a span. Pure.
+
+Blocks that only hold others ("Set environment variables", "Execute in parallel") make no element; a branch that only wraps
+a stage of its own name is one element with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from pipeline_trace.place.ci.jenkins.graph import Node, Stage, stages
+
+STAGE, BRANCH, AGENT, STEP = "stage", "branch", "agent", "step"
+
+_BRANCH = "Branch: "
+AGENT_START = "Allocate node : Start"
+# What Declarative does for itself: every skipped stage has one.
+_INTERNAL = "Get contextual object from internal APIs"
+BUILD_STEP = "Building "
+INPUT = "Wait for interactive input"
+_RETRY_BODY = "Retry the body up to N times : Body : Start"
+TIME_LIMIT = "Enforce time limit : Start"
+
+
+@dataclass
+class Element:
+    """A stage, branch, agent or step.
+
+    ``agent_id``: the innermost ``Allocate node`` block it runs in. ``limited``: it runs in a time limit's block;
+    ``holds_limit``: a time limit's block lies in it. ``end_color``: the state that its end shows, as Jenkins' icon color.
+    ``attempt``: of a ``retry`` around it, counted from 1; 0 without.
+    """
+
+    kind: str
+    node: Node
+    name: str
+    key: tuple[str, ...]
+    parent: Element | None
+    agent_id: str | None = None
+    limited: bool = False
+    children: list[Element] = field(default_factory=list)
+    skipped: bool = False
+    holds_limit: bool = False
+    end_color: str = ""
+    attempt: int = 0
+
+    @property
+    def id(self) -> str:
+        """Return the node's id."""
+        return self.node.id
+
+    @property
+    def end_id(self) -> str | None:
+        """Return the id of the node that closes it."""
+        return self.node.closed_by
+
+    @property
+    def is_input(self) -> bool:
+        """Tell whether it waits for a person."""
+        return self.kind == STEP and self.node.name == INPUT
+
+    @property
+    def starts_build(self) -> bool:
+        """Tell whether it is a ``build`` step."""
+        return self.kind == STEP and self.node.name.startswith(BUILD_STEP)
+
+    @property
+    def has_blocks(self) -> bool:
+        """Tell whether stages or branches lie in it, so that wfapi's duration stops at the first of them."""
+        return any(child.kind in (STAGE, BRANCH) for child in self.children)
+
+    def walk(self) -> Iterator[Element]:
+        """Yield it and all below it, outer before inner."""
+        todo = [self]
+        while todo:
+            element = todo.pop()
+            yield element
+            todo.extend(reversed(element.children))
+
+
+@dataclass
+class Flow:
+    """A run's elements. ``after``: by node id, what ran just after it."""
+
+    top: list[Element] = field(default_factory=list)
+    after: dict[str, str] = field(default_factory=dict)
+
+    def walk(self) -> Iterator[Element]:
+        """Yield all elements, outer before inner."""
+        for element in self.top:
+            yield from element.walk()
+
+    def stages(self) -> list[Element]:
+        """Return the stages, outer before inner."""
+        return [element for element in self.walk() if element.kind == STAGE]
+
+    def find(self, node_id: str) -> Element | None:
+        """Return the element of a node."""
+        return next((element for element in self.walk() if element.id == node_id), None)
+
+
+def read(nodes: Mapping[str, Node]) -> Flow:
+    """Return the elements of a graph that pipeline_trace.ci.jenkins_graph.read has read."""
+    flow = Flow(after={node.before: node.id for node in reversed(list(nodes.values())) if node.before})
+    found_stages = stages(nodes)
+    elements: dict[str, Element] = {}
+    for node in nodes.values():
+        element = _element(node, nodes, found_stages, elements)
+        if element is None:
+            continue
+        elements[node.id] = element
+        (element.parent.children if element.parent else flow.top).append(element)
+    _merge_branches(flow)
+    for stage in reversed(flow.stages()):
+        stage.skipped = _skipped(stage, nodes)
+    for element in flow.walk():
+        element.end_color = nodes[element.end_id].color if element.end_id else ""
+    _count_attempts(nodes, elements)
+    for node in nodes.values():
+        if node.name == TIME_LIMIT:
+            for block in _around(node, nodes):
+                if block.id in elements:
+                    elements[block.id].holds_limit = True
+    return flow
+
+
+def flat(stages: Iterable[tuple[str, str]]) -> Flow:
+    """Return a flow of stages alone, one after another, from their node ids and names: of a run without a graph."""
+    counts: dict[str, int] = {}
+    flow = Flow()
+    for node_id, name in sorted(stages, key=lambda stage: int(stage[0])):
+        node = Node(node_id, name, "", is_start=True, is_end=False)
+        flow.top.append(Element(STAGE, node, name, Stage(node, counts.get(name, 0)).key, None))
+        counts[name] = counts.get(name, 0) + 1
+    return flow
+
+
+def _element(
+    node: Node, nodes: Mapping[str, Node], found_stages: Mapping[str, Stage], elements: Mapping[str, Element]
+) -> Element | None:
+    around = list(_around(node, nodes))
+    parent = next((elements[b.id] for b in around if b.id in elements and elements[b.id].kind in (STAGE, BRANCH)), None)
+    agent = next((b.id for b in around if b.name == AGENT_START), None)
+    limited = any(b.name == TIME_LIMIT for b in around)
+    step_key = ("step", node.id)
+    if node.id in found_stages:
+        return Element(STAGE, node, node.name, found_stages[node.id].key, parent, agent, limited)
+    if node.is_start and node.name.startswith(_BRANCH):
+        return Element(BRANCH, node, node.name[len(_BRANCH) :], step_key, parent, agent, limited)
+    if node.is_start and node.name == AGENT_START:
+        return Element(AGENT, node, node.name, step_key, parent, agent, limited)
+    if node.is_start or node.is_end or not node.block or node.name == _INTERNAL:
+        return None
+    return Element(STEP, node, node.name, step_key, parent, agent, limited)
+
+
+def _around(node: Node, nodes: Mapping[str, Node]) -> Iterator[Node]:
+    """Yield the blocks around a node, inner before outer."""
+    block = node.block
+    while block is not None:
+        yield nodes[block]
+        block = nodes[block].block
+
+
+def _count_attempts(nodes: Mapping[str, Node], elements: Mapping[str, Element]) -> None:
+    """Number the attempts of ``retry``: each is a body of its own in the block."""
+    bodies: dict[str, dict[str, int]] = {}
+    for node in nodes.values():
+        if node.is_start and node.name == _RETRY_BODY and node.block:
+            attempts = bodies.setdefault(node.block, {})
+            attempts[node.id] = len(attempts) + 1
+    for element in elements.values():
+        body = next((block for block in _around(element.node, nodes) if block.name == _RETRY_BODY), None)
+        if body is not None and body.block:
+            element.attempt = bodies[body.block][body.id]
+
+
+def _merge_branches(flow: Flow) -> None:
+    """Replace a branch by the stage in it where that has its name and is all there is."""
+    for element in list(flow.walk()):
+        only = element.children[0] if element.kind == BRANCH and len(element.children) == 1 else None
+        if only is None or only.kind != STAGE or only.name != element.name:
+            continue
+        siblings = element.parent.children if element.parent else flow.top
+        siblings[siblings.index(element)] = only
+        only.parent = element.parent
+
+
+def _skipped(stage: Element, nodes: Mapping[str, Node]) -> bool:
+    """Tell whether a stage did not run: Declarative looked into it, and nothing in it ran.
+
+    A stage after a failed one looks failed in wfapi; what is in the graph tells it apart.
+    """
+    if any(child.kind != STAGE or not child.skipped for child in stage.children):
+        return False
+    return any(node.name == _INTERNAL and node.block == stage.id for node in nodes.values())

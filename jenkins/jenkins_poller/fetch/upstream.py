@@ -1,0 +1,126 @@
+"""Answers what placing a build asks: its causes and parameters, and which step of its upstream started it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping
+from threading import Lock
+from typing import Any, Generic, TypeVar
+
+from pipeline_trace.place.ci.jenkins import documents, graph
+from pipeline_trace.place.ci.jenkins.identity import Build, Cause, Facts, Gone, Unanswered
+
+from . import flow
+from .api import ApiError, Controller, Forbidden, NotFound
+from .build import BUILD, STEP, is_pipeline, own_document
+from .nodes import node_log, scheduled_jobs, started_builds
+
+# How much is kept of what was answered: flow nodes of documents (about a kilobyte each), and characters of logs.
+_MOST_NODES = 20_000
+_MOST_TEXT = 4_000_000
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
+
+class Upstreams:
+    """Asks a controller; keeps the last answers of a sweep, since many builds have the same upstream."""
+
+    def __init__(self, controller: Controller, detail: str) -> None:
+        self._controller = controller
+        self._detail = detail
+        self._documents = _Last[Build, Mapping[str, Any]](_MOST_NODES)
+        self._logs = _Last[tuple[Build, str], str](_MOST_TEXT)
+
+    def know(self, build: Build, document: Mapping[str, Any]) -> None:
+        """Keep a build's own document, which was fetched for its spans."""
+        self._documents.keep(build, document, 1 + len(documents.nodes(document)))
+
+    def facts(self, build: Build) -> Facts:
+        """See Fetch.facts."""
+        return documents.read(build, self._document(build))
+
+    def starter(self, upstream: Build, started: Build, cause: Cause) -> str:
+        """See Fetch.starter: the ``build`` step, else its stage, else the run, as far as the detail has spans of them."""
+        document = self._document(upstream)
+        if self._detail == BUILD or not cause.by_step or not is_pipeline(document):
+            return upstream.run_span_id
+        tree = flow.read(graph.read(documents.nodes(document)))
+        step = self._step(tree, upstream, started)
+        while step is not None and step.kind in (flow.STEP, flow.BRANCH) and self._detail != STEP:
+            step = step.parent
+        return upstream.span_id(*step.key) if step else upstream.run_span_id
+
+    def _step(self, tree: flow.Flow, upstream: Build, started: Build) -> flow.Element | None:
+        candidates = [element for element in tree.walk() if element.starts_build]
+        # The likely ones first: each costs a request.
+        own_name = started.job.rpartition("/")[2]
+        candidates.sort(key=lambda element: own_name not in element.name)
+        unnumbered = []
+        for step in candidates:
+            log = self._log(upstream, step.id)
+            builds = started_builds(upstream.controller, log)
+            if started in builds:
+                return step
+            # A step that does not wait names the job, and no number.
+            if not builds and started.job in scheduled_jobs(log):
+                unnumbered.append(step)
+        return unnumbered[0] if len(unnumbered) == 1 else None
+
+    def _log(self, build: Build, node_id: str) -> str:
+        key = (build, node_id)
+        log = self._logs.get(key)
+        if log is None:
+            try:
+                log = node_log(self._controller, build, node_id)
+            except ApiError as error:
+                raise Unanswered(str(error)) from None
+            self._logs.keep(key, log, 1 + len(log))
+        return log
+
+    def _document(self, build: Build) -> Mapping[str, Any]:
+        known = self._documents.get(build)
+        if known is not None:
+            return known
+        try:
+            document = own_document(self._controller, build, self._detail)
+        except NotFound as error:
+            raise Gone(str(error)) from None
+        except Forbidden as error:
+            self._check_login()
+            raise Gone(str(error)) from None
+        except ApiError as error:
+            raise Unanswered(str(error)) from None
+        self.know(build, document)
+        return document
+
+    def _check_login(self) -> None:
+        """Raise Unanswered where nothing may be read any more: then it is the login that is gone, not a build."""
+        try:
+            self._controller.get("api/json", "_class")
+        except ApiError as error:
+            raise Unanswered(str(error)) from None
+
+
+class _Last(Generic[Key, Value]):
+    """Keeps what was used last, up to a weight in all. For any thread."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._weight = 0
+        self._kept: OrderedDict[Key, tuple[Value, int]] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: Key) -> Value | None:
+        with self._lock:
+            if key not in self._kept:
+                return None
+            self._kept.move_to_end(key)
+            return self._kept[key][0]
+
+    def keep(self, key: Key, value: Value, weight: int) -> None:
+        with self._lock:
+            self._weight += weight - self._kept.pop(key, (value, 0))[1]
+            self._kept[key] = value, weight
+            while self._weight > self._most:
+                self._weight -= self._kept.popitem(last=False)[1][1]

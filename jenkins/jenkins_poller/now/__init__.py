@@ -1,0 +1,1 @@
+"""What a controller has queued and runs right now."""

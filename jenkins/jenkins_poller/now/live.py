@@ -1,0 +1,120 @@
+"""What a build that hangs right now waits for, as a verdict: for `pipeline-trace why`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from pipeline_trace.lookup.tree import human_duration
+from pipeline_trace.lookup.usual import Usual
+from pipeline_trace.ownership import Verdict
+from pipeline_trace.ownership.verdict import OPS, UNKNOWN
+from pipeline_trace.place.ci.jenkins.identity import Build, normalise, split_build_url
+
+from ..fetch.api import ApiError, Controller, Login
+from . import waiting, wording
+from .waiting import AGENT, APPROVAL, BLOCKED, BUILD, EXECUTOR, QUIET_PERIOD, Open, Wait
+
+# A build waits for a build that waits for a build …
+_MOST_BUILDS = 10
+# A stage that runs this many times longer than nearly all of its last runs, and at least so long, hangs or is slow.
+_TIMES_LONGER = 1.5
+_WORTH_A_WORD_MS = 30_000
+
+# From a job to the usual times of its stages, by their names.
+UsualTimes = Callable[[str], Mapping[str, Usual]]
+
+
+def look(wanted: str, environ: Mapping[str, str], usual: UsualTimes) -> Verdict | None:
+    """Return what a running build waits for, None where it cannot be asked or does not run.
+
+    ``wanted``: the build's URL, or JOB#N where JENKINS_URL names the controller.
+    """
+    build = _build(wanted, environ)
+    if build is None:
+        return None
+    user, token = environ.get("JENKINS_USER", ""), environ.get("JENKINS_API_TOKEN", "")
+    controller = Controller(build.controller, Login(user, token) if user and token else None)
+    try:
+        return _of_build(controller, build, usual)
+    except ApiError:
+        return None
+
+
+def _build(wanted: str, environ: Mapping[str, str]) -> Build | None:
+    try:
+        parts = split_build_url(wanted) if "://" in wanted else None
+        if parts:
+            return Build(normalise(parts[0]), parts[1], int(parts[2]))
+        job, sign, number = wanted.replace(" #", "#").rpartition("#")
+        root = environ.get("JENKINS_URL", "")
+        return Build(normalise(root), job, int(number)) if sign and root and number.isdecimal() else None
+    except ValueError:
+        return None
+
+
+def _of_build(controller: Controller, build: Build, usual: UsualTimes) -> Verdict | None:
+    way: list[str] = []
+    for _ in range(_MOST_BUILDS):
+        found = waiting.one_open(controller, build, lambda text: None)
+        if found is None:
+            return None
+        name = f"{found.job} #{found.number}"
+        waits = [activity.wait for activity in found.activities if activity.wait]
+        if not waits:
+            return _slow(found, usual(found.job)) or _running(found, [*way, name])
+        first = min(waits, key=lambda wait: wait.since_ms or 0)
+        job, sign, number = first.what.rpartition(" #")
+        if first.kind != BUILD or not sign:
+            return _waits(first, found, [*way, name])
+        way.append(f"{name} waits for {first.what}")
+        build = Build(controller.url, job, int(number))
+    return None
+
+
+def _slow(found: Open, usual: Mapping[str, Usual]) -> Verdict | None:
+    """Return which step runs much longer than its whole stage usually does, None where none does or that is not known."""
+    now_ms = int(time.time() * 1000)
+    for activity in found.activities:
+        known = usual.get(activity.stages[-1]) if activity.stages else None
+        if known is None or activity.since_ms is None:
+            continue
+        ran_ms = now_ms - activity.since_ms
+        if ran_ms >= _WORTH_A_WORD_MS and ran_ms * 1_000_000 > known.p95_ns * _TIMES_LONGER:
+            ran, takes, most = (human_duration(ns) for ns in (ran_ms * 1_000_000, known.median_ns, known.p95_ns))
+            stage = activity.stages[-1]
+            evidence = [
+                f"{found.job} #{found.number} > {stage}: {activity.step} runs for {ran}",
+                f"{stage} usually takes {takes}, 95 % of its last {known.count} runs at most {most}",
+                *([f"on {', '.join(found.agents)}"] if found.agents else []),
+            ]
+            return Verdict(UNKNOWN, "slow_step", 0.6, evidence, "Look at what this step waits for, and at its agent.")
+    return None
+
+
+def _running(found: Open, way: list[str]) -> Verdict:
+    evidence = list(wording.lines([found], int(time.time() * 1000)))
+    return Verdict(UNKNOWN, "running", 0.5, [*evidence, *way[:-1]], "It works; compare with the step's usual time.")
+
+
+def _waits(wait: Wait, found: Open, way: list[str]) -> Verdict:
+    said = f"{way[-1]} {wording.waiting(wait, int(time.time() * 1000))}"
+    owner, kind, sure, then = _meaning(wait)
+    return Verdict(owner, kind, sure, [said, *way[:-1], *([found.url] if found.url else [])], then)
+
+
+def _meaning(wait: Wait) -> tuple[str, str, float, str]:
+    """Return owner, kind, how sure and the next step."""
+    label = f" with the label {wait.what}" if wait.what else ""
+    if wait.kind == AGENT and "no nodes" in wait.reason.lower():
+        # A label may be misspelt, or its agents gone.
+        return UNKNOWN, "no_agent", 0.6, f"Compare the label{label and f' {wait.what}'} with the agents that there are."
+    meanings = {
+        AGENT: (OPS, "no_agent", 0.9, f"Ops brings an agent{label} online; the change is not the cause."),
+        EXECUTOR: (OPS, "no_agent", 0.8, f"Ops adds executors{label}, or waits until one is free."),
+        APPROVAL: (UNKNOWN, "waiting_for_approval", 0.9, "Whoever may answer it has to; nothing has failed."),
+        BUILD: (UNKNOWN, "waiting_for_build", 0.7, "Look at the build that it waits for."),
+        QUIET_PERIOD: (UNKNOWN, "queued", 0.9, "It starts by itself when its quiet period is over."),
+        BLOCKED: (UNKNOWN, "queued", 0.7, "Look at what blocks it."),
+    }
+    return meanings[wait.kind]

@@ -1,0 +1,87 @@
+"""What `poll` was asked for: controllers with their logins, from its options or from a file."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from pipeline_trace.commands import fail
+
+from .fetch.api import Login
+from .poll.discovery import Selection
+from .poll.poller import Settings
+from .poll.service import Wanted
+
+# What --config says for each controller, and options for one.
+_OF_ONE = ("jenkins_url", "since", "include", "exclude", "detail", "trace_per", "root_url", "interval", "token_file")
+
+
+def wanted(ctx: click.Context, asked: Mapping[str, Any]) -> list[Wanted]:
+    """Return the controllers to poll, from the configuration or from the options."""
+    if asked["config"]:
+        given = [name for name in _OF_ONE if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+        if given:
+            option = f"--{given[0].replace('_', '-')}"
+            raise click.UsageError(f"{option} is for one controller; with --config it belongs into the file")
+        return _configured(asked["config"])
+    if not asked["jenkins_url"]:
+        raise click.UsageError("name a controller by --jenkins-url (or JENKINS_URL), or several by --config")
+    selection = Selection(asked["include"], asked["exclude"])
+    settings = Settings(asked["detail"], asked["trace_per"], _ago(asked["since"]), selection, asked["root_url"])
+    return [Wanted(asked["jenkins_url"], _login(asked["token_file"]), settings, asked["interval"])]
+
+
+def _configured(path: Path) -> list[Wanted]:
+    # Imported where needed: pydantic takes a while.
+    from .config import ConfigError, load
+
+    try:
+        found = load(path, os.environ)
+    except ConfigError as error:
+        raise _Wrong(error.lines) from None
+    return [
+        Wanted(
+            one.url,
+            login,
+            Settings(one.detail, one.trace_per, _ago(one.since), Selection(one.include, one.exclude), one.root_url),
+            one.interval,
+            one.requests_per_second,
+        )
+        for one, login in found
+    ]
+
+
+class _Wrong(click.ClickException):
+    """Wrong usage, a line a mistake."""
+
+    exit_code = 2
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__("\n".join(lines))
+
+    def show(self, file: object = None) -> None:
+        for line in self.message.splitlines():
+            click.echo(f"pipeline-trace: {line}", err=True)
+
+
+def _ago(age: float) -> int:
+    return int((time.time() - age) * 1000)
+
+
+def _login(token_file: str | None) -> Login | None:
+    user, token = os.environ.get("JENKINS_USER", ""), os.environ.get("JENKINS_API_TOKEN", "")
+    if token_file:
+        try:
+            token = Path(token_file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise fail(f"cannot read --token-file {token_file} ({getattr(error, 'strerror', 'no text')})") from None
+    if bool(user) != bool(token):
+        missing = "JENKINS_API_TOKEN (or --token-file)" if user else "JENKINS_USER"
+        raise fail(f"only half of the login is there: set {missing} too")
+    return Login(user, token) if user else None

@@ -1,0 +1,1 @@
+"""The loop: which builds are new, what the poller remembers, and the process that polls several controllers."""

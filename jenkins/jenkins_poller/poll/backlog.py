@@ -1,0 +1,32 @@
+"""How much waits for delivery; a journal that did not change is not counted anew."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from pipeline_trace.delivery import journal
+
+
+class Backlog:
+    """Counts what waits in a folder of journals."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._counted: dict[Path, tuple[tuple[int, int], int]] = {}
+
+    def journals(self) -> int:
+        """Return how many journals there are."""
+        return len(journal.find(self._folder))
+
+    def spans(self) -> int:
+        """Return how many spans of them were not delivered."""
+        counted = {}
+        for path in journal.find(self._folder):
+            # Delivered meanwhile, or another user's.
+            with suppress(OSError):
+                mark = (path.stat().st_size, journal.load_state(path).offset)
+                known = self._counted.get(path)
+                counted[path] = known if known and known[0] == mark else (mark, journal.waiting(path))
+        self._counted = counted
+        return sum(count for _, count in counted.values())

@@ -1,0 +1,204 @@
+"""The poller's own figures and the CI/CD metrics of one controller, through OpenTelemetry's SDK.
+
+Nothing here ever stops or slows a poll: a receiver that is down is said once, in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData, PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+
+from pipeline_trace import __version__
+from pipeline_trace.delivery.destinations import endpoint, metrics_endpoint, otlp
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.span import AttributeValue, Span
+
+from ..spans import measured
+from .backlog import Backlog
+from .logs import Changes
+
+# Builds take seconds to hours; the SDK's own boundaries are made for milliseconds.
+_BOUNDARIES = (1, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400)
+_CONNECT_SECONDS = 1.0
+# Of errors that are the controller's, by ApiError.kind; statuses of 500 and above are too.
+_CONTROLLER_ERRORS = ("timeout", "connection", "no_json")
+
+
+class Metrics:
+    """What is measured of one controller. For any thread."""
+
+    def __init__(self, exporter: MetricExporter, resource: Mapping[str, AttributeValue], journals: Path | None) -> None:
+        """``journals``: the folder whose waiting journals are counted here, if here is the place."""
+        reader = PeriodicExportingMetricReader(exporter)
+        self._provider = MeterProvider([reader], Resource(dict(resource)), shutdown_on_exit=False)
+        meter = self._provider.get_meter("pipeline-trace", __version__)
+        self._backlog = Backlog(journals) if journals else None
+        self._newest_ns = 0
+        self._active: Counter[str] | None = None
+        self._shown: set[str] = set()
+        self._workers: Mapping[str, int] = {}
+        durations = meter.create_histogram(
+            measured.DURATION, "s", "How long runs were in each state", explicit_bucket_boundaries_advisory=_BOUNDARIES
+        )
+        waits = meter.create_histogram(
+            measured.QUEUE_WAIT, "s", "How long builds waited in the queue", explicit_bucket_boundaries_advisory=_BOUNDARIES
+        )
+        errors = meter.create_counter(measured.ERRORS, "{error}", "Errors in runs")
+        system = meter.create_counter(measured.SYSTEM_ERRORS, "{error}", "Errors of the controller and its agents")
+        self._add: dict[str, Callable[[float, Mapping[str, AttributeValue]], None]] = {
+            measured.DURATION: durations.record,
+            measured.QUEUE_WAIT: waits.record,
+            measured.ERRORS: errors.add,
+            measured.SYSTEM_ERRORS: system.add,
+        }
+        own = "pipeline_trace.poller"
+        self._requests = meter.create_counter(f"{own}.requests", "{request}", "Requests to the controller")
+        self._errors = meter.create_counter(f"{own}.errors", "{error}", "Polls that ended before their end")
+        self._builds = meter.create_counter(f"{own}.builds", "{build}", "Builds whose spans were written")
+        meter.create_observable_up_down_counter(
+            "cicd.pipeline.run.active", [self._look_at_active], "{run}", "Runs that were executing at the last poll"
+        )
+        meter.create_observable_up_down_counter(
+            "cicd.worker.count", [self._look_at_workers], "{worker}", "Agents at the last poll"
+        )
+        meter.create_observable_gauge(f"{own}.lag", [self._look_at_lag], "s", "Time since the newest build's end")
+        if self._backlog:
+            meter.create_observable_up_down_counter(
+                f"{own}.waiting.journals", [self._look_at_journals], "{journal}", "Journals that wait for delivery"
+            )
+            meter.create_observable_up_down_counter(
+                f"{own}.waiting.spans", [self._look_at_spans], "{span}", "Spans that wait for delivery"
+            )
+
+    def request(self, kind: str) -> None:
+        """Count a request. ``kind``: "200", or what went wrong (ApiError.kind)."""
+        attributes: dict[str, AttributeValue] = {} if kind == "200" else {c.ERROR_TYPE: kind}
+        if kind.isdigit():
+            attributes["http.response.status_code"] = int(kind)
+        self._requests.add(1, attributes)
+        if kind in _CONTROLLER_ERRORS or (kind.isdigit() and int(kind) >= 500):
+            self._add[measured.SYSTEM_ERRORS](1, {measured.COMPONENT: "controller", c.ERROR_TYPE: kind})
+
+    def build(self, spans: Sequence[Span]) -> None:
+        """Count a build that was written."""
+        self._builds.add(1)
+        self._newest_ns = max(self._newest_ns, spans[0].end_ns)
+        for one in measured.of_build(spans, time.time_ns()):
+            self._add[one.metric](one.value, one.attributes)
+
+    def polled(self, active: Counter[str], workers: Mapping[str, int]) -> None:
+        """Take note of what a poll saw: builds that run, by job, and agents by state."""
+        self._active, self._workers = active, workers
+
+    def failed(self, kind: str) -> None:
+        """Count a poll that failed: what it would have seen is not known any more."""
+        self._errors.add(1, {c.ERROR_TYPE: kind})
+        self._active, self._workers = None, {}
+
+    def close(self, seconds: float) -> None:
+        """Send all once more, within so many seconds."""
+        self._provider.shutdown(seconds * 1e3)
+
+    def _look_at_active(self, _: CallbackOptions) -> Iterable[Observation]:
+        if self._active is None:
+            return []
+        running = {job: count for job, count in self._active.items() if count}
+        # A job that was shown with a build has none now: that is said once.
+        jobs, self._shown = self._shown | running.keys(), set(running)
+        state = {measured.STATE: measured.EXECUTING}
+        return [Observation(running.get(job, 0), {c.PIPELINE_NAME: job, **state}) for job in sorted(jobs)]
+
+    def _look_at_workers(self, _: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(count, {"cicd.worker.state": state}) for state, count in self._workers.items()]
+
+    def _look_at_lag(self, _: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(max(time.time_ns() - self._newest_ns, 0) / 1e9)] if self._newest_ns else []
+
+    def _look_at_journals(self, _: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(self._backlog.journals())] if self._backlog else []
+
+    def _look_at_spans(self, _: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(self._backlog.spans())] if self._backlog else []
+
+
+def resource(service: Mapping[str, AttributeValue], controller: str) -> dict[str, AttributeValue]:
+    """Return the resource of a controller's metrics. ``service``: that of its spans."""
+    return {"service.instance.id": controller, "host.name": socket.gethostname(), **service}
+
+
+def exporter(environ: Mapping[str, str], changes: Changes) -> MetricExporter:
+    """Return the exporter that the variables ask for. Raises SetupError."""
+    receiver = metrics_endpoint(environ)
+    by = otlp.protocol(environ, receiver, "METRICS")
+    found = otlp.address(receiver, by)
+    inner = _grpc() if by == otlp.GRPC else _http(environ)
+    return _Exporter(inner, receiver, found, changes, shared=receiver == endpoint(environ))
+
+
+def _grpc() -> Any:
+    # gRPC writes to stderr by itself, where people expect our one line.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
+
+    made = OTLPMetricExporter()
+    # It filters out what it said before; we want to know it each time.
+    logging.getLogger("opentelemetry.exporter.otlp.proto.grpc.exporter").filters.clear()
+    return made
+
+
+def _http(environ: Mapping[str, str]) -> Any:
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+
+    certificate = environ.get("OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE") or environ.get("OTEL_EXPORTER_OTLP_CERTIFICATE")
+    return OTLPMetricExporter(session=otlp.make_session(certificate or ""))
+
+
+class _Exporter(MetricExporter):
+    """Tells at once where nobody listens, and says what is wrong once.
+
+    ``shared``: spans go there too, so that nobody listens is said already.
+    """
+
+    def __init__(self, inner: Any, receiver: str, address: tuple[str, int], changes: Changes, *, shared: bool) -> None:
+        super().__init__(inner._preferred_temporality, inner._preferred_aggregation)
+        self._inner = inner
+        self._receiver = receiver
+        self._address = address
+        self._changes = changes
+        self._shared = shared
+        self._problems = otlp.Problems()
+
+    def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> MetricExportResult:
+        self._problems.clear()
+        try:
+            # The exporter would try again until its time is over.
+            socket.create_connection(self._address, _CONNECT_SECONDS).close()
+        except OSError as error:
+            return self._failed(error.strerror or str(error), said=self._shared)
+        if self._inner.export(metrics_data, timeout_millis) is not MetricExportResult.SUCCESS:
+            return self._failed(self._problems.reason)
+        self._changes.well(f"{self._receiver} takes metrics again")
+        return MetricExportResult.SUCCESS
+
+    def _failed(self, problem: str, *, said: bool = False) -> MetricExportResult:
+        if not said:
+            advice = "OTEL_METRICS_EXPORTER=none turns them off"
+            self._changes.problem(problem, f"{self._receiver} does not take metrics ({problem}); {advice}")
+        return MetricExportResult.FAILURE
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        return bool(self._inner.force_flush(timeout_millis))
+
+    def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
+        self._inner.shutdown(timeout_millis)

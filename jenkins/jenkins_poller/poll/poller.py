@@ -1,0 +1,261 @@
+"""The loop: find new builds, fetch them, place them, write their spans into a journal, move the cursor."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline_trace.delivery.journal import JournalError, Writer
+from pipeline_trace.ownership.log.rules import RulesError
+from pipeline_trace.place.ci.jenkins.identity import Build, Gone, Placed, Unanswered, normalise, place
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.span import AttributeValue, Link, Span
+
+from ..fetch.api import AT_ONCE, ApiError, Controller, Forbidden, NotFound, Passing
+from ..fetch.build import fetch, is_running, own_document
+from ..fetch.upstream import Upstreams
+from ..spans import spans, verdicts
+from . import discovery
+from .discovery import Job, Selection
+from .state import Cursor, State, StateError
+
+_CHUNK = 32
+_FEW = 2
+# After so many builds that could not be read, the controller is taken to be in trouble and left alone.
+_TOO_MANY = 4
+
+
+class SweepError(Exception):
+    """A sweep ended before its end. The message says what to do; the cursor was not moved past what was not fetched.
+
+    ``kind``: in short what went wrong: ApiError.kind, or disk, or builds where some could not be read.
+    """
+
+    def __init__(self, message: str, kind: str = "disk") -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a poller is asked for. ``since_ms``: builds of a job seen first begin here, milliseconds since the epoch."""
+
+    detail: str
+    trace_per: str
+    since_ms: int
+    selection: Selection
+    root_url: str = ""
+
+
+@dataclass
+class Swept:
+    """What a sweep did. ``active``: how many builds of each job were running."""
+
+    builds: int = 0
+    spans: int = 0
+    running: int = 0
+    vanished: int = 0
+    unsampled: int = 0
+    without_stages: int = 0
+    problems: list[str] = field(default_factory=list)
+    active: Counter[str] = field(default_factory=Counter)
+
+    def count(self, read: _Read, *, gone: bool) -> None:
+        """Add a build that was read; ``gone``: for good."""
+        self.builds += read.placed is not None and read.placed.sampled
+        self.spans += len(read.spans)
+        self.running += read.running
+        self.active[read.build.job] += read.running
+        self.vanished += gone
+        self.unsampled += read.placed is not None and not read.placed.sampled
+        self.without_stages += read.no_stages
+        if read.problem:
+            self.problems.append(f"{read.build.job} #{read.build.number}: {read.problem}")
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A build that was read: its spans, or why there are none."""
+
+    build: Build
+    placed: Placed | None = None
+    spans: tuple[Span, ...] = ()
+    running: bool = False
+    gone: bool = False
+    old: bool = False
+    problem: str = ""
+    no_stages: bool = False
+    revision: str = ""
+
+
+class Poller:
+    """Polls one controller."""
+
+    def __init__(
+        self,
+        controller: Controller,
+        state: State,
+        journals: Path,
+        settings: Settings,
+        service: Callable[[str], Mapping[str, AttributeValue]],
+        written: Callable[[Sequence[Span]], None] = lambda made: None,
+    ) -> None:
+        """``service``: from the controller's root URL to the resource attributes of its service.
+
+        ``written`` is called with the spans of each build that was written.
+        """
+        self._controller = controller
+        self._state = state
+        self._journals = journals
+        self._settings = settings
+        self._service = service
+        self._written = written
+        # One process's record locks do not hold between its threads: a journal appears where others ship when it is whole.
+        self._unfinished = state.folder
+        # Builds of jobs seen first that were not listed: whether they are too old shows when they are read.
+        self._first_seen: set[Build] = set()
+
+    def sweep(
+        self,
+        progress: Callable[[Swept, int], None] = lambda swept, total: None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> Swept:
+        """Write the spans of every build that has ended since; raises SweepError.
+
+        ``progress`` is called after every piece of work with what is done and how many builds there are. Where
+        ``stopping`` says so, builds that were begun are finished; the rest comes with the next one.
+        """
+        swept = Swept()
+        self._first_seen = set()
+        try:
+            with self._state.together():
+                todo = self._todo(stopping)
+            upstreams = Upstreams(self._controller, self._settings.detail)
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                for chunk in _chunks(todo, _CHUNK):
+                    self._write(pool.map(lambda build: self._read(build, upstreams, stopping), chunk), swept)
+                    progress(swept, len(todo))
+                    if stopping() or len(swept.problems) >= _TOO_MANY:
+                        break
+        except RulesError as error:
+            raise SweepError(str(error), "rules") from None
+        except (ApiError, StateError, JournalError) as error:
+            raise SweepError(str(error), error.kind if isinstance(error, ApiError) else "disk") from None
+        if swept.problems:
+            raise SweepError(f"{len(swept.problems)} builds stay open for the next poll; {swept.problems[0]}", "builds")
+        return swept
+
+    def _todo(self, stopping: Callable[[], bool]) -> list[Build]:
+        """Return the builds to read: new ones and those still open."""
+        cursors, still_open = self._state.cursors(), self._state.open_builds()
+        found: list[Build] = []
+        root = normalise(self._settings.root_url) if self._settings.root_url else ""
+        for job in discovery.jobs(self._controller, self._settings.selection):
+            if stopping():
+                break
+            controller = root or normalise(discovery.root_url(job) or self._controller.url)
+            numbers = self._new(job, controller, cursors.get(job.name)) | still_open.get(job.name, set())
+            found += [Build(controller, job.name, number) for number in sorted(numbers)]
+        return found
+
+    def _new(self, job: Job, controller: str, known: Cursor | None) -> set[int]:
+        """Take note of a job's new builds; return their numbers."""
+        if known and job.next_number < known.next_number:
+            self._state.restarted(job.name)
+            known = None
+        if known and known.settled and job.next_number == known.next_number:
+            return set()
+        above, since = (known.cursor, 0) if known else (0, self._settings.since_ms)
+        if 0 < job.next_number - 1 - above <= _FEW:
+            # So few that the builds themselves tell as much as a list of them.
+            numbers = set(range(above + 1, job.next_number))
+            if not known:
+                self._first_seen.update(Build(controller, job.name, number) for number in numbers)
+            self._state.found(job.name, Cursor(job.next_number, job.next_number - 1, settled=True), numbers, unsure=True)
+            return numbers
+        try:
+            listing = discovery.builds(self._controller, job.name, above=above, since_ms=since)
+        except NotFound:
+            # Deleted since it was listed.
+            return set()
+        numbers = {listed.number for listed in listing.new}
+        highest = max(listing.highest, above)
+        seen_twice = known is not None and known.next_number == job.next_number
+        settled = highest >= job.next_number - 1 or seen_twice
+        self._state.found(job.name, Cursor(job.next_number, highest, settled), numbers)
+        return numbers
+
+    def _read(self, build: Build, upstreams: Upstreams, stopping: Callable[[], bool]) -> _Read:
+        if stopping():
+            # Not begun; it stays open.
+            return _Read(build)
+        try:
+            document = own_document(self._controller, build, self._settings.detail)
+            if is_running(document):
+                return _Read(build, running=True)
+            if build in self._first_seen and int(document.get("timestamp") or 0) < self._settings.since_ms:
+                return _Read(build, old=True)
+            fetched = fetch(self._controller, build, document, self._settings.detail)
+            upstreams.know(build, fetched.document)
+            placed = self._state.placed(build) or place(build, upstreams, self._settings.trace_per)
+        except (NotFound, Gone):
+            return _Read(build, gone=True)
+        except (Passing, Forbidden, Unanswered) as error:
+            # Forbidden too: a login may be revoked in the middle, and the build is not gone.
+            return _Read(build, problem=str(error))
+        if not placed.sampled:
+            return _Read(build, placed)
+        made = spans.of_build(fetched, placed, self._service(build.controller))
+        verdicts.label(made)
+        revision = str(made[0].attributes.get(c.VCS_HEAD_REVISION) or "")
+        return _Read(build, placed, tuple(made), no_stages=fetched.no_stages, revision=revision)
+
+    def _link(self, reads: Iterable[_Read]) -> None:
+        """Link the builds of one commit to each other, each to those before it: so one can walk from PR to production."""
+        for read in reads:
+            if not read.revision:
+                continue
+            for job, number, trace_id in self._state.same_revision(read.revision, read.build):
+                other = Build(read.build.controller, job, number)
+                attributes = {"jenkins.link": "same commit", c.PIPELINE_NAME: job, c.PIPELINE_RUN_ID: str(number)}
+                if trace_id != read.spans[0].trace_id:
+                    read.spans[0].links.append(Link(trace_id, other.run_span_id, attributes))
+            self._state.built([(read.build, read.revision)])
+
+    def _write(self, reads: Iterable[_Read], swept: Swept) -> None:
+        """Write the spans of builds into a journal, then move on."""
+        reads = list(reads)
+        placed = [(read.build, read.placed) for read in reads if read.placed]
+        with self._state.together():
+            self._state.decided(placed)
+            self._link(reads)
+        if any(read.spans for read in reads):
+            self._journal(span for read in reads for span in read.spans)
+        self._state.written(read.build for read in reads if read.placed or read.old)
+        for read in reads:
+            gone = read.gone and self._state.vanished(read.build.job, read.build.number)
+            swept.count(read, gone=gone)
+            if read.spans:
+                self._written(read.spans)
+
+    def _journal(self, made: Iterable[Span]) -> None:
+        journal = Writer(self._unfinished)
+        for span in made:
+            journal.span(span)
+        if journal.dropped:
+            journal.discard()
+            raise SweepError(f"cannot write {journal.path} ({journal.problem}); free some space, or set PIPELINE_TRACE_HOME")
+        journal.sync()
+        journal.end()
+        try:
+            journal.path.rename(self._journals / journal.path.name)
+        except OSError as error:
+            raise SweepError(f"cannot write {self._journals} ({error.strerror}); set PIPELINE_TRACE_HOME") from None
+
+
+def _chunks(builds: list[Build], size: int) -> Iterator[list[Build]]:
+    for start in range(0, len(builds), size):
+        yield builds[start : start + size]

@@ -1,0 +1,248 @@
+"""One or several controllers polled, once or until TERM, and what they found delivered."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from pipeline_trace.delivery import destinations, home, journal, ship
+from pipeline_trace.trace import resource
+from pipeline_trace.trace.span import AttributeValue
+
+from ..fetch import workers
+from ..fetch.api import Controller, Login
+from ..spans import facts
+from .logs import Changes, log
+from .poller import Poller, Settings, SweepError, Swept
+from .state import State
+
+if TYPE_CHECKING:
+    from .metrics import Metrics
+
+# For each batch; the end may take less.
+_DELIVERY_SECONDS = 60.0
+_LAST_DELIVERY_SECONDS = 5.0
+_LAST_METRICS_SECONDS = 5.0
+_TICK_SECONDS = 0.2
+
+Progress = Callable[[Swept, int], None]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One controller to poll. ``interval``: seconds between polls; ``per_second``: requests, None: as many as come."""
+
+    url: str
+    login: Login | None
+    settings: Settings
+    interval: float
+    per_second: float | None = None
+
+
+class Polled:
+    """One controller being polled."""
+
+    def __init__(
+        self, wanted: Wanted, state: State, place: home.Home, stopping: threading.Event, metrics: Metrics | None
+    ) -> None:
+        self.wanted = wanted
+        self._metrics = metrics
+        self._stopping = stopping
+        self._changes = Changes(controller=wanted.url)
+        self._controller = Controller(
+            wanted.url,
+            wanted.login,
+            per_second=wanted.per_second,
+            stopping=stopping,
+            observe=metrics.request if metrics else lambda kind: None,
+        )
+        written = metrics.build if metrics else lambda spans: None
+        self._poller = Poller(self._controller, state, place.journals, wanted.settings, service, written)
+
+    def sweep(self, progress: Progress = lambda swept, total: None) -> Swept:
+        """Poll once. Raises SweepError."""
+        try:
+            swept = self._poller.sweep(progress, self._stopping.is_set)
+        except Exception as error:
+            if self._metrics:
+                self._metrics.failed(error.kind if isinstance(error, SweepError) else type(error).__name__)
+            raise
+        if self._metrics:
+            self._metrics.polled(swept.active, workers.count(self._controller))
+        return swept
+
+    def run(self, polled: threading.Event) -> None:
+        """Poll until the end is asked for. ``polled`` is set after every poll: something may be there to deliver."""
+        while not self._stopping.is_set():
+            self._sweep_and_say()
+            polled.set()
+            self._stopping.wait(self.wanted.interval)
+
+    def _sweep_and_say(self) -> None:
+        try:
+            swept = self.sweep()
+        except SweepError as error:
+            self._changes.problem(error.kind, str(error))
+        except Exception as error:
+            # Whatever it is: the next poll may be better, and the other controllers go on.
+            self._changes.problem(type(error).__name__, f"the poll failed ({type(error).__name__}: {error})")
+        else:
+            self._changes.well("the controller is polled again")
+            if swept.builds or swept.vanished or swept.unsampled:
+                log(logging.INFO, "polled", controller=self.wanted.url, **counts(swept))
+            if swept.without_stages:
+                log(logging.WARNING, without_stages(swept), controller=self.wanted.url)
+
+
+class Pollers:
+    """All controllers of this process, and where their spans go."""
+
+    def __init__(
+        self, wanted: Sequence[Wanted], place: home.Home, destination: destinations.Destination | None, metered: bool
+    ) -> None:
+        """``metered``: send metrics, where the environment names a receiver. Raises StateError, SetupError."""
+        self._place = place
+        self._destination = destination
+        self._delivery = Changes()
+        self._stopping = threading.Event()
+        self._states: list[State] = []
+        self._metrics: list[Metrics] = []
+        self.polled: list[Polled] = []
+        try:
+            for one in wanted:
+                self._states.append(State(place.path / "pollers", one.url))
+            for one, state in zip(wanted, self._states, strict=True):
+                metrics = self._measured(one) if metered and destinations.metrics_endpoint(os.environ) else None
+                self.polled.append(Polled(one, state, place, self._stopping, metrics))
+        except BaseException:
+            self.close()
+            raise
+
+    def _measured(self, wanted: Wanted) -> Metrics | None:
+        # Imported where needed: the SDK is large.
+        from . import metrics
+
+        controller = wanted.settings.root_url or wanted.url
+        # What waits is the machine's, not a controller's: it is told once.
+        journals = self._place.journals if not self._metrics else None
+        try:
+            exporter = metrics.exporter(os.environ, Changes())
+        except Exception as error:
+            # Whatever the exporters make of their variables: spans do not need them.
+            log(logging.WARNING, f"no metrics are sent ({error}); OTEL_METRICS_EXPORTER=none turns them off")
+            return None
+        self._metrics.append(metrics.Metrics(exporter, metrics.resource(service(controller), controller), journals))
+        return self._metrics[-1]
+
+    def once(self, progress: Progress) -> list[Swept | SweepError]:
+        """Poll all once; return what became of each. ``progress``: see Poller.sweep; for one controller only."""
+
+        def sweep(polled: Polled) -> Swept | SweepError:
+            try:
+                return polled.sweep(progress) if len(self.polled) == 1 else polled.sweep()
+            except SweepError as error:
+                return error
+
+        with ThreadPoolExecutor(len(self.polled)) as pool:
+            try:
+                return list(pool.map(sweep, self.polled))
+            except BaseException:
+                # Ctrl-C: only builds under way are waited for.
+                self._stopping.set()
+                raise
+
+    def forever(self) -> None:
+        """Poll until TERM or INT: builds under way are finished and delivered. A second signal ends at once."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end)
+        log(logging.INFO, "polling", controllers=len(self.polled))
+        polled = threading.Event()
+        threads = [threading.Thread(target=one.run, args=(polled,), name=one.wanted.url) for one in self.polled]
+        for thread in threads:
+            thread.start()
+        try:
+            while any(thread.is_alive() for thread in threads):
+                if polled.wait(_TICK_SECONDS):
+                    polled.clear()
+                    self._deliver()
+        finally:
+            self._stopping.set()
+        self._deliver(_LAST_DELIVERY_SECONDS)
+        log(logging.INFO, "ended")
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        if self._stopping.is_set():
+            # Not by the signal's default: a container's first process has none.
+            os._exit(128 + number)
+        self._stopping.set()
+
+    def _deliver(self, timeout: float = _DELIVERY_SECONDS) -> None:
+        if self._destination is None:
+            return
+        outcome = deliver(self._place.journals, self._destination, timeout)
+        if outcome.delivered:
+            log(logging.INFO, "delivered", spans=outcome.delivered, to=self._destination.name)
+        if outcome.problem:
+            count = journal.all_waiting(self._place.journals) if outcome.problem != self._delivery.last else 0
+            said = f"{count} spans wait in {self._place.journals} ({outcome.problem}); they are sent when it takes them"
+            self._delivery.problem(outcome.problem, said)
+        else:
+            self._delivery.well(f"{self._destination.name} takes spans again")
+
+    def close(self) -> None:
+        """Let go of states and connections; metrics are sent once more, all at the same time."""
+        for state in self._states:
+            state.close()
+        if self._metrics:
+            with ThreadPoolExecutor(len(self._metrics)) as pool:
+                list(pool.map(lambda metrics: metrics.close(_LAST_METRICS_SECONDS), self._metrics))
+        if self._destination:
+            self._destination.close()
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What a delivery did. ``problem``: why not all was taken."""
+
+    delivered: int
+    problem: str
+
+
+def deliver(journals: Path, destination: destinations.Destination, timeout: float = _DELIVERY_SECONDS) -> Delivered:
+    """Deliver what journals hold. ``timeout``: seconds for each batch."""
+    outcomes = ship.ship_all(journals, destination, timeout)
+    delivered = sum(outcome.delivered for outcome in outcomes if outcome.done)
+    return Delivered(delivered, next((outcome.problem for outcome in outcomes if outcome.problem), ""))
+
+
+def counts(swept: Swept) -> dict[str, int]:
+    """Return what a poll did, for a log."""
+    all_counts = {
+        "builds": swept.builds,
+        "spans": swept.spans,
+        "running": swept.running,
+        "gone": swept.vanished,
+        "unsampled": swept.unsampled,
+    }
+    return {name: count for name, count in all_counts.items() if count}
+
+
+def without_stages(swept: Swept) -> str:
+    """Return the line that says why Pipeline builds have no stages."""
+    return (
+        f"{swept.without_stages} Pipeline builds have no stages to read; "
+        "install the Pipeline: REST API plugin on the controller to see them"
+    )
+
+
+def service(controller: str) -> Mapping[str, AttributeValue]:
+    """Return the resource attributes of a controller's service."""
+    return resource.from_environment(os.environ, facts.service(controller))

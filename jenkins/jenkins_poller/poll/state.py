@@ -1,0 +1,250 @@
+"""What the poller remembers: cursors, builds still open, and the parents already decided. SQLite, one poller at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from pipeline_trace.place.ci.jenkins.identity import Build, Placed
+from pipeline_trace.trace.span import Link, encode
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS jobs (
+    name TEXT PRIMARY KEY, next_number INTEGER NOT NULL, cursor INTEGER NOT NULL, settled INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS open_builds (
+    job TEXT NOT NULL, number INTEGER NOT NULL, unsure INTEGER NOT NULL, PRIMARY KEY (job, number)
+);
+CREATE TABLE IF NOT EXISTS placed (
+    job TEXT NOT NULL, number INTEGER NOT NULL, trace_id TEXT NOT NULL, parent_id TEXT,
+    links TEXT NOT NULL, sampled INTEGER NOT NULL,
+    PRIMARY KEY (job, number)
+);
+CREATE TABLE IF NOT EXISTS revisions (
+    revision TEXT NOT NULL, job TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (revision, job, number)
+);
+"""
+
+
+# A commit that is built again and again is linked to its last builds only.
+_MOST_LINKS = 10
+
+
+class StateError(Exception):
+    """The state cannot be used. The message says what to do."""
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """How far a job was read. ``next_number``: as seen last; ``cursor``: the highest number taken note of.
+
+    ``settled``: nothing more is expected below ``next_number``. A number that was given away may not be listed yet.
+    """
+
+    next_number: int
+    cursor: int
+    settled: bool
+
+
+class State:
+    """The state of one controller's poller. ``folder``: for files of its own, empty when it is opened."""
+
+    def __init__(self, folder: Path, controller: str) -> None:
+        """Open the state of a controller. Raises StateError where another poller uses it, or it cannot be written."""
+        name = sha256(controller.encode()).hexdigest()[:16]
+        path = folder / f"{name}.db"
+        self.folder = folder / name
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StateError(f"cannot write {path} ({error.strerror}); set PIPELINE_TRACE_HOME") from None
+        try:
+            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._lock)
+            raise StateError(f"another poller of {controller} is running with {path}; stop it first") from None
+        try:
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            for left in self.folder.iterdir():
+                left.unlink()
+        except OSError as error:
+            os.close(self._lock)
+            raise StateError(f"cannot write {self.folder} ({error.strerror}); set PIPELINE_TRACE_HOME") from None
+        self._reading = Lock()
+        self._together = False
+        self._path = path
+        try:
+            self._database = sqlite3.connect(path, check_same_thread=False)
+            self._database.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            os.close(self._lock)
+            raise StateError(f"cannot use {path} ({error}); free some space, or set PIPELINE_TRACE_HOME") from None
+
+    def close(self) -> None:
+        """Let go of the state."""
+        self._database.close()
+        os.close(self._lock)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Keep all that is noted within in one transaction, each of which waits for the disk. Raises StateError.
+
+        What was noted before an error of something else is kept.
+        """
+        with self._writing():
+            self._together = True
+            failed: Exception | None = None
+            try:
+                yield
+            except (StateError, sqlite3.Error):
+                raise
+            except Exception as error:
+                failed = error
+            finally:
+                self._together = False
+        if failed:
+            raise failed
+
+    def cursors(self) -> dict[str, Cursor]:
+        """Return the cursors by full job name."""
+        rows = self._rows("SELECT name, next_number, cursor, settled FROM jobs")
+        return {name: Cursor(number, cursor, bool(settled)) for name, number, cursor, settled in rows}
+
+    def open_builds(self) -> dict[str, set[int]]:
+        """Return the numbers of builds that were seen and have not been written, by full job name."""
+        found: dict[str, set[int]] = {}
+        for job, number in self._rows("SELECT job, number FROM open_builds"):
+            found.setdefault(job, set()).add(number)
+        return found
+
+    def found(self, job: str, cursor: Cursor, numbers: Iterable[int], *, unsure: bool = False) -> None:
+        """Take note of a job's new builds, all of them still to be written. Raises StateError.
+
+        ``unsure``: their numbers were given away, but nobody has seen them yet.
+        """
+        with self._writing():
+            row = (job, cursor.next_number, cursor.cursor, cursor.settled)
+            self._database.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?)", row)
+            rows = [(job, number, unsure) for number in numbers]
+            self._database.executemany("INSERT OR IGNORE INTO open_builds VALUES (?, ?, ?)", rows)
+
+    def decided(self, builds: Iterable[tuple[Build, Placed]]) -> None:
+        """Keep where builds stand, before their spans are written: emitted spans never change. Raises StateError."""
+        with self._writing():
+            for build, placed in builds:
+                row = (
+                    build.job,
+                    build.number,
+                    placed.trace_id,
+                    placed.parent_id,
+                    encode_links(placed.links),
+                    placed.sampled,
+                )
+                self._database.execute("INSERT OR IGNORE INTO placed VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def same_revision(self, revision: str, build: Build) -> list[tuple[str, int, str]]:
+        """Return job, number and trace of the last builds of a commit before this one. For any thread. Raises StateError.
+
+        A build that is read again, since its spans may not have been written, has the same ones before it.
+        """
+        query = """SELECT r.job, r.number, p.trace_id FROM revisions AS r JOIN placed AS p USING (job, number)
+                   WHERE r.revision = ? AND r.rowid < ifnull(
+                       (SELECT rowid FROM revisions WHERE revision = ? AND job = ? AND number = ?), 1 << 62)
+                   ORDER BY r.rowid DESC LIMIT ?"""
+        own = (revision, build.job, build.number)
+        return [tuple(row) for row in self._rows(query, revision, *own, _MOST_LINKS)]
+
+    def built(self, builds: Iterable[tuple[Build, str]]) -> None:
+        """Take note of the commits of builds. Raises StateError."""
+        with self._writing():
+            rows = [(revision, build.job, build.number) for build, revision in builds if revision]
+            self._database.executemany("INSERT OR IGNORE INTO revisions VALUES (?, ?, ?)", rows)
+
+    def written(self, builds: Iterable[Build]) -> None:
+        """Take note of builds whose spans are in a journal on the same disk. Raises StateError."""
+        with self._writing():
+            for build in builds:
+                self._forget(build.job, build.number)
+
+    def vanished(self, job: str, number: int) -> bool:
+        """Take note that a build is not there; tell whether that is final. Raises StateError.
+
+        A number may be given away a moment before its build can be seen: one that nobody has seen gets a second chance.
+        """
+        key = (job, number)
+        unsure = bool(self._rows("SELECT 1 FROM open_builds WHERE job = ? AND number = ? AND unsure", *key))
+        with self._writing():
+            if unsure:
+                self._database.execute("UPDATE open_builds SET unsure = 0 WHERE job = ? AND number = ?", key)
+            else:
+                self._forget(*key)
+        return not unsure
+
+    def restarted(self, job: str) -> None:
+        """Forget a job that was deleted and made again: its builds have the numbers of others. Raises StateError."""
+        with self._writing():
+            for table, column in (("jobs", "name"), ("open_builds", "job"), ("placed", "job"), ("revisions", "job")):
+                self._database.execute(f"DELETE FROM {table} WHERE {column} = ?", (job,))
+
+    def placed(self, build: Build) -> Placed | None:
+        """Return where a build stands, where that was decided already. For any thread."""
+        query = "SELECT trace_id, parent_id, links, sampled FROM placed WHERE job = ? AND number = ?"
+        for trace_id, parent_id, links, sampled in self._rows(query, build.job, build.number):
+            return Placed(trace_id, parent_id, decode_links(links), bool(sampled))
+        return None
+
+    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return what a query finds. For any thread. Raises StateError."""
+        try:
+            with self._reading:
+                return self._database.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise StateError(f"cannot read {self._path} ({error}); move it away to begin anew") from None
+
+    def _forget(self, job: str, number: int) -> None:
+        self._database.execute("DELETE FROM open_builds WHERE job = ? AND number = ?", (job, number))
+
+    def _writing(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._together else _Writing(self._database)
+
+
+def encode_links(links: Iterable[Link]) -> str:
+    """Return links as one text."""
+    return encode([[link.trace_id, link.span_id, link.attributes] for link in links])
+
+
+def decode_links(text: str) -> tuple[Link, ...]:
+    """Return the links of a text."""
+    return tuple(Link(trace, span, attributes) for trace, span, attributes in json.loads(text))
+
+
+class _Writing:
+    """A transaction whose failure is a StateError."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def __enter__(self) -> None:
+        self._database.__enter__()
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        try:
+            self._database.__exit__(kind, error, trace)  # type: ignore[arg-type]
+        except sqlite3.Error as failed:
+            raise StateError(
+                f"cannot keep the poller's state ({failed}); free some space, or set PIPELINE_TRACE_HOME"
+            ) from None
+        if isinstance(error, sqlite3.Error):
+            raise StateError(
+                f"cannot keep the poller's state ({error}); free some space, or set PIPELINE_TRACE_HOME"
+            ) from None

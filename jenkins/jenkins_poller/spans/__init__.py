@@ -1,0 +1,1 @@
+"""From what a controller says of a build to its spans and figures."""

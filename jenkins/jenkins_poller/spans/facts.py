@@ -1,0 +1,161 @@
+"""What a build's document says of the change, the tests, the agent and what set it off, as attributes. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from pipeline_trace.place.ci.jenkins import documents
+from pipeline_trace.place.ci.jenkins.identity import Build, Facts
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace import redact
+from pipeline_trace.trace.span import AttributeValue, Event
+
+_LONGEST_VALUE = 1000
+_COMMITS = ("COMMIT", "GIT_COMMIT", "COMMIT_SHA", "REVISION", "GIT_SHA")
+_REVISION = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_CHANGE = re.compile(r"(?:PR|MR|CR)-(\d+)(?:-\w+)?")
+
+
+def resource(build: Build, document: Mapping[str, Any], service: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
+    """Return the resource of all spans of a build."""
+    return {
+        **service,
+        c.PIPELINE_NAME: build.job,
+        c.PIPELINE_RUN_ID: str(build.number),
+        c.PIPELINE_RUN_URL: url(document),
+    }
+
+
+def service(controller: str) -> str:
+    """Return the service name of a controller: its host."""
+    return urlsplit(controller).hostname or controller
+
+
+def url(document: Mapping[str, Any]) -> str:
+    """Return a build's URL as the controller shows it."""
+    return str(document.get("url") or "")
+
+
+def version_control(build: Build, document: Mapping[str, Any]) -> dict[str, AttributeValue]:
+    """Return the vcs.* attributes: from the git plugin's BuildData, and from a multibranch project's job names."""
+    found: dict[str, AttributeValue] = {}
+    for data in documents.actions(document, "BuildData"):
+        revision = data.get("lastBuiltRevision") or {}
+        if not revision.get("SHA1"):
+            continue
+        found[c.VCS_HEAD_REVISION] = str(revision["SHA1"])
+        found.update(_branch(revision.get("branch") or ()))
+        found.update(_repository(data.get("remoteUrls") or ()))
+        break
+    if c.VCS_HEAD_REVISION not in found:
+        # A deploy's build checks nothing out, but is told what to deploy.
+        given = documents.parameters(document)
+        commit = next((given[name] for name in _COMMITS if _REVISION.fullmatch(given.get(name, "").lower())), "")
+        found.update({c.VCS_HEAD_REVISION: commit.lower()} if commit else {})
+    if any(documents.actions(document, "SCMRevisionAction")):
+        found.update(_multibranch(unquote(build.job.rpartition("/")[2])))
+    return found
+
+
+def _branch(branches: Any) -> dict[str, AttributeValue]:
+    name = str(next((b.get("name") for b in branches if b.get("name")), ""))
+    name = re.sub(r"^(refs/)?(remotes/)?(origin/|heads/)?", "", name)
+    return {c.VCS_HEAD_NAME: name, c.VCS_HEAD_TYPE: "branch"} if name not in ("", "detached", "HEAD") else {}
+
+
+def _repository(urls: Any) -> dict[str, AttributeValue]:
+    address = redact.text(str(next(iter(urls), ""))).removesuffix("/").removesuffix(".git")
+    return {c.VCS_REPOSITORY_URL: address, c.VCS_REPOSITORY_NAME: re.split(r"[/:]", address)[-1]} if address else {}
+
+
+def _multibranch(name: str) -> dict[str, AttributeValue]:
+    change = _CHANGE.fullmatch(name)
+    return {c.VCS_CHANGE_ID: change[1]} if change else {c.VCS_HEAD_NAME: name, c.VCS_HEAD_TYPE: "branch"}
+
+
+def tests(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
+    """Return the counts of tests; nothing where the build reported none."""
+    for data in documents.actions(document, "TestResultAction", "AggregatedTestResultAction"):
+        if isinstance(data.get("totalCount"), int):
+            return {
+                "jenkins.tests.total": data["totalCount"],
+                "jenkins.tests.failed": int(data.get("failCount") or 0),
+                "jenkins.tests.skipped": int(data.get("skipCount") or 0),
+            }
+    return {}
+
+
+def authors(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
+    """Return how many people's changes a build has; their names and addresses do not leave."""
+    sets = [*(document.get("changeSets") or ()), document.get("changeSet") or {}]
+    names = {str((item.get("author") or {}).get("fullName")) for one in sets for item in one.get("items") or ()}
+    return {"jenkins.change.authors": len(names)} if names else {}
+
+
+def interruption(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
+    """Return what interrupted a build, by whom, in Jenkins' words."""
+    causes = [
+        cause for action in documents.actions(document, "InterruptedBuildAction") for cause in action.get("causes") or ()
+    ]
+    said = [text(str(cause.get("shortDescription"))) for cause in causes if cause.get("shortDescription")]
+    classes = sorted({documents.short_class(cause) for cause in causes})
+    return {"jenkins.interruptions": classes, "jenkins.interruption.descriptions": said} if causes else {}
+
+
+def failed_tests(names: Iterable[tuple[str, str]], time_ns: int) -> list[Event]:
+    """Return an event for each failed test: suite and case."""
+    return [
+        Event(
+            "test failed",
+            time_ns,
+            {"test.suite.name": text(suite), "test.case.name": text(case), "test.case.result.status": "fail"},
+        )
+        for suite, case in names
+    ]
+
+
+def parameters(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
+    """Return a build's parameters, masked; those whose name says that they are secret have no value."""
+    return {
+        f"jenkins.parameter.{redact.text(name)}": redact.MASK if redact.secret_name(name) else text(value)
+        for name, value in documents.parameters(document).items()
+        if value
+    }
+
+
+def text(value: str) -> str:
+    """Return a text masked and of bounded length."""
+    return redact.clip(redact.text(value), _LONGEST_VALUE)
+
+
+def triggers(facts: Facts, time_ns: int) -> list[Event]:
+    """Return an event for each cause: what set the build off."""
+    return [
+        Event(
+            "trigger",
+            time_ns,
+            {
+                "jenkins.cause": cause.kind,
+                "jenkins.cause.description": text(cause.description),
+                **({"jenkins.cause.user": text(cause.who)} if cause.who else {}),
+            },
+        )
+        for cause in facts.causes
+    ]
+
+
+def queue_ms(document: Mapping[str, Any]) -> dict[str, int] | None:
+    """Return how long a build waited in the queue, in milliseconds: in all and by phase.
+
+    None where the Metrics plugin is not there to say so.
+    """
+    for data in documents.actions(document, "TimeInQueueAction"):
+        phases = {phase: data.get(f"{phase}DurationMillis") for phase in ("waiting", "blocked", "buildable")}
+        known = {phase: int(value) for phase, value in phases.items() if isinstance(value, int)}
+        if known:
+            total = data.get("queuingDurationMillis")
+            return {"total": int(total) if isinstance(total, int) else sum(known.values()), **known}
+    return None

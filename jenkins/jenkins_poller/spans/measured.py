@@ -1,0 +1,99 @@
+"""From the spans of a build that has ended to what is measured of it, by the conventions for CI/CD metrics. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.span import AttributeValue, Span
+
+DURATION = "cicd.pipeline.run.duration"
+ERRORS = "cicd.pipeline.run.errors"
+SYSTEM_ERRORS = "cicd.system.errors"
+QUEUE_WAIT = "jenkins.queue.wait"
+
+STATE = "cicd.pipeline.run.state"
+PENDING, EXECUTING, FINALIZING = "pending", "executing", "finalizing"
+COMPONENT = "cicd.system.component"
+PHASE = "jenkins.queue.phase"
+
+# Metrics have no time of their own: what is read late would look as if it had happened now.
+RECENT_NS = 3600 * 10**9
+
+
+class Measured(NamedTuple):
+    """A value of a metric. Durations in seconds; errors are counted by 1."""
+
+    metric: str
+    value: float
+    attributes: Mapping[str, AttributeValue]
+
+
+def of_build(spans: Sequence[Span], now_ns: int) -> Iterator[Measured]:
+    """Yield what is measured of a build; nothing where it ended more than an hour ago, as in a backfill.
+
+    ``spans``: the run's first. ``now_ns``: nanoseconds since the epoch.
+    """
+    run = spans[0]
+    if now_ns - run.end_ns > RECENT_NS:
+        return
+    name = {c.PIPELINE_NAME: run.attributes[c.PIPELINE_NAME]}
+    yield from _durations(spans, name)
+    yield from _waits(spans, name)
+    result = run.attributes.get(c.PIPELINE_RESULT)
+    for error in _errors(spans) if result in c.FAILED_RESULTS else ():
+        yield Measured(ERRORS, 1, {**name, c.ERROR_TYPE: error})
+    if result == c.ERROR:
+        # What the conventions call an error is the platform's: of all its parts only agents fail in a build.
+        yield Measured(SYSTEM_ERRORS, 1, {COMPONENT: "agent", c.ERROR_TYPE: _platform(spans)})
+
+
+def _durations(spans: Sequence[Span], name: Mapping[str, AttributeValue]) -> Iterator[Measured]:
+    """Yield the time in each state; together they are the whole of the wait and the run."""
+    run = spans[0]
+    ended = {key: run.attributes[key] for key in (c.PIPELINE_RESULT, c.ERROR_TYPE) if key in run.attributes}
+    by_type = {span.attributes[c.JENKINS_TYPE]: span for span in spans}
+    queue, cleanup = by_type.get(c.TYPE_QUEUE), by_type.get(c.TYPE_CLEANUP)
+    end_ns = cleanup.start_ns if cleanup else run.end_ns
+    if queue:
+        yield _duration(queue.start_ns, queue.end_ns, {**name, STATE: PENDING, **ended})
+    yield _duration(run.start_ns, end_ns, {**name, STATE: EXECUTING, **ended})
+    if cleanup:
+        yield _duration(cleanup.start_ns, cleanup.end_ns, {**name, STATE: FINALIZING, **ended})
+
+
+def _duration(start_ns: int, end_ns: int, attributes: Mapping[str, AttributeValue]) -> Measured:
+    return Measured(DURATION, max(end_ns - start_ns, 0) / 1e9, attributes)
+
+
+def _waits(spans: Sequence[Span], name: Mapping[str, AttributeValue]) -> Iterator[Measured]:
+    for span in spans:
+        if span.attributes[c.JENKINS_TYPE] == c.TYPE_QUEUE:
+            for phase in ("waiting", "blocked", "buildable"):
+                value = span.attributes.get(f"jenkins.queue.{phase}_ms")
+                if isinstance(value, int):
+                    yield Measured(QUEUE_WAIT, value / 1e3, {**name, PHASE: phase})
+
+
+def _errors(spans: Sequence[Span]) -> list[str]:
+    """Return the types of a failed run's errors: those of its steps, else its own."""
+    steps = [span for span in spans if span.attributes[c.JENKINS_TYPE] == c.TYPE_STEP]
+    found = [str(span.attributes[c.ERROR_TYPE]) for span in steps if c.ERROR_TYPE in span.attributes]
+    return found or [_error(spans[0])]
+
+
+def _platform(spans: Sequence[Span]) -> str:
+    """Return the platform's error: what interrupted the run, else its first step that says so, else its result."""
+    for span in spans:
+        interruptions = span.attributes.get("jenkins.interruptions")
+        if isinstance(interruptions, list | tuple) and interruptions:
+            return str(interruptions[0])
+        if span is not spans[0] and span.attributes.get(c.TASK_RUN_RESULT) == c.ERROR and c.ERROR_TYPE in span.attributes:
+            return str(span.attributes[c.ERROR_TYPE])
+    return _error(spans[0])
+
+
+def _error(span: Span) -> str:
+    """Return what a span failed by; the conventions' word where it does not say."""
+    return str(span.attributes.get(c.ERROR_TYPE, "_OTHER"))

@@ -1,0 +1,103 @@
+"""Jenkins' results in the conventions' words. Pure.
+
+``failure``: what the build ran failed. ``error``: the platform did. Take a build's result from its own document, never from
+wfapi, where a time-out is FAILED and a Jenkinsfile that does not compile NOT_EXECUTED.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline_trace.place.ci.jenkins import documents
+from pipeline_trace.trace import conventions as c
+
+from ..fetch import flow
+from ..fetch.build import Fetched
+from ..fetch.nodes import Times
+
+_RESULTS = {
+    "SUCCESS": c.SUCCESS,
+    "UNSTABLE": c.FAILURE,
+    "FAILURE": c.FAILURE,
+    "NOT_BUILT": c.SKIP,
+    "ABORTED": c.CANCELLATION,
+}
+_STATUSES = {
+    "SUCCESS": c.SUCCESS,
+    "UNSTABLE": c.FAILURE,
+    "FAILED": c.FAILURE,
+    "ABORTED": c.CANCELLATION,
+    "NOT_EXECUTED": c.SKIP,
+}
+_COLORS = {"red": c.FAILURE, "yellow": c.FAILURE, "aborted": c.CANCELLATION}
+
+_INTERRUPTED = "FlowInterruptedException"
+
+
+def of_build(document: Mapping[str, Any]) -> str:
+    """Return a finished build's result word."""
+    word = _RESULTS.get(str(document.get("result")), c.FAILURE)
+    causes = interruptions(document)
+    if causes & documents.PLATFORM_FAILURES:
+        return c.ERROR
+    if word == c.CANCELLATION and "ExceededTimeout" in causes:
+        return c.TIMEOUT
+    return word
+
+
+def interruptions(document: Mapping[str, Any]) -> set[str]:
+    """Return the class names of what interrupted a build."""
+    return {
+        documents.short_class(cause)
+        for action in documents.actions(document, "InterruptedBuildAction")
+        for cause in action.get("causes") or ()
+    }
+
+
+def of_element(element: flow.Element, times: Times | None, fetched: Fetched) -> str:
+    """Return the result word of a stage, branch or step."""
+    if element.skipped:
+        return c.SKIP
+    status = times.status if times else ""
+    if times and times.error_type.rpartition(".")[2] in documents.PLATFORM_FAILURES:
+        return c.ERROR
+    word = _STATUSES.get(status, c.SUCCESS)
+    color = _end_color(element)
+    if word == c.SUCCESS and color in _COLORS and (element.kind != flow.BRANCH or color != "yellow"):
+        word = _COLORS[color]
+    interrupted = word == c.CANCELLATION or (times is not None and times.error_type.endswith(_INTERRUPTED))
+    return _interrupted(element, fetched) if interrupted else word
+
+
+def error_of(word: str, times: Times, document: Mapping[str, Any]) -> tuple[str, str]:
+    """Return ``error.type`` and the message of a stage, branch or step that ended so.
+
+    wfapi has no message of an interruption; what interrupted the build has one.
+    """
+    kind = times.error_type.rpartition(".")[2]
+    if word == c.TIMEOUT:
+        return c.TIMEOUT, "the time limit was exceeded"
+    if kind == _INTERRUPTED and not times.error:
+        for action in documents.actions(document, "InterruptedBuildAction"):
+            for cause in action.get("causes") or ():
+                return documents.short_class(cause), str(cause.get("shortDescription") or "")
+    # What only marks the build (`unstable`, junit) succeeds in wfapi.
+    status = times.status if times.status not in ("", "SUCCESS") else "UNSTABLE"
+    return kind or status, times.error
+
+
+def _end_color(element: flow.Element) -> str:
+    return element.node.color if element.kind == flow.STEP else element.end_color
+
+
+def _interrupted(element: flow.Element, fetched: Fetched) -> str:
+    """Return what an interruption was: wfapi calls time-outs, aborts and failed downstream builds alike."""
+    causes = interruptions(fetched.document)
+    if causes & documents.PLATFORM_FAILURES:
+        return c.ERROR
+    if "DownstreamFailureCause" in causes:
+        return c.FAILURE
+    if "ExceededTimeout" in causes and (element.limited or element.holds_limit or len(causes) == 1):
+        return c.TIMEOUT
+    return c.CANCELLATION if fetched.document.get("result") == "ABORTED" else c.FAILURE

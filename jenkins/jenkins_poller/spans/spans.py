@@ -1,0 +1,207 @@
+"""From a build's facts to its spans. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from pipeline_trace.place.ci.jenkins import documents
+from pipeline_trace.place.ci.jenkins.identity import Build, Placed
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.span import ERROR, INTERNAL, SERVER, AttributeValue, Link, Span
+
+from ..fetch import flow
+from ..fetch.build import Fetched, is_pipeline
+from ..fetch.nodes import Times
+from . import facts, outcome
+
+_TYPES = {flow.STAGE: c.TYPE_STAGE, flow.BRANCH: c.TYPE_BRANCH, flow.STEP: c.TYPE_STEP, flow.AGENT: c.TYPE_AGENT}
+
+
+def of_build(fetched: Fetched, placed: Placed, service: Mapping[str, AttributeValue]) -> list[Span]:
+    """Return the spans of a finished build, the run's first.
+
+    ``placed``: where the run stands. ``service``: resource attributes of the controller.
+    """
+    return _Maker(fetched, placed, facts.resource(fetched.build, fetched.document, service)).make()
+
+
+@dataclass
+class _Maker:
+    fetched: Fetched
+    placed: Placed
+    resource: Mapping[str, AttributeValue]
+    spans: list[Span] = field(default_factory=list)
+
+    def make(self) -> list[Span]:
+        run = self._run()
+        self._queue(run)
+        for element in self.fetched.flow.walk():
+            self._element(element)
+        self._cleanup(run)
+        self._configurations(run)
+        self._judge_run(run)
+        return self.spans
+
+    @property
+    def build(self) -> Build:
+        return self.fetched.build
+
+    def _add(self, parts: Sequence[str], parent_id: str | None, name: str, start_ms: int, end_ms: int, kind: str) -> Span:
+        span = Span(
+            trace_id=self.placed.trace_id,
+            span_id=self.build.span_id(*parts),
+            parent_id=parent_id,
+            name=facts.text(name),
+            start_ns=start_ms * 1_000_000,
+            end_ns=max(end_ms, start_ms) * 1_000_000,
+            kind=SERVER if kind == c.TYPE_RUN else INTERNAL,
+            attributes={c.JENKINS_TYPE: kind},
+            resource=self.resource,
+        )
+        self.spans.append(span)
+        return span
+
+    def _run(self) -> Span:
+        document, build = self.fetched.document, self.build
+        start, duration = int(document.get("timestamp") or 0), int(document.get("duration") or 0)
+        end = max(start + duration, self.fetched.end_ms)
+        run = self._add((), self.placed.parent_id, f"RUN {build.job}", start, end, c.TYPE_RUN)
+        causes = documents.read(build, document)
+        run.events = [
+            *facts.triggers(causes, run.start_ns),
+            *facts.failed_tests(self.fetched.failed_tests, run.end_ns),
+        ]
+        run.links = [*self.placed.links]
+        run.attributes.update(
+            {
+                c.PIPELINE_NAME: build.job,
+                c.PIPELINE_RUN_ID: str(build.number),
+                c.PIPELINE_RUN_URL: facts.url(document),
+                c.PIPELINE_ACTION: "RUN",
+                "jenkins.result": str(document.get("result")),
+                "jenkins.causes": [cause.kind for cause in causes.causes],
+                **facts.parameters(document),
+                **facts.version_control(build, document),
+                **facts.tests(document),
+                **facts.authors(document),
+                **facts.interruption(document),
+            }
+        )
+        if not is_pipeline(document):
+            # Freestyle builds say where they ran; the controller's own node has no name there.
+            run.attributes[c.WORKER_NAME] = str(document.get("builtOn") or "built-in")
+        if self.fetched.agents:
+            run.attributes[c.JENKINS_AGENTS] = sorted(set(self.fetched.agents.values()))
+        if self.fetched.console:
+            run.attributes[c.JENKINS_LOG] = self.fetched.console
+        if self.fetched.left_out:
+            run.attributes["jenkins.steps.left_out"] = self.fetched.left_out
+        if self.fetched.too_large:
+            run.attributes["jenkins.graph.too_large"] = True
+        return run
+
+    def _queue(self, run: Span) -> None:
+        waited = facts.queue_ms(self.fetched.document)
+        if waited is None:
+            return
+        end = run.start_ns // 1_000_000
+        span = self._add(("queue",), run.span_id, "Schedule", end - waited["total"], end, c.TYPE_QUEUE)
+        span.attributes.update({f"jenkins.queue.{phase}_ms": ms for phase, ms in waited.items() if phase != "total"})
+
+    def _element(self, element: flow.Element) -> None:
+        times = self.fetched.times.get(element.id)
+        if times is None:
+            # Not asked for at this detail, or Jenkins did not say.
+            return
+        kind = c.TYPE_INPUT if element.is_input else _TYPES[element.kind]
+        name = element.name
+        if element.is_input:
+            name = "Wait for input"
+        elif element.kind == flow.AGENT:
+            name = f"Allocate agent {times.description}".rstrip()
+        span = self._add(element.key, self._parent(element), name, times.start_ms, times.end_ms, kind)
+        span.attributes.update({c.TASK_NAME: span.name, c.TASK_RUN_ID: element.id})
+        if element.kind == flow.AGENT:
+            self._describe_agent(span, element, times)
+            return
+        if times.description and element.kind == flow.STEP:
+            span.attributes["jenkins.step.description"] = facts.text(times.description)
+        if element.attempt:
+            span.attributes["jenkins.retry.attempt"] = element.attempt
+        if element.id in self.fetched.logs:
+            span.attributes[c.JENKINS_LOG] = self.fetched.logs[element.id]
+        if element.id in self.fetched.answered_by:
+            span.attributes["jenkins.input.answered_by"] = facts.text(self.fetched.answered_by[element.id])
+        self._worker(span, element.agent_id)
+        self._started(span, element)
+        word = outcome.of_element(element, times, self.fetched)
+        span.attributes[c.TASK_RUN_RESULT] = word
+        if word in c.FAILED_RESULTS:
+            self._fail(span, *outcome.error_of(word, times, self.fetched.document))
+
+    def _parent(self, element: flow.Element) -> str:
+        above = element.parent
+        while above is not None and above.id not in self.fetched.times:
+            above = above.parent
+        return self.build.span_id(*above.key) if above else self.build.run_span_id
+
+    def _describe_agent(self, span: Span, element: flow.Element, times: Times) -> None:
+        if times.description:
+            span.attributes["jenkins.agent.label"] = facts.text(times.description)
+        self._worker(span, element.id)
+        span.attributes[c.TASK_RUN_RESULT] = c.SUCCESS if element.id in self.fetched.agents else c.CANCELLATION
+
+    def _worker(self, span: Span, agent_id: str | None) -> None:
+        name = self.fetched.agents.get(agent_id or "")
+        if name:
+            span.attributes[c.WORKER_NAME] = name
+
+    def _started(self, span: Span, element: flow.Element) -> None:
+        for build in self.fetched.started.get(element.id, ()):
+            attributes = {"jenkins.link": "started", c.PIPELINE_NAME: build.job, c.PIPELINE_RUN_ID: str(build.number)}
+            span.links.append(Link(self.placed.trace_id, build.run_span_id, attributes))
+
+    def _fail(self, span: Span, error_type: str, message: str) -> None:
+        span.attributes[c.ERROR_TYPE] = error_type
+        span.fail(facts.text(message))
+
+    def _judge_run(self, run: Span) -> None:
+        """Set the run's result; its message is that of the first step that failed, which is the real one."""
+        word = outcome.of_build(self.fetched.document)
+        run.attributes[c.PIPELINE_RESULT] = word
+        if word in c.FAILED_RESULTS:
+            # A step whose stage did not fail was tried again or caught.
+            broken = {span.span_id for span in self.spans if span.status_code == ERROR} | {run.span_id}
+            steps = [span for span in self.spans if span.attributes[c.JENKINS_TYPE] == c.TYPE_STEP]
+            failed = [span for span in steps if span.status_message and span.parent_id in broken]
+            first = min(failed, key=lambda span: span.end_ns, default=None)
+            result = str(self.fetched.document.get("result"))
+            self._fail(run, c.TIMEOUT if word == c.TIMEOUT else result, first.status_message if first else "")
+
+    def _configurations(self, run: Span) -> None:
+        """The configurations of a multi-configuration build; those of other builds, which it did not need to run, not."""
+        for data in self.fetched.document.get("runs") or ():
+            if data.get("number") != self.build.number or not data.get("timestamp"):
+                continue
+            name = str(data.get("url") or "").rstrip("/").split("/")[-2]
+            start = int(data["timestamp"])
+            end = start + int(data.get("duration") or 0)
+            span = self._add(("configuration", unquote(name)), run.span_id, unquote(name), start, end, c.TYPE_BRANCH)
+            word = outcome.of_build(data)
+            span.attributes.update({c.TASK_NAME: span.name, c.TASK_RUN_RESULT: word, c.TASK_RUN_URL: str(data["url"])})
+            span.attributes[c.WORKER_NAME] = str(data.get("builtOn") or "built-in")
+            if word in c.FAILED_RESULTS:
+                self._fail(span, str(data.get("result")), "")
+
+    def _cleanup(self, run: Span) -> None:
+        """The tail of the run: after the last top-level stage."""
+        ends = [
+            self.fetched.times[s.id].end_ms
+            for s in self.fetched.flow.stages()
+            if not s.parent and s.id in self.fetched.times
+        ]
+        end = run.end_ns // 1_000_000
+        if ends and max(ends) < end:
+            self._add(("cleanup",), run.span_id, "Clean up", max(ends), end, c.TYPE_CLEANUP)

@@ -1,0 +1,131 @@
+"""Can I deploy? Yes, no because …, or not known: from the steps of a way. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..lookup import tree
+from ..trace import conventions as c
+from .attempt import CHECKS, MERGE, Attempt
+from .steps import Step, Way
+
+YES, NO, NOT_KNOWN = "yes", "no", "not known"
+# The worst first: the order in which the answers for several services decide about the whole.
+WORDS = (NO, NOT_KNOWN, YES)
+_LONGEST = 160
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``word``: one of WORDS. ``step``: the environment it is about, or what blocks. ``next``: a command, if one helps."""
+
+    word: str
+    reason: str
+    step: str = ""
+    next: str = ""
+
+
+def answer(way: Way) -> Answer:
+    """Return whether a way's commit can go on to the next environment that it has not reached."""
+    checks, merge = (next(step for step in way.steps if step.name == name) for name in (CHECKS, MERGE))
+    blocking = _blocking([merge, *way.environments])
+    if blocking:
+        return _blocked(blocking)
+    reached = [step for step in way.environments if step.state == c.SUCCESS]
+    if not reached:
+        return _before_any(way, checks, merge)
+    after = way.environments[way.environments.index(reached[-1]) + 1 :]
+    if after:
+        upcoming = next((step for step in after if step.expected), after[0])
+        unseen = "" if upcoming.expected else f", where no deploy{_of(way)} was seen yet"
+        return Answer(YES, f"{_green(reached)}; next is {upcoming.name}{unseen}", upcoming.name)
+    return Answer(YES, _deployed(reached[-1]), reached[-1].name)
+
+
+def _blocking(gates: Sequence[Step]) -> Step | None:
+    """Return the first step whose last attempt did not go well; not where a later step was gone since all the same."""
+    for number, step in enumerate(gates):
+        last = step.last
+        if last is None or step.state == c.SUCCESS:
+            continue
+        since = [one.last for one in gates[number + 1 :] if one.state == c.SUCCESS and one.last]
+        if not any(one.start_ns > last.start_ns for one in since):
+            return step
+    return None
+
+
+def _blocked(step: Step) -> Answer:
+    last = step.last
+    if last and last.refused:
+        return Answer(NO, _unsettled(step), step.name)
+    if last is None or step.state not in c.FAILED_RESULTS:
+        return Answer(NOT_KNOWN, _unsettled(step), step.name)
+    times = f" {step.failures} times" if step.failures > 1 else ""
+    alike = " alike, last" if step.alike else ", last" if times else ""
+    where = f" at {last.where}" if last.where and last.where != last.step else ""
+    message = f": {_short(last.message)}" if last.message else ""
+    verb = "timed out" if step.state == c.TIMEOUT else "failed"
+    reason = f"{step.name} {verb}{times}{alike} in {_run(last)}{where}{message}"
+    if step.green_before:
+        reason += f"; it was green before ({_run(step.green_before)})"
+    return Answer(NO, reason, step.name, _why(last))
+
+
+def _unsettled(step: Step) -> str:
+    last = step.last
+    if last is None:
+        return f"{step.name} is not known"
+    if step.state == tree.RUNNING:
+        return f"{step.name} runs right now ({_run(last)})"
+    if step.state == c.CANCELLATION:
+        said = f": {_short(last.message)}" if last.message else ""
+        return f"{step.name} was stopped ({_run(last)}){said}"
+    return f"how {step.name} ended is not known ({_run(last)})"
+
+
+def _before_any(way: Way, checks: Step, merge: Step) -> Answer:
+    expected = next((step for step in way.environments if step.expected), None)
+    if merge.state == c.SUCCESS and merge.last:
+        if expected:
+            return Answer(YES, f"merge is green ({_run(merge.last)}); next is {expected.name}", expected.name)
+        return Answer(NOT_KNOWN, f"merge is green ({_run(merge.last)}), but no deploy{_of(way)} was ever seen here")
+    if checks.last is None:
+        return Answer(NOT_KNOWN, "no build and no deploy of it was seen")
+    if checks.state in c.FAILED_RESULTS:
+        return _blocked(checks)
+    if checks.state != c.SUCCESS:
+        return Answer(NOT_KNOWN, _unsettled(checks), checks.name)
+    return Answer(NOT_KNOWN, f"the PR checks are green ({_run(checks.last)}), but no build of it on main was seen")
+
+
+def _green(reached: Sequence[Step]) -> str:
+    *names, final = (step.name for step in reached)
+    said = f"{', '.join(names)} and {final}" if names else final
+    last = reached[-1].last
+    return f"{said} {'are' if names else 'is'} green" + (f" ({_run(last)})" if last else "")
+
+
+def _deployed(step: Step) -> str:
+    run = f" ({_run(step.last)})" if step.last else ""
+    if step.later:
+        return f"{step.name} had it{run}; {step.later.what} replaced it there ({_run(step.later)})"
+    return f"{step.name} is deployed{run}"
+
+
+def _run(attempt: Attempt) -> str:
+    return attempt.run or attempt.span.name
+
+
+def _why(attempt: Attempt) -> str:
+    return f"pipeline-trace why {shlex.quote(attempt.run or attempt.span.trace_id)}"
+
+
+def _of(way: Way) -> str:
+    return f" of {way.service}" if way.service else ""
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"

@@ -1,0 +1,97 @@
+"""One time that a step of the way was gone, and what several kinds of it have in common. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..lookup import tree
+from ..trace import conventions as c
+from ..trace.span import Span
+from . import environments, waits
+from .runs import VERSIONS, Runs, failed, parameter, run_name, said
+
+LOCAL, CHECKS, REVIEW, MERGE = "Local", "PR checks", "review", "merge"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One time that a step was gone.
+
+    ``step``: LOCAL, CHECKS, MERGE or an environment. ``state``: one of report.model.STATES; ``skip``: a stage was there
+    and did not run. ``span``: the run, the stage or the playbook. ``where``: the stage that failed. ``refused``: a person
+    was asked and said no. ``paused``: waits within, told with another attempt.
+    """
+
+    step: str
+    service: str
+    commit: str
+    state: str
+    start_ns: int
+    end_ns: int
+    span: Span
+    run: str = ""
+    where: str = ""
+    message: str = ""
+    refused: bool = False
+    waited: tuple[waits.Wait, ...] = ()
+    version: str = ""
+    paused: tuple[waits.Wait, ...] = ()
+
+    @property
+    def what(self) -> str:
+        """What was deployed, in short."""
+        return self.commit[:7] or self.version
+
+    @property
+    def ran_ns(self) -> int:
+        """How long it ran, without the waits within."""
+        waited = waits.covered_ns((*self.waited, *self.paused), self.start_ns, self.end_ns)
+        return max(self.end_ns - self.start_ns - waited, 0)
+
+
+def of_playbooks(runs: Runs, books: Sequence[Span], place: str, service: str) -> Attempt:
+    """Return the deploy that playbooks are, together."""
+    first = books[0]
+    state = worst([tree.state(one) for one in books])
+    end = 0 if state == tree.RUNNING else max(one.end_ns for one in books)
+    name, version = run_name(runs.run_above(first) or first), version_of(first, books)
+    commit = runs.commit(first)
+    return Attempt(place, service, commit, state, first.start_ns, end, first, name, "", why(books), version=version)
+
+
+def by_place(books: Sequence[Span]) -> dict[tuple[str, str], list[Span]]:
+    """Return playbooks by their environment and service."""
+    found: dict[tuple[str, str], list[Span]] = {}
+    for book in books:
+        place = environments.environment(said(book, c.DEPLOYMENT_ENVIRONMENT))
+        found.setdefault((place, said(book, c.DEPLOYMENT_NAME)), []).append(book)
+    return found
+
+
+def worst(states: Sequence[str]) -> str:
+    """Return the worst of states."""
+    return min(states, key=tree.STATES.index)
+
+
+def why(books: Sequence[Span]) -> str:
+    """Return what the first playbook that failed says."""
+    return next((text for book in books if failed(book) and (text := tree.message(book))), "")
+
+
+def message_of(span: Span, run: Span) -> str:
+    """Return what went wrong with a part of a run, or who stopped it."""
+    stopped = run.attributes.get("jenkins.interruption.descriptions")
+    said_so = ", ".join(map(str, stopped)) if isinstance(stopped, list) and tree.state(span) == c.CANCELLATION else ""
+    return tree.message(span) or said_so
+
+
+def is_refused(span: Span, run: Span) -> bool:
+    """Tell whether a part of a run was stopped by a person's no."""
+    return tree.state(span) == c.CANCELLATION and "Rejection" in str(run.attributes.get("jenkins.interruptions"))
+
+
+def version_of(span: Span, books: Sequence[Span]) -> str:
+    """Return what was deployed: as its playbooks say, else the run or its parameters."""
+    told = next((version for book in books if (version := said(book, c.ARTIFACT_VERSION))), "")
+    return told or said(span, c.ARTIFACT_VERSION) or parameter(span, VERSIONS)

@@ -1,0 +1,119 @@
+"""Spans -> attempts: each time that a step of the way was gone. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from ..lookup import tree
+from ..trace import conventions as c
+from ..trace.span import Span
+from . import builds, environments, waits
+from .attempt import LOCAL, Attempt, by_place, is_refused, message_of, of_playbooks, version_of, why, worst
+from .runs import Runs, failed, is_playbook, is_run, run_name, said
+
+
+def read(spans: Sequence[Span]) -> list[Attempt]:
+    """Return the attempts that spans tell of, in order of their start."""
+    runs = Runs(spans)
+    found: list[Attempt] = []
+    deploys = {run.span_id: place for run in runs.runs if (place := runs.environment(run))}
+    for run in runs.runs:
+        if _is_part_of_deploy(runs, run, deploys):
+            continue
+        if run.span_id in deploys:
+            found += _deploy(runs, run, deploys[run.span_id])
+        else:
+            found += builds.read(runs, run, deploys)
+    found += _outside(runs, [span for span in runs.spans if runs.run_above(span) is None and not is_run(span)])
+    return sorted(_one_name_a_service(runs, found), key=lambda attempt: attempt.start_ns)
+
+
+def _is_part_of_deploy(runs: Runs, run: Span, deploys: dict[str, str]) -> bool:
+    return any(above.span_id in deploys for above in runs.above(run) if is_run(above))
+
+
+def _deploy(runs: Runs, run: Span, place: str) -> Iterator[Attempt]:
+    """A run that deploys to one environment, by one playbook, by several, or by anything else."""
+    played = _by_service(runs.playbooks(run))
+    within = runs.within(run)
+    before = builds.inputs_before(runs, run)
+    stage = _failed_around(runs, run)
+    for name in list(played) if len(played) > 1 else [next(iter(played), "")]:
+        whole = len(played) < 2
+        span = run if whole else played[name][0]
+        state, where = tree.state(run), _where_failed(runs, run)
+        if not whole:
+            state, where = worst([tree.state(one) for one in played[name]]), ""
+        elif state == c.SUCCESS and stage is not None:
+            # The deploy went well, what its stage did after it not.
+            state, where = tree.state(stage), stage.name
+        yield Attempt(
+            place,
+            name or runs.job_service(run),
+            runs.commit(run) or _commit_of(played.get(name, ())),
+            state,
+            run.start_ns if whole else span.start_ns,
+            run.end_ns if whole else max(one.end_ns for one in played[name]),
+            span,
+            run_name(run),
+            where,
+            why(played.get(name, ())) or message_of(run, run) or (tree.message(stage) if stage else ""),
+            is_refused(run, run),
+            (*waits.of(within), *before),
+            version_of(run, played.get(name, ())),
+        )
+
+
+def _outside(runs: Runs, spans: Sequence[Span]) -> Iterator[Attempt]:
+    """Playbooks of builds that were not polled yet, or of none, and what a person ran at home."""
+    together: dict[str, list[Span]] = {}
+    for book in filter(is_playbook, spans):
+        # Several playbooks of one build or one command are one deploy.
+        together.setdefault(run_name(book) or book.parent_id or book.span_id, []).append(book)
+    for books in together.values():
+        for (place, name), those in by_place(books).items():
+            derived = environments.service(said(books[0], c.PIPELINE_NAME)) or said(books[0], c.VCS_REPOSITORY_NAME)
+            yield of_playbooks(runs, those, place, name or derived)
+    for span in spans:
+        commit = said(span, c.VCS_HEAD_REVISION)
+        alone = span.parent_id is None and commit and not run_name(span) and not is_playbook(span)
+        if alone and not any(is_playbook(one) and runs.is_below(one, span) for one in spans):
+            done = span.attributes.get("process.exit.code") == 0
+            state, service = c.SUCCESS if done else tree.state(span), said(span, c.VCS_REPOSITORY_NAME)
+            yield Attempt(LOCAL, service, commit, state, span.start_ns, span.end_ns, span, "", "", tree.message(span))
+
+
+def _failed_around(runs: Runs, run: Span) -> Span | None:
+    """Return the stage around a deploy if it failed, and no deploy in it did."""
+    stage = next(iter(runs.stages_around(run)), None)
+    if stage is None or not failed(stage):
+        return None
+    return None if any(failed(one) and runs.is_below(one, stage) for one in runs.runs) else stage
+
+
+def _where_failed(runs: Runs, run: Span) -> str:
+    broken = [stage for stage in runs.stages(run) if failed(stage)]
+    inner = [one for one in broken if not any(runs.is_below(other, one) for other in broken)]
+    return inner[0].name if inner else ""
+
+
+def _by_service(books: Sequence[Span]) -> dict[str, list[Span]]:
+    found: dict[str, list[Span]] = {}
+    for book in books:
+        found.setdefault(said(book, c.DEPLOYMENT_NAME), []).append(book)
+    return found
+
+
+def _commit_of(books: Sequence[Span]) -> str:
+    return next((found for book in books if (found := said(book, c.VCS_HEAD_REVISION))), "")
+
+
+def _one_name_a_service(runs: Runs, attempts: list[Attempt]) -> list[Attempt]:
+    """Give what a job builds and deploys the name that its playbooks say, also where they were not traced."""
+    told: dict[str, set[str]] = {}
+    for run in runs.runs:
+        names = {name for book in runs.playbooks(run) if (name := said(book, c.DEPLOYMENT_NAME))}
+        told.setdefault(runs.job_service(run), set()).update(names)
+    only = {derived: next(iter(names)) for derived, names in told.items() if len(names) == 1}
+    return [replace(one, service=only.get(one.service, one.service)) for one in attempts]

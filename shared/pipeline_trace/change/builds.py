@@ -1,0 +1,152 @@
+"""Builds that are on a branch -> attempts: the build itself, and its stages that deploy. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..lookup import tree
+from ..trace import conventions as c
+from ..trace.span import Span
+from . import environments, waits
+from .attempt import CHECKS, MERGE, Attempt, by_place, is_refused, message_of, of_playbooks, version_of, why
+from .runs import MAIN, Runs, failed, is_playbook, is_run, run_name, said
+
+
+def read(runs: Runs, run: Span, deploys: dict[str, str]) -> Iterator[Attempt]:
+    """Yield a build's attempts. ``deploys``: where the runs that deploy, by their span ids, deploy to."""
+    below = [one for one in runs.runs_below(run) if one.span_id in deploys]
+    stages = deploy_stages(runs, run, below)
+    reached = [stage for stage, _ in stages if tree.state(stage) != c.SKIP]
+    for stage, place in stages:
+        if not any(runs.is_below(one, stage) for one in below):
+            yield from _stage(runs, run, stage, place)
+    yield from _between(runs, run, stages, below)
+    played = [one for one in runs.playbooks(run) if not any(runs.is_below(one, stage) for stage, _ in stages)]
+    for (place, name), books in by_place(played).items():
+        yield of_playbooks(runs, books, place, name or runs.job_service(run))
+    if any(is_run(one) and runs.commit(one) == runs.commit(run) for one in runs.above(run)):
+        return
+    starts = [span.start_ns for span in (*reached, *below, *played)]
+    if said(run, c.VCS_HEAD_NAME) or said(run, c.VCS_CHANGE_ID) or not starts:
+        yield _before_deploys(runs, run, min(starts, default=0))
+
+
+def _between(runs: Runs, run: Span, stages: list[tuple[Span, str]], below: list[Span]) -> Iterator[Attempt]:
+    """What ended a build between two deploys: tests of the first one that failed, an approval of the second one."""
+    left_out = next((at for at, (stage, _) in enumerate(stages) if tree.state(stage) == c.SKIP), 0)
+    if not left_out:
+        return
+    (before, place), (skipped, upcoming) = stages[left_out - 1], stages[left_out]
+    ended = [
+        one
+        for one in runs.stages(run)
+        if before.end_ns <= one.start_ns <= skipped.start_ns and (failed(one) or tree.state(one) == c.CANCELLATION)
+    ]
+    if not ended or failed(before):
+        return
+    stage, state = ended[0], tree.state(ended[0])
+    services = {runs.job_service(one) for one in below if runs.is_below(one, before)} or {runs.job_service(run)}
+    for service in sorted(services):
+        yield Attempt(
+            place if failed(stage) else upcoming,
+            service,
+            runs.commit(run),
+            state,
+            stage.start_ns,
+            stage.end_ns,
+            stage,
+            run_name(run),
+            stage.name,
+            message_of(stage, run),
+            is_refused(stage, run),
+            waits.of(one for one in runs.within(run) if runs.is_below(one, stage)),
+        )
+
+
+def _before_deploys(runs: Runs, run: Span, deploys_at: int) -> Attempt:
+    """A build without its deploys. ``deploys_at``: when the first of them began, 0 for none."""
+    end = min(deploys_at, run.end_ns) or run.end_ns
+    broken = [stage for stage in runs.stages(run) if failed(stage) and stage.start_ns < end]
+    # The one that holds the failed one has failed, too.
+    broken = [one for one in broken if not any(runs.is_below(other, one) for other in broken)]
+    if deploys_at:
+        broken = [one for one in broken if one.end_ns <= deploys_at]
+    state = tree.state(run) if broken or not deploys_at else c.SUCCESS
+    branch = said(run, c.VCS_HEAD_NAME)
+    step = MERGE if branch in MAIN and not said(run, c.VCS_CHANGE_ID) else CHECKS
+    waited = waits.of(span for span in runs.within(run) if span.start_ns < end)
+    # An approval before the first deploy is that deploy's wait.
+    paused = tuple(wait for wait in waited if wait.on == waits.PERSON and deploys_at)
+    message = (tree.message(broken[0]) if broken else "") or message_of(run, run)
+    return Attempt(
+        step,
+        runs.job_service(run),
+        runs.commit(run),
+        state,
+        run.start_ns,
+        end,
+        run,
+        run_name(run),
+        broken[0].name if broken else "",
+        "" if state == c.SUCCESS else message,
+        is_refused(run, run),
+        tuple(wait for wait in waited if wait not in paused),
+        version_of(run, ()),
+        paused,
+    )
+
+
+def deploy_stages(runs: Runs, run: Span, below: list[Span]) -> list[tuple[Span, str]]:
+    """Return the outermost stages that deploy, and where to."""
+    found: list[tuple[Span, str]] = []
+    for stage in runs.stages(run):
+        if any(runs.is_below(stage, one) for one, _ in found):
+            continue
+        deploys = any(runs.is_below(one, stage) for one in (*below, *runs.playbooks(run)))
+        place = environments.of_stage(stage.name, deploys)
+        if place:
+            found.append((stage, place))
+    return found
+
+
+def _stage(runs: Runs, run: Span, stage: Span, place: str) -> Iterator[Attempt]:
+    """A stage that deploys by itself."""
+    inside = [span for span in runs.within(run) if runs.is_below(span, stage)]
+    played = by_place([span for span in inside if is_playbook(span)])
+    if len(played) > 1:
+        for (at, name), books in played.items():
+            yield of_playbooks(runs, books, at, name or runs.job_service(run))
+        return
+    ((said_place, name), books) = next(iter(played.items()), (("", ""), []))
+    yield Attempt(
+        said_place or place,
+        name or runs.job_service(run),
+        runs.commit(run),
+        tree.state(stage),
+        stage.start_ns,
+        stage.end_ns,
+        stage,
+        run_name(run),
+        stage.name if failed(stage) else "",
+        why(books) or message_of(stage, run),
+        is_refused(stage, run),
+        (*waits.of(inside), *inputs_before(runs, stage)),
+        version_of(run, books),
+    )
+
+
+def inputs_before(runs: Runs, span: Span) -> tuple[waits.Wait, ...]:
+    """Return the waits for a person in the build around a deploy: since the deploy before it, in this build."""
+    run = runs.run_above(span)
+    if run is None:
+        return ()
+    around = {one.span_id for one in (span, *runs.above(span))}
+    earlier = [one for one in runs.runs_below(run) if one.start_ns < span.start_ns]
+    earlier += [stage for stage, _ in deploy_stages(runs, run, []) if stage.span_id not in around]
+    since = max((one.end_ns for one in earlier if one.end_ns <= span.start_ns), default=0)
+    inputs = [
+        one
+        for one in runs.within(run)
+        if one.attributes.get(c.JENKINS_TYPE) == c.TYPE_INPUT and since <= one.start_ns and one.end_ns <= span.start_ns
+    ]
+    return waits.of(inputs)

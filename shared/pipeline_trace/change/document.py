@@ -1,0 +1,101 @@
+"""A way as JSON-able structure: for `path --format json`, and for the report to draw. docs/path.md has its fields."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from ..lookup.lookup import Finder
+from ..trace import conventions as c
+from .answer import WORDS, Answer, answer
+from .attempt import Attempt
+from .find import Sought, seek
+from .runs import said
+from .steps import Step, Way, ways
+from .waits import Wait
+
+
+def path_document(finder: Finder, asked: str = "latest") -> dict[str, Any]:
+    """Return the way of what is asked for: see seeking.seek; the report asks with its trace's id.
+
+    Raises NotFoundError where nothing here is about it.
+    """
+    return of(seek(finder, asked))
+
+
+def of(sought: Sought) -> dict[str, Any]:
+    """Return the way of what was found."""
+    all_ways = ways(sought.own, sought.others)
+    services = [_service(way, answer(way)) for way in all_ways]
+    worst = min(services, key=lambda service: WORDS.index(service["answer"]["answer"]))
+    return {
+        "commit": sought.commit or None,
+        "change": sought.change or None,
+        "repository": sought.repository or None,
+        "answer": {**worst["answer"], "service": worst["service"]},
+        "services": services,
+        "notes": list(sought.notes),
+    }
+
+
+def _service(way: Way, said_of_it: Answer) -> dict[str, Any]:
+    return {
+        "service": way.service or None,
+        "versions": list(way.versions),
+        "answer": {
+            "answer": said_of_it.word,
+            "reason": said_of_it.reason,
+            "step": said_of_it.step or None,
+            "next": said_of_it.next or None,
+        },
+        "steps": [_step(step) for step in way.steps],
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    last = step.last
+    return {
+        "step": step.name,
+        "state": step.state,
+        "last": _attempt(last) if last else None,
+        "attempts": len(step.attempts),
+        "failures": step.failures,
+        "failed_alike": step.alike,
+        "failed_before": step.failed_before,
+        "green_before": _attempt(step.green_before) if step.green_before else None,
+        "replaced_by": _attempt(step.later) if step.later else None,
+        "passed_by": step.passed_by,
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    span = attempt.span
+    return {
+        "run": attempt.run or None,
+        "url": said(span, c.PIPELINE_RUN_URL) or None,
+        "name": span.name,
+        "commit": attempt.commit or None,
+        "version": attempt.version or None,
+        "state": attempt.state,
+        "started": _time(attempt.start_ns),
+        "ended": _time(attempt.end_ns) if attempt.end_ns else None,
+        "ran_ms": _ms(attempt.ran_ns) if attempt.end_ns else None,
+        "waited": [_wait(wait) for wait in attempt.waited],
+        "failed_at": attempt.where or None,
+        "message": attempt.message or None,
+        "trace_id": span.trace_id,
+        "span_id": span.span_id,
+    }
+
+
+def _wait(wait: Wait) -> dict[str, Any]:
+    lasted = _ms(wait.end_ns - wait.start_ns)
+    return {"for": wait.on, "what": wait.what, "ms": lasted, "who": wait.who or None, "started": _time(wait.start_ns)}
+
+
+def _ms(duration_ns: int) -> float:
+    return round(duration_ns / 1e6, 3)
+
+
+def _time(time_ns: int) -> str:
+    return datetime.fromtimestamp(time_ns / 1e9, timezone.utc).isoformat(timespec="milliseconds")

@@ -1,0 +1,154 @@
+"""Attempts -> the steps of each service's way, in order, with the state of each. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..lookup import tree
+from ..trace import conventions as c
+from . import environments
+from .attempt import CHECKS, LOCAL, MERGE, REVIEW, Attempt
+
+# Beyond report.model.STATES. Not known: nothing was seen, and nothing says that it did not happen.
+NOT_KNOWN, NOT_REACHED = "not known", "not reached"
+BEFORE = (LOCAL, CHECKS, REVIEW, MERGE)
+_CHANGING = re.compile(r"\d+|[0-9a-f]{7,}")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a way. ``attempts``: of this commit, the last one counts. ``later``: another commit's deploy since.
+
+    ``passed_by``: how many builds of the commit came after the last attempt and did not get here.
+    """
+
+    name: str
+    attempts: tuple[Attempt, ...] = ()
+    expected: bool = False
+    later: Attempt | None = None
+    passed_by: int = 0
+
+    @property
+    def last(self) -> Attempt | None:
+        """The attempt that counts."""
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def state(self) -> str:
+        """One of report.model.STATES, NOT_KNOWN or NOT_REACHED."""
+        if self.last:
+            return self.last.state if self.last.state != tree.NO_STATE else NOT_KNOWN
+        return NOT_REACHED if self.expected else NOT_KNOWN
+
+    @property
+    def failures(self) -> int:
+        """How many attempts failed, one after another, up to the last one."""
+        count = 0
+        for attempt in reversed(self.attempts):
+            if attempt.state not in c.FAILED_RESULTS:
+                break
+            count += 1
+        return count
+
+    @property
+    def alike(self) -> bool:
+        """Whether those failed at the same place with the same message."""
+        failed = self.attempts[len(self.attempts) - self.failures :]
+        said = {(one.where, _CHANGING.sub("#", one.message)) for one in failed}
+        return len(failed) > 1 and len(said) == 1 and any(one.message for one in failed)
+
+    @property
+    def green_before(self) -> Attempt | None:
+        """The last success before the last attempt."""
+        return next((one for one in reversed(self.attempts[:-1]) if one.state == c.SUCCESS), None)
+
+    @property
+    def failed_before(self) -> int:
+        """How many attempts failed before the last one."""
+        return sum(one.state in c.FAILED_RESULTS for one in self.attempts[:-1])
+
+
+@dataclass(frozen=True)
+class Way:
+    """One service's way. ``steps``: BEFORE, then the environments in order."""
+
+    service: str
+    steps: tuple[Step, ...]
+    versions: tuple[str, ...] = ()
+
+    @property
+    def environments(self) -> tuple[Step, ...]:
+        """The steps that are deploys."""
+        return self.steps[len(BEFORE) :]
+
+
+def ways(own: Sequence[Attempt], others: Sequence[Attempt]) -> list[Way]:
+    """Return the way of each service that a commit's attempts are of; one without a name where there are none.
+
+    ``own``: the commit's attempts. ``others``: attempts of other commits, which tell what environments there are and
+    what was deployed since.
+    """
+    deploying = {one.service for one in (*own, *others) if one.step not in BEFORE}
+    names = sorted({one.service for one in own} & deploying)
+    names = names or sorted({one.service for one in own if one.step == MERGE})[:1] or [""]
+    return [_way(name, own, others, deploying) for name in names]
+
+
+@dataclass
+class _Seen:
+    mine: list[Attempt] = field(default_factory=list)
+    skipped: list[Attempt] = field(default_factory=list)
+    others: list[Attempt] = field(default_factory=list)
+
+
+def _way(name: str, own: Sequence[Attempt], others: Sequence[Attempt], deploying: set[str]) -> Way:
+    seen: dict[str, _Seen] = {}
+    for one in own:
+        # What no deploying service is named after is every service's: one build of all of them.
+        if one.service == name or (one.step in BEFORE and one.service not in deploying):
+            entry = seen.setdefault(one.step, _Seen())
+            (entry.skipped if one.state == c.SKIP else entry.mine).append(one)
+    for one in others:
+        if one.service == name and one.step not in BEFORE:
+            seen.setdefault(one.step, _Seen()).others.append(one)
+    order = [*BEFORE, *_in_order({step: entry for step, entry in seen.items() if step not in BEFORE})]
+    versions = dict.fromkeys(one.version for one in own if one.service == name and one.version)
+    return Way(name, tuple(_step(step, seen.get(step, _Seen())) for step in order), tuple(versions))
+
+
+def _step(name: str, seen: _Seen) -> Step:
+    mine = _deciding_job(seen.mine) if name in BEFORE else seen.mine
+    last = mine[-1] if mine else None
+    since = [one for one in seen.others if last and one.state == c.SUCCESS and one.start_ns > last.start_ns]
+    # A deploy that says neither may be of anything, also of this.
+    since = [one for one in since if one.commit or (one.version and last and one.version != last.version)]
+    passed_by = sum(one.start_ns > last.start_ns and one.run != last.run for one in seen.skipped) if last else 0
+    return Step(name, tuple(mine), bool(seen.skipped or seen.others), since[-1] if since else None, passed_by)
+
+
+def _deciding_job(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """Return the attempts of one job: all jobs that look at a commit have to be green, so the worst of their last ones."""
+    jobs: dict[str, list[Attempt]] = {}
+    for one in attempts:
+        jobs.setdefault(one.run.rpartition("#")[0], []).append(one)
+    return min(jobs.values(), key=lambda those: (tree.STATES.index(those[-1].state), -those[-1].start_ns), default=[])
+
+
+def _in_order(seen: dict[str, _Seen]) -> list[str]:
+    """Return environments in the usual order; the usual ones are there in any case, unusual names stand by their time."""
+    at = {name: environments.place(name) for name in seen}
+    missing = [usual for usual in environments.USUAL if usual not in at.values()]
+    known = [name for name in at if at[name]] + missing
+    known.sort(key=lambda name: (environments.USUAL.index(at.get(name) or name), _first(seen.get(name))))
+    for name in sorted((name for name in seen if not at[name]), key=lambda name: _first(seen[name])):
+        before = [i for i, other in enumerate(known) if other in seen and _first(seen[other]) <= _first(seen[name])]
+        known.insert(before[-1] + 1 if before else 0, name)
+    return known
+
+
+def _first(seen: _Seen | None) -> int:
+    """Return when an environment was first seen by this commit, else by others; never comes last."""
+    times = [one.start_ns for one in (seen.mine or seen.skipped or seen.others)] if seen else []
+    return min(times, default=1 << 63)

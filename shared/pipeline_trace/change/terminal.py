@@ -1,0 +1,148 @@
+"""A way in the terminal, from its document: at most about fifteen lines for a service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..lookup import tree
+from .steps import BEFORE, NOT_KNOWN, NOT_REACHED
+
+_STATES = {
+    "success": ("✓ passed", "green"),
+    "failure": ("✗ failed", "bold red"),
+    "error": ("✗ error", "bold magenta"),
+    "timeout": ("✗ timed out", "bold red"),
+    "cancellation": ("⊘ stopped", "yellow"),
+    "running": ("▶ running", "bold cyan"),
+    NOT_REACHED: ("· not there yet", ""),
+    NOT_KNOWN: ("? not known", "dim"),
+}
+_WAITS = {"queue": "in the queue", "agent": "for an agent", "input": "for a person"}
+_SHORTEST_WAIT_MS = 1000
+# The last column's number.
+_REMARKS = 4
+_ANSWERS = {"yes": "bold green", "no": "bold red", "not known": "bold yellow"}
+
+Document = Mapping[str, Any]
+
+
+def render(document: Document, console: Console) -> None:
+    """Print the answer, then the steps; in a pipe the lines are neither wrapped nor cut."""
+    services = document["services"]
+    _print(console, Text(_title(document), style="bold"))
+    for note in document["notes"]:
+        _print(console, Text(tree.visible(f"note: {note}"), style="dim"))
+    for service in services:
+        answer = service["answer"]
+        of = tree.visible(f" ({service['service']})") if services[1:] else ""
+        line = Text.assemble(
+            f"Can I deploy{of}? ", (answer["answer"], _ANSWERS[answer["answer"]]), f": {tree.visible(answer['reason'])}"
+        )
+        _print(console, line)
+        if answer["next"]:
+            _print(console, Text(tree.visible(f"  whose is it: {answer['next']}")))
+    rows = _rows(services)
+    if console.is_terminal:
+        console.print(_table(rows))
+    else:
+        widths = [max(len(row[i].plain) for row in rows) for i in range(_REMARKS)]
+        for row in rows:
+            cells = [cell.plain.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)]
+            _print(console, Text("  ".join(cells).rstrip()))
+
+
+def _print(console: Console, line: Text) -> None:
+    console.print(line, soft_wrap=True)
+
+
+def _title(document: Document) -> str:
+    parts = [f"commit {document['commit'][:12]}" if document["commit"] else "no commit known"]
+    if document["repository"]:
+        parts[0] += f" of {document['repository']}"
+    if document["change"]:
+        parts.append(f"change {document['change']}")
+    for service in document["services"]:
+        if service["versions"]:
+            parts.append(f"{service['service'] or 'version'} {', '.join(service['versions'])}")
+    return tree.visible(" · ".join(parts))
+
+
+def _rows(services: Sequence[Document]) -> list[list[Text]]:
+    """Return the rows; what all services have in common stands once."""
+    several = len(services) > 1
+    rows: list[list[Text]] = []
+    common = [step for step in services[0]["steps"] if step["step"] in BEFORE and all(step in s["steps"] for s in services)]
+    rows += [_row(step, "") for step in common]
+    for service in services:
+        own = [step for step in service["steps"] if step not in common]
+        rows += [_row(step, service["service"] if several else "") for step in own]
+    return rows
+
+
+def _row(step: Document, service: str) -> list[Text]:
+    label, style = _STATES[step["state"]]
+    last = step["last"]
+    name = f"{service} {step['step']}" if service else step["step"]
+    cells = [Text(tree.visible(name)), Text(label, style=style)]
+    if not last:
+        return [*cells, Text(), Text(), Text()]
+    started = datetime.fromisoformat(last["started"]).astimezone()
+    ran = "" if last["ran_ms"] is None else f"ran {_duration(last['ran_ms'])}"
+    return [
+        *cells,
+        Text(f"{started:%Y-%m-%d %H:%M}", style="dim"),
+        Text(ran, style="cyan"),
+        Text(tree.visible("; ".join(_remarks(step)))),
+    ]
+
+
+def _waited(waits: Sequence[Document]) -> list[str]:
+    said = []
+    for what, words in _WAITS.items():
+        those = [wait for wait in waits if wait["what"] == what]
+        total = sum(wait["ms"] for wait in those)
+        who = ", ".join(dict.fromkeys(wait["who"] for wait in those if wait["who"]))
+        if total >= _SHORTEST_WAIT_MS:
+            said.append(f"{_duration(total)} {words}" + (f" ({who})" if who else ""))
+    return [f"waited {', '.join(said)}"] if said else []
+
+
+def _remarks(step: Document) -> list[str]:
+    last = step["last"]
+    said = [last["run"] or last["name"], *_waited(last["waited"])]
+    if step["failures"] > 1:
+        said.append(f"failed {step['failures']} times" + (" alike" if step["failed_alike"] else ""))
+    elif step["state"] == "success" and step["failed_before"]:
+        said.append(f"failed {step['failed_before']} of {step['attempts'] - 1} times before")
+    elif step["attempts"] > 1:
+        said.append(f"{step['attempts']} attempts")
+    if step["state"] != "success" and step["green_before"]:
+        said.append(f"was green in {step['green_before']['run'] or step['green_before']['name']}")
+    if step["passed_by"]:
+        said.append(f"{step['passed_by']} later build{'s' if step['passed_by'] > 1 else ''} did not get here")
+    if step["replaced_by"]:
+        other = step["replaced_by"]
+        what = other["commit"][:7] if other["commit"] else other["version"]
+        said.append(f"replaced by {what} ({other['run'] or other['name']})")
+    return said
+
+
+def _table(rows: Sequence[Sequence[Text]]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for i in range(_REMARKS):
+        # Only the remarks give way where the terminal is narrow.
+        table.add_column(no_wrap=True, min_width=max(row[i].cell_len for row in rows))
+    table.add_column(overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _duration(ms: float) -> str:
+    return tree.human_duration(round(ms * 1_000_000))

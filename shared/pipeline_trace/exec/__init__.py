@@ -1,0 +1,1 @@
+"""A span around a command. Standard library only."""

@@ -1,0 +1,145 @@
+"""What `exec` does: a span around a command.
+
+It stands in front of other commands, so it imports little before they start. Standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NoReturn
+
+from ..delivery import destinations, home, journal
+from ..delivery.start import Shipper
+from ..place import locate
+from ..place.w3c import Place, hand_on
+from ..trace import conventions as c
+from ..trace import ids, resource
+from ..trace.span import Span
+from . import child
+
+# Outside CI, git may look at the tree for so long before the command starts.
+_GIT_SECONDS = 0.03
+_FLUSH_SECONDS = 60.0
+# No secret that redact.py knows is as short.
+_HARMLESS = 10
+
+
+def main(words: Sequence[str]) -> None:
+    """Run ``[--name N] [--] COMMAND…`` and leave; return where that is not what the words say."""
+    name, rest = "", list(words)
+    while rest and rest[0].startswith("--name"):
+        first = rest.pop(0)
+        if first == "--name" and rest:
+            name = rest.pop(0)
+        elif first.startswith("--name="):
+            name = first.removeprefix("--name=")
+        else:
+            return
+    if rest[:1] == ["--"]:
+        rest = rest[1:]
+    elif rest[:1] in (["-h"], ["--help"]):
+        return
+    if rest:
+        leave(run(name, rest))
+
+
+def leave(status: int) -> NoReturn:
+    """End the process at once: there is nothing to tidy up, and somebody waits."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def run(name: str, words: list[str]) -> int:
+    """Run a command within a span; return its exit status, 128 + N where signal N ended it.
+
+    ``name``: the span's; empty: the command's base name.
+    """
+    with child.Signals() as signals:
+        return _run(name, words, signals)
+
+
+def _run(name: str, words: list[str], signals: child.Signals) -> int:
+    environ = dict(os.environ)
+    if destinations.disabled(environ):
+        return _status(signals.run(words, environ))
+    try:
+        folder = home.find(environ)
+    except home.HomeError as error:
+        return _untraced(words, environ, signals, error)
+    place = locate.stand(environ, folder.path, git_seconds=_GIT_SECONDS)
+    for warning in place.warnings:
+        _say(warning)
+    span = _span(name or os.path.basename(words[0]), words, place)
+    span.resource = {**resource.from_environment(environ, "pipeline-trace"), **place.resource}
+    inner = hand_on(environ, place, span.span_id)
+    if not place.sampled:
+        return _status(signals.run(words, inner))
+    try:
+        writer = journal.Writer(folder.journals)
+    except journal.JournalError as error:
+        return _untraced(words, environ, signals, error)
+    writer.open(span)
+
+    def started() -> None:
+        with suppress(OSError):
+            Shipper(writer.path, environ, _FLUSH_SECONDS).release()
+
+    status = signals.run(words, inner, started)
+    _end(span, status)
+    writer.span(span)
+    writer.end()
+    if writer.dropped:
+        _say(f"the span could not be written to {writer.path} ({writer.problem}); free some space there")
+    return _status(status)
+
+
+def _untraced(words: list[str], environ: dict[str, str], signals: child.Signals, error: Exception) -> int:
+    _say(f"not traced: {error}")
+    return _status(signals.run(words, environ))
+
+
+def _span(name: str, words: list[str], place: Place) -> Span:
+    return Span(
+        trace_id=place.trace_id,
+        span_id=ids.random_span_id(),
+        parent_id=place.parent_id,
+        name=_masked(name),
+        start_ns=time.time_ns(),
+        attributes={"process.executable.name": _masked(os.path.basename(words[0])), **place.attributes},
+        links=list(place.links),
+    )
+
+
+def _masked(name: str) -> str:
+    if len(name) <= _HARMLESS and name.replace("-", "").isalnum():
+        return name
+    # Imported where needed: its patterns take longer to compile than all else here.
+    from ..trace import redact
+
+    return redact.text(name)
+
+
+def _end(span: Span, status: int) -> None:
+    """Note how the command ended. ``status``: minus N where signal N ended it."""
+    span.end_ns = time.time_ns()
+    span.attributes[c.TASK_RUN_RESULT] = c.SUCCESS if status == 0 else c.FAILURE
+    if status >= 0:
+        span.attributes["process.exit.code"] = status
+    if status:
+        signal_name = child.signal_name(-status) if status < 0 else ""
+        span.attributes[c.ERROR_TYPE] = signal_name or str(status)
+        span.fail(f"ended by {signal_name}" if signal_name else f"exit status {status}")
+
+
+def _status(status: int) -> int:
+    return status if status >= 0 else 128 - status
+
+
+def _say(text: str) -> None:
+    with suppress(OSError, ValueError):
+        sys.stderr.write(f"pipeline-trace: {text}\n")

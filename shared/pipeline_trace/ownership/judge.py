@@ -1,0 +1,184 @@
+"""Whose is it: a failed build or playbook of this machine's store, judged by its text, by what is known, and by history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import Protocol
+
+from ..trace import conventions as c
+from ..trace.span import ERROR, Span
+from . import facts, history
+from .failure import Failure, Trace, environment, is_run, named
+from .log import ansible
+from .log.judge import judge_log
+from .log.rules import Rules
+from .verdict import DEV, OPS, UNKNOWN, Verdict
+
+# What is looked at of history: so long before and after, and of so many failures the text.
+_DAYS = 7
+_WINDOW_NS = _DAYS * 86_400 * 1_000_000_000
+_MOST_FAILURES = 100
+NOTHING = "nothing_failed"
+
+
+class Spans(Protocol):
+    """Where spans are found: finding.Finder."""
+
+    def spans(self, wanted: str) -> list[Span]:
+        """Return the spans of a trace."""
+
+    def runs(self, from_ns: int, to_ns: int) -> list[Span]:
+        """Return the run spans that ended between two times, nanoseconds since the epoch."""
+
+    def of_build(self, pipeline: str, run: str) -> list[Span]:
+        """Return the spans of a build."""
+
+
+def answer(source: Spans, wanted: str, rules: Rules) -> Verdict:
+    """Return whose a failure is. ``wanted``: a trace id, a build's URL, ``JOB#N`` or ``latest``. Raises NotFoundError."""
+    return of_spans(source, source.spans(wanted), wanted, rules)
+
+
+def of_spans(source: Spans, spans: Iterable[Span], wanted: str, rules: Rules) -> Verdict:
+    """Return whose a failure is, of a trace whose spans are at hand; see ``answer``."""
+    trace = Trace(spans)
+    start = _asked(trace, wanted)
+    failure = trace.failure(start)
+    if failure is None:
+        return facts.judge(start.attributes) or _not_failed(trace, start)
+    return judge(source, failure, rules)
+
+
+def judge(source: Spans, failure: Failure, rules: Rules) -> Verdict:
+    """Return whose a failure is, with the facts that a reader wants named."""
+    verdict = alone(failure, rules)
+    if failure.run:
+        failing = _run(failure.run, failure, verdict)
+        verdict = history.judge(_history(source, failure, failure.run, rules), failing, verdict)
+    verdict = _naming_hosts(failure, verdict)
+    return replace(verdict, evidence=[*verdict.evidence, *_named(failure, verdict)])
+
+
+def _naming_hosts(failure: Failure, verdict: Verdict) -> Verdict:
+    """Name the hosts that Ansible could not reach, which the one who looks has to know first."""
+    task = ansible.of_facts(failure.task_result) or ansible.of_output(failure.log.splitlines())
+    if verdict.owner != OPS or task is None or not task.unreachable:
+        return verdict
+    hosts = ", ".join(sorted(task.hosts))
+    evidence = [f"{hosts} could not be reached", *verdict.evidence]
+    return replace(verdict, evidence=evidence, next=f"Ops looks at {hosts}; the change is not the cause.")
+
+
+def alone(failure: Failure, rules: Rules) -> Verdict:
+    """Return what a failure says by itself: a lost agent, then the text, then what else is known of it."""
+    known = next(filter(None, (facts.judge(span.attributes) for span in reversed(failure.path))), None)
+    if known and known.kind == "agent_lost":
+        return known
+    if not failure.log:
+        known = _tests(failure) or known
+        if known:
+            return known
+    said = failure.log or failure.span.status_message
+    verdict = judge_log(failure.command, failure.exit_status, said, failure.task_result, rules)
+    return known if known and verdict.owner == UNKNOWN and known.owner != UNKNOWN else verdict
+
+
+def _tests(failure: Failure) -> Verdict | None:
+    """Tests that failed without failing a step: `junit` only marks the build."""
+    failed = failure.run.attributes.get("jenkins.tests.failed") if failure.run else None
+    if failure.run is None or not failed:
+        return None
+    events = [event.attributes for event in failure.run.events if event.name == "test failed"]
+    names = [f"{one.get('test.suite.name')} {one.get('test.case.name')}" for one in events]
+    evidence = [f"tests failed: {', '.join(names[:5])}" if names else "tests failed", f"{failed} of them"]
+    return Verdict(DEV, "test_failure", 0.75, evidence, "Dev looks at the tests that failed.")
+
+
+def _asked(trace: Trace, wanted: str) -> Span:
+    """Return the span that was asked about: a build's run, else the root that failed last, else the last one."""
+    for span in trace.spans:
+        url, name = str(span.resource.get(c.PIPELINE_RUN_URL) or ""), span.resource.get(c.PIPELINE_NAME)
+        number = span.resource.get(c.PIPELINE_RUN_ID)
+        asked = wanted.strip().rstrip("/")
+        if is_run(span) and (url.rstrip("/") == asked or f"{name}#{number}" == asked.replace(" #", "#")):
+            return span
+    roots = trace.roots()
+    return max(roots, key=lambda span: (span.status_code == ERROR, span.end_ns))
+
+
+def _not_failed(trace: Trace, start: Span) -> Verdict:
+    running = [span for span in trace.spans if not span.end_ns]
+    if running:
+        deepest = max(running, key=lambda span: span.start_ns)
+        since = datetime.fromtimestamp(deepest.start_ns / 1e9, timezone.utc)
+        evidence = [f"{deepest.name} has been running since {since:%Y-%m-%d %H:%M:%S}Z"]
+        return Verdict(UNKNOWN, "running", 0.5, evidence, "pipeline-trace show tells what runs now.")
+    result = start.attributes.get(c.PIPELINE_RESULT) or start.attributes.get(c.TASK_RUN_RESULT) or "no failure"
+    return Verdict(UNKNOWN, NOTHING, 1.0, [f"{start.name}: {result}"], "")
+
+
+def _named(failure: Failure, verdict: Verdict) -> Iterator[str]:
+    found = named(failure)
+    where = [f"{name} {value}" for name, value in found.items() if name != "build"]
+    way = [span.attributes.get(c.PIPELINE_NAME, span.name) if is_run(span) else span.name for span in failure.path]
+    if len(way) > 1:
+        yield " > ".join(str(name) for name in way)
+    if found.get("build"):
+        yield ", ".join([f"build {found['build']}", *where])
+    run = failure.run
+    authors = run.attributes.get("jenkins.change.authors") if run else None
+    if verdict.owner == DEV and authors:
+        yield f"the change has {authors} author{'s' if authors != 1 else ''}"
+    url = str(run.attributes.get(c.PIPELINE_RUN_URL) or "") if run else ""
+    if url:
+        yield url
+
+
+def _history(source: Spans, failure: Failure, failing: Span, rules: Rules) -> list[history.Run]:
+    """Return what ran around a failed build, with the deciding lines of what failed."""
+    around = source.runs(failing.end_ns - _WINDOW_NS, failing.end_ns + _WINDOW_NS)
+    around.sort(key=lambda run: abs(run.end_ns - failing.end_ns))
+    found: list[history.Run] = []
+    failures = 0
+    for run in around:
+        if run.span_id == failing.span_id:
+            continue
+        if run.attributes.get(c.PIPELINE_RESULT) == c.SUCCESS:
+            found.append(_run(run, agent=_green_agent(run, failure.agent)))
+        elif run.status_code == ERROR and failures < _MOST_FAILURES:
+            failures += 1
+            found += _failed(source, run, rules)
+    return found
+
+
+def _failed(source: Spans, run: Span, rules: Rules) -> Sequence[history.Run]:
+    spans = source.of_build(str(run.resource.get(c.PIPELINE_NAME)), str(run.resource.get(c.PIPELINE_RUN_ID)))
+    failure = Trace(spans).failure(run)
+    # Where a build that it started failed, that one tells.
+    if failure is None or failure.downstream:
+        return []
+    return [_run(run, failure, alone(failure, rules))]
+
+
+def _green_agent(run: Span, failing: str) -> str:
+    """Return an agent on which a good run ran: the one that is asked about, where it was among them."""
+    agents = run.attributes.get(c.JENKINS_AGENTS)
+    names = [str(name) for name in agents] if isinstance(agents, list) else [str(run.attributes.get(c.WORKER_NAME) or "")]
+    return failing if failing in names else names[0]
+
+
+def _run(run: Span, failure: Failure | None = None, verdict: Verdict | None = None, agent: str = "") -> history.Run:
+    target = environment(run)
+    branch = str(run.attributes.get(c.VCS_HEAD_NAME) or "")
+    return history.Run(
+        # Deploys to one environment say nothing of another.
+        job=f"{run.attributes.get(c.PIPELINE_NAME)}{f' to {target}' if target else ''}",
+        commit=str(run.attributes.get(c.VCS_HEAD_REVISION) or ""),
+        branch=branch.removeprefix("origin/"),
+        agent=failure.agent if failure else agent,
+        at=datetime.fromtimestamp(run.start_ns / 1e9, timezone.utc),
+        result=history.FAILURE if failure else history.SUCCESS,
+        signature=verdict.evidence[0] if verdict and verdict.evidence else "",
+    )

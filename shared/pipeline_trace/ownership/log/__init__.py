@@ -1,0 +1,1 @@
+"""Judges a failure by what its command printed."""

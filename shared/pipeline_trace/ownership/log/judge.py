@@ -1,0 +1,215 @@
+"""Judges a failure by what its command printed: rules over the deciding part of the log, conditions over the rest. Pure."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..verdict import DEV, OPS, UNKNOWN, Verdict
+from . import case as cases
+from . import testruns
+from .case import Case
+from .conditions import Conditions, Finding
+from .rules import Rule, Rules, load
+
+_CONFIDENCE = {4: 0.95, 3: 0.85, 2: 0.7, 1: 0.5, 0: 0.4}
+# A line that warns or tells of a try counts a little more than a mere consequence, a quoted error less.
+_PASSING = 1.5
+_ERROR = 2
+_QUOTED = -1
+_MOST_LETTERS = 240
+_TRACEBACK = re.compile(
+    r"^\s+File \"(?!/usr/|/opt/|<)[^\"]+\", line \d+|^\s+at .*\((?!node:|/usr/|/opt/)[^)]*:\d+\)", re.MULTILINE
+)
+_HEALTH = re.compile(r"\bhealth|unhealthy|smoke test|readiness", re.IGNORECASE)
+# What a playbook checks of a node, not of the change.
+_NODE = re.compile(
+    r"ansible_(?:mem|mounts|processor|swap|date|kernel|uptime)"
+    r"|\b(?:node|disk|memory|free|clock|ntp|chrony|load average|swap|mount|volume|uptime)\b"
+)
+_STATUSES = {
+    124: ("timeout", "Compare the time with that of earlier runs; the text does not say what hung."),
+    126: ("file_mode", "Look at the mode and the interpreter of what was called."),
+    127: ("missing_tool", "Find out whether the tool belongs to the agent or to the project's own dependencies."),
+    134: ("crash", "Look at what aborted the process."),
+    137: ("out_of_memory", "Compare the memory it used with the agent's, and with earlier runs."),
+    139: ("crash", "Look at what crashed: the project's own program or a tool."),
+    143: ("aborted", "Ask who or what ended it."),
+}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A rule that matched, where, and what it says there."""
+
+    rule: Rule
+    finding: Finding
+    strength: float
+    line: str
+    order: int
+
+    @property
+    def rank(self) -> tuple[float, bool, int, int]:
+        """What the strongest is found by; of equals the last, of equals on one line the first rule's."""
+        return self.strength, self.rule.own, self.finding.number, -self.order
+
+
+def judge_log(
+    command: str, exit_status: int | None, log: str, task_result: Any = None, rules: Rules | None = None
+) -> Verdict:
+    """Return whose a failure is.
+
+    ``command``: the script that failed; ``log``: what it printed, or its end; ``task_result``: of Ansible, the failed result
+    (event, host, task, action, result) or a list of them. Raises RulesError where rules are to be loaded and cannot.
+    """
+    rules = rules or load()
+    found = cases.read(command, exit_status, log, task_result)
+    verdict = _Judge(rules, found[0]).verdict()
+    if verdict:
+        return verdict
+    # A shell stops at what failed; a whole console goes on after it.
+    for one in found[1:] if exit_status is None or "[Pipeline] " in log else ():
+        verdict = _Judge(rules, one).verdict()
+        if verdict and verdict.owner != UNKNOWN:
+            return replace(verdict, confidence=verdict.confidence * 0.7)
+    return _by_status(found[0], exit_status)
+
+
+class _Judge:
+    def __init__(self, rules: Rules, one: Case) -> None:
+        self._rules = rules
+        self._case = one
+        self._conditions = Conditions(rules, one)
+        self._chained = rules.lines["chained"].search(one.text)
+        self._classes: dict[int, tuple[bool, bool, bool]] = {}
+
+    def verdict(self) -> Verdict | None:
+        """Return what the rules say of this part, None where they say nothing."""
+        candidates = self._candidates()
+        if self._case.task is None or self._case.task.action in ("command", "shell", "script"):
+            tests = testruns.judge(self._rules, self._case, candidates, self.of)
+            if tests:
+                return tests
+        best = max(candidates, key=lambda candidate: candidate.rank, default=None)
+        if best and best.strength >= 1:
+            return self._own_fault(candidates, self.of(best))
+        return self._unreachable() or self._check() or self._traceback() or self._hint(candidates)
+
+    def _hint(self, candidates: list[Candidate]) -> Verdict | None:
+        """What kind of tool it was, where no rule knows its words."""
+        hints = sorted((one for one in candidates if 0 <= one.strength < 1), key=lambda one: one.rank, reverse=True)
+        return next((verdict for verdict in map(self.of, hints) if verdict.kind != "unknown"), None)
+
+    def _own_fault(self, candidates: list[Candidate], verdict: Verdict) -> Verdict:
+        """Where a new version does not answer, and nobody knows why: perhaps it names its own fault."""
+        if (verdict.owner, verdict.kind) != (UNKNOWN, "app_unhealthy"):
+            return verdict
+        others = sorted((one for one in candidates if one.strength >= 2), key=lambda one: one.rank, reverse=True)
+        told = (other for other in map(self.of, others) if other.owner != UNKNOWN)
+        return next(told, verdict)
+
+    def _candidates(self) -> list[Candidate]:
+        text, lines = self._case.text, self._case.lines
+        starts, at = [], 0
+        for line in lines:
+            starts.append(at)
+            at += len(line) + 1
+        found: dict[tuple[int, int], Candidate] = {}
+        for index, rule in enumerate(self._rules.rules):
+            for match in rule.pattern.finditer(text):
+                number = bisect_right(starts, match.start()) - 1
+                muted, passing, quoted = self._class(number)
+                if muted or (index, number) in found or rule.unless.on(lines[number]):
+                    continue
+                strength: float = rule.strength
+                if strength > 1 and passing:
+                    strength = _PASSING
+                if rule.kind == "exception" and self._chained:
+                    strength = min(strength, _ERROR)
+                if rule.owner == OPS and quoted:
+                    strength = _QUOTED
+                name = next(
+                    (
+                        text.value[slice(*match.span(group))]
+                        for group in range(1, (match.re.groups or 0) + 1)
+                        if match[group]
+                    ),
+                    "",
+                )
+                found[index, number] = Candidate(rule, Finding(number, name), strength, lines[number], index)
+        return list(found.values())
+
+    def _class(self, number: int) -> tuple[bool, bool, bool]:
+        """Tell whether a line only advises, tells of what may have passed, or quotes."""
+        if number not in self._classes:
+            line, known = self._case.lines[number], self._rules.lines
+            self._classes[number] = (known["mute"].on(line), known["passing"].on(line), known["quoted"].on(line))
+        return self._classes[number]
+
+    def of(self, candidate: Candidate) -> Verdict:
+        """Return what a rule says where it matched, its conditions looked at."""
+        rule, finding = candidate.rule, candidate.finding
+        owner, kind, then = rule.owner, rule.kind, rule.next
+        for where in rule.where:
+            if self._conditions.hold(where.conditions, finding) and not self._conditions.any(where.exceptions, finding):
+                owner, kind, then = where.owner or owner, where.kind or kind, where.next or then
+                break
+        confidence = _CONFIDENCE[int(max(candidate.strength, 0))]
+        if owner == UNKNOWN:
+            confidence = min(confidence, 0.5)
+        return Verdict(owner, kind, confidence, self._evidence(candidate), then)
+
+    def _evidence(self, candidate: Candidate) -> list[str]:
+        evidence = [clip(candidate.line)]
+        task = self._case.task
+        if task:
+            evidence.append(
+                f"task {task.task!r} {'could not reach' if task.unreachable else 'failed on'} {', '.join(task.hosts)}"
+            )
+        elif self._case.command:
+            evidence.append(f"command: {clip(self._case.command)}")
+        return evidence
+
+    def _unreachable(self) -> Verdict | None:
+        task = self._case.task
+        if not task or not task.unreachable:
+            return None
+        evidence = [clip(self._case.lines[0]) if self._case.lines else "unreachable", f"hosts: {', '.join(task.hosts)}"]
+        return Verdict(OPS, "host_unreachable", 0.8, evidence, "Ops looks at the host named; the change is not the cause.")
+
+    def _check(self) -> Verdict | None:
+        """A playbook's own check of a value, where no rule knows what it speaks of."""
+        task = self._case.task
+        if not task or not (task.action in ("assert", "fail") or "assertion: " in self._case.text.lower):
+            return None
+        node = _NODE.search(self._case.text.lower)
+        owner, kind = (OPS, "node_setup") if node else (DEV, "config_error")
+        if kind == "config_error" and _HEALTH.search(f"{task.task} {self._case.text.value}"):
+            kind = "app_unhealthy"
+        then = "Ops looks at the node." if node else "Dev corrects what the playbook's own check refuses."
+        return Verdict(owner, kind, 0.6, [clip(self._case.lines[0]) if self._case.lines else task.task], then)
+
+    def _traceback(self) -> Verdict | None:
+        """An exception of a class that no rule knows, in the project's own code."""
+        found = _TRACEBACK.search(self._case.text.value)
+        if not found:
+            return None
+        return Verdict(DEV, "exception", 0.5, [clip(found[0])], "Dev looks at the exception in the code.")
+
+
+def _by_status(one: Case, status: int | None) -> Verdict:
+    """Return what the exit status alone says: never whose it is."""
+    last = next((line for line in reversed(one.lines) if line.strip()), "")
+    evidence = [clip(last)] if last else []
+    if status is not None:
+        evidence.append(f"exit status {status}")
+    kind, then = _STATUSES.get(status or 0, ("unknown", "Read the log; no rule knows this text."))
+    return Verdict(UNKNOWN, kind, 0.3, evidence, then)
+
+
+def clip(line: str) -> str:
+    """Return a line as evidence."""
+    line = line.strip()
+    return line if len(line) <= _MOST_LETTERS else f"{line[:_MOST_LETTERS]}…"

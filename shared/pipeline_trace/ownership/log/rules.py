@@ -1,0 +1,221 @@
+"""The rules: data in rules.yaml, and a user's own in a file of the same form that come before them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..verdict import OWNERS
+from .patterns import Pattern
+
+VARIABLE = "PIPELINE_TRACE_RULES"
+STRENGTHS = ("hint", "symptom", "error", "cause", "decisive")
+_SHIPPED = Path(__file__).with_name("rules.yaml")
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_RULE_KEYS = {"kind", "owner", "strength", "any", "unless", "where", "next"}
+_WHERE_KEYS = {"if", "unless", "owner", "kind", "next"}
+# What `if` and `unless` may say besides the targets' names, and line:, exit:, action: and command: with a value.
+PREDICATES = frozenset(
+    (
+        "always",
+        "in_diff",
+        "empty_variable",
+        "listed",
+        "internal",
+        "public",
+        "misspelt_package",
+        "public_image",
+        "misspelt",
+        "agent_lists",
+        "bare_host",
+        "misspelt_host",
+        "change_shown",
+        "manifest_shown",
+        "manifest_lacks",
+        "repo_script",
+        "repo_path",
+        "answers_elsewhere",
+        "names_other_owner",
+        "system_header",
+        "rollout",
+        "not_ansible",
+    )
+)
+TARGETS = frozenset(("local", "app", "scm", "store", "cluster", "database", "host"))
+_COMPARED = ("line", "exit", "action", "command")
+
+
+class RulesError(Exception):
+    """A file of rules cannot be used. The message names the file and the fault, in one line."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What must hold, or with ``negated`` must not: a predicate or a target, else ``regex`` on a line or the command."""
+
+    what: str
+    negated: bool
+    value: str
+    regex: re.Pattern[str]
+
+
+@dataclass(frozen=True)
+class Where:
+    """A change of a rule's answer: the conditions that must hold, and those of which none may."""
+
+    conditions: Sequence[Condition]
+    exceptions: Sequence[Condition]
+    owner: str | None
+    kind: str | None
+    next: str | None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """See rules.yaml. ``strength`` counts from 0; a user's own rules stand above shipped ones of their strength."""
+
+    kind: str
+    owner: str
+    strength: int
+    pattern: Pattern
+    unless: Pattern
+    where: Sequence[Where]
+    next: str
+    own: bool
+
+
+@dataclass(frozen=True)
+class Target:
+    """What an address or a program is."""
+
+    url: Pattern
+    tools: frozenset[str]
+    ports: frozenset[str]
+
+
+@dataclass
+class Rules:
+    """All that the judge of texts knows of tools."""
+
+    rules: list[Rule] = field(default_factory=list)
+    lines: dict[str, Pattern] = field(default_factory=dict)
+    targets: dict[str, Target] = field(default_factory=dict)
+    names: dict[str, frozenset[str]] = field(default_factory=dict)
+
+
+def load(path: str | os.PathLike[str] | None = None) -> Rules:
+    """Return the rules shipped, and before them those of ``path``, or of PIPELINE_TRACE_RULES where it is None.
+
+    Raises RulesError.
+    """
+    own = path or os.environ.get(VARIABLE) or None
+    return _load(str(own) if own else None)
+
+
+@lru_cache(maxsize=4)
+def _load(own: str | None) -> Rules:
+    rules = Rules()
+    if own:
+        _add(rules, Path(own), own=True)
+    _add(rules, _SHIPPED, own=False)
+    return rules
+
+
+def _add(rules: Rules, path: Path, *, own: bool) -> None:
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise RulesError(f"{path} cannot be read as rules: {' '.join(str(error).split())}") from None
+    if not isinstance(data, dict) or (own and set(data) != {"rules"}):
+        raise RulesError(f"{path} holds no rules: one key `rules`, a list, is wanted (docs/ownership.md)")
+    if not isinstance(data["rules"], list):
+        raise RulesError(f"{path}: `rules` is no list")
+    for number, entry in enumerate(data["rules"], 1):
+        try:
+            rules.rules.append(_rule(entry, own=own))
+        except (KeyError, TypeError, ValueError, AttributeError, re.error) as error:
+            raise RulesError(f"{path}, rule {number}: {_fault(error)}") from None
+    if not own:
+        _add_tables(rules, data)
+
+
+def _fault(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
+
+
+def _rule(entry: Mapping[str, Any], *, own: bool) -> Rule:
+    unknown = set(entry) - _RULE_KEYS
+    if unknown:
+        raise ValueError(f"unknown key {min(unknown)!r}; known are {', '.join(sorted(_RULE_KEYS))}")
+    return Rule(
+        kind=_text(entry["kind"]),
+        owner=_one_of(entry["owner"], OWNERS),
+        strength=STRENGTHS.index(_one_of(entry.get("strength", "cause"), STRENGTHS)),
+        pattern=Pattern(*_texts(entry["any"])),
+        unless=Pattern(*_texts(entry.get("unless", ()))),
+        where=[_where(where) for where in entry.get("where", ())],
+        next=_text(entry.get("next", "")),
+        own=own,
+    )
+
+
+def _where(entry: Mapping[str, Any]) -> Where:
+    unknown = set(entry) - _WHERE_KEYS
+    if unknown:
+        raise ValueError(f"unknown key {min(unknown)!r} in where")
+    owner = entry.get("owner")
+    return Where(
+        conditions=_conditions(entry["if"]),
+        exceptions=_conditions(entry.get("unless", ())),
+        owner=None if owner is None else _one_of(owner, OWNERS),
+        kind=entry.get("kind"),
+        next=entry.get("next"),
+    )
+
+
+def _add_tables(rules: Rules, data: Mapping[str, Any]) -> None:
+    rules.lines = {name: Pattern(*data[name]) for name in ("mute", "passing", "quoted", "chained", "internal", "public")}
+    rules.lines.update({f"tests.{name}": Pattern(*found) for name, found in data["tests"].items()})
+    rules.targets = {
+        name: Target(
+            Pattern(*target.get("url", ())), frozenset(target.get("tool", ())), frozenset(map(str, target.get("port", ())))
+        )
+        for name, target in data["targets"].items()
+    }
+    rules.names = {name: frozenset(data[name]) for name in ("programs", "packages")}
+
+
+def _conditions(value: Any) -> Sequence[Condition]:
+    found = []
+    for text in _texts(value):
+        what, colon, expression = text.removeprefix("not ").partition(":")
+        if not (what in _COMPARED if colon else what in PREDICATES | TARGETS):
+            raise ValueError(f"unknown condition {text!r}")
+        found.append(Condition(what, text.startswith("not "), expression, re.compile(expression, re.IGNORECASE)))
+    return found
+
+
+def _texts(value: Any) -> Sequence[str]:
+    texts = [value] if isinstance(value, str) else value
+    if not all(isinstance(text, str) and text for text in texts):
+        raise ValueError(f"{value!r} is no text and no list of texts")
+    return list(texts)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no text")
+    return value
+
+
+def _one_of(value: Any, known: Sequence[str]) -> str:
+    if value not in known:
+        raise ValueError(f"{value!r} is none of {', '.join(known)}")
+    return str(value)

@@ -1,0 +1,1 @@
+"""Where a process stands in a trace. Standard library only."""

@@ -1,0 +1,168 @@
+"""Asks the controller from inside a build, within a time limit that holds whatever happens.
+
+A forked child asks and is killed when the time is over: name look-ups and slow bodies obey no time-out, and a thread of ours
+must not live in ansible-playbook, which forks. Standard library only.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import pickle
+import select
+import signal
+import time
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import quote
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from . import documents
+from .graph import read as read_graph
+from .identity import Build, Cause, Facts, Gone, Placed, Unanswered, place, split_build_url
+from .inside import Answer
+
+SECONDS = 2.0
+_LARGEST = 20 << 20
+
+
+def ask(build: Build, environ: Mapping[str, str], known: Placed | None = None) -> Answer | None:
+    """Return what the controller says of a build, or None where it does not say within SECONDS.
+
+    Anonymous, or with JENKINS_USER and JENKINS_API_TOKEN. ``known``: the build's place, where the chain need not be asked.
+    """
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        # Python warns at a fork with threads; the child only asks and leaves by _exit.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        _child(writing, build, environ, known)
+    os.close(writing)
+    try:
+        data = _read(reading, time.monotonic() + SECONDS)
+    finally:
+        os.close(reading)
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+        with suppress(ChildProcessError):
+            os.waitpid(child, 0)
+    if not data:
+        return None
+    # From our own child, over our own pipe.
+    answer: Answer | None = pickle.loads(data)
+    return answer
+
+
+def _child(pipe: int, build: Build, environ: Mapping[str, str], known: Placed | None) -> None:
+    """Ask, write the answer and leave without running anything of the parent's."""
+    try:
+        data = pickle.dumps(_answer(build, _Client(environ), known))
+        while data:
+            data = data[os.write(pipe, data) :]
+    except BaseException:  # noqa: S110 - whatever happens here, the parent goes on without an answer
+        pass
+    finally:
+        os._exit(0)
+
+
+def _read(pipe: int, deadline: float) -> bytes:
+    """Read until the end; nothing where that does not come in time."""
+    chunks: list[bytes] = []
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([pipe], [], [], left)[0]:
+            return b""
+        chunk = os.read(pipe, 1 << 16)
+        if not chunk:
+            return b"".join(chunks)
+        chunks.append(chunk)
+
+
+def _answer(build: Build, client: _Client, known: Placed | None) -> Answer | None:
+    try:
+        facts = client.facts(build)
+    except (Gone, Unanswered):
+        return None
+    whole = True
+    try:
+        placed = known or place(build, client)
+    except (Gone, Unanswered):
+        # The stage is right all the same, and hangs under it whichever trace holds it.
+        placed, whole = Placed(build.trace_id), False
+    nodes = read_graph(documents.nodes(client.documents[build]))
+    return Answer(placed, facts.parameters, nodes, client.clock_skew_ms, whole)
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    """A redirect leads to a login page, or takes the token to another host."""
+
+    def redirect_request(self, *_args: Any, **_kwargs: Any) -> None:
+        return None
+
+
+@dataclass
+class _Client:
+    environ: Mapping[str, str]
+    clock_skew_ms: int | None = None
+
+    def __post_init__(self) -> None:
+        self.documents: dict[Build, Mapping[str, Any]] = {}
+        self._opener = build_opener(_NoRedirect)
+        by_url = split_build_url(self.environ.get("BUILD_URL", ""))
+        # Where builds see the controller is where it can be asked; the identity may be overridden.
+        self._address = (by_url[0] if by_url else self.environ.get("JENKINS_URL", "")).rstrip("/")
+
+    def facts(self, build: Build) -> Facts:
+        """See Fetch.facts."""
+        own = not self.documents
+        tree = documents.TREE
+        if own:
+            tree = tree.replace("actions[", f"actions[{documents.GRAPH_TREE},", 1)
+        if build not in self.documents:
+            self.documents[build] = self._get(f"{_path(build)}/api/json?tree={tree}")
+        return documents.read(build, self.documents[build])
+
+    def starter(self, upstream: Build, started: Build, cause: Cause) -> str:
+        """See Fetch.starter. A process's parent is its stage: what its build hangs under is for the poller to find."""
+        return upstream.run_span_id
+
+    def _get(self, path: str) -> Mapping[str, Any]:
+        request = Request(f"{self._address}/{path}", headers=self._headers())
+        try:
+            with self._opener.open(request, timeout=SECONDS) as response:
+                date, body = response.headers.get("Date"), response.read(_LARGEST)
+        except HTTPError as error:
+            error.close()
+            raise (Gone if error.code in (403, 404) else Unanswered)(f"status {error.code}") from None
+        except (OSError, ValueError) as error:
+            raise Unanswered(str(error)) from None
+        self._compare_clocks(date)
+        try:
+            document = json.loads(body)
+        except ValueError:
+            raise Unanswered("no JSON") from None
+        if not isinstance(document, Mapping):
+            raise Unanswered("no JSON object")
+        return document
+
+    def _headers(self) -> dict[str, str]:
+        user, token = self.environ.get("JENKINS_USER"), self.environ.get("JENKINS_API_TOKEN")
+        if not (user and token):
+            return {}
+        return {"Authorization": "Basic " + base64.b64encode(f"{user}:{token}".encode()).decode("ascii")}
+
+    def _compare_clocks(self, date: str | None) -> None:
+        if date and self.clock_skew_ms is None:
+            with suppress(TypeError, ValueError):
+                self.clock_skew_ms = round((time.time() - parsedate_to_datetime(date).timestamp()) * 1000)
+
+
+def _path(build: Build) -> str:
+    return "".join(f"job/{quote(name, safe='')}/" for name in build.job.split("/")) + str(build.number)

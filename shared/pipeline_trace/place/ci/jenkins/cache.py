@@ -1,0 +1,53 @@
+"""Keeps what a controller said of a build's place, so that the next process in the same build need not ask again.
+
+Standard library only: this runs inside ansible-playbook.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+from ....trace.span import encode
+from ...w3c import KEY, TRACEPARENT
+from .identity import Build, Placed
+from .inside import Answer
+
+_KEEP_SECONDS = 7 * 86400
+
+
+def load(folder: Path, build: Build) -> Answer | None:
+    """Return what is kept of a build, without its flow graph, which changes."""
+    try:
+        data = json.loads(_path(folder, build).read_bytes())
+        return Answer(Placed(data["trace_id"], sampled=data["sampled"]), dict(data["parameters"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def save(folder: Path, build: Build, answer: Answer) -> None:
+    """Keep a build's place; where it cannot be written, the next process asks again."""
+    parameters = {name: value for name, value in answer.parameters.items() if name in (TRACEPARENT, KEY)}
+    data = {"trace_id": answer.placed.trace_id, "sampled": answer.placed.sampled, "parameters": parameters}
+    path = _path(folder, build)
+    new = path.with_suffix(f".{os.getpid()}")
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        new.write_text(encode(data), encoding="ascii")
+        os.replace(new, path)
+        _forget_old(folder)
+
+
+def _path(folder: Path, build: Build) -> Path:
+    return folder / (sha256("\0".join(build.key).encode("utf-8", "surrogateescape")).hexdigest()[:32] + ".json")
+
+
+def _forget_old(folder: Path) -> None:
+    oldest = time.time() - _KEEP_SECONDS
+    for path in folder.iterdir():
+        if path.stat().st_mtime < oldest:
+            path.unlink()

@@ -1,0 +1,143 @@
+"""A process inside a Jenkins build: which build and stage it belongs to, by the environment and, where it can, by asking.
+
+Standard library only: this runs inside ansible-playbook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ....trace import conventions as c
+from ....trace.span import AttributeValue, Link
+from ...w3c import BAGGAGE, KEY, TRACEPARENT, TRACESTATE, Context, Place, key_trace_id, read
+from .graph import Node, stages
+from .identity import PER_PIPELINE, ROOT_URL, Build, Placed, normalise, split_build_url
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the controller said of the build that a process is part of.
+
+    ``nodes``: the run's flow graph, empty where it has none. ``clock_skew_ms``: this machine's clock minus the
+    controller's, in milliseconds, known to a second. ``whole``: the walk up the chain came to its end.
+    """
+
+    placed: Placed
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    nodes: Mapping[str, Node] = field(default_factory=dict)
+    clock_skew_ms: int | None = None
+    whole: bool = True
+
+
+Ask = Callable[[Build], "Answer | None"]
+
+
+def find_build(environ: Mapping[str, str]) -> Build | None:
+    """Return the build that this process is part of; None where the environment does not say its controller or job.
+
+    PIPELINE_TRACE_JENKINS_URL overrides the controller's URL. The job comes from BUILD_URL, from JOB_NAME only without.
+    """
+    by_url = split_build_url(environ.get("BUILD_URL", ""))
+    root = environ.get(ROOT_URL) or environ.get("JENKINS_URL") or (by_url[0] if by_url else "")
+    number = environ.get("BUILD_NUMBER", "")
+    if by_url:
+        job, build_number = by_url[1], by_url[2]
+    elif environ.get("JOB_NAME") and number.isdecimal():
+        job, build_number = environ["JOB_NAME"], int(number)
+    else:
+        return None
+    try:
+        return Build(normalise(root), job, build_number)
+    except ValueError:
+        return None
+
+
+def stand(environ: Mapping[str, str], ask: Ask, trace_per: str = PER_PIPELINE) -> Place | None:
+    """Return where a process inside a build stands; None where the build cannot be told.
+
+    The trace is the build's; the parent its stage, by STAGE_NAME, else its run span. ``ask`` is not called with
+    ``trace_per`` build.
+    """
+    build = find_build(environ)
+    if build is None:
+        return None
+    context, warnings = read(environ)
+    answer = ask(build) if trace_per == PER_PIPELINE else None
+    if context and not context.sampled and not _confirmed(environ, TRACEPARENT, answer):
+        return Place(context.trace_id, context.span_id, sampled=False)
+    parent, attributes = _stage(environ.get("STAGE_NAME", ""), build, answer)
+    if answer and answer.clock_skew_ms is not None:
+        attributes["jenkins.clock_skew_ms"] = answer.clock_skew_ms
+    trace, said, links = _trace(environ, build, context, answer)
+    if context and trace == context.trace_id and not _confirmed(environ, TRACEPARENT, answer):
+        # Set by `exec` or the Jenkins OpenTelemetry plugin: it is the parent itself.
+        polled = answer.placed.trace_id if answer else build.trace_id
+        links = (*links, Link(polled, parent, {"jenkins.link": "stage"}))
+        parent = context.span_id
+    return Place(
+        trace_id=trace,
+        parent_id=parent,
+        sampled=answer.placed.sampled if answer else True,
+        tracestate=environ.get(TRACESTATE, "") if context else "",
+        baggage=environ.get(BAGGAGE, ""),
+        links=links,
+        resource=resource(build, environ),
+        attributes=attributes,
+        warnings=(*warnings, *said),
+    )
+
+
+def _trace(
+    environ: Mapping[str, str], build: Build, context: Context | None, answer: Answer | None
+) -> tuple[str, tuple[str, ...], tuple[Link, ...]]:
+    """Return the trace, warnings and links."""
+    if context and not _confirmed(environ, TRACEPARENT, answer):
+        return context.trace_id, (), ()
+    if answer:
+        ignored = environ.get(KEY) and not context and not _confirmed(environ, KEY, answer)
+        said = (
+            (f"{KEY} is ignored: in Jenkins it has to be a build parameter, which the poller sees too",) if ignored else ()
+        )
+        return answer.placed.trace_id, said, ()
+    if environ.get(KEY):
+        return key_trace_id(environ[KEY]), (), ()
+    return build.trace_id, (), ()
+
+
+def _confirmed(environ: Mapping[str, str], name: str, answer: Answer | None) -> bool:
+    """Tell whether the controller says that the build has a parameter of this name and value."""
+    return answer is not None and answer.parameters.get(name, "").strip() == environ.get(name, "").strip() != ""
+
+
+def _stage(name: str, build: Build, answer: Answer | None) -> tuple[str, dict[str, AttributeValue]]:
+    """Return the id of the span of the stage with this name, and attributes that say how sure that is."""
+    if not name:
+        return build.run_span_id, {}
+    if answer is None or not answer.nodes:
+        # An agent in the C locale hands over other letters: an id made of them would be nobody's.
+        if not name.isascii() or "?" in name:
+            return build.run_span_id, {}
+        return build.span_id("stage", name, "0"), {"jenkins.stage.assumed": True}
+    found = [stage for stage in stages(answer.nodes).values() if stage.node.name == name]
+    running = [stage for stage in found if stage.node.closed_by is None]
+    if len(found) == 1 or len(running) == 1:
+        return build.span_id(*(running or found)[0].key), {}
+    candidates = [build.span_id(*stage.key) for stage in running or found]
+    return build.run_span_id, {"jenkins.stage.candidates": candidates} if candidates else {}
+
+
+def resource(build: Build, environ: Mapping[str, str]) -> dict[str, AttributeValue]:
+    """Return the attributes of the run that every span of a process inside it carries."""
+    found: dict[str, AttributeValue] = {c.PIPELINE_NAME: build.job, c.PIPELINE_RUN_ID: str(build.number)}
+    if environ.get("BUILD_URL"):
+        found[c.PIPELINE_RUN_URL] = environ["BUILD_URL"]
+    if environ.get("NODE_NAME"):
+        found[c.WORKER_NAME] = environ["NODE_NAME"]
+    return found
+
+
+def hint(environ: Mapping[str, str]) -> str:
+    """Return the line for people where a build is there but cannot be told."""
+    missing = "JENKINS_URL" if not environ.get("JENKINS_URL") else "BUILD_URL"
+    return f"{missing} is not set (Manage Jenkins > System > Jenkins URL): this run gets a trace of its own; set {ROOT_URL}"

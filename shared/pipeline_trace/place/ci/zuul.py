@@ -1,0 +1,36 @@
+"""Zuul: a trace a buildset (all jobs of a change in a pipeline), else a build. Its own spans' identifiers are not handed on.
+
+Source: Zuul's page "Job Content" (zuul.build, zuul.buildset, …) and the variables of zuul-jobs' zuul_legacy_vars. Zuul's are
+variables of Ansible; a job puts them into the environment (docs/joining.md). Standard library only: this runs inside
+ansible-playbook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...trace import conventions as c
+from ...trace.ids import trace_id
+from ..w3c import Place
+from . import run
+
+
+def stand(environ: Mapping[str, str]) -> Place:
+    """Return where a process inside a build stands."""
+    build = environ["ZUUL_UUID"]
+    buildset = environ.get("ZUUL_BUILDSET") or build
+    branch = environ.get("ZUUL_BRANCH", "")
+    found = run.Run(
+        trace_id=trace_id(("zuul", buildset)),
+        resource={
+            c.PIPELINE_NAME: environ.get("ZUUL_PIPELINE", ""),
+            c.PIPELINE_RUN_ID: buildset,
+            c.VCS_REPOSITORY_NAME: environ.get("ZUUL_PROJECT", ""),
+            c.VCS_HEAD_NAME: branch,
+            c.VCS_HEAD_TYPE: "branch" if branch else "",
+            c.VCS_HEAD_REVISION: environ.get("ZUUL_NEWREV", ""),
+            c.VCS_CHANGE_ID: environ.get("ZUUL_CHANGE", ""),
+        },
+        attributes={c.TASK_NAME: environ.get("ZUUL_JOB", ""), c.TASK_RUN_ID: build},
+    )
+    return run.stand(environ, found)

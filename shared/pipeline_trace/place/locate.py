@@ -1,0 +1,80 @@
+"""Where does this process stand? DESIGN's order: TRACEPARENT, PIPELINE_TRACE_KEY, the CI system that runs us, a new trace.
+
+Standard library only: this runs inside ansible-playbook. Of the CI systems only the one that fits is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import ci
+from .w3c import TRACE_ID, Place, read, without_ci
+
+if TYPE_CHECKING:
+    from .ci.jenkins.identity import Build
+    from .ci.jenkins.inside import Answer
+
+TRACE_PER = "PIPELINE_TRACE_PER"
+PER_PIPELINE, PER_BUILD = "pipeline", "build"
+
+
+def stand(environ: Mapping[str, str], home: Path | None, trace_per: str = "", *, git_seconds: float = 0.5) -> Place:
+    """Return where a process with this environment stands.
+
+    ``home``: the folder where answers are kept, or None. ``trace_per``: pipeline or build; without it PIPELINE_TRACE_PER
+    decides, then pipeline. ``git_seconds``: how long git may look at a tree outside CI. May ask the CI system, within the
+    time that its module sets.
+    """
+    per, warning = _trace_per(trace_per or environ.get(TRACE_PER, ""))
+    system = ci.find(environ)
+    if system == "jenkins":
+        place = _in_jenkins(environ, home, per)
+    elif system:
+        place = import_module(f".ci.{system}", __package__).stand(environ)
+    else:
+        from .ci import laptop
+
+        place = laptop.stand(environ, git_seconds)
+    return replace(place, warnings=(*place.warnings, warning)) if warning else place
+
+
+def in_ci(environ: Mapping[str, str]) -> bool:
+    """Tell whether a CI system runs this process."""
+    return bool(ci.find(environ))
+
+
+def _trace_per(value: str) -> tuple[str, str]:
+    if value in ("", PER_PIPELINE, PER_BUILD):
+        return value or PER_PIPELINE, ""
+    return PER_PIPELINE, f"{TRACE_PER}={value} is neither {PER_PIPELINE} nor {PER_BUILD}; using {PER_PIPELINE}"
+
+
+def _in_jenkins(environ: Mapping[str, str], home: Path | None, per: str) -> Place:
+    from .ci.jenkins import inside
+
+    context = read(environ)[0]
+    build = inside.find_build(environ)
+    if context and build and environ.get(TRACE_ID) == context.trace_id:
+        # A process of ours above this one has asked: TRACEPARENT is the parent, whatever a parameter says.
+        return replace(without_ci(environ), resource=inside.resource(build, environ))
+    place = inside.stand(environ, lambda build: _ask(build, environ, home), per)
+    if place:
+        return place
+    place = without_ci(environ)
+    return replace(place, warnings=(*place.warnings, inside.hint(environ)))
+
+
+def _ask(build: Build, environ: Mapping[str, str], home: Path | None) -> Answer | None:
+    """Ask the controller; what it said before stands where it is silent now."""
+    from .ci.jenkins import ask, cache
+
+    folder = home / "places" if home else None
+    kept = cache.load(folder, build) if folder else None
+    answer = ask.ask(build, environ, kept.placed if kept else None)
+    if answer and answer.whole and folder and not kept:
+        cache.save(folder, build, answer)
+    return answer or kept
