@@ -14,7 +14,7 @@ _KINDS = {"start": "StepStartNode", "end": "StepEndNode", "step": "StepAtomNode"
 
 def recorded(name: str, job: str, number: int = 1) -> list[Mapping[str, Any]]:
     """Return the nodes of a recorded build, as answered."""
-    return documents.nodes(support.recording(name).at(None).objects[f"/job/{job}/{number}"])
+    return documents.graph_nodes(support.recording(name).at(None).objects[f"/job/{job}/{number}"])
 
 
 def node(id_: int, name: str, kind: str, *parents: int) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Any
 from rich.console import Console
 
 from pipeline_trace.change import document, terminal
-from pipeline_trace.change.attempts import read
-from pipeline_trace.change.find import Sought
+from pipeline_trace.change.attempts import attempts_of
+from pipeline_trace.change.find import Found
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.ids import span_id, trace_id
 from pipeline_trace.trace.span import Span
@@ -137,9 +137,9 @@ GREEN = [
 
 def told(*stories: Story, commit: str = COMMIT) -> dict[str, Any]:
     """Return the document of a commit's way."""
-    attempts = read([span for story in stories for span in story.spans])
+    attempts = attempts_of([span for story in stories for span in story.spans])
     own = tuple(replace(one, commit=commit) for one in attempts if one.commit == commit)
-    return document.of(Sought(commit, own=own, others=tuple(one for one in attempts if one.commit != commit)))
+    return document.document_of(Found(commit, own=own, others=tuple(one for one in attempts if one.commit != commit)))
 
 
 def only(*stories: Story) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -154,7 +154,7 @@ def states(steps: dict[str, Any]) -> list[str]:
 
 def printed(found: dict[str, Any], **console: Any) -> list[str]:
     out = io.StringIO()
-    terminal.render(found, Console(file=out, highlight=False, color_system=None, **console))
+    terminal.print_path(found, Console(file=out, highlight=False, color_system=None, **console))
     return out.getvalue().splitlines()
 
 

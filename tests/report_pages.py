@@ -12,9 +12,9 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from report_samples import story
 
-from pipeline_trace.lookup.usual import NO_HISTORY, History
+from pipeline_trace.lookup.usual import NO_OTHER_BUILDS, OtherBuilds
 from pipeline_trace.report.headline import NOTHING, Headline
-from pipeline_trace.report.html import render
+from pipeline_trace.report.html import page_html
 from pipeline_trace.trace.span import Span
 
 CHROMIUM = shutil.which("chromium")
@@ -52,13 +52,13 @@ def open_report(browser: Browser, tmp_path: Path) -> Iterator[Open]:
         spans: list[Span],
         *,
         headline: Headline = NOTHING,
-        history: History = NO_HISTORY,
+        history: OtherBuilds = NO_OTHER_BUILDS,
         width: int = 1400,
         height: int = 900,
         **options: Any,
     ) -> Page:
         path = tmp_path / "report.html"
-        page_text = render(spans, title="app-build #42", generated_at=NOW, headline=headline, history=history)
+        page_text = page_html(spans, title="app-build #42", generated_at=NOW, headline=headline, history=history)
         path.write_text(page_text, encoding="utf-8")
         context = browser.new_context(
             viewport={"width": width, "height": height}, timezone_id="Europe/Berlin", offline=True, **options

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline_trace.lookup.usual import Flaky, History, Usual
+from pipeline_trace.lookup.usual import Flaky, OtherBuilds, Usual
 from pipeline_trace.report.headline import Headline
 from pipeline_trace.trace import conventions as names
 from pipeline_trace.trace.ids import span_id, trace_id
@@ -156,7 +156,7 @@ def _playbook() -> list[Span]:
     return spans
 
 
-def story() -> tuple[list[Span], Headline, History]:
+def story() -> tuple[list[Span], Headline, OtherBuilds]:
     """Return the sample with all that a page can show besides its spans."""
     spans = sample()
     for span in spans:
@@ -167,7 +167,7 @@ def story() -> tuple[list[Span], Headline, History]:
     verdict = Verdict("ops", "host_unreachable", 0.93, ["web3: Connection refused", "main is green"], "Ops looks at web3.")
     usual = {("app-build", "Unit test"): _usual(60, 70), ("app-build", "Checkout"): _usual(6, 9)}
     flaky = [Flaky("app-build", "Unit test", "41", "42"), Flaky("app-build", "CartTest adds twice", "41", "42", True)]
-    return spans, Headline(verdict, PATH), History(usual, flaky)
+    return spans, Headline(verdict, PATH), OtherBuilds(usual, flaky)
 
 
 def _usual(median: int, p95: int) -> Usual:

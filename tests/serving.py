@@ -16,13 +16,13 @@ import support
 # With other limits than users have: nobody wants to wait for them in a test.
 _LIMITED = """
 import json, os, sys
-from pipeline_trace import home
+from pipeline_trace.delivery import home
 from pipeline_trace.commands.serve import _say
 from pipeline_trace.serve.limits import Limits
 from pipeline_trace.serve.retention import Keep
 from pipeline_trace.serve.run import Settings, run
 limits = Limits(**json.loads(sys.argv[1]))
-run(home.find(os.environ), Settings("127.0.0.1", 0, 0, Keep(3600, 1 << 30), limits=limits), _say)
+run(home.find_home(os.environ), Settings("127.0.0.1", 0, 0, Keep(3600, 1 << 30), limits=limits), _say)
 """
 
 

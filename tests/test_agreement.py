@@ -62,7 +62,7 @@ def build_environ(jenkins: Replay, job: str, number: int, stage: str = "") -> di
         "BUILD_TAG": f"jenkins-{job.replace('/', '-')}-{number}",
         "BUILD_URL": str(document["url"]),
         "NODE_NAME": "built-in",
-        **documents.parameters(document),
+        **documents.parameters_of(document),
     }
     return {**found, "STAGE_NAME": stage} if stage else found
 
@@ -81,7 +81,7 @@ def parameter(name: str, value: str) -> Callable[[Document], None]:
     """Return an edit that gives a build a parameter."""
 
     def change(document: Document) -> None:
-        kept = {**documents.parameters(document), name: value}
+        kept = {**documents.parameters_of(document), name: value}
         others = [a for a in document["actions"] if documents.short_class(a) != "ParametersAction"]
         values = [{"_class": "hudson.model.StringParameterValue", "name": n, "value": v} for n, v in kept.items()]
         document["actions"] = [*others, {"_class": "hudson.model.ParametersAction", "parameters": values}]
@@ -318,7 +318,7 @@ def test_build_whose_upstream_was_deleted_has_a_trace_of_its_own(env: dict[str, 
 def test_replayed_build_keeps_a_trace_of_its_own_whatever_it_copied(env: dict[str, str], playbook: Path, flag: str) -> None:
     def replayed(document: Document) -> None:
         cause = {"_class": "org.jenkinsci.plugins.workflow.cps.replay.ReplayCause", "shortDescription": "Replayed #1"}
-        next(documents.actions(document, "CauseAction"))["causes"].append(cause)
+        next(documents.actions_of(document, "CauseAction"))["causes"].append(cause)
 
     with Replay(support.recording("11")) as jenkins:
         edit_build(jenkins, "app-deploy", 2, parameter("TRACEPARENT", GIVEN.removesuffix("01") + flag))

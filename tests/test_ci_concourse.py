@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline_trace.place.locate import in_ci, stand
+from pipeline_trace.place.locate import is_in_ci, locate
 
 # From Concourse's "Implementing a Resource Type", Metadata.
 ENV = {
@@ -16,9 +16,9 @@ ENV = {
 
 
 def test_a_build_is_a_trace() -> None:
-    place = stand(ENV, None)
-    assert place.trace_id == stand({**ENV, "BUILD_JOB_NAME": "other"}, None).trace_id
-    assert place.trace_id != stand({**ENV, "BUILD_ID": "31338"}, None).trace_id
+    place = locate(ENV, None)
+    assert place.trace_id == locate({**ENV, "BUILD_JOB_NAME": "other"}, None).trace_id
+    assert place.trace_id != locate({**ENV, "BUILD_ID": "31338"}, None).trace_id
     assert place.parent_id is None
     assert place.resource == {
         "cicd.pipeline.name": "app/deploy",
@@ -29,17 +29,17 @@ def test_a_build_is_a_trace() -> None:
 
 def test_a_one_off_build_has_no_pipeline() -> None:
     one_off = {name: ENV[name] for name in ("BUILD_ID", "BUILD_TEAM_NAME", "ATC_EXTERNAL_URL")}
-    assert stand(one_off, None).resource["cicd.pipeline.name"] == "one-off"
+    assert locate(one_off, None).resource["cicd.pipeline.name"] == "one-off"
 
 
 def test_concourses_own_traceparent_is_the_parent() -> None:
     traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     for environ in ({**ENV, "TRACEPARENT": traceparent}, {"TRACEPARENT": traceparent}):
-        place = stand(environ, None)
+        place = locate(environ, None)
         assert (place.trace_id, place.parent_id) == ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
 
 
 def test_a_build_id_alone_is_not_concourses() -> None:
-    assert in_ci(ENV)
-    assert not in_ci({"BUILD_ID": "5"})
-    assert not in_ci({"ATC_EXTERNAL_URL": "https://x.example.com"})
+    assert is_in_ci(ENV)
+    assert not is_in_ci({"BUILD_ID": "5"})
+    assert not is_in_ci({"ATC_EXTERNAL_URL": "https://x.example.com"})

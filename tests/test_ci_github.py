@@ -6,8 +6,8 @@ import hashlib
 
 import pytest
 
-from pipeline_trace.place.locate import in_ci, stand
-from pipeline_trace.place.w3c import key_trace_id
+from pipeline_trace.place.locate import is_in_ci, locate
+from pipeline_trace.trace.ids import key_trace_id
 
 # The variables that GitHub's "Default environment variables" lists, with its examples.
 ENV = {
@@ -44,7 +44,7 @@ PULL = {
 
 @pytest.mark.parametrize(("number", "attempt"), [("1658821493", "3"), ("12345", "1"), ("54321", "2")])
 def test_the_trace_and_the_parent_are_the_receivers(number: str, attempt: str) -> None:
-    place = stand({**ENV, "GITHUB_RUN_ID": number, "GITHUB_RUN_ATTEMPT": attempt}, None)
+    place = locate({**ENV, "GITHUB_RUN_ID": number, "GITHUB_RUN_ATTEMPT": attempt}, None)
     trace = hashlib.sha256(f"{number}{attempt}t".encode()).digest()[:16]
     root = hashlib.sha256(f"{number}{attempt}s".encode()).digest()[8:16]
     assert (place.trace_id, place.parent_id) == (trace.hex(), root.hex())
@@ -52,22 +52,22 @@ def test_the_trace_and_the_parent_are_the_receivers(number: str, attempt: str) -
 
 def test_the_identifiers_of_one_run_as_literals() -> None:
     """Computed with coreutils: printf 123451t | sha256sum, first 32 digits; printf 123451s | sha256sum, digits 17 to 32."""
-    place = stand({**ENV, "GITHUB_RUN_ID": "12345", "GITHUB_RUN_ATTEMPT": "1"}, None)
+    place = locate({**ENV, "GITHUB_RUN_ID": "12345", "GITHUB_RUN_ATTEMPT": "1"}, None)
     assert place.trace_id == "5c89a9ce56397ace4b0fd1e7c1e458a5"
     assert place.parent_id == "c502e123463f2eea"
 
 
 def test_two_attempts_are_two_traces() -> None:
-    assert stand(ENV, None).trace_id != stand({**ENV, "GITHUB_RUN_ATTEMPT": "4"}, None).trace_id
+    assert locate(ENV, None).trace_id != locate({**ENV, "GITHUB_RUN_ATTEMPT": "4"}, None).trace_id
 
 
 def test_a_server_without_attempts_counts_as_the_first() -> None:
     without = {name: value for name, value in ENV.items() if name != "GITHUB_RUN_ATTEMPT"}
-    assert stand(without, None).trace_id == stand({**ENV, "GITHUB_RUN_ATTEMPT": "1"}, None).trace_id
+    assert locate(without, None).trace_id == locate({**ENV, "GITHUB_RUN_ATTEMPT": "1"}, None).trace_id
 
 
 def test_a_push_says_what_it_is_of() -> None:
-    place = stand(ENV, None)
+    place = locate(ENV, None)
     assert place.resource == {
         "cicd.pipeline.name": "My test workflow",
         "cicd.pipeline.run.id": "1658821493",
@@ -86,7 +86,7 @@ def test_a_push_says_what_it_is_of() -> None:
 
 
 def test_a_pull_request_says_its_branches_and_number_and_not_the_merge_that_is_on_no_branch() -> None:
-    found = stand({**ENV, **PULL}, None).resource
+    found = locate({**ENV, **PULL}, None).resource
     assert found["vcs.ref.head.name"] == "fix/login"
     assert found["vcs.ref.base.name"] == "main"
     assert found["vcs.change.id"] == "17"
@@ -96,17 +96,17 @@ def test_a_pull_request_says_its_branches_and_number_and_not_the_merge_that_is_o
 
 def test_the_order_is_traceparent_then_key_then_the_run() -> None:
     traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    given = stand({**ENV, "TRACEPARENT": traceparent, "PIPELINE_TRACE_KEY": "rel-1"}, None)
+    given = locate({**ENV, "TRACEPARENT": traceparent, "PIPELINE_TRACE_KEY": "rel-1"}, None)
     assert (given.trace_id, given.parent_id) == ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
     assert given.resource["cicd.pipeline.run.id"] == "1658821493"
-    keyed = stand({**ENV, "PIPELINE_TRACE_KEY": "rel-1"}, None)
+    keyed = locate({**ENV, "PIPELINE_TRACE_KEY": "rel-1"}, None)
     assert (keyed.trace_id, keyed.parent_id) == (key_trace_id("rel-1"), None)
-    malformed = stand({**ENV, "TRACEPARENT": "junk"}, None)
-    assert malformed.trace_id == stand(ENV, None).trace_id
+    malformed = locate({**ENV, "TRACEPARENT": "junk"}, None)
+    assert malformed.trace_id == locate(ENV, None).trace_id
     assert len(malformed.warnings) == 1
 
 
 def test_who_only_says_so_is_not_inside() -> None:
-    assert in_ci(ENV)
-    assert not in_ci({"GITHUB_ACTIONS": "true"})
-    assert not in_ci({"GITHUB_RUN_ID": "5"})
+    assert is_in_ci(ENV)
+    assert not is_in_ci({"GITHUB_ACTIONS": "true"})
+    assert not is_in_ci({"GITHUB_RUN_ID": "5"})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline_trace.place.locate import in_ci, stand
-from pipeline_trace.place.w3c import key_trace_id
+from pipeline_trace.place.locate import is_in_ci, locate
+from pipeline_trace.trace.ids import key_trace_id
 
 # From GitLab's "Predefined CI/CD variables reference".
 ENV = {
@@ -40,14 +40,14 @@ MERGE = {
 
 
 def test_all_jobs_of_a_pipeline_are_roots_of_one_trace() -> None:
-    first, second = stand(ENV, None), stand({**ENV, "CI_JOB_ID": "51", "CI_JOB_NAME": "smoke"}, None)
-    assert first.trace_id == second.trace_id != stand({**ENV, "CI_PIPELINE_ID": "1002"}, None).trace_id
+    first, second = locate(ENV, None), locate({**ENV, "CI_JOB_ID": "51", "CI_JOB_NAME": "smoke"}, None)
+    assert first.trace_id == second.trace_id != locate({**ENV, "CI_PIPELINE_ID": "1002"}, None).trace_id
     assert first.parent_id is None
-    assert stand({**ENV, "CI_SERVER_URL": "https://gitlab.example.org"}, None).trace_id != first.trace_id
+    assert locate({**ENV, "CI_SERVER_URL": "https://gitlab.example.org"}, None).trace_id != first.trace_id
 
 
 def test_a_branch_pipeline_says_what_it_is_of() -> None:
-    place = stand(ENV, None)
+    place = locate(ENV, None)
     assert place.resource == {
         "cicd.pipeline.name": "group/app",
         "cicd.pipeline.run.id": "1001",
@@ -71,23 +71,23 @@ def test_a_branch_pipeline_says_what_it_is_of() -> None:
 
 
 def test_a_merge_request_says_its_branches_and_number() -> None:
-    found = stand({**ENV, **MERGE}, None).resource
+    found = locate({**ENV, **MERGE}, None).resource
     assert found["vcs.ref.head.name"] == "fix/login"
     assert found["vcs.ref.base.name"] == "main"
     assert found["vcs.change.id"] == "33"
 
 
 def test_a_tag_is_told_from_a_branch() -> None:
-    found = stand({**ENV, "CI_COMMIT_REF_NAME": "v1.2", "CI_COMMIT_TAG": "v1.2"}, None).resource
+    found = locate({**ENV, "CI_COMMIT_REF_NAME": "v1.2", "CI_COMMIT_TAG": "v1.2"}, None).resource
     assert (found["vcs.ref.head.name"], found["vcs.ref.head.type"]) == ("v1.2", "tag")
 
 
 def test_a_key_comes_before_the_pipeline() -> None:
-    assert stand({**ENV, "PIPELINE_TRACE_KEY": "rel-1"}, None).trace_id == key_trace_id("rel-1")
+    assert locate({**ENV, "PIPELINE_TRACE_KEY": "rel-1"}, None).trace_id == key_trace_id("rel-1")
 
 
 def test_little_is_needed() -> None:
     least = {"GITLAB_CI": "true", "CI_PIPELINE_ID": "5"}
-    assert in_ci(least)
-    assert stand(least, None).resource == {"cicd.pipeline.run.id": "5", "vcs.provider.name": "gitlab"}
-    assert not in_ci({"GITLAB_CI": "true"})
+    assert is_in_ci(least)
+    assert locate(least, None).resource == {"cicd.pipeline.run.id": "5", "vcs.provider.name": "gitlab"}
+    assert not is_in_ci({"GITLAB_CI": "true"})

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import support
 
-from pipeline_trace.place.ci.laptop import checkout
-from pipeline_trace.place.locate import stand
+from pipeline_trace.place.ci.laptop import checkout_attributes
+from pipeline_trace.place.locate import locate
 
 ENV = {
     "PATH": os.environ["PATH"],
@@ -43,26 +43,26 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_a_clean_tree(tree: Path) -> None:
-    assert checkout(tree, ENV, LONG) == {
+    assert checkout_attributes(tree, ENV, LONG) == {
         "vcs.ref.head.revision": git(tree, "rev-parse", "HEAD"),
         "vcs.ref.head.name": "feature/x",
         "vcs.ref.head.type": "branch",
         "git.tree.clean": True,
     }
     (tree / "notes.txt").touch()
-    assert checkout(tree, ENV, LONG)["git.tree.clean"] is True
+    assert checkout_attributes(tree, ENV, LONG)["git.tree.clean"] is True
 
 
 def test_a_changed_tree_also_from_below(tree: Path) -> None:
     (tree / "site.yml").write_text("two\n", encoding="ascii")
     (tree / "roles").mkdir()
     for folder in (tree, tree / "roles"):
-        assert checkout(folder, ENV, LONG)["git.tree.clean"] is False
+        assert checkout_attributes(folder, ENV, LONG)["git.tree.clean"] is False
 
 
 def test_a_commit_that_is_on_no_branch(tree: Path) -> None:
     git(tree, "checkout", "-q", "--detach")
-    found = checkout(tree, ENV, LONG)
+    found = checkout_attributes(tree, ENV, LONG)
     assert found["vcs.ref.head.revision"] == git(tree, "rev-parse", "HEAD")
     assert "vcs.ref.head.name" not in found
 
@@ -71,21 +71,21 @@ def test_packed_branches_and_linked_working_trees(tree: Path) -> None:
     git(tree, "worktree", "add", "-q", "-b", "other", "../linked")
     git(tree, "pack-refs", "--all")
     for folder, branch in ((tree, "feature/x"), (tree.parent / "linked", "other")):
-        found = checkout(folder, ENV, LONG)
+        found = checkout_attributes(folder, ENV, LONG)
         assert (found["vcs.ref.head.revision"], found["vcs.ref.head.name"]) == (git(tree, "rev-parse", "HEAD"), branch)
         assert found["git.tree.clean"] is True
 
 
 def test_outside_git_and_before_the_first_commit_nothing_is_said(tmp_path: Path) -> None:
-    assert checkout(tmp_path, ENV, LONG) == {}
+    assert checkout_attributes(tmp_path, ENV, LONG) == {}
     git(tmp_path, "init", "-q")
-    assert checkout(tmp_path, ENV, LONG) == {}
+    assert checkout_attributes(tmp_path, ENV, LONG) == {}
 
 
 @pytest.mark.parametrize("content", ["", "ref: ", "ref: refs/heads/../../../etc/passwd", "junk", "\0\udcff"])
 def test_a_broken_repository_is_no_failure(tree: Path, content: str) -> None:
     (tree / ".git" / "HEAD").write_bytes(content.encode("utf-8", "surrogateescape"))
-    assert checkout(tree, ENV, LONG) == {}
+    assert checkout_attributes(tree, ENV, LONG) == {}
 
 
 def test_a_git_that_hangs_is_left_alone_and_the_commit_is_told(tree: Path, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_git_that_hangs_is_left_alone_and_the_commit_is_told(tree: Path, tmp_p
     # The look-up of the program is this process's.
     old, os.environ["PATH"] = os.environ["PATH"], f"{slow}:{os.environ['PATH']}"
     try:
-        found = checkout(tree, {**ENV, "PATH": os.environ["PATH"]}, 0.1)
+        found = checkout_attributes(tree, {**ENV, "PATH": os.environ["PATH"]}, 0.1)
     finally:
         os.environ["PATH"] = old
     assert time.monotonic() - begin < 10
@@ -110,16 +110,16 @@ def test_nothing_of_the_repository_runs_and_nothing_is_written(tree: Path) -> No
     git(tree, "config", "core.fsmonitor", "touch ran; false")
     before = (tree / ".git" / "index").stat().st_mtime_ns
     os.utime(tree / "site.yml")
-    assert checkout(tree, ENV, LONG)["git.tree.clean"] is True
+    assert checkout_attributes(tree, ENV, LONG)["git.tree.clean"] is True
     assert not (tree / "ran").exists()
     assert (tree / ".git" / "index").stat().st_mtime_ns == before
 
 
 def test_who_has_a_parent_says_nothing_of_git(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tree)
-    assert stand(ENV, None, git_seconds=LONG).attributes["git.tree.clean"] is True
+    assert locate(ENV, None, git_seconds=LONG).attributes["git.tree.clean"] is True
     traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    assert stand({**ENV, "TRACEPARENT": traceparent}, None).attributes == {}
+    assert locate({**ENV, "TRACEPARENT": traceparent}, None).attributes == {}
 
 
 def test_a_command_run_there_carries_the_commit(tree: Path, env: dict[str, str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline_trace.place.locate import in_ci, stand
+from pipeline_trace.place.locate import is_in_ci, locate
 
 # zuul_legacy_vars of zuul-jobs, and the two that docs/joining.md adds.
 ENV = {
@@ -20,9 +20,9 @@ ENV = {
 
 
 def test_the_builds_of_a_buildset_are_one_trace() -> None:
-    place = stand(ENV, None)
-    assert place.trace_id == stand({**ENV, "ZUUL_UUID": "0" * 31 + "1"}, None).trace_id
-    assert place.trace_id != stand({**ENV, "ZUUL_BUILDSET": "0" * 31 + "2"}, None).trace_id
+    place = locate(ENV, None)
+    assert place.trace_id == locate({**ENV, "ZUUL_UUID": "0" * 31 + "1"}, None).trace_id
+    assert place.trace_id != locate({**ENV, "ZUUL_BUILDSET": "0" * 31 + "2"}, None).trace_id
     assert place.parent_id is None
     assert place.resource == {
         "cicd.pipeline.name": "gate",
@@ -37,15 +37,15 @@ def test_the_builds_of_a_buildset_are_one_trace() -> None:
 
 def test_a_job_that_hands_on_the_old_variables_alone_is_a_trace_of_its_build() -> None:
     old = {name: value for name, value in ENV.items() if name not in ("ZUUL_BUILDSET", "ZUUL_JOB")}
-    place = stand(old, None)
+    place = locate(old, None)
     assert place.resource["cicd.pipeline.run.id"] == ENV["ZUUL_UUID"]
-    assert place.trace_id != stand(ENV, None).trace_id
+    assert place.trace_id != locate(ENV, None).trace_id
 
 
 def test_a_tag_or_merged_change_says_its_commit() -> None:
-    assert stand({**ENV, "ZUUL_NEWREV": "a" * 40}, None).resource["vcs.ref.head.revision"] == "a" * 40
+    assert locate({**ENV, "ZUUL_NEWREV": "a" * 40}, None).resource["vcs.ref.head.revision"] == "a" * 40
 
 
 def test_other_variables_of_zuul_are_not_a_build() -> None:
-    assert in_ci(ENV)
-    assert not in_ci({"ZUUL_PIPELINE": "gate"})
+    assert is_in_ci(ENV)
+    assert not is_in_ci({"ZUUL_PIPELINE": "gate"})

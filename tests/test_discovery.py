@@ -43,13 +43,13 @@ def folder(name: str, *jobs: dict[str, Any]) -> dict[str, Any]:
 
 
 def found(document: Any, selection: Selection | None = None) -> list[str]:
-    return [one.name for one in discovery.jobs(Canned(lambda path, tree: document), selection or Selection())]
+    return [one.name for one in discovery.find_jobs(Canned(lambda path, tree: document), selection or Selection())]
 
 
 def test_all_jobs_are_learnt_with_one_request() -> None:
     document = {"jobs": [job("a", 8), folder("f", job("f/b"), folder("f/g", job("f/g/c"))), folder("empty")]}
     controller = Canned(lambda path, tree: document)
-    assert list(discovery.jobs(controller, Selection())) == [
+    assert list(discovery.find_jobs(controller, Selection())) == [
         Job("a", f"{ROOT}/job/a/", 8),
         Job("f/b", f"{ROOT}/job/f/job/b/", 2),
         Job("f/g/c", f"{ROOT}/job/f/job/g/job/c/", 2),
@@ -59,7 +59,7 @@ def test_all_jobs_are_learnt_with_one_request() -> None:
 
 def test_the_sweep_asks_for_nothing_that_loads_builds() -> None:
     controller = Canned(lambda path, tree: {"jobs": []})
-    list(discovery.jobs(controller, Selection()))
+    list(discovery.find_jobs(controller, Selection()))
     (tree,) = [tree for _, tree in controller.asked]
     assert not re.search(r"color|health|last\w*Build|builds|depth", tree)
     assert tree.count("nextBuildNumber") == 4
@@ -69,7 +69,7 @@ def test_folders_deeper_than_the_request_are_descended_into() -> None:
     deep = folder("a", folder("a/b", folder("a/b/c", folder("a/b/c/d", {}, {}))))
     answers = {"api/json": {"jobs": [deep]}, "job/a/job/b/job/c/job/d/api/json": {"jobs": [job("a/b/c/d/e")]}}
     controller = Canned(lambda path, tree: answers[path])
-    assert [one.name for one in discovery.jobs(controller, Selection())] == ["a/b/c/d/e"]
+    assert [one.name for one in discovery.find_jobs(controller, Selection())] == ["a/b/c/d/e"]
     assert [path for path, _ in controller.asked] == list(answers)
 
 
@@ -83,7 +83,7 @@ def test_descending_never_asks_twice_and_ends() -> None:
         return {"jobs": [inner] if depth < 12 else [job("f" + "/f" * depth)]}
 
     controller = Canned(answer)
-    assert [one.name for one in discovery.jobs(controller, Selection())] == ["f" + "/f" * 12]
+    assert [one.name for one in discovery.find_jobs(controller, Selection())] == ["f" + "/f" * 12]
     assert len({path for path, _ in controller.asked}) == len(controller.asked) == 4
 
 
@@ -91,7 +91,7 @@ def test_names_of_paths_are_encoded_when_descending() -> None:
     deep = folder("Team A", folder("Team A/ü", folder("Team A/ü/x%2Fy", folder("Team A/ü/x%2Fy/d", {}))))
     answers = {"api/json": {"jobs": [deep]}}
     controller = Canned(lambda path, tree: answers.get(path, {"jobs": []}))
-    list(discovery.jobs(controller, Selection()))
+    list(discovery.find_jobs(controller, Selection()))
     assert controller.asked[1][0] == "job/Team%20A/job/%C3%BC/job/x%252Fy/job/d/api/json"
 
 
@@ -136,7 +136,7 @@ def test_jobs_are_selected_by_globs_over_full_names(
     ],
 )
 def test_the_configured_root_url_is_that_of_a_jobs_url(name: str, url: str, root: str) -> None:
-    assert discovery.root_url(Job(name, url, 1)) == root
+    assert discovery.root_url_of(Job(name, url, 1)) == root
 
 
 # A job's builds
@@ -156,7 +156,7 @@ def listing(count: int, capped: bool = True) -> Canned:
 
 
 def numbers(controller: Controller, above: int = 0, since_ms: int = 0) -> list[int]:
-    return [one.number for one in discovery.builds(controller, "app", above=above, since_ms=since_ms).new]
+    return [one.number for one in discovery.list_builds(controller, "app", above=above, since_ms=since_ms).new]
 
 
 @pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 250, 300])
@@ -188,7 +188,7 @@ def test_builds_before_a_time_are_left_out_and_the_time_itself_is_not() -> None:
 )
 def test_the_highest_number_listed_is_known_even_where_nothing_is_new(count: int, above: int, since_ms: int) -> None:
     """By it the cursor learns whether a number that was given away is still to come."""
-    assert discovery.builds(listing(count), "app", above=above, since_ms=since_ms).highest == count
+    assert discovery.list_builds(listing(count), "app", above=above, since_ms=since_ms).highest == count
 
 
 def test_numbers_that_are_missing_do_not_end_the_list() -> None:
@@ -214,7 +214,7 @@ def test_a_field_that_is_missing_is_an_empty_list() -> None:
 )
 def test_a_build_runs_until_it_has_a_result_and_is_not_building(data: dict[str, Any], running: bool) -> None:
     controller = Canned(lambda path, tree: {"builds": [{"number": 1, "timestamp": 5, **data}]})
-    assert [one.running for one in discovery.builds(controller, "app", above=0, since_ms=0).new] == [running]
+    assert [one.running for one in discovery.list_builds(controller, "app", above=0, since_ms=0).new] == [running]
 
 
 # Against recordings
@@ -228,18 +228,18 @@ def unicode_folders() -> Iterator[Replay]:
 
 def test_recorded_folders_with_spaces_and_accents(unicode_folders: Replay) -> None:
     controller = Controller(unicode_folders.url, first_pause=0.001)
-    names = [one.name for one in discovery.jobs(controller, Selection())]
+    names = [one.name for one in discovery.find_jobs(controller, Selection())]
     assert {"Team A/déploy ünï", "Team A/sub/leaf job"} <= set(names)
     for name in ("Team A/déploy ünï", "Team A/sub/leaf job"):
-        assert [one.number for one in discovery.builds(controller, name, above=0, since_ms=0).new] == [1]
+        assert [one.number for one in discovery.list_builds(controller, name, above=0, since_ms=0).new] == [1]
 
 
 def test_a_recorded_backfill_is_read_whole(tmp_path: Path) -> None:
     with Replay(support.recording("80")) as replay:
         controller = Controller(replay.url, first_pause=0.001)
-        by_name = {one.name: one for one in discovery.jobs(controller, Selection(("noop-*",)))}
+        by_name = {one.name: one for one in discovery.find_jobs(controller, Selection(("noop-*",)))}
         assert by_name
         for name, one in by_name.items():
-            found = [build.number for build in discovery.builds(controller, name, above=0, since_ms=0).new]
+            found = [build.number for build in discovery.list_builds(controller, name, above=0, since_ms=0).new]
             assert found == sorted(found, reverse=True)
             assert len(set(found)) == len(found) == one.next_number - 1 == 300

@@ -13,10 +13,11 @@ from urllib.parse import unquote
 import pytest
 
 from pipeline_trace.delivery.destinations.store import Store
-from pipeline_trace.delivery.home import Home, find
-from pipeline_trace.delivery.journal import Reader, Writer
-from pipeline_trace.delivery.journal import find as journals
-from pipeline_trace.lookup.lookup import Finder, NotFoundError
+from pipeline_trace.delivery.home import Home, find_home
+from pipeline_trace.delivery.journal import Writer
+from pipeline_trace.delivery.journal import find_journals as journals
+from pipeline_trace.delivery.reader import Reader
+from pipeline_trace.lookup.lookup import Lookup, NotFoundError
 from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Span
@@ -27,7 +28,7 @@ TRACES = [f"{number:x}af7651916cd43dd8448eb211c80319c" for number in range(16)]
 
 @pytest.fixture
 def place(tmp_path: Path) -> Home:
-    return find({"PIPELINE_TRACE_HOME": str(tmp_path / "trace-home")})
+    return find_home({"PIPELINE_TRACE_HOME": str(tmp_path / "trace-home")})
 
 
 def span(name: str, trace: int, number: int, parent: int = 0, start: int = 1_000, end: int = 2_000) -> Span:
@@ -70,8 +71,8 @@ def waiting(place: Home, *spans: Span, opened: tuple[Span, ...] = ()) -> None:
 WRITING = """
     import json, sys
     from pathlib import Path
-    from pipeline_trace.journal import Writer
-    from pipeline_trace.span import Span
+    from pipeline_trace.delivery.journal import Writer
+    from pipeline_trace.trace.span import Span
     writer = Writer(Path(sys.argv[1]))
     for kind, data in json.loads(sys.argv[2]):
         getattr(writer, kind)(Span.from_dict(data))
@@ -102,11 +103,11 @@ class Live:
 
 
 def names(place: Home, wanted: str) -> list[str]:
-    finder = Finder(place)
+    lookup = Lookup(place)
     try:
-        return sorted(span.name for span in finder.spans(wanted))
+        return sorted(span.name for span in lookup.spans(wanted))
     finally:
-        finder.close()
+        lookup.close()
 
 
 def refusal(place: Home, wanted: str) -> str:
@@ -170,9 +171,9 @@ def test_what_runs_is_latest(place: Home) -> None:
 
 def test_open_spans_of_a_running_process_are_among_its_trace_without_an_end(place: Home) -> None:
     with Live(place, ("open", span("play", 1, 1, end=0)), ("span", span("task", 1, 2, parent=1))):
-        finder = Finder(place)
-        found = {one.name: one.end_ns for one in finder.spans(TRACES[1])}
-        finder.close()
+        lookup = Lookup(place)
+        found = {one.name: one.end_ns for one in lookup.spans(TRACES[1])}
+        lookup.close()
     assert found == {"play": 0, "task": 2_000}
 
 
@@ -186,17 +187,17 @@ def test_looking_leaves_a_running_process_its_lock(place: Home) -> None:
 
 def test_a_span_that_has_ended_is_not_open_any_more(place: Home) -> None:
     with Live(place, ("open", span("task", 1, 1, end=0)), ("span", span("task", 1, 1))):
-        finder = Finder(place)
-        assert [one.end_ns for one in finder.spans(TRACES[1])] == [2_000]
-        finder.close()
+        lookup = Lookup(place)
+        assert [one.end_ns for one in lookup.spans(TRACES[1])] == [2_000]
+        lookup.close()
 
 
 def test_what_is_in_the_store_has_ended_whatever_a_journal_says(place: Home) -> None:
     store(place, span("task", 1, 1))
     with Live(place, ("open", span("task", 1, 1, end=0)), ("open", span("next", 1, 2, end=0))):
-        finder = Finder(place)
-        assert {one.name: one.end_ns for one in finder.spans(TRACES[1])} == {"task": 2_000, "next": 0}
-        finder.close()
+        lookup = Lookup(place)
+        assert {one.name: one.end_ns for one in lookup.spans(TRACES[1])} == {"task": 2_000, "next": 0}
+        lookup.close()
 
 
 def test_what_a_killed_process_left_open_does_not_run(place: Home) -> None:

@@ -14,7 +14,7 @@ from pipeline_trace.place.ci.jenkins import graph
 
 
 def read(documents: Sequence[Mapping[str, Any]]) -> Flow:
-    return flow.read(graph.read(documents))
+    return flow.flow_of(graph.nodes_by_id(documents))
 
 
 def outline(elements: list[Element], *kinds: str) -> list[Any]:

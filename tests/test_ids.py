@@ -10,8 +10,8 @@ from hashlib import sha256
 import pytest
 
 from pipeline_trace.place.ci.jenkins.identity import Build
-from pipeline_trace.place.w3c import key_trace_id
 from pipeline_trace.trace import ids
+from pipeline_trace.trace.ids import key_trace_id
 
 KEYS = [
     (),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from graphs import node, recorded
 
-from pipeline_trace.place.ci.jenkins.graph import Node, read, stages
+from pipeline_trace.place.ci.jenkins.graph import Node, nodes_by_id, stages_by_id
 
 
 def blocks(nodes: Mapping[str, Node], id_: str) -> list[str]:
@@ -22,14 +22,14 @@ def blocks(nodes: Mapping[str, Node], id_: str) -> list[str]:
 
 
 def occurrences(documents: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, int]]:
-    return {id_: (stage.node.name, stage.occurrence) for id_, stage in stages(read(documents)).items()}
+    return {id_: (stage.node.name, stage.occurrence) for id_, stage in stages_by_id(nodes_by_id(documents)).items()}
 
 
 @pytest.mark.parametrize(("name", "job"), [("20", "parallel-nested"), ("21", "parallel-scripted")])
 def test_recorded_lists_are_not_in_the_order_of_ids(name: str, job: str) -> None:
     ids = [int(document["id"]) for document in recorded(name, job)]
     assert ids != sorted(ids)
-    assert list(read(recorded(name, job))) == [str(id_) for id_ in sorted(ids)]
+    assert list(nodes_by_id(recorded(name, job))) == [str(id_) for id_ in sorted(ids)]
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_recorded_lists_are_not_in_the_order_of_ids(name: str, job: str) -> None
     ],
 )
 def test_every_block_of_a_finished_run_is_closed_by_an_end_of_its_own(name: str, job: str) -> None:
-    nodes = read(recorded(name, job))
+    nodes = nodes_by_id(recorded(name, job))
     starts = [node for node in nodes.values() if node.is_start]
     ends = [node for node in nodes.values() if node.is_end]
     assert len(starts) == len(ends) > 0
@@ -57,7 +57,7 @@ def test_every_block_of_a_finished_run_is_closed_by_an_end_of_its_own(name: str,
 
 
 def test_an_end_has_the_name_of_its_start() -> None:
-    nodes = read(recorded("20", "parallel-nested"))
+    nodes = nodes_by_id(recorded("20", "parallel-nested"))
     for closing, opening in (("Stage : End", "Stage : Start"), ("Allocate node : End", "Allocate node : Start")):
         ends = [node for node in nodes.values() if node.name == closing]
         assert ends
@@ -65,7 +65,7 @@ def test_an_end_has_the_name_of_its_start() -> None:
 
 
 def test_nesting_of_declarative_parallels() -> None:
-    nodes = read(recorded("20", "parallel-nested"))
+    nodes = nodes_by_id(recorded("20", "parallel-nested"))
     assert blocks(nodes, "53") == [
         "Run", "Stage : Start", "Allocate node : Body : Start", "Allocate node : Start", "Integration", "Stage : Start",
         "Branch: Integration", "Execute in parallel : Start", "Test", "Stage : Start",
@@ -76,7 +76,7 @@ def test_nesting_of_declarative_parallels() -> None:
 
 
 def test_nesting_of_scripted_parallels() -> None:
-    nodes = read(recorded("21", "parallel-scripted"))
+    nodes = nodes_by_id(recorded("21", "parallel-scripted"))
     assert [name for name in blocks(nodes, "32") if ":" not in name or name.startswith("Branch")] == [
         "Deep", "Branch: y", "Inner", "Branch: a", "Outer",
     ]  # fmt: skip
@@ -101,7 +101,7 @@ def test_occurrences_are_counted_by_numeric_id_although_the_list_is_in_another_o
 @pytest.mark.parametrize("name", ["20", "21"])
 def test_the_order_of_the_list_makes_no_difference(name: str) -> None:
     documents = recorded(name, "parallel-nested" if name == "20" else "parallel-scripted")
-    assert read(documents) == read(documents[::-1]) == read(sorted(documents, key=lambda d: d["id"]))
+    assert nodes_by_id(documents) == nodes_by_id(documents[::-1]) == nodes_by_id(sorted(documents, key=lambda d: d["id"]))
 
 
 def test_ids_are_numbers_and_not_words() -> None:
@@ -125,10 +125,10 @@ def test_a_skipped_stage_and_one_after_it_are_stages() -> None:
 
 def test_a_run_under_way_has_blocks_that_are_open() -> None:
     documents = [document for document in recorded("20", "parallel-nested") if int(document["id"]) <= 40]
-    nodes = read(documents)
-    open_stages = {stage.node.name for stage in stages(nodes).values() if stage.node.closed_by is None}
+    nodes = nodes_by_id(documents)
+    open_stages = {stage.node.name for stage in stages_by_id(nodes).values() if stage.node.closed_by is None}
     assert open_stages == {"Test", "Unit", "Integration", "Lint", "Setup"}
-    assert stages(nodes)["4"].node.closed_by == "10"
+    assert stages_by_id(nodes)["4"].node.closed_by == "10"
 
 
 def test_a_stage_named_like_a_block_is_a_stage() -> None:
@@ -143,7 +143,7 @@ def test_a_stage_named_like_a_block_is_a_stage() -> None:
 
 
 def test_the_stages_key_holds_its_name_and_occurrence() -> None:
-    assert stages(read(recorded("20", "parallel-nested")))["52"].key == ("stage", "Run", "1")
+    assert stages_by_id(nodes_by_id(recorded("20", "parallel-nested")))["52"].key == ("stage", "Run", "1")
 
 
 @pytest.mark.parametrize(
@@ -160,33 +160,33 @@ def test_what_is_no_node_is_left_out(broken: dict[str, Any]) -> None:
         node(3, "Stage : Start", "start", 2),
         node(4, "A", "start", 3),
     ]
-    assert list(read(documents)) == ["2", "3", "4"]
+    assert list(nodes_by_id(documents)) == ["2", "3", "4"]
 
 
 def test_a_node_whose_parents_are_unknown_stands_alone() -> None:
-    nodes = read([node(5, "Shell Script", "step", 4), {**node(6, "x", "step"), "parents": None}])
+    nodes = nodes_by_id([node(5, "Shell Script", "step", 4), {**node(6, "x", "step"), "parents": None}])
     assert [(n.block, n.before) for n in nodes.values()] == [(None, None), (None, None)]
 
 
 def test_an_end_without_a_start_closes_nothing() -> None:
-    nodes = read([node(2, "Start of Pipeline", "first"), node(3, "Stage : End", "end", 2)])
+    nodes = nodes_by_id([node(2, "Start of Pipeline", "first"), node(3, "Stage : End", "end", 2)])
     assert (nodes["3"].closes, nodes["3"].block) == (None, None)
 
 
 def test_a_parent_with_a_higher_id_makes_no_loop() -> None:
-    nodes = read([node(3, "a", "start", 4), node(4, "b", "start", 3)])
+    nodes = nodes_by_id([node(3, "a", "start", 4), node(4, "b", "start", 3)])
     assert blocks(nodes, "4") == ["a"]
     assert blocks(nodes, "3") == []
 
 
 def test_no_nodes_are_no_stages() -> None:
-    assert read([]) == {}
-    assert stages({}) == {}
+    assert nodes_by_id([]) == {}
+    assert stages_by_id({}) == {}
 
 
 def test_a_graph_of_many_nodes_is_read_in_reasonable_time_without_recursion() -> None:
     documents = [node(2, "Start of Pipeline", "first")]
     documents += [node(number, f"block {number}", "start", number - 1) for number in range(3, 5_003)]
     documents += [node(number, "Shell Script", "step", number - 1) for number in range(5_003, 20_003)]
-    nodes = read(documents)
+    nodes = nodes_by_id(documents)
     assert nodes["20002"].block == "5002"

@@ -7,13 +7,16 @@ from typing import Any
 import pytest
 from graphs import node, recorded
 
-from pipeline_trace.place import locate
-from pipeline_trace.place.ci import in_jenkins as inside
+from pipeline_trace.place import locate as locating
+from pipeline_trace.place.ci import PER_BUILD
+from pipeline_trace.place.ci import is_in_jenkins as inside
+from pipeline_trace.place.ci.jenkins.chain import BuildPlace
 from pipeline_trace.place.ci.jenkins.graph import Node
-from pipeline_trace.place.ci.jenkins.graph import read as read_graph
-from pipeline_trace.place.ci.jenkins.identity import PER_BUILD, Build, Placed, normalise, split_build_url
-from pipeline_trace.place.ci.jenkins.inside import Answer, find_build, hint, stand
-from pipeline_trace.place.w3c import Place, key_trace_id
+from pipeline_trace.place.ci.jenkins.graph import nodes_by_id as read_graph
+from pipeline_trace.place.ci.jenkins.identity import Build, build_url_parts, normalised_url
+from pipeline_trace.place.ci.jenkins.inside import Answer, build_of, locate, missing_variable_hint
+from pipeline_trace.place.w3c import Place
+from pipeline_trace.trace.ids import key_trace_id
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = f"00-{TRACE}-{SPAN}-01"
@@ -38,11 +41,11 @@ def never(build: Build) -> Answer | None:
 
 
 def answering(**fields: Any) -> Any:
-    return lambda build: Answer(**{"placed": Placed(ROOT_TRACE), **fields})
+    return lambda build: Answer(**{"place": BuildPlace(ROOT_TRACE), **fields})
 
 
 def standing(environ: dict[str, str], ask: Any = silent, trace_per: str = "pipeline") -> Place:
-    place = stand(environ, ask, trace_per)
+    place = locate(environ, ask, trace_per)
     assert place is not None
     return place
 
@@ -86,8 +89,8 @@ def graph(*stages: tuple[str, bool]) -> dict[str, Node]:
     ],
 )
 def test_a_controllers_url_has_one_form(url: str, normal: str) -> None:
-    assert normalise(url) == normal
-    assert normalise(normal) == normal
+    assert normalised_url(url) == normal
+    assert normalised_url(normal) == normal
 
 
 @pytest.mark.parametrize(
@@ -97,7 +100,7 @@ def test_a_controllers_url_has_one_form(url: str, normal: str) -> None:
 )  # fmt: skip
 def test_what_is_no_url_of_a_controller_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        normalise(url)
+        normalised_url(url)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +124,7 @@ def test_what_is_no_url_of_a_controller_is_refused(url: str) -> None:
     ],
 )
 def test_a_builds_url_names_controller_job_and_number(url: str, parts: tuple[str, str, int]) -> None:
-    assert split_build_url(url) == parts
+    assert build_url_parts(url) == parts
 
 
 @pytest.mark.parametrize(
@@ -133,9 +136,9 @@ def test_a_builds_url_names_controller_job_and_number(url: str, parts: tuple[str
 def test_what_is_no_builds_url_is_none_and_no_error(url: str) -> None:
     if url.endswith("７/"):
         # Digits of other scripts are no build number, or at least the same one.
-        assert split_build_url(url) in (None, ("https://ci", "app", 7))
+        assert build_url_parts(url) in (None, ("https://ci", "app", 7))
     else:
-        assert split_build_url(url) is None
+        assert build_url_parts(url) is None
 
 
 # The build
@@ -161,7 +164,7 @@ def test_a_process_is_inside_a_build_where_jenkins_says_so(environ: dict[str, st
 
 
 def test_the_build_is_that_of_the_url() -> None:
-    assert find_build(ENV) == BUILD
+    assert build_of(ENV) == BUILD
 
 
 @pytest.mark.parametrize(
@@ -178,17 +181,17 @@ def test_the_build_is_that_of_the_url() -> None:
     ],
 )
 def test_the_controller_is_the_configured_one(change: dict[str, str], controller: str) -> None:
-    assert find_build({**ENV, **change}) == Build(controller, "app", 7)
+    assert build_of({**ENV, **change}) == Build(controller, "app", 7)
 
 
 def test_the_job_comes_from_the_url_since_an_agent_in_the_c_locale_mangles_its_name() -> None:
     environ = {**ENV, "BUILD_URL": "https://ci.example.com/job/Team%20A/job/d%C3%A9ploy/7/", "JOB_NAME": "Team A/d?ploy"}
-    assert find_build(environ) == Build("https://ci.example.com", "Team A/déploy", 7)
+    assert build_of(environ) == Build("https://ci.example.com", "Team A/déploy", 7)
 
 
 def test_the_jobs_name_stands_in_for_a_missing_url() -> None:
     environ = {**without("BUILD_URL"), "JOB_NAME": "Team A/multi/feature%2Flogin"}
-    assert find_build(environ) == Build("https://ci.example.com", "Team A/multi/feature%2Flogin", 7)
+    assert build_of(environ) == Build("https://ci.example.com", "Team A/multi/feature%2Flogin", 7)
 
 
 @pytest.mark.parametrize(
@@ -204,20 +207,20 @@ def test_the_jobs_name_stands_in_for_a_missing_url() -> None:
     ],
 )
 def test_a_build_that_cannot_be_told_is_none_and_no_error(environ: dict[str, str]) -> None:
-    assert find_build(environ) is None
-    assert stand(environ, never) is None
+    assert build_of(environ) is None
+    assert locate(environ, never) is None
 
 
 def test_without_a_builds_url_one_line_names_the_setting_and_the_variable() -> None:
     for environ in (without("BUILD_URL", "JOB_NAME"), without("BUILD_URL", "JENKINS_URL")):
-        said = hint(environ)
+        said = missing_variable_hint(environ)
         assert "PIPELINE_TRACE_JENKINS_URL" in said
         assert "Jenkins URL" in said
         assert len(said.splitlines()) == 1
 
 
 def test_a_build_that_cannot_be_told_gets_a_trace_of_its_own_and_one_warning() -> None:
-    place = locate.stand({"BUILD_NUMBER": "7", "JENKINS_HOME": "/x", "JENKINS_NODE_COOKIE": "x"}, None)
+    place = locating.locate({"BUILD_NUMBER": "7", "JENKINS_HOME": "/x", "JENKINS_NODE_COOKIE": "x"}, None)
     assert place.parent_id is None
     assert len(place.warnings) == 1
 
@@ -307,7 +310,7 @@ def test_with_one_trace_a_build_nobody_is_asked() -> None:
 
 def test_a_traceparent_that_is_a_parameter_names_the_trace_and_the_parent_is_still_the_stage() -> None:
     environ = {**ENV, "STAGE_NAME": "Deploy", "TRACEPARENT": TRACEPARENT, "TRACESTATE": "a=b"}
-    ask = answering(placed=Placed(TRACE, SPAN), parameters={"TRACEPARENT": TRACEPARENT}, nodes=graph(("Deploy", True)))
+    ask = answering(place=BuildPlace(TRACE, SPAN), parameters={"TRACEPARENT": TRACEPARENT}, nodes=graph(("Deploy", True)))
     place = standing(environ, ask)
     assert (place.trace_id, place.parent_id, place.tracestate) == (TRACE, STAGE, "a=b")
 
@@ -332,7 +335,7 @@ def test_flag_00_emits_nothing(ask: Any) -> None:
 
 def test_flag_00_that_is_a_parameter_emits_nothing() -> None:
     unsampled = f"00-{TRACE}-{SPAN}-00"
-    ask = answering(placed=Placed(TRACE, SPAN, (), False), parameters={"TRACEPARENT": unsampled})
+    ask = answering(place=BuildPlace(TRACE, SPAN, (), False), parameters={"TRACEPARENT": unsampled})
     assert not standing({**ENV, "TRACEPARENT": unsampled}, ask).sampled
 
 
@@ -343,7 +346,7 @@ def test_flag_00_that_a_replay_copied_is_no_parent_and_does_not_silence_it() -> 
 
 
 def test_a_chain_that_is_not_recorded_is_not_recorded_here_either() -> None:
-    assert not standing(ENV, answering(placed=Placed(TRACE, SPAN, (), False))).sampled
+    assert not standing(ENV, answering(place=BuildPlace(TRACE, SPAN, (), False))).sampled
 
 
 def test_a_malformed_traceparent_counts_as_absent_with_one_warning() -> None:
@@ -353,7 +356,7 @@ def test_a_malformed_traceparent_counts_as_absent_with_one_warning() -> None:
 
 def test_a_key_that_is_a_parameter_names_the_trace() -> None:
     environ = {**ENV, "PIPELINE_TRACE_KEY": "rel-1"}
-    ask = answering(placed=Placed(key_trace_id("rel-1")), parameters={"PIPELINE_TRACE_KEY": "rel-1"})
+    ask = answering(place=BuildPlace(key_trace_id("rel-1")), parameters={"PIPELINE_TRACE_KEY": "rel-1"})
     place = standing(environ, ask)
     assert (place.trace_id, place.parent_id, place.warnings) == (key_trace_id("rel-1"), BUILD.run_span_id, ())
 

@@ -16,8 +16,10 @@ from typing import Any
 
 import pytest
 
-from pipeline_trace.delivery import journal
-from pipeline_trace.delivery.journal import JournalError, Line, Reader, State, Writer
+from pipeline_trace.delivery import journal, progress, reader
+from pipeline_trace.delivery.journal import JournalError, Writer
+from pipeline_trace.delivery.progress import Progress
+from pipeline_trace.delivery.reader import Line, Reader
 from pipeline_trace.trace.span import Link, Span, encode
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -67,7 +69,7 @@ def said(child: subprocess.Popen[str]) -> str:
 WRITING = """
     import sys
     from pathlib import Path
-    from pipeline_trace.journal import Writer
+    from pipeline_trace.delivery.journal import Writer
     writer = Writer(Path(sys.argv[1]))
     print(writer.path, flush=True)
     sys.stdin.read()
@@ -75,7 +77,7 @@ WRITING = """
 SHIPPING = """
     import sys
     from pathlib import Path
-    from pipeline_trace.journal import Reader
+    from pipeline_trace.delivery.reader import Reader
     reader = Reader(Path(sys.argv[1]))
     print(reader.claim(), reader.written(), flush=True)
     sys.stdin.read()
@@ -126,7 +128,7 @@ def test_files_are_private_whatever_the_umask(tmp_path: Path) -> None:
 
 def test_everything_beside_a_journal_is_private_too(tmp_path: Path) -> None:
     writer = Writer(tmp_path)
-    journal.save_state(writer.path, State(5, 1))
+    progress.save_progress(writer.path, Progress(5, 1))
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
     writer.end()
 
@@ -139,7 +141,7 @@ def test_a_journal_is_found_under_its_name_only_and_leaves_nothing_else(tmp_path
 
 def test_several_writers_of_a_process_have_journals_of_their_own(tmp_path: Path) -> None:
     paths = [write(tmp_path, number) for number in range(1, 6)]
-    assert journal.find(tmp_path) == paths
+    assert journal.find_journals(tmp_path) == paths
     assert [names(read(path)[0]) for path in paths] == [[f"span {number}"] for number in range(1, 6)]
 
 
@@ -343,7 +345,7 @@ def test_after_a_short_write_the_next_line_stands_alone(tmp_path: Path) -> None:
         assert (writer.dropped, writer.spans) == (2, 2)
 
     assert with_file_size(size + size // 2, act) == 0
-    (path,) = journal.find(tmp_path)
+    (path,) = journal.find_journals(tmp_path)
     found, torn = read(path)
     assert [name[:6] for name in names(found)] == ["xxxxxx", "span 4"]
     assert torn == 1
@@ -425,7 +427,7 @@ def test_a_forked_worker_does_not_keep_its_parents_journal_locked(tmp_path: Path
     code = """
         import os, sys, time
         from pathlib import Path
-        from pipeline_trace.journal import Writer
+        from pipeline_trace.delivery.journal import Writer
         writer = Writer(Path(sys.argv[1]))
         child = os.fork()
         if child == 0:
@@ -456,8 +458,8 @@ def test_reading_while_another_process_writes_yields_every_line_once(tmp_path: P
     code = """
         import sys
         from pathlib import Path
-        from pipeline_trace.journal import Writer
-        from pipeline_trace.span import Span
+        from pipeline_trace.delivery.journal import Writer
+        from pipeline_trace.trace.span import Span
         writer = Writer(Path(sys.argv[1]))
         print(writer.path, flush=True)
         for number in range(1, 2001):
@@ -493,8 +495,8 @@ def test_a_name_that_looks_like_an_end_line_is_none(tmp_path: Path) -> None:
 
 def test_the_state_survives(tmp_path: Path) -> None:
     path = write(tmp_path, 1)
-    journal.save_state(path, State(120, 3, "down ü"))
-    assert journal.load_state(path) == State(120, 3, "down ü")
+    progress.save_progress(path, Progress(120, 3, "down ü"))
+    assert progress.load_progress(path) == Progress(120, 3, "down ü")
     assert [entry.suffix for entry in sorted(tmp_path.iterdir())] == [".journal", ".state"]
 
 
@@ -505,21 +507,21 @@ def test_the_state_survives(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_without_a_good_state_nothing_was_shipped(tmp_path: Path, data: bytes) -> None:
     path = write(tmp_path, 1)
-    journal.state_path(path).write_bytes(data)
-    assert journal.load_state(path) == State()
+    progress.progress_path(path).write_bytes(data)
+    assert progress.load_progress(path) == Progress()
 
 
 def test_a_state_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     path = write(tmp_path, 1)
-    journal.state_path(path).mkdir()
-    journal.save_state(path, State(5, 1))
-    assert journal.load_state(path) == State()
+    progress.progress_path(path).mkdir()
+    progress.save_progress(path, Progress(5, 1))
+    assert progress.load_progress(path) == Progress()
     assert not list(tmp_path.glob("*.new"))
 
 
 def test_deleting_removes_the_state_too(tmp_path: Path) -> None:
     path = write(tmp_path, 1)
-    journal.save_state(path, State(5, 1))
+    progress.save_progress(path, Progress(5, 1))
     reader = Reader(path)
     reader.delete()
     reader.close()
@@ -532,8 +534,8 @@ def test_only_journals_are_found_oldest_first(tmp_path: Path) -> None:
     (tmp_path / "link.journal").symlink_to(wanted[0])
     (tmp_path / ".hidden").touch()
     (tmp_path / "x.state").touch()
-    assert journal.find(tmp_path) == wanted
-    assert journal.find(tmp_path / "missing") == []
+    assert journal.find_journals(tmp_path) == wanted
+    assert journal.find_journals(tmp_path / "missing") == []
 
 
 def test_what_waits_is_what_was_not_delivered_and_what_is_open(tmp_path: Path) -> None:
@@ -544,14 +546,14 @@ def test_what_waits_is_what_was_not_delivered_and_what_is_open(tmp_path: Path) -
     writer.span(span(3))
     writer.end()
     path = writer.path
-    assert journal.waiting(path) == 3
+    assert reader.count_waiting(path) == 3
     behind_second = next(line.end for line in read(path)[0] if line.kind == "span")
-    journal.save_state(path, State(behind_second, 1))
-    assert journal.waiting(path) == 2
+    progress.save_progress(path, Progress(behind_second, 1))
+    assert reader.count_waiting(path) == 2
 
 
 def test_what_waits_is_counted_with_a_torn_line_in_it(tmp_path: Path) -> None:
     path = write(tmp_path, 1, 2, 3)
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(lines[0] + b"torn\n" + lines[1] + lines[2][:30])
-    assert journal.waiting(path) == 2
+    assert reader.count_waiting(path) == 2

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipeline_trace.delivery.journal import Reader, Writer
+from pipeline_trace.delivery.journal import Writer
+from pipeline_trace.delivery.reader import Reader
 from pipeline_trace.trace.lines import Lines
 from pipeline_trace.trace.span import Event, Span, encode
 

@@ -12,7 +12,7 @@ import support
 
 from jenkins_poller.fetch import flow
 from jenkins_poller.fetch.api import Controller
-from jenkins_poller.fetch.build import STEP, Fetched, fetch, own_document
+from jenkins_poller.fetch.build import STEP, Fetched, fetch_build, own_document
 from jenkins_poller.fetch.nodes import Times
 from jenkins_poller.spans import outcome
 from pipeline_trace.place.ci.jenkins.identity import Build
@@ -33,14 +33,14 @@ def document(result: str | None, *interruptions: str, **more: Any) -> dict[str, 
 def recorded(name: str, job: str, number: int = 1) -> Fetched:
     with Replay(support.recording(name)) as replay:
         controller, build = Controller(replay.url, first_pause=0.001), Build(replay.url, job, number)
-        found = fetch(controller, build, own_document(controller, build, STEP), STEP)
+        found = fetch_build(controller, build, own_document(controller, build, STEP), STEP)
     assert found is not None
     return found
 
 
 def words(fetched: Fetched, *kinds: str) -> dict[str, str]:
     return {
-        f"{element.name} {element.id}": outcome.of_element(element, fetched.times.get(element.id), fetched)
+        f"{element.name} {element.id}": outcome.result_of_element(element, fetched.times.get(element.id), fetched)
         for element in fetched.flow.walk()
         if element.kind in (kinds or (flow.STAGE, flow.BRANCH, flow.STEP))
     }
@@ -57,7 +57,7 @@ def words(fetched: Fetched, *kinds: str) -> dict[str, str]:
     ],
 )
 def test_a_builds_result(result: str, word: str) -> None:
-    assert outcome.of_build(document(result)) == word
+    assert outcome.result_of_build(document(result)) == word
 
 
 @pytest.mark.parametrize(
@@ -75,11 +75,11 @@ def test_a_builds_result(result: str, word: str) -> None:
     ],
 )
 def test_what_interrupted_a_build_tells_results_apart(result: str, interruption: str, word: str) -> None:
-    assert outcome.of_build(document(result, interruption)) == word
+    assert outcome.result_of_build(document(result, interruption)) == word
 
 
 def test_interruptions_are_the_last_parts_of_their_classes() -> None:
-    assert outcome.interruptions(document("ABORTED", "a.b$C", "d.E")) == {"C", "E"}
+    assert outcome.interruption_classes(document("ABORTED", "a.b$C", "d.E")) == {"C", "E"}
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_interruptions_are_the_last_parts_of_their_classes() -> None:
     ],
 )
 def test_a_document_with_less_in_it_is_no_error(broken: dict[str, Any]) -> None:
-    assert outcome.of_build(broken) == "success"
+    assert outcome.result_of_build(broken) == "success"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_document_with_less_in_it_is_no_error(broken: dict[str, Any]) -> None:
     ],
 )
 def test_recorded_builds(name: str, job: str, word: str) -> None:
-    assert outcome.of_build(recorded(name, job).document) == word
+    assert outcome.result_of_build(recorded(name, job).document) == word
 
 
 def test_the_step_that_failed_its_stage_and_what_came_after() -> None:
@@ -181,7 +181,7 @@ def test_a_lost_agent_is_an_error_of_the_platform(error_type: str, word: str) ->
     fetched = recorded("31", "fail-sh")
     step = fetched.flow.find("12")
     assert step is not None
-    assert outcome.of_element(step, replace(fetched.times["12"], error_type=error_type), fetched) == word
+    assert outcome.result_of_element(step, replace(fetched.times["12"], error_type=error_type), fetched) == word
 
 
 @pytest.mark.parametrize(
@@ -198,21 +198,21 @@ def test_an_interrupted_step_is_what_interrupted_the_build(result: str, interrup
     step = fetched.flow.find("12")
     assert step is not None
     told = replace(fetched, document=document(result, interruption))
-    assert outcome.of_element(step, fetched.times["12"], told) == word
+    assert outcome.result_of_element(step, fetched.times["12"], told) == word
 
 
 def test_an_element_of_which_nothing_is_known_is_no_failure() -> None:
     fetched = recorded("20", "parallel-nested")
     step = fetched.flow.find("7")
     assert step is not None
-    assert outcome.of_element(step, None, fetched) == "success"
+    assert outcome.result_of_element(step, None, fetched) == "success"
 
 
 def interruption_of(fetched: Fetched, step_id: str) -> tuple[str, str]:
     step = fetched.flow.find(step_id)
     assert step is not None
     times = fetched.times[step_id]
-    return outcome.error_of(outcome.of_element(step, times, fetched), times, fetched.document)
+    return outcome.error_of_element(outcome.result_of_element(step, times, fetched), times, fetched.document)
 
 
 def test_an_errors_type_and_message_are_the_steps_own() -> None:
@@ -229,7 +229,7 @@ def test_a_timeout_has_the_type_and_message_of_one() -> None:
 def test_an_interruption_without_a_message_has_the_builds() -> None:
     times = Times(0, 0, "FAILED", error_type=FLOW_INTERRUPTED)
     told = document("FAILURE", "x.build.DownstreamFailureCause")
-    assert outcome.error_of("failure", times, told) == (
+    assert outcome.error_of_element("failure", times, told) == (
         "DownstreamFailureCause",
         "because of x.build.DownstreamFailureCause",
     )
@@ -246,4 +246,4 @@ def _with(**change: Any) -> Callable[[Times], Times]:
 @pytest.mark.parametrize("change", [_with(error_type=""), _with(status=""), _with(status="NEW_WORD")])
 def test_an_error_always_has_a_type(change: Callable[[Times], Times]) -> None:
     times = change(recorded("31", "fail-sh").times["12"])
-    assert outcome.error_of("failure", times, document("FAILURE"))[0]
+    assert outcome.error_of_element("failure", times, document("FAILURE"))[0]

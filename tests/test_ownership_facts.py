@@ -15,7 +15,7 @@ HOUR = 3_600_000
 
 
 def said(attributes: dict[str, Any], **more: int) -> tuple[str, str] | None:
-    verdict = facts.judge(attributes, **more)
+    verdict = facts.verdict_of_facts(attributes, **more)
     return (verdict.owner, verdict.kind) if verdict else None
 
 
@@ -43,7 +43,7 @@ def test_what_ended(attributes: dict[str, Any], verdict: tuple[str, str] | None)
 
 
 def test_who_aborted_it_is_in_the_evidence() -> None:
-    verdict = facts.judge(
+    verdict = facts.verdict_of_facts(
         {**RUN, c.PIPELINE_RESULT: c.CANCELLATION, "jenkins.interruption.descriptions": ["Aborted by ada"]}
     )
     assert verdict
@@ -51,7 +51,7 @@ def test_who_aborted_it_is_in_the_evidence() -> None:
 
 
 def test_agent_that_was_lost_is_named() -> None:
-    verdict = facts.judge({**STEP, c.ERROR_TYPE: "ChannelClosedException", c.WORKER_NAME: "agent-9"})
+    verdict = facts.verdict_of_facts({**STEP, c.ERROR_TYPE: "ChannelClosedException", c.WORKER_NAME: "agent-9"})
     assert verdict
     assert "agent-9" in verdict.next
 
@@ -65,12 +65,12 @@ def test_waits() -> None:
     queue = {c.JENKINS_TYPE: c.TYPE_QUEUE, "jenkins.queue.buildable_ms": HOUR, "jenkins.queue.blocked_ms": 0}
     assert said(queue, waited_ms=HOUR) == ("ops", "no_agent")
     assert said({**queue, "jenkins.queue.blocked_ms": HOUR}, waited_ms=HOUR) == ("unknown", "blocked_in_queue")
-    verdict = facts.judge(agent, open_ms=2 * HOUR + 60_000)
+    verdict = facts.verdict_of_facts(agent, open_ms=2 * HOUR + 60_000)
     assert verdict
     assert verdict.evidence == ["waited 2 h 1 min for an agent with the label linux"]
 
 
 def test_a_wait_for_a_person_is_said_with_its_time() -> None:
-    verdict = facts.judge({c.JENKINS_TYPE: c.TYPE_INPUT}, open_ms=HOUR)
+    verdict = facts.verdict_of_facts({c.JENKINS_TYPE: c.TYPE_INPUT}, open_ms=HOUR)
     assert verdict
     assert (verdict.kind, verdict.evidence) == ("waiting_for_approval", ["waits for an approval since 60 min"])

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from pipeline_trace.ownership import DEV, OPS, UNKNOWN, Verdict, history, signature
-from pipeline_trace.ownership.history import FAILURE, SUCCESS, Run
+from pipeline_trace.ownership.history import FAILURE, SUCCESS, PastBuild
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
 LINE = "Error: connect ECONNREFUSED 127.0.0.1:5432"
@@ -16,14 +16,16 @@ TEXT = Verdict(UNKNOWN, "service_unavailable", 0.5, ["the line"], "look")
 
 def run(
     minutes: int, job: str, commit: str, agent: str, result: str = FAILURE, *, branch: str = "main", line: str = LINE
-) -> Run:
+) -> PastBuild:
     """Return a run so many minutes after noon."""
-    return Run(job, commit, branch, agent, NOON + timedelta(minutes=minutes), result, line if result == FAILURE else "")
+    return PastBuild(
+        job, commit, branch, agent, NOON + timedelta(minutes=minutes), result, line if result == FAILURE else ""
+    )
 
 
-def judge(*runs: Run, said: Verdict = TEXT) -> Verdict:
+def judge(*runs: PastBuild, said: Verdict = TEXT) -> Verdict:
     """Judge the last run by the others."""
-    return history.judge(runs[:-1], runs[-1], said)
+    return history.verdict_with_history(runs[:-1], runs[-1], said)
 
 
 def test_several_projects_fail_alike() -> None:
@@ -67,7 +69,7 @@ def test_rerun_that_passes() -> None:
 
 def test_rerun_that_passes_after_this_failure() -> None:
     later = run(10, "shop/main", "b", "z", SUCCESS)
-    verdict = history.judge([later], run(0, "shop/main", "b", "y"), Verdict(DEV, "test_failure", 0.9))
+    verdict = history.verdict_with_history([later], run(0, "shop/main", "b", "y"), Verdict(DEV, "test_failure", 0.9))
     assert verdict.kind == "flaky_test"
 
 
@@ -161,17 +163,19 @@ def test_no_history_leaves_the_text() -> None:
     ],
 )
 def test_signature_masks_what_differs_from_run_to_run(one: str, other: str) -> None:
-    assert signature.of(one) == signature.of(other)
+    assert signature.signature_of(one) == signature.signature_of(other)
 
 
 def test_signature_keeps_what_tells_failures_apart() -> None:
-    assert signature.of("TypeError: x is not a function") != signature.of("TypeError: y is not a function")
-    assert signature.of("test_cart failed") != signature.of("test_user failed")
+    assert signature.signature_of("TypeError: x is not a function") != signature.signature_of(
+        "TypeError: y is not a function"
+    )
+    assert signature.signature_of("test_cart failed") != signature.signature_of("test_user failed")
 
 
 def test_signature_that_was_cut_off_is_the_same() -> None:
-    line = signature.of(
+    line = signature.signature_of(
         "Could not resolve dependencies for project of the cart: artifact of the common library is not in the store"
     )
-    assert signature.alike(line, line[:80])
-    assert not signature.alike("killed", "killed by a signal")
+    assert signature.are_alike(line, line[:80])
+    assert not signature.are_alike("killed", "killed by a signal")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline_trace.ownership.log import conditions, rules
-from pipeline_trace.ownership.log.judge import judge_log
-from pipeline_trace.ownership.log.rules import RulesError, load
+from pipeline_trace.ownership.log.judge import verdict_of_log
+from pipeline_trace.ownership.log.rules import RulesError, load_rules
 
 OWN = """
 rules:
@@ -31,7 +31,7 @@ def own(folder: Path, content: str = OWN) -> Path:
 
 
 def judge(log: str, path: Path) -> tuple[str, str, str]:
-    verdict = judge_log("", 1, log, rules=load(path))
+    verdict = verdict_of_log("", 1, log, rules=load_rules(path))
     return verdict.owner, verdict.kind, verdict.next
 
 
@@ -53,9 +53,9 @@ def test_shipped_rules_stay(tmp_path: Path) -> None:
 
 def test_file_named_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(rules.VARIABLE, str(own(tmp_path)))
-    assert judge_log("", 1, "no licence left for cc").kind == "licence_server"
+    assert verdict_of_log("", 1, "no licence left for cc").kind == "licence_server"
     monkeypatch.setenv(rules.VARIABLE, "")
-    assert judge_log("", 1, "no licence left for cc").kind != "licence_server"
+    assert verdict_of_log("", 1, "no licence left for cc").kind != "licence_server"
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_file_named_by_the_environment(tmp_path: Path, monkeypatch: pytest.Monke
 def test_bad_file_is_one_line_that_names_the_fault(tmp_path: Path, content: str, fault: str) -> None:
     path = own(tmp_path, content)
     with pytest.raises(RulesError) as caught:
-        load(path)
+        load_rules(path)
     assert fault in str(caught.value)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -87,14 +87,14 @@ def test_bad_file_is_one_line_that_names_the_fault(tmp_path: Path, content: str,
 
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(RulesError, match="cannot be read as rules"):
-        load(tmp_path / "none.yaml")
+        load_rules(tmp_path / "none.yaml")
 
 
 def test_every_condition_is_known_and_every_known_one_is_there() -> None:
     methods = {name[1:] for name, _ in inspect.getmembers(conditions.Conditions, inspect.isfunction) if name.startswith("_")}
     assert methods >= rules.PREDICATES
-    assert not load().targets.keys() ^ rules.TARGETS
+    assert not load_rules().targets.keys() ^ rules.TARGETS
 
 
 def test_every_rule_says_what_to_do_next() -> None:
-    assert all(rule.next for rule in load().rules)
+    assert all(rule.next for rule in load_rules().rules)

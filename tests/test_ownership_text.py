@@ -10,14 +10,14 @@ import support
 import yaml
 
 from pipeline_trace.ownership import Verdict
-from pipeline_trace.ownership.log.judge import judge_log
+from pipeline_trace.ownership.log.judge import verdict_of_log
 
 SSH = "ssh: connect to host web7.example.net port 22: Connection refused"
 
 
 def judge(log: str, status: int | None = 1, command: str = "", task: Any = None) -> tuple[str, str]:
     """Return owner and kind."""
-    verdict = judge_log(command, status, log, task)
+    verdict = verdict_of_log(command, status, log, task)
     return verdict.owner, verdict.kind
 
 
@@ -199,7 +199,7 @@ class TestAnsible:
 
     def test_several_hosts(self) -> None:
         task = [self.result("ping", "unreachable", msg=SSH), self.result("ping", "unreachable", msg=SSH)]
-        verdict = judge_log("", 4, "", task)
+        verdict = verdict_of_log("", 4, "", task)
         assert (verdict.owner, verdict.kind) == ("ops", "host_unreachable")
         assert "web7.example.net, web7.example.net" in verdict.evidence[1]
 
@@ -242,24 +242,24 @@ def test_colours_and_marks_of_time_are_not_in_the_way() -> None:
 
 def test_odd_logs_are_no_trouble() -> None:
     for log in ("", "\n\n", "+ ", "\x00\xff", "İ" * 50 + "\nNo space left on device", "+ a\n" * 5000):
-        assert isinstance(judge_log("", None, log), Verdict)
+        assert isinstance(verdict_of_log("", None, log), Verdict)
     assert judge("İİİ\ncp: No space left on device") == ("ops", "disk_full")
 
 
 def test_a_huge_log_with_endless_lines_takes_no_time() -> None:
     lines = ['{"a":"' + "x" * 3900 + '"} error failed', "a:" * 2000 + " connection refused: not found", "." * 4000 + " 503"]
     start = time.process_time()
-    judge_log("make", 1, "\n".join(lines * 300))
+    verdict_of_log("make", 1, "\n".join(lines * 300))
     assert time.process_time() - start < 5
 
 
 def test_odd_results_are_no_trouble() -> None:
     for task in ({}, [], "x", [None], {"result": None}, {"result": {"msg": {"a": 1}, "results": [1, {"failed": True}]}}):
-        assert isinstance(judge_log("", 2, "x", task), Verdict)
+        assert isinstance(verdict_of_log("", 2, "x", task), Verdict)
 
 
 def test_evidence_names_line_and_command() -> None:
-    verdict = judge_log("cp a b", 1, "+ cp a b\ncp: error writing 'b': No space left on device")
+    verdict = verdict_of_log("cp a b", 1, "+ cp a b\ncp: error writing 'b': No space left on device")
     assert list(verdict.evidence) == ["cp: error writing 'b': No space left on device", "command: cp a b"]
     assert verdict.next
     assert verdict.confidence > 0.9

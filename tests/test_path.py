@@ -12,9 +12,9 @@ import support
 
 from pipeline_trace.change.document import path_document
 from pipeline_trace.delivery.destinations.store import Store
-from pipeline_trace.delivery.home import Home, find
+from pipeline_trace.delivery.home import Home, find_home
 from pipeline_trace.delivery.journal import Writer
-from pipeline_trace.lookup.lookup import Finder, NotFoundError
+from pipeline_trace.lookup.lookup import Lookup, NotFoundError
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.ids import span_id, trace_id
 from pipeline_trace.trace.span import Link, Span
@@ -167,7 +167,7 @@ def test_playbooks_alone_have_a_way_too(tmp_path: Path) -> None:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Home:
-    return find({"PIPELINE_TRACE_HOME": str(tmp_path / "trace-home")})
+    return find_home({"PIPELINE_TRACE_HOME": str(tmp_path / "trace-home")})
 
 
 def playbook(number: int, start: int, end: int, **told: str) -> Span:
@@ -187,11 +187,11 @@ def put(place: Home, *spans: Span) -> None:
 
 
 def way(place: Home, asked: str = "latest") -> dict[str, Any]:
-    finder = Finder(place)
+    lookup = Lookup(place)
     try:
-        return path_document(finder, asked)
+        return path_document(lookup, asked)
     finally:
-        finder.close()
+        lookup.close()
 
 
 def test_a_beginning_that_several_commits_have_names_none(place: Home) -> None:

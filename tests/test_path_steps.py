@@ -187,7 +187,10 @@ def test_unusual_environments_are_steps_in_order_of_time() -> None:
     ],
 )
 def test_environments_have_one_name(said: str, name: str, place: str) -> None:
-    assert (environments.environment(said), environments.place(environments.environment(said))) == (name, place)
+    assert (environments.environment_name(said), environments.usual_step(environments.environment_name(said))) == (
+        name,
+        place,
+    )
 
 
 @pytest.mark.parametrize(
@@ -206,7 +209,7 @@ def test_environments_have_one_name(said: str, name: str, place: str) -> None:
     ],
 )
 def test_stages_that_deploy_are_known_by_their_names(stage: str, deploys: bool, place: str) -> None:
-    assert environments.of_stage(stage, deploys) == place
+    assert environments.environment_of_stage(stage, deploys) == place
 
 
 @pytest.mark.parametrize(
@@ -223,4 +226,4 @@ def test_stages_that_deploy_are_known_by_their_names(stage: str, deploys: bool, 
     ],
 )
 def test_services_are_named_after_their_jobs(job: str, service: str) -> None:
-    assert environments.service(job) == service
+    assert environments.service_of_job(job) == service

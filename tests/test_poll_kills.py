@@ -24,9 +24,9 @@ Spans = list[dict[str, Any]]
 # Dies instead of a method's call number N: of Writer (journal) or State.
 DYING = """
 import os, signal, sys
-from jenkins_poller.state import State
+from jenkins_poller.poll.state import State
 from pipeline_trace.commands import main
-from pipeline_trace.journal import Writer
+from pipeline_trace.delivery.journal import Writer
 
 owner, name, left = {"Writer": Writer, "State": State}[sys.argv[1]], sys.argv[2], int(sys.argv[3])
 method = getattr(owner, name)

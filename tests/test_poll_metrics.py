@@ -18,7 +18,7 @@ from test_poll_service import Service
 from jenkins_poller.poll.backlog import Backlog
 from jenkins_poller.spans import measured
 from pipeline_trace.delivery.destinations import otlp
-from pipeline_trace.delivery.journal import Writer, find
+from pipeline_trace.delivery.journal import Writer, find_journals
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Span
 from pipeline_trace_demo.replay import Fault, Replay, TimeMap
@@ -26,7 +26,7 @@ from pipeline_trace_demo.replay import Fault, Replay, TimeMap
 SECOND = 10**9
 # Name, unit, kind, and the attributes of each of its points.
 EXPECTED = {
-    "cicd.pipeline.run.duration": ("s", "histogram", False, {c.PIPELINE_NAME, measured.STATE, c.PIPELINE_RESULT}),
+    "cicd.pipeline.run.duration": ("s", "histogram", False, {c.PIPELINE_NAME, c.RUN_STATE, c.PIPELINE_RESULT}),
     "cicd.worker.count": ("{worker}", "sum", False, {"cicd.worker.state"}),
     "jenkins.queue.wait": ("s", "histogram", False, {c.PIPELINE_NAME, "jenkins.queue.phase"}),
     "pipeline_trace.poller.builds": ("{build}", "sum", True, set()),
@@ -325,7 +325,7 @@ def span(kind: str, start: float, end: float, **attributes: Any) -> Span:
 
 
 def measure(*spans: Span, now: float = 200) -> list[tuple[str, float, dict[str, Any]]]:
-    found = measured.of_build(spans, int(now * SECOND))
+    found = measured.measurements_of_build(spans, int(now * SECOND))
     return [(one.metric, one.value, {k: v for k, v in one.attributes.items() if k != c.PIPELINE_NAME}) for one in found]
 
 
@@ -338,9 +338,9 @@ def test_a_wait_that_is_not_known_is_left_out() -> None:
 def test_each_step_that_failed_is_an_error_and_the_run_where_no_step_says_so() -> None:
     run = span("run", 100, 160, **{c.PIPELINE_RESULT: "failure", c.ERROR_TYPE: "FAILURE"})
     step = span("step", 110, 120, **{c.ERROR_TYPE: "AbortException", c.TASK_RUN_RESULT: "failure"})
-    errors = [attributes for name, _, attributes in measure(run, step, step) if name == measured.ERRORS]
+    errors = [attributes for name, _, attributes in measure(run, step, step) if name == c.RUN_ERRORS]
     assert errors == [{"error.type": "AbortException"}] * 2
-    errors = [attributes for name, _, attributes in measure(run) if name == measured.ERRORS]
+    errors = [attributes for name, _, attributes in measure(run) if name == c.RUN_ERRORS]
     assert errors == [{"error.type": "FAILURE"}]
 
 
@@ -360,7 +360,7 @@ def test_a_step_that_failed_in_a_run_that_did_not_is_no_error() -> None:
 def test_a_lost_agent_is_an_error_of_the_system(attributes: dict[str, Any], said: str) -> None:
     run = span("run", 100, 160, **{c.PIPELINE_RESULT: "error", c.ERROR_TYPE: "ABORTED", **attributes})
     step = span("step", 110, 120, **{c.ERROR_TYPE: "ChannelClosedException", c.TASK_RUN_RESULT: "error"})
-    found = [attributes for name, _, attributes in measure(run, step) if name == measured.SYSTEM_ERRORS]
+    found = [attributes for name, _, attributes in measure(run, step) if name == c.SYSTEM_ERRORS]
     assert found == [{"cicd.system.component": "agent", "error.type": said}]
 
 
@@ -379,6 +379,6 @@ def test_waiting_spans_are_counted_and_delivered_ones_not(tmp_path: Path) -> Non
             writer.span(span("run", 1, 2))
         writer.end()
     assert (backlog.journals(), backlog.spans()) == (2, 6)
-    first, _ = find(tmp_path)
+    first, _ = find_journals(tmp_path)
     first.unlink()
     assert (backlog.journals(), backlog.spans()) == (1, 3)

@@ -300,7 +300,7 @@ def test_a_token_is_masked_wherever_it_would_stand(capsys: pytest.CaptureFixture
     before, level = root.handlers[:], root.level
     try:
         logs.set_up(form, 0, ["kept4ourselves"])
-        logs.log(logging.WARNING, "it said kept4ourselves\nand more", where="at kept4ourselves")
+        logs.say(logging.WARNING, "it said kept4ourselves\nand more", where="at kept4ourselves")
         try:
             raise ValueError("kept4ourselves")
         except ValueError:

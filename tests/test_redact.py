@@ -219,37 +219,37 @@ NEARLY = [
 @pytest.mark.parametrize(("text", "secret"), SECRETS, ids=_short)
 def test_no_secret_survives(text: str, secret: str) -> None:
     assert secret in text
-    masked = redact.text(text)
+    masked = redact.masked(text)
     assert secret not in masked
     assert not [line for line in KEY_LINES if line in masked]
 
 
 @pytest.mark.parametrize(("text", "secret"), SECRETS[::3], ids=_short)
 def test_masking_twice_is_masking_once(text: str, secret: str) -> None:
-    assert redact.text(redact.text(text)) == redact.text(text)
+    assert redact.masked(redact.masked(text)) == redact.masked(text)
 
 
 @pytest.mark.parametrize("text", HARMLESS)
 def test_harmless_text_stays_as_it_is(text: str) -> None:
-    assert redact.text(text) == text
+    assert redact.masked(text) == text
 
 
 @pytest.mark.parametrize("text", NEARLY)
 def test_text_that_might_hold_a_secret_loses_a_word_at_most(text: str) -> None:
-    lost = [word for word in text.split() if word not in redact.text(text).split()]
+    lost = [word for word in text.split() if word not in redact.masked(text).split()]
     assert len(lost) <= 1
 
 
 def test_what_stands_around_a_secret_stays_readable() -> None:
-    assert redact.text(f"+ deploy --password {WORD} --env prod") == "+ deploy --password *** --env prod"
-    assert redact.text(f"db password={WORD} at line 3") == "db password=*** at line 3"
-    assert redact.text(f"https://u:{WORD}@host/path?x=1") == "https://***@host/path?x=1"
-    assert redact.text(f"x?token={WORD}&page=2") == "x?token=***&page=2"
-    assert redact.text(f"before\n{private_key('RSA PRIVATE KEY')}\nafter") == "before\n***\nafter"
+    assert redact.masked(f"+ deploy --password {WORD} --env prod") == "+ deploy --password *** --env prod"
+    assert redact.masked(f"db password={WORD} at line 3") == "db password=*** at line 3"
+    assert redact.masked(f"https://u:{WORD}@host/path?x=1") == "https://***@host/path?x=1"
+    assert redact.masked(f"x?token={WORD}&page=2") == "x?token=***&page=2"
+    assert redact.masked(f"before\n{private_key('RSA PRIVATE KEY')}\nafter") == "before\n***\nafter"
 
 
 def test_a_templates_placeholder_is_no_secret() -> None:
-    assert redact.text("password: {{ vault_password }}") == "password: {{ vault_password }}"
+    assert redact.masked("password: {{ vault_password }}") == "password: {{ vault_password }}"
 
 
 @pytest.mark.parametrize(
@@ -260,12 +260,12 @@ def test_a_templates_placeholder_is_no_secret() -> None:
     ],
 )  # fmt: skip
 def test_names_that_say_that_their_value_is_secret(name: str) -> None:
-    assert redact.secret_name(name)
+    assert redact.is_secret_name(name)
 
 
 @pytest.mark.parametrize("name", ["VERSION", "TARGET", "monkey", "KEYBOARD", "turkey", "passenger", "hosts", "BRANCH"])
 def test_names_that_say_nothing_of_the_kind(name: str) -> None:
-    assert not redact.secret_name(name)
+    assert not redact.is_secret_name(name)
 
 
 HOSTILE = [
@@ -284,7 +284,7 @@ def test_time_grows_with_the_text_and_not_with_its_square(unit: str) -> None:
     """64 KiB within a quarter of a second of processor time; what is quadratic takes several seconds."""
     hostile = (unit * (_SIZE // len(unit) + 1))[:_SIZE]
     began = time.process_time()
-    redact.text(hostile)
+    redact.masked(hostile)
     assert time.process_time() - began < 0.25
 
 
@@ -302,7 +302,7 @@ def test_time_grows_with_the_text_and_not_with_its_square(unit: str) -> None:
 )
 def test_a_long_run_behind_a_name_takes_no_time(text: str) -> None:
     began = time.process_time()
-    redact.text(text)
+    redact.masked(text)
     assert time.process_time() - began < 0.25
 
 
@@ -310,13 +310,13 @@ def test_a_megabyte_of_log_takes_less_than_a_second() -> None:
     line = f'{{"time": "12:00", "url": "https://u:p@host/x?token={WORD}", "password": "{WORD}", "msg": "key missing"}}\n'
     log = line * ((1 << 20) // len(line))
     began = time.process_time()
-    assert WORD not in redact.text(log)
+    assert WORD not in redact.masked(log)
     assert time.process_time() - began < 1.0
 
 
 def test_text_without_anything_suspicious_is_returned_as_it_is() -> None:
     text = "all is well " * 1000
-    assert redact.text(text) is text
+    assert redact.masked(text) is text
 
 
 def test_clipping_says_how_much_is_missing() -> None:

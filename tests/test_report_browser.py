@@ -21,7 +21,7 @@ from report_pages import (  # noqa: F401 (fixtures)
 from report_samples import make, many, sample
 from test_report_html import HOSTILE, hostile_spans
 
-from pipeline_trace.lookup.tree import human_duration
+from pipeline_trace.lookup.wording import human_duration
 
 pytestmark = needs_chromium
 

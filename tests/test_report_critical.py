@@ -10,7 +10,7 @@ from report_samples import many, sample, seconds
 from test_report_model import span
 
 from pipeline_trace.lookup.tree import build_tree, walk
-from pipeline_trace.report.critical import critical_path, passed
+from pipeline_trace.report.critical import critical_path, own_times
 from pipeline_trace.trace.span import Span
 
 FAR = 10**19
@@ -114,7 +114,7 @@ def test_the_samples_path_leads_by_the_approval_to_the_host_that_failed() -> Non
     assert "make lint" not in shown
     assert path[0].start_ns == seconds(-2.4)
     rows = list(walk(roots))
-    on_path = passed(path, rows)
+    on_path = own_times(path, rows)
     assert on_path[0] > 0
     names = {rows[at].span.name: own for at, own in on_path.items()}
     assert names["Unit test"] < names["make test"]

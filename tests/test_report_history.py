@@ -10,10 +10,10 @@ from report_samples import PATH, make, seconds
 
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.lookup.tree import build_tree, walk
-from pipeline_trace.lookup.usual import History, ask, flaky_in, percentile, usual_times
+from pipeline_trace.lookup.usual import OtherBuilds, flaky_in, other_builds, percentile, usual_times
 from pipeline_trace.report.headline import path_view, verdict_view
-from pipeline_trace.report.retries import Retry, retries
-from pipeline_trace.report.trouble import trouble
+from pipeline_trace.report.retries import Retry, find_retries
+from pipeline_trace.report.trouble import find_trouble
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.ids import trace_id
 from pipeline_trace.trace.span import Event, Span
@@ -114,11 +114,11 @@ def test_the_store_is_asked_for_the_builds_before_and_the_reruns_after(tmp_path:
     store.deliver(build(10, 9500, Test=(900, c.SUCCESS)), 5)
     store.deliver(build(11, 9000 + 3 * DAY, Test=(900, c.SUCCESS)), 5)
     store.deliver(build(1, 100, job="other", Test=(900, c.SUCCESS)), 5)
-    found = ask(store, own)
+    found = other_builds(store, own)
     assert found.usual[("app", "Test")].median_ns == 10_000_000_000
     assert found.usual[("app", "Test")].count == 4
     assert [(one.failed_in, one.passed_in) for one in found.flaky] == [("9", "10")]
-    assert all(span.name != "sh" for span in store.stages("app", 0, seconds(10**6)))
+    assert all(span.name != "sh" for span in store.stages_between("app", 0, seconds(10**6)))
     store.close()
 
 
@@ -142,7 +142,7 @@ def test_stages_are_found_by_an_index(tmp_path: Path) -> None:
     plans: list[str] = []
     rows = store._rows
     store._rows = lambda query, *values: plans.extend(r[3] for r in rows(f"EXPLAIN QUERY PLAN {query}", *values)) or []  # type: ignore[method-assign]
-    store.stages("app", 0, 1)
+    store.stages_between("app", 0, 1)
     store.close()
     assert plans == ["SEARCH spans USING INDEX spans_of_stages (pipeline=? AND end_ns>? AND end_ns<?)"]
 
@@ -159,7 +159,7 @@ def test_of_a_retry_the_last_attempt_is_told_and_what_is_in_it_is_not() -> None:
     spans.append(make("h", "run", "web1", 5, 6, ansible_type="host", ansible_attempts=4, ansible_result="ok"))
     spans.append(make("once", "run", "web2", 5, 6, ansible_type="host", ansible_attempts=1, ansible_result="ok"))
     rows = list(walk(build_tree(spans)))
-    assert retries(rows) == [Retry(5, "Flaky stage", 3, "success"), Retry(7, "web1", 4, "success")]
+    assert find_retries(rows) == [Retry(5, "Flaky stage", 3, "success"), Retry(7, "web1", 4, "success")]
 
 
 def test_of_a_failed_step_the_end_of_its_log_is_shown() -> None:
@@ -167,7 +167,7 @@ def test_of_a_failed_step_the_end_of_its_log_is_shown() -> None:
     step.fail("script returned exit code 1")
     step.attributes["jenkins.log"] = "\n".join(["+ make test", *(f"line {n}" for n in range(100)), "x" * 5000, ""])
     roots = build_tree([step])
-    (entry,) = trouble(roots, list(walk(roots))).entries
+    (entry,) = find_trouble(roots, list(walk(roots))).entries
     assert len(entry["log"]) == 20
     assert entry["log"][0] == "line 81"
     assert len(entry["log"][-1]) == 400
@@ -181,14 +181,14 @@ def test_where_only_the_run_has_a_log_its_failed_stage_shows_it() -> None:
         span.fail("no")
     run.attributes["jenkins.log"] = "why"
     roots = build_tree([run, stage])
-    (entry,) = trouble(roots, list(walk(roots))).entries
+    (entry,) = find_trouble(roots, list(walk(roots))).entries
     assert (entry["name"], entry["log"]) == ("Build", ["why"])
 
 
 def test_without_verdict_and_path_nothing_is_said() -> None:
     assert verdict_view(None) is None
     assert path_view(None) is None
-    assert not History().usual
+    assert not OtherBuilds().usual
 
 
 def test_a_verdict_of_unknown_owner_says_so() -> None:

@@ -16,7 +16,7 @@ from report_samples import PATH, Verdict, make, many, sample, story
 
 from pipeline_trace.report import html
 from pipeline_trace.report.headline import Headline
-from pipeline_trace.report.html import render
+from pipeline_trace.report.html import page_html
 from pipeline_trace.trace.span import Event, Link, Span
 
 NOW = datetime(2025, 3, 5, 16, 0, tzinfo=timezone.utc)
@@ -78,7 +78,7 @@ def hostile_spans() -> list[Span]:
 
 @pytest.fixture(scope="module")
 def page() -> Page:
-    return Page(render(sample(), title="app-build #42", generated_at=NOW))
+    return Page(page_html(sample(), title="app-build #42", generated_at=NOW))
 
 
 def data_of(page: Page) -> Any:
@@ -118,13 +118,13 @@ def test_the_script_never_makes_markup_of_data(page: Page) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_hostile_title_is_text(text: str) -> None:
-    plain = Page(render([], title="plain", generated_at=NOW))
-    hostile = Page(render([], title=text, generated_at=NOW))
+    plain = Page(page_html([], title="plain", generated_at=NOW))
+    hostile = Page(page_html([], title=text, generated_at=NOW))
     assert [tag for tag, _ in hostile.elements] == [tag for tag, _ in plain.elements]
 
 
 def test_hostile_data_is_neither_markup_nor_lost() -> None:
-    text = render(hostile_spans(), title="hostile", generated_at=NOW)
+    text = page_html(hostile_spans(), title="hostile", generated_at=NOW)
     page = Page(text)
     assert len(page.blocks) == 3
     assert not any(tag in ("img", "a") or "onerror" in attrs or "onload" in attrs for tag, attrs in page.elements)
@@ -142,7 +142,7 @@ def test_hostile_data_is_neither_markup_nor_lost() -> None:
 def test_the_page_can_be_written_as_utf8(tmp_path: Path) -> None:
     span = make("x", None, "\ud800", 0, 1, value="\udfff")
     span.events.append(Event("\udc80", span.start_ns, {"\ud800": ["\ud800"]}))
-    (tmp_path / "report.html").write_text(render([span], title="\ud800", generated_at=NOW), encoding="utf-8")
+    (tmp_path / "report.html").write_text(page_html([span], title="\ud800", generated_at=NOW), encoding="utf-8")
 
 
 def test_the_header_says_how_it_went(page: Page) -> None:
@@ -153,14 +153,14 @@ def test_the_header_says_how_it_went(page: Page) -> None:
 
 
 def test_where_nothing_failed_one_calm_line_says_so() -> None:
-    text = " ".join(Page(render([make("x", None, "one", 0, 1)], title="t", generated_at=NOW)).texts)
+    text = " ".join(Page(page_html([make("x", None, "one", 0, 1)], title="t", generated_at=NOW)).texts)
     assert "Nothing failed." in text
     assert "What failed" not in text
 
 
 def test_what_was_cancelled_is_listed_where_nothing_failed() -> None:
     span = make("x", None, "one", 0, 1, cicd_pipeline_result="cancellation")
-    page = Page(render([span], title="t", generated_at=NOW))
+    page = Page(page_html([span], title="t", generated_at=NOW))
     assert "Nothing failed. What was cancelled" in page.texts
     assert [attrs["data-jump"] for _, attrs in page.elements if "data-jump" in attrs] == ["0"]
 
@@ -170,34 +170,34 @@ def test_the_list_of_failures_is_bounded_and_says_what_it_leaves_out() -> None:
     for number in range(70):
         spans.append(make(f"f{number}", "root", f"f{number}", 0, 1))
         spans[-1].fail()
-    page = Page(render(spans, title="t", generated_at=NOW))
+    page = Page(page_html(spans, title="t", generated_at=NOW))
     assert sum("data-jump" in attrs for _, attrs in page.elements) == 50
     assert any("and 20 more" in text for text in page.texts)
 
 
 def test_without_spans_the_page_says_so() -> None:
-    assert "There are no spans." in Page(render([], title="none", generated_at=NOW)).texts
+    assert "There are no spans." in Page(page_html([], title="none", generated_at=NOW)).texts
 
 
 def test_open_spans_reach_to_the_moment_of_the_report() -> None:
     span = make("x", None, "one", 0, None)
-    data = data_of(Page(render([span], title="t", generated_at=NOW)))
+    data = data_of(Page(page_html([span], title="t", generated_at=NOW)))
     assert data["rows"][0][5] is None
     assert data["origin"] + data["extent"] == NOW.timestamp() * 1_000_000
     # A clock that is behind the span's moves neither end of the axis.
     early = datetime(2020, 1, 1, tzinfo=timezone.utc)
-    assert data_of(Page(render([span], title="t", generated_at=early)))["extent"] == 0
+    assert data_of(Page(page_html([span], title="t", generated_at=early)))["extent"] == 0
 
 
 def test_times_beyond_the_calendar_do_not_stop_the_report() -> None:
     span = make("x", None, "one", 0, 1)
     span.start_ns, span.end_ns = 10**30, 10**30 + 5
-    assert "one" in render([span], title="t", generated_at=NOW)
+    assert "one" in page_html([span], title="t", generated_at=NOW)
 
 
 def test_attribute_values_of_all_kinds_are_texts() -> None:
     span = make("x", None, "one", 0, 1, flag=True, number=3, ratio=float("nan"), several=["a", 2])
-    data = data_of(Page(render([span], title="t", generated_at=NOW)))
+    data = data_of(Page(page_html([span], title="t", generated_at=NOW)))
     texts, flat = data["texts"], data["rows"][0][15]
     values = dict(zip((texts[key] for key in flat[::2]), flat[1::2], strict=True))
     assert texts[values["flag"]] == "true"
@@ -207,12 +207,12 @@ def test_attribute_values_of_all_kinds_are_texts() -> None:
 
 
 def test_10000_spans_weigh_at_most_3_megabytes() -> None:
-    assert len(render(many(10_000), title="many", generated_at=NOW).encode()) <= 3_000_000
+    assert len(page_html(many(10_000), title="many", generated_at=NOW).encode()) <= 3_000_000
 
 
 def test_the_first_screen_says_whose_it_is_and_whether_it_can_be_deployed() -> None:
     spans, headline, history = story()
-    page = Page(render(spans, title="t", generated_at=NOW, headline=headline, history=history))
+    page = Page(page_html(spans, title="t", generated_at=NOW, headline=headline, history=history))
     text = re.sub(r"\s+", " ", " ".join(page.texts))
     for expected in (
         "Ops should look first",
@@ -248,21 +248,21 @@ def test_hostile_verdicts_paths_and_logs_are_text() -> None:
             "notes": [text],
         }
         headline = Headline(Verdict(text, text, 0.5, [text], text), path)
-        page = Page(render([span], title="t", generated_at=NOW, headline=headline))
+        page = Page(page_html([span], title="t", generated_at=NOW, headline=headline))
         assert not any(tag in ("img", "a") or "onerror" in attrs or "onload" in attrs for tag, attrs in page.elements)
         assert len(page.blocks) == 3
 
 
 def test_the_end_of_a_log_is_shown_and_its_lines_are_kept() -> None:
     spans, _, _ = story()
-    page = render(spans, title="t", generated_at=NOW)
+    page = page_html(spans, title="t", generated_at=NOW)
     assert "The last 20 lines of its log" in page
     assert "line 28 of the journal\nline 29 of the journal</pre>" in page
 
 
 def test_usual_times_stand_beside_the_stages_and_slow_ones_are_named() -> None:
     spans, _, history = story()
-    page = Page(render(spans, title="t", generated_at=NOW, history=history))
+    page = Page(page_html(spans, title="t", generated_at=NOW, history=history))
     text = re.sub(r"\s+", " ", " ".join(page.texts))
     assert "1 slower than usual" in text
     assert "1 min 16 s slow 1 min 00 s 1 min 10 s 14" in text
@@ -289,7 +289,7 @@ def test_10000_spans_with_logs_weigh_at_most_3_megabytes() -> None:
         span.attributes["jenkins.log"] = "\n".join(
             f"{number} line {n} of a log of some length, as logs are" for n in range(100)
         )
-    assert len(render(spans, title="many", generated_at=NOW, headline=Headline(None, PATH)).encode()) <= 3_000_000
+    assert len(page_html(spans, title="many", generated_at=NOW, headline=Headline(None, PATH)).encode()) <= 3_000_000
 
 
 def luminance(colour: str) -> float:

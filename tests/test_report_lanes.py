@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from report_samples import make, sample, seconds
 
-from pipeline_trace.report.lanes import Lane, lanes
+from pipeline_trace.report.lanes import Lane, platform_lanes
 from pipeline_trace.report.sides import BOTH, DEV, OPS, side
 
 
@@ -34,7 +34,7 @@ def test_side(attributes: dict[str, str], expected: str) -> None:
 
 
 def of_sample() -> dict[str, Lane]:
-    return {lane.name: lane for lane in lanes(sample(), 0)}
+    return {lane.name: lane for lane in platform_lanes(sample(), 0)}
 
 
 def test_the_lanes_are_in_the_order_of_a_builds_life() -> None:
@@ -63,7 +63,7 @@ def test_steps_in_parallel_count_once_and_the_wait_for_another_build_is_no_work(
 
 def test_a_freestyle_build_is_work_on_its_agent() -> None:
     run = make("run", None, "RUN x", 0, 5, jenkins_type="run", cicd_worker_name="node-1")
-    found = {lane.name: lane for lane in lanes([run], 0)}
+    found = {lane.name: lane for lane in platform_lanes([run], 0)}
     assert found["Steps"].busy_ns == 5_000_000_000
     assert found["Steps"].what == ("node-1",)
     assert "Approval" not in found
@@ -72,17 +72,17 @@ def test_a_freestyle_build_is_work_on_its_agent() -> None:
 
 def test_what_is_open_reaches_to_the_moment() -> None:
     spans = [make("run", None, "RUN x", 0, None, jenkins_type="run"), make("q", "run", "a", 0, None, jenkins_type="agent")]
-    found = {lane.name: lane for lane in lanes(spans, seconds(60))}
+    found = {lane.name: lane for lane in platform_lanes(spans, seconds(60))}
     assert found["Agent"].busy_ns == 60_000_000_000
 
 
 def test_without_a_build_there_are_no_lanes() -> None:
-    assert lanes([make("p", None, "playbook", 0, 1, ansible_type="playbook")], 0) == []
+    assert platform_lanes([make("p", None, "playbook", 0, 1, ansible_type="playbook")], 0) == []
 
 
 def test_a_lane_has_a_bounded_number_of_bars() -> None:
     spans = [make("run", None, "RUN x", 0, 6000, jenkins_type="run")]
     spans += [make(f"s{n}", "run", "sh", n, n + 0.5, jenkins_type="step") for n in range(6000)]
-    found = {lane.name: lane for lane in lanes(spans, 0)}
+    found = {lane.name: lane for lane in platform_lanes(spans, 0)}
     assert len(found["Steps"].bars) <= 1000
     assert found["Steps"].busy_ns == 3_000_000_000_000

@@ -8,8 +8,9 @@ import time
 import pytest
 from report_samples import many, sample
 
-from pipeline_trace.lookup import tree
-from pipeline_trace.lookup.tree import build_tree, human_duration, visible, walk
+from pipeline_trace.lookup import states, tree
+from pipeline_trace.lookup.tree import build_tree, walk
+from pipeline_trace.lookup.wording import human_duration, visible
 from pipeline_trace.trace.span import ERROR, OK, Span
 
 TRACE = "a" * 32
@@ -130,7 +131,7 @@ def test_an_open_parent_has_no_end_to_be_outside_of() -> None:
     ],
 )
 def test_span_type(attributes: dict[str, object], expected: str) -> None:
-    assert tree.span_type(span(1, **attributes)) == expected
+    assert states.span_type(span(1, **attributes)) == expected
 
 
 @pytest.mark.parametrize(
@@ -155,14 +156,14 @@ def test_state_and_remark(attributes: dict[str, str], code: str, expected: str, 
     one = span(1)
     one.attributes = dict(attributes)
     one.status_code = code
-    assert (tree.state(one), tree.remark(one)) == (expected, remark)
+    assert (states.state(one), states.remark(one)) == (expected, remark)
 
 
 def test_an_open_span_is_running_unless_it_has_failed() -> None:
     one = span(1, end=0)
-    assert tree.state(one) == "running"
+    assert states.state(one) == "running"
     one.fail()
-    assert tree.state(one) == "failure"
+    assert states.state(one) == "failure"
 
 
 def test_the_worst_root_decides() -> None:

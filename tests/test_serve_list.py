@@ -14,7 +14,7 @@ from report_samples import sample
 
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.serve.index import PAGE, Filter, Index, save
-from pipeline_trace.serve.pages import query
+from pipeline_trace.serve.pages import read_query
 from pipeline_trace.serve.retention import Keep, remove_some
 from pipeline_trace.serve.summary import summarise
 from pipeline_trace.trace import conventions as c
@@ -181,13 +181,13 @@ def test_other_peoples_resources_can_be_stored(path: Path) -> None:
 
 
 def test_the_query_is_read_leniently() -> None:
-    asked = query({"q": " a  b ", "commit": "4F1C", "from": "2025-03-05T16:30", "to": "soon", "page": "-3", "x": "y"})
+    asked = read_query({"q": " a  b ", "commit": "4F1C", "from": "2025-03-05T16:30", "to": "soon", "page": "-3", "x": "y"})
     assert (asked.wanted.words, asked.wanted.commit, asked.page) == (("a", "b"), "4f1c", 1)
     assert asked.wanted.since_ns == int(time.mktime((2025, 3, 5, 16, 30, 0, 0, 0, -1))) * 10**9
     assert asked.wanted.until_ns is None
     assert "soon" in asked.problem
-    assert query({"page": "7"}).page == 7
-    assert query({"page": "9" * 30}).page == 1
+    assert read_query({"page": "7"}).page == 7
+    assert read_query({"page": "9" * 30}).page == 1
 
 
 def arrive(database: sqlite3.Connection, trace: int, age: float) -> None:

@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
-from pipeline_trace.delivery import journal, ship
+from pipeline_trace.delivery import journal, progress, reader, ship, shipment
 from pipeline_trace.delivery.destinations import Accepted, DeliveryError, SetupError
-from pipeline_trace.delivery.journal import Reader, State, Writer
-from pipeline_trace.delivery.ship import BATCH, Outcome, Shipment
+from pipeline_trace.delivery.journal import Writer
+from pipeline_trace.delivery.progress import Progress
+from pipeline_trace.delivery.reader import Reader
+from pipeline_trace.delivery.shipment import BATCH, Outcome, Shipment
 from pipeline_trace.trace.span import Span, encode
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -91,7 +93,7 @@ def test_everything_is_delivered_in_order_and_the_journal_removed(tmp_path: Path
     memory = Memory()
     assert deliver(path, memory) == Outcome(delivered=3, done=True)
     assert memory.names == names([1, 2, 3])
-    assert journal.find(tmp_path) == []
+    assert journal.find_journals(tmp_path) == []
 
 
 def test_what_arrives_is_what_was_written(tmp_path: Path) -> None:
@@ -124,7 +126,7 @@ def test_a_failing_destination_costs_nothing_when_another_process_goes_on(tmp_pa
         outcomes.append(deliver(path, memory))
     assert len(outcomes) == len(fails) + 1
     assert memory.names == names([*range(1, 3 * BATCH - 9), 9_999])
-    assert journal.find(tmp_path) == []
+    assert journal.find_journals(tmp_path) == []
 
 
 @pytest.mark.parametrize("fails", [(1,), (2,), (3,), (1, 2), (1, 3, 5), (2, 3, 4)])
@@ -170,13 +172,13 @@ def test_how_far_it_got_is_saved_after_every_accepted_batch(tmp_path: Path) -> N
     path = write(tmp_path, 2 * BATCH)
     memory = Memory(2)
     outcome = deliver(path, memory)
-    state = journal.load_state(path)
+    state = progress.load_progress(path)
     whole = path.read_bytes()
     assert (outcome.delivered, outcome.problem, outcome.done) == (BATCH, "down", False)
     assert (state.delivered, state.problem) == (BATCH, "down")
     assert whole[: state.offset].count(b"\n") == BATCH
     assert whole[state.offset - 1 : state.offset] == b"\n"
-    assert journal.waiting(path) == BATCH
+    assert reader.count_waiting(path) == BATCH
 
 
 def test_a_crash_between_acceptance_and_saving_delivers_one_batch_again_with_the_same_ids(
@@ -185,7 +187,7 @@ def test_a_crash_between_acceptance_and_saving_delivers_one_batch_again_with_the
     path = write(tmp_path, BATCH + 5)
     memory = Memory(2)
     with monkeypatch.context() as patch:
-        patch.setattr(ship, "save_state", lambda path, state: None)
+        patch.setattr(shipment, "save_progress", lambda path, state: None)
         deliver(path, memory)
     deliver(path, memory)
     assert len(memory.spans) == 2 * BATCH + 5
@@ -194,7 +196,7 @@ def test_a_crash_between_acceptance_and_saving_delivers_one_batch_again_with_the
 
 def test_a_state_that_is_ahead_of_the_journal_delivers_nothing_twice_and_ends(tmp_path: Path) -> None:
     path = write(tmp_path, 3)
-    journal.save_state(path, State(10**9, 3))
+    progress.save_progress(path, Progress(10**9, 3))
     memory = Memory()
     assert deliver(path, memory).done
     assert memory.spans == []
@@ -412,8 +414,8 @@ def test_following_gives_up_at_once_where_the_receiver_refuses(tmp_path: Path, m
     follower.write("span", 1)
     outcome = follower.end()
     assert (outcome.done, outcome.problem) == (False, "nobody listens")
-    assert journal.load_state(follower.path).problem == "nobody listens"
-    assert journal.waiting(follower.path) == 1
+    assert progress.load_progress(follower.path).problem == "nobody listens"
+    assert reader.count_waiting(follower.path) == 1
 
 
 def test_the_time_for_a_delivery_is_cut_to_what_is_left_of_the_flush_limit(tmp_path: Path) -> None:

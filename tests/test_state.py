@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from jenkins_poller.poll.state import Cursor, State, StateError, decode_links, encode_links
-from pipeline_trace.place.ci.jenkins.identity import Build, Placed
+from pipeline_trace.place.ci.jenkins.chain import BuildPlace
+from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace.span import Link
 
 ROOT = "https://ci.example.com"
@@ -36,7 +37,7 @@ def build(number: int, job: str = "app") -> Build:
 
 
 def test_a_new_state_remembers_nothing(state: State) -> None:
-    assert (state.cursors(), state.open_builds(), state.placed(build(1))) == ({}, {}, None)
+    assert (state.cursors(), state.open_builds(), state.place_of(build(1))) == ({}, {}, None)
 
 
 def test_what_was_found_is_open_and_remembered(tmp_path: Path) -> None:
@@ -67,33 +68,33 @@ def test_written_and_vanished_builds_are_not_open_any_more(state: State) -> None
 
 
 def test_a_place_is_decided_once(state: State) -> None:
-    first = Placed(TRACE, SPAN, (Link(TRACE, SPAN, {"jenkins.link": "upstream", "n": 1}),), sampled=False)
+    first = BuildPlace(TRACE, SPAN, (Link(TRACE, SPAN, {"jenkins.link": "upstream", "n": 1}),), sampled=False)
     state.decided([(build(7), first)])
-    state.decided([(build(7), Placed("f" * 32)), (build(8), Placed(TRACE))])
-    assert state.placed(build(7)) == first
-    assert state.placed(build(8)) == Placed(TRACE)
+    state.decided([(build(7), BuildPlace("f" * 32)), (build(8), BuildPlace(TRACE))])
+    assert state.place_of(build(7)) == first
+    assert state.place_of(build(8)) == BuildPlace(TRACE)
 
 
 def test_a_place_outlives_the_build_being_written_and_the_process(tmp_path: Path) -> None:
     first = again(tmp_path)
     first.found("app", Cursor(8, 7, True), [7])
-    first.decided([(build(7), Placed(TRACE, SPAN))])
+    first.decided([(build(7), BuildPlace(TRACE, SPAN))])
     first.written([build(7)])
     first.close()
     second = again(tmp_path)
-    assert second.placed(build(7)) == Placed(TRACE, SPAN)
+    assert second.place_of(build(7)) == BuildPlace(TRACE, SPAN)
     second.close()
 
 
 def test_a_job_made_again_forgets_the_old_ones_builds_and_places(state: State) -> None:
     for job in ("app", "lib"):
         state.found(job, Cursor(8, 7, True), [7])
-        state.decided([(build(7, job), Placed(TRACE))])
+        state.decided([(build(7, job), BuildPlace(TRACE))])
     state.restarted("app")
     assert set(state.cursors()) == {"lib"}
     assert state.open_builds() == {"lib": {7}}
-    assert state.placed(build(7)) is None
-    assert state.placed(build(7, "lib")) == Placed(TRACE)
+    assert state.place_of(build(7)) is None
+    assert state.place_of(build(7, "lib")) == BuildPlace(TRACE)
 
 
 def test_two_controllers_have_states_of_their_own(tmp_path: Path, state: State) -> None:
@@ -117,7 +118,7 @@ def test_another_process_with_the_same_controller_is_refused_and_told_so(tmp_pat
     code = """
         import sys
         from pathlib import Path
-        from jenkins_poller.state import State, StateError
+        from jenkins_poller.poll.state import State, StateError
         try:
             State(Path(sys.argv[1]), sys.argv[2])
             print("no error")
@@ -163,12 +164,12 @@ def test_a_state_that_is_no_database_is_a_clear_error_and_can_be_opened_after_it
     again(tmp_path).close()
 
 
-@pytest.mark.parametrize("read", ["cursors", "open_builds", "placed"])
+@pytest.mark.parametrize("read", ["cursors", "open_builds", "place_of"])
 def test_tables_of_another_version_are_a_clear_error(tmp_path: Path, read: str) -> None:
     again(tmp_path).close()
     (path,) = (tmp_path / "pollers").glob("*.db")
     with sqlite3.connect(path) as database:
-        for table in ("jobs", "open_builds", "placed"):
+        for table in ("jobs", "open_builds", "place_of"):
             database.execute(f"DROP TABLE {table}")
             database.execute(f"CREATE TABLE {table} (something TEXT)")
     database.close()
@@ -176,7 +177,7 @@ def test_tables_of_another_version_are_a_clear_error(tmp_path: Path, read: str) 
     def use() -> None:
         state = again(tmp_path)
         try:
-            state.placed(build(1)) if read == "placed" else getattr(state, read)()
+            state.place_of(build(1)) if read == "place_of" else getattr(state, read)()
         finally:
             state.close()
 
@@ -189,7 +190,7 @@ def test_a_state_that_cannot_be_written_is_a_clear_error_and_stays_as_it_was(sta
     state.found("app", Cursor(8, 7, True), [7])
     writes = {
         "found": lambda: state.found("app", Cursor(9, 8, True), [8]),
-        "decided": lambda: state.decided([(build(7), Placed(TRACE))]),
+        "decided": lambda: state.decided([(build(7), BuildPlace(TRACE))]),
         "written": lambda: state.written([build(7)]),
         "vanished": lambda: state.vanished("app", 7),
         "restarted": lambda: state.restarted("app"),
@@ -255,7 +256,7 @@ def test_what_cannot_be_written_together_is_a_clear_error_and_leaves_nothing(sta
 
 def test_a_build_that_is_read_again_has_the_same_builds_of_its_commit_before_it(state: State) -> None:
     for number in (1, 2, 3):
-        state.decided([(build(number), Placed(TRACE))])
+        state.decided([(build(number), BuildPlace(TRACE))])
         state.built([(build(number), "c0ffee")])
     before = {number: [found for _, found, _ in state.same_revision("c0ffee", build(number))] for number in (1, 2, 3, 4)}
     assert before == {1: [], 2: [1], 3: [2, 1], 4: [3, 2, 1]}

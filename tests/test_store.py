@@ -92,7 +92,7 @@ def test_only_a_span_without_a_parent_of_its_own_trace_hangs_under_another_one(p
     store.close()
 
 
-def noted(path: Path) -> dict[str, int]:
+def change_counts(path: Path) -> dict[str, int]:
     with sqlite3.connect(path) as database:
         return dict(database.execute("SELECT trace_id, changes FROM changed_traces"))
 
@@ -100,9 +100,9 @@ def noted(path: Path) -> dict[str, int]:
 def test_it_notes_which_traces_changed(path: Path) -> None:
     put(path, span(1), span(2), span(1, OTHER))
     put(path, span(3))
-    assert noted(path) == {TRACE: 2, OTHER: 1}
+    assert change_counts(path) == {TRACE: 2, OTHER: 1}
     put(path, span(1), span(1, OTHER))
-    assert noted(path) == {TRACE: 2, OTHER: 1}
+    assert change_counts(path) == {TRACE: 2, OTHER: 1}
 
 
 def test_a_store_of_before_the_notes_gets_them(path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_store_of_before_the_notes_gets_them(path: Path) -> None:
         database.execute("DROP TABLE changed_traces")
         database.execute("PRAGMA user_version = 1")
     put(path, span(2))
-    assert noted(path) == {TRACE: 2, OTHER: 1}
+    assert change_counts(path) == {TRACE: 2, OTHER: 1}
 
 
 def test_the_file_is_private_and_in_wal_mode(path: Path) -> None:
@@ -137,7 +137,7 @@ def test_naming_a_store_makes_no_file(path: Path) -> None:
 
 def test_an_empty_store_answers_with_nothing(path: Path) -> None:
     store = Store(path)
-    assert (store.trace(TRACE), store.latest(), store.of_run("a", "1")) == ([], None, [])
+    assert (store.trace(TRACE), store.latest(), store.spans_of_run("a", "1")) == ([], None, [])
     assert store.traces_with_spans(["a"]) == store.traces_with_parents([]) == set()
     store.close()
 
@@ -152,7 +152,7 @@ def test_the_latest_trace_is_the_one_in_which_something_ended_last(path: Path) -
 def test_spans_are_found_by_run_and_by_parent(path: Path) -> None:
     put(path, span(1, pipeline="app", run="7"), span(2, pipeline="app", run="8"), span(3, OTHER, parent=1))
     store = Store(path)
-    assert [found.name for found in store.of_run("app", "7")] == ["span 1"]
+    assert [found.name for found in store.spans_of_run("app", "7")] == ["span 1"]
     assert store.traces_with_parents([f"{1:016x}"]) == {OTHER}
     store.close()
 
@@ -168,8 +168,8 @@ def test_more_ids_than_sqlite_takes_in_a_query(path: Path) -> None:
 WRITER = """
     import sys, time
     from pathlib import Path
-    from pipeline_trace.destinations.store import Store
-    from pipeline_trace.span import Span
+    from pipeline_trace.delivery.destinations.store import Store
+    from pipeline_trace.trace.span import Span
     path, first = Path(sys.argv[1]), int(sys.argv[2])
     print("ready", flush=True)
     sys.stdin.readline()

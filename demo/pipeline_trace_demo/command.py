@@ -15,8 +15,8 @@ from pipeline_trace.answers import headline
 from pipeline_trace.commands import fail
 from pipeline_trace.commands.report import write
 from pipeline_trace.delivery import home
-from pipeline_trace.lookup.lookup import Finder
-from pipeline_trace.lookup.usual import ask
+from pipeline_trace.lookup.lookup import Lookup
+from pipeline_trace.lookup.usual import other_builds
 from pipeline_trace.report import terminal
 from pipeline_trace.trace.span import Span
 
@@ -37,7 +37,7 @@ def demo(output: Path | None, incidents: bool) -> None:
     With --incident, two teams' builds are replayed and real playbooks fail: at a host that refuses ssh, and at a change
     that fails its own health check.
     """
-    folder = (output or home.find(os.environ).path / "demo").absolute()
+    folder = (output or home.find_home(os.environ).path / "demo").absolute()
     console = Console(highlight=False)
     if incidents:
         _incidents(folder, console)
@@ -49,7 +49,7 @@ def _story(folder: Path, console: Console) -> None:
     with _telling(folder, console) as telling:
         build = story.tell(telling)
     spans, page = _page(folder, build)
-    terminal.render(spans, console)
+    terminal.print_tree(spans, console)
     click.echo()
     click.echo("One trace: what Jenkins did and what Ansible did within it. Now with your own:")
     click.echo("  in ansible.cfg:     callbacks_enabled = pipeline_trace.otel.deploy_trace")
@@ -95,9 +95,9 @@ def _telling(folder: Path, console: Console) -> Iterator[Telling]:
 
 def _page(folder: Path, build: str) -> tuple[list[Span], Path]:
     """Write the report; return the spans of the trace and the page's path."""
-    with closing(Finder(home.Home(folder))) as finder:
-        spans = finder.spans(build)
-        first, history = headline(finder, spans, build), ask(finder, spans)
+    with closing(Lookup(home.Home(folder))) as lookup:
+        spans = lookup.spans(build)
+        first, history = headline(lookup, spans, build), other_builds(lookup, spans)
     return spans, write(spans, folder / "report.html", headline=first, history=history)
 
 

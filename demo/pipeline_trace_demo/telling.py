@@ -15,7 +15,7 @@ from jenkins_poller.fetch import flow
 from jenkins_poller.fetch.api import Controller
 from jenkins_poller.fetch.build import Fetched
 from pipeline_trace.place.ci.jenkins import documents
-from pipeline_trace.place.ci.jenkins.identity import Build, normalise
+from pipeline_trace.place.ci.jenkins.identity import Build, normalised_url
 
 from .replay import Replay
 
@@ -53,9 +53,9 @@ def deploys(jenkins: Replay, builds: Sequence[tuple[str, int]], stage: str = STA
     controller = Controller(jenkins.url)
     found = []
     for job, number in builds:
-        build = Build(normalise(jenkins.root_url), job, number)
+        build = Build(normalised_url(jenkins.root_url), job, number)
         document = jenkins_build.own_document(controller, build, jenkins_build.STEP)
-        fetched = jenkins_build.fetch(controller, build, document, jenkins_build.STEP)
+        fetched = jenkins_build.fetch_build(controller, build, document, jenkins_build.STEP)
         found.append(_deploy(fetched, jenkins.root_url, stage))
     return found
 
@@ -71,7 +71,7 @@ def _deploy(fetched: Fetched, root_url: str, stage_name: str) -> Deploy:
         "BUILD_URL": str(fetched.document["url"]),
         "STAGE_NAME": stage.name,
         "NODE_NAME": fetched.agents[stage.agent_id or ""],
-        **documents.parameters(fetched.document),
+        **documents.parameters_of(fetched.document),
     }
     return Deploy(environment, times.start_ms, times.end_ms)
 

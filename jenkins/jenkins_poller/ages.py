@@ -7,7 +7,7 @@ import re
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
-def seconds(text: object) -> float:
+def age_seconds(text: object) -> float:
     """Return an age in seconds. Raises ValueError."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", str(text).strip())
     if not match:

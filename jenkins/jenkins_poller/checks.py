@@ -8,7 +8,7 @@ from typing import Any
 import requests
 
 from pipeline_trace.commands.doctor_checks import BROKEN, HINT, OK, SECONDS, Check
-from pipeline_trace.place.ci.jenkins.identity import normalise
+from pipeline_trace.place.ci.jenkins.identity import normalised_url
 
 _LOGIN = "export JENKINS_USER=… JENKINS_API_TOKEN=… (a user with Overall/Read and Job/Read)"
 # By plugin: what the poller does not see without it.
@@ -26,7 +26,7 @@ def jenkins(environ: Mapping[str, str]) -> Iterator[Check]:
         yield Check("jenkins", OK, "no Jenkins is named (--jenkins-url or JENKINS_URL)")
         return
     try:
-        url = normalise(environ["JENKINS_URL"])
+        url = normalised_url(environ["JENKINS_URL"])
     except ValueError as error:
         yield Check("jenkins", BROKEN, str(error), "pipeline-trace doctor --jenkins-url https://jenkins.example.com/")
         return

@@ -16,32 +16,32 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from pipeline_trace.commands import fail
-from pipeline_trace.delivery import destinations, home, journal
-from pipeline_trace.place.ci.jenkins.identity import PER_BUILD, PER_PIPELINE, ROOT_URL, normalise
-from pipeline_trace.place.locate import TRACE_PER
+from pipeline_trace.delivery import destinations, home, reader
+from pipeline_trace.place.ci import JENKINS_ROOT_URL, PER_BUILD, PER_PIPELINE, TRACE_PER
+from pipeline_trace.place.ci.jenkins.identity import normalised_url
 
 from . import options
-from .ages import seconds
+from .ages import age_seconds
 from .fetch.api import ApiError, Controller
 from .fetch.build import DETAILS, STEP
 from .now import waiting, wording
 from .poll import logs, service
 from .poll.poller import SweepError, Swept
-from .poll.service import Pollers, Wanted
+from .poll.service import ControllerOptions, Pollers
 from .poll.state import StateError
 
 
 def _age(ctx: click.Context, param: click.Parameter, value: str) -> float:
     """Return an age in seconds."""
     try:
-        return seconds(value)
+        return age_seconds(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
 
 
 def _url(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
     try:
-        return normalise(value) if value else ""
+        return normalised_url(value) if value else ""
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
 
@@ -100,7 +100,7 @@ def _url(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
     "--root-url",
     callback=_url,
     metavar="URL",
-    envvar=ROOT_URL,
+    envvar=JENKINS_ROOT_URL,
     show_envvar=True,
     help="The controller's configured URL, where builds see another one than its API shows.",
 )
@@ -139,18 +139,20 @@ def poll(
     """
     if open_only and not once:
         raise click.UsageError("--open goes with --once")
-    wanted = options.wanted(ctx, given)
+    wanted = options.controllers_of(ctx, given)
     secrets = [one.login.token for one in wanted if one.login]
     logs.set_up(log_format or (logs.PLAIN if once else logs.TEXT), verbose, secrets)
     if open_only:
         _list_open(wanted, form)
         return
-    place = home.find(os.environ)
+    place = home.find_home(os.environ)
     if place.warning:
-        logs.log(logging.WARNING, place.warning)
-    destination = None if destinations.disabled(os.environ) else destinations.configured(os.environ, place.store)
+        logs.say(logging.WARNING, place.warning)
+    destination = (
+        None if destinations.is_disabled(os.environ) else destinations.configured_destination(os.environ, place.store)
+    )
     if destination is None:
-        logs.log(logging.WARNING, "nothing is delivered: OTEL_SDK_DISABLED or OTEL_TRACES_EXPORTER=none is set")
+        logs.say(logging.WARNING, "nothing is delivered: OTEL_SDK_DISABLED or OTEL_TRACES_EXPORTER=none is set")
     try:
         pollers = Pollers(wanted, place, destination, metered=not no_metrics)
     except StateError as error:
@@ -164,23 +166,23 @@ def poll(
         pollers.close()
 
 
-def _list_open(wanted: Sequence[Wanted], form: str) -> None:
+def _list_open(wanted: Sequence[ControllerOptions], form: str) -> None:
     if len(wanted) > 1:
         raise click.UsageError("--open lists one controller; name it by --jenkins-url")
     controller, selection = Controller(wanted[0].url, wanted[0].login), wanted[0].settings.selection
     try:
-        found = waiting.now_open(controller, selection, lambda text: logs.log(logging.WARNING, text))
+        found = waiting.open_builds(controller, selection, lambda text: logs.say(logging.WARNING, text))
     except ApiError as error:
         raise fail(str(error)) from None
     if form == "json":
-        click.echo(json.dumps(wording.document(found), indent=1))
+        click.echo(json.dumps(wording.open_document(found), indent=1))
         return
-    for line in wording.lines(found, int(time.time() * 1000)):
+    for line in wording.open_lines(found, int(time.time() * 1000)):
         click.echo(line)
 
 
 def _once(
-    pollers: Pollers, wanted: Sequence[Wanted], place: home.Home, destination: destinations.Destination | None
+    pollers: Pollers, wanted: Sequence[ControllerOptions], place: home.Home, destination: destinations.Destination | None
 ) -> bool:
     """Poll and deliver once; tell whether every controller was polled to its end."""
     with _progress() as show:
@@ -188,7 +190,7 @@ def _once(
     for one, result in zip(wanted, results, strict=True):
         prefix = f"{one.url}: " if len(wanted) > 1 else ""
         if isinstance(result, SweepError):
-            logs.log(logging.ERROR, prefix + str(result))
+            logs.say(logging.ERROR, prefix + str(result))
         else:
             _say(prefix, result)
     if destination:
@@ -198,13 +200,13 @@ def _once(
 
 def _deliver(place: home.Home, destination: destinations.Destination) -> None:
     """Deliver what journals hold; a receiver that is down is no failure of ours."""
-    done = service.deliver(place.journals, destination)
+    done = service.deliver_journals(place.journals, destination)
     if done.delivered:
         click.echo(f"{done.delivered} spans delivered to {destination.name}")
     if done.problem:
-        waiting = journal.all_waiting(place.journals)
+        waiting = reader.count_all_waiting(place.journals)
         said = f"{waiting} spans wait in {place.journals} ({done.problem}); deliver them with: pipeline-trace ship"
-        logs.log(logging.WARNING, said)
+        logs.say(logging.WARNING, said)
 
 
 def _say(prefix: str, swept: Swept) -> None:
@@ -214,7 +216,7 @@ def _say(prefix: str, swept: Swept) -> None:
     parts += [f"{swept.unsampled} left out (their TRACEPARENT says not to record)"] if swept.unsampled else []
     click.echo(", ".join(parts))
     if swept.without_stages:
-        logs.log(logging.WARNING, prefix + service.without_stages(swept))
+        logs.say(logging.WARNING, prefix + service.without_stages_line(swept))
 
 
 @contextmanager

@@ -16,9 +16,10 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from pipeline_trace.place.ci.jenkins.identity import PER_BUILD, PER_PIPELINE, normalise
+from pipeline_trace.place.ci import PER_BUILD, PER_PIPELINE
+from pipeline_trace.place.ci.jenkins.identity import normalised_url
 
-from .ages import seconds
+from .ages import age_seconds
 from .fetch.api import Login
 from .fetch.build import BUILD, STAGE, STEP
 
@@ -36,13 +37,13 @@ class ConfigError(Exception):
 
 
 def _interval(value: object) -> object:
-    return seconds(value) if isinstance(value, str) else value
+    return age_seconds(value) if isinstance(value, str) else value
 
 
 def _url(value: str) -> str:
     if "@" in urlsplit(value).netloc:
         raise ValueError(f"holds a login; {_WHERE_SECRETS}")
-    return normalise(value)
+    return normalised_url(value)
 
 
 def _variable(value: str) -> str:
@@ -51,7 +52,7 @@ def _variable(value: str) -> str:
     return value
 
 
-Age = Annotated[float, BeforeValidator(seconds)]
+Age = Annotated[float, BeforeValidator(age_seconds)]
 Interval = Annotated[float, BeforeValidator(_interval), Field(ge=1)]
 Url = Annotated[str, AfterValidator(_url)]
 Variable = Annotated[str, AfterValidator(_variable)]

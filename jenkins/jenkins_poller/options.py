@@ -16,13 +16,13 @@ from pipeline_trace.commands import fail
 from .fetch.api import Login
 from .poll.discovery import Selection
 from .poll.poller import Settings
-from .poll.service import Wanted
+from .poll.service import ControllerOptions
 
 # What --config says for each controller, and options for one.
 _OF_ONE = ("jenkins_url", "since", "include", "exclude", "detail", "trace_per", "root_url", "interval", "token_file")
 
 
-def wanted(ctx: click.Context, asked: Mapping[str, Any]) -> list[Wanted]:
+def controllers_of(ctx: click.Context, asked: Mapping[str, Any]) -> list[ControllerOptions]:
     """Return the controllers to poll, from the configuration or from the options."""
     if asked["config"]:
         given = [name for name in _OF_ONE if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
@@ -34,10 +34,10 @@ def wanted(ctx: click.Context, asked: Mapping[str, Any]) -> list[Wanted]:
         raise click.UsageError("name a controller by --jenkins-url (or JENKINS_URL), or several by --config")
     selection = Selection(asked["include"], asked["exclude"])
     settings = Settings(asked["detail"], asked["trace_per"], _ago(asked["since"]), selection, asked["root_url"])
-    return [Wanted(asked["jenkins_url"], _login(asked["token_file"]), settings, asked["interval"])]
+    return [ControllerOptions(asked["jenkins_url"], _login(asked["token_file"]), settings, asked["interval"])]
 
 
-def _configured(path: Path) -> list[Wanted]:
+def _configured(path: Path) -> list[ControllerOptions]:
     # Imported where needed: pydantic takes a while.
     from .config import ConfigError, load
 
@@ -46,7 +46,7 @@ def _configured(path: Path) -> list[Wanted]:
     except ConfigError as error:
         raise _Wrong(error.lines) from None
     return [
-        Wanted(
+        ControllerOptions(
             one.url,
             login,
             Settings(one.detail, one.trace_per, _ago(one.since), Selection(one.include, one.exclude), one.root_url),

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_trace.ownership import Verdict, history
-from pipeline_trace.ownership.log.judge import judge_log
-from pipeline_trace.ownership.log.rules import Rules, load
+from pipeline_trace.ownership.log.judge import verdict_of_log
+from pipeline_trace.ownership.log.rules import Rules, load_rules
 from pipeline_trace.ownership.verdict import OWNERS
 
 
@@ -61,7 +61,7 @@ def main(paths: Sequence[str]) -> int:
 
 def judge(path: Path) -> list[Outcome]:
     """Return the outcomes of a file's cases. Raises OSError, ValueError and KeyError for what is no such file."""
-    rules = load()
+    rules = load_rules()
     cases = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     outcomes = []
     for case in cases:
@@ -73,17 +73,19 @@ def judge(path: Path) -> list[Outcome]:
 
 
 def _of_log(case: Mapping[str, Any], rules: Rules) -> Verdict:
-    return judge_log(case.get("command") or "", case.get("exit_code"), case.get("log") or "", case.get("task_result"), rules)
+    return verdict_of_log(
+        case.get("command") or "", case.get("exit_code"), case.get("log") or "", case.get("task_result"), rules
+    )
 
 
 def _of_history(case: Mapping[str, Any], rules: Rules) -> Verdict:
     failing = case["failing"]
-    said = judge_log(failing.get("command") or "", failing.get("exit_code"), failing.get("log") or "", rules=rules)
-    return history.judge([_run(run) for run in case["history"]], _run(failing), said)
+    said = verdict_of_log(failing.get("command") or "", failing.get("exit_code"), failing.get("log") or "", rules=rules)
+    return history.verdict_with_history([_run(run) for run in case["history"]], _run(failing), said)
 
 
-def _run(run: Mapping[str, Any]) -> history.Run:
-    return history.Run(
+def _run(run: Mapping[str, Any]) -> history.PastBuild:
+    return history.PastBuild(
         job=run["job"],
         commit=run.get("commit") or "",
         branch=run.get("branch") or "",

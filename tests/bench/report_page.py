@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from report_pages import ARGUMENTS
 from report_samples import many
 
-from pipeline_trace.report.html import render
+from pipeline_trace.report.html import page_html
 
 _FRAMES = 300
 _SCROLL = """async pixels => {
@@ -46,7 +46,7 @@ def main() -> None:
     options = parser.parse_args()
     spans = many(options.spans)
     begun = time.process_time()
-    page = render(spans, title="many")
+    page = page_html(spans, title="many")
     written = time.process_time() - begun
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         path = Path(folder) / "report.html"

@@ -14,7 +14,7 @@ from pipeline_trace.place.ci.jenkins.identity import Build
 
 from . import flow, steplog
 from .api import Controller, NotFound, build_path
-from .nodes import Times, answer_of, known, started_builds, times_of
+from .nodes import Times, known_times, node_answer, started_builds, times_of
 
 BUILD, STAGE, STEP = "build", "stage", "step"
 DETAILS = (BUILD, STAGE, STEP)
@@ -88,7 +88,7 @@ def is_running(document: Mapping[str, Any]) -> bool:
     return bool(document.get("building")) or document.get("result") is None
 
 
-def fetch(controller: Controller, build: Build, document: Mapping[str, Any], detail: str) -> Fetched:
+def fetch_build(controller: Controller, build: Build, document: Mapping[str, Any], detail: str) -> Fetched:
     """Fetch the rest of a build that has ended. ``document``: its own. Raises ApiError, NotFound where it is gone."""
     fetched = Fetched(build, document)
     fetched.failed_tests = _failed_tests(controller, fetched)
@@ -105,24 +105,24 @@ def fetch(controller: Controller, build: Build, document: Mapping[str, Any], det
 
 def _fetch_pipeline(controller: Controller, fetched: Fetched, detail: str) -> None:
     document = fetched.document
-    nodes = documents.nodes(document)
+    nodes = documents.graph_nodes(document)
     fetched.too_large = len(nodes) > MOST_NODES
     if not fetched.too_large:
-        fetched.flow = flow.read(graph.read(nodes))
+        fetched.flow = flow.flow_of(graph.nodes_by_id(nodes))
     _Pipeline(controller, fetched, STAGE if fetched.too_large else detail).fetch()
 
 
 def _console(controller: Controller, build: Build) -> str:
     """Return the end of a build's console, nothing where it has none or one too long to read."""
     try:
-        return steplog.tail(controller.text(f"{build_path(build)}consoleText", _MOST_CONSOLE))
+        return steplog.log_tail(controller.text(f"{build_path(build)}consoleText", _MOST_CONSOLE))
     except NotFound:
         return ""
 
 
 def _failed_tests(controller: Controller, fetched: Fetched) -> list[tuple[str, str]]:
     """Return suite and case of the tests that failed, where the build says that some did."""
-    actions = documents.actions(fetched.document, "TestResultAction", "AggregatedTestResultAction")
+    actions = documents.actions_of(fetched.document, "TestResultAction", "AggregatedTestResultAction")
     if not any(action.get("failCount") for action in actions):
         return []
     try:
@@ -166,7 +166,9 @@ class _Pipeline:
             self._fetched.times[str(stage["id"])] = times_of(stage)
         if not self._fetched.flow.top:
             # No graph, or one that is too large: wfapi has the stages, one after another.
-            self._fetched.flow = flow.flat((str(stage["id"]), str(stage.get("name") or "")) for stage in stages)
+            self._fetched.flow = flow.flow_without_graph(
+                (str(stage["id"]), str(stage.get("name") or "")) for stage in stages
+            )
         for element in list(self._fetched.flow.walk()):
             self._look_at(element)
         if self._steps:
@@ -182,7 +184,7 @@ class _Pipeline:
             answer = self._node(step.id, "log") or {}
             text = str(answer.get("text") or "")
             # Where its beginning was cut off, the first line is a piece of one.
-            text = steplog.of_node(text.partition("\n")[2] if answer.get("hasMore") else text)
+            text = steplog.node_log_text(text.partition("\n")[2] if answer.get("hasMore") else text)
             if text:
                 self._fetched.logs[step.id] = text
 
@@ -264,7 +266,7 @@ class _Pipeline:
     def _describe(self, node_id: str) -> Times | None:
         """Return what wfapi says of a node by itself."""
         if node_id not in self._described:
-            self._described[node_id] = known(self._node(node_id, "describe"))
+            self._described[node_id] = known_times(self._node(node_id, "describe"))
         return self._described[node_id]
 
     def _log(self, node_id: str) -> str:
@@ -272,7 +274,7 @@ class _Pipeline:
 
     def _node(self, node_id: str, what: str) -> Mapping[str, Any] | None:
         try:
-            return answer_of(self._controller, self._fetched.build, node_id, what)
+            return node_answer(self._controller, self._fetched.build, node_id, what)
         except NotFound:
             self._missed = True
             return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pipeline_trace.place.ci.jenkins.graph import Node, Stage, stages
+from pipeline_trace.place.ci.jenkins.graph import Node, Stage, stages_by_id
 
 STAGE, BRANCH, AGENT, STEP = "stage", "branch", "agent", "step"
 
@@ -100,10 +100,10 @@ class Flow:
         return next((element for element in self.walk() if element.id == node_id), None)
 
 
-def read(nodes: Mapping[str, Node]) -> Flow:
+def flow_of(nodes: Mapping[str, Node]) -> Flow:
     """Return the elements of a graph that pipeline_trace.ci.jenkins_graph.read has read."""
     flow = Flow(after={node.before: node.id for node in reversed(list(nodes.values())) if node.before})
-    found_stages = stages(nodes)
+    found_stages = stages_by_id(nodes)
     elements: dict[str, Element] = {}
     for node in nodes.values():
         element = _element(node, nodes, found_stages, elements)
@@ -125,7 +125,7 @@ def read(nodes: Mapping[str, Node]) -> Flow:
     return flow
 
 
-def flat(stages: Iterable[tuple[str, str]]) -> Flow:
+def flow_without_graph(stages: Iterable[tuple[str, str]]) -> Flow:
     """Return a flow of stages alone, one after another, from their node ids and names: of a run without a graph."""
     counts: dict[str, int] = {}
     flow = Flow()

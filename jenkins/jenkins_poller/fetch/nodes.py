@@ -33,21 +33,21 @@ class Times:
         return self.start_ms + self.duration_ms
 
 
-def answer_of(controller: Controller, build: Build, node_id: str, what: str) -> Mapping[str, Any] | None:
+def node_answer(controller: Controller, build: Build, node_id: str, what: str) -> Mapping[str, Any] | None:
     """Return what wfapi says of a node; None where it says nothing (``null`` for a ``build`` step). Raises ApiError."""
     answer = controller.get(f"{build_path(build)}execution/node/{node_id}/wfapi/{what}")
     return answer if isinstance(answer, Mapping) else None
 
 
-def describe(controller: Controller, build: Build, node_id: str) -> Times | None:
+def node_times(controller: Controller, build: Build, node_id: str) -> Times | None:
     """Return when a node ran, None where wfapi does not say. Raises ApiError, NotFound included."""
-    return known(answer_of(controller, build, node_id, "describe"))
+    return known_times(node_answer(controller, build, node_id, "describe"))
 
 
 def node_log(controller: Controller, build: Build, node_id: str) -> str:
     """Return the last 10 KB of a node's log, as HTML text; nothing where it has none. Raises ApiError."""
     try:
-        return str((answer_of(controller, build, node_id, "log") or {}).get("text") or "")
+        return str((node_answer(controller, build, node_id, "log") or {}).get("text") or "")
     except NotFound:
         return ""
 
@@ -72,7 +72,7 @@ def path_to_job(path: str) -> str:
     return "/".join(unquote(name) for name in below[1::2])
 
 
-def known(answer: Mapping[str, Any] | None) -> Times | None:
+def known_times(answer: Mapping[str, Any] | None) -> Times | None:
     """Return the times in wfapi's answer about a node, None where it has none."""
     return times_of(answer) if answer and "startTimeMillis" in answer else None
 

@@ -20,16 +20,16 @@ _NOTE = re.compile(r"\x1b\[8mha:.*?\x1b\[0m", re.DOTALL)
 _COLOR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
-def of_node(answer: str) -> str:
+def node_log_text(answer: str) -> str:
     """Return a node's log, from the HTML text that wfapi answers."""
-    return tail(html.unescape(_TAG.sub("", _TIMESTAMP.sub("", answer))))
+    return log_tail(html.unescape(_TAG.sub("", _TIMESTAMP.sub("", answer))))
 
 
-def tail(text: str) -> str:
+def log_tail(text: str) -> str:
     """Return the last MOST_LINES lines of a log, at most MOST_LETTERS letters, without colours and secrets."""
     text = _TEXT_TIMESTAMP.sub("", _COLOR.sub("", _NOTE.sub("", text))).strip("\r\n")
     # Masked before it is cut: half of a secret would not be known as one.
-    lines = redact.text("\n".join(line.rstrip() for line in text.splitlines())).split("\n")[-MOST_LINES:]
+    lines = redact.masked("\n".join(line.rstrip() for line in text.splitlines())).split("\n")[-MOST_LINES:]
     shown = "\n".join(lines)
     if len(shown) > MOST_LETTERS:
         shown = shown[-MOST_LETTERS:]

@@ -8,7 +8,8 @@ from threading import Lock
 from typing import Any, Generic, TypeVar
 
 from pipeline_trace.place.ci.jenkins import documents, graph
-from pipeline_trace.place.ci.jenkins.identity import Build, Cause, Facts, Gone, Unanswered
+from pipeline_trace.place.ci.jenkins.chain import Cause, Facts, Gone, Unanswered
+from pipeline_trace.place.ci.jenkins.identity import Build
 
 from . import flow
 from .api import ApiError, Controller, Forbidden, NotFound
@@ -34,18 +35,18 @@ class Upstreams:
 
     def know(self, build: Build, document: Mapping[str, Any]) -> None:
         """Keep a build's own document, which was fetched for its spans."""
-        self._documents.keep(build, document, 1 + len(documents.nodes(document)))
+        self._documents.keep(build, document, 1 + len(documents.graph_nodes(document)))
 
     def facts(self, build: Build) -> Facts:
         """See Fetch.facts."""
-        return documents.read(build, self._document(build))
+        return documents.facts_of(build, self._document(build))
 
     def starter(self, upstream: Build, started: Build, cause: Cause) -> str:
         """See Fetch.starter: the ``build`` step, else its stage, else the run, as far as the detail has spans of them."""
         document = self._document(upstream)
         if self._detail == BUILD or not cause.by_step or not is_pipeline(document):
             return upstream.run_span_id
-        tree = flow.read(graph.read(documents.nodes(document)))
+        tree = flow.flow_of(graph.nodes_by_id(documents.graph_nodes(document)))
         step = self._step(tree, upstream, started)
         while step is not None and step.kind in (flow.STEP, flow.BRANCH) and self._detail != STEP:
             step = step.parent

@@ -12,7 +12,7 @@ AVAILABLE, BUSY, OFFLINE = "available", "busy", "offline"
 _TREE = "computer[offline,numExecutors,executors[idle]]"
 
 
-def count(controller: Controller) -> dict[str, int]:
+def count_workers(controller: Controller) -> dict[str, int]:
     """Return the number of agents by state; nothing where the controller does not say."""
     try:
         computers = controller.document("computer/api/json", _TREE).get("computer") or ()

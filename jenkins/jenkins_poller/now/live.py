@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from pipeline_trace.lookup.tree import human_duration
 from pipeline_trace.lookup.usual import Usual
+from pipeline_trace.lookup.wording import human_duration
 from pipeline_trace.ownership import Verdict
 from pipeline_trace.ownership.verdict import OPS, UNKNOWN
-from pipeline_trace.place.ci.jenkins.identity import Build, normalise, split_build_url
+from pipeline_trace.place.ci.jenkins.identity import Build, build_url_parts, normalised_url
 
 from ..fetch.api import ApiError, Controller, Login
 from . import waiting, wording
@@ -25,7 +25,7 @@ _WORTH_A_WORD_MS = 30_000
 UsualTimes = Callable[[str], Mapping[str, Usual]]
 
 
-def look(wanted: str, environ: Mapping[str, str], usual: UsualTimes) -> Verdict | None:
+def verdict_of_running(wanted: str, environ: Mapping[str, str], usual: UsualTimes) -> Verdict | None:
     """Return what a running build waits for, None where it cannot be asked or does not run.
 
     ``wanted``: the build's URL, or JOB#N where JENKINS_URL names the controller.
@@ -43,12 +43,12 @@ def look(wanted: str, environ: Mapping[str, str], usual: UsualTimes) -> Verdict 
 
 def _build(wanted: str, environ: Mapping[str, str]) -> Build | None:
     try:
-        parts = split_build_url(wanted) if "://" in wanted else None
+        parts = build_url_parts(wanted) if "://" in wanted else None
         if parts:
-            return Build(normalise(parts[0]), parts[1], int(parts[2]))
+            return Build(normalised_url(parts[0]), parts[1], int(parts[2]))
         job, sign, number = wanted.replace(" #", "#").rpartition("#")
         root = environ.get("JENKINS_URL", "")
-        return Build(normalise(root), job, int(number)) if sign and root and number.isdecimal() else None
+        return Build(normalised_url(root), job, int(number)) if sign and root and number.isdecimal() else None
     except ValueError:
         return None
 
@@ -56,7 +56,7 @@ def _build(wanted: str, environ: Mapping[str, str]) -> Build | None:
 def _of_build(controller: Controller, build: Build, usual: UsualTimes) -> Verdict | None:
     way: list[str] = []
     for _ in range(_MOST_BUILDS):
-        found = waiting.one_open(controller, build, lambda text: None)
+        found = waiting.open_build(controller, build, lambda text: None)
         if found is None:
             return None
         name = f"{found.job} #{found.number}"
@@ -93,12 +93,12 @@ def _slow(found: Open, usual: Mapping[str, Usual]) -> Verdict | None:
 
 
 def _running(found: Open, way: list[str]) -> Verdict:
-    evidence = list(wording.lines([found], int(time.time() * 1000)))
+    evidence = list(wording.open_lines([found], int(time.time() * 1000)))
     return Verdict(UNKNOWN, "running", 0.5, [*evidence, *way[:-1]], "It works; compare with the step's usual time.")
 
 
 def _waits(wait: Wait, found: Open, way: list[str]) -> Verdict:
-    said = f"{way[-1]} {wording.waiting(wait, int(time.time() * 1000))}"
+    said = f"{way[-1]} {wording.wait_text(wait, int(time.time() * 1000))}"
     owner, kind, sure, then = _meaning(wait)
     return Verdict(owner, kind, sure, [said, *way[:-1], *([found.url] if found.url else [])], then)
 

@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 
 from pipeline_trace.place.ci.jenkins import documents, graph
 from pipeline_trace.place.ci.jenkins.identity import Build
-from pipeline_trace.trace.redact import text as redacted
+from pipeline_trace.trace.redact import masked as redacted
 
 from ..fetch import flow
 from ..fetch.api import Controller, Forbidden, NotFound, build_path
 from ..fetch.build import MOST_NODES, STEP, is_pipeline, is_running, own_document
-from ..fetch.nodes import describe, node_log, path_to_job, scheduled_jobs, started_builds
+from ..fetch.nodes import node_log, node_times, path_to_job, scheduled_jobs, started_builds
 from ..poll.discovery import Selection
 
 AGENT, EXECUTOR, APPROVAL, BUILD, QUIET_PERIOD, BLOCKED = "agent", "executor", "approval", "build", "quiet period", "blocked"
@@ -101,7 +101,7 @@ class _Agents:
         return next((cause for name, cause in self.offline.items() if cause and name in why), "")
 
 
-def now_open(controller: Controller, selection: Selection, warn: Callable[[str], object]) -> list[Open]:
+def open_builds(controller: Controller, selection: Selection, warn: Callable[[str], object]) -> list[Open]:
     """Return what is queued or runs, the oldest first. ``warn`` is told what may not be read. Raises ApiError."""
     items, agents = _around(controller, warn)
     found = [_queued(item) for item in items if not item.for_agent and selection.wants(path_to_job(_path(item.url)))]
@@ -114,7 +114,7 @@ def now_open(controller: Controller, selection: Selection, warn: Callable[[str],
     return sorted(found, key=lambda one: (one.since_ms or 0, one.job, one.number or 0))
 
 
-def one_open(controller: Controller, build: Build, warn: Callable[[str], object]) -> Open | None:
+def open_build(controller: Controller, build: Build, warn: Callable[[str], object]) -> Open | None:
     """Return where one build stands, None where it has ended or is gone. See ``now_open``."""
     with suppress(NotFound):
         return _Running(controller, build, *_around(controller, warn)).open()
@@ -199,13 +199,13 @@ class _Running:
         return Open(self._build.job, self._build.number, url, RUNNING, since_ms, agents, activities)
 
     def _activities(self, document: Mapping[str, Any]) -> Iterator[Activity]:
-        answered = documents.nodes(document)
+        answered = documents.graph_nodes(document)
         if not answered or len(answered) > MOST_NODES:
             # Without the graph, only the run as a whole can be told.
             yield from self._by_status()
             return
-        nodes = graph.read(answered)
-        elements = {element.id: element for element in flow.read(nodes).walk()}
+        nodes = graph.nodes_by_id(answered)
+        elements = {element.id: element for element in flow.flow_of(nodes).walk()}
         self._blocks = {node.id for node in nodes.values() if node.is_start}
         followed = {str(parent) for node in answered for parent in node.get("parents") or ()}
         for node in nodes.values():
@@ -228,24 +228,24 @@ class _Running:
         if node.is_start or node.is_end:
             # Between two steps.
             return Activity(stages)
-        described = describe(self._controller, self._build, node.id)
+        described = node_times(self._controller, self._build, node.id)
         name = f"{node.name}: {redacted(described.description)}" if described and described.description else node.name
         return Activity(stages, name, described.start_ms if described else None)
 
     def _since(self, node: graph.Node) -> int | None:
-        described = describe(self._controller, self._build, node.id)
+        described = node_times(self._controller, self._build, node.id)
         return described.start_ms if described else None
 
     def _since_before(self, node: graph.Node) -> int | None:
         """Return since when a node runs of which wfapi says nothing: since the one before."""
-        before = describe(self._controller, self._build, node.before) if node.before else None
+        before = node_times(self._controller, self._build, node.before) if node.before else None
         if before is None:
             return None
         # Of a block that still runs, the end is not yet one.
         return before.start_ms if node.before in self._blocks else before.end_ms
 
     def _for_agent(self, node: graph.Node) -> Wait:
-        described = describe(self._controller, self._build, node.id)
+        described = node_times(self._controller, self._build, node.id)
         since_ms = described.start_ms if described else None
         label = described.description if described else ""
         for item in self._items:

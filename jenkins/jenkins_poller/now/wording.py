@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from pipeline_trace.lookup.tree import human_duration
+from pipeline_trace.lookup.wording import human_duration
 
 from .waiting import AGENT, APPROVAL, BLOCKED, BUILD, EXECUTOR, QUIET_PERIOD, Activity, Open, Wait
 
@@ -20,7 +20,7 @@ _FOR = {
 }
 
 
-def lines(found: Sequence[Open], now_ms: int) -> Iterator[str]:
+def open_lines(found: Sequence[Open], now_ms: int) -> Iterator[str]:
     """Yield what is open, a line a build and a line for each thing it does or waits for.
 
     ``now_ms``: milliseconds since the epoch.
@@ -35,7 +35,7 @@ def lines(found: Sequence[Open], now_ms: int) -> Iterator[str]:
             yield "  " + _activity(activity, now_ms)
 
 
-def document(found: Sequence[Open]) -> list[dict[str, Any]]:
+def open_document(found: Sequence[Open]) -> list[dict[str, Any]]:
     """Return what is open as JSON: times are nanoseconds since the epoch, as in ``show --format json``."""
     return [
         {
@@ -59,7 +59,7 @@ def document(found: Sequence[Open]) -> list[dict[str, Any]]:
     ]
 
 
-def waiting(wait: Wait, now_ms: int) -> str:
+def wait_text(wait: Wait, now_ms: int) -> str:
     """Return a wait in words."""
     what = f" ({wait.what})" if wait.what else ""
     reason = f": {wait.reason}" if wait.reason else ""
@@ -70,7 +70,7 @@ def waiting(wait: Wait, now_ms: int) -> str:
 def _activity(activity: Activity, now_ms: int) -> str:
     where = f"{' > '.join(activity.stages)}: " if activity.stages else ""
     if activity.wait:
-        return where + waiting(activity.wait, now_ms)
+        return where + wait_text(activity.wait, now_ms)
     step = activity.step or "between two steps"
     return f"{where}{step}{_since(activity.since_ms, now_ms)}"
 

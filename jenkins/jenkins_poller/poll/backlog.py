@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from pipeline_trace.delivery import journal
+from pipeline_trace.delivery import journal, progress, reader
 
 
 class Backlog:
@@ -17,16 +17,16 @@ class Backlog:
 
     def journals(self) -> int:
         """Return how many journals there are."""
-        return len(journal.find(self._folder))
+        return len(journal.find_journals(self._folder))
 
     def spans(self) -> int:
         """Return how many spans of them were not delivered."""
         counted = {}
-        for path in journal.find(self._folder):
+        for path in journal.find_journals(self._folder):
             # Delivered meanwhile, or another user's.
             with suppress(OSError):
-                mark = (path.stat().st_size, journal.load_state(path).offset)
+                mark = (path.stat().st_size, progress.load_progress(path).offset)
                 known = self._counted.get(path)
-                counted[path] = known if known and known[0] == mark else (mark, journal.waiting(path))
+                counted[path] = known if known and known[0] == mark else (mark, reader.count_waiting(path))
         self._counted = counted
         return sum(count for _, count in counted.values())

@@ -45,7 +45,7 @@ class Selection:
         return included and not any(fnmatchcase(name, glob) for glob in self.exclude)
 
 
-def jobs(controller: Controller, selection: Selection) -> Iterator[Job]:
+def find_jobs(controller: Controller, selection: Selection) -> Iterator[Job]:
     """Yield every job of a controller that builds, in folders of any depth. Raises ApiError."""
     folders = [""]
     while folders:
@@ -80,7 +80,7 @@ def _cut_off(data: Mapping[str, Any]) -> bool:
     return bool(inside) and not any("url" in child for child in inside or ())
 
 
-def root_url(job: Job) -> str:
+def root_url_of(job: Job) -> str:
     """Return the controller's configured root URL, from a job's ``url``."""
     depth = job.name.count("/") + 1
     return job.url.rstrip("/").rsplit("/job/", depth)[0]
@@ -94,7 +94,7 @@ class Listing:
     highest: int
 
 
-def builds(controller: Controller, job: str, *, above: int, since_ms: int) -> Listing:
+def list_builds(controller: Controller, job: str, *, above: int, since_ms: int) -> Listing:
     """Return a job's builds down to a number (exclusive) or a start time, milliseconds since the epoch. Raises ApiError.
 
     ``builds`` is capped at 100 by Jenkins; ``allBuilds`` goes further back, and is slow.

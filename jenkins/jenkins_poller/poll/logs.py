@@ -31,7 +31,7 @@ def set_up(form: str, verbosity: int, secrets: Iterable[str] = ()) -> None:
     logging.getLogger("urllib3").setLevel(level if level == logging.DEBUG else logging.ERROR)
 
 
-def log(level: int, message: str, **fields: object) -> None:
+def say(level: int, message: str, **fields: object) -> None:
     """Say something. ``fields``: what it is about."""
     LOGGER.log(level, "%s", message, extra={"fields": fields})
 
@@ -49,13 +49,13 @@ class Changes:
     def problem(self, problem: str, message: str, **fields: object) -> None:
         """Say the message, unless the last problem was this one."""
         if problem != self.last:
-            log(logging.WARNING, message, **self._fields, **fields)
+            say(logging.WARNING, message, **self._fields, **fields)
         self.last = problem
 
     def well(self, message: str) -> None:
         """Say the message, if something was wrong."""
         if self.last:
-            log(logging.WARNING, message, **self._fields)
+            say(logging.WARNING, message, **self._fields)
         self.last = ""
 
 
@@ -86,7 +86,7 @@ class _Lines(logging.Formatter):
         text = " ".join(str(value).split())
         for secret in self._secrets:
             text = text.replace(secret, redact.MASK)
-        return redact.text(text)
+        return redact.masked(text)
 
 
 def _quoted(value: object) -> str:

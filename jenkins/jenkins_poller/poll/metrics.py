@@ -20,7 +20,7 @@ from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult,
 from opentelemetry.sdk.resources import Resource
 
 from pipeline_trace import __version__
-from pipeline_trace.delivery.destinations import endpoint, metrics_endpoint, otlp
+from pipeline_trace.delivery.destinations import metrics_endpoint, otlp, traces_endpoint
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import AttributeValue, Span
 
@@ -49,52 +49,51 @@ class Metrics:
         self._shown: set[str] = set()
         self._workers: Mapping[str, int] = {}
         durations = meter.create_histogram(
-            measured.DURATION, "s", "How long runs were in each state", explicit_bucket_boundaries_advisory=_BOUNDARIES
+            c.RUN_DURATION, "s", "How long runs were in each state", explicit_bucket_boundaries_advisory=_BOUNDARIES
         )
         waits = meter.create_histogram(
-            measured.QUEUE_WAIT, "s", "How long builds waited in the queue", explicit_bucket_boundaries_advisory=_BOUNDARIES
+            c.JENKINS_QUEUE_WAIT, "s", "How long builds waited in the queue", explicit_bucket_boundaries_advisory=_BOUNDARIES
         )
-        errors = meter.create_counter(measured.ERRORS, "{error}", "Errors in runs")
-        system = meter.create_counter(measured.SYSTEM_ERRORS, "{error}", "Errors of the controller and its agents")
+        errors = meter.create_counter(c.RUN_ERRORS, "{error}", "Errors in runs")
+        system = meter.create_counter(c.SYSTEM_ERRORS, "{error}", "Errors of the controller and its agents")
         self._add: dict[str, Callable[[float, Mapping[str, AttributeValue]], None]] = {
-            measured.DURATION: durations.record,
-            measured.QUEUE_WAIT: waits.record,
-            measured.ERRORS: errors.add,
-            measured.SYSTEM_ERRORS: system.add,
+            c.RUN_DURATION: durations.record,
+            c.JENKINS_QUEUE_WAIT: waits.record,
+            c.RUN_ERRORS: errors.add,
+            c.SYSTEM_ERRORS: system.add,
         }
-        own = "pipeline_trace.poller"
-        self._requests = meter.create_counter(f"{own}.requests", "{request}", "Requests to the controller")
-        self._errors = meter.create_counter(f"{own}.errors", "{error}", "Polls that ended before their end")
-        self._builds = meter.create_counter(f"{own}.builds", "{build}", "Builds whose spans were written")
+        self._requests = meter.create_counter(c.POLLER_REQUESTS, "{request}", "Requests to the controller")
+        self._errors = meter.create_counter(c.POLLER_ERRORS, "{error}", "Polls that ended before their end")
+        self._builds = meter.create_counter(c.POLLER_BUILDS, "{build}", "Builds whose spans were written")
         meter.create_observable_up_down_counter(
-            "cicd.pipeline.run.active", [self._look_at_active], "{run}", "Runs that were executing at the last poll"
+            c.RUNS_ACTIVE, [self._look_at_active], "{run}", "Runs that were executing at the last poll"
         )
         meter.create_observable_up_down_counter(
-            "cicd.worker.count", [self._look_at_workers], "{worker}", "Agents at the last poll"
+            c.WORKER_COUNT, [self._look_at_workers], "{worker}", "Agents at the last poll"
         )
-        meter.create_observable_gauge(f"{own}.lag", [self._look_at_lag], "s", "Time since the newest build's end")
+        meter.create_observable_gauge(c.POLLER_LAG, [self._look_at_lag], "s", "Time since the newest build's end")
         if self._backlog:
             meter.create_observable_up_down_counter(
-                f"{own}.waiting.journals", [self._look_at_journals], "{journal}", "Journals that wait for delivery"
+                c.POLLER_WAITING_JOURNALS, [self._look_at_journals], "{journal}", "Journals that wait for delivery"
             )
             meter.create_observable_up_down_counter(
-                f"{own}.waiting.spans", [self._look_at_spans], "{span}", "Spans that wait for delivery"
+                c.POLLER_WAITING_SPANS, [self._look_at_spans], "{span}", "Spans that wait for delivery"
             )
 
     def request(self, kind: str) -> None:
         """Count a request. ``kind``: "200", or what went wrong (ApiError.kind)."""
         attributes: dict[str, AttributeValue] = {} if kind == "200" else {c.ERROR_TYPE: kind}
         if kind.isdigit():
-            attributes["http.response.status_code"] = int(kind)
+            attributes[c.HTTP_RESPONSE_STATUS_CODE] = int(kind)
         self._requests.add(1, attributes)
         if kind in _CONTROLLER_ERRORS or (kind.isdigit() and int(kind) >= 500):
-            self._add[measured.SYSTEM_ERRORS](1, {measured.COMPONENT: "controller", c.ERROR_TYPE: kind})
+            self._add[c.SYSTEM_ERRORS](1, {c.SYSTEM_COMPONENT: "controller", c.ERROR_TYPE: kind})
 
     def build(self, spans: Sequence[Span]) -> None:
         """Count a build that was written."""
         self._builds.add(1)
         self._newest_ns = max(self._newest_ns, spans[0].end_ns)
-        for one in measured.of_build(spans, time.time_ns()):
+        for one in measured.measurements_of_build(spans, time.time_ns()):
             self._add[one.metric](one.value, one.attributes)
 
     def polled(self, active: Counter[str], workers: Mapping[str, int]) -> None:
@@ -116,11 +115,11 @@ class Metrics:
         running = {job: count for job, count in self._active.items() if count}
         # A job that was shown with a build has none now: that is said once.
         jobs, self._shown = self._shown | running.keys(), set(running)
-        state = {measured.STATE: measured.EXECUTING}
+        state = {c.RUN_STATE: measured.EXECUTING}
         return [Observation(running.get(job, 0), {c.PIPELINE_NAME: job, **state}) for job in sorted(jobs)]
 
     def _look_at_workers(self, _: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(count, {"cicd.worker.state": state}) for state, count in self._workers.items()]
+        return [Observation(count, {c.WORKER_STATE: state}) for state, count in self._workers.items()]
 
     def _look_at_lag(self, _: CallbackOptions) -> Iterable[Observation]:
         return [Observation(max(time.time_ns() - self._newest_ns, 0) / 1e9)] if self._newest_ns else []
@@ -132,18 +131,18 @@ class Metrics:
         return [Observation(self._backlog.spans())] if self._backlog else []
 
 
-def resource(service: Mapping[str, AttributeValue], controller: str) -> dict[str, AttributeValue]:
+def metrics_resource(service: Mapping[str, AttributeValue], controller: str) -> dict[str, AttributeValue]:
     """Return the resource of a controller's metrics. ``service``: that of its spans."""
-    return {"service.instance.id": controller, "host.name": socket.gethostname(), **service}
+    return {c.SERVICE_INSTANCE_ID: controller, c.HOST_NAME: socket.gethostname(), **service}
 
 
-def exporter(environ: Mapping[str, str], changes: Changes) -> MetricExporter:
+def metric_exporter(environ: Mapping[str, str], changes: Changes) -> MetricExporter:
     """Return the exporter that the variables ask for. Raises SetupError."""
     receiver = metrics_endpoint(environ)
     by = otlp.protocol(environ, receiver, "METRICS")
     found = otlp.address(receiver, by)
     inner = _grpc() if by == otlp.GRPC else _http(environ)
-    return _Exporter(inner, receiver, found, changes, shared=receiver == endpoint(environ))
+    return _Exporter(inner, receiver, found, changes, shared=receiver == traces_endpoint(environ))
 
 
 def _grpc() -> Any:

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from pipeline_trace.delivery.journal import JournalError, Writer
 from pipeline_trace.ownership.log.rules import RulesError
-from pipeline_trace.place.ci.jenkins.identity import Build, Gone, Placed, Unanswered, normalise, place
+from pipeline_trace.place.ci.jenkins.chain import BuildPlace, Gone, Unanswered, place_of_build
+from pipeline_trace.place.ci.jenkins.identity import Build, normalised_url
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import AttributeValue, Link, Span
 
 from ..fetch.api import AT_ONCE, ApiError, Controller, Forbidden, NotFound, Passing
-from ..fetch.build import fetch, is_running, own_document
+from ..fetch.build import fetch_build, is_running, own_document
 from ..fetch.upstream import Upstreams
 from ..spans import spans, verdicts
 from . import discovery
@@ -81,7 +82,7 @@ class _Read:
     """A build that was read: its spans, or why there are none."""
 
     build: Build
-    placed: Placed | None = None
+    placed: BuildPlace | None = None
     spans: tuple[Span, ...] = ()
     running: bool = False
     gone: bool = False
@@ -152,11 +153,11 @@ class Poller:
         """Return the builds to read: new ones and those still open."""
         cursors, still_open = self._state.cursors(), self._state.open_builds()
         found: list[Build] = []
-        root = normalise(self._settings.root_url) if self._settings.root_url else ""
-        for job in discovery.jobs(self._controller, self._settings.selection):
+        root = normalised_url(self._settings.root_url) if self._settings.root_url else ""
+        for job in discovery.find_jobs(self._controller, self._settings.selection):
             if stopping():
                 break
-            controller = root or normalise(discovery.root_url(job) or self._controller.url)
+            controller = root or normalised_url(discovery.root_url_of(job) or self._controller.url)
             numbers = self._new(job, controller, cursors.get(job.name)) | still_open.get(job.name, set())
             found += [Build(controller, job.name, number) for number in sorted(numbers)]
         return found
@@ -177,7 +178,7 @@ class Poller:
             self._state.found(job.name, Cursor(job.next_number, job.next_number - 1, settled=True), numbers, unsure=True)
             return numbers
         try:
-            listing = discovery.builds(self._controller, job.name, above=above, since_ms=since)
+            listing = discovery.list_builds(self._controller, job.name, above=above, since_ms=since)
         except NotFound:
             # Deleted since it was listed.
             return set()
@@ -198,9 +199,9 @@ class Poller:
                 return _Read(build, running=True)
             if build in self._first_seen and int(document.get("timestamp") or 0) < self._settings.since_ms:
                 return _Read(build, old=True)
-            fetched = fetch(self._controller, build, document, self._settings.detail)
+            fetched = fetch_build(self._controller, build, document, self._settings.detail)
             upstreams.know(build, fetched.document)
-            placed = self._state.placed(build) or place(build, upstreams, self._settings.trace_per)
+            placed = self._state.place_of(build) or place_of_build(build, upstreams, self._settings.trace_per)
         except (NotFound, Gone):
             return _Read(build, gone=True)
         except (Passing, Forbidden, Unanswered) as error:
@@ -208,8 +209,8 @@ class Poller:
             return _Read(build, problem=str(error))
         if not placed.sampled:
             return _Read(build, placed)
-        made = spans.of_build(fetched, placed, self._service(build.controller))
-        verdicts.label(made)
+        made = spans.spans_of_build(fetched, placed, self._service(build.controller))
+        verdicts.set_verdict(made)
         revision = str(made[0].attributes.get(c.VCS_HEAD_REVISION) or "")
         return _Read(build, placed, tuple(made), no_stages=fetched.no_stages, revision=revision)
 
@@ -220,7 +221,7 @@ class Poller:
                 continue
             for job, number, trace_id in self._state.same_revision(read.revision, read.build):
                 other = Build(read.build.controller, job, number)
-                attributes = {"jenkins.link": "same commit", c.PIPELINE_NAME: job, c.PIPELINE_RUN_ID: str(number)}
+                attributes = {c.JENKINS_LINK: c.LINK_SAME_COMMIT, c.PIPELINE_NAME: job, c.PIPELINE_RUN_ID: str(number)}
                 if trace_id != read.spans[0].trace_id:
                     read.spans[0].links.append(Link(trace_id, other.run_span_id, attributes))
             self._state.built([(read.build, read.revision)])

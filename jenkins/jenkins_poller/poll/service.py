@@ -13,14 +13,14 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from pipeline_trace.delivery import destinations, home, journal, ship
+from pipeline_trace.delivery import destinations, home, reader, ship
 from pipeline_trace.trace import resource
 from pipeline_trace.trace.span import AttributeValue
 
 from ..fetch import workers
 from ..fetch.api import Controller, Login
 from ..spans import facts
-from .logs import Changes, log
+from .logs import Changes, say
 from .poller import Poller, Settings, SweepError, Swept
 from .state import State
 
@@ -37,7 +37,7 @@ Progress = Callable[[Swept, int], None]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ControllerOptions:
     """One controller to poll. ``interval``: seconds between polls; ``per_second``: requests, None: as many as come."""
 
     url: str
@@ -47,11 +47,11 @@ class Wanted:
     per_second: float | None = None
 
 
-class Polled:
+class ControllerLoop:
     """One controller being polled."""
 
     def __init__(
-        self, wanted: Wanted, state: State, place: home.Home, stopping: threading.Event, metrics: Metrics | None
+        self, wanted: ControllerOptions, state: State, place: home.Home, stopping: threading.Event, metrics: Metrics | None
     ) -> None:
         self.wanted = wanted
         self._metrics = metrics
@@ -65,7 +65,7 @@ class Polled:
             observe=metrics.request if metrics else lambda kind: None,
         )
         written = metrics.build if metrics else lambda spans: None
-        self._poller = Poller(self._controller, state, place.journals, wanted.settings, service, written)
+        self._poller = Poller(self._controller, state, place.journals, wanted.settings, service_attributes, written)
 
     def sweep(self, progress: Progress = lambda swept, total: None) -> Swept:
         """Poll once. Raises SweepError."""
@@ -76,7 +76,7 @@ class Polled:
                 self._metrics.failed(error.kind if isinstance(error, SweepError) else type(error).__name__)
             raise
         if self._metrics:
-            self._metrics.polled(swept.active, workers.count(self._controller))
+            self._metrics.polled(swept.active, workers.count_workers(self._controller))
         return swept
 
     def run(self, polled: threading.Event) -> None:
@@ -97,16 +97,20 @@ class Polled:
         else:
             self._changes.well("the controller is polled again")
             if swept.builds or swept.vanished or swept.unsampled:
-                log(logging.INFO, "polled", controller=self.wanted.url, **counts(swept))
+                say(logging.INFO, "polled", controller=self.wanted.url, **sweep_counts(swept))
             if swept.without_stages:
-                log(logging.WARNING, without_stages(swept), controller=self.wanted.url)
+                say(logging.WARNING, without_stages_line(swept), controller=self.wanted.url)
 
 
 class Pollers:
     """All controllers of this process, and where their spans go."""
 
     def __init__(
-        self, wanted: Sequence[Wanted], place: home.Home, destination: destinations.Destination | None, metered: bool
+        self,
+        wanted: Sequence[ControllerOptions],
+        place: home.Home,
+        destination: destinations.Destination | None,
+        metered: bool,
     ) -> None:
         """``metered``: send metrics, where the environment names a receiver. Raises StateError, SetupError."""
         self._place = place
@@ -115,18 +119,18 @@ class Pollers:
         self._stopping = threading.Event()
         self._states: list[State] = []
         self._metrics: list[Metrics] = []
-        self.polled: list[Polled] = []
+        self.polled: list[ControllerLoop] = []
         try:
             for one in wanted:
                 self._states.append(State(place.path / "pollers", one.url))
             for one, state in zip(wanted, self._states, strict=True):
                 metrics = self._measured(one) if metered and destinations.metrics_endpoint(os.environ) else None
-                self.polled.append(Polled(one, state, place, self._stopping, metrics))
+                self.polled.append(ControllerLoop(one, state, place, self._stopping, metrics))
         except BaseException:
             self.close()
             raise
 
-    def _measured(self, wanted: Wanted) -> Metrics | None:
+    def _measured(self, wanted: ControllerOptions) -> Metrics | None:
         # Imported where needed: the SDK is large.
         from . import metrics
 
@@ -134,18 +138,20 @@ class Pollers:
         # What waits is the machine's, not a controller's: it is told once.
         journals = self._place.journals if not self._metrics else None
         try:
-            exporter = metrics.exporter(os.environ, Changes())
+            exporter = metrics.metric_exporter(os.environ, Changes())
         except Exception as error:
             # Whatever the exporters make of their variables: spans do not need them.
-            log(logging.WARNING, f"no metrics are sent ({error}); OTEL_METRICS_EXPORTER=none turns them off")
+            say(logging.WARNING, f"no metrics are sent ({error}); OTEL_METRICS_EXPORTER=none turns them off")
             return None
-        self._metrics.append(metrics.Metrics(exporter, metrics.resource(service(controller), controller), journals))
+        self._metrics.append(
+            metrics.Metrics(exporter, metrics.metrics_resource(service_attributes(controller), controller), journals)
+        )
         return self._metrics[-1]
 
     def once(self, progress: Progress) -> list[Swept | SweepError]:
         """Poll all once; return what became of each. ``progress``: see Poller.sweep; for one controller only."""
 
-        def sweep(polled: Polled) -> Swept | SweepError:
+        def sweep(polled: ControllerLoop) -> Swept | SweepError:
             try:
                 return polled.sweep(progress) if len(self.polled) == 1 else polled.sweep()
             except SweepError as error:
@@ -163,7 +169,7 @@ class Pollers:
         """Poll until TERM or INT: builds under way are finished and delivered. A second signal ends at once."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
-        log(logging.INFO, "polling", controllers=len(self.polled))
+        say(logging.INFO, "polling", controllers=len(self.polled))
         polled = threading.Event()
         threads = [threading.Thread(target=one.run, args=(polled,), name=one.wanted.url) for one in self.polled]
         for thread in threads:
@@ -176,7 +182,7 @@ class Pollers:
         finally:
             self._stopping.set()
         self._deliver(_LAST_DELIVERY_SECONDS)
-        log(logging.INFO, "ended")
+        say(logging.INFO, "ended")
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         if self._stopping.is_set():
@@ -187,11 +193,11 @@ class Pollers:
     def _deliver(self, timeout: float = _DELIVERY_SECONDS) -> None:
         if self._destination is None:
             return
-        outcome = deliver(self._place.journals, self._destination, timeout)
+        outcome = deliver_journals(self._place.journals, self._destination, timeout)
         if outcome.delivered:
-            log(logging.INFO, "delivered", spans=outcome.delivered, to=self._destination.name)
+            say(logging.INFO, "delivered", spans=outcome.delivered, to=self._destination.name)
         if outcome.problem:
-            count = journal.all_waiting(self._place.journals) if outcome.problem != self._delivery.last else 0
+            count = reader.count_all_waiting(self._place.journals) if outcome.problem != self._delivery.last else 0
             said = f"{count} spans wait in {self._place.journals} ({outcome.problem}); they are sent when it takes them"
             self._delivery.problem(outcome.problem, said)
         else:
@@ -216,14 +222,14 @@ class Delivered:
     problem: str
 
 
-def deliver(journals: Path, destination: destinations.Destination, timeout: float = _DELIVERY_SECONDS) -> Delivered:
+def deliver_journals(journals: Path, destination: destinations.Destination, timeout: float = _DELIVERY_SECONDS) -> Delivered:
     """Deliver what journals hold. ``timeout``: seconds for each batch."""
     outcomes = ship.ship_all(journals, destination, timeout)
     delivered = sum(outcome.delivered for outcome in outcomes if outcome.done)
     return Delivered(delivered, next((outcome.problem for outcome in outcomes if outcome.problem), ""))
 
 
-def counts(swept: Swept) -> dict[str, int]:
+def sweep_counts(swept: Swept) -> dict[str, int]:
     """Return what a poll did, for a log."""
     all_counts = {
         "builds": swept.builds,
@@ -235,7 +241,7 @@ def counts(swept: Swept) -> dict[str, int]:
     return {name: count for name, count in all_counts.items() if count}
 
 
-def without_stages(swept: Swept) -> str:
+def without_stages_line(swept: Swept) -> str:
     """Return the line that says why Pipeline builds have no stages."""
     return (
         f"{swept.without_stages} Pipeline builds have no stages to read; "
@@ -243,6 +249,6 @@ def without_stages(swept: Swept) -> str:
     )
 
 
-def service(controller: str) -> Mapping[str, AttributeValue]:
+def service_attributes(controller: str) -> Mapping[str, AttributeValue]:
     """Return the resource attributes of a controller's service."""
-    return resource.from_environment(os.environ, facts.service(controller))
+    return resource.from_environment(os.environ, facts.service_name(controller))

@@ -14,7 +14,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from pipeline_trace.place.ci.jenkins.identity import Build, Placed
+from pipeline_trace.place.ci.jenkins.chain import BuildPlace
+from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace.span import Link, encode
 
 _SCHEMA = """
@@ -138,7 +139,7 @@ class State:
             rows = [(job, number, unsure) for number in numbers]
             self._database.executemany("INSERT OR IGNORE INTO open_builds VALUES (?, ?, ?)", rows)
 
-    def decided(self, builds: Iterable[tuple[Build, Placed]]) -> None:
+    def decided(self, builds: Iterable[tuple[Build, BuildPlace]]) -> None:
         """Keep where builds stand, before their spans are written: emitted spans never change. Raises StateError."""
         with self._writing():
             for build, placed in builds:
@@ -196,11 +197,11 @@ class State:
             for table, column in (("jobs", "name"), ("open_builds", "job"), ("placed", "job"), ("revisions", "job")):
                 self._database.execute(f"DELETE FROM {table} WHERE {column} = ?", (job,))
 
-    def placed(self, build: Build) -> Placed | None:
+    def place_of(self, build: Build) -> BuildPlace | None:
         """Return where a build stands, where that was decided already. For any thread."""
         query = "SELECT trace_id, parent_id, links, sampled FROM placed WHERE job = ? AND number = ?"
         for trace_id, parent_id, links, sampled in self._rows(query, build.job, build.number):
-            return Placed(trace_id, parent_id, decode_links(links), bool(sampled))
+            return BuildPlace(trace_id, parent_id, decode_links(links), bool(sampled))
         return None
 
     def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:

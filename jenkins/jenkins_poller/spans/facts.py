@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pipeline_trace.place.ci.jenkins import documents
-from pipeline_trace.place.ci.jenkins.identity import Build, Facts
+from pipeline_trace.place.ci.jenkins.chain import Facts
+from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace import redact
 from pipeline_trace.trace.span import AttributeValue, Event
@@ -19,30 +20,32 @@ _REVISION = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _CHANGE = re.compile(r"(?:PR|MR|CR)-(\d+)(?:-\w+)?")
 
 
-def resource(build: Build, document: Mapping[str, Any], service: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
+def build_resource(
+    build: Build, document: Mapping[str, Any], service: Mapping[str, AttributeValue]
+) -> dict[str, AttributeValue]:
     """Return the resource of all spans of a build."""
     return {
         **service,
         c.PIPELINE_NAME: build.job,
         c.PIPELINE_RUN_ID: str(build.number),
-        c.PIPELINE_RUN_URL: url(document),
+        c.PIPELINE_RUN_URL: build_url(document),
     }
 
 
-def service(controller: str) -> str:
+def service_name(controller: str) -> str:
     """Return the service name of a controller: its host."""
     return urlsplit(controller).hostname or controller
 
 
-def url(document: Mapping[str, Any]) -> str:
+def build_url(document: Mapping[str, Any]) -> str:
     """Return a build's URL as the controller shows it."""
     return str(document.get("url") or "")
 
 
-def version_control(build: Build, document: Mapping[str, Any]) -> dict[str, AttributeValue]:
+def version_control_attributes(build: Build, document: Mapping[str, Any]) -> dict[str, AttributeValue]:
     """Return the vcs.* attributes: from the git plugin's BuildData, and from a multibranch project's job names."""
     found: dict[str, AttributeValue] = {}
-    for data in documents.actions(document, "BuildData"):
+    for data in documents.actions_of(document, "BuildData"):
         revision = data.get("lastBuiltRevision") or {}
         if not revision.get("SHA1"):
             continue
@@ -52,10 +55,10 @@ def version_control(build: Build, document: Mapping[str, Any]) -> dict[str, Attr
         break
     if c.VCS_HEAD_REVISION not in found:
         # A deploy's build checks nothing out, but is told what to deploy.
-        given = documents.parameters(document)
+        given = documents.parameters_of(document)
         commit = next((given[name] for name in _COMMITS if _REVISION.fullmatch(given.get(name, "").lower())), "")
         found.update({c.VCS_HEAD_REVISION: commit.lower()} if commit else {})
-    if any(documents.actions(document, "SCMRevisionAction")):
+    if any(documents.actions_of(document, "SCMRevisionAction")):
         found.update(_multibranch(unquote(build.job.rpartition("/")[2])))
     return found
 
@@ -67,7 +70,7 @@ def _branch(branches: Any) -> dict[str, AttributeValue]:
 
 
 def _repository(urls: Any) -> dict[str, AttributeValue]:
-    address = redact.text(str(next(iter(urls), ""))).removesuffix("/").removesuffix(".git")
+    address = redact.masked(str(next(iter(urls), ""))).removesuffix("/").removesuffix(".git")
     return {c.VCS_REPOSITORY_URL: address, c.VCS_REPOSITORY_NAME: re.split(r"[/:]", address)[-1]} if address else {}
 
 
@@ -76,71 +79,73 @@ def _multibranch(name: str) -> dict[str, AttributeValue]:
     return {c.VCS_CHANGE_ID: change[1]} if change else {c.VCS_HEAD_NAME: name, c.VCS_HEAD_TYPE: "branch"}
 
 
-def tests(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
+def test_counts(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
     """Return the counts of tests; nothing where the build reported none."""
-    for data in documents.actions(document, "TestResultAction", "AggregatedTestResultAction"):
+    for data in documents.actions_of(document, "TestResultAction", "AggregatedTestResultAction"):
         if isinstance(data.get("totalCount"), int):
             return {
-                "jenkins.tests.total": data["totalCount"],
-                "jenkins.tests.failed": int(data.get("failCount") or 0),
-                "jenkins.tests.skipped": int(data.get("skipCount") or 0),
+                c.JENKINS_TESTS_TOTAL: data["totalCount"],
+                c.JENKINS_TESTS_FAILED: int(data.get("failCount") or 0),
+                c.JENKINS_TESTS_SKIPPED: int(data.get("skipCount") or 0),
             }
     return {}
 
 
-def authors(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
+def author_count(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
     """Return how many people's changes a build has; their names and addresses do not leave."""
     sets = [*(document.get("changeSets") or ()), document.get("changeSet") or {}]
     names = {str((item.get("author") or {}).get("fullName")) for one in sets for item in one.get("items") or ()}
-    return {"jenkins.change.authors": len(names)} if names else {}
+    return {c.JENKINS_CHANGE_AUTHORS: len(names)} if names else {}
 
 
-def interruption(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
+def interruption_attributes(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
     """Return what interrupted a build, by whom, in Jenkins' words."""
     causes = [
-        cause for action in documents.actions(document, "InterruptedBuildAction") for cause in action.get("causes") or ()
+        cause for action in documents.actions_of(document, "InterruptedBuildAction") for cause in action.get("causes") or ()
     ]
-    said = [text(str(cause.get("shortDescription"))) for cause in causes if cause.get("shortDescription")]
+    said = [short_text(str(cause.get("shortDescription"))) for cause in causes if cause.get("shortDescription")]
     classes = sorted({documents.short_class(cause) for cause in causes})
-    return {"jenkins.interruptions": classes, "jenkins.interruption.descriptions": said} if causes else {}
+    return {c.JENKINS_INTERRUPTIONS: classes, c.JENKINS_INTERRUPTION_DESCRIPTIONS: said} if causes else {}
 
 
-def failed_tests(names: Iterable[tuple[str, str]], time_ns: int) -> list[Event]:
+def failed_test_events(names: Iterable[tuple[str, str]], time_ns: int) -> list[Event]:
     """Return an event for each failed test: suite and case."""
     return [
         Event(
             "test failed",
             time_ns,
-            {"test.suite.name": text(suite), "test.case.name": text(case), "test.case.result.status": "fail"},
+            {c.TEST_SUITE_NAME: short_text(suite), c.TEST_CASE_NAME: short_text(case), c.TEST_CASE_RESULT_STATUS: "fail"},
         )
         for suite, case in names
     ]
 
 
-def parameters(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
+def parameter_attributes(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
     """Return a build's parameters, masked; those whose name says that they are secret have no value."""
     return {
-        f"jenkins.parameter.{redact.text(name)}": redact.MASK if redact.secret_name(name) else text(value)
-        for name, value in documents.parameters(document).items()
+        f"{c.JENKINS_PARAMETER_PREFIX}{redact.masked(name)}": redact.MASK
+        if redact.is_secret_name(name)
+        else short_text(value)
+        for name, value in documents.parameters_of(document).items()
         if value
     }
 
 
-def text(value: str) -> str:
+def short_text(value: str) -> str:
     """Return a text masked and of bounded length."""
-    return redact.clip(redact.text(value), _LONGEST_VALUE)
+    return redact.clip(redact.masked(value), _LONGEST_VALUE)
 
 
-def triggers(facts: Facts, time_ns: int) -> list[Event]:
+def trigger_events(facts: Facts, time_ns: int) -> list[Event]:
     """Return an event for each cause: what set the build off."""
     return [
         Event(
             "trigger",
             time_ns,
             {
-                "jenkins.cause": cause.kind,
-                "jenkins.cause.description": text(cause.description),
-                **({"jenkins.cause.user": text(cause.who)} if cause.who else {}),
+                c.JENKINS_CAUSE: cause.kind,
+                c.JENKINS_CAUSE_DESCRIPTION: short_text(cause.description),
+                **({c.JENKINS_CAUSE_USER: short_text(cause.who)} if cause.who else {}),
             },
         )
         for cause in facts.causes
@@ -152,7 +157,7 @@ def queue_ms(document: Mapping[str, Any]) -> dict[str, int] | None:
 
     None where the Metrics plugin is not there to say so.
     """
-    for data in documents.actions(document, "TimeInQueueAction"):
+    for data in documents.actions_of(document, "TimeInQueueAction"):
         phases = {phase: data.get(f"{phase}DurationMillis") for phase in ("waiting", "blocked", "buildable")}
         known = {phase: int(value) for phase, value in phases.items() if isinstance(value, int)}
         if known:

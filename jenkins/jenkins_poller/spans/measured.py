@@ -8,15 +8,7 @@ from typing import NamedTuple
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import AttributeValue, Span
 
-DURATION = "cicd.pipeline.run.duration"
-ERRORS = "cicd.pipeline.run.errors"
-SYSTEM_ERRORS = "cicd.system.errors"
-QUEUE_WAIT = "jenkins.queue.wait"
-
-STATE = "cicd.pipeline.run.state"
 PENDING, EXECUTING, FINALIZING = "pending", "executing", "finalizing"
-COMPONENT = "cicd.system.component"
-PHASE = "jenkins.queue.phase"
 
 # Metrics have no time of their own: what is read late would look as if it had happened now.
 RECENT_NS = 3600 * 10**9
@@ -30,7 +22,7 @@ class Measured(NamedTuple):
     attributes: Mapping[str, AttributeValue]
 
 
-def of_build(spans: Sequence[Span], now_ns: int) -> Iterator[Measured]:
+def measurements_of_build(spans: Sequence[Span], now_ns: int) -> Iterator[Measured]:
     """Yield what is measured of a build; nothing where it ended more than an hour ago, as in a backfill.
 
     ``spans``: the run's first. ``now_ns``: nanoseconds since the epoch.
@@ -43,10 +35,10 @@ def of_build(spans: Sequence[Span], now_ns: int) -> Iterator[Measured]:
     yield from _waits(spans, name)
     result = run.attributes.get(c.PIPELINE_RESULT)
     for error in _errors(spans) if result in c.FAILED_RESULTS else ():
-        yield Measured(ERRORS, 1, {**name, c.ERROR_TYPE: error})
+        yield Measured(c.RUN_ERRORS, 1, {**name, c.ERROR_TYPE: error})
     if result == c.ERROR:
         # What the conventions call an error is the platform's: of all its parts only agents fail in a build.
-        yield Measured(SYSTEM_ERRORS, 1, {COMPONENT: "agent", c.ERROR_TYPE: _platform(spans)})
+        yield Measured(c.SYSTEM_ERRORS, 1, {c.SYSTEM_COMPONENT: "agent", c.ERROR_TYPE: _platform(spans)})
 
 
 def _durations(spans: Sequence[Span], name: Mapping[str, AttributeValue]) -> Iterator[Measured]:
@@ -57,23 +49,23 @@ def _durations(spans: Sequence[Span], name: Mapping[str, AttributeValue]) -> Ite
     queue, cleanup = by_type.get(c.TYPE_QUEUE), by_type.get(c.TYPE_CLEANUP)
     end_ns = cleanup.start_ns if cleanup else run.end_ns
     if queue:
-        yield _duration(queue.start_ns, queue.end_ns, {**name, STATE: PENDING, **ended})
-    yield _duration(run.start_ns, end_ns, {**name, STATE: EXECUTING, **ended})
+        yield _duration(queue.start_ns, queue.end_ns, {**name, c.RUN_STATE: PENDING, **ended})
+    yield _duration(run.start_ns, end_ns, {**name, c.RUN_STATE: EXECUTING, **ended})
     if cleanup:
-        yield _duration(cleanup.start_ns, cleanup.end_ns, {**name, STATE: FINALIZING, **ended})
+        yield _duration(cleanup.start_ns, cleanup.end_ns, {**name, c.RUN_STATE: FINALIZING, **ended})
 
 
 def _duration(start_ns: int, end_ns: int, attributes: Mapping[str, AttributeValue]) -> Measured:
-    return Measured(DURATION, max(end_ns - start_ns, 0) / 1e9, attributes)
+    return Measured(c.RUN_DURATION, max(end_ns - start_ns, 0) / 1e9, attributes)
 
 
 def _waits(spans: Sequence[Span], name: Mapping[str, AttributeValue]) -> Iterator[Measured]:
     for span in spans:
         if span.attributes[c.JENKINS_TYPE] == c.TYPE_QUEUE:
-            for phase in ("waiting", "blocked", "buildable"):
-                value = span.attributes.get(f"jenkins.queue.{phase}_ms")
+            for phase, name_of_phase in c.JENKINS_QUEUE_PHASES.items():
+                value = span.attributes.get(name_of_phase)
                 if isinstance(value, int):
-                    yield Measured(QUEUE_WAIT, value / 1e3, {**name, PHASE: phase})
+                    yield Measured(c.JENKINS_QUEUE_WAIT, value / 1e3, {**name, c.JENKINS_QUEUE_PHASE: phase})
 
 
 def _errors(spans: Sequence[Span]) -> list[str]:
@@ -86,7 +78,7 @@ def _errors(spans: Sequence[Span]) -> list[str]:
 def _platform(spans: Sequence[Span]) -> str:
     """Return the platform's error: what interrupted the run, else its first step that says so, else its result."""
     for span in spans:
-        interruptions = span.attributes.get("jenkins.interruptions")
+        interruptions = span.attributes.get(c.JENKINS_INTERRUPTIONS)
         if isinstance(interruptions, list | tuple) and interruptions:
             return str(interruptions[0])
         if span is not spans[0] and span.attributes.get(c.TASK_RUN_RESULT) == c.ERROR and c.ERROR_TYPE in span.attributes:

@@ -35,10 +35,10 @@ _COLORS = {"red": c.FAILURE, "yellow": c.FAILURE, "aborted": c.CANCELLATION}
 _INTERRUPTED = "FlowInterruptedException"
 
 
-def of_build(document: Mapping[str, Any]) -> str:
+def result_of_build(document: Mapping[str, Any]) -> str:
     """Return a finished build's result word."""
     word = _RESULTS.get(str(document.get("result")), c.FAILURE)
-    causes = interruptions(document)
+    causes = interruption_classes(document)
     if causes & documents.PLATFORM_FAILURES:
         return c.ERROR
     if word == c.CANCELLATION and "ExceededTimeout" in causes:
@@ -46,16 +46,16 @@ def of_build(document: Mapping[str, Any]) -> str:
     return word
 
 
-def interruptions(document: Mapping[str, Any]) -> set[str]:
+def interruption_classes(document: Mapping[str, Any]) -> set[str]:
     """Return the class names of what interrupted a build."""
     return {
         documents.short_class(cause)
-        for action in documents.actions(document, "InterruptedBuildAction")
+        for action in documents.actions_of(document, "InterruptedBuildAction")
         for cause in action.get("causes") or ()
     }
 
 
-def of_element(element: flow.Element, times: Times | None, fetched: Fetched) -> str:
+def result_of_element(element: flow.Element, times: Times | None, fetched: Fetched) -> str:
     """Return the result word of a stage, branch or step."""
     if element.skipped:
         return c.SKIP
@@ -70,7 +70,7 @@ def of_element(element: flow.Element, times: Times | None, fetched: Fetched) -> 
     return _interrupted(element, fetched) if interrupted else word
 
 
-def error_of(word: str, times: Times, document: Mapping[str, Any]) -> tuple[str, str]:
+def error_of_element(word: str, times: Times, document: Mapping[str, Any]) -> tuple[str, str]:
     """Return ``error.type`` and the message of a stage, branch or step that ended so.
 
     wfapi has no message of an interruption; what interrupted the build has one.
@@ -79,7 +79,7 @@ def error_of(word: str, times: Times, document: Mapping[str, Any]) -> tuple[str,
     if word == c.TIMEOUT:
         return c.TIMEOUT, "the time limit was exceeded"
     if kind == _INTERRUPTED and not times.error:
-        for action in documents.actions(document, "InterruptedBuildAction"):
+        for action in documents.actions_of(document, "InterruptedBuildAction"):
             for cause in action.get("causes") or ():
                 return documents.short_class(cause), str(cause.get("shortDescription") or "")
     # What only marks the build (`unstable`, junit) succeeds in wfapi.
@@ -93,7 +93,7 @@ def _end_color(element: flow.Element) -> str:
 
 def _interrupted(element: flow.Element, fetched: Fetched) -> str:
     """Return what an interruption was: wfapi calls time-outs, aborts and failed downstream builds alike."""
-    causes = interruptions(fetched.document)
+    causes = interruption_classes(fetched.document)
     if causes & documents.PLATFORM_FAILURES:
         return c.ERROR
     if "DownstreamFailureCause" in causes:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from pipeline_trace.place.ci.jenkins import documents
-from pipeline_trace.place.ci.jenkins.identity import Build, Placed
+from pipeline_trace.place.ci.jenkins.chain import BuildPlace
+from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import ERROR, INTERNAL, SERVER, AttributeValue, Link, Span
 
@@ -19,18 +20,18 @@ from . import facts, outcome
 _TYPES = {flow.STAGE: c.TYPE_STAGE, flow.BRANCH: c.TYPE_BRANCH, flow.STEP: c.TYPE_STEP, flow.AGENT: c.TYPE_AGENT}
 
 
-def of_build(fetched: Fetched, placed: Placed, service: Mapping[str, AttributeValue]) -> list[Span]:
+def spans_of_build(fetched: Fetched, placed: BuildPlace, service: Mapping[str, AttributeValue]) -> list[Span]:
     """Return the spans of a finished build, the run's first.
 
     ``placed``: where the run stands. ``service``: resource attributes of the controller.
     """
-    return _Maker(fetched, placed, facts.resource(fetched.build, fetched.document, service)).make()
+    return _Maker(fetched, placed, facts.build_resource(fetched.build, fetched.document, service)).make()
 
 
 @dataclass
 class _Maker:
     fetched: Fetched
-    placed: Placed
+    placed: BuildPlace
     resource: Mapping[str, AttributeValue]
     spans: list[Span] = field(default_factory=list)
 
@@ -53,7 +54,7 @@ class _Maker:
             trace_id=self.placed.trace_id,
             span_id=self.build.span_id(*parts),
             parent_id=parent_id,
-            name=facts.text(name),
+            name=facts.short_text(name),
             start_ns=start_ms * 1_000_000,
             end_ns=max(end_ms, start_ms) * 1_000_000,
             kind=SERVER if kind == c.TYPE_RUN else INTERNAL,
@@ -68,25 +69,25 @@ class _Maker:
         start, duration = int(document.get("timestamp") or 0), int(document.get("duration") or 0)
         end = max(start + duration, self.fetched.end_ms)
         run = self._add((), self.placed.parent_id, f"RUN {build.job}", start, end, c.TYPE_RUN)
-        causes = documents.read(build, document)
+        causes = documents.facts_of(build, document)
         run.events = [
-            *facts.triggers(causes, run.start_ns),
-            *facts.failed_tests(self.fetched.failed_tests, run.end_ns),
+            *facts.trigger_events(causes, run.start_ns),
+            *facts.failed_test_events(self.fetched.failed_tests, run.end_ns),
         ]
         run.links = [*self.placed.links]
         run.attributes.update(
             {
                 c.PIPELINE_NAME: build.job,
                 c.PIPELINE_RUN_ID: str(build.number),
-                c.PIPELINE_RUN_URL: facts.url(document),
+                c.PIPELINE_RUN_URL: facts.build_url(document),
                 c.PIPELINE_ACTION: "RUN",
-                "jenkins.result": str(document.get("result")),
-                "jenkins.causes": [cause.kind for cause in causes.causes],
-                **facts.parameters(document),
-                **facts.version_control(build, document),
-                **facts.tests(document),
-                **facts.authors(document),
-                **facts.interruption(document),
+                c.JENKINS_RESULT: str(document.get("result")),
+                c.JENKINS_CAUSES: [cause.kind for cause in causes.causes],
+                **facts.parameter_attributes(document),
+                **facts.version_control_attributes(build, document),
+                **facts.test_counts(document),
+                **facts.author_count(document),
+                **facts.interruption_attributes(document),
             }
         )
         if not is_pipeline(document):
@@ -97,9 +98,9 @@ class _Maker:
         if self.fetched.console:
             run.attributes[c.JENKINS_LOG] = self.fetched.console
         if self.fetched.left_out:
-            run.attributes["jenkins.steps.left_out"] = self.fetched.left_out
+            run.attributes[c.JENKINS_STEPS_LEFT_OUT] = self.fetched.left_out
         if self.fetched.too_large:
-            run.attributes["jenkins.graph.too_large"] = True
+            run.attributes[c.JENKINS_GRAPH_TOO_LARGE] = True
         return run
 
     def _queue(self, run: Span) -> None:
@@ -108,7 +109,7 @@ class _Maker:
             return
         end = run.start_ns // 1_000_000
         span = self._add(("queue",), run.span_id, "Schedule", end - waited["total"], end, c.TYPE_QUEUE)
-        span.attributes.update({f"jenkins.queue.{phase}_ms": ms for phase, ms in waited.items() if phase != "total"})
+        span.attributes.update({name: waited[phase] for phase, name in c.JENKINS_QUEUE_PHASES.items() if phase in waited})
 
     def _element(self, element: flow.Element) -> None:
         times = self.fetched.times.get(element.id)
@@ -127,19 +128,19 @@ class _Maker:
             self._describe_agent(span, element, times)
             return
         if times.description and element.kind == flow.STEP:
-            span.attributes["jenkins.step.description"] = facts.text(times.description)
+            span.attributes[c.JENKINS_STEP_DESCRIPTION] = facts.short_text(times.description)
         if element.attempt:
-            span.attributes["jenkins.retry.attempt"] = element.attempt
+            span.attributes[c.JENKINS_RETRY_ATTEMPT] = element.attempt
         if element.id in self.fetched.logs:
             span.attributes[c.JENKINS_LOG] = self.fetched.logs[element.id]
         if element.id in self.fetched.answered_by:
-            span.attributes["jenkins.input.answered_by"] = facts.text(self.fetched.answered_by[element.id])
+            span.attributes[c.JENKINS_INPUT_ANSWERED_BY] = facts.short_text(self.fetched.answered_by[element.id])
         self._worker(span, element.agent_id)
         self._started(span, element)
-        word = outcome.of_element(element, times, self.fetched)
+        word = outcome.result_of_element(element, times, self.fetched)
         span.attributes[c.TASK_RUN_RESULT] = word
         if word in c.FAILED_RESULTS:
-            self._fail(span, *outcome.error_of(word, times, self.fetched.document))
+            self._fail(span, *outcome.error_of_element(word, times, self.fetched.document))
 
     def _parent(self, element: flow.Element) -> str:
         above = element.parent
@@ -149,7 +150,7 @@ class _Maker:
 
     def _describe_agent(self, span: Span, element: flow.Element, times: Times) -> None:
         if times.description:
-            span.attributes["jenkins.agent.label"] = facts.text(times.description)
+            span.attributes[c.JENKINS_AGENT_LABEL] = facts.short_text(times.description)
         self._worker(span, element.id)
         span.attributes[c.TASK_RUN_RESULT] = c.SUCCESS if element.id in self.fetched.agents else c.CANCELLATION
 
@@ -160,16 +161,16 @@ class _Maker:
 
     def _started(self, span: Span, element: flow.Element) -> None:
         for build in self.fetched.started.get(element.id, ()):
-            attributes = {"jenkins.link": "started", c.PIPELINE_NAME: build.job, c.PIPELINE_RUN_ID: str(build.number)}
+            attributes = {c.JENKINS_LINK: c.LINK_STARTED, c.PIPELINE_NAME: build.job, c.PIPELINE_RUN_ID: str(build.number)}
             span.links.append(Link(self.placed.trace_id, build.run_span_id, attributes))
 
     def _fail(self, span: Span, error_type: str, message: str) -> None:
         span.attributes[c.ERROR_TYPE] = error_type
-        span.fail(facts.text(message))
+        span.fail(facts.short_text(message))
 
     def _judge_run(self, run: Span) -> None:
         """Set the run's result; its message is that of the first step that failed, which is the real one."""
-        word = outcome.of_build(self.fetched.document)
+        word = outcome.result_of_build(self.fetched.document)
         run.attributes[c.PIPELINE_RESULT] = word
         if word in c.FAILED_RESULTS:
             # A step whose stage did not fail was tried again or caught.
@@ -189,7 +190,7 @@ class _Maker:
             start = int(data["timestamp"])
             end = start + int(data.get("duration") or 0)
             span = self._add(("configuration", unquote(name)), run.span_id, unquote(name), start, end, c.TYPE_BRANCH)
-            word = outcome.of_build(data)
+            word = outcome.result_of_build(data)
             span.attributes.update({c.TASK_NAME: span.name, c.TASK_RUN_RESULT: word, c.TASK_RUN_URL: str(data["url"])})
             span.attributes[c.WORKER_NAME] = str(data.get("builtOn") or "built-in")
             if word in c.FAILED_RESULTS:

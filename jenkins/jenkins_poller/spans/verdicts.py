@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from pipeline_trace.ownership import judge
 from pipeline_trace.ownership.failure import Trace
-from pipeline_trace.ownership.log.rules import load
+from pipeline_trace.ownership.log.rules import load_rules
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import ERROR, Span
 
 
-def label(spans: Sequence[Span]) -> None:
+def set_verdict(spans: Sequence[Span]) -> None:
     """Set the verdict on a failed build's run and on the span that failed. History is not asked: it goes on.
 
     ``spans``: a build's, the run's first. Raises RulesError.
@@ -21,7 +21,7 @@ def label(spans: Sequence[Span]) -> None:
     if failure is None or failure.downstream:
         # The build that it started has the verdict.
         return
-    verdict = judge.alone(failure, load())
+    verdict = judge.verdict_without_history(failure, load_rules())
     for span in {id(span): span for span in (run, failure.span)}.values():
         span.attributes[c.FAILURE_OWNER] = verdict.owner
         span.attributes[c.FAILURE_KIND] = verdict.kind

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..lookup import tree
+from ..lookup import states
 from ..trace import conventions as c
 from .attempt import CHECKS, MERGE, Attempt
 from .steps import Step, Way
@@ -27,7 +27,7 @@ class Answer:
     next: str = ""
 
 
-def answer(way: Way) -> Answer:
+def answer_for(way: Way) -> Answer:
     """Return whether a way's commit can go on to the next environment that it has not reached."""
     checks, merge = (next(step for step in way.steps if step.name == name) for name in (CHECKS, MERGE))
     blocking = _blocking([merge, *way.environments])
@@ -77,7 +77,7 @@ def _unsettled(step: Step) -> str:
     last = step.last
     if last is None:
         return f"{step.name} is not known"
-    if step.state == tree.RUNNING:
+    if step.state == states.RUNNING:
         return f"{step.name} runs right now ({_run(last)})"
     if step.state == c.CANCELLATION:
         said = f": {_short(last.message)}" if last.message else ""

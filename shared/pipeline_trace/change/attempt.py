@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..lookup import tree
+from ..lookup import states
 from ..trace import conventions as c
 from ..trace.span import Span
 from . import environments, waits
-from .runs import VERSIONS, Runs, failed, parameter, run_name, said
+from .runs import VERSIONS, RunTree, attribute_text, build_name_of, has_failed, parameter
 
 LOCAL, CHECKS, REVIEW, MERGE = "Local", "PR checks", "review", "merge"
 
@@ -50,12 +50,12 @@ class Attempt:
         return max(self.end_ns - self.start_ns - waited, 0)
 
 
-def of_playbooks(runs: Runs, books: Sequence[Span], place: str, service: str) -> Attempt:
+def of_playbooks(runs: RunTree, books: Sequence[Span], place: str, service: str) -> Attempt:
     """Return the deploy that playbooks are, together."""
     first = books[0]
-    state = worst([tree.state(one) for one in books])
-    end = 0 if state == tree.RUNNING else max(one.end_ns for one in books)
-    name, version = run_name(runs.run_above(first) or first), version_of(first, books)
+    state = worst([states.state(one) for one in books])
+    end = 0 if state == states.RUNNING else max(one.end_ns for one in books)
+    name, version = build_name_of(runs.run_above(first) or first), version_of(first, books)
     commit = runs.commit(first)
     return Attempt(place, service, commit, state, first.start_ns, end, first, name, "", why(books), version=version)
 
@@ -64,34 +64,34 @@ def by_place(books: Sequence[Span]) -> dict[tuple[str, str], list[Span]]:
     """Return playbooks by their environment and service."""
     found: dict[tuple[str, str], list[Span]] = {}
     for book in books:
-        place = environments.environment(said(book, c.DEPLOYMENT_ENVIRONMENT))
-        found.setdefault((place, said(book, c.DEPLOYMENT_NAME)), []).append(book)
+        place = environments.environment_name(attribute_text(book, c.DEPLOYMENT_ENVIRONMENT))
+        found.setdefault((place, attribute_text(book, c.DEPLOYMENT_NAME)), []).append(book)
     return found
 
 
-def worst(states: Sequence[str]) -> str:
+def worst(all_states: Sequence[str]) -> str:
     """Return the worst of states."""
-    return min(states, key=tree.STATES.index)
+    return min(all_states, key=states.STATES.index)
 
 
 def why(books: Sequence[Span]) -> str:
     """Return what the first playbook that failed says."""
-    return next((text for book in books if failed(book) and (text := tree.message(book))), "")
+    return next((text for book in books if has_failed(book) and (text := states.message(book))), "")
 
 
 def message_of(span: Span, run: Span) -> str:
     """Return what went wrong with a part of a run, or who stopped it."""
-    stopped = run.attributes.get("jenkins.interruption.descriptions")
-    said_so = ", ".join(map(str, stopped)) if isinstance(stopped, list) and tree.state(span) == c.CANCELLATION else ""
-    return tree.message(span) or said_so
+    stopped = run.attributes.get(c.JENKINS_INTERRUPTION_DESCRIPTIONS)
+    said_so = ", ".join(map(str, stopped)) if isinstance(stopped, list) and states.state(span) == c.CANCELLATION else ""
+    return states.message(span) or said_so
 
 
 def is_refused(span: Span, run: Span) -> bool:
     """Tell whether a part of a run was stopped by a person's no."""
-    return tree.state(span) == c.CANCELLATION and "Rejection" in str(run.attributes.get("jenkins.interruptions"))
+    return states.state(span) == c.CANCELLATION and "Rejection" in str(run.attributes.get(c.JENKINS_INTERRUPTIONS))
 
 
 def version_of(span: Span, books: Sequence[Span]) -> str:
     """Return what was deployed: as its playbooks say, else the run or its parameters."""
-    told = next((version for book in books if (version := said(book, c.ARTIFACT_VERSION))), "")
-    return told or said(span, c.ARTIFACT_VERSION) or parameter(span, VERSIONS)
+    told = next((version for book in books if (version := attribute_text(book, c.ARTIFACT_VERSION))), "")
+    return told or attribute_text(span, c.ARTIFACT_VERSION) or parameter(span, VERSIONS)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ..lookup import tree
+from ..lookup import states
 from ..trace import conventions as c
 from ..trace.span import Span
 from . import builds, environments, waits
 from .attempt import LOCAL, Attempt, by_place, is_refused, message_of, of_playbooks, version_of, why, worst
-from .runs import Runs, failed, is_playbook, is_run, run_name, said
+from .runs import RunTree, attribute_text, build_name_of, has_failed, is_playbook, is_run
 
 
-def read(spans: Sequence[Span]) -> list[Attempt]:
+def attempts_of(spans: Sequence[Span]) -> list[Attempt]:
     """Return the attempts that spans tell of, in order of their start."""
-    runs = Runs(spans)
+    runs = RunTree(spans)
     found: list[Attempt] = []
     deploys = {run.span_id: place for run in runs.runs if (place := runs.environment(run))}
     for run in runs.runs:
@@ -24,16 +24,16 @@ def read(spans: Sequence[Span]) -> list[Attempt]:
         if run.span_id in deploys:
             found += _deploy(runs, run, deploys[run.span_id])
         else:
-            found += builds.read(runs, run, deploys)
+            found += builds.attempts_of_build(runs, run, deploys)
     found += _outside(runs, [span for span in runs.spans if runs.run_above(span) is None and not is_run(span)])
     return sorted(_one_name_a_service(runs, found), key=lambda attempt: attempt.start_ns)
 
 
-def _is_part_of_deploy(runs: Runs, run: Span, deploys: dict[str, str]) -> bool:
+def _is_part_of_deploy(runs: RunTree, run: Span, deploys: dict[str, str]) -> bool:
     return any(above.span_id in deploys for above in runs.above(run) if is_run(above))
 
 
-def _deploy(runs: Runs, run: Span, place: str) -> Iterator[Attempt]:
+def _deploy(runs: RunTree, run: Span, place: str) -> Iterator[Attempt]:
     """A run that deploys to one environment, by one playbook, by several, or by anything else."""
     played = _by_service(runs.playbooks(run))
     within = runs.within(run)
@@ -42,12 +42,12 @@ def _deploy(runs: Runs, run: Span, place: str) -> Iterator[Attempt]:
     for name in list(played) if len(played) > 1 else [next(iter(played), "")]:
         whole = len(played) < 2
         span = run if whole else played[name][0]
-        state, where = tree.state(run), _where_failed(runs, run)
+        state, where = states.state(run), _where_failed(runs, run)
         if not whole:
-            state, where = worst([tree.state(one) for one in played[name]]), ""
+            state, where = worst([states.state(one) for one in played[name]]), ""
         elif state == c.SUCCESS and stage is not None:
             # The deploy went well, what its stage did after it not.
-            state, where = tree.state(stage), stage.name
+            state, where = states.state(stage), stage.name
         yield Attempt(
             place,
             name or runs.job_service(run),
@@ -56,44 +56,46 @@ def _deploy(runs: Runs, run: Span, place: str) -> Iterator[Attempt]:
             run.start_ns if whole else span.start_ns,
             run.end_ns if whole else max(one.end_ns for one in played[name]),
             span,
-            run_name(run),
+            build_name_of(run),
             where,
-            why(played.get(name, ())) or message_of(run, run) or (tree.message(stage) if stage else ""),
+            why(played.get(name, ())) or message_of(run, run) or (states.message(stage) if stage else ""),
             is_refused(run, run),
-            (*waits.of(within), *before),
+            (*waits.waits_of(within), *before),
             version_of(run, played.get(name, ())),
         )
 
 
-def _outside(runs: Runs, spans: Sequence[Span]) -> Iterator[Attempt]:
+def _outside(runs: RunTree, spans: Sequence[Span]) -> Iterator[Attempt]:
     """Playbooks of builds that were not polled yet, or of none, and what a person ran at home."""
     together: dict[str, list[Span]] = {}
     for book in filter(is_playbook, spans):
         # Several playbooks of one build or one command are one deploy.
-        together.setdefault(run_name(book) or book.parent_id or book.span_id, []).append(book)
+        together.setdefault(build_name_of(book) or book.parent_id or book.span_id, []).append(book)
     for books in together.values():
         for (place, name), those in by_place(books).items():
-            derived = environments.service(said(books[0], c.PIPELINE_NAME)) or said(books[0], c.VCS_REPOSITORY_NAME)
+            derived = environments.service_of_job(attribute_text(books[0], c.PIPELINE_NAME)) or attribute_text(
+                books[0], c.VCS_REPOSITORY_NAME
+            )
             yield of_playbooks(runs, those, place, name or derived)
     for span in spans:
-        commit = said(span, c.VCS_HEAD_REVISION)
-        alone = span.parent_id is None and commit and not run_name(span) and not is_playbook(span)
+        commit = attribute_text(span, c.VCS_HEAD_REVISION)
+        alone = span.parent_id is None and commit and not build_name_of(span) and not is_playbook(span)
         if alone and not any(is_playbook(one) and runs.is_below(one, span) for one in spans):
-            done = span.attributes.get("process.exit.code") == 0
-            state, service = c.SUCCESS if done else tree.state(span), said(span, c.VCS_REPOSITORY_NAME)
-            yield Attempt(LOCAL, service, commit, state, span.start_ns, span.end_ns, span, "", "", tree.message(span))
+            done = span.attributes.get(c.PROCESS_EXIT_CODE) == 0
+            state, service = c.SUCCESS if done else states.state(span), attribute_text(span, c.VCS_REPOSITORY_NAME)
+            yield Attempt(LOCAL, service, commit, state, span.start_ns, span.end_ns, span, "", "", states.message(span))
 
 
-def _failed_around(runs: Runs, run: Span) -> Span | None:
+def _failed_around(runs: RunTree, run: Span) -> Span | None:
     """Return the stage around a deploy if it failed, and no deploy in it did."""
     stage = next(iter(runs.stages_around(run)), None)
-    if stage is None or not failed(stage):
+    if stage is None or not has_failed(stage):
         return None
-    return None if any(failed(one) and runs.is_below(one, stage) for one in runs.runs) else stage
+    return None if any(has_failed(one) and runs.is_below(one, stage) for one in runs.runs) else stage
 
 
-def _where_failed(runs: Runs, run: Span) -> str:
-    broken = [stage for stage in runs.stages(run) if failed(stage)]
+def _where_failed(runs: RunTree, run: Span) -> str:
+    broken = [stage for stage in runs.stages(run) if has_failed(stage)]
     inner = [one for one in broken if not any(runs.is_below(other, one) for other in broken)]
     return inner[0].name if inner else ""
 
@@ -101,19 +103,19 @@ def _where_failed(runs: Runs, run: Span) -> str:
 def _by_service(books: Sequence[Span]) -> dict[str, list[Span]]:
     found: dict[str, list[Span]] = {}
     for book in books:
-        found.setdefault(said(book, c.DEPLOYMENT_NAME), []).append(book)
+        found.setdefault(attribute_text(book, c.DEPLOYMENT_NAME), []).append(book)
     return found
 
 
 def _commit_of(books: Sequence[Span]) -> str:
-    return next((found for book in books if (found := said(book, c.VCS_HEAD_REVISION))), "")
+    return next((found for book in books if (found := attribute_text(book, c.VCS_HEAD_REVISION))), "")
 
 
-def _one_name_a_service(runs: Runs, attempts: list[Attempt]) -> list[Attempt]:
+def _one_name_a_service(runs: RunTree, attempts: list[Attempt]) -> list[Attempt]:
     """Give what a job builds and deploys the name that its playbooks say, also where they were not traced."""
     told: dict[str, set[str]] = {}
     for run in runs.runs:
-        names = {name for book in runs.playbooks(run) if (name := said(book, c.DEPLOYMENT_NAME))}
+        names = {name for book in runs.playbooks(run) if (name := attribute_text(book, c.DEPLOYMENT_NAME))}
         told.setdefault(runs.job_service(run), set()).update(names)
     only = {derived: next(iter(names)) for derived, names in told.items() if len(names) == 1}
     return [replace(one, service=only.get(one.service, one.service)) for one in attempts]

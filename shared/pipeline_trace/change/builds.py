@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..lookup import tree
+from ..lookup import states
 from ..trace import conventions as c
 from ..trace.span import Span
 from . import environments, waits
 from .attempt import CHECKS, MERGE, Attempt, by_place, is_refused, message_of, of_playbooks, version_of, why
-from .runs import MAIN, Runs, failed, is_playbook, is_run, run_name, said
+from .runs import MAIN, RunTree, attribute_text, build_name_of, has_failed, is_playbook, is_run
 
 
-def read(runs: Runs, run: Span, deploys: dict[str, str]) -> Iterator[Attempt]:
+def attempts_of_build(runs: RunTree, run: Span, deploys: dict[str, str]) -> Iterator[Attempt]:
     """Yield a build's attempts. ``deploys``: where the runs that deploy, by their span ids, deploy to."""
     below = [one for one in runs.runs_below(run) if one.span_id in deploys]
     stages = deploy_stages(runs, run, below)
-    reached = [stage for stage, _ in stages if tree.state(stage) != c.SKIP]
+    reached = [stage for stage, _ in stages if states.state(stage) != c.SKIP]
     for stage, place in stages:
         if not any(runs.is_below(one, stage) for one in below):
             yield from _stage(runs, run, stage, place)
@@ -27,57 +27,57 @@ def read(runs: Runs, run: Span, deploys: dict[str, str]) -> Iterator[Attempt]:
     if any(is_run(one) and runs.commit(one) == runs.commit(run) for one in runs.above(run)):
         return
     starts = [span.start_ns for span in (*reached, *below, *played)]
-    if said(run, c.VCS_HEAD_NAME) or said(run, c.VCS_CHANGE_ID) or not starts:
+    if attribute_text(run, c.VCS_HEAD_NAME) or attribute_text(run, c.VCS_CHANGE_ID) or not starts:
         yield _before_deploys(runs, run, min(starts, default=0))
 
 
-def _between(runs: Runs, run: Span, stages: list[tuple[Span, str]], below: list[Span]) -> Iterator[Attempt]:
+def _between(runs: RunTree, run: Span, stages: list[tuple[Span, str]], below: list[Span]) -> Iterator[Attempt]:
     """What ended a build between two deploys: tests of the first one that failed, an approval of the second one."""
-    left_out = next((at for at, (stage, _) in enumerate(stages) if tree.state(stage) == c.SKIP), 0)
+    left_out = next((at for at, (stage, _) in enumerate(stages) if states.state(stage) == c.SKIP), 0)
     if not left_out:
         return
     (before, place), (skipped, upcoming) = stages[left_out - 1], stages[left_out]
     ended = [
         one
         for one in runs.stages(run)
-        if before.end_ns <= one.start_ns <= skipped.start_ns and (failed(one) or tree.state(one) == c.CANCELLATION)
+        if before.end_ns <= one.start_ns <= skipped.start_ns and (has_failed(one) or states.state(one) == c.CANCELLATION)
     ]
-    if not ended or failed(before):
+    if not ended or has_failed(before):
         return
-    stage, state = ended[0], tree.state(ended[0])
+    stage, state = ended[0], states.state(ended[0])
     services = {runs.job_service(one) for one in below if runs.is_below(one, before)} or {runs.job_service(run)}
     for service in sorted(services):
         yield Attempt(
-            place if failed(stage) else upcoming,
+            place if has_failed(stage) else upcoming,
             service,
             runs.commit(run),
             state,
             stage.start_ns,
             stage.end_ns,
             stage,
-            run_name(run),
+            build_name_of(run),
             stage.name,
             message_of(stage, run),
             is_refused(stage, run),
-            waits.of(one for one in runs.within(run) if runs.is_below(one, stage)),
+            waits.waits_of(one for one in runs.within(run) if runs.is_below(one, stage)),
         )
 
 
-def _before_deploys(runs: Runs, run: Span, deploys_at: int) -> Attempt:
+def _before_deploys(runs: RunTree, run: Span, deploys_at: int) -> Attempt:
     """A build without its deploys. ``deploys_at``: when the first of them began, 0 for none."""
     end = min(deploys_at, run.end_ns) or run.end_ns
-    broken = [stage for stage in runs.stages(run) if failed(stage) and stage.start_ns < end]
+    broken = [stage for stage in runs.stages(run) if has_failed(stage) and stage.start_ns < end]
     # The one that holds the failed one has failed, too.
     broken = [one for one in broken if not any(runs.is_below(other, one) for other in broken)]
     if deploys_at:
         broken = [one for one in broken if one.end_ns <= deploys_at]
-    state = tree.state(run) if broken or not deploys_at else c.SUCCESS
-    branch = said(run, c.VCS_HEAD_NAME)
-    step = MERGE if branch in MAIN and not said(run, c.VCS_CHANGE_ID) else CHECKS
-    waited = waits.of(span for span in runs.within(run) if span.start_ns < end)
+    state = states.state(run) if broken or not deploys_at else c.SUCCESS
+    branch = attribute_text(run, c.VCS_HEAD_NAME)
+    step = MERGE if branch in MAIN and not attribute_text(run, c.VCS_CHANGE_ID) else CHECKS
+    waited = waits.waits_of(span for span in runs.within(run) if span.start_ns < end)
     # An approval before the first deploy is that deploy's wait.
     paused = tuple(wait for wait in waited if wait.on == waits.PERSON and deploys_at)
-    message = (tree.message(broken[0]) if broken else "") or message_of(run, run)
+    message = (states.message(broken[0]) if broken else "") or message_of(run, run)
     return Attempt(
         step,
         runs.job_service(run),
@@ -86,7 +86,7 @@ def _before_deploys(runs: Runs, run: Span, deploys_at: int) -> Attempt:
         run.start_ns,
         end,
         run,
-        run_name(run),
+        build_name_of(run),
         broken[0].name if broken else "",
         "" if state == c.SUCCESS else message,
         is_refused(run, run),
@@ -96,20 +96,20 @@ def _before_deploys(runs: Runs, run: Span, deploys_at: int) -> Attempt:
     )
 
 
-def deploy_stages(runs: Runs, run: Span, below: list[Span]) -> list[tuple[Span, str]]:
+def deploy_stages(runs: RunTree, run: Span, below: list[Span]) -> list[tuple[Span, str]]:
     """Return the outermost stages that deploy, and where to."""
     found: list[tuple[Span, str]] = []
     for stage in runs.stages(run):
         if any(runs.is_below(stage, one) for one, _ in found):
             continue
         deploys = any(runs.is_below(one, stage) for one in (*below, *runs.playbooks(run)))
-        place = environments.of_stage(stage.name, deploys)
+        place = environments.environment_of_stage(stage.name, deploys)
         if place:
             found.append((stage, place))
     return found
 
 
-def _stage(runs: Runs, run: Span, stage: Span, place: str) -> Iterator[Attempt]:
+def _stage(runs: RunTree, run: Span, stage: Span, place: str) -> Iterator[Attempt]:
     """A stage that deploys by itself."""
     inside = [span for span in runs.within(run) if runs.is_below(span, stage)]
     played = by_place([span for span in inside if is_playbook(span)])
@@ -122,20 +122,20 @@ def _stage(runs: Runs, run: Span, stage: Span, place: str) -> Iterator[Attempt]:
         said_place or place,
         name or runs.job_service(run),
         runs.commit(run),
-        tree.state(stage),
+        states.state(stage),
         stage.start_ns,
         stage.end_ns,
         stage,
-        run_name(run),
-        stage.name if failed(stage) else "",
+        build_name_of(run),
+        stage.name if has_failed(stage) else "",
         why(books) or message_of(stage, run),
         is_refused(stage, run),
-        (*waits.of(inside), *inputs_before(runs, stage)),
+        (*waits.waits_of(inside), *inputs_before(runs, stage)),
         version_of(run, books),
     )
 
 
-def inputs_before(runs: Runs, span: Span) -> tuple[waits.Wait, ...]:
+def inputs_before(runs: RunTree, span: Span) -> tuple[waits.Wait, ...]:
     """Return the waits for a person in the build around a deploy: since the deploy before it, in this build."""
     run = runs.run_above(span)
     if run is None:
@@ -149,4 +149,4 @@ def inputs_before(runs: Runs, span: Span) -> tuple[waits.Wait, ...]:
         for one in runs.within(run)
         if one.attributes.get(c.JENKINS_TYPE) == c.TYPE_INPUT and since <= one.start_ns and one.end_ns <= span.start_ns
     ]
-    return waits.of(inputs)
+    return waits.waits_of(inputs)

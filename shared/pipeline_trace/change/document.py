@@ -5,36 +5,36 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
-from ..lookup.lookup import Finder
+from ..lookup.lookup import Lookup
 from ..trace import conventions as c
-from .answer import WORDS, Answer, answer
+from .answer import WORDS, Answer, answer_for
 from .attempt import Attempt
-from .find import Sought, seek
-from .runs import said
+from .find import Found, find_change
+from .runs import attribute_text
 from .steps import Step, Way, ways
 from .waits import Wait
 
 
-def path_document(finder: Finder, asked: str = "latest") -> dict[str, Any]:
-    """Return the way of what is asked for: see seeking.seek; the report asks with its trace's id.
+def path_document(lookup: Lookup, reference: str = "latest") -> dict[str, Any]:
+    """Return the way of what is reference for: see seeking.seek; the report asks with its trace's id.
 
     Raises NotFoundError where nothing here is about it.
     """
-    return of(seek(finder, asked))
+    return document_of(find_change(lookup, reference))
 
 
-def of(sought: Sought) -> dict[str, Any]:
+def document_of(found: Found) -> dict[str, Any]:
     """Return the way of what was found."""
-    all_ways = ways(sought.own, sought.others)
-    services = [_service(way, answer(way)) for way in all_ways]
+    all_ways = ways(found.own, found.others)
+    services = [_service(way, answer_for(way)) for way in all_ways]
     worst = min(services, key=lambda service: WORDS.index(service["answer"]["answer"]))
     return {
-        "commit": sought.commit or None,
-        "change": sought.change or None,
-        "repository": sought.repository or None,
+        "commit": found.commit or None,
+        "change": found.change or None,
+        "repository": found.repository or None,
         "answer": {**worst["answer"], "service": worst["service"]},
         "services": services,
-        "notes": list(sought.notes),
+        "notes": list(found.notes),
     }
 
 
@@ -72,7 +72,7 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
     span = attempt.span
     return {
         "run": attempt.run or None,
-        "url": said(span, c.PIPELINE_RUN_URL) or None,
+        "url": attribute_text(span, c.PIPELINE_RUN_URL) or None,
         "name": span.name,
         "commit": attempt.commit or None,
         "version": attempt.version or None,

@@ -42,27 +42,27 @@ _WORD = re.compile(r"[^\W_]+")
 _NEARLY = re.compile(r"\b(pre|non)[-_ ]?prod(?:uction)?\b", re.IGNORECASE)
 
 
-def environment(said: str) -> str:
+def environment_name(said: str) -> str:
     """Return an environment's one name: production for prod, and as it was said where it is no common name."""
     name = _NEARLY.sub(r"\1prod", said.strip().lower())
     return _SAME.get(name, name)
 
 
-def place(name: str) -> str:
+def usual_step(name: str) -> str:
     """Return which of the usual steps an environment stands at; an empty string where its name does not tell."""
-    at = {_PLACES[word] for word in map(environment, _words(name)) if word in _PLACES}
+    at = {_PLACES[word] for word in map(environment_name, _words(name)) if word in _PLACES}
     return at.pop() if len(at) == 1 else ""
 
 
 @lru_cache(maxsize=1000)
-def of_stage(name: str, deploys: bool) -> str:
+def environment_of_stage(name: str, deploys: bool) -> str:
     """Return the environment that a stage or a job deploys to by its name; an empty string for none.
 
     ``deploys``: it is known to deploy. A stage that is named Test or Integration and nothing else is not known to.
     """
     words = _words(name)
-    named = {environment(word) for word in words if environment(word) in _PLACES}
-    rest = [word for word in words if environment(word) not in _PLACES]
+    named = {environment_name(word) for word in words if environment_name(word) in _PLACES}
+    rest = [word for word in words if environment_name(word) not in _PLACES]
     if len(named) != 1 or _CHECKING.intersection(rest):
         return ""
     (found,) = named
@@ -71,13 +71,13 @@ def of_stage(name: str, deploys: bool) -> str:
     return found if not rest and found in (STAGING, PRODUCTION) else ""
 
 
-def is_check(job: str) -> bool:
+def is_check_job(job: str) -> bool:
     """Tell whether a job looks at an environment without changing it, by its name."""
     return bool(_CHECKING.intersection(_words(job.rpartition("/")[2])))
 
 
 @lru_cache(maxsize=1000)
-def service(job: str) -> str:
+def service_of_job(job: str) -> str:
     """Return what a job builds or deploys: its name without the words for that and for environments.
 
     An empty string where nothing is left: a job that is called deploy.
@@ -92,7 +92,7 @@ def service(job: str) -> str:
 
 
 def _is_common(word: str) -> bool:
-    return word in _DEPLOYING or word in _BUILDING or environment(word) in _PLACES
+    return word in _DEPLOYING or word in _BUILDING or environment_name(word) in _PLACES
 
 
 def _words(name: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..lookup import tree
+from ..lookup import states
 from ..trace import conventions as c
 from ..trace.span import Span
 from . import environments
@@ -26,7 +26,7 @@ MAIN = frozenset({"main", "master", "trunk"})
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
-def said(span: Span, name: str) -> str:
+def attribute_text(span: Span, name: str) -> str:
     """Return an attribute as text, of the span or of its resource; an empty string where there is none."""
     value = span.attributes.get(name, span.resource.get(name))
     return str(value) if isinstance(value, (str, int)) else ""
@@ -44,7 +44,7 @@ def is_playbook(span: Span) -> bool:
 
 def parameter(run: Span, names: Iterable[str]) -> str:
     """Return the first of a build's parameters of these names that has a value."""
-    return next((value for name in names if (value := said(run, f"jenkins.parameter.{name}"))), "")
+    return next((value for name in names if (value := attribute_text(run, f"{c.JENKINS_PARAMETER_PREFIX}{name}"))), "")
 
 
 def commit_said(span: Span) -> str:
@@ -53,16 +53,16 @@ def commit_said(span: Span) -> str:
     A parameter comes first: a job that deploys what it is told has its own pipeline's repository checked out.
     """
     given = parameter(span, COMMITS).lower()
-    return given if _COMMIT.fullmatch(given) else said(span, c.VCS_HEAD_REVISION)
+    return given if _COMMIT.fullmatch(given) else attribute_text(span, c.VCS_HEAD_REVISION)
 
 
-def run_name(span: Span) -> str:
+def build_name_of(span: Span) -> str:
     """Return ``JOB#N`` of the build that a span belongs to; an empty string outside of builds."""
-    job, number = said(span, c.PIPELINE_NAME), said(span, c.PIPELINE_RUN_ID)
+    job, number = attribute_text(span, c.PIPELINE_NAME), attribute_text(span, c.PIPELINE_RUN_ID)
     return f"{job}#{number}" if job and number else ""
 
 
-class Runs:
+class RunTree:
     """Runs with what belongs to each."""
 
     def __init__(self, spans: Sequence[Span]) -> None:
@@ -76,7 +76,7 @@ class Runs:
             link.span_id: span.span_id
             for span in self.spans
             for link in span.links
-            if link.attributes.get("jenkins.link") == "started"
+            if link.attributes.get(c.JENKINS_LINK) == c.LINK_STARTED
         }
         self.runs = [span for span in self.spans if is_run(span)]
         self._within: dict[str, list[Span]] = {}
@@ -124,13 +124,13 @@ class Runs:
 
         A run that has only another repository checked out is about what the run above it is about.
         """
-        found, repository = commit_said(span), said(span, c.VCS_REPOSITORY_URL)
+        found, repository = commit_said(span), attribute_text(span, c.VCS_REPOSITORY_URL)
         elsewhere = is_run(span) and repository and not parameter(span, COMMITS)
         if found and not elsewhere:
             return found
         for one in self.above(span):
             above = commit_said(one)
-            if above and (not found or said(one, c.VCS_REPOSITORY_URL) not in ("", repository)):
+            if above and (not found or attribute_text(one, c.VCS_REPOSITORY_URL) not in ("", repository)):
                 return above
         return found
 
@@ -140,29 +140,36 @@ class Runs:
 
     def job_service(self, run: Span) -> str:
         """Return what a run's job builds or deploys: by its parameters, the job's name or the repository."""
-        job = said(run, c.PIPELINE_NAME)
-        if said(run, c.VCS_CHANGE_ID) or _is_branch(job, said(run, c.VCS_HEAD_NAME)):
+        job = attribute_text(run, c.PIPELINE_NAME)
+        if attribute_text(run, c.VCS_CHANGE_ID) or _is_branch(job, attribute_text(run, c.VCS_HEAD_NAME)):
             job = job.rpartition("/")[0]
-        repository = said(run, c.VCS_REPOSITORY_NAME)
-        return parameter(run, _SERVICES) or environments.service(job) or repository or said(run, c.PIPELINE_NAME)
+        repository = attribute_text(run, c.VCS_REPOSITORY_NAME)
+        return (
+            parameter(run, _SERVICES)
+            or environments.service_of_job(job)
+            or repository
+            or attribute_text(run, c.PIPELINE_NAME)
+        )
 
     def environment(self, run: Span) -> str:
         """Return where a run as a whole deploys to; an empty string where it does not, or to several."""
-        job = said(run, c.PIPELINE_NAME)
-        if environments.is_check(job):
+        job = attribute_text(run, c.PIPELINE_NAME)
+        if environments.is_check_job(job):
             return ""
-        if len({place for stage in self.stages(run) if (place := environments.of_stage(stage.name, False))}) > 1:
+        if len({place for stage in self.stages(run) if (place := environments.environment_of_stage(stage.name, False))}) > 1:
             return ""
         given = parameter(run, _ENVIRONMENTS)
         if given:
-            return environments.environment(given)
-        played = {environments.environment(said(one, c.DEPLOYMENT_ENVIRONMENT)) for one in self.playbooks(run)}
+            return environments.environment_name(given)
+        played = {
+            environments.environment_name(attribute_text(one, c.DEPLOYMENT_ENVIRONMENT)) for one in self.playbooks(run)
+        }
         if len(played) > 1:
             return ""
-        around = (environments.of_stage(stage.name, True) for stage in self.stages_around(run))
-        named = next(filter(None, around), "") or environments.of_stage(job.rpartition("/")[2], False)
+        around = (environments.environment_of_stage(stage.name, True) for stage in self.stages_around(run))
+        named = next(filter(None, around), "") or environments.environment_of_stage(job.rpartition("/")[2], False)
         # A build that is on a branch is more than a deploy: its stage with the playbook is the deploy.
-        return named or ("" if said(run, c.VCS_HEAD_NAME) else next(iter(played), ""))
+        return named or ("" if attribute_text(run, c.VCS_HEAD_NAME) else next(iter(played), ""))
 
     def stages_around(self, run: Span) -> Iterator[Span]:
         """Yield the stages that a run was started in, the inmost first."""
@@ -173,9 +180,9 @@ class Runs:
                 yield span
 
 
-def failed(span: Span) -> bool:
+def has_failed(span: Span) -> bool:
     """Tell whether a span failed."""
-    return tree.state(span) in c.FAILED_RESULTS
+    return states.state(span) in c.FAILED_RESULTS
 
 
 def _is_branch(job: str, branch: str) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..lookup import tree
+from ..lookup import states
 from ..trace import conventions as c
 from . import environments
 from .attempt import CHECKS, LOCAL, MERGE, REVIEW, Attempt
@@ -39,7 +39,7 @@ class Step:
     def state(self) -> str:
         """One of report.model.STATES, NOT_KNOWN or NOT_REACHED."""
         if self.last:
-            return self.last.state if self.last.state != tree.NO_STATE else NOT_KNOWN
+            return self.last.state if self.last.state != states.NO_STATE else NOT_KNOWN
         return NOT_REACHED if self.expected else NOT_KNOWN
 
     @property
@@ -133,12 +133,12 @@ def _deciding_job(attempts: Sequence[Attempt]) -> list[Attempt]:
     jobs: dict[str, list[Attempt]] = {}
     for one in attempts:
         jobs.setdefault(one.run.rpartition("#")[0], []).append(one)
-    return min(jobs.values(), key=lambda those: (tree.STATES.index(those[-1].state), -those[-1].start_ns), default=[])
+    return min(jobs.values(), key=lambda those: (states.STATES.index(those[-1].state), -those[-1].start_ns), default=[])
 
 
 def _in_order(seen: dict[str, _Seen]) -> list[str]:
     """Return environments in the usual order; the usual ones are there in any case, unusual names stand by their time."""
-    at = {name: environments.place(name) for name in seen}
+    at = {name: environments.usual_step(name) for name in seen}
     missing = [usual for usual in environments.USUAL if usual not in at.values()]
     known = [name for name in at if at[name]] + missing
     known.sort(key=lambda name: (environments.USUAL.index(at.get(name) or name), _first(seen.get(name))))

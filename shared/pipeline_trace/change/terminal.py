@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..lookup import tree
+from ..lookup import wording
 from .steps import BEFORE, NOT_KNOWN, NOT_REACHED
 
 _STATES = {
@@ -32,21 +32,21 @@ _ANSWERS = {"yes": "bold green", "no": "bold red", "not known": "bold yellow"}
 Document = Mapping[str, Any]
 
 
-def render(document: Document, console: Console) -> None:
+def print_path(document: Document, console: Console) -> None:
     """Print the answer, then the steps; in a pipe the lines are neither wrapped nor cut."""
     services = document["services"]
     _print(console, Text(_title(document), style="bold"))
     for note in document["notes"]:
-        _print(console, Text(tree.visible(f"note: {note}"), style="dim"))
+        _print(console, Text(wording.visible(f"note: {note}"), style="dim"))
     for service in services:
         answer = service["answer"]
-        of = tree.visible(f" ({service['service']})") if services[1:] else ""
+        of = wording.visible(f" ({service['service']})") if services[1:] else ""
         line = Text.assemble(
-            f"Can I deploy{of}? ", (answer["answer"], _ANSWERS[answer["answer"]]), f": {tree.visible(answer['reason'])}"
+            f"Can I deploy{of}? ", (answer["answer"], _ANSWERS[answer["answer"]]), f": {wording.visible(answer['reason'])}"
         )
         _print(console, line)
         if answer["next"]:
-            _print(console, Text(tree.visible(f"  whose is it: {answer['next']}")))
+            _print(console, Text(wording.visible(f"  whose is it: {answer['next']}")))
     rows = _rows(services)
     if console.is_terminal:
         console.print(_table(rows))
@@ -70,7 +70,7 @@ def _title(document: Document) -> str:
     for service in document["services"]:
         if service["versions"]:
             parts.append(f"{service['service'] or 'version'} {', '.join(service['versions'])}")
-    return tree.visible(" · ".join(parts))
+    return wording.visible(" · ".join(parts))
 
 
 def _rows(services: Sequence[Document]) -> list[list[Text]]:
@@ -89,7 +89,7 @@ def _row(step: Document, service: str) -> list[Text]:
     label, style = _STATES[step["state"]]
     last = step["last"]
     name = f"{service} {step['step']}" if service else step["step"]
-    cells = [Text(tree.visible(name)), Text(label, style=style)]
+    cells = [Text(wording.visible(name)), Text(label, style=style)]
     if not last:
         return [*cells, Text(), Text(), Text()]
     started = datetime.fromisoformat(last["started"]).astimezone()
@@ -98,7 +98,7 @@ def _row(step: Document, service: str) -> list[Text]:
         *cells,
         Text(f"{started:%Y-%m-%d %H:%M}", style="dim"),
         Text(ran, style="cyan"),
-        Text(tree.visible("; ".join(_remarks(step)))),
+        Text(wording.visible("; ".join(_remarks(step)))),
     ]
 
 
@@ -145,4 +145,4 @@ def _table(rows: Sequence[Sequence[Text]]) -> Table:
 
 
 def _duration(ms: float) -> str:
-    return tree.human_duration(round(ms * 1_000_000))
+    return wording.human_duration(round(ms * 1_000_000))

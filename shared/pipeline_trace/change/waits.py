@@ -23,7 +23,7 @@ class Wait:
     who: str = ""
 
 
-def of(spans: Iterable[Span]) -> tuple[Wait, ...]:
+def waits_of(spans: Iterable[Span]) -> tuple[Wait, ...]:
     """Return the waits among spans."""
     return tuple(
         Wait(_WAITS[kind], kind, span.start_ns, span.end_ns, _who(span, kind))
@@ -33,7 +33,7 @@ def of(spans: Iterable[Span]) -> tuple[Wait, ...]:
 
 
 def _who(span: Span, kind: str) -> str:
-    name = {c.TYPE_AGENT: "jenkins.agent.label", c.TYPE_INPUT: "jenkins.input.answered_by"}.get(kind, "")
+    name = {c.TYPE_AGENT: c.JENKINS_AGENT_LABEL, c.TYPE_INPUT: c.JENKINS_INPUT_ANSWERED_BY}.get(kind, "")
     return str(span.attributes.get(name) or "")
 
 

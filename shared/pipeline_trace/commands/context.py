@@ -10,7 +10,7 @@ import click
 
 from ..delivery import home
 from ..place import locate
-from ..place.w3c import BAGGAGE, TRACE_ID, TRACEPARENT, TRACESTATE, hand_on
+from ..place.w3c import BAGGAGE, TRACE_ID, TRACEPARENT, TRACESTATE, child_environment
 from ..trace.ids import random_span_id
 
 _CARRIED = (TRACEPARENT, TRACESTATE, BAGGAGE, TRACE_ID)
@@ -33,16 +33,16 @@ def command(form: str) -> None:
     --format groovy').split('\\n') as List) { … }
     """
     try:
-        folder = home.find(os.environ).path
+        folder = home.find_home(os.environ).path
     except home.HomeError:
         # Only the controller's answers would be kept there.
         folder = None
-    place = locate.stand(os.environ, folder)
+    place = locate.locate(os.environ, folder)
     for warning in place.warnings:
         click.echo(f"pipeline-trace: {warning}", err=True)
     # In a trace of its own this process has no span: what it starts are roots of their own kind.
     span_id = place.parent_id or random_span_id()
-    child = hand_on(os.environ, place, span_id)
+    child = child_environment(os.environ, place, span_id)
     carried = {name: child[name] for name in _CARRIED if name in child}
     if form == "traceparent":
         click.echo(child[TRACEPARENT])

@@ -44,4 +44,4 @@ def command(jenkins_url: str | None, form: str) -> None:
 
 
 def _masked(check: Check) -> Check:
-    return replace(check, text=redact.text(check.text))
+    return replace(check, text=redact.masked(check.text))

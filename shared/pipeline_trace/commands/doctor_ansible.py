@@ -50,7 +50,7 @@ def ansible(environ: Mapping[str, str]) -> Iterator[Check]:
     yield _callback(enabled, cfg)
     yield _collection(enabled, doc)
     python = _PYTHON.search(version)
-    if python and destinations.endpoint(environ):
+    if python and destinations.traces_endpoint(environ):
         yield _exporters(python[1], environ)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from ..delivery import destinations, home, journal
+from ..delivery import destinations, home, reader
 from ..place import ci
 from ..trace import redact
 
@@ -48,16 +48,16 @@ Checks = Callable[[Mapping[str, str]], Iterator[Check]]
 
 def machine(environ: Mapping[str, str]) -> Iterator[Check]:
     """Look at the folder where journals and the store are."""
-    system = ci.find(environ)
+    system = ci.system_of(environ)
     yield Check("place", OK, f"inside {system}" if system else "outside CI")
     try:
-        place = home.find(environ)
+        place = home.find_home(environ)
     except home.HomeError as error:
         yield Check("home", BROKEN, str(error), f"export {home.HOME}=/a/folder/of/yours")
         return
     mend = f"export {home.HOME}=/a/folder/of/yours" if place.warning else ""
     yield Check("home", HINT if place.warning else OK, place.warning or f"{place.path} can be written", mend)
-    waiting = journal.all_waiting(place.journals)
+    waiting = reader.count_all_waiting(place.journals)
     said = f"{waiting} spans wait in {place.journals}" if waiting else "nothing waits"
     yield Check("journals", HINT if waiting else OK, said, "pipeline-trace ship" if waiting else "")
     refused = list(place.journals.glob("*.refused"))
@@ -78,26 +78,26 @@ def _store(path: Path) -> Check:
 
 def delivery(environ: Mapping[str, str]) -> Iterator[Check]:
     """Look whether the receiver answers: a request without spans."""
-    endpoint = redact.text(destinations.endpoint(environ))
-    if destinations.disabled(environ):
+    endpoint = redact.masked(destinations.traces_endpoint(environ))
+    if destinations.is_disabled(environ):
         said = "nothing is emitted: OTEL_SDK_DISABLED or OTEL_TRACES_EXPORTER=none is set"
         yield Check("delivery", HINT, said, "unset OTEL_SDK_DISABLED OTEL_TRACES_EXPORTER")
         return
     if not endpoint:
-        mend = "export OTEL_EXPORTER_OTLP_ENDPOINT=http://collector.example.com:4318" if ci.find(environ) else ""
+        mend = "export OTEL_EXPORTER_OTLP_ENDPOINT=http://collector.example.com:4318" if ci.system_of(environ) else ""
         yield Check("delivery", HINT if mend else OK, "no endpoint is set: spans stay in this machine's store", mend)
         return
     try:
-        destination = destinations.configured(environ, Path(os.devnull))
+        destination = destinations.configured_destination(environ, Path(os.devnull))
         try:
             destination.deliver([], SECONDS)
         finally:
             destination.close()
     except destinations.SetupError as error:
-        yield Check("delivery", BROKEN, redact.text(str(error)), "set the variable right, or install what is missing")
+        yield Check("delivery", BROKEN, redact.masked(str(error)), "set the variable right, or install what is missing")
     except destinations.DeliveryError as error:
         mend = "start the receiver, or export OTEL_EXPORTER_OTLP_ENDPOINT=… (and _HEADERS where it wants a login)"
-        yield Check("delivery", BROKEN, redact.text(str(error)), mend)
+        yield Check("delivery", BROKEN, redact.masked(str(error)), mend)
     else:
         yield Check("delivery", OK, f"{endpoint} answers")
 

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from ..delivery import home
-from ..lookup.lookup import Finder, NotFoundError
+from ..lookup.lookup import Lookup, NotFoundError
 from . import fail
 
 
 @contextmanager
-def finder() -> Iterator[Finder]:
+def open_lookup() -> Iterator[Lookup]:
     """Yield what finds traces; that there is none is one line."""
-    with closing(Finder(home.find(os.environ))) as found:
+    with closing(Lookup(home.find_home(os.environ))) as found:
         try:
             yield found
         except NotFoundError as error:

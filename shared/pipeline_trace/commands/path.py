@@ -24,10 +24,10 @@ def command(change: str, form: str) -> None:
     VERSION  what was deployed as, e.g. 1.7.3
     A trace id, a build's URL or JOB#N stand for the commit that they are about.
     """
-    with looking.finder() as finder:
-        found = document.path_document(finder, change)
+    with looking.open_lookup() as lookup:
+        found = document.path_document(lookup, change)
     if form == "json":
         json.dump(found, sys.stdout, indent=1)
         sys.stdout.write("\n")
     else:
-        terminal.render(found, Console(highlight=False))
+        terminal.print_path(found, Console(highlight=False))

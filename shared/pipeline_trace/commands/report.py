@@ -10,7 +10,7 @@ import click
 
 from ..answers import headline
 from ..lookup import tree
-from ..lookup.usual import NO_HISTORY, History, ask
+from ..lookup.usual import NO_OTHER_BUILDS, OtherBuilds, other_builds
 from ..report import html
 from ..report.headline import NOTHING, Headline
 from ..trace.span import Span
@@ -30,9 +30,9 @@ def command(trace: str, output: Path | None, way: bool) -> None:
 
     TRACE: a trace id, a build's URL, JOB#N or latest (default).
     """
-    with looking.finder() as finder:
-        spans = finder.spans(trace)
-        history, first = ask(finder, spans), headline(finder, spans, trace)
+    with looking.open_lookup() as lookup:
+        spans = lookup.spans(trace)
+        history, first = other_builds(lookup, spans), headline(lookup, spans, trace)
     if way and first.path is None:
         raise fail(f"{trace} names no commit, so its way is not known; pipeline-trace report shows it without --path")
     click.echo(write(spans, output, headline=first, history=history))
@@ -43,12 +43,12 @@ def write(
     output: Path | None = None,
     *,
     headline: Headline = NOTHING,
-    history: History = NO_HISTORY,
+    history: OtherBuilds = NO_OTHER_BUILDS,
 ) -> Path:
     """Write the report of spans, and of what is known besides them; return its absolute path. Raises OSError."""
     root = tree.build_tree(spans)[0].span
     path = (output or Path(f"trace-{root.trace_id[:12]}.html")).absolute()
     now = datetime.now(timezone.utc)
-    page = html.render(spans, title=root.name, generated_at=now, headline=headline, history=history)
+    page = html.page_html(spans, title=root.name, generated_at=now, headline=headline, history=history)
     path.write_text(page, encoding="utf-8")
     return path

@@ -97,7 +97,7 @@ def command(
             err=True,
         )
     settings = Settings(host, port, grpc_port, retention.Keep(keep, keep_size), token, allow_host)
-    run(home.find(os.environ), settings, _say)
+    run(home.find_home(os.environ), settings, _say)
 
 
 def _token(path: Path | None) -> str:

@@ -20,11 +20,11 @@ def command(trace: str, form: str) -> None:
 
     TRACE: a trace id, a build's URL, JOB#N or latest (default).
     """
-    with looking.finder() as finder:
-        spans = finder.spans(trace)
+    with looking.open_lookup() as lookup:
+        spans = lookup.spans(trace)
     if form == "json":
         spans.sort(key=lambda span: (span.start_ns, span.span_id))
         json.dump([span.to_dict() for span in spans], sys.stdout, indent=1)
         sys.stdout.write("\n")
     else:
-        terminal.render(spans, Console(highlight=False))
+        terminal.print_tree(spans, Console(highlight=False))

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import click
 
-from ..lookup.lookup import Finder, NotFoundError
+from ..lookup.lookup import Lookup, NotFoundError
 from ..lookup.usual import Usual, usual_times
 from ..ownership import Verdict, judge
-from ..ownership.log.judge import judge_log
-from ..ownership.log.rules import Rules, RulesError, load
+from ..ownership.log.judge import verdict_of_log
+from ..ownership.log.rules import Rules, RulesError, load_rules
 from ..trace import redact
 from . import fail, looking
 
@@ -50,47 +50,49 @@ def command(trace: str, log: str | None, exit_status: int | None, script: str, o
     nothing tells.
     """
     try:
-        rules = load(own)
+        rules = load_rules(own)
     except RulesError as error:
         raise fail(str(error)) from None
-    verdict = judge_log(script, exit_status, _read(log), rules=rules) if log else _of_trace(trace, rules)
-    answer(verdict, form)
+    verdict = verdict_of_log(script, exit_status, _read(log), rules=rules) if log else _of_trace(trace, rules)
+    print_verdict(verdict, form)
 
 
-def answer(verdict: Verdict, form: str) -> None:
+def print_verdict(verdict: Verdict, form: str) -> None:
     """Print a verdict as text or json."""
-    click.echo(render(verdict) if form == "text" else json.dumps(masked(verdict).to_dict(), ensure_ascii=False))
+    click.echo(
+        verdict_text(verdict) if form == "text" else json.dumps(masked_verdict(verdict).to_dict(), ensure_ascii=False)
+    )
 
 
 def _of_trace(trace: str, rules: Rules) -> Verdict:
-    with looking.finder() as finder:
+    with looking.open_lookup() as lookup:
         try:
-            return judge.answer(finder, trace, rules)
+            return judge.verdict_for(lookup, trace, rules)
         except NotFoundError:
             # A build that runs is in no store.
             for point in entry_points(group=LIVE):
-                verdict: Verdict | None = point.load()(trace, os.environ, partial(_usual, finder))
+                verdict: Verdict | None = point.load()(trace, os.environ, partial(_usual, lookup))
                 if verdict:
                     return verdict
             raise
 
 
-def _usual(finder: Finder, job: str) -> dict[str, Usual]:
+def _usual(lookup: Lookup, job: str) -> dict[str, Usual]:
     """Return how long a job's stages usually take, by their names."""
     now = time.time_ns()
-    known = usual_times(finder.stages(job, now - _DAYS_NS, now))
+    known = usual_times(lookup.stages_between(job, now - _DAYS_NS, now))
     return {stage: usual for (name, stage), usual in known.items() if name == job}
 
 
-def masked(verdict: Verdict) -> Verdict:
+def masked_verdict(verdict: Verdict) -> Verdict:
     """Return the verdict with the secrets in its evidence masked."""
-    evidence = [redact.text(line) for line in verdict.evidence]
-    return Verdict(verdict.owner, verdict.kind, verdict.confidence, evidence, redact.text(verdict.next))
+    evidence = [redact.masked(line) for line in verdict.evidence]
+    return Verdict(verdict.owner, verdict.kind, verdict.confidence, evidence, redact.masked(verdict.next))
 
 
-def render(verdict: Verdict) -> str:
+def verdict_text(verdict: Verdict) -> str:
     """Return a verdict in at most ten lines."""
-    verdict = masked(verdict)
+    verdict = masked_verdict(verdict)
     owner = {"dev": "Dev", "ops": "Ops"}.get(verdict.owner, "not known")
     head = f"Whose: {owner}   {verdict.kind}   ({verdict.confidence:.0%} sure)"
     evidence = [f"  - {redact.clip(' '.join(line.split()), _WIDTH)}" for line in verdict.evidence]

@@ -37,7 +37,7 @@ class Home:
         return self.path / "traces.db"
 
 
-def find(environ: Mapping[str, str]) -> Home:
+def find_home(environ: Mapping[str, str]) -> Home:
     """Return the folder, made where it is missing, with 0700.
 
     PIPELINE_TRACE_HOME, else $XDG_STATE_HOME/pipeline-trace, else ~/.local/state/pipeline-trace. Where that cannot be

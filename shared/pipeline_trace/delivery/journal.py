@@ -11,25 +11,15 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
-import re
 import time
-from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from ..trace.span import Span, encode
 
 SUFFIX = ".journal"
-_WRITTEN, _SHIPPED = 0, 1
+WRITTEN, SHIPPED = 0, 1
 _RESERVE = 4096
-_DECODER = json.JSONDecoder()
-_MALFORMED = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
-_OPEN = b'{"type":"open",'
-_SPAN_ID = re.compile(rb'"span_id":"([0-9a-f]{16})"')
 
 
 class JournalError(Exception):
@@ -48,13 +38,13 @@ class Writer:
         self.problem = ""
         self._torn = False
         hidden = folder / f".{name}"
-        self._reserve = _reserve(self.path)
+        self._reserve = reserve_path(self.path)
         try:
             self._file = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
             # Locked before it can be found: a journal without a writer would be shipped and deleted.
-            _lock(self._file, _WRITTEN)
+            lock(self._file, WRITTEN)
             os.rename(hidden, self.path)
-            _write(self._reserve, bytes(_RESERVE))
+            write_private(self._reserve, bytes(_RESERVE))
         except OSError as error:
             raise JournalError(f"cannot write {self.path} ({error.strerror})") from None
 
@@ -120,102 +110,12 @@ class Writer:
         return not self._torn
 
 
-class Opened(NamedTuple):
-    """What an ``open`` line holds. Read only where it is needed: nearly all of them are followed by their span."""
-
-    span_id: str
-    raw: bytes
-
-    def span(self) -> Span | None:
-        """Return the span as it began, None where the line is torn."""
-        try:
-            return _span(_DECODER.decode(self.raw.decode("utf-8")), self.raw)
-        except _MALFORMED:
-            return None
-
-
-class Line(NamedTuple):
-    """A journal's line. ``end``: the offset in bytes behind it. Of ``end`` lines ``span`` and ``opened`` are None."""
-
-    kind: str
-    end: int
-    span: Span | None = None
-    opened: Opened | None = None
-    reason: str = ""
-    dropped: int = 0
-
-
-class Reader:
-    """Reads and ships one journal. Holds the file open: closing another descriptor of it would drop our lock."""
-
-    def __init__(self, path: Path) -> None:
-        """Open a journal. Raises OSError, FileNotFoundError included."""
-        self.path = path
-        self.torn = 0
-        self._offset = 0
-        self._rest = 0
-        self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-
-    def claim(self) -> bool:
-        """Take the lock "being shipped"; tell whether we have it and the journal is still there."""
-        return _lock(self._file, _SHIPPED) and os.fstat(self._file).st_nlink > 0
-
-    def written(self) -> bool:
-        """Tell whether somebody is writing it. Never true for a journal of this process's own."""
-        if not _lock(self._file, _WRITTEN):
-            return True
-        _unlock(self._file, _WRITTEN)
-        return False
-
-    def lines(self) -> Iterator[Line]:
-        """Yield the whole lines that are there beyond those already yielded; the caller may stop at any of them.
-
-        A line that is torn or not ours is skipped and counted in ``torn``.
-        """
-        rest = b""
-        while chunk := os.pread(self._file, 1 << 18, self._offset + len(rest)):
-            *whole, rest = (rest + chunk).split(b"\n")
-            for raw in whole:
-                self._offset += len(raw) + 1
-                line = _parse(raw, self._offset)
-                if line:
-                    yield line
-                elif raw:
-                    self.torn += 1
-        self._rest = len(rest)
-
-    def count_torn_end(self) -> None:
-        """Count the last line as torn where it has no end: for a journal that nobody writes any more."""
-        self.torn += self._rest > 0
-        self._rest = 0
-
-    def ended(self) -> bool:
-        """Tell whether the last line says that nothing more comes."""
-        size = os.fstat(self._file).st_size
-        return b'{"type":"end"' in os.pread(self._file, 200, max(size - 200, 0))
-
-    def modified_ns(self) -> int:
-        """Return when it was last written: nanoseconds since the epoch."""
-        return os.fstat(self._file).st_mtime_ns
-
-    def delete(self, *, keep_state: bool = False) -> None:
-        """Remove the journal and what is kept about it."""
-        self.path.unlink(missing_ok=True)
-        _reserve(self.path).unlink(missing_ok=True)
-        if not keep_state:
-            state_path(self.path).unlink(missing_ok=True)
-
-    def close(self) -> None:
-        """Let go of the journal and its locks."""
-        os.close(self._file)
-
-
-def _reserve(journal: Path) -> Path:
+def reserve_path(journal: Path) -> Path:
     """Return the file that keeps room for a journal's last line."""
     return journal.with_name(f".{journal.stem}.reserve")
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_private(path: Path, data: bytes) -> None:
     """Write a file that nobody else may read."""
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
@@ -224,45 +124,8 @@ def _write(path: Path, data: bytes) -> None:
         os.close(file)
 
 
-def _parse(raw: bytes, end: int) -> Line | None:
-    opened = _opened(raw)
-    if opened:
-        return Line("open", end, opened=opened)
-    try:
-        # Decoded here: json would first look for other encodings.
-        data = _DECODER.decode(raw.decode("utf-8"))
-        kind = data["type"]
-        if kind == "span":
-            return Line(kind, end, _span(data, raw))
-        if kind == "open":
-            return Line(kind, end, opened=Opened(_span(data, raw).span_id, raw))
-        if kind == "end":
-            return Line(kind, end, reason=str(data.get("reason", "")), dropped=int(data.get("dropped", 0)))
-    except _MALFORMED:
-        pass
-    return None
-
-
-def _opened(raw: bytes) -> Opened | None:
-    """Read what an ``open`` line opens where that can be seen at a glance: with links, it holds several ids."""
-    if raw.startswith(_OPEN) and raw.endswith(b"}"):
-        found = _SPAN_ID.findall(raw)
-        if len(found) == 1:
-            return Opened(found[0].decode("ascii"), raw)
-    return None
-
-
-def _span(data: Any, raw: bytes) -> Span:
-    return _repaired(data) if b"\\ud" in raw else Span.from_dict(data)
-
-
-def _repaired(data: object) -> Span:
-    """Read a span in which a name may hold half a character, which no receiver takes."""
-    text = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
-    return Span.from_dict(json.loads(text))
-
-
-def _lock(file: int, which: int) -> bool:
+def lock(file: int, which: int) -> bool:
+    """Take a journal's record lock, WRITTEN or SHIPPED; tell whether it was free."""
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, which)
     except OSError:
@@ -270,83 +133,11 @@ def _lock(file: int, which: int) -> bool:
     return True
 
 
-def _unlock(file: int, which: int) -> None:
+def unlock(file: int, which: int) -> None:
+    """Give a record lock back."""
     fcntl.lockf(file, fcntl.LOCK_UN, 1, which)
 
 
-@dataclass(frozen=True)
-class State:
-    """How far a journal was shipped: bytes and spans delivered, why the last attempt failed, spans rejected and why."""
-
-    offset: int = 0
-    delivered: int = 0
-    problem: str = ""
-    rejected: int = 0
-    reason: str = ""
-
-
-def state_path(journal: Path) -> Path:
-    """Return where the state of a journal is kept."""
-    return journal.with_suffix(".state")
-
-
-def load_state(journal: Path) -> State:
-    """Return a journal's state; where there is none or a broken one, nothing was shipped."""
-    try:
-        data: dict[str, Any] = json.loads(state_path(journal).read_bytes())
-        counts = int(data["offset"]), int(data["delivered"]), str(data["problem"])
-        return State(*counts, int(data["rejected"]), str(data["reason"]))
-    except (OSError, ValueError, KeyError, TypeError, OverflowError):
-        return State()
-
-
-def take_state(journal: Path) -> State:
-    """Return a journal's state and remove it: the journal is gone."""
-    state = load_state(journal)
-    state_path(journal).unlink(missing_ok=True)
-    return state
-
-
-def save_state(journal: Path, state: State) -> None:
-    """Keep a journal's state; on a full disk it is lost, and the last batch may be delivered twice."""
-    new = journal.with_suffix(".new")
-    try:
-        _write(new, encode(state.__dict__).encode("ascii"))
-        os.replace(new, state_path(journal))
-    except OSError:
-        new.unlink(missing_ok=True)
-
-
-def find(folder: Path) -> list[Path]:
+def find_journals(folder: Path) -> list[Path]:
     """Return the journals in a folder, oldest first."""
     return sorted(path for path in folder.glob("*" + SUFFIX) if path.is_file() and not path.is_symlink())
-
-
-def waiting(journal: Path) -> int:
-    """Return how many spans of a journal have not been delivered, those still open included.
-
-    Raises OSError where the journal cannot be read.
-    """
-    offset = load_state(journal).offset
-    opened: set[str] = set()
-    count = 0
-    end = 0
-    with journal.open("rb") as file:
-        for raw in file:
-            end += len(raw)
-            line = _parse(raw.rstrip(b"\n"), end)
-            if line and line.opened:
-                opened.add(line.opened.span_id)
-            elif line and line.span:
-                opened.discard(line.span.span_id)
-                count += end > offset
-    return count + len(opened)
-
-
-def all_waiting(folder: Path) -> int:
-    """Return how many spans wait in a folder's journals; those of other users are not ours to count."""
-    count = 0
-    for path in find(folder):
-        with suppress(OSError):
-            count += waiting(path)
-    return count

@@ -15,8 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import home, ship
-from .destinations import SetupError, configured
-from .journal import all_waiting, load_state, save_state
+from .destinations import SetupError, configured_destination
+from .progress import load_progress, save_progress
+from .reader import count_all_waiting
 from .start import CALL
 
 # Allocations between two walks of the garbage collector: some batches' worth.
@@ -45,8 +46,8 @@ def main(arguments: Sequence[str]) -> int:
 def ship_waiting(environ: Mapping[str, str]) -> tuple[str, str]:
     """Deliver what journals still hold; return what was done and what is wrong (or nothing), each a line for people."""
     try:
-        place = home.find(environ)
-        destination = configured(environ, place.store)
+        place = home.find_home(environ)
+        destination = configured_destination(environ, place.store)
     except (home.HomeError, SetupError) as error:
         return "nothing delivered", str(error)
     outcomes = ship.ship_all_patiently(place.journals, destination, _FLUSH_LIMIT)
@@ -59,7 +60,7 @@ def ship_waiting(environ: Mapping[str, str]) -> tuple[str, str]:
     said += f"; {rejected} rejected by the receiver ({reason})" if rejected else ""
     problem = next((o.problem for o in sorted(outcomes, key=lambda o: not o.blocked) if o.problem), "")
     if problem and any(o.blocked for o in outcomes):
-        spans = all_waiting(place.journals)
+        spans = count_all_waiting(place.journals)
         problem = f"{problem}; {spans} spans wait in {place.journals}, run this again when the receiver answers"
     return said, problem
 
@@ -70,9 +71,9 @@ def _follow(journal: Path, flush_limit: float) -> int:
         signal.sigtimedwait({number}, 0)
     signal.pthread_sigmask(signal.SIG_SETMASK, {CALL})
     try:
-        destination = configured(os.environ, home.Home(journal.parent.parent).store)
+        destination = configured_destination(os.environ, home.Home(journal.parent.parent).store)
     except SetupError as error:
-        save_state(journal, replace(load_state(journal), problem=str(error)))
+        save_progress(journal, replace(load_progress(journal), problem=str(error)))
         return 1
     # What the SDK's import made stays; walking through it for each batch is half of the collector's work.
     gc.freeze()

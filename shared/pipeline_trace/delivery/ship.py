@@ -7,214 +7,21 @@ destinations.
 from __future__ import annotations
 
 import contextlib
-import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from pathlib import Path
 
-from ..trace import conventions as c
-from ..trace.span import Event, Span, encode
-from .destinations import Accepted, DeliveryError, Destination, SetupError
-from .journal import SUFFIX, Line, Opened, Reader, State, find, load_state, save_state
+from .destinations import DeliveryError, Destination, SetupError
+from .journal import SUFFIX, find_journals
+from .reader import Reader
+from .shipment import Outcome, Shipment
 
-BATCH = 512
 _TICK = 0.1
 _BATCH_SECONDS = 1.0
 _SLOWEST_RETRY = 30.0
 # How long one delivery may take where no flush limit presses.
 _PATIENCE = 60.0
 _KEEP_SECONDS = 600.0
-
-_CANCELLED = frozenset({"SIGTERM", "SIGINT"})
-
-
-@dataclass
-class Outcome:
-    """What became of a journal.
-
-    Spans delivered, torn lines skipped, spans that its writer could not write, and spans that the receiver rejected for
-    good (``reason``). ``blocked``: ``problem`` is the destination's, and would meet the next journal too.
-    """
-
-    delivered: int = 0
-    torn: int = 0
-    dropped: int = 0
-    rejected: int = 0
-    reason: str = ""
-    blocked: bool = False
-    problem: str = ""
-    done: bool = False
-
-
-class Shipment:
-    """Delivers one claimed journal."""
-
-    def __init__(self, reader: Reader, destination: Destination) -> None:
-        self._reader = reader
-        self._destination = destination
-        self._state = load_state(reader.path)
-        self._open: dict[str, Opened] = {}
-        self._batch: list[Span] = []
-        self._batch_end = 0
-        self.end: Line | None = None
-        self.problem = ""
-        self._done = False
-        self._finishing = False
-
-    @property
-    def outcome(self) -> Outcome:
-        """Return how it stands."""
-        return Outcome(
-            delivered=self._state.delivered,
-            torn=self._reader.torn,
-            dropped=self.end.dropped if self.end else 0,
-            rejected=self._state.rejected,
-            reason=self._state.reason,
-            blocked=bool(self.problem),
-            problem=self.problem,
-            done=self._done,
-        )
-
-    def step(self, timeout: float) -> None:
-        """Deliver all that is there. Raises DeliveryError, SetupError; what was not accepted comes again."""
-        if len(self._batch) >= BATCH:
-            self._flush(timeout)
-        for line in self._reader.lines():
-            self._take(line)
-            if len(self._batch) >= BATCH:
-                self._flush(timeout)
-        self._flush(timeout)
-
-    def finish(self, timeout: float, died_ns: int) -> None:
-        """Deliver the rest of a journal that nobody writes any more, and remove it.
-
-        ``died_ns``: when its writer was last seen, nanoseconds since the epoch. Raises DeliveryError, SetupError.
-        """
-        self._finishing = True
-        self.step(timeout)
-        self._reader.count_torn_end()
-        reason = self.end.reason if self.end else "SIGKILL or a crash"
-        lost = self.end is not None and self.end.dropped > 0 and not reason
-        for span in self._still_open():
-            self._batch.append(_unknown(span, died_ns) if lost else _closed(span, reason, died_ns))
-        self._open.clear()
-        self._flush(timeout)
-        # Who waits for it reads from the state what was rejected.
-        self._reader.delete(keep_state=self._state.rejected > 0)
-        self._done = True
-
-    def _still_open(self) -> Iterator[Span]:
-        for opened in self._open.values():
-            span = opened.span()
-            if span:
-                yield span
-            else:
-                self._reader.torn += 1
-
-    def _take(self, line: Line) -> None:
-        if line.opened:
-            self._open[line.opened.span_id] = line.opened
-        elif line.span:
-            self._open.pop(line.span.span_id, None)
-            if line.end > self._state.offset:
-                self._batch.append(line.span)
-        else:
-            self.end = line
-        self._batch_end = line.end
-
-    def _flush(self, timeout: float) -> None:
-        if not self._batch:
-            return
-        try:
-            accepted, refused = self._deliver(timeout)
-        except (DeliveryError, SetupError) as error:
-            self._problem(str(error))
-            raise
-        lost = accepted.rejected + len(refused)
-        self._state = State(
-            offset=max(self._batch_end, self._state.offset),
-            delivered=self._state.delivered + len(self._batch) - lost,
-            rejected=self._state.rejected + lost,
-            reason=accepted.reason or self._state.reason,
-        )
-        self.problem = ""
-        save_state(self._reader.path, self._state)
-        self._batch = []
-
-    def _deliver(self, timeout: float) -> tuple[Accepted, list[Span]]:
-        """Deliver the batch; return what the receiver says, and the spans that it does not take though it takes others."""
-        try:
-            return self._destination.deliver(self._batch, timeout), []
-        except DeliveryError as error:
-            # A span that it finds wrong must not hold up the rest; but while the run goes on, there is time to look later.
-            if not error.unfit or not self._finishing or len(self._batch) == 1:
-                raise
-            refused = sift(self._destination, self._batch, timeout, error)
-            return Accepted(reason=f"kept in {self._keep(refused)}" if refused else ""), refused
-
-    def _keep(self, spans: Sequence[Span]) -> Path:
-        """Put spans aside that the receiver does not take, ever."""
-        path = self._reader.path.with_suffix(".refused")
-        with open(path, "a", encoding="ascii", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            file.writelines(encode(span.to_dict()) + "\n" for span in spans)
-        return path
-
-    def _problem(self, text: str) -> None:
-        if text != self.problem:
-            self.problem = text
-            save_state(self._reader.path, replace(self._state, problem=text))
-
-
-def sift(destination: Destination, spans: Sequence[Span], timeout: float, whole: DeliveryError) -> list[Span]:
-    """Deliver all spans of a batch but those that the receiver finds wrong; return these.
-
-    Raises DeliveryError (``whole``) where it takes neither the first, the last nor the one in the middle: then it is not the
-    spans that are wrong.
-    """
-    probes = sorted({0, len(spans) // 2, len(spans) - 1})
-    refused = [spans[i] for i in probes if not _takes(destination, [spans[i]], timeout)]
-    if len(refused) == len(probes):
-        raise whole
-    todo = [[span for i, span in enumerate(spans) if i not in probes]]
-    while todo:
-        some = todo.pop()
-        if not some or _takes(destination, some, timeout):
-            continue
-        if len(some) == 1:
-            refused += some
-        else:
-            todo += [some[: len(some) // 2], some[len(some) // 2 :]]
-    return refused
-
-
-def _takes(destination: Destination, spans: Sequence[Span], timeout: float) -> bool:
-    try:
-        destination.deliver(spans, timeout)
-    except DeliveryError as error:
-        if not error.unfit:
-            raise
-        return False
-    return True
-
-
-def _closed(span: Span, reason: str, died_ns: int) -> Span:
-    """Close a span whose writer is gone: an error after a kill, a cancellation after TERM or INT."""
-    cancelled = reason in _CANCELLED
-    span.end_ns = max(died_ns, span.start_ns)
-    span.attributes[c.TASK_RUN_RESULT] = c.CANCELLATION if cancelled else c.ERROR
-    span.events = [*span.events, Event("interrupted", span.end_ns, {"reason": reason or "never ended"})]
-    if not cancelled:
-        span.attributes[c.ERROR_TYPE] = "interrupted"
-        span.fail(f"still open when its process ended ({reason or 'never ended'})")
-    return span
-
-
-def _unknown(span: Span, died_ns: int) -> Span:
-    """Close a span whose end could not be written, in a run that ended in order: how it ended is not known."""
-    span.end_ns = max(died_ns, span.start_ns)
-    span.events = [*span.events, Event("interrupted", span.end_ns, {"reason": "its end could not be written"})]
-    return span
 
 
 def ship_one(path: Path, destination: Destination, timeout: float = _PATIENCE) -> Outcome:
@@ -241,7 +48,7 @@ def ship_all(folder: Path, destination: Destination, timeout: float = _PATIENCE)
     """Deliver every journal in a folder that nobody writes, oldest first; stop where the destination fails."""
     _forget_states(folder)
     outcomes = []
-    for path in find(folder):
+    for path in find_journals(folder):
         outcomes.append(ship_one(path, destination, timeout))
         if outcomes[-1].blocked:
             break
@@ -264,7 +71,7 @@ def ship_all_patiently(folder: Path, destination: Destination, patience: float) 
 
 def _delivered_by_others(folder: Path) -> bool:
     """Tell whether another process delivers a journal that nobody writes any more."""
-    for path in find(folder):
+    for path in find_journals(folder):
         with contextlib.suppress(OSError), contextlib.closing(Reader(path)) as reader:
             # In this order: whoever writes has a process that is about to claim it.
             if not reader.written() and not reader.claim():

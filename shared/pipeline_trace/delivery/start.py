@@ -23,7 +23,7 @@ CALL = signal.SIGURG
 _PACKAGE = Path(__file__).parents[1]
 
 
-class Shipper:
+class ShippingProcess:
     """The running process, seen from the journal's writer."""
 
     def __init__(self, journal: Path, environ: Mapping[str, str], flush_limit: float) -> None:
@@ -35,7 +35,7 @@ class Shipper:
 
     def _start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [*command(), "follow", str(self._journal), "--flush-limit", str(self._flush_limit)],
+            [*package_command(), "follow", str(self._journal), "--flush-limit", str(self._flush_limit)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -62,25 +62,25 @@ class Shipper:
         self._process.returncode = 0
 
 
-def command() -> list[str]:
+def package_command() -> list[str]:
     """Return the command that runs this package with the Python that runs us, installed by pip or not."""
     return [sys.executable or "python3", str(_PACKAGE / "__main__.py")]
 
 
-def hint(*arguments: str) -> str:
+def command_line(*arguments: str) -> str:
     """Return the command line that runs a command, as it is had on this machine."""
     from shutil import which
 
     beside = Path(sys.executable).with_name("pipeline-trace")
-    here = [str(beside)] if beside.exists() else command()
+    here = [str(beside)] if beside.exists() else package_command()
     return shlex.join([*(["pipeline-trace"] if which("pipeline-trace") else here), *arguments])
 
 
-def viewer(trace_id: str) -> str:
+def viewing_hint(trace_id: str) -> str:
     """Return what to do to see a trace of this machine's store."""
     from importlib.util import find_spec
 
     # A Galaxy install has neither the commands nor what they need.
     if (_PACKAGE / "commands").is_dir() and find_spec("click"):
-        return f"see it with: {hint('show', trace_id)}"
+        return f"see it with: {command_line('show', trace_id)}"
     return f"to see it: {sys.executable} -m pip install pipeline-trace, then pipeline-trace show"

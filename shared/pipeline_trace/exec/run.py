@@ -13,9 +13,9 @@ from contextlib import suppress
 from typing import NoReturn
 
 from ..delivery import destinations, home, journal
-from ..delivery.start import Shipper
+from ..delivery.start import ShippingProcess
 from ..place import locate
-from ..place.w3c import Place, hand_on
+from ..place.w3c import Place, child_environment
 from ..trace import conventions as c
 from ..trace import ids, resource
 from ..trace.span import Span
@@ -65,18 +65,18 @@ def run(name: str, words: list[str]) -> int:
 
 def _run(name: str, words: list[str], signals: child.Signals) -> int:
     environ = dict(os.environ)
-    if destinations.disabled(environ):
+    if destinations.is_disabled(environ):
         return _status(signals.run(words, environ))
     try:
-        folder = home.find(environ)
+        folder = home.find_home(environ)
     except home.HomeError as error:
         return _untraced(words, environ, signals, error)
-    place = locate.stand(environ, folder.path, git_seconds=_GIT_SECONDS)
+    place = locate.locate(environ, folder.path, git_seconds=_GIT_SECONDS)
     for warning in place.warnings:
         _say(warning)
     span = _span(name or os.path.basename(words[0]), words, place)
     span.resource = {**resource.from_environment(environ, "pipeline-trace"), **place.resource}
-    inner = hand_on(environ, place, span.span_id)
+    inner = child_environment(environ, place, span.span_id)
     if not place.sampled:
         return _status(signals.run(words, inner))
     try:
@@ -87,7 +87,7 @@ def _run(name: str, words: list[str], signals: child.Signals) -> int:
 
     def started() -> None:
         with suppress(OSError):
-            Shipper(writer.path, environ, _FLUSH_SECONDS).release()
+            ShippingProcess(writer.path, environ, _FLUSH_SECONDS).release()
 
     status = signals.run(words, inner, started)
     _end(span, status)
@@ -110,7 +110,7 @@ def _span(name: str, words: list[str], place: Place) -> Span:
         parent_id=place.parent_id,
         name=_masked(name),
         start_ns=time.time_ns(),
-        attributes={"process.executable.name": _masked(os.path.basename(words[0])), **place.attributes},
+        attributes={c.PROCESS_EXECUTABLE_NAME: _masked(os.path.basename(words[0])), **place.attributes},
         links=list(place.links),
     )
 
@@ -121,7 +121,7 @@ def _masked(name: str) -> str:
     # Imported where needed: its patterns take longer to compile than all else here.
     from ..trace import redact
 
-    return redact.text(name)
+    return redact.masked(name)
 
 
 def _end(span: Span, status: int) -> None:
@@ -129,7 +129,7 @@ def _end(span: Span, status: int) -> None:
     span.end_ns = time.time_ns()
     span.attributes[c.TASK_RUN_RESULT] = c.SUCCESS if status == 0 else c.FAILURE
     if status >= 0:
-        span.attributes["process.exit.code"] = status
+        span.attributes[c.PROCESS_EXIT_CODE] = status
     if status:
         signal_name = child.signal_name(-status) if status < 0 else ""
         span.attributes[c.ERROR_TYPE] = signal_name or str(status)

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from ..delivery.destinations.store import Store
 from ..delivery.home import Home
-from ..delivery.journal import Reader, find
-from ..place.ci.jenkins.identity import normalise, split_build_url
+from ..delivery.journal import find_journals
+from ..delivery.reader import Reader
+from ..place.ci.jenkins.identity import build_url_parts, normalised_url
 from ..trace import conventions as c
 from ..trace.span import Span, encode
 
@@ -23,7 +24,7 @@ class NotFoundError(Exception):
     """There is no such trace here. The message says what to do."""
 
 
-class Finder:
+class Lookup:
     """Looks into a store and the journals beside it. What runs right now is open: its ``end_ns`` is 0."""
 
     def __init__(self, home: Home) -> None:
@@ -34,14 +35,14 @@ class Finder:
         """Let go of the store."""
         self._store.close()
 
-    def spans(self, wanted: str) -> list[Span]:
+    def spans(self, reference: str) -> list[Span]:
         """Return the spans of a trace: a trace id, a build's URL, ``JOB#N`` or ``latest``. Raises NotFoundError.
 
         Spans of other traces are among them where they hang under this one or the other way round: span ids do not
         depend on the trace, so where an agent could not learn its trace its spans still have the right parent.
         """
         found: dict[tuple[str, str], Span] = {}
-        todo, seen = {self._trace_id(wanted.strip())}, set()
+        todo, seen = {self._trace_id(reference.strip())}, set()
         while todo:
             trace_id = todo.pop()
             seen.add(trace_id)
@@ -54,23 +55,23 @@ class Finder:
             todo -= seen
         return list(found.values())
 
-    def running(self) -> list[str]:
+    def running_traces(self) -> list[str]:
         """Return the traces in which something runs right now, the newest first."""
         live = [span for span in self._waiting if not span.end_ns and span.span_id in self._running]
         return list(dict.fromkeys(span.trace_id for span in sorted(live, key=lambda span: span.start_ns, reverse=True)))
 
-    def runs(self, from_ns: int, to_ns: int) -> list[Span]:
+    def runs_between(self, from_ns: int, to_ns: int) -> list[Span]:
         """Return the run spans of builds that ended between two times, nanoseconds since the epoch; the newest first."""
-        return self._store.runs(from_ns, to_ns)
+        return self._store.runs_between(from_ns, to_ns)
 
-    def of_build(self, pipeline: str, run: str) -> list[Span]:
+    def spans_of_build(self, pipeline: str, run: str) -> list[Span]:
         """Return the spans of a build: full job name and build number."""
         return self._of_run(pipeline, run)
 
-    def noted(self, texts: Sequence[str], most: int) -> list[Span]:
+    def change_spans(self, texts: Sequence[str], most: int) -> list[Span]:
         """Return the newest runs, playbooks, deploys and roots with a commit whose JSON form has one of these texts."""
         found = {(span.trace_id, span.span_id): span for span in self._waiting if _is_noted(span) and _says(span, texts)}
-        found.update(((span.trace_id, span.span_id), span) for span in self._store.noted(texts, most))
+        found.update(((span.trace_id, span.span_id), span) for span in self._store.change_spans(texts, most))
         # What is open is newer than what has ended.
         return sorted(found.values(), key=lambda span: span.end_ns or span.start_ns + _OPEN, reverse=True)[:most]
 
@@ -87,19 +88,19 @@ class Finder:
             ids = {span.span_id for span in spans}
             beyond = {span.parent_id for span in spans if span.parent_id}
             links = (link for span in spans for link in span.links)
-            beyond |= {link.span_id for link in links if link.attributes.get("jenkins.link") == "started"}
+            beyond |= {link.span_id for link in links if link.attributes.get(c.JENKINS_LINK) == c.LINK_STARTED}
             more = self._store.traces_with_parents(ids) | self._store.traces_with_spans(beyond - ids)
             more |= {span.trace_id for span in self._waiting if span.parent_id in ids or span.span_id in beyond}
             todo += sorted(more - seen - set(todo))
         return list(found.values())
 
-    def trace_id(self, wanted: str) -> str:
+    def trace_id(self, reference: str) -> str:
         """Return a trace's id: of a trace id, a build's URL, ``JOB#N`` or ``latest``. Raises NotFoundError."""
-        return self._trace_id(wanted.strip())
+        return self._trace_id(reference.strip())
 
-    def stages(self, pipeline: str, from_ns: int, to_ns: int) -> list[Span]:
+    def stages_between(self, pipeline: str, from_ns: int, to_ns: int) -> list[Span]:
         """Return the newest runs, stages and branches of a job that ended between two times, ns since the epoch."""
-        return self._store.stages(pipeline, from_ns, to_ns)
+        return self._store.stages_between(pipeline, from_ns, to_ns)
 
     def _trace(self, trace_id: str) -> list[Span]:
         found = {span.span_id: span for span in self._waiting if span.trace_id == trace_id}
@@ -107,25 +108,25 @@ class Finder:
         found.update((span.span_id, span) for span in self._store.trace(trace_id))
         return list(found.values())
 
-    def _trace_id(self, wanted: str) -> str:
-        if wanted == "latest":
+    def _trace_id(self, reference: str) -> str:
+        if reference == "latest":
             return self._latest()
-        if _TRACE_ID.fullmatch(wanted.lower()):
-            if self._trace(wanted.lower()):
-                return wanted.lower()
-            raise NotFoundError(f"there is no trace {wanted} here; pipeline-trace show latest shows the newest")
-        build = _build(wanted) if "://" in wanted else None
+        if _TRACE_ID.fullmatch(reference.lower()):
+            if self._trace(reference.lower()):
+                return reference.lower()
+            raise NotFoundError(f"there is no trace {reference} here; pipeline-trace show latest shows the newest")
+        build = _build(reference) if "://" in reference else None
         if build:
             root, job, number = build
             runs = [span for span in self._of_run(job, number) if _url(span).startswith(f"{root}/")]
-            return _only(runs, wanted, f"pipeline-trace poll --once --jenkins-url {root}")
-        named = _JOB.fullmatch(wanted)
+            return _only(runs, reference, f"pipeline-trace poll --once --jenkins-url {root}")
+        named = _JOB.fullmatch(reference)
         if named:
-            return _only(self._of_run(named[1], named[2]), wanted, "pipeline-trace poll --once --jenkins-url URL")
-        raise NotFoundError(f"{wanted!r} is no trace id, build URL, JOB#N or latest")
+            return _only(self._of_run(named[1], named[2]), reference, "pipeline-trace poll --once --jenkins-url URL")
+        raise NotFoundError(f"{reference!r} is no trace id, build URL, JOB#N or latest")
 
     def _latest(self) -> str:
-        running = self.running()
+        running = self.running_traces()
         if running:
             return running[0]
         newest = max(self._waiting, key=lambda span: span.end_ns, default=None)
@@ -144,28 +145,28 @@ class Finder:
             for span in self._waiting
             if (span.resource.get(c.PIPELINE_NAME), span.resource.get(c.PIPELINE_RUN_ID)) == (pipeline, run)
         ]
-        return [*self._store.of_run(pipeline, run), *waiting]
+        return [*self._store.spans_of_run(pipeline, run), *waiting]
 
 
 def _build(url: str) -> tuple[str, str, str] | None:
     """Return the root URL, the full job name and the number of a build's URL."""
-    parts = split_build_url(url)
+    parts = build_url_parts(url)
     try:
-        return (normalise(parts[0]), parts[1], str(parts[2])) if parts else None
+        return (normalised_url(parts[0]), parts[1], str(parts[2])) if parts else None
     except ValueError:
         return None
 
 
-def _only(runs: Iterable[Span], wanted: str, hint: str) -> str:
+def _only(runs: Iterable[Span], reference: str, hint: str) -> str:
     """Return the trace of a build: its run span's, since its playbooks may be in a trace of their own."""
     runs = list(runs)
     own = [span for span in runs if span.attributes.get(c.JENKINS_TYPE) == c.TYPE_RUN] or runs
     traces = sorted({span.trace_id for span in own})
     if not traces:
-        raise NotFoundError(f"there is no build {wanted} here; fetch it with: {hint}")
+        raise NotFoundError(f"there is no build {reference} here; fetch it with: {hint}")
     if len({_url(span) for span in own}) > 1:
         raise NotFoundError(
-            f"{wanted} is in {len(traces)} traces ({', '.join(traces)}); name one of them, or the build's URL"
+            f"{reference} is in {len(traces)} traces ({', '.join(traces)}); name one of them, or the build's URL"
         )
     return traces[0]
 
@@ -197,7 +198,7 @@ def _in_journals(home: Home) -> tuple[list[Span], set[str]]:
     spans: dict[tuple[str, str], Span] = {}
     live: set[str] = set()
     left = _MOST_BYTES
-    for path in reversed(find(home.journals)):
+    for path in reversed(find_journals(home.journals)):
         try:
             left -= path.stat().st_size
             if left < 0:

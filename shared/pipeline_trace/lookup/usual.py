@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Protocol
 
-from ..trace import conventions as names
+from ..trace import conventions as c
 from ..trace.span import Span
-from .tree import STATES, span_type, state
+from .states import STATES, span_type, state
 
 MOST_RUNS = 50
 FEWEST_RUNS = 3
 # A rerun that tells something of a failure comes soon.
 RERUN_NS = 86_400 * 1_000_000_000
-_STAGES = frozenset({names.TYPE_STAGE, names.TYPE_BRANCH})
+_STAGES = frozenset({c.TYPE_STAGE, c.TYPE_BRANCH})
 # Job and name.
 StageKey = tuple[str, str]
 
@@ -42,45 +42,45 @@ class Flaky:
 
 
 @dataclass(frozen=True)
-class History:
+class OtherBuilds:
     """What the page shows of other builds. Empty: nothing is known."""
 
     usual: Mapping[StageKey, Usual] = field(default_factory=dict)
     flaky: Sequence[Flaky] = ()
 
 
-NO_HISTORY = History()
+NO_OTHER_BUILDS = OtherBuilds()
 
 
 class Source(Protocol):
     """Where builds are found: the local store."""
 
-    def stages(self, pipeline: str, from_ns: int, to_ns: int) -> list[Span]:
+    def stages_between(self, pipeline: str, from_ns: int, to_ns: int) -> list[Span]:
         """Return the run, stage and branch spans of a job that ended between two times, the newest first."""
 
 
-def ask(source: Source, spans: Sequence[Span]) -> History:
+def other_builds(source: Source, spans: Sequence[Span]) -> OtherBuilds:
     """Return what the builds around a trace's say of it."""
     usual: dict[StageKey, Usual] = {}
     flaky: list[Flaky] = []
-    for run in (span for span in spans if span_type(span) == names.TYPE_RUN):
-        pipeline = str(run.resource.get(names.PIPELINE_NAME) or "")
+    for run in (span for span in spans if span_type(span) == c.TYPE_RUN):
+        pipeline = str(run.resource.get(c.PIPELINE_NAME) or "")
         if not pipeline:
             continue
-        before = source.stages(pipeline, 0, run.start_ns)
+        before = source.stages_between(pipeline, 0, run.start_ns)
         usual.update(usual_times(before))
-        if run.attributes.get(names.VCS_HEAD_REVISION):
+        if run.attributes.get(c.VCS_HEAD_REVISION):
             own = [span for span in spans if _build(span) == _build(run)]
-            after = source.stages(pipeline, run.start_ns, (run.end_ns or run.start_ns) + RERUN_NS)
+            after = source.stages_between(pipeline, run.start_ns, (run.end_ns or run.start_ns) + RERUN_NS)
             flaky += flaky_in(own, run, [*before, *after])
-    return History(usual, list(dict.fromkeys(flaky)))
+    return OtherBuilds(usual, list(dict.fromkeys(flaky)))
 
 
 def usual_times(stages: Iterable[Span]) -> dict[StageKey, Usual]:
     """Return how long stages take, by their last MOST_RUNS runs that succeeded; not of those with fewer than FEWEST_RUNS."""
     lengths: dict[StageKey, list[int]] = defaultdict(list)
     for span in sorted(stages, key=lambda span: -span.end_ns):
-        if span_type(span) in _STAGES and state(span) == names.SUCCESS:
+        if span_type(span) in _STAGES and state(span) == c.SUCCESS:
             lengths[stage_key(span)].append(span.end_ns - span.start_ns)
     recent = {key: sorted(found[:MOST_RUNS]) for key, found in lengths.items()}
     return {
@@ -97,17 +97,17 @@ def percentile(ordered: Sequence[int], percent: int) -> int:
 
 def stage_key(span: Span) -> StageKey:
     """Return the job and the name of a stage."""
-    return str(span.resource.get(names.PIPELINE_NAME) or ""), span.name
+    return str(span.resource.get(c.PIPELINE_NAME) or ""), span.name
 
 
 def flaky_in(own: Iterable[Span], run: Span, around: Sequence[Span]) -> list[Flaky]:
     """Return what failed in one build and passed in another, among a build and others of its job and commit."""
-    commit = run.attributes.get(names.VCS_HEAD_REVISION)
+    commit = run.attributes.get(c.VCS_HEAD_REVISION)
     others = [
         span
         for span in around
-        if span_type(span) == names.TYPE_RUN
-        and span.attributes.get(names.VCS_HEAD_REVISION) == commit
+        if span_type(span) == c.TYPE_RUN
+        and span.attributes.get(c.VCS_HEAD_REVISION) == commit
         and _build(span) != _build(run)
     ]
     stages: dict[tuple[str, str], dict[str, str]] = {_build(one): {} for one in (run, *others)}
@@ -123,7 +123,7 @@ def flaky_in(own: Iterable[Span], run: Span, around: Sequence[Span]) -> list[Fla
             there = _build(passing)[1]
             passed = stages[_build(passing)]
             for name, result in stages[_build(failing)].items():
-                if result in names.FAILED_RESULTS and passed.get(name) == names.SUCCESS:
+                if result in c.FAILED_RESULTS and passed.get(name) == c.SUCCESS:
                     found.append(Flaky(job, name, number, there))
             for name in _failed_tests(failing) - _failed_tests(passing) if _same_tests(failing, passing) else ():
                 found.append(Flaky(job, name, number, there, test=True))
@@ -138,19 +138,19 @@ def _first_of_each(found: Iterable[Flaky]) -> list[Flaky]:
 
 
 def _build(span: Span) -> tuple[str, str]:
-    return str(span.resource.get(names.PIPELINE_NAME) or ""), str(span.resource.get(names.PIPELINE_RUN_ID) or "")
+    return str(span.resource.get(c.PIPELINE_NAME) or ""), str(span.resource.get(c.PIPELINE_RUN_ID) or "")
 
 
 def _failed_tests(run: Span) -> set[str]:
     events = [event.attributes for event in run.events if event.name == "test failed"]
-    return {f"{one.get('test.suite.name') or ''} {one.get('test.case.name') or ''}".strip() for one in events}
+    return {f"{one.get(c.TEST_SUITE_NAME) or ''} {one.get(c.TEST_CASE_NAME) or ''}".strip() for one in events}
 
 
 def _same_tests(failing: Span, passing: Span) -> bool:
     """Whether what failed in the one surely passed in the other: as many tests ran, and all failures are named."""
-    total, skipped = (passing.attributes.get(f"jenkins.tests.{what}") for what in ("total", "skipped"))
-    alike = (failing.attributes.get("jenkins.tests.total"), failing.attributes.get("jenkins.tests.skipped")) == (
+    total, skipped = (passing.attributes.get(name) for name in (c.JENKINS_TESTS_TOTAL, c.JENKINS_TESTS_SKIPPED))
+    alike = (failing.attributes.get(c.JENKINS_TESTS_TOTAL), failing.attributes.get(c.JENKINS_TESTS_SKIPPED)) == (
         total,
         skipped,
     )
-    return total is not None and alike and passing.attributes.get("jenkins.tests.failed") == len(_failed_tests(passing))
+    return total is not None and alike and passing.attributes.get(c.JENKINS_TESTS_FAILED) == len(_failed_tests(passing))

@@ -17,7 +17,9 @@ _TIMEOUTS = frozenset(("ExceededTimeout", "timeout"))
 _LONG_MS = 60_000
 
 
-def judge(attributes: Mapping[str, Any], *, open_ms: int | None = None, waited_ms: int | None = None) -> Verdict | None:
+def verdict_of_facts(
+    attributes: Mapping[str, Any], *, open_ms: int | None = None, waited_ms: int | None = None
+) -> Verdict | None:
     """Return whose it is that a span failed or waits, None where its facts do not tell.
 
     ``open_ms``: for how long it has been running where it has not ended. ``waited_ms``: how long a queue or agent span took.
@@ -33,9 +35,9 @@ def judge(attributes: Mapping[str, Any], *, open_ms: int | None = None, waited_m
 def _waiting(attributes: Mapping[str, Any], kind: str, ms: int | None) -> Verdict | None:
     if ms is None or ms < _LONG_MS:
         return None
-    label = attributes.get("jenkins.agent.label")
-    buildable = attributes.get("jenkins.queue.buildable_ms")
-    blocked = attributes.get("jenkins.queue.blocked_ms")
+    label = attributes.get(c.JENKINS_AGENT_LABEL)
+    buildable = attributes.get(c.JENKINS_QUEUE_BUILDABLE_MS)
+    blocked = attributes.get(c.JENKINS_QUEUE_BLOCKED_MS)
     if kind == c.TYPE_QUEUE and isinstance(blocked, int) and blocked > ms / 2:
         evidence = [f"blocked in the queue for {_time(blocked)} of {_time(ms)}: by another build of its own, or a lock"]
         return Verdict(UNKNOWN, "blocked_in_queue", 0.6, evidence, "Look at the build or the lock that it waits for.")
@@ -47,9 +49,9 @@ def _waiting(attributes: Mapping[str, Any], kind: str, ms: int | None) -> Verdic
 
 
 def _input(attributes: Mapping[str, Any], open_ms: int | None) -> Verdict | None:
-    who = attributes.get("jenkins.input.answered_by")
+    who = attributes.get(c.JENKINS_INPUT_ANSWERED_BY)
     if open_ms is not None:
-        asked = attributes.get("jenkins.input.submitters")
+        asked = attributes.get(c.JENKINS_INPUT_SUBMITTERS)
         evidence = [f"waits for an approval since {_time(open_ms)}" + (f" by {asked}" if asked else "")]
         # Neither team's fault: a person is waited for.
         return Verdict(
@@ -62,9 +64,9 @@ def _input(attributes: Mapping[str, Any], open_ms: int | None) -> Verdict | None
 
 
 def _interrupted(attributes: Mapping[str, Any]) -> Verdict | None:
-    causes = {str(cause) for cause in attributes.get("jenkins.interruptions") or ()}
+    causes = {str(cause) for cause in attributes.get(c.JENKINS_INTERRUPTIONS) or ()}
     causes.add(str(attributes.get(c.ERROR_TYPE) or "").rpartition(".")[2])
-    said = [str(text) for text in attributes.get("jenkins.interruption.descriptions") or ()]
+    said = [str(text) for text in attributes.get(c.JENKINS_INTERRUPTION_DESCRIPTIONS) or ()]
     worker = attributes.get(c.WORKER_NAME)
     result = attributes.get(c.PIPELINE_RESULT) or attributes.get(c.TASK_RUN_RESULT)
     if causes & PLATFORM_FAILURES:
@@ -82,13 +84,13 @@ def _interrupted(attributes: Mapping[str, Any]) -> Verdict | None:
 
 
 def _ansible(attributes: Mapping[str, Any]) -> Verdict | None:
-    if attributes.get("ansible.play.no_hosts") == "matched":
+    if attributes.get(c.ANSIBLE_PLAY_NO_HOSTS) == "matched":
         evidence = ["no host of the inventory matched the play"]
         return Verdict(
             DEV, "playbook_error", 0.85, evidence, "Dev looks at the play's hosts and the inventory of the change."
         )
-    if attributes.get("ansible.result") == "unreachable" or attributes.get(c.ERROR_TYPE) == "unreachable":
-        evidence = [str(attributes.get("ansible.message") or "Ansible could not reach the host")]
+    if attributes.get(c.ANSIBLE_RESULT) == "unreachable" or attributes.get(c.ERROR_TYPE) == "unreachable":
+        evidence = [str(attributes.get(c.ANSIBLE_MESSAGE) or "Ansible could not reach the host")]
         return Verdict(OPS, "host_unreachable", 0.8, evidence, "Ops looks at the host; the change is not the cause.")
     return None
 

@@ -12,7 +12,6 @@ from ..trace import conventions as c
 from ..trace.span import ERROR, Span
 
 _EXIT_STATUS = re.compile(r"script returned exit code (\d+)")
-_STARTED = "started"
 _ENVIRONMENTS = (
     "DEPLOYMENT_ENVIRONMENT",
     "DEPLOY_ENVIRONMENT",
@@ -47,18 +46,18 @@ class Failure:
         logged = next((span for span in reversed(self.path) if c.JENKINS_LOG in span.attributes), None)
         if logged:
             return str(logged.attributes[c.JENKINS_LOG])
-        return "\n".join(str(host.attributes.get("ansible.message") or host.status_message) for host in self.hosts)
+        return "\n".join(str(host.attributes.get(c.ANSIBLE_MESSAGE) or host.status_message) for host in self.hosts)
 
     @property
     def command(self) -> str:
         """Return the script that failed, as far as Jenkins tells it."""
-        return str(self.span.attributes.get("jenkins.step.description") or "")
+        return str(self.span.attributes.get(c.JENKINS_STEP_DESCRIPTION) or "")
 
     @property
     def exit_status(self) -> int | None:
         """Return what it exited with."""
         match = _EXIT_STATUS.search(self.span.status_message)
-        code = self.span.attributes.get("process.exit.code")
+        code = self.span.attributes.get(c.PROCESS_EXIT_CODE)
         return int(match[1]) if match else code if isinstance(code, int) else None
 
     @property
@@ -68,11 +67,11 @@ class Failure:
             return None
         return [
             {
-                "event": "unreachable" if host.attributes.get("ansible.result") == "unreachable" else "failed",
+                "event": "unreachable" if host.attributes.get(c.ANSIBLE_RESULT) == "unreachable" else "failed",
                 "host": host.name,
                 "task": self.task.name,
-                "action": str(self.task.attributes.get("ansible.task.action") or ""),
-                "result": {"msg": str(host.attributes.get("ansible.message") or host.status_message)},
+                "action": str(self.task.attributes.get(c.ANSIBLE_TASK_ACTION) or ""),
+                "result": {"msg": str(host.attributes.get(c.ANSIBLE_MESSAGE) or host.status_message)},
             }
             for host in self.hosts
         ] or None
@@ -80,7 +79,7 @@ class Failure:
     @property
     def downstream(self) -> bool:
         """Tell whether it failed because a build did that it started, and that is not here."""
-        return any(link.attributes.get("jenkins.link") == _STARTED for link in self.span.links)
+        return any(link.attributes.get(c.JENKINS_LINK) == c.LINK_STARTED for link in self.span.links)
 
     @property
     def agent(self) -> str:
@@ -96,7 +95,7 @@ def is_run(span: Span) -> bool:
 def environment(run: Span) -> str:
     """Return the environment that a build deploys to, by its parameters."""
     own = run.attributes.get(c.DEPLOYMENT_ENVIRONMENT)
-    given = (run.attributes.get(f"jenkins.parameter.{name}") for name in _ENVIRONMENTS)
+    given = (run.attributes.get(f"{c.JENKINS_PARAMETER_PREFIX}{name}") for name in _ENVIRONMENTS)
     return str(next(filter(None, (own, *given)), ""))
 
 
@@ -147,7 +146,7 @@ class Trace:
             hosts = [
                 s
                 for s in self._children.get(path[-1].parent_id or "", ())
-                if s.attributes.get("ansible.result") in _BAD_HOSTS
+                if s.attributes.get(c.ANSIBLE_RESULT) in _BAD_HOSTS
             ]
             return Failure(path, hosts, task)
         return Failure(path)
@@ -155,15 +154,15 @@ class Trace:
     def _cause(self, span: Span) -> Span | None:
         """Return the one below that failed first; of tries, the last one; a playbook only where nothing else tells."""
         failed = [one for one in self._below(span) if one.status_code == ERROR]
-        last = max((int(str(one.attributes.get("jenkins.retry.attempt") or 0)) for one in failed), default=0)
-        failed = [one for one in failed if int(str(one.attributes.get("jenkins.retry.attempt") or 0)) == last] or failed
+        last = max((int(str(one.attributes.get(c.JENKINS_RETRY_ATTEMPT) or 0)) for one in failed), default=0)
+        failed = [one for one in failed if int(str(one.attributes.get(c.JENKINS_RETRY_ATTEMPT) or 0)) == last] or failed
         return min(failed, key=lambda one: (c.ANSIBLE_TYPE in one.attributes and is_jenkins(span), one.end_ns), default=None)
 
     def _below(self, span: Span) -> Iterator[Span]:
         yield from self._children.get(span.span_id, ())
         for link in span.links:
             # Where each build has a trace of its own.
-            if link.attributes.get("jenkins.link") == _STARTED and link.span_id in self._by_id:
+            if link.attributes.get(c.JENKINS_LINK) == c.LINK_STARTED and link.span_id in self._by_id:
                 yield self._by_id[link.span_id]
 
     def _playbook_beside(self, path: Sequence[Span]) -> Span | None:
@@ -184,7 +183,7 @@ class Trace:
         while todo:
             span = todo.pop()
             todo.extend(self._children.get(span.span_id, ()))
-            if span.attributes.get("ansible.result") in _BAD_HOSTS and span.parent_id:
+            if span.attributes.get(c.ANSIBLE_RESULT) in _BAD_HOSTS and span.parent_id:
                 tasks.setdefault(span.parent_id, []).append(span)
         return max(tasks.values(), key=lambda hosts: max(host.end_ns for host in hosts), default=[])
 
@@ -194,7 +193,7 @@ def is_jenkins(span: Span) -> bool:
     return c.JENKINS_TYPE in span.attributes
 
 
-def named(failure: Failure) -> Mapping[str, str]:
+def named_facts(failure: Failure) -> Mapping[str, str]:
     """Return what a reader wants named: build, commit, environment, agent."""
     run = failure.run
     found = {

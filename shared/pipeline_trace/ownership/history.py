@@ -20,7 +20,7 @@ _CODE = frozenset(("test_failure", "compile_error", "lint", "import_error", "exc
 
 
 @dataclass(frozen=True)
-class Run:
+class PastBuild:
     """One run of a job. ``at``: when it began. ``result``: success or failure.
 
     ``signature``: its telling line: the first evidence of its text's verdict.
@@ -45,7 +45,7 @@ class Run:
         return self.branch in _MAIN
 
 
-def judge(runs: Iterable[Run], failing: Run, text: Verdict) -> Verdict:
+def verdict_with_history(runs: Iterable[PastBuild], failing: PastBuild, text: Verdict) -> Verdict:
     """Return the text's verdict, or another one where history tells more. Runs after the failing one count as well."""
     history = _History(list(runs), failing)
     for rule in (_shared, _flaky, _one_agent, _one_change, _unchanged, _one_project):
@@ -66,31 +66,35 @@ def _against(found: Verdict, text: Verdict) -> Verdict:
 
 @dataclass
 class _History:
-    runs: Sequence[Run]
-    failing: Run
+    runs: Sequence[PastBuild]
+    failing: PastBuild
 
     @cached_property
-    def same(self) -> list[Run]:
+    def same(self) -> list[PastBuild]:
         """The failures with this signature, this one among them, in their order."""
-        wanted = signature.of(self.failing.signature)
-        alike = [run for run in self.runs if run.result == FAILURE and signature.alike(signature.of(run.signature), wanted)]
+        wanted = signature.signature_of(self.failing.signature)
+        alike = [
+            run
+            for run in self.runs
+            if run.result == FAILURE and signature.are_alike(signature.signature_of(run.signature), wanted)
+        ]
         return sorted([*alike, self.failing], key=lambda run: run.at)
 
     @cached_property
-    def near(self) -> list[Run]:
+    def near(self) -> list[PastBuild]:
         """Those not long before or after this one."""
         return [run for run in self.same if abs(run.at - self.failing.at) <= _NEAR]
 
     @cached_property
-    def greens(self) -> list[Run]:
+    def greens(self) -> list[PastBuild]:
         return sorted((run for run in self.runs if run.result == SUCCESS), key=lambda run: run.at)
 
     @cached_property
-    def own(self) -> list[Run]:
+    def own(self) -> list[PastBuild]:
         """Failures of this project."""
         return [run for run in self.near if run.project == self.failing.project]
 
-    def greens_since(self, first: datetime, matches: Callable[[Run], bool]) -> list[Run]:
+    def greens_since(self, first: datetime, matches: Callable[[PastBuild], bool]) -> list[PastBuild]:
         return [run for run in self.greens if run.at >= first and matches(run)]
 
 

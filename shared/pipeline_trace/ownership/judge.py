@@ -10,9 +10,9 @@ from typing import Protocol
 from ..trace import conventions as c
 from ..trace.span import ERROR, Span
 from . import facts, history
-from .failure import Failure, Trace, environment, is_run, named
+from .failure import Failure, Trace, environment, is_run, named_facts
 from .log import ansible
-from .log.judge import judge_log
+from .log.judge import verdict_of_log
 from .log.rules import Rules
 from .verdict import DEV, OPS, UNKNOWN, Verdict
 
@@ -20,50 +20,50 @@ from .verdict import DEV, OPS, UNKNOWN, Verdict
 _DAYS = 7
 _WINDOW_NS = _DAYS * 86_400 * 1_000_000_000
 _MOST_FAILURES = 100
-NOTHING = "nothing_failed"
+NOTHING_FAILED = "nothing_failed"
 
 
-class Spans(Protocol):
-    """Where spans are found: finding.Finder."""
+class Source(Protocol):
+    """Where spans are found: finding.Lookup."""
 
-    def spans(self, wanted: str) -> list[Span]:
+    def spans(self, reference: str) -> list[Span]:
         """Return the spans of a trace."""
 
-    def runs(self, from_ns: int, to_ns: int) -> list[Span]:
+    def runs_between(self, from_ns: int, to_ns: int) -> list[Span]:
         """Return the run spans that ended between two times, nanoseconds since the epoch."""
 
-    def of_build(self, pipeline: str, run: str) -> list[Span]:
+    def spans_of_build(self, pipeline: str, run: str) -> list[Span]:
         """Return the spans of a build."""
 
 
-def answer(source: Spans, wanted: str, rules: Rules) -> Verdict:
-    """Return whose a failure is. ``wanted``: a trace id, a build's URL, ``JOB#N`` or ``latest``. Raises NotFoundError."""
-    return of_spans(source, source.spans(wanted), wanted, rules)
+def verdict_for(source: Source, reference: str, rules: Rules) -> Verdict:
+    """Return whose a failure is. ``reference``: a trace id, a build's URL, ``JOB#N`` or ``latest``. Raises NotFoundError."""
+    return verdict_of_trace(source, source.spans(reference), reference, rules)
 
 
-def of_spans(source: Spans, spans: Iterable[Span], wanted: str, rules: Rules) -> Verdict:
+def verdict_of_trace(source: Source, spans: Iterable[Span], reference: str, rules: Rules) -> Verdict:
     """Return whose a failure is, of a trace whose spans are at hand; see ``answer``."""
     trace = Trace(spans)
-    start = _asked(trace, wanted)
+    start = _asked(trace, reference)
     failure = trace.failure(start)
     if failure is None:
-        return facts.judge(start.attributes) or _not_failed(trace, start)
-    return judge(source, failure, rules)
+        return facts.verdict_of_facts(start.attributes) or _not_failed(trace, start)
+    return verdict_of_failure(source, failure, rules)
 
 
-def judge(source: Spans, failure: Failure, rules: Rules) -> Verdict:
+def verdict_of_failure(source: Source, failure: Failure, rules: Rules) -> Verdict:
     """Return whose a failure is, with the facts that a reader wants named."""
-    verdict = alone(failure, rules)
+    verdict = verdict_without_history(failure, rules)
     if failure.run:
         failing = _run(failure.run, failure, verdict)
-        verdict = history.judge(_history(source, failure, failure.run, rules), failing, verdict)
+        verdict = history.verdict_with_history(_history(source, failure, failure.run, rules), failing, verdict)
     verdict = _naming_hosts(failure, verdict)
     return replace(verdict, evidence=[*verdict.evidence, *_named(failure, verdict)])
 
 
 def _naming_hosts(failure: Failure, verdict: Verdict) -> Verdict:
     """Name the hosts that Ansible could not reach, which the one who looks has to know first."""
-    task = ansible.of_facts(failure.task_result) or ansible.of_output(failure.log.splitlines())
+    task = ansible.failure_of_results(failure.task_result) or ansible.failure_of_output(failure.log.splitlines())
     if verdict.owner != OPS or task is None or not task.unreachable:
         return verdict
     hosts = ", ".join(sorted(task.hosts))
@@ -71,9 +71,9 @@ def _naming_hosts(failure: Failure, verdict: Verdict) -> Verdict:
     return replace(verdict, evidence=evidence, next=f"Ops looks at {hosts}; the change is not the cause.")
 
 
-def alone(failure: Failure, rules: Rules) -> Verdict:
+def verdict_without_history(failure: Failure, rules: Rules) -> Verdict:
     """Return what a failure says by itself: a lost agent, then the text, then what else is known of it."""
-    known = next(filter(None, (facts.judge(span.attributes) for span in reversed(failure.path))), None)
+    known = next(filter(None, (facts.verdict_of_facts(span.attributes) for span in reversed(failure.path))), None)
     if known and known.kind == "agent_lost":
         return known
     if not failure.log:
@@ -81,28 +81,28 @@ def alone(failure: Failure, rules: Rules) -> Verdict:
         if known:
             return known
     said = failure.log or failure.span.status_message
-    verdict = judge_log(failure.command, failure.exit_status, said, failure.task_result, rules)
+    verdict = verdict_of_log(failure.command, failure.exit_status, said, failure.task_result, rules)
     return known if known and verdict.owner == UNKNOWN and known.owner != UNKNOWN else verdict
 
 
 def _tests(failure: Failure) -> Verdict | None:
     """Tests that failed without failing a step: `junit` only marks the build."""
-    failed = failure.run.attributes.get("jenkins.tests.failed") if failure.run else None
+    failed = failure.run.attributes.get(c.JENKINS_TESTS_FAILED) if failure.run else None
     if failure.run is None or not failed:
         return None
     events = [event.attributes for event in failure.run.events if event.name == "test failed"]
-    names = [f"{one.get('test.suite.name')} {one.get('test.case.name')}" for one in events]
+    names = [f"{one.get(c.TEST_SUITE_NAME)} {one.get(c.TEST_CASE_NAME)}" for one in events]
     evidence = [f"tests failed: {', '.join(names[:5])}" if names else "tests failed", f"{failed} of them"]
     return Verdict(DEV, "test_failure", 0.75, evidence, "Dev looks at the tests that failed.")
 
 
-def _asked(trace: Trace, wanted: str) -> Span:
-    """Return the span that was asked about: a build's run, else the root that failed last, else the last one."""
+def _asked(trace: Trace, reference: str) -> Span:
+    """Return the span that was reference about: a build's run, else the root that failed last, else the last one."""
     for span in trace.spans:
         url, name = str(span.resource.get(c.PIPELINE_RUN_URL) or ""), span.resource.get(c.PIPELINE_NAME)
         number = span.resource.get(c.PIPELINE_RUN_ID)
-        asked = wanted.strip().rstrip("/")
-        if is_run(span) and (url.rstrip("/") == asked or f"{name}#{number}" == asked.replace(" #", "#")):
+        reference = reference.strip().rstrip("/")
+        if is_run(span) and (url.rstrip("/") == reference or f"{name}#{number}" == reference.replace(" #", "#")):
             return span
     roots = trace.roots()
     return max(roots, key=lambda span: (span.status_code == ERROR, span.end_ns))
@@ -116,11 +116,11 @@ def _not_failed(trace: Trace, start: Span) -> Verdict:
         evidence = [f"{deepest.name} has been running since {since:%Y-%m-%d %H:%M:%S}Z"]
         return Verdict(UNKNOWN, "running", 0.5, evidence, "pipeline-trace show tells what runs now.")
     result = start.attributes.get(c.PIPELINE_RESULT) or start.attributes.get(c.TASK_RUN_RESULT) or "no failure"
-    return Verdict(UNKNOWN, NOTHING, 1.0, [f"{start.name}: {result}"], "")
+    return Verdict(UNKNOWN, NOTHING_FAILED, 1.0, [f"{start.name}: {result}"], "")
 
 
 def _named(failure: Failure, verdict: Verdict) -> Iterator[str]:
-    found = named(failure)
+    found = named_facts(failure)
     where = [f"{name} {value}" for name, value in found.items() if name != "build"]
     way = [span.attributes.get(c.PIPELINE_NAME, span.name) if is_run(span) else span.name for span in failure.path]
     if len(way) > 1:
@@ -128,7 +128,7 @@ def _named(failure: Failure, verdict: Verdict) -> Iterator[str]:
     if found.get("build"):
         yield ", ".join([f"build {found['build']}", *where])
     run = failure.run
-    authors = run.attributes.get("jenkins.change.authors") if run else None
+    authors = run.attributes.get(c.JENKINS_CHANGE_AUTHORS) if run else None
     if verdict.owner == DEV and authors:
         yield f"the change has {authors} author{'s' if authors != 1 else ''}"
     url = str(run.attributes.get(c.PIPELINE_RUN_URL) or "") if run else ""
@@ -136,11 +136,11 @@ def _named(failure: Failure, verdict: Verdict) -> Iterator[str]:
         yield url
 
 
-def _history(source: Spans, failure: Failure, failing: Span, rules: Rules) -> list[history.Run]:
+def _history(source: Source, failure: Failure, failing: Span, rules: Rules) -> list[history.PastBuild]:
     """Return what ran around a failed build, with the deciding lines of what failed."""
-    around = source.runs(failing.end_ns - _WINDOW_NS, failing.end_ns + _WINDOW_NS)
+    around = source.runs_between(failing.end_ns - _WINDOW_NS, failing.end_ns + _WINDOW_NS)
     around.sort(key=lambda run: abs(run.end_ns - failing.end_ns))
-    found: list[history.Run] = []
+    found: list[history.PastBuild] = []
     failures = 0
     for run in around:
         if run.span_id == failing.span_id:
@@ -153,26 +153,26 @@ def _history(source: Spans, failure: Failure, failing: Span, rules: Rules) -> li
     return found
 
 
-def _failed(source: Spans, run: Span, rules: Rules) -> Sequence[history.Run]:
-    spans = source.of_build(str(run.resource.get(c.PIPELINE_NAME)), str(run.resource.get(c.PIPELINE_RUN_ID)))
+def _failed(source: Source, run: Span, rules: Rules) -> Sequence[history.PastBuild]:
+    spans = source.spans_of_build(str(run.resource.get(c.PIPELINE_NAME)), str(run.resource.get(c.PIPELINE_RUN_ID)))
     failure = Trace(spans).failure(run)
     # Where a build that it started failed, that one tells.
     if failure is None or failure.downstream:
         return []
-    return [_run(run, failure, alone(failure, rules))]
+    return [_run(run, failure, verdict_without_history(failure, rules))]
 
 
 def _green_agent(run: Span, failing: str) -> str:
-    """Return an agent on which a good run ran: the one that is asked about, where it was among them."""
+    """Return an agent on which a good run ran: the one that is reference about, where it was among them."""
     agents = run.attributes.get(c.JENKINS_AGENTS)
     names = [str(name) for name in agents] if isinstance(agents, list) else [str(run.attributes.get(c.WORKER_NAME) or "")]
     return failing if failing in names else names[0]
 
 
-def _run(run: Span, failure: Failure | None = None, verdict: Verdict | None = None, agent: str = "") -> history.Run:
+def _run(run: Span, failure: Failure | None = None, verdict: Verdict | None = None, agent: str = "") -> history.PastBuild:
     target = environment(run)
     branch = str(run.attributes.get(c.VCS_HEAD_NAME) or "")
-    return history.Run(
+    return history.PastBuild(
         # Deploys to one environment say nothing of another.
         job=f"{run.attributes.get(c.PIPELINE_NAME)}{f' to {target}' if target else ''}",
         commit=str(run.attributes.get(c.VCS_HEAD_REVISION) or ""),

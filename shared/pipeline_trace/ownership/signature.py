@@ -26,14 +26,14 @@ _MASKS = tuple(
 _SHORTEST = 60
 
 
-def of(line: str) -> str:
+def signature_of(line: str) -> str:
     """Return a line with times, addresses, hosts, hashes, paths and numbers masked."""
     for pattern, mask in _MASKS:
         line = pattern.sub(mask, line)
     return line.strip().lower()
 
 
-def alike(one: str, other: str) -> bool:
+def are_alike(one: str, other: str) -> bool:
     """Tell whether two signatures are the same, one of them perhaps cut off."""
     if one == other:
         return True

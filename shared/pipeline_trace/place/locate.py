@@ -12,17 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import ci
-from .w3c import TRACE_ID, Place, read, without_ci
+from .ci import PER_BUILD, PER_PIPELINE, TRACE_PER
+from .w3c import TRACE_ID, Place, context_of, place_outside_ci
 
 if TYPE_CHECKING:
     from .ci.jenkins.identity import Build
     from .ci.jenkins.inside import Answer
 
-TRACE_PER = "PIPELINE_TRACE_PER"
-PER_PIPELINE, PER_BUILD = "pipeline", "build"
 
-
-def stand(environ: Mapping[str, str], home: Path | None, trace_per: str = "", *, git_seconds: float = 0.5) -> Place:
+def locate(environ: Mapping[str, str], home: Path | None, trace_per: str = "", *, git_seconds: float = 0.5) -> Place:
     """Return where a process with this environment stands.
 
     ``home``: the folder where answers are kept, or None. ``trace_per``: pipeline or build; without it PIPELINE_TRACE_PER
@@ -30,21 +28,21 @@ def stand(environ: Mapping[str, str], home: Path | None, trace_per: str = "", *,
     time that its module sets.
     """
     per, warning = _trace_per(trace_per or environ.get(TRACE_PER, ""))
-    system = ci.find(environ)
+    system = ci.system_of(environ)
     if system == "jenkins":
         place = _in_jenkins(environ, home, per)
     elif system:
-        place = import_module(f".ci.{system}", __package__).stand(environ)
+        place = import_module(f".ci.{system}", __package__).locate(environ)
     else:
         from .ci import laptop
 
-        place = laptop.stand(environ, git_seconds)
+        place = laptop.locate(environ, git_seconds)
     return replace(place, warnings=(*place.warnings, warning)) if warning else place
 
 
-def in_ci(environ: Mapping[str, str]) -> bool:
+def is_in_ci(environ: Mapping[str, str]) -> bool:
     """Tell whether a CI system runs this process."""
-    return bool(ci.find(environ))
+    return bool(ci.system_of(environ))
 
 
 def _trace_per(value: str) -> tuple[str, str]:
@@ -56,16 +54,16 @@ def _trace_per(value: str) -> tuple[str, str]:
 def _in_jenkins(environ: Mapping[str, str], home: Path | None, per: str) -> Place:
     from .ci.jenkins import inside
 
-    context = read(environ)[0]
-    build = inside.find_build(environ)
+    context = context_of(environ)[0]
+    build = inside.build_of(environ)
     if context and build and environ.get(TRACE_ID) == context.trace_id:
         # A process of ours above this one has asked: TRACEPARENT is the parent, whatever a parameter says.
-        return replace(without_ci(environ), resource=inside.resource(build, environ))
-    place = inside.stand(environ, lambda build: _ask(build, environ, home), per)
+        return replace(place_outside_ci(environ), resource=inside.run_resource(build, environ))
+    place = inside.locate(environ, lambda build: _ask(build, environ, home), per)
     if place:
         return place
-    place = without_ci(environ)
-    return replace(place, warnings=(*place.warnings, inside.hint(environ)))
+    place = place_outside_ci(environ)
+    return replace(place, warnings=(*place.warnings, inside.missing_variable_hint(environ)))
 
 
 def _ask(build: Build, environ: Mapping[str, str], home: Path | None) -> Answer | None:
@@ -73,8 +71,8 @@ def _ask(build: Build, environ: Mapping[str, str], home: Path | None) -> Answer 
     from .ci.jenkins import ask, cache
 
     folder = home / "places" if home else None
-    kept = cache.load(folder, build) if folder else None
-    answer = ask.ask(build, environ, kept.placed if kept else None)
+    kept = cache.kept_answer(folder, build) if folder else None
+    answer = ask.ask_controller(build, environ, kept.place if kept else None)
     if answer and answer.whole and folder and not kept:
-        cache.save(folder, build, answer)
+        cache.keep_answer(folder, build, answer)
     return answer or kept

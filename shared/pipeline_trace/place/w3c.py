@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..trace.ids import random_trace_id, trace_id
+from ..trace.ids import key_trace_id, random_trace_id
 from ..trace.span import Attributes, Link
 
 TRACEPARENT = "TRACEPARENT"
@@ -70,7 +70,7 @@ def format_traceparent(trace: str, span: str, sampled: bool = True) -> str:
     return f"00-{trace}-{span}-{'01' if sampled else '00'}"
 
 
-def hand_on(environ: Mapping[str, str], place: Place, span_id: str) -> dict[str, str]:
+def child_environment(environ: Mapping[str, str], place: Place, span_id: str) -> dict[str, str]:
     """Return a copy of an environment for a child whose parent is this span, by the rules for environment carriers.
 
     What belonged to a TRACEPARENT that was not followed does not go with it.
@@ -89,7 +89,7 @@ def hand_on(environ: Mapping[str, str], place: Place, span_id: str) -> dict[str,
     return child
 
 
-def read(environ: Mapping[str, str]) -> tuple[Context | None, tuple[str, ...]]:
+def context_of(environ: Mapping[str, str]) -> tuple[Context | None, tuple[str, ...]]:
     """Return the context which the environment carries, and a warning where it is malformed."""
     value = environ.get(TRACEPARENT, "").strip()
     if not value:
@@ -100,14 +100,9 @@ def read(environ: Mapping[str, str]) -> tuple[Context | None, tuple[str, ...]]:
     return context, ()
 
 
-def key_trace_id(key: str) -> str:
-    """Return the trace id that a PIPELINE_TRACE_KEY names."""
-    return trace_id(("key", key))
-
-
-def without_ci(environ: Mapping[str, str]) -> Place:
+def place_outside_ci(environ: Mapping[str, str]) -> Place:
     """Return where a process stands that no CI system runs: TRACEPARENT, else PIPELINE_TRACE_KEY, else a new trace."""
-    context, warnings = read(environ)
+    context, warnings = context_of(environ)
     state, baggage = environ.get(TRACESTATE, ""), environ.get(BAGGAGE, "")
     if context:
         return Place(context.trace_id, context.span_id, context.sampled, state, baggage)

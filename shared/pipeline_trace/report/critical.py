@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..lookup.tree import EXEC, OTHER, SKEW_TOLERANCE_NS, Node, span_type, walk
-from ..trace import conventions as names
+from ..lookup.states import EXEC, OTHER, span_type
+from ..lookup.tree import SKEW_TOLERANCE_NS, Node, walk
+from ..trace import conventions as c
 
 # Stamps are rounded differently: a span may end this much after its successor's beginning and still come before it.
 _OVERLAP_NS = 5_000_000
 # A process within a build learns its stage, not its step.
-_KNOW_THEIR_STAGE = frozenset({names.TYPE_COMMAND, names.TYPE_PLAYBOOK, EXEC, OTHER})
+_KNOW_THEIR_STAGE = frozenset({c.TYPE_COMMAND, c.TYPE_PLAYBOOK, EXEC, OTHER})
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +56,11 @@ class _Times:
         self._ends: dict[int, int] = {}
         for node in reversed(list(walk(roots))):
             span = node.span
-            waits = [c.span.start_ns for c in node.children if span_type(c.span) == names.TYPE_QUEUE]
+            waits = [child.span.start_ns for child in node.children if span_type(child.span) == c.TYPE_QUEUE]
             self._begins[id(node)] = min([span.start_ns, *waits])
             own_end = span.end_ns or max(moment_ns, span.start_ns)
             self._ends[id(node)] = max([own_end, *(self._ends[id(child)] for child in node.children)])
-            steps = [child for child in node.children if span_type(child.span) == names.TYPE_STEP]
+            steps = [child for child in node.children if span_type(child.span) == c.TYPE_STEP]
             for child in node.children if steps else ():
                 step = _step_around(child, steps)
                 if step:
@@ -88,7 +89,7 @@ def critical_path(roots: Sequence[Node], moment_ns: int) -> list[Segment]:
     return list(_backwards(roots, moment_ns))[::-1] if roots else []
 
 
-def passed(path: Sequence[Segment], rows: Sequence[Node]) -> dict[int, int]:
+def own_times(path: Sequence[Segment], rows: Sequence[Node]) -> dict[int, int]:
     """Return the rows on the path or above it, by position, with the nanoseconds that were their own."""
     own: dict[int, int] = {}
     for segment in path:

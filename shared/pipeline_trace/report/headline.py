@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Protocol
 
-from ..lookup.tree import STATES, human_duration, visible
+from ..lookup.states import STATES
+from ..lookup.wording import human_duration, visible
 
 _OWNERS = {"dev": "Dev should look first", "ops": "Ops should look first"}
 _UNDECIDED = "Whose it is, is not known"

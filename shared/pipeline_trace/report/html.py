@@ -16,15 +16,16 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..lookup.tree import build_tree, human_duration, overall_state, visible, walk
-from ..lookup.usual import NO_HISTORY, History
+from ..lookup.tree import build_tree, overall_state, walk
+from ..lookup.usual import NO_OTHER_BUILDS, OtherBuilds
+from ..lookup.wording import human_duration, visible
 from ..trace.span import Span
 from .critical import critical_path
 from .headline import NOTHING, Headline, path_view, verdict_view
 from .pagedata import STATE_WORDS, PageData
 from .panels import flaky_view, lane_views, stage_views, time_views
-from .retries import retries
-from .trouble import trouble
+from .retries import find_retries
+from .trouble import find_trouble
 
 _TEMPLATES = Path(__file__).with_name("templates")
 STYLE = _TEMPLATES / "report.css"
@@ -42,14 +43,14 @@ _JSON_ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 _JSON = JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
-def render(
+def page_html(
     spans: Sequence[Span],
     *,
     title: str,
     generated_at: datetime | None = None,
     links: Sequence[tuple[str, str]] = (),
     headline: Headline = NOTHING,
-    history: History = NO_HISTORY,
+    history: OtherBuilds = NO_OTHER_BUILDS,
 ) -> str:
     """Return the page for these spans, of one or of several traces; without any span a page that says so.
 
@@ -83,11 +84,11 @@ def render(
         traces=list(dict.fromkeys(visible(node.span.trace_id) for node in rows)),
         verdict=verdict_view(headline.verdict),
         path=path_view(headline.path),
-        trouble=trouble(roots, rows),
+        trouble=find_trouble(roots, rows),
         times=time_views(path, rows),
         lanes=lane_views(spans, start_ns, end_ns),
         stages=stage_views(rows, history, end_ns),
-        retries=retries(rows),
+        retries=find_retries(rows),
         flaky=flaky_view(history),
     )
 

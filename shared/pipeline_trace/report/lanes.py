@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..lookup.tree import span_type
-from ..trace import conventions as names
+from ..lookup.states import span_type
+from ..trace import conventions as c
 from ..trace.span import Span
 
 RECEIVE, SCHEDULE, AGENT, STEPS, APPROVAL, CLEAN_UP = "Receive", "Schedule", "Agent", "Steps", "Approval", "Clean up"
 # In the order of a build's life. An approval is a wait for a person, not for the platform.
 _LANES = {
-    RECEIVE: names.TYPE_RUN,
-    SCHEDULE: names.TYPE_QUEUE,
-    AGENT: names.TYPE_AGENT,
-    STEPS: names.TYPE_STEP,
-    APPROVAL: names.TYPE_INPUT,
-    CLEAN_UP: names.TYPE_CLEANUP,
+    RECEIVE: c.TYPE_RUN,
+    SCHEDULE: c.TYPE_QUEUE,
+    AGENT: c.TYPE_AGENT,
+    STEPS: c.TYPE_STEP,
+    APPROVAL: c.TYPE_INPUT,
+    CLEAN_UP: c.TYPE_CLEANUP,
 }
 _WAITS = frozenset({SCHEDULE, AGENT, APPROVAL})
 # Bars closer than this part of the trace are drawn as one.
@@ -39,7 +39,7 @@ class Lane:
     wait: bool
 
 
-def lanes(spans: Sequence[Span], moment_ns: int) -> list[Lane]:
+def platform_lanes(spans: Sequence[Span], moment_ns: int) -> list[Lane]:
     """Return the lanes of a trace's builds; none where it has no build. ``moment_ns``: how far open spans reach."""
     of_lane = {name: [span for span in spans if span_type(span) == kind] for name, kind in _LANES.items()}
     runs = of_lane[RECEIVE]
@@ -48,7 +48,7 @@ def lanes(spans: Sequence[Span], moment_ns: int) -> list[Lane]:
     # A step that waits for another build is no work; a freestyle build is a step of its own.
     starters = {run.parent_id for run in runs}
     work = [span for span in of_lane[STEPS] if span.span_id not in starters]
-    of_lane[STEPS] = [*work, *(run for run in runs if names.WORKER_NAME in run.attributes)]
+    of_lane[STEPS] = [*work, *(run for run in runs if c.WORKER_NAME in run.attributes)]
     times = [time for span in spans for time in (span.start_ns, _end(span, moment_ns))]
     gap = (max(times) - min(times)) // _FINEST
     found = []
@@ -88,10 +88,10 @@ def _merged(bars: Iterable[tuple[int, int]], gap: int) -> list[tuple[int, int]]:
 
 
 def _causes(runs: Iterable[Span]) -> tuple[str, ...]:
-    causes = [event.attributes.get("jenkins.cause") for run in runs for event in run.events if event.name == "trigger"]
+    causes = [event.attributes.get(c.JENKINS_CAUSE) for run in runs for event in run.events if event.name == "trigger"]
     return tuple(dict.fromkeys(str(cause) for cause in causes if cause))
 
 
 def _agents(spans: Iterable[Span]) -> tuple[str, ...]:
-    workers = [span.attributes.get(names.WORKER_NAME) for span in spans]
+    workers = [span.attributes.get(c.WORKER_NAME) for span in spans]
     return tuple(dict.fromkeys(str(worker) for worker in workers if worker))

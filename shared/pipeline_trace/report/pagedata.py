@@ -6,25 +6,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from json import JSONEncoder, loads
 from typing import Any
 
-from ..lookup.tree import SPAN_TYPES, STATES, Node, message, remark, span_type, state, visible
-from ..lookup.usual import History, stage_key
-from ..trace import conventions as names
+from ..lookup.states import SPAN_TYPES, STATES, message, remark, span_type, state
+from ..lookup.tree import Node
+from ..lookup.usual import OtherBuilds, stage_key
+from ..lookup.wording import visible
+from ..trace import conventions as c
 from ..trace.span import Event, Link
-from .critical import Segment, passed
-from .retries import tried
+from .critical import Segment, own_times
+from .retries import later_attempts
 from .sides import BOTH, DEV, OPS, side
 
 STATE_WORDS = {
-    names.ERROR: "Error",
-    names.FAILURE: "Failed",
-    names.TIMEOUT: "Timed out",
-    names.CANCELLATION: "Cancelled",
-    names.SUCCESS: "Succeeded",
-    names.SKIP: "Skipped",
+    c.ERROR: "Error",
+    c.FAILURE: "Failed",
+    c.TIMEOUT: "Timed out",
+    c.CANCELLATION: "Cancelled",
+    c.SUCCESS: "Succeeded",
+    c.SKIP: "Skipped",
     "running": "Running",
     "unset": "No result",
 }
-_STAGES = frozenset({names.TYPE_STAGE, names.TYPE_BRANCH})
+_STAGES = frozenset({c.TYPE_STAGE, c.TYPE_BRANCH})
 _SIDES = {BOTH: "b", DEV: "d", OPS: "o"}
 _JSON = JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
@@ -37,7 +39,9 @@ class PageData:
     a flat list of the row's position and its values.
     """
 
-    def __init__(self, rows: Sequence[Node], start_ns: int, end_ns: int, path: Sequence[Segment], history: History) -> None:
+    def __init__(
+        self, rows: Sequence[Node], start_ns: int, end_ns: int, path: Sequence[Segment], history: OtherBuilds
+    ) -> None:
         self._start_ns = start_ns
         self._texts: dict[str, int] = {"": 0}
         self._known: dict[tuple[str, bool], int] = {}
@@ -45,9 +49,9 @@ class PageData:
         self._rows = [self._row(node) for node in rows]
         self._extent_ns = end_ns - start_ns
         self._sides = "".join(_SIDES[side(node.span)] for node in rows)
-        self._critical = [value for at, own in passed(path, rows).items() for value in (at, own // 1000)]
+        self._critical = [value for at, own in own_times(path, rows).items() for value in (at, own // 1000)]
         self._usual = list(_usual(rows, history))
-        self._attempts = [value for one in tried(rows) for value in one]
+        self._attempts = [value for one in later_attempts(rows) for value in one]
         flaky = {(one.job, one.name) for one in history.flaky if not one.test}
         self._flaky = [at for at, node in enumerate(rows) if is_stage(node) and stage_key(node.span) in flaky]
 
@@ -138,8 +142,8 @@ def is_stage(node: Node) -> bool:
     return span_type(node.span) in _STAGES
 
 
-def _usual(rows: Sequence[Node], history: History) -> Iterator[int]:
+def _usual(rows: Sequence[Node], history: OtherBuilds) -> Iterator[int]:
     for at, node in enumerate(rows):
-        usual = history.usual.get(stage_key(node.span)) if is_stage(node) and state(node.span) != names.SKIP else None
+        usual = history.usual.get(stage_key(node.span)) if is_stage(node) and state(node.span) != c.SKIP else None
         if usual:
             yield from (at, usual.median_ns // 1000, usual.p95_ns // 1000, usual.count)

@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..lookup.tree import Node, human_duration, span_type, state, visible
-from ..lookup.usual import History, stage_key
-from ..trace import conventions as names
+from ..lookup.states import span_type, state
+from ..lookup.tree import Node
+from ..lookup.usual import OtherBuilds, stage_key
+from ..lookup.wording import human_duration, visible
+from ..trace import conventions as c
 from ..trace.span import Span
-from .critical import Segment, passed
-from .lanes import Lane, lanes
+from .critical import Segment, own_times
+from .lanes import Lane, platform_lanes
 from .pagedata import is_stage
 
 _MOST_TIMES = 8
 _MOST_STAGES = 100
-_WAITS = frozenset({names.TYPE_QUEUE, names.TYPE_AGENT, names.TYPE_INPUT})
+_WAITS = frozenset({c.TYPE_QUEUE, c.TYPE_AGENT, c.TYPE_INPUT})
 
 
 def time_views(path: Sequence[Segment], rows: Sequence[Node]) -> list[dict[str, Any]]:
     """Return the rows whose own time on the critical path is longest, the longest first."""
     whole = sum(segment.end_ns - segment.start_ns for segment in path)
     parents = _parents(rows)
-    own = sorted(passed(path, rows).items(), key=lambda one: (-one[1], one[0]))[:_MOST_TIMES]
+    own = sorted(own_times(path, rows).items(), key=lambda one: (-one[1], one[0]))[:_MOST_TIMES]
     return [
         {
             "row": at,
@@ -41,16 +43,16 @@ def time_views(path: Sequence[Segment], rows: Sequence[Node]) -> list[dict[str, 
 
 def lane_views(spans: Sequence[Span], start_ns: int, end_ns: int) -> list[dict[str, Any]]:
     """Return the platform's lanes."""
-    return [_lane(lane, start_ns, end_ns - start_ns) for lane in lanes(spans, end_ns)]
+    return [_lane(lane, start_ns, end_ns - start_ns) for lane in platform_lanes(spans, end_ns)]
 
 
-def stage_views(rows: Sequence[Node], history: History, end_ns: int) -> list[dict[str, Any]]:
+def stage_views(rows: Sequence[Node], history: OtherBuilds, end_ns: int) -> list[dict[str, Any]]:
     """Return the stages beside their usual time; those alone that have one."""
     found = []
     for at, node in enumerate(rows):
         span = node.span
         usual = history.usual.get(stage_key(span)) if is_stage(node) else None
-        if usual is None or state(span) == names.SKIP:
+        if usual is None or state(span) == c.SKIP:
             continue
         took = (span.end_ns or max(end_ns, span.start_ns)) - span.start_ns
         found.append(
@@ -79,7 +81,7 @@ def _parents(rows: Sequence[Node]) -> list[str]:
     return found
 
 
-def flaky_view(history: History) -> list[dict[str, str]]:
+def flaky_view(history: OtherBuilds) -> list[dict[str, str]]:
     """Return what is flaky."""
     return [
         {

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..lookup.tree import Node, state, visible
+from ..lookup.states import state
+from ..lookup.tree import Node
+from ..lookup.wording import visible
+from ..trace import conventions as c
 from ..trace.span import Span
-
-_ATTEMPT = "jenkins.retry.attempt"
-_ATTEMPTS = "ansible.attempts"
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Retry:
     state: str
 
 
-def retries(rows: Sequence[Node]) -> list[Retry]:
+def find_retries(rows: Sequence[Node]) -> list[Retry]:
     """Return what was tried more than once, in row order."""
     found: dict[tuple[int, str], Retry] = {}
     path: list[Node] = []
@@ -31,7 +31,7 @@ def retries(rows: Sequence[Node]) -> list[Retry]:
         parent = path[-1] if path else None
         path.append(node)
         # What is in an attempt has its number too: the outermost stands for it.
-        if parent is None or not _number(parent.span, _ATTEMPT):
+        if parent is None or not _number(parent.span, c.JENKINS_RETRY_ATTEMPT):
             attempts = _attempts(node.span)
             key = id(parent), node.span.name
             if attempts > 1 and (key not in found or attempts > found[key].attempts):
@@ -39,7 +39,7 @@ def retries(rows: Sequence[Node]) -> list[Retry]:
     return list(found.values())
 
 
-def tried(rows: Sequence[Node]) -> Iterator[tuple[int, int]]:
+def later_attempts(rows: Sequence[Node]) -> Iterator[tuple[int, int]]:
     """Yield the rows that are not a first attempt: the position, and the attempt that it is or took."""
     for position, node in enumerate(rows):
         attempts = _attempts(node.span)
@@ -48,7 +48,7 @@ def tried(rows: Sequence[Node]) -> Iterator[tuple[int, int]]:
 
 
 def _attempts(span: Span) -> int:
-    return max(_number(span, _ATTEMPT), _number(span, _ATTEMPTS))
+    return max(_number(span, c.JENKINS_RETRY_ATTEMPT), _number(span, c.ANSIBLE_ATTEMPTS))
 
 
 def _number(span: Span, key: str) -> int:

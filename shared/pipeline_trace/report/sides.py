@@ -8,17 +8,16 @@ attribute ``pipeline_trace.failure.owner``), that decides about its span.
 
 from __future__ import annotations
 
-from ..lookup.tree import remark, span_type, state
-from ..trace import conventions as names
+from ..lookup.states import remark, span_type, state
+from ..trace import conventions as c
 from ..trace.span import Span
 
 BOTH = "both"
 DEV = "dev"
 OPS = "ops"
 
-_JUDGED = "pipeline_trace.failure.owner"
-_OF_OPS = frozenset({names.TYPE_QUEUE, names.TYPE_AGENT, names.TYPE_CLEANUP})
-_OF_BOTH = frozenset({names.TYPE_RUN, names.TYPE_INPUT})
+_OF_OPS = frozenset({c.TYPE_QUEUE, c.TYPE_AGENT, c.TYPE_CLEANUP})
+_OF_BOTH = frozenset({c.TYPE_RUN, c.TYPE_INPUT})
 
 
 def side(span: Span) -> str:
@@ -26,9 +25,9 @@ def side(span: Span) -> str:
     kind = span_type(span)
     if kind in _OF_BOTH:
         return BOTH
-    judged = span.attributes.get(_JUDGED)
+    judged = span.attributes.get(c.FAILURE_OWNER)
     if judged in (DEV, OPS):
         return str(judged)
-    if kind in _OF_OPS or state(span) == names.ERROR or remark(span) == "unreachable":
+    if kind in _OF_OPS or state(span) == c.ERROR or remark(span) == "unreachable":
         return OPS
     return DEV

@@ -9,7 +9,7 @@ from datetime import datetime
 from rich.console import Console
 from rich.text import Text
 
-from ..lookup import tree
+from ..lookup import states, tree, wording
 from ..trace.span import Span
 
 _MARKS = {
@@ -25,7 +25,7 @@ _MARKS = {
 _WAITS = {"queue", "agent", "input"}
 
 
-def render(spans: Sequence[Span], console: Console) -> None:
+def print_tree(spans: Sequence[Span], console: Console) -> None:
     """Print the trees of spans; in a pipe the lines are neither wrapped nor cut."""
     now = time.time_ns()
     roots = tree.build_tree(spans)
@@ -48,26 +48,26 @@ def _heading(root: tree.Node) -> Text:
 
 
 def _line(node: tree.Node, now: int) -> Text:
-    span, state, kind = node.span, tree.state(node.span), tree.span_type(node.span)
+    span, state, kind = node.span, states.state(node.span), states.span_type(node.span)
     mark, style = _MARKS[state]
     line = Text.assemble((mark, style), " ")
     if not span.name.lower().startswith(f"{kind} "):
         line.append(f"{kind} ", style="dim")
-    line.append(tree.visible(span.name), style="italic" if kind in _WAITS else style if state != "success" else "")
+    line.append(wording.visible(span.name), style="italic" if kind in _WAITS else style if state != "success" else "")
     line.append(f"  {_duration(span, now)}", style="cyan")
-    remark = tree.remark(span)
+    remark = states.remark(span)
     if remark:
         line.append(f"  {remark}", style="yellow")
     if node.skewed:
         line.append("  clock skewed", style="yellow")
-    message = tree.message(span)
+    message = states.message(span)
     if message and state in ("failure", "error", "timeout"):
-        line.append(f"  {tree.visible(message.splitlines()[0])}", style="red")
+        line.append(f"  {wording.visible(message.splitlines()[0])}", style="red")
     return line
 
 
 def _duration(span: Span, now: int) -> str:
     if span.end_ns:
-        return tree.human_duration(span.end_ns - span.start_ns)
+        return wording.human_duration(span.end_ns - span.start_ns)
     started = datetime.fromtimestamp(span.start_ns / 1e9).astimezone()
-    return f"running since {started:%H:%M:%S} ({tree.human_duration(now - span.start_ns)})"
+    return f"running since {started:%H:%M:%S} ({wording.human_duration(now - span.start_ns)})"

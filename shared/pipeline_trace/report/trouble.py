@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..lookup.tree import Node, human_duration, leaf_most, message, remark, span_type, state, visible
-from ..trace import conventions as names
+from ..lookup.states import message, remark, span_type, state
+from ..lookup.tree import Node, leaf_most
+from ..lookup.wording import human_duration, visible
+from ..trace import conventions as c
 from ..trace.span import Span
 
-_LOGS = ("jenkins.log", "ansible.message")
+_LOGS = (c.JENKINS_LOG, c.ANSIBLE_MESSAGE)
 _MOST_LISTED = 50
 _MOST_ANCESTORS = 10
 _MOST_LINES = 20
@@ -26,12 +28,12 @@ class Trouble:
     unlisted: int
 
 
-def trouble(roots: Sequence[Node], rows: Sequence[Node]) -> Trouble:
+def find_trouble(roots: Sequence[Node], rows: Sequence[Node]) -> Trouble:
     """Return what failed, or where nothing did, what was cancelled."""
-    found = leaf_most(roots, names.FAILED_RESULTS)
+    found = leaf_most(roots, c.FAILED_RESULTS)
     failures = len(found)
     if not found:
-        found = leaf_most(roots, frozenset({names.CANCELLATION}))
+        found = leaf_most(roots, frozenset({c.CANCELLATION}))
     path: list[Node] = []
     listed = {id(node) for node in found[:_MOST_LISTED]}
     entries = []
@@ -74,8 +76,8 @@ def _entry(node: Node, position: int, path: Sequence[Node]) -> dict[str, Any]:
 
 def _log_above(path: Sequence[Node]) -> list[str]:
     """Return the log of a run whose own failure this is: where no step failed, the poller gives the build's log to it."""
-    run = next((node.span for node in reversed(path[:-1]) if span_type(node.span) == names.TYPE_RUN), None)
-    return log_lines(run) if run and span_type(path[-1].span) in (names.TYPE_STAGE, names.TYPE_BRANCH) else []
+    run = next((node.span for node in reversed(path[:-1]) if span_type(node.span) == c.TYPE_RUN), None)
+    return log_lines(run) if run and span_type(path[-1].span) in (c.TYPE_STAGE, c.TYPE_BRANCH) else []
 
 
 def _path_names(path: Sequence[Node]) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..delivery.home import Home
-from ..lookup.lookup import Finder
+from ..lookup.lookup import Lookup
 from .index import Filter, Index, save
 from .summary import Summary, summarise
 from .writer import Writer
@@ -61,8 +61,8 @@ class Listing:
         return Page(first, found.traces, found.total, self._index.environments(), self._index.waiting())
 
     def _running(self) -> list[Summary]:
-        finder = Finder(self._home)
+        lookup = Lookup(self._home)
         try:
-            return [summarise(trace_id, finder.spans(trace_id)) for trace_id in finder.running()]
+            return [summarise(trace_id, lookup.spans(trace_id)) for trace_id in lookup.running_traces()]
         finally:
-            finder.close()
+            lookup.close()

@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..lookup import tree
+from ..lookup import wording
 from ..report import html
 from ..report.pagedata import STATE_WORDS
 from .index import PAGE, Filter
@@ -47,7 +47,7 @@ class Query:
     problem: str
 
 
-def query(given: Mapping[str, str]) -> Query:
+def read_query(given: Mapping[str, str]) -> Query:
     """Read the form's fields; what cannot be read is left out, and said."""
     typed = {name: given.get(name, "").strip()[:500] for name in ("q", "result", "environment", "commit", "from", "to")}
     problems = []
@@ -70,7 +70,7 @@ def query(given: Mapping[str, str]) -> Query:
     return Query(typed, wanted, int(page) if page.isdecimal() and 0 < int(page) < 10**6 else 1, "; ".join(problems))
 
 
-def traces(asked: Query, found: Page, *, store: str, here: str) -> str:
+def traces_page(asked: Query, found: Page, *, store: str, here: str) -> str:
     """Return the list. ``here``: this server's address."""
     filters = {name: text for name, text in asked.typed.items() if text}
     last = max(1, -(-found.total // PAGE))
@@ -91,22 +91,22 @@ def traces(asked: Query, found: Page, *, store: str, here: str) -> str:
         newer=f"/?{urlencode({**filters, 'page': asked.page - 1})}" if asked.page > 1 else "",
         older=f"/?{urlencode({**filters, 'page': asked.page + 1})}" if asked.page < last else "",
         zone=datetime.now().astimezone().tzname() or "UTC",
-        store=tree.visible(store),
+        store=wording.visible(store),
         here=here,
     )
 
 
-def login(*, then: str, wrong: bool) -> str:
+def login_page(*, then: str, wrong: bool) -> str:
     """Return the page that asks for the token."""
     return _page("login.html.j2", title="Log in", then=then, wrong=wrong)
 
 
-def message(title: str, text: str) -> str:
+def message_page(title: str, text: str) -> str:
     """Return a page that says something."""
     return _page("message.html.j2", title=title, text=text)
 
 
-def policy() -> str:
+def content_policy() -> str:
     """Return the Content-Security-Policy of these pages: one style, and forms that come back here."""
     digest = b64encode(sha256(_STYLE.encode()).digest()).decode("ascii")
     return "; ".join(
@@ -135,7 +135,7 @@ def _line(summary: Summary) -> dict[str, object]:
         "word": STATE_WORDS[summary.result],
         "started": started.strftime("%Y-%m-%d %H:%M:%S"),
         "started_utc": started.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "duration": tree.human_duration(summary.end_ns - summary.start_ns) if summary.end_ns else "running",
+        "duration": wording.human_duration(summary.end_ns - summary.start_ns) if summary.end_ns else "running",
         "spans": summary.spans,
         "environments": summary.environments,
         "commits": summary.commits,

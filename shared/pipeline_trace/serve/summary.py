@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from ..lookup import tree
+from ..lookup import states, tree, wording
 from ..trace import conventions as c
 from ..trace.span import Span
 
@@ -66,7 +66,7 @@ def run_url(span: Span) -> str:
     return ""
 
 
-def run_name(span: Span) -> str:
+def shown_build_name(span: Span) -> str:
     """Return ``JOB #N`` for a span of a run, else nothing."""
     job, number = span.resource.get(c.PIPELINE_NAME), span.resource.get(c.PIPELINE_RUN_ID)
     return f"{job} #{number}" if isinstance(job, str) and isinstance(number, str) else ""
@@ -75,7 +75,7 @@ def run_name(span: Span) -> str:
 def _name(span: Span) -> str:
     number = span.resource.get(c.PIPELINE_RUN_ID)
     is_run = span.attributes.get(c.JENKINS_TYPE) == c.TYPE_RUN and isinstance(number, str)
-    return tree.visible(f"{span.name} #{number}" if is_run else span.name)
+    return wording.visible(f"{span.name} #{number}" if is_run else span.name)
 
 
 def _values(spans: Iterable[Span], names: Sequence[str]) -> tuple[str, ...]:
@@ -86,15 +86,15 @@ def _values(spans: Iterable[Span], names: Sequence[str]) -> tuple[str, ...]:
             for name in names:
                 value = holder.get(name)
                 if value and isinstance(value, str):
-                    found[tree.visible(value)] = None
+                    found[wording.visible(value)] = None
     return tuple(found)
 
 
 def _texts(spans: Iterable[Span]) -> Iterable[str]:
     for span in spans:
         yield span.name
-        yield run_name(span)
-        yield tree.message(span)
+        yield shown_build_name(span)
+        yield states.message(span)
 
 
 def _search(texts: Iterable[str]) -> str:

@@ -18,8 +18,8 @@ from ..answers import headline
 from ..delivery.destinations import SetupError
 from ..delivery.home import Home
 from ..lookup import tree
-from ..lookup.lookup import Finder, NotFoundError
-from ..lookup.usual import ask
+from ..lookup.lookup import Lookup, NotFoundError
+from ..lookup.usual import other_builds
 from ..report import html
 from . import pages
 from .guard import COOKIE, LOGIN, Guard, Rules, same
@@ -27,7 +27,7 @@ from .intake import Intake
 from .limits import Limits
 from .listing import Listing
 from .over_http import Traces
-from .summary import run_name, run_url
+from .summary import run_url, shown_build_name
 
 # Reports are large: so many are made at once.
 _REPORTS_AT_ONCE = 2
@@ -76,9 +76,9 @@ class _Web:
 
     async def traces(self, request: Request) -> Response:
         """Answer with the list."""
-        asked = pages.query(request.query_params)
+        asked = pages.read_query(request.query_params)
         found = await self._listing.page(asked.wanted, asked.page)
-        return _html(pages.traces(asked, found, store=str(self._home.store), here=str(request.base_url).rstrip("/")))
+        return _html(pages.traces_page(asked, found, store=str(self._home.store), here=str(request.base_url).rstrip("/")))
 
     async def trace(self, request: Request) -> Response:
         """Answer with a trace's report, as it is now."""
@@ -86,14 +86,14 @@ class _Web:
             try:
                 text = await asyncio.to_thread(_report, self._home, request.path_params["trace_id"])
             except NotFoundError as error:
-                return _html(pages.message("Not found", str(error)), 404)
+                return _html(pages.message_page("Not found", str(error)), 404)
         # The report has a policy of its own within it.
         return HTMLResponse(text, headers=_HEADERS)
 
     async def login(self, request: Request) -> Response:
         """Ask for the token; give a browser that has it a cookie."""
         if request.method != "POST":
-            return _html(pages.login(then=_local(request.query_params.get("next", "/")), wrong=False))
+            return _html(pages.login_page(then=_local(request.query_params.get("next", "/")), wrong=False))
         try:
             body = await asyncio.wait_for(_body(request), self._limits.body_seconds)
         except asyncio.TimeoutError:
@@ -101,27 +101,27 @@ class _Web:
         form = parse_qs(body.decode("utf-8", "replace"))
         then = _local(form.get("next", ["/"])[0])
         if not (self._rules.token and same(form.get("token", [""])[0].strip(), self._rules.token)):
-            return _html(pages.login(then=then, wrong=True), 401)
+            return _html(pages.login_page(then=then, wrong=True), 401)
         answer = RedirectResponse(then, 303, _HEADERS)
         answer.set_cookie(COOKIE, self._rules.cookie, max_age=_LOGIN_SECONDS, httponly=True, samesite="lax")
         return answer
 
 
 def _report(home: Home, trace_id: str) -> str:
-    finder = Finder(home)
+    lookup = Lookup(home)
     try:
-        spans = finder.spans(trace_id)
-        first, history = headline(finder, spans, trace_id), ask(finder, spans)
+        spans = lookup.spans(trace_id)
+        first, history = headline(lookup, spans, trace_id), other_builds(lookup, spans)
     finally:
-        finder.close()
+        lookup.close()
     roots = tree.build_tree(spans)
     links = {"/": "All traces"}
     for node in tree.walk(roots):
         url = run_url(node.span)
         if url and len(links) < 12:
-            links.setdefault(url, run_name(node.span) or url)
+            links.setdefault(url, shown_build_name(node.span) or url)
     shown = [(name, url) for url, name in links.items()]
-    return html.render(spans, title=roots[0].span.name, links=shown, headline=first, history=history)
+    return html.page_html(spans, title=roots[0].span.name, links=shown, headline=first, history=history)
 
 
 async def _body(request: Request) -> bytes:
@@ -145,12 +145,12 @@ async def _only_traces(request: Request) -> Response:
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if "text/html" in request.headers.get("accept", ""):
-        return _html(pages.message(error.detail, request.url.path), error.status_code, error.headers)
+        return _html(pages.message_page(error.detail, request.url.path), error.status_code, error.headers)
     return PlainTextResponse(f"{error.detail}\n", error.status_code, {**_HEADERS, **(error.headers or {})})
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
-    return _html(pages.message("The store cannot be read now", str(error)), 503)
+    return _html(pages.message_page("The store cannot be read now", str(error)), 503)
 
 
 async def _gone(request: Request, error: Exception) -> Response:
@@ -159,4 +159,4 @@ async def _gone(request: Request, error: Exception) -> Response:
 
 
 def _html(text: str, status: int = 200, more: Mapping[str, str] | None = None) -> Response:
-    return HTMLResponse(text, status, {**_HEADERS, "Content-Security-Policy": pages.policy(), **(more or {})})
+    return HTMLResponse(text, status, {**_HEADERS, "Content-Security-Policy": pages.content_policy(), **(more or {})})

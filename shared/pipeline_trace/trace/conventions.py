@@ -1,14 +1,17 @@
-"""The one list of attribute names. Source of the standard ones: OpenTelemetry semantic conventions 1.44.0.
+"""Every name of an attribute and a metric, and the words that they take. Nobody writes one anywhere else.
 
-Standard names win; own ones start with ``jenkins.``, ``ansible.`` or, where both have it, ``pipeline_trace.``. docs/spans.md
-tells what each means. Plain strings: opentelemetry-semantic-conventions must not be imported inside ansible-playbook.
+Source of the standard ones: OpenTelemetry semantic conventions 1.44.0. Standard names win. Our own begin with ``jenkins.``
+or ``ansible.``, or with ``pipeline_trace.`` where both have it. docs/spans.md says what each means. Plain strings: the
+package opentelemetry-semantic-conventions must not be imported inside ansible-playbook.
 """
 
 from __future__ import annotations
 
-# Resource
+# The resource of a span: who sends it, and where it runs
 SERVICE_NAME = "service.name"
 SERVICE_VERSION = "service.version"
+SERVICE_INSTANCE_ID = "service.instance.id"
+HOST_NAME = "host.name"
 
 # Where a span from elsewhere came from, and what its sender says it left out (registry: otel.*)
 SCOPE_NAME = "otel.scope.name"
@@ -33,6 +36,17 @@ WORKER_NAME = "cicd.worker.name"
 WORKER_URL = "cicd.worker.url.full"
 ERROR_TYPE = "error.type"
 
+# Metrics of CI/CD, and their attributes (registry: cicd.*)
+RUN_DURATION = "cicd.pipeline.run.duration"
+RUN_ERRORS = "cicd.pipeline.run.errors"
+RUNS_ACTIVE = "cicd.pipeline.run.active"
+RUN_STATE = "cicd.pipeline.run.state"
+SYSTEM_ERRORS = "cicd.system.errors"
+SYSTEM_COMPONENT = "cicd.system.component"
+WORKER_COUNT = "cicd.worker.count"
+WORKER_STATE = "cicd.worker.state"
+HTTP_RESPONSE_STATUS_CODE = "http.response.status_code"
+
 # Version control (registry: vcs.*)
 VCS_REPOSITORY_URL = "vcs.repository.url.full"
 VCS_REPOSITORY_NAME = "vcs.repository.name"
@@ -44,16 +58,24 @@ VCS_CHANGE_ID = "vcs.change.id"
 VCS_OWNER_NAME = "vcs.owner.name"
 VCS_PROVIDER_NAME = "vcs.provider.name"
 
-# Whether the working tree had no changes of tracked files (ci/laptop.py); no standard name says it.
+# Whether the working tree had no changes of tracked files (place/ci/laptop.py); no standard name says it.
 GIT_CLEAN = "git.tree.clean"
 
-# Deployment (registry: deployment.*)
+# Processes (registry: process.*), around which `exec` makes a span
+PROCESS_EXECUTABLE_NAME = "process.executable.name"
+PROCESS_EXIT_CODE = "process.exit.code"
+
+# Tests (registry: test.*): of the event "test failed"
+TEST_SUITE_NAME = "test.suite.name"
+TEST_CASE_NAME = "test.case.name"
+TEST_CASE_RESULT_STATUS = "test.case.result.status"
+
+# Deployment (registry: deployment.*, artifact.*)
 DEPLOYMENT_ENVIRONMENT = "deployment.environment.name"
 DEPLOYMENT_NAME = "deployment.name"
 DEPLOYMENT_STATUS = "deployment.status"
 ARTIFACT_VERSION = "artifact.version"
-
-# cicd.pipeline.task.type
+# A value of cicd.pipeline.task.type.
 DEPLOY = "deploy"
 
 # Whose a failure is (docs/decisions/0012): dev, ops or unknown; what it is; how sure that is, 0 to 1
@@ -61,23 +83,18 @@ FAILURE_OWNER = "pipeline_trace.failure.owner"
 FAILURE_KIND = "pipeline_trace.failure.kind"
 FAILURE_CONFIDENCE = "pipeline_trace.failure.confidence"
 
-# Result words (cicd.pipeline.result and cicd.pipeline.task.run.result)
+# Values of cicd.pipeline.result and cicd.pipeline.task.run.result
 SUCCESS = "success"
 FAILURE = "failure"
 ERROR = "error"
 TIMEOUT = "timeout"
 CANCELLATION = "cancellation"
 SKIP = "skip"
-
 # The results that make a span's status ERROR. `failure`: what the pipeline ran failed; `error`: the platform did.
 FAILED_RESULTS = frozenset({FAILURE, ERROR, TIMEOUT})
 
-# What a span is: by these show and the report tell spans apart.
+# Jenkins: what a span is
 JENKINS_TYPE = "jenkins.type"
-# The end of a failed step's log, or of the build's where no step failed.
-JENKINS_LOG = "jenkins.log"
-# All agents on which a Pipeline run's steps ran.
-JENKINS_AGENTS = "jenkins.agents"
 TYPE_RUN = "run"
 TYPE_QUEUE = "queue"
 TYPE_AGENT = "agent"
@@ -86,9 +103,118 @@ TYPE_BRANCH = "branch"
 TYPE_STEP = "step"
 TYPE_INPUT = "input"
 TYPE_CLEANUP = "cleanup"
+
+# Jenkins: a build
+JENKINS_RESULT = "jenkins.result"
+JENKINS_CAUSES = "jenkins.causes"
+JENKINS_CHANGE_AUTHORS = "jenkins.change.authors"
+JENKINS_INTERRUPTIONS = "jenkins.interruptions"
+JENKINS_INTERRUPTION_DESCRIPTIONS = "jenkins.interruption.descriptions"
+JENKINS_TESTS_TOTAL = "jenkins.tests.total"
+JENKINS_TESTS_FAILED = "jenkins.tests.failed"
+JENKINS_TESTS_SKIPPED = "jenkins.tests.skipped"
+# All agents on which a Pipeline run's steps ran.
+JENKINS_AGENTS = "jenkins.agents"
+# The end of a failed step's log, or of the build's where no step failed.
+JENKINS_LOG = "jenkins.log"
+JENKINS_STEPS_LEFT_OUT = "jenkins.steps.left_out"
+JENKINS_GRAPH_TOO_LARGE = "jenkins.graph.too_large"
+# The parameter's name follows.
+JENKINS_PARAMETER_PREFIX = "jenkins.parameter."
+
+# Jenkins: the event "trigger"
+JENKINS_CAUSE = "jenkins.cause"
+JENKINS_CAUSE_DESCRIPTION = "jenkins.cause.description"
+JENKINS_CAUSE_USER = "jenkins.cause.user"
+
+# Jenkins: queue, agents, stages, steps, inputs
+JENKINS_QUEUE_WAITING_MS = "jenkins.queue.waiting_ms"
+JENKINS_QUEUE_BLOCKED_MS = "jenkins.queue.blocked_ms"
+JENKINS_QUEUE_BUILDABLE_MS = "jenkins.queue.buildable_ms"
+# By the phase of the queue that each is about.
+JENKINS_QUEUE_PHASES = {
+    "waiting": JENKINS_QUEUE_WAITING_MS,
+    "blocked": JENKINS_QUEUE_BLOCKED_MS,
+    "buildable": JENKINS_QUEUE_BUILDABLE_MS,
+}
+JENKINS_AGENT_LABEL = "jenkins.agent.label"
+JENKINS_STEP_DESCRIPTION = "jenkins.step.description"
+JENKINS_RETRY_ATTEMPT = "jenkins.retry.attempt"
+JENKINS_INPUT_ANSWERED_BY = "jenkins.input.answered_by"
+JENKINS_INPUT_SUBMITTERS = "jenkins.input.submitters"
+
+# Jenkins: what a process inside a build knows of its place
+JENKINS_STAGE_ASSUMED = "jenkins.stage.assumed"
+JENKINS_STAGE_CANDIDATES = "jenkins.stage.candidates"
+JENKINS_CLOCK_SKEW_MS = "jenkins.clock_skew_ms"
+
+# Jenkins: of a link, why it is there
+JENKINS_LINK = "jenkins.link"
+LINK_UPSTREAM = "upstream"
+LINK_REPEATS = "repeats"
+LINK_COPIED = "copied TRACEPARENT"
+LINK_STAGE = "stage"
+LINK_STARTED = "started"
+LINK_SAME_COMMIT = "same commit"
+
+# Jenkins: the poller's own metrics
+JENKINS_QUEUE_WAIT = "jenkins.queue.wait"
+JENKINS_QUEUE_PHASE = "jenkins.queue.phase"
+POLLER_REQUESTS = "pipeline_trace.poller.requests"
+POLLER_ERRORS = "pipeline_trace.poller.errors"
+POLLER_BUILDS = "pipeline_trace.poller.builds"
+POLLER_LAG = "pipeline_trace.poller.lag"
+POLLER_WAITING_JOURNALS = "pipeline_trace.poller.waiting.journals"
+POLLER_WAITING_SPANS = "pipeline_trace.poller.waiting.spans"
+
+# Ansible: what a span is
 ANSIBLE_TYPE = "ansible.type"
 TYPE_COMMAND = "command"
 TYPE_PLAYBOOK = "playbook"
 TYPE_PLAY = "play"
+TYPE_ROLE = "role"
+TYPE_BLOCK = "block"
 TYPE_TASK = "task"
 TYPE_HOST = "host"
+
+# Ansible: a command and its playbooks and plays
+ANSIBLE_VERSION = "ansible.version"
+ANSIBLE_CHECK_MODE = "ansible.check_mode"
+ANSIBLE_DIFFS = "ansible.diffs"
+ANSIBLE_PLAYBOOK_NAME = "ansible.playbook.name"
+ANSIBLE_PLAY_NAME = "ansible.play.name"
+ANSIBLE_PLAY_STRATEGY = "ansible.play.strategy"
+ANSIBLE_PLAY_NO_HOSTS = "ansible.play.no_hosts"
+# A play's keyword follows.
+ANSIBLE_PLAY_PREFIX = "ansible.play."
+# A word of Ansible's recap follows.
+ANSIBLE_STATS_PREFIX = "ansible.stats."
+
+# Ansible: a task
+ANSIBLE_TASK_ACTION = "ansible.task.action"
+ANSIBLE_TASK_ARGUMENTS = "ansible.task.arguments"
+ANSIBLE_TASK_ASYNC = "ansible.task.async"
+ANSIBLE_TASK_DELEGATE_TO = "ansible.task.delegate_to"
+ANSIBLE_TASK_HANDLER = "ansible.task.handler"
+ANSIBLE_TASK_NOTIFIED_BY = "ansible.task.notified_by"
+# A task's keyword follows.
+ANSIBLE_TASK_PREFIX = "ansible.task."
+
+# Ansible: a host that runs a task, and its items and retries
+ANSIBLE_HOST_NAME = "ansible.host.name"
+ANSIBLE_RESULT = "ansible.result"
+ANSIBLE_MESSAGE = "ansible.message"
+ANSIBLE_DELEGATED_TO = "ansible.delegated_to"
+ANSIBLE_SKIP_CONDITION = "ansible.skip.condition"
+ANSIBLE_SKIP_REASON = "ansible.skip.reason"
+ANSIBLE_ATTEMPT = "ansible.attempt"
+ANSIBLE_ATTEMPTS = "ansible.attempts"
+ANSIBLE_RETRIES_LEFT = "ansible.retries.left"
+ANSIBLE_ITEM_LABEL = "ansible.item.label"
+ANSIBLE_DURATION_MS = "ansible.duration_ms"
+ANSIBLE_EVENTS_LEFT_OUT = "ansible.events.left_out"
+ANSIBLE_ASYNC_FINISHED = "ansible.async.finished"
+ANSIBLE_ASYNC_JOB_ID = "ansible.async.job_id"
+# Written by other callbacks, and read here.
+ANSIBLE_HOST_RESULT = "ansible.host.result"
+ANSIBLE_TASK_RESULT = "ansible.task.result"

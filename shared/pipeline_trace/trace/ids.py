@@ -38,6 +38,11 @@ def span_id(key: Sequence[str]) -> str:
     return _digest(b"span", key)[:8].hex()
 
 
+def key_trace_id(key: str) -> str:
+    """Return the id of the trace that a PIPELINE_TRACE_KEY names: 32 lower-case hexadecimal digits."""
+    return trace_id(("key", key))
+
+
 def random_trace_id() -> str:
     """Return a new trace id: 32 lower-case hexadecimal digits, never all zero."""
     return _random(16)

@@ -91,7 +91,7 @@ _OPTION = re.compile(rf"(?i)(?<![\w-])(--?{_NAMED}(?:{_ESCAPED}[\"']?[ \t]*,\s*|
 _ELEMENT = re.compile(rf"(?i)(<{_NAMED}>)[^<]+(?=</)")
 
 
-def text(value: str) -> str:
+def masked(value: str) -> str:
     """Return the text with everything masked that looks like a secret.
 
     Masked are Bearer and Basic credentials, logins in URLs, values behind ``name=``, ``name:`` and ``--name`` where the
@@ -143,7 +143,7 @@ def clip(value: str, limit: int) -> str:
     return f"{value[:limit]}… ({len(value) - limit} more characters)"
 
 
-def secret_name(name: str) -> bool:
+def is_secret_name(name: str) -> bool:
     """Tell whether a parameter's or variable's name says that its value is a secret."""
     return _NAME.search(name) is not None
 

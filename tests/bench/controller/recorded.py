@@ -70,10 +70,10 @@ class _Repeat:
     def __init__(self, recorded: Recorded, times: int) -> None:
         self._recorded = recorded
         self._times = times
-        read = graph.read(documents.nodes(recorded.document))
+        read = graph.nodes_by_id(documents.graph_nodes(recorded.document))
         outer = [node for node in read.values() if node.is_start and node.name == _STAGE and not _in_stage(node, read)]
         self._first, self._last = int(outer[0].id), int(outer[-1].closed_by or 0)
-        self._stages = {int(node_id) for node_id in graph.stages(read)}
+        self._stages = {int(node_id) for node_id in graph.stages_by_id(read)}
         began, ended = (recorded.nodes[node_id, "describe"]["startTimeMillis"] for node_id in (self._first, self._last))
         self._length_ms = ended - began
 

@@ -53,7 +53,7 @@ class Destination(Protocol):
         """Let go of connections."""
 
 
-def endpoint(environ: Mapping[str, str]) -> str:
+def traces_endpoint(environ: Mapping[str, str]) -> str:
     """Return the OTLP endpoint that the standard variables set, or nothing."""
     specific = environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "").strip()
     return specific or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip()
@@ -69,7 +69,7 @@ def metrics_endpoint(environ: Mapping[str, str]) -> str:
     return "" if off else specific or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip()
 
 
-def disabled(environ: Mapping[str, str]) -> bool:
+def is_disabled(environ: Mapping[str, str]) -> bool:
     """Tell whether the standard variables ask that nothing be emitted."""
     return (
         environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
@@ -77,13 +77,13 @@ def disabled(environ: Mapping[str, str]) -> bool:
     )
 
 
-def configured(environ: Mapping[str, str], store: Path) -> Destination:
+def configured_destination(environ: Mapping[str, str], store: Path) -> Destination:
     """Return the destination that the environment asks for: OTLP where an endpoint is set, else the store.
 
     Raises SetupError.
     """
     # Imported where needed: the SDK is large, and a machine without it can still use the store.
-    if endpoint(environ):
+    if traces_endpoint(environ):
         from .otlp import Otlp
 
         return Otlp(environ)

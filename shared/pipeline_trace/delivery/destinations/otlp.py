@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...trace.span import ERROR, OK, Span
-from . import Accepted, DeliveryError, SetupError, endpoint
+from . import Accepted, DeliveryError, SetupError, traces_endpoint
 
 GRPC, HTTP = "grpc", "http/protobuf"
 _PORTS = {"https": 443, "http": 80}
@@ -25,7 +25,7 @@ class Otlp:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         """Read the variables. Raises SetupError where they make no sense or a package is missing."""
-        self.name = endpoint(environ)
+        self.name = traces_endpoint(environ)
         self._protocol = protocol(environ, self.name)
         self._address = address(self.name, self._protocol)
         self._problems = Problems()

@@ -109,17 +109,17 @@ class Store:
         """Return the traces that have a span whose parent has one of these ids and is not in that trace."""
         return self._traces("parent_id", span_ids, _ORPHAN)
 
-    def of_run(self, pipeline: str, run: str) -> list[Span]:
+    def spans_of_run(self, pipeline: str, run: str) -> list[Span]:
         """Return the spans of a pipeline's run, of whichever system: full job name and build number for Jenkins."""
         return self._spans("pipeline = ? AND run = ?", pipeline, run)
 
-    def runs(self, from_ns: int, to_ns: int) -> list[Span]:
+    def runs_between(self, from_ns: int, to_ns: int) -> list[Span]:
         """Return the run spans that ended between two times, nanoseconds since the epoch: the newest MOST_RUNS."""
         run = f"""instr(body, '"{c.JENKINS_TYPE}":"{c.TYPE_RUN}"')"""
         where = f"end_ns BETWEEN ? AND ? AND {_NOTED} AND {run} ORDER BY end_ns DESC LIMIT {MOST_RUNS}"
         return self._spans(where, from_ns, to_ns)
 
-    def stages(self, pipeline: str, from_ns: int, to_ns: int) -> list[Span]:
+    def stages_between(self, pipeline: str, from_ns: int, to_ns: int) -> list[Span]:
         """Return the newest runs, stages and branches of a job that ended between two times, a bounded number of them."""
         where = f"pipeline = ? AND end_ns BETWEEN ? AND ? AND ({_STAGES}) ORDER BY end_ns DESC LIMIT {_MOST_STAGES}"
         return self._spans(where, pipeline, from_ns, to_ns)
@@ -129,7 +129,7 @@ class Store:
         rows = self._rows("SELECT trace_id, end_ns FROM spans ORDER BY end_ns DESC LIMIT 1")
         return (str(rows[0][0]), int(rows[0][1])) if rows else None
 
-    def noted(self, texts: Sequence[str], most: int) -> list[Span]:
+    def change_spans(self, texts: Sequence[str], most: int) -> list[Span]:
         """Return the newest runs, playbooks, deploys and roots with a commit whose JSON form has one of these texts."""
         found = " OR ".join(["instr(body, ?)"] * len(texts))
         newest = f"ORDER BY end_ns DESC LIMIT {most}"

@@ -45,7 +45,7 @@ _PROGRAMS = {
 
 
 @dataclass(frozen=True)
-class Failure:
+class TaskFailure:
     """A task that failed, on the hosts that failed alike. ``program``: what it drives, "" where that is not known."""
 
     unreachable: bool
@@ -58,7 +58,7 @@ class Failure:
     code: int | None
 
 
-def of_facts(facts: Any) -> Failure | None:
+def failure_of_results(facts: Any) -> TaskFailure | None:
     """Return the failure that results tell of: an object, or a list of one each host."""
     results = [fact for fact in (facts if isinstance(facts, list) else [facts]) if isinstance(fact, Mapping)]
     if not results:
@@ -77,7 +77,7 @@ def of_facts(facts: Any) -> Failure | None:
     )
 
 
-def of_output(lines: Sequence[str]) -> Failure | None:
+def failure_of_output(lines: Sequence[str]) -> TaskFailure | None:
     """Return the failure that ended a playbook: none that was ignored or rescued."""
     left = {match[1]: match[2] != "0" or match[3] != "0" for match in map(_RECAP.match, lines) if match}
     task, found = "", []
@@ -99,7 +99,7 @@ def of_output(lines: Sequence[str]) -> Failure | None:
     return _failure(chosen[2], tuple(one[1] for one in alike), chosen[0], "", chosen[3])
 
 
-def _failure(unreachable: bool, hosts: tuple[str, ...], task: str, action: str, result: Mapping[str, Any]) -> Failure:
+def _failure(unreachable: bool, hosts: tuple[str, ...], task: str, action: str, result: Mapping[str, Any]) -> TaskFailure:
     # Output does not name the module; only `assert` answers so.
     module = action.rpartition(".")[2] or ("assert" if "assertion" in result else "")
     command = _command(result.get("cmd"))
@@ -108,7 +108,7 @@ def _failure(unreachable: bool, hosts: tuple[str, ...], task: str, action: str, 
         program = command.split(" ")[0].rpartition("/")[2]
     place = [str(result[key]) for key in ("url", "repo", "name", "dest", "path", "src", "host", "port") if result.get(key)]
     code = result.get("rc")
-    return Failure(
+    return TaskFailure(
         unreachable=unreachable,
         hosts=hosts,
         task=task,

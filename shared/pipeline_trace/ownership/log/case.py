@@ -31,18 +31,18 @@ class Case:
     before: Sequence[str] = ()
     script: str = ""
     code: int | None = None
-    task: ansible.Failure | None = None
+    task: ansible.TaskFailure | None = None
     text: Text = field(default_factory=lambda: Text(""))
 
 
-def read(command: str, code: int | None, log: str, task_result: Any = None) -> list[Case]:
+def cases_of(command: str, code: int | None, log: str, task_result: Any = None) -> list[Case]:
     """Return what may decide, the most likely first: the last command, then those before it."""
     lines = blocks.lines_of(log)
     parts = blocks.sections(lines)
     at = blocks.deciding(parts)
-    task = ansible.of_facts(task_result)
+    task = ansible.failure_of_results(task_result)
     if task is None and any(line.startswith(("PLAY [", "PLAY RECAP")) for line in lines):
-        task = ansible.of_output(lines)
+        task = ansible.failure_of_output(lines)
     if task is not None:
         before = blocks.judged([line for part in parts[:at] for line in (part.command, *part.lines)])
         text = blocks.judged(task.text.splitlines())

@@ -61,7 +61,7 @@ _HERE = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
 @dataclass(frozen=True)
-class Finding:
+class Match:
     """A match: its line's number among the deciding ones, and the name that it holds, "" for none."""
 
     number: int
@@ -75,18 +75,18 @@ class Conditions:
         self._rules = rules
         self._case = case
 
-    def hold(self, conditions: Sequence[Condition], finding: Finding) -> bool:
+    def hold(self, conditions: Sequence[Condition], finding: Match) -> bool:
         """Tell whether all of them hold."""
         return all(self._holds(condition, finding) for condition in conditions)
 
-    def any(self, conditions: Sequence[Condition], finding: Finding) -> bool:
+    def any(self, conditions: Sequence[Condition], finding: Match) -> bool:
         """Tell whether one of them holds."""
         return any(self._holds(condition, finding) for condition in conditions)
 
-    def _holds(self, condition: Condition, finding: Finding) -> bool:
+    def _holds(self, condition: Condition, finding: Match) -> bool:
         return self._is(condition, finding) is not condition.negated
 
-    def _is(self, condition: Condition, finding: Finding) -> bool:
+    def _is(self, condition: Condition, finding: Match) -> bool:
         what, task = condition.what, self._case.task
         if what == "line":
             return condition.regex.search(self._line(finding)) is not None
@@ -98,10 +98,10 @@ class Conditions:
             return task is not None and task.action in condition.value.split()
         if what in TARGETS:
             return self.target(finding) == what
-        predicate: Callable[[Finding], bool] = getattr(self, f"_{what}")
+        predicate: Callable[[Match], bool] = getattr(self, f"_{what}")
         return predicate(finding)
 
-    def target(self, finding: Finding) -> str:
+    def target(self, finding: Match) -> str:
         """Return what the address or the program of a finding is, "" where nothing says it."""
         case, line, around = self._case, self._line(finding), self._around(finding)
         targets = self._rules.targets.items()
@@ -122,10 +122,10 @@ class Conditions:
     def _port(text: str, ports: frozenset[str]) -> bool:
         return bool(ports) and any(port in ports for port in re.findall(r"(?:port[ =]|:)(\d{2,5})\b", text))
 
-    def _line(self, finding: Finding) -> str:
+    def _line(self, finding: Match) -> str:
         return self._case.lines[finding.number]
 
-    def _around(self, finding: Finding, far: int = 1) -> str:
+    def _around(self, finding: Match, far: int = 1) -> str:
         return "\n".join(self._case.lines[max(finding.number - far, 0) : finding.number + far + 1])
 
     @cached_property
@@ -136,10 +136,10 @@ class Conditions:
     def _diff(self) -> tuple[str, str]:
         return blocks.added(self._case.before)
 
-    def _always(self, finding: Finding) -> bool:
+    def _always(self, finding: Match) -> bool:
         return True
 
-    def _in_diff(self, finding: Finding) -> bool:
+    def _in_diff(self, finding: Match) -> bool:
         """What the line names is new in a diff that the log shows."""
         new, other = self._diff
         if not new:
@@ -149,20 +149,20 @@ class Conditions:
         new_tokens, old_tokens = set(_TOKEN.findall(new)), set(_TOKEN.findall(other))
         return any(name in new_tokens - old_tokens for name in names)
 
-    def _empty_variable(self, finding: Finding) -> bool:
+    def _empty_variable(self, finding: Match) -> bool:
         return _EMPTY.search(self._before) is not None or _GAP.search(re.sub(r"^\S+ ", "", self._case.command)) is not None
 
-    def _listed(self, finding: Finding) -> bool:
+    def _listed(self, finding: Match) -> bool:
         """The log shows what there is instead."""
         return _LISTS.search(self._around(finding, 3)) is not None or _LISTS.search(self._before) is not None
 
-    def _internal(self, finding: Finding) -> bool:
+    def _internal(self, finding: Match) -> bool:
         name = finding.name or self._line(finding)
         if self._rules.lines["public"].on(name):
             return False
         return self._rules.lines["internal"].on(name) or name.startswith("@")
 
-    def _public(self, finding: Finding) -> bool:
+    def _public(self, finding: Match) -> bool:
         base = self._base(finding)
         return (
             self._rules.lines["public"].on(finding.name)
@@ -170,19 +170,19 @@ class Conditions:
             or self._misspelt_package(finding)
         )
 
-    def _misspelt_package(self, finding: Finding) -> bool:
+    def _misspelt_package(self, finding: Match) -> bool:
         base = self._base(finding)
         return len(base) > 3 and bool(difflib.get_close_matches(base, self._rules.names["packages"], 1, 0.84))
 
     @staticmethod
-    def _base(finding: Finding) -> str:
+    def _base(finding: Match) -> str:
         """Return a package's bare name."""
         name = re.split(r"[<>=!~^;,\[ ]", finding.name.strip("'\"`,.()"))[0]
         parts = [part for part in re.split(r"[/:]|(?<=.)@", name) if part]
         known = [part for part in parts if not part[0].isdigit()]
         return known[-1].lower() if known else ""
 
-    def _public_image(self, finding: Finding) -> bool:
+    def _public_image(self, finding: Match) -> bool:
         """An image of Docker Hub's own or with no registry named."""
         text = self._line(finding)
         found = _IMAGE.search(finding.name or text)
@@ -190,7 +190,7 @@ class Conditions:
             rf"[\w-]+\.[\w.-]+(?::\d+)?/{re.escape(found[1])}", text.replace("docker.io/", "")
         )
 
-    def _misspelt(self, finding: Finding) -> bool:
+    def _misspelt(self, finding: Match) -> bool:
         """The command is one slip away from a program that pipelines call."""
         name = finding.name.rstrip("0123456789.")
         programs = self._rules.names["programs"]
@@ -198,29 +198,29 @@ class Conditions:
             return False
         return any(_slip(finding.name, program) for program in programs if len(program) > 2)
 
-    def _agent_lists(self, finding: Finding) -> bool:
+    def _agent_lists(self, finding: Match) -> bool:
         """The log shows that the agent's image should hold the tool."""
         word = re.compile(rf"(?<![\w-]){re.escape(finding.name)}(?![\w-])") if finding.name else None
         lines = [line for line in self._case.before if not line.startswith("+")]
         return word is not None and any(word.search(line) and _AGENT.search("\n".join(lines)) for line in lines)
 
-    def _bare_host(self, finding: Finding) -> bool:
+    def _bare_host(self, finding: Match) -> bool:
         """A host without a domain: a service beside the build, not one of the network."""
         return _DOTTED.search(_CLASS.sub("", self._line(finding))) is None
 
-    def _misspelt_host(self, finding: Finding) -> bool:
+    def _misspelt_host(self, finding: Match) -> bool:
         """The host is one letter away from another one that the log names: exmaple.com and example.com."""
         here = set(_DOMAIN.findall(self._line(finding)))
         text = "\n".join((*self._case.before, self._case.command, self._case.script, *self._case.lines))
         return any(_slip(one, other) for one in here for other in set(_DOMAIN.findall(text)) - here)
 
-    def _change_shown(self, finding: Finding) -> bool:
+    def _change_shown(self, finding: Match) -> bool:
         return _CHANGE.search(self._before) is not None
 
-    def _manifest_shown(self, finding: Finding) -> bool:
+    def _manifest_shown(self, finding: Match) -> bool:
         return any(line.startswith("+") and _MANIFEST.search(line) for line in self._case.before)
 
-    def _manifest_lacks(self, finding: Finding) -> bool:
+    def _manifest_lacks(self, finding: Match) -> bool:
         """The manifest that the log shows does not name the tool."""
         if not finding.name or not self._manifest_shown(finding):
             return False
@@ -229,31 +229,31 @@ class Conditions:
         entry = rf"(?m)(?:^|[\"'\s/]){re.escape(finding.name)}[\"']?\s*(?:[:=<>~\[@;,]|v?\d|$)"
         return re.search(entry, shown) is None
 
-    def _repo_script(self, finding: Finding) -> bool:
+    def _repo_script(self, finding: Match) -> bool:
         name = finding.name
         return name.startswith(("./", "../")) or ("/" in name and not name.startswith("/")) or bool(_WORKSPACE.search(name))
 
-    def _repo_path(self, finding: Finding) -> bool:
+    def _repo_path(self, finding: Match) -> bool:
         """What is missing is a path of the repository, not of the system."""
         paths = [first or second for first, second in _PATH.findall(self._line(finding))]
         files = [path for path in paths if "/" in path or "." in path]
         return bool(files) and all(not path.startswith(("/", "~")) or _WORKSPACE.search(path) for path in files)
 
-    def _answers_elsewhere(self, finding: Finding) -> bool:
+    def _answers_elsewhere(self, finding: Match) -> bool:
         """The log shows that the same host answers, on another port."""
         hosts = set(_HOST.findall(self._around(finding)))
         return any(_ANSWERS.search(line) and hosts & set(_HOST.findall(line)) for line in self._case.before)
 
-    def _names_other_owner(self, finding: Finding) -> bool:
+    def _names_other_owner(self, finding: Match) -> bool:
         return _LEFT.search("\n".join((*self._case.before, *self._case.lines))) is not None
 
-    def _system_header(self, finding: Finding) -> bool:
+    def _system_header(self, finding: Match) -> bool:
         return "#include <" in self._around(finding, 2) or "Python.h" in self._line(finding)
 
-    def _rollout(self, finding: Finding) -> bool:
+    def _rollout(self, finding: Match) -> bool:
         return _ROLLOUT.search(self._case.command + self._line(finding)) is not None
 
-    def _not_ansible(self, finding: Finding) -> bool:
+    def _not_ansible(self, finding: Match) -> bool:
         return self._case.task is None and "ansible" not in self._case.command
 
 

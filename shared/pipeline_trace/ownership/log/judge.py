@@ -11,8 +11,8 @@ from ..verdict import DEV, OPS, UNKNOWN, Verdict
 from . import case as cases
 from . import testruns
 from .case import Case
-from .conditions import Conditions, Finding
-from .rules import Rule, Rules, load
+from .conditions import Conditions, Match
+from .rules import Rule, Rules, load_rules
 
 _CONFIDENCE = {4: 0.95, 3: 0.85, 2: 0.7, 1: 0.5, 0: 0.4}
 # A line that warns or tells of a try counts a little more than a mere consequence, a quoted error less.
@@ -45,7 +45,7 @@ class Candidate:
     """A rule that matched, where, and what it says there."""
 
     rule: Rule
-    finding: Finding
+    finding: Match
     strength: float
     line: str
     order: int
@@ -56,7 +56,7 @@ class Candidate:
         return self.strength, self.rule.own, self.finding.number, -self.order
 
 
-def judge_log(
+def verdict_of_log(
     command: str, exit_status: int | None, log: str, task_result: Any = None, rules: Rules | None = None
 ) -> Verdict:
     """Return whose a failure is.
@@ -64,8 +64,8 @@ def judge_log(
     ``command``: the script that failed; ``log``: what it printed, or its end; ``task_result``: of Ansible, the failed result
     (event, host, task, action, result) or a list of them. Raises RulesError where rules are to be loaded and cannot.
     """
-    rules = rules or load()
-    found = cases.read(command, exit_status, log, task_result)
+    rules = rules or load_rules()
+    found = cases.cases_of(command, exit_status, log, task_result)
     verdict = _Judge(rules, found[0]).verdict()
     if verdict:
         return verdict
@@ -89,7 +89,7 @@ class _Judge:
         """Return what the rules say of this part, None where they say nothing."""
         candidates = self._candidates()
         if self._case.task is None or self._case.task.action in ("command", "shell", "script"):
-            tests = testruns.judge(self._rules, self._case, candidates, self.of)
+            tests = testruns.verdict_of_test_run(self._rules, self._case, candidates, self.of)
             if tests:
                 return tests
         best = max(candidates, key=lambda candidate: candidate.rank, default=None)
@@ -138,7 +138,7 @@ class _Judge:
                     ),
                     "",
                 )
-                found[index, number] = Candidate(rule, Finding(number, name), strength, lines[number], index)
+                found[index, number] = Candidate(rule, Match(number, name), strength, lines[number], index)
         return list(found.values())
 
     def _class(self, number: int) -> tuple[bool, bool, bool]:
@@ -162,21 +162,24 @@ class _Judge:
         return Verdict(owner, kind, confidence, self._evidence(candidate), then)
 
     def _evidence(self, candidate: Candidate) -> list[str]:
-        evidence = [clip(candidate.line)]
+        evidence = [evidence_line(candidate.line)]
         task = self._case.task
         if task:
             evidence.append(
                 f"task {task.task!r} {'could not reach' if task.unreachable else 'failed on'} {', '.join(task.hosts)}"
             )
         elif self._case.command:
-            evidence.append(f"command: {clip(self._case.command)}")
+            evidence.append(f"command: {evidence_line(self._case.command)}")
         return evidence
 
     def _unreachable(self) -> Verdict | None:
         task = self._case.task
         if not task or not task.unreachable:
             return None
-        evidence = [clip(self._case.lines[0]) if self._case.lines else "unreachable", f"hosts: {', '.join(task.hosts)}"]
+        evidence = [
+            evidence_line(self._case.lines[0]) if self._case.lines else "unreachable",
+            f"hosts: {', '.join(task.hosts)}",
+        ]
         return Verdict(OPS, "host_unreachable", 0.8, evidence, "Ops looks at the host named; the change is not the cause.")
 
     def _check(self) -> Verdict | None:
@@ -189,27 +192,27 @@ class _Judge:
         if kind == "config_error" and _HEALTH.search(f"{task.task} {self._case.text.value}"):
             kind = "app_unhealthy"
         then = "Ops looks at the node." if node else "Dev corrects what the playbook's own check refuses."
-        return Verdict(owner, kind, 0.6, [clip(self._case.lines[0]) if self._case.lines else task.task], then)
+        return Verdict(owner, kind, 0.6, [evidence_line(self._case.lines[0]) if self._case.lines else task.task], then)
 
     def _traceback(self) -> Verdict | None:
         """An exception of a class that no rule knows, in the project's own code."""
         found = _TRACEBACK.search(self._case.text.value)
         if not found:
             return None
-        return Verdict(DEV, "exception", 0.5, [clip(found[0])], "Dev looks at the exception in the code.")
+        return Verdict(DEV, "exception", 0.5, [evidence_line(found[0])], "Dev looks at the exception in the code.")
 
 
 def _by_status(one: Case, status: int | None) -> Verdict:
     """Return what the exit status alone says: never whose it is."""
     last = next((line for line in reversed(one.lines) if line.strip()), "")
-    evidence = [clip(last)] if last else []
+    evidence = [evidence_line(last)] if last else []
     if status is not None:
         evidence.append(f"exit status {status}")
     kind, then = _STATUSES.get(status or 0, ("unknown", "Read the log; no rule knows this text."))
     return Verdict(UNKNOWN, kind, 0.3, evidence, then)
 
 
-def clip(line: str) -> str:
+def evidence_line(line: str) -> str:
     """Return a line as evidence."""
     line = line.strip()
     return line if len(line) <= _MOST_LETTERS else f"{line[:_MOST_LETTERS]}…"

@@ -110,7 +110,7 @@ class Rules:
     names: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
-def load(path: str | os.PathLike[str] | None = None) -> Rules:
+def load_rules(path: str | os.PathLike[str] | None = None) -> Rules:
     """Return the rules shipped, and before them those of ``path``, or of PIPELINE_TRACE_RULES where it is None.
 
     Raises RulesError.

@@ -47,7 +47,9 @@ _NAMED = re.compile(r"[a-z][\w-]*(?:\.[\w-]+)+[:\"'/ )]|\b\d+\.\d+\.\d+\.\d+\b|p
 _THEN = "Dev looks at the test that failed."
 
 
-def judge(rules: Rules, case: Case, candidates: Sequence[Candidate], of: Callable[[Candidate], Verdict]) -> Verdict | None:
+def verdict_of_test_run(
+    rules: Rules, case: Case, candidates: Sequence[Candidate], of: Callable[[Candidate], Verdict]
+) -> Verdict | None:
     """Return whose a failed test run is, None where none failed. ``of``: what a candidate says on its own."""
     failed = next((match for match in rules.lines["tests.failed"].finditer(case.text)), None)
     if failed is None:

@@ -14,11 +14,11 @@ from ..w3c import Place
 from . import run
 
 
-def stand(environ: Mapping[str, str]) -> Place:
+def locate(environ: Mapping[str, str]) -> Place:
     """Return where a process inside a build stands."""
     address, build = run.without_login(environ["ATC_EXTERNAL_URL"]), environ["BUILD_ID"]
     names = (environ.get("BUILD_PIPELINE_NAME", ""), environ.get("BUILD_JOB_NAME", ""))
-    found = run.Run(
+    found = run.CiRun(
         trace_id=trace_id(("concourse", address.lower(), build)),
         resource={
             # A build that was started by hand is of no pipeline.
@@ -27,4 +27,4 @@ def stand(environ: Mapping[str, str]) -> Place:
             c.PIPELINE_RUN_URL: address and f"{address}/builds/{build}",
         },
     )
-    return run.stand(environ, found)
+    return run.place_in_run(environ, found)

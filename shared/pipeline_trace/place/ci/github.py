@@ -18,17 +18,17 @@ from . import run
 _PULL = re.compile(r"refs/pull/(\d+)/")
 
 
-def stand(environ: Mapping[str, str]) -> Place:
+def locate(environ: Mapping[str, str]) -> Place:
     """Return where a process inside a workflow run stands."""
     number, attempt = environ["GITHUB_RUN_ID"], environ.get("GITHUB_RUN_ATTEMPT") or "1"
-    found = run.Run(
+    found = run.CiRun(
         trace_id=_digest(number, attempt, "t")[:32],
         # Not the first half: the receiver takes these.
         parent_id=_digest(number, attempt, "s")[16:32],
         resource=_resource(environ, number, attempt),
         attributes={c.TASK_NAME: environ.get("GITHUB_JOB", "")},
     )
-    return run.stand(environ, found)
+    return run.place_in_run(environ, found)
 
 
 def _digest(number: str, attempt: str, kind: str) -> str:

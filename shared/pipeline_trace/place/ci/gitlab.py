@@ -13,10 +13,10 @@ from ..w3c import Place
 from . import run
 
 
-def stand(environ: Mapping[str, str]) -> Place:
+def locate(environ: Mapping[str, str]) -> Place:
     """Return where a process inside a pipeline stands."""
     server = run.without_login(environ.get("CI_SERVER_URL", "")).lower()
-    found = run.Run(
+    found = run.CiRun(
         trace_id=trace_id(("gitlab", server, environ["CI_PIPELINE_ID"])),
         resource=_resource(environ),
         attributes={
@@ -25,7 +25,7 @@ def stand(environ: Mapping[str, str]) -> Place:
             c.TASK_RUN_URL: environ.get("CI_JOB_URL", ""),
         },
     )
-    return run.stand(environ, found)
+    return run.place_in_run(environ, found)
 
 
 def _resource(environ: Mapping[str, str]) -> dict[str, str]:

@@ -17,24 +17,24 @@ from pathlib import Path
 
 from ...trace import conventions as c
 from ...trace.span import AttributeValue
-from ..w3c import Place, read, without_ci
+from ..w3c import Place, context_of, place_outside_ci
 
 _REVISION = re.compile(r"[0-9a-f]{40,64}")
 _HEAD = "refs/heads/"
 
 
-def stand(environ: Mapping[str, str], seconds: float) -> Place:
+def locate(environ: Mapping[str, str], seconds: float) -> Place:
     """Return where a process outside CI stands.
 
     ``seconds``: how long git may take to look at the tree. A process with a parent leaves it to that to say the commit.
     """
-    place = without_ci(environ)
-    if read(environ)[0]:
+    place = place_outside_ci(environ)
+    if context_of(environ)[0]:
         return place
-    return replace(place, attributes=checkout(Path.cwd(), environ, seconds))
+    return replace(place, attributes=checkout_attributes(Path.cwd(), environ, seconds))
 
 
-def checkout(folder: Path, environ: Mapping[str, str], seconds: float) -> dict[str, AttributeValue]:
+def checkout_attributes(folder: Path, environ: Mapping[str, str], seconds: float) -> dict[str, AttributeValue]:
     """Return the commit, the branch and whether the tree is clean, as far as they are known; nothing outside git."""
     with suppress(OSError, UnicodeDecodeError):
         git = _find(folder)

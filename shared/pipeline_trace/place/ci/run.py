@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from ..w3c import KEY, Place, read, without_ci
+from ..w3c import KEY, Place, context_of, place_outside_ci
 
 
 @dataclass(frozen=True)
-class Run:
+class CiRun:
     """A run. ``parent_id``: its run span, where somebody emits one; else its processes are roots in its trace.
 
     ``resource``: what is true of the whole run; ``attributes``: of the part of it that this process is in. Empty values
@@ -26,10 +26,10 @@ class Run:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-def stand(environ: Mapping[str, str], run: Run) -> Place:
+def place_in_run(environ: Mapping[str, str], run: CiRun) -> Place:
     """Return where a process in a run stands: TRACEPARENT, else PIPELINE_TRACE_KEY, else the run."""
-    place = without_ci(environ)
-    if not (read(environ)[0] or environ.get(KEY)):
+    place = place_outside_ci(environ)
+    if not (context_of(environ)[0] or environ.get(KEY)):
         place = replace(place, trace_id=run.trace_id, parent_id=run.parent_id)
     return replace(place, resource=_said(run.resource), attributes=_said(run.attributes))
 

@@ -15,12 +15,12 @@ from ..w3c import Place
 from . import run
 
 
-def stand(environ: Mapping[str, str]) -> Place:
+def locate(environ: Mapping[str, str]) -> Place:
     """Return where a process inside a build stands."""
     build = environ["ZUUL_UUID"]
     buildset = environ.get("ZUUL_BUILDSET") or build
     branch = environ.get("ZUUL_BRANCH", "")
-    found = run.Run(
+    found = run.CiRun(
         trace_id=trace_id(("zuul", buildset)),
         resource={
             c.PIPELINE_NAME: environ.get("ZUUL_PIPELINE", ""),
@@ -33,4 +33,4 @@ def stand(environ: Mapping[str, str]) -> Place:
         },
         attributes={c.TASK_NAME: environ.get("ZUUL_JOB", ""), c.TASK_RUN_ID: build},
     )
-    return run.stand(environ, found)
+    return run.place_in_run(environ, found)

@@ -24,15 +24,16 @@ from urllib.parse import quote
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from . import documents
-from .graph import read as read_graph
-from .identity import Build, Cause, Facts, Gone, Placed, Unanswered, place, split_build_url
+from .chain import BuildPlace, Cause, Facts, Gone, Unanswered, place_of_build
+from .graph import nodes_by_id as read_graph
+from .identity import Build, build_url_parts
 from .inside import Answer
 
 SECONDS = 2.0
 _LARGEST = 20 << 20
 
 
-def ask(build: Build, environ: Mapping[str, str], known: Placed | None = None) -> Answer | None:
+def ask_controller(build: Build, environ: Mapping[str, str], known: BuildPlace | None = None) -> Answer | None:
     """Return what the controller says of a build, or None where it does not say within SECONDS.
 
     Anonymous, or with JENKINS_USER and JENKINS_API_TOKEN. ``known``: the build's place, where the chain need not be asked.
@@ -60,7 +61,7 @@ def ask(build: Build, environ: Mapping[str, str], known: Placed | None = None) -
     return answer
 
 
-def _child(pipe: int, build: Build, environ: Mapping[str, str], known: Placed | None) -> None:
+def _child(pipe: int, build: Build, environ: Mapping[str, str], known: BuildPlace | None) -> None:
     """Ask, write the answer and leave without running anything of the parent's."""
     try:
         data = pickle.dumps(_answer(build, _Client(environ), known))
@@ -85,18 +86,18 @@ def _read(pipe: int, deadline: float) -> bytes:
         chunks.append(chunk)
 
 
-def _answer(build: Build, client: _Client, known: Placed | None) -> Answer | None:
+def _answer(build: Build, client: _Client, known: BuildPlace | None) -> Answer | None:
     try:
         facts = client.facts(build)
     except (Gone, Unanswered):
         return None
     whole = True
     try:
-        placed = known or place(build, client)
+        placed = known or place_of_build(build, client)
     except (Gone, Unanswered):
         # The stage is right all the same, and hangs under it whichever trace holds it.
-        placed, whole = Placed(build.trace_id), False
-    nodes = read_graph(documents.nodes(client.documents[build]))
+        placed, whole = BuildPlace(build.trace_id), False
+    nodes = read_graph(documents.graph_nodes(client.documents[build]))
     return Answer(placed, facts.parameters, nodes, client.clock_skew_ms, whole)
 
 
@@ -115,7 +116,7 @@ class _Client:
     def __post_init__(self) -> None:
         self.documents: dict[Build, Mapping[str, Any]] = {}
         self._opener = build_opener(_NoRedirect)
-        by_url = split_build_url(self.environ.get("BUILD_URL", ""))
+        by_url = build_url_parts(self.environ.get("BUILD_URL", ""))
         # Where builds see the controller is where it can be asked; the identity may be overridden.
         self._address = (by_url[0] if by_url else self.environ.get("JENKINS_URL", "")).rstrip("/")
 
@@ -127,7 +128,7 @@ class _Client:
             tree = tree.replace("actions[", f"actions[{documents.GRAPH_TREE},", 1)
         if build not in self.documents:
             self.documents[build] = self._get(f"{_path(build)}/api/json?tree={tree}")
-        return documents.read(build, self.documents[build])
+        return documents.facts_of(build, self.documents[build])
 
     def starter(self, upstream: Build, started: Build, cause: Cause) -> str:
         """See Fetch.starter. A process's parent is its stage: what its build hangs under is for the poller to find."""

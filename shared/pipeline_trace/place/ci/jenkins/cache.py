@@ -14,25 +14,26 @@ from pathlib import Path
 
 from ....trace.span import encode
 from ...w3c import KEY, TRACEPARENT
-from .identity import Build, Placed
+from .chain import BuildPlace
+from .identity import Build
 from .inside import Answer
 
 _KEEP_SECONDS = 7 * 86400
 
 
-def load(folder: Path, build: Build) -> Answer | None:
+def kept_answer(folder: Path, build: Build) -> Answer | None:
     """Return what is kept of a build, without its flow graph, which changes."""
     try:
         data = json.loads(_path(folder, build).read_bytes())
-        return Answer(Placed(data["trace_id"], sampled=data["sampled"]), dict(data["parameters"]))
+        return Answer(BuildPlace(data["trace_id"], sampled=data["sampled"]), dict(data["parameters"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def save(folder: Path, build: Build, answer: Answer) -> None:
+def keep_answer(folder: Path, build: Build, answer: Answer) -> None:
     """Keep a build's place; where it cannot be written, the next process asks again."""
     parameters = {name: value for name, value in answer.parameters.items() if name in (TRACEPARENT, KEY)}
-    data = {"trace_id": answer.placed.trace_id, "sampled": answer.placed.sampled, "parameters": parameters}
+    data = {"trace_id": answer.place.trace_id, "sampled": answer.place.sampled, "parameters": parameters}
     path = _path(folder, build)
     new = path.with_suffix(f".{os.getpid()}")
     with suppress(OSError):

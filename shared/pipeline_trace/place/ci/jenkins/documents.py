@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .identity import Build, Cause, Facts
+from .chain import Cause, Facts
+from .identity import Build
 
 # What a build's place depends on, and what else is known of a cause.
 TREE = (
@@ -57,7 +58,7 @@ def short_class(document: Mapping[str, Any]) -> str:
     return str(document.get("_class") or "").rpartition(".")[2].rpartition("$")[2]
 
 
-def actions(document: Mapping[str, Any], *names: str) -> Iterator[Mapping[str, Any]]:
+def actions_of(document: Mapping[str, Any], *names: str) -> Iterator[Mapping[str, Any]]:
     """Yield a build's actions of these classes. Several answers list different numbers of actions: never by position."""
     for action in document.get("actions") or ():
         # Most are empty.
@@ -65,10 +66,10 @@ def actions(document: Mapping[str, Any], *names: str) -> Iterator[Mapping[str, A
             yield action
 
 
-def parameters(document: Mapping[str, Any]) -> dict[str, str]:
+def parameters_of(document: Mapping[str, Any]) -> dict[str, str]:
     """Return a build's parameters that have a value; password parameters have none in the API."""
     found: dict[str, str] = {}
-    for action in actions(document, "ParametersAction"):
+    for action in actions_of(document, "ParametersAction"):
         for parameter in action.get("parameters") or ():
             value = parameter.get("value")
             if isinstance(parameter.get("name"), str) and value is not None:
@@ -76,16 +77,16 @@ def parameters(document: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def read(build: Build, document: Mapping[str, Any]) -> Facts:
+def facts_of(build: Build, document: Mapping[str, Any]) -> Facts:
     """Return the facts that a build's document holds."""
     causes: list[Cause] = []
     repeats: Build | None = None
-    for action in actions(document, "CauseAction"):
+    for action in actions_of(document, "CauseAction"):
         for data in action.get("causes") or ():
             if short_class(data) in _REPEATS:
                 repeats = _repeated(build, data) or repeats
             causes.append(_cause(build.controller, data))
-    return Facts(causes, parameters(document), repeats)
+    return Facts(causes, parameters_of(document), repeats)
 
 
 def _cause(controller: str, data: Mapping[str, Any]) -> Cause:
@@ -111,8 +112,8 @@ def _repeated(build: Build, data: Mapping[str, Any]) -> Build | None:
     return Build(build.controller, build.job, int(match[1])) if match else None
 
 
-def nodes(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def graph_nodes(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the nodes of a run's flow graph as answered, or nothing where it has none."""
-    for action in actions(document, "FlowGraphAction"):
+    for action in actions_of(document, "FlowGraphAction"):
         return [node for node in action.get("nodes") or () if isinstance(node, Mapping)]
     return []

@@ -32,7 +32,7 @@ class Node:
     closed_by: str | None = None
 
 
-def read(documents: Iterable[Mapping[str, Any]]) -> dict[str, Node]:
+def nodes_by_id(documents: Iterable[Mapping[str, Any]]) -> dict[str, Node]:
     """Return a run's nodes by id, in order of their numeric ids.
 
     Nodes without an id, a class or known parents are left out: the answer was pruned or is of another version.
@@ -86,7 +86,7 @@ class Stage:
         return ("stage", self.node.name, str(self.occurrence))
 
 
-def stages(nodes: Mapping[str, Node]) -> dict[str, Stage]:
+def stages_by_id(nodes: Mapping[str, Node]) -> dict[str, Stage]:
     """Return the stages by node id: start nodes inside a ``Stage : Start``."""
     counts: dict[str, int] = {}
     found: dict[str, Stage] = {}

@@ -9,10 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ....trace import conventions as c
+from ....trace.ids import key_trace_id
 from ....trace.span import AttributeValue, Link
-from ...w3c import BAGGAGE, KEY, TRACEPARENT, TRACESTATE, Context, Place, key_trace_id, read
-from .graph import Node, stages
-from .identity import PER_PIPELINE, ROOT_URL, Build, Placed, normalise, split_build_url
+from ...w3c import BAGGAGE, KEY, TRACEPARENT, TRACESTATE, Context, Place, context_of
+from .. import JENKINS_ROOT_URL, PER_PIPELINE
+from .chain import BuildPlace
+from .graph import Node, stages_by_id
+from .identity import Build, build_url_parts, normalised_url
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Answer:
     controller's, in milliseconds, known to a second. ``whole``: the walk up the chain came to its end.
     """
 
-    placed: Placed
+    place: BuildPlace
     parameters: Mapping[str, str] = field(default_factory=dict)
     nodes: Mapping[str, Node] = field(default_factory=dict)
     clock_skew_ms: int | None = None
@@ -33,13 +36,13 @@ class Answer:
 Ask = Callable[[Build], "Answer | None"]
 
 
-def find_build(environ: Mapping[str, str]) -> Build | None:
+def build_of(environ: Mapping[str, str]) -> Build | None:
     """Return the build that this process is part of; None where the environment does not say its controller or job.
 
     PIPELINE_TRACE_JENKINS_URL overrides the controller's URL. The job comes from BUILD_URL, from JOB_NAME only without.
     """
-    by_url = split_build_url(environ.get("BUILD_URL", ""))
-    root = environ.get(ROOT_URL) or environ.get("JENKINS_URL") or (by_url[0] if by_url else "")
+    by_url = build_url_parts(environ.get("BUILD_URL", ""))
+    root = environ.get(JENKINS_ROOT_URL) or environ.get("JENKINS_URL") or (by_url[0] if by_url else "")
     number = environ.get("BUILD_NUMBER", "")
     if by_url:
         job, build_number = by_url[1], by_url[2]
@@ -48,41 +51,41 @@ def find_build(environ: Mapping[str, str]) -> Build | None:
     else:
         return None
     try:
-        return Build(normalise(root), job, build_number)
+        return Build(normalised_url(root), job, build_number)
     except ValueError:
         return None
 
 
-def stand(environ: Mapping[str, str], ask: Ask, trace_per: str = PER_PIPELINE) -> Place | None:
+def locate(environ: Mapping[str, str], ask: Ask, trace_per: str = PER_PIPELINE) -> Place | None:
     """Return where a process inside a build stands; None where the build cannot be told.
 
     The trace is the build's; the parent its stage, by STAGE_NAME, else its run span. ``ask`` is not called with
     ``trace_per`` build.
     """
-    build = find_build(environ)
+    build = build_of(environ)
     if build is None:
         return None
-    context, warnings = read(environ)
+    context, warnings = context_of(environ)
     answer = ask(build) if trace_per == PER_PIPELINE else None
     if context and not context.sampled and not _confirmed(environ, TRACEPARENT, answer):
         return Place(context.trace_id, context.span_id, sampled=False)
     parent, attributes = _stage(environ.get("STAGE_NAME", ""), build, answer)
     if answer and answer.clock_skew_ms is not None:
-        attributes["jenkins.clock_skew_ms"] = answer.clock_skew_ms
+        attributes[c.JENKINS_CLOCK_SKEW_MS] = answer.clock_skew_ms
     trace, said, links = _trace(environ, build, context, answer)
     if context and trace == context.trace_id and not _confirmed(environ, TRACEPARENT, answer):
         # Set by `exec` or the Jenkins OpenTelemetry plugin: it is the parent itself.
-        polled = answer.placed.trace_id if answer else build.trace_id
-        links = (*links, Link(polled, parent, {"jenkins.link": "stage"}))
+        polled = answer.place.trace_id if answer else build.trace_id
+        links = (*links, Link(polled, parent, {c.JENKINS_LINK: c.LINK_STAGE}))
         parent = context.span_id
     return Place(
         trace_id=trace,
         parent_id=parent,
-        sampled=answer.placed.sampled if answer else True,
+        sampled=answer.place.sampled if answer else True,
         tracestate=environ.get(TRACESTATE, "") if context else "",
         baggage=environ.get(BAGGAGE, ""),
         links=links,
-        resource=resource(build, environ),
+        resource=run_resource(build, environ),
         attributes=attributes,
         warnings=(*warnings, *said),
     )
@@ -99,7 +102,7 @@ def _trace(
         said = (
             (f"{KEY} is ignored: in Jenkins it has to be a build parameter, which the poller sees too",) if ignored else ()
         )
-        return answer.placed.trace_id, said, ()
+        return answer.place.trace_id, said, ()
     if environ.get(KEY):
         return key_trace_id(environ[KEY]), (), ()
     return build.trace_id, (), ()
@@ -118,16 +121,16 @@ def _stage(name: str, build: Build, answer: Answer | None) -> tuple[str, dict[st
         # An agent in the C locale hands over other letters: an id made of them would be nobody's.
         if not name.isascii() or "?" in name:
             return build.run_span_id, {}
-        return build.span_id("stage", name, "0"), {"jenkins.stage.assumed": True}
-    found = [stage for stage in stages(answer.nodes).values() if stage.node.name == name]
+        return build.span_id("stage", name, "0"), {c.JENKINS_STAGE_ASSUMED: True}
+    found = [stage for stage in stages_by_id(answer.nodes).values() if stage.node.name == name]
     running = [stage for stage in found if stage.node.closed_by is None]
     if len(found) == 1 or len(running) == 1:
         return build.span_id(*(running or found)[0].key), {}
     candidates = [build.span_id(*stage.key) for stage in running or found]
-    return build.run_span_id, {"jenkins.stage.candidates": candidates} if candidates else {}
+    return build.run_span_id, {c.JENKINS_STAGE_CANDIDATES: candidates} if candidates else {}
 
 
-def resource(build: Build, environ: Mapping[str, str]) -> dict[str, AttributeValue]:
+def run_resource(build: Build, environ: Mapping[str, str]) -> dict[str, AttributeValue]:
     """Return the attributes of the run that every span of a process inside it carries."""
     found: dict[str, AttributeValue] = {c.PIPELINE_NAME: build.job, c.PIPELINE_RUN_ID: str(build.number)}
     if environ.get("BUILD_URL"):
@@ -137,7 +140,8 @@ def resource(build: Build, environ: Mapping[str, str]) -> dict[str, AttributeVal
     return found
 
 
-def hint(environ: Mapping[str, str]) -> str:
+def missing_variable_hint(environ: Mapping[str, str]) -> str:
     """Return the line for people where a build is there but cannot be told."""
     missing = "JENKINS_URL" if not environ.get("JENKINS_URL") else "BUILD_URL"
-    return f"{missing} is not set (Manage Jenkins > System > Jenkins URL): this run gets a trace of its own; set {ROOT_URL}"
+    where = f"{missing} is not set (Manage Jenkins > System > Jenkins URL)"
+    return f"{where}: this run gets a trace of its own; set {JENKINS_ROOT_URL}"

@@ -196,7 +196,7 @@ from ansible.utils.vars import load_extra_vars
 
 PROBLEM = ""
 try:
-    from ansible_collections.pipeline_trace.otel.plugins.plugin_utils import lineage, results
+    from ansible_collections.pipeline_trace.otel.plugins.plugin_utils import core, lineage, results
     from ansible_collections.pipeline_trace.otel.plugins.plugin_utils.recorder import Recorder
     from ansible_collections.pipeline_trace.otel.plugins.plugin_utils.settings import Command, Settings
 except ImportError as error:
@@ -294,11 +294,13 @@ class CallbackModule(CallbackBase):
         # Programs may run plays that are part of no playbook.
         if self._spans is None and not self._begin(play):
             return
-        fields = {f"ansible.play.{name}": getattr(play, name, None) for name in _PLAY_FIELDS}
+        names = core.conventions
+        name = play.get_name().strip()
+        fields = {f"{names.ANSIBLE_PLAY_PREFIX}{field}": getattr(play, field, None) for field in _PLAY_FIELDS}
         given = {
-            name: value if isinstance(value, (bool, int, float)) else str(value) for name, value in fields.items() if value
+            field: value if isinstance(value, (bool, int, float)) else str(value) for field, value in fields.items() if value
         }
-        self._spans.play(play.get_name().strip(), {"ansible.play.name": results.text(play.get_name().strip()), **given})
+        self._spans.play(name, {names.ANSIBLE_PLAY_NAME: core.redact.masked(name), **given})
 
     @_safely
     def v2_playbook_on_no_hosts_matched(self):

@@ -7,12 +7,12 @@ A collection installed by ansible-galaxy has a copy; one installed by pip has th
 from __future__ import annotations
 
 try:
-    from .pipeline_trace.delivery import destinations, home, journal, start
+    from .pipeline_trace.delivery import destinations, home, journal, progress, reader, start
     from .pipeline_trace.place import locate, w3c
     from .pipeline_trace.trace import conventions, ids, lines, redact, resource, span, words
 except ImportError as first_error:
     try:
-        from pipeline_trace.delivery import destinations, home, journal, start
+        from pipeline_trace.delivery import destinations, home, journal, progress, reader, start
         from pipeline_trace.place import locate, w3c
         from pipeline_trace.trace import conventions, ids, lines, redact, resource, span, words
     except ImportError:
@@ -26,6 +26,8 @@ __all__ = [
     "journal",
     "lines",
     "locate",
+    "progress",
+    "reader",
     "redact",
     "resource",
     "span",

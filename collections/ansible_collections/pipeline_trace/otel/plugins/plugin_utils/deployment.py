@@ -80,7 +80,7 @@ def attributes(sources: Sources) -> dict[str, str]:
     for name in _VARIABLES:
         value = _said(name, sources)
         if value:
-            found[name] = core.redact.text(value)[:_LONGEST]
+            found[name] = core.redact.masked(value)[:_LONGEST]
     if c.DEPLOYMENT_ENVIRONMENT not in found:
         environment = next(filter(None, map(_from_inventory, sources.inventories)), None)
         if environment:

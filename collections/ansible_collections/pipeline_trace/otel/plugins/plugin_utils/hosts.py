@@ -39,7 +39,7 @@ class Running:
         if self.events is None:
             self.events = []
         if len(self.events) < MOST_EVENTS:
-            took = {"ansible.duration_ms": (now - self.last_ns) // 1_000_000}
+            took = {c.ANSIBLE_DURATION_MS: (now - self.last_ns) // 1_000_000}
             self.events.append({"name": name, "time_unix_nano": now, "attributes": {**attributes, **took}})
         else:
             self.left_out += 1
@@ -58,7 +58,7 @@ class Hosts:
         self._names: dict[str, tuple[str, str]] = {}
         self._running: dict[str, Running] = {}
         self._words = {
-            outcome: f',"ansible.result":"{outcome}","{c.TASK_RUN_RESULT}":"{word}"'
+            outcome: f',"{c.ANSIBLE_RESULT}":"{outcome}","{c.TASK_RUN_RESULT}":"{word}"'
             for outcome, word in results.WORDS.items()
         }
 
@@ -83,7 +83,7 @@ class Hosts:
         """An item of a loop ended on a host."""
         running = self._running.get(host)
         if running:
-            tried = {"ansible.attempts": running.attempt + 1} if running.attempt else {}
+            tried = {c.ANSIBLE_ATTEMPTS: running.attempt + 1} if running.attempt else {}
             running.event("item", {**results.item(outcome, result, messages=self._messages), **tried})
             running.attempt = 0
 
@@ -116,11 +116,11 @@ class Hosts:
             extras[c.ERROR_TYPE] = outcome
             if outcome == results.UNREACHABLE:
                 extras.update(_UNREACHABLE)
-            error = str(extras.get("ansible.message", outcome)).partition("\n")[0] or outcome
+            error = str(extras.get(c.ANSIBLE_MESSAGE, outcome)).partition("\n")[0] or outcome
         if running.attempt:
-            extras["ansible.attempts"] = running.attempt + 1
+            extras[c.ANSIBLE_ATTEMPTS] = running.attempt + 1
         if running.left_out:
-            extras["ansible.events.left_out"] = running.left_out
+            extras[c.ANSIBLE_EVENTS_LEFT_OUT] = running.left_out
         if extras:
             attributes += "," + core.span.encode(extras)[1:-1]
         events = core.span.encode(running.events) if running.events else "[]"
@@ -132,6 +132,6 @@ class Hosts:
 
     def _name(self, host: str) -> tuple[str, str]:
         """Return a host's name as JSON, and the beginning of its attributes."""
-        name = core.span.encode(core.redact.text(host))
-        self._names[host] = (name, f'{{"{c.ANSIBLE_TYPE}":"{c.TYPE_HOST}","ansible.host.name":{name}')
+        name = core.span.encode(core.redact.masked(host))
+        self._names[host] = (name, f'{{"{c.ANSIBLE_TYPE}":"{c.TYPE_HOST}","{c.ANSIBLE_HOST_NAME}":{name}')
         return self._names[host]

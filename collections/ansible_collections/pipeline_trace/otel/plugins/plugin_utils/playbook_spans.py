@@ -90,14 +90,14 @@ class PlaybookSpans:
         """A playbook begins; the one before has ended. ``title``: the span's name."""
         self._end_playbook()
         self._begun += 1
-        attributes = {c.ANSIBLE_TYPE: c.TYPE_PLAYBOOK, "ansible.playbook.name": core.redact.text(name)}
+        attributes = {c.ANSIBLE_TYPE: c.TYPE_PLAYBOOK, c.ANSIBLE_PLAYBOOK_NAME: core.redact.masked(name)}
         self._playbook = self._begin(title, self._command, {**attributes, **self._place.attributes, **self._attributes})
 
     def play(self, name: str, attributes: Mapping[str, Any]) -> None:
         """A play begins, or a batch of it; the one before has ended."""
         self._end_play()
         # Only under these strategies has a task ended when the next one starts.
-        self._linear = attributes.get("ansible.play.strategy") in _LINEAR
+        self._linear = attributes.get(c.ANSIBLE_PLAY_STRATEGY) in _LINEAR
         around = self._playbook or self._command or self._without_playbook()
         self._play = self._begin(name, around, {c.ANSIBLE_TYPE: c.TYPE_PLAY, **attributes})
 
@@ -110,7 +110,7 @@ class PlaybookSpans:
     def no_hosts(self, what: str) -> None:
         """A play matched no host, or has none left: ``matched`` or ``remaining``."""
         if self._play:
-            self._play.span.attributes["ansible.play.no_hosts"] = what
+            self._play.span.attributes[c.ANSIBLE_PLAY_NO_HOSTS] = what
             if self._play.last_ns == self._play.span.start_ns:
                 self._play.span.attributes[c.TASK_RUN_RESULT] = c.SKIP
 
@@ -135,7 +135,7 @@ class PlaybookSpans:
         if self._linear:
             self._end_tasks(keep={group.uuid for group in inside})
         parent = self._enter(inside)
-        span = self._make(name, parent, {c.ANSIBLE_TYPE: c.TYPE_TASK, c.TASK_NAME: core.redact.text(name), **attributes})
+        span = self._make(name, parent, {c.ANSIBLE_TYPE: c.TYPE_TASK, c.TASK_NAME: core.redact.masked(name), **attributes})
         self._journal.open(span)
         self._open[uuid] = Task(span, parent, self.hosts.lines(span.span_id), telling, notifies)
 
@@ -155,7 +155,7 @@ class PlaybookSpans:
         if outcome in results.BAD:
             work: Work | None = task
             while work is not None:
-                work.fail(outcome, f"{core.redact.text(host)}: {message}")
+                work.fail(outcome, f"{core.redact.masked(host)}: {message}")
                 work = work.parent
 
     def host_event(self, host: str, name: str, attributes: Mapping[str, Any]) -> None:
@@ -167,7 +167,7 @@ class PlaybookSpans:
     def handler(self, uuid: str, names: Set[str]) -> dict[str, Any]:
         """Return the attributes of a handler that begins. ``names``: those by which tasks may notify it."""
         tasks = self._notifiers.take(uuid, names)
-        return {"ansible.task.handler": True, **({"ansible.task.notified_by": tasks} if tasks else {})}
+        return {c.ANSIBLE_TASK_HANDLER: True, **({c.ANSIBLE_TASK_NOTIFIED_BY: tasks} if tasks else {})}
 
     def diff(self) -> None:
         """A file was changed and its difference shown; it is counted, and does not leave."""
@@ -184,9 +184,9 @@ class PlaybookSpans:
             self._counted[host] = so_far
             totals.update(numbers)
             if len(span.events) < _MOST_RECAPS:
-                attributes = {"ansible.host.name": core.redact.text(host), **numbers}
+                attributes = {c.ANSIBLE_HOST_NAME: core.redact.masked(host), **numbers}
                 span.events.append(core.span.Event("recap", time_ns(), attributes))
-        span.attributes.update({f"ansible.stats.{word}": number for word, number in totals.items()})
+        span.attributes.update({f"{c.ANSIBLE_STATS_PREFIX}{word}": number for word, number in totals.items()})
         self._end_playbook()
 
     def end(self, expected: int) -> None:
@@ -220,7 +220,7 @@ class PlaybookSpans:
             trace_id=self._place.trace_id,
             span_id=core.ids.random_span_id(),
             parent_id=parent.span.span_id if parent else self._place.parent_id,
-            name=core.redact.text(name),
+            name=core.redact.masked(name),
             start_ns=time_ns(),
             attributes=dict(attributes),
             links=[] if parent else list(self._place.links),
@@ -249,7 +249,7 @@ class PlaybookSpans:
         if self._playbook:
             attributes = self._playbook.span.attributes
             if self._diffs:
-                attributes["ansible.diffs"] = self._diffs
+                attributes[c.ANSIBLE_DIFFS] = self._diffs
                 self._diffs = 0
             if c.DEPLOYMENT_ENVIRONMENT in attributes:
                 failed = self._playbook.span.status_code == core.span.ERROR

@@ -18,6 +18,8 @@ from .carrier import Carrier
 from .playbook_spans import PlaybookSpans
 from .settings import Command, Settings
 
+c = core.conventions
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -51,7 +53,7 @@ class Recorder:
         self._given_up = False
         self._reason = ""
         enabled = not settings.enabled_by or environ.get(settings.enabled_by, "").lower() == "true"
-        self.wanted = enabled and not core.destinations.disabled(environ)
+        self.wanted = enabled and not core.destinations.is_disabled(environ)
         if self.wanted:
             atexit.register(self._settle)
 
@@ -65,7 +67,7 @@ class Recorder:
         self._tried = True
         environ = self.settings.environ(self._process_environ, variables)
         try:
-            self._home = core.home.find(environ)
+            self._home = core.home.find_home(environ)
             journal = core.journal.Writer(self._home.journals)
         except (core.home.HomeError, core.journal.JournalError) as error:
             self._warn(f"this run is not traced: {error}")
@@ -73,7 +75,7 @@ class Recorder:
         if self._home.warning:
             self._warn(self._home.warning)
         # Asked before the shipping process starts: the two would only wait for each other's processor.
-        place = core.locate.stand(environ, self._home.path, self.settings.trace_per)
+        place = core.locate.locate(environ, self._home.path, self.settings.trace_per)
         for warning in place.warnings:
             self._warn(warning)
         if not place.sampled:
@@ -81,7 +83,7 @@ class Recorder:
             return False
         self._environ = environ
         self._journal = journal
-        self._shipper = core.start.Shipper(journal.path, environ, self.settings.flush_limit)
+        self._shipper = core.start.ShippingProcess(journal.path, environ, self.settings.flush_limit)
         self.spans = self._make_spans(place, variables)
         if self.settings.propagate:
             self.carrier = Carrier(self._process_environ, place)
@@ -90,11 +92,11 @@ class Recorder:
 
     def _make_spans(self, place: Any, variables: Mapping[str, Any]) -> PlaybookSpans:
         found: dict[str, Any] = core.resource.from_environment(self._environ, self.settings.service_name or "ansible")
-        resource = {**found, "host.name": socket.gethostname(), "ansible.version": self._ansible_version, **place.resource}
+        resource = {**found, c.HOST_NAME: socket.gethostname(), c.ANSIBLE_VERSION: self._ansible_version, **place.resource}
         sources = deployment.Sources(self.settings.deployment, variables, self._environ, self.command.inventories)
         attributes: dict[str, Any] = dict(deployment.attributes(sources))
         if self.command.check_mode:
-            attributes["ansible.check_mode"] = True
+            attributes[c.ANSIBLE_CHECK_MODE] = True
         several = len(self.command.playbooks) > 1
         return PlaybookSpans(
             self._journal, place, resource, attributes=attributes, several=several, messages=self.settings.messages
@@ -161,16 +163,15 @@ class Recorder:
             count, path = self._journal.dropped, self._journal.path
             self._warn(f"{count} spans could not be written to {path} ({self._journal.problem}); free some space there")
         if not delivered:
-            waiting = core.journal.waiting(self._journal.path)
-            problem = core.journal.load_state(self._journal.path).problem or "no answer in time"
-            self._warn(
-                f"{waiting} spans wait in {self._journal.path} ({problem}); deliver them with: {core.start.hint('ship')}"
-            )
+            waiting = core.reader.count_waiting(self._journal.path)
+            problem = core.progress.load_progress(self._journal.path).problem or "no answer in time"
+            command = core.start.command_line("ship")
+            self._warn(f"{waiting} spans wait in {self._journal.path} ({problem}); deliver them with: {command}")
             return
         if not self._journal.spans:
             return
-        trace, receiver = self.spans.trace_id, core.destinations.endpoint(self._environ)
-        state = core.journal.take_state(self._journal.path)
+        trace, receiver = self.spans.trace_id, core.destinations.traces_endpoint(self._environ)
+        state = core.progress.take_progress(self._journal.path)
         if state.rejected:
             lost = f"{state.rejected} of {self._journal.spans} spans of trace {trace} were rejected"
             self._warn(f"{lost} by {receiver} ({state.reason or 'no reason given'})")
@@ -178,8 +179,8 @@ class Recorder:
             self._say(self.settings.trace_url.replace("{trace_id}", trace))
         elif receiver:
             self._say(f"trace {trace} sent to {receiver}")
-        elif core.locate.in_ci(self._environ):
+        elif core.locate.is_in_ci(self._environ):
             here = f"trace {trace} is in {self._home.store} on this machine"
             self._say(f"{here}; set OTEL_EXPORTER_OTLP_ENDPOINT to send it to a Collector")
         else:
-            self._say(f"trace {trace} is in {self._home.store}; {core.start.viewer(trace)}")
+            self._say(f"trace {trace} is in {self._home.store}; {core.start.viewing_hint(trace)}")

@@ -9,7 +9,7 @@ from typing import Any
 from . import core
 
 c = core.conventions
-text = core.redact.text
+masked = core.redact.masked
 
 OK, CHANGED, FAILED, IGNORED = "ok", "changed", "failed", "ignored"
 RESCUED, UNREACHABLE, SKIPPED = "rescued", "unreachable", "skipped"
@@ -41,13 +41,13 @@ def extras(outcome: str, result: Mapping[str, Any], delegated_to: object = None,
     """
     found: dict[str, Any] = {}
     if delegated_to and "{{" not in str(delegated_to):
-        found["ansible.delegated_to"] = short(str(delegated_to))
+        found[c.ANSIBLE_DELEGATED_TO] = short(str(delegated_to))
     if outcome in TOLD and messages:
-        found["ansible.message"] = failure_message(result)
+        found[c.ANSIBLE_MESSAGE] = failure_message(result)
     if outcome == SKIPPED:
         found.update(_skip(result))
     if result.get("attempts"):
-        found["ansible.attempts"] = int(result["attempts"])
+        found[c.ANSIBLE_ATTEMPTS] = int(result["attempts"])
     return found
 
 
@@ -56,9 +56,9 @@ def _skip(result: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     found = {}
     if result.get("false_condition") is not None:
-        found["ansible.skip.condition"] = short(str(result["false_condition"]))
+        found[c.ANSIBLE_SKIP_CONDITION] = short(str(result["false_condition"]))
     if result.get("skip_reason"):
-        found["ansible.skip.reason"] = short(str(result["skip_reason"]))
+        found[c.ANSIBLE_SKIP_REASON] = short(str(result["skip_reason"]))
     return found
 
 
@@ -76,10 +76,10 @@ def failure_message(result: Mapping[str, Any]) -> str:
     stderr = str(result.get("stderr") or result.get("module_stderr") or "").strip()
     if stderr:
         # Masked before it is cut: a secret over several lines shows by its first one.
-        stderr = text(stderr[-_MOST_STDERR:])
+        stderr = masked(stderr[-_MOST_STDERR:])
         parts.append("\n".join(stderr.splitlines()[-_STDERR_LINES:]))
     message = "\n".join(part for part in parts if part) or "failed without a message"
-    return str(core.redact.clip(text(message), _MESSAGE_LIMIT))
+    return str(core.redact.clip(masked(message), _MESSAGE_LIMIT))
 
 
 def _failed(result: Mapping[str, Any]) -> bool:
@@ -100,27 +100,27 @@ def item_label(result: Mapping[str, Any]) -> str:
 
 def item(outcome: str, result: Mapping[str, Any], *, messages: bool = True) -> dict[str, Any]:
     """Return the attributes of a loop's item that ended."""
-    found = {"ansible.item.label": item_label(result), "ansible.result": outcome}
+    found = {c.ANSIBLE_ITEM_LABEL: item_label(result), c.ANSIBLE_RESULT: outcome}
     if outcome == FAILED and messages:
-        found["ansible.message"] = short(failure_message(result))
+        found[c.ANSIBLE_MESSAGE] = short(failure_message(result))
     return found
 
 
 def retry(attempt: int, result: Mapping[str, Any], *, messages: bool = True) -> dict[str, Any]:
     """Return the attributes of an attempt that was not the last one; what it says only where it failed."""
-    found: dict[str, Any] = {"ansible.attempt": attempt}
+    found: dict[str, Any] = {c.ANSIBLE_ATTEMPT: attempt}
     if result.get("retries"):
         # Ansible's `retries` counts the first attempt too.
-        found["ansible.retries.left"] = int(result["retries"]) - attempt
+        found[c.ANSIBLE_RETRIES_LEFT] = int(result["retries"]) - attempt
     if messages and _failed(result):
-        found["ansible.message"] = short(failure_message(result))
+        found[c.ANSIBLE_MESSAGE] = short(failure_message(result))
     return found
 
 
 def asynchronous(result: Mapping[str, Any]) -> dict[str, Any]:
     """Return the attributes of an answer to the question whether an asynchronous job is done."""
-    found: dict[str, Any] = {"ansible.async.job_id": str(result.get("ansible_job_id") or "")}
-    found["ansible.async.finished"] = bool(result.get("finished"))
+    found: dict[str, Any] = {c.ANSIBLE_ASYNC_JOB_ID: str(result.get("ansible_job_id") or "")}
+    found[c.ANSIBLE_ASYNC_FINISHED] = bool(result.get("finished"))
     return found
 
 
@@ -129,16 +129,16 @@ def task(task: Any, *, arguments: bool) -> dict[str, Any]:
 
     ``arguments``: whether the arguments leave, as written in the playbook (they are not templated yet).
     """
-    found: dict[str, Any] = {"ansible.task.action": str(task.action)}
+    found: dict[str, Any] = {c.ANSIBLE_TASK_ACTION: str(task.action)}
     for name in ("run_once", "check_mode", "no_log", "ignore_errors"):
         if getattr(task, name, None) is True:
-            found[f"ansible.task.{name}"] = True
+            found[f"{c.ANSIBLE_TASK_PREFIX}{name}"] = True
     if getattr(task, "async_val", 0):
-        found["ansible.task.async"] = True
+        found[c.ANSIBLE_TASK_ASYNC] = True
     if getattr(task, "delegate_to", None):
-        found["ansible.task.delegate_to"] = short(str(task.delegate_to))
+        found[c.ANSIBLE_TASK_DELEGATE_TO] = short(str(task.delegate_to))
     if arguments and not task.no_log:
-        found["ansible.task.arguments"] = short(str(dict(task.args)))
+        found[c.ANSIBLE_TASK_ARGUMENTS] = short(str(dict(task.args)))
     return found
 
 
@@ -149,4 +149,4 @@ def is_hidden(result: Mapping[str, Any]) -> bool:
 
 def short(value: str) -> str:
     """Return a text masked and of bounded length."""
-    return str(core.redact.clip(text(value), _SHORT_LIMIT))
+    return str(core.redact.clip(masked(value), _SHORT_LIMIT))

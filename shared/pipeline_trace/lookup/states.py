@@ -1,0 +1,116 @@
+"""What a span is and how it ended: its type, its state, and what it says about a failure."""
+
+from __future__ import annotations
+
+from ..trace import conventions as c
+from ..trace.span import ERROR, OK, Span
+
+OTHER = "other"
+EXEC = "exec"
+SPAN_TYPES = (
+    c.TYPE_RUN,
+    c.TYPE_QUEUE,
+    c.TYPE_AGENT,
+    c.TYPE_STAGE,
+    c.TYPE_BRANCH,
+    c.TYPE_STEP,
+    c.TYPE_INPUT,
+    c.TYPE_CLEANUP,
+    c.TYPE_COMMAND,
+    c.TYPE_PLAYBOOK,
+    c.TYPE_PLAY,
+    c.TYPE_ROLE,
+    c.TYPE_BLOCK,
+    c.TYPE_TASK,
+    c.TYPE_HOST,
+    EXEC,
+    OTHER,
+)
+
+RUNNING = "running"
+NO_STATE = "unset"
+# Worst first: the order in which the roots' states decide about the whole.
+STATES = (
+    c.ERROR,
+    c.FAILURE,
+    c.TIMEOUT,
+    c.CANCELLATION,
+    RUNNING,
+    c.SUCCESS,
+    c.SKIP,
+    NO_STATE,
+)
+
+_KNOWN_TYPES = frozenset(SPAN_TYPES)
+_RESULT_WORDS = frozenset(STATES) - {RUNNING, NO_STATE}
+# Ansible's own words come first: a failure that was ignored or rescued is none, whatever the general word says.
+_ANSIBLE_RESULTS = (c.ANSIBLE_HOST_RESULT, c.ANSIBLE_TASK_RESULT, c.ANSIBLE_RESULT)
+_ANSIBLE_STATES = {
+    "ok": c.SUCCESS,
+    "changed": c.SUCCESS,
+    "ignored": c.SUCCESS,
+    "rescued": c.SUCCESS,
+    "failed": c.FAILURE,
+    "unreachable": c.ERROR,
+    "skipped": c.SKIP,
+}
+_REMARKS = frozenset({"changed", "ignored", "rescued", "unreachable"})
+
+
+def span_type(span: Span) -> str:
+    """Return one of SPAN_TYPES."""
+    for key in (c.JENKINS_TYPE, c.ANSIBLE_TYPE):
+        value = span.attributes.get(key)
+        if isinstance(value, str) and value in _KNOWN_TYPES:
+            return value
+    return OTHER
+
+
+def state(span: Span) -> str:
+    """Return one of STATES.
+
+    A span that is open and has not failed yet is running. ERROR without a known result word is a failure.
+    """
+    known = _known_state(span)
+    if span.end_ns == 0 and known not in c.FAILED_RESULTS:
+        return RUNNING
+    return known
+
+
+def remark(span: Span) -> str:
+    """Return what Ansible said beyond the state: changed, ignored, rescued or unreachable; else an empty string."""
+    word = _ansible_word(span)
+    return word if word in _REMARKS else ""
+
+
+def message(span: Span) -> str:
+    """Return what went wrong in a span's own words: the status message, else its exception's, else an empty string."""
+    if span.status_message:
+        return span.status_message
+    for event in reversed(span.events):
+        text = event.attributes.get("exception.message")
+        if isinstance(text, str) and text:
+            return text
+    kind = span.attributes.get(c.ERROR_TYPE)
+    return kind if isinstance(kind, str) else ""
+
+
+def _ansible_word(span: Span) -> str:
+    for key in _ANSIBLE_RESULTS:
+        value = span.attributes.get(key)
+        if isinstance(value, str) and value in _ANSIBLE_STATES:
+            return value
+    return ""
+
+
+def _known_state(span: Span) -> str:
+    word = _ansible_word(span)
+    if word:
+        return _ANSIBLE_STATES[word]
+    for key in (c.PIPELINE_RESULT, c.TASK_RUN_RESULT):
+        value = span.attributes.get(key)
+        if isinstance(value, str) and value in _RESULT_WORDS:
+            return value
+    if span.status_code == ERROR:
+        return c.FAILURE
+    return c.SUCCESS if span.status_code == OK else NO_STATE

@@ -1,0 +1,56 @@
+"""Texts for people: durations, and names with characters that nobody sees."""
+
+from __future__ import annotations
+
+import re
+
+
+def human_duration(duration_ns: int) -> str:
+    """Return a duration in nanoseconds as people say it: 171 ms, 4.6 s, 2 min 03 s, 1 h 02 min, 3 d 04 h."""
+    micros = abs(duration_ns) // 1000
+    sign = "\N{MINUS SIGN}" if duration_ns < 0 and micros else ""
+    return sign + _duration(micros)
+
+
+def _duration(micros: int) -> str:
+    # Each unit is rounded before it is chosen: 59.96 s is "1 min 00 s", never "60.0 s". report-model.js has the same.
+    if 0 < micros < 1000:
+        return "<1 ms"
+    millis = (micros + 500) // 1000
+    if millis < 1000:
+        return f"{millis} ms"
+    tenths = (micros + 50_000) // 100_000
+    if tenths < 600:
+        return f"{tenths // 10}.{tenths % 10} s"
+    seconds = (micros + 500_000) // 1_000_000
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60:02} s"
+    minutes = (micros + 30_000_000) // 60_000_000
+    if minutes < 1440:
+        return f"{minutes // 60} h {minutes % 60:02} min"
+    hours = (micros + 1_800_000_000) // 3_600_000_000
+    return f"{hours // 24} d {hours % 24:02} h"
+
+
+# Controls, what changes the direction or the lines of a text, what has no width (but not the joiners, which emoji and
+# several scripts need), and halves of surrogate pairs, which no UTF-8 file can hold.
+_UNSEEN = (
+    "\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e007f"
+)
+_UNSEEN_IN_NAMES = re.compile(f"[{_UNSEEN}]")
+_UNSEEN_IN_TEXTS = re.compile(f"(?![\\n\\t])[{_UNSEEN}]")
+
+
+def visible(text: str, *, lines: bool = False) -> str:
+    """Return the text with characters that are not seen, or that reorder others, written out as U+202E in quotes.
+
+    With ``lines`` line ends and tabs stay. The result can always be written as UTF-8.
+    """
+    if lines:
+        return _UNSEEN_IN_TEXTS.sub(_written_out, text.replace("\r\n", "\n"))
+    return _UNSEEN_IN_NAMES.sub(_written_out, text)
+
+
+def _written_out(match: re.Match[str]) -> str:
+    return f"\u2039U+{ord(match[0]):04X}\u203a"
