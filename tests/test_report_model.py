@@ -11,6 +11,7 @@ from report_samples import many, sample
 from pipeline_trace.lookup import states, tree
 from pipeline_trace.lookup.tree import build_tree, walk
 from pipeline_trace.lookup.wording import human_duration, visible
+from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import ERROR, OK, Span
 
 TRACE = "a" * 32
@@ -176,13 +177,13 @@ def test_the_worst_root_decides() -> None:
 
 
 def test_leaf_most_failures_are_where_the_failure_began() -> None:
-    found = tree.leaf_most(build_tree(sample()), tree.names.FAILED_RESULTS)
+    found = tree.leaf_most(build_tree(sample()), c.FAILED_RESULTS)
     assert [node.span.name for node in found] == ["web3"]
     # A failure below one that did not fail, in another branch than the first.
     a, b, c, d = span(1), span(2, 1, 1), span(3, 2), span(4, 1, 2)
     for failed in (a, c, d):
         failed.fail()
-    found = tree.leaf_most(build_tree([a, b, c, d]), tree.names.FAILED_RESULTS)
+    found = tree.leaf_most(build_tree([a, b, c, d]), c.FAILED_RESULTS)
     assert [node.span for node in found] == [c, d]
 
 

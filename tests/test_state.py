@@ -169,7 +169,7 @@ def test_tables_of_another_version_are_a_clear_error(tmp_path: Path, read: str) 
     again(tmp_path).close()
     (path,) = (tmp_path / "pollers").glob("*.db")
     with sqlite3.connect(path) as database:
-        for table in ("jobs", "open_builds", "place_of"):
+        for table in ("jobs", "open_builds", "placed"):
             database.execute(f"DROP TABLE {table}")
             database.execute(f"CREATE TABLE {table} (something TEXT)")
     database.close()
