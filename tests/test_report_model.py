@@ -180,11 +180,11 @@ def test_leaf_most_failures_are_where_the_failure_began() -> None:
     found = tree.leaf_most(build_tree(sample()), c.FAILED_RESULTS)
     assert [node.span.name for node in found] == ["web3"]
     # A failure below one that did not fail, in another branch than the first.
-    a, b, c, d = span(1), span(2, 1, 1), span(3, 2), span(4, 1, 2)
-    for failed in (a, c, d):
+    first, second, third, fourth = span(1), span(2, 1, 1), span(3, 2), span(4, 1, 2)
+    for failed in (first, third, fourth):
         failed.fail()
-    found = tree.leaf_most(build_tree([a, b, c, d]), c.FAILED_RESULTS)
-    assert [node.span for node in found] == [c, d]
+    found = tree.leaf_most(build_tree([first, second, third, fourth]), c.FAILED_RESULTS)
+    assert [node.span for node in found] == [third, fourth]
 
 
 @pytest.mark.parametrize(
