@@ -32,7 +32,7 @@ unit: $(VENV)/.installed-test $(VENV)/wheelhouse/.done sshd $(firstword $(CORE_V
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 quick: $(VENV)/.installed-test ## the tests that start no process, no browser and no virtual environment: within a minute
-	$(BIN)/python -m pytest -n $(WORKERS) --quick
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --quick
 
 test-matrix: $(VENV)/.installed-test $(CORE_VENVS) ## the callback's tests with every supported ansible-core
 	@WORKERS=$(WORKERS) scripts/test-matrix $(CORES)
