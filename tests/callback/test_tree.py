@@ -17,8 +17,7 @@ from support import installs, played, shapes
 from support.otlp_receiver import Receiver
 from support.played import SLACK_NS, Played, events
 
-# One worker: what is played once is waited for by nobody else.
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("tree")]
+pytestmark = pytest.mark.process
 
 MANY_HOSTS = 300
 HOSTILE_NAMES = (

@@ -20,9 +20,6 @@ from pipeline_trace.trace.ids import span_id, trace_id
 from pipeline_trace.trace.span import Link, Span
 from pipeline_trace_demo.replay import Replay
 
-# One worker: each recording is polled once.
-pytestmark = pytest.mark.xdist_group("path")
-
 SECOND = 1_000_000_000
 COMMIT, OTHER = "abcdef0" + "1" * 33, "abcdef0" + "2" * 33
 

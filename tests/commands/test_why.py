@@ -11,9 +11,6 @@ import support
 
 from pipeline_trace_demo.replay import Replay
 
-# One worker: each recording is polled once.
-pytestmark = pytest.mark.xdist_group("why")
-
 Env = dict[str, str]
 
 

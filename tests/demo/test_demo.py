@@ -13,8 +13,7 @@ from playwright.sync_api import Browser
 from support import installs, played
 from support.report_pages import needs_chromium
 
-# One worker: what is played once is waited for by nobody else.
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.process
 
 MS = 1_000_000
 

@@ -9,8 +9,7 @@ import pytest
 import support
 from support import installs, played
 
-# One worker: what is played once is waited for by nobody else.
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("incident")]
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture(scope="module")

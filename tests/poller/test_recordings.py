@@ -12,9 +12,6 @@ from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.place.w3c import parse_traceparent
 from pipeline_trace_demo.replay import Replay
 
-# One worker: each recording is polled once.
-pytestmark = pytest.mark.xdist_group("recordings")
-
 MS = 1_000_000
 Spans = list[dict[str, Any]]
 
