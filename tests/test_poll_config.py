@@ -59,15 +59,15 @@ def mistakes(file: Path, text: str) -> list[str]:
             'controllers[0].include: is not right; it is a list of globs such as ["',
         ),
         ("controllers: [{url: 'http://a', exclude: [1]}]", "controllers[0].exclude[0]: is not right; it is a list of globs"),
-        ("controllers: [{url: 'http://a', since: 7}]", "controllers[0].since: 7 is no age such as 30m, 12h or 7d"),
-        ("controllers: [{url: 'http://a', since: }]", "controllers[0].since: None is no age"),
+        ("controllers: [{url: 'http://a', since: 7}]", "controllers[0].since: 7 is not an age such as 30m, 12h or 7d"),
+        ("controllers: [{url: 'http://a', since: }]", "controllers[0].since: None is not an age"),
         ("controllers: [{url: 'http://a', detail: all}]", "controllers[0].detail: is not right; it is build, stage or step"),
         (
             "controllers: [{url: 'http://a', trace_per: day}]",
             "controllers[0].trace_per: is not right; it is pipeline or build",
         ),
         ("controllers: [{url: 'http://a', interval: 0}]", "controllers[0].interval: is not right; it is 30 (seconds, at"),
-        ("controllers: [{url: 'http://a', interval: often}]", "controllers[0].interval: 'often' is no age such as 30m"),
+        ("controllers: [{url: 'http://a', interval: often}]", "controllers[0].interval: 'often' is not an age such as 30m"),
         (
             "controllers: [{url: 'http://a', requests_per_second: 0}]",
             "controllers[0].requests_per_second: is not right; it is a",

@@ -16,6 +16,7 @@ from jenkins_poller.fetch.api import Controller
 from jenkins_poller.fetch.build import Fetched
 from pipeline_trace.place.ci.jenkins import documents
 from pipeline_trace.place.ci.jenkins.identity import Build, normalised_url
+from pipeline_trace.trace.queries import build_name
 
 from .replay import Replay
 
@@ -45,7 +46,7 @@ class Deploy:
     @property
     def name(self) -> str:
         """Return the build's name."""
-        return f"{self.environment['JOB_NAME']} #{self.environment['BUILD_NUMBER']}"
+        return build_name(self.environment["JOB_NAME"], self.environment["BUILD_NUMBER"])
 
 
 def deploys(jenkins: Replay, builds: Sequence[tuple[str, int]], stage: str = STAGE) -> list[Deploy]:

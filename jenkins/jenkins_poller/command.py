@@ -15,13 +15,13 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from pipeline_trace.commands import fail
+from pipeline_trace.commands import fail, parsed
+from pipeline_trace.commands.units import age_seconds
 from pipeline_trace.delivery import destinations, home, reader
 from pipeline_trace.place.ci import JENKINS_ROOT_URL, PER_BUILD, PER_PIPELINE, TRACE_PER
 from pipeline_trace.place.ci.jenkins.identity import normalised_url
 
 from . import options
-from .ages import age_seconds
 from .fetch.api import ApiError, Controller
 from .fetch.build import DETAILS, STEP
 from .now import waiting, wording
@@ -31,25 +31,14 @@ from .poll.service import ControllerOptions, Pollers
 from .poll.state import StateError
 
 
-def _age(ctx: click.Context, param: click.Parameter, value: str) -> float:
-    """Return an age in seconds."""
-    try:
-        return age_seconds(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
-
-
-def _url(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
-    try:
-        return normalised_url(value) if value else ""
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
+def _root_url(value: str | None) -> str:
+    return normalised_url(value) if value else ""
 
 
 @click.command("poll")
 @click.option(
     "--jenkins-url",
-    callback=_url,
+    callback=parsed(_root_url),
     metavar="URL",
     envvar="JENKINS_URL",
     show_envvar=True,
@@ -78,7 +67,7 @@ def _url(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
 )
 @click.option(
     "--since",
-    callback=_age,
+    callback=parsed(age_seconds),
     default="7d",
     metavar="AGE",
     show_default=True,
@@ -98,7 +87,7 @@ def _url(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
 )
 @click.option(
     "--root-url",
-    callback=_url,
+    callback=parsed(_root_url),
     metavar="URL",
     envvar=JENKINS_ROOT_URL,
     show_envvar=True,

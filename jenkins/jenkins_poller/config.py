@@ -16,10 +16,10 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from pipeline_trace.commands.units import age_seconds
 from pipeline_trace.place.ci import PER_BUILD, PER_PIPELINE
 from pipeline_trace.place.ci.jenkins.identity import normalised_url
 
-from .ages import age_seconds
 from .fetch.api import Login
 from .fetch.build import BUILD, STAGE, STEP
 

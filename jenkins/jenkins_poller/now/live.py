@@ -10,6 +10,7 @@ from pipeline_trace.lookup.wording import human_duration
 from pipeline_trace.ownership import Verdict
 from pipeline_trace.ownership.verdict import OPS, UNKNOWN
 from pipeline_trace.place.ci.jenkins.identity import Build, build_url_parts, normalised_url
+from pipeline_trace.trace.queries import build_name_parts
 
 from ..fetch.api import ApiError, Controller, Login
 from . import waiting, wording
@@ -25,12 +26,12 @@ _WORTH_A_WORD_MS = 30_000
 UsualTimes = Callable[[str], Mapping[str, Usual]]
 
 
-def verdict_of_running(wanted: str, environ: Mapping[str, str], usual: UsualTimes) -> Verdict | None:
+def verdict_of_running(reference: str, environ: Mapping[str, str], usual: UsualTimes) -> Verdict | None:
     """Return what a running build waits for, None where it cannot be asked or does not run.
 
-    ``wanted``: the build's URL, or JOB#N where JENKINS_URL names the controller.
+    ``reference``: the build's URL, or JOB#N where JENKINS_URL names the controller.
     """
-    build = _build(wanted, environ)
+    build = _build(reference, environ)
     if build is None:
         return None
     user, token = environ.get("JENKINS_USER", ""), environ.get("JENKINS_API_TOKEN", "")
@@ -41,14 +42,13 @@ def verdict_of_running(wanted: str, environ: Mapping[str, str], usual: UsualTime
         return None
 
 
-def _build(wanted: str, environ: Mapping[str, str]) -> Build | None:
+def _build(reference: str, environ: Mapping[str, str]) -> Build | None:
     try:
-        parts = build_url_parts(wanted) if "://" in wanted else None
+        parts = build_url_parts(reference) if "://" in reference else None
         if parts:
             return Build(normalised_url(parts[0]), parts[1], int(parts[2]))
-        job, sign, number = wanted.replace(" #", "#").rpartition("#")
-        root = environ.get("JENKINS_URL", "")
-        return Build(normalised_url(root), job, int(number)) if sign and root and number.isdecimal() else None
+        named, root = build_name_parts(reference), environ.get("JENKINS_URL", "")
+        return Build(normalised_url(root), named[0], int(named[1])) if named and root else None
     except ValueError:
         return None
 
@@ -59,16 +59,16 @@ def _of_build(controller: Controller, build: Build, usual: UsualTimes) -> Verdic
         found = waiting.open_build(controller, build, lambda text: None)
         if found is None:
             return None
-        name = f"{found.job} #{found.number}"
+        name = found.name
         waits = [activity.wait for activity in found.activities if activity.wait]
         if not waits:
             return _slow(found, usual(found.job)) or _running(found, [*way, name])
         first = min(waits, key=lambda wait: wait.since_ms or 0)
-        job, sign, number = first.what.rpartition(" #")
-        if first.kind != BUILD or not sign:
+        awaited = build_name_parts(first.what)
+        if first.kind != BUILD or not awaited:
             return _waits(first, found, [*way, name])
         way.append(f"{name} waits for {first.what}")
-        build = Build(controller.url, job, int(number))
+        build = Build(controller.url, awaited[0], int(awaited[1]))
     return None
 
 
@@ -84,7 +84,7 @@ def _slow(found: Open, usual: Mapping[str, Usual]) -> Verdict | None:
             ran, takes, most = (human_duration(ns) for ns in (ran_ms * 1_000_000, known.median_ns, known.p95_ns))
             stage = activity.stages[-1]
             evidence = [
-                f"{found.job} #{found.number} > {stage}: {activity.step} runs for {ran}",
+                f"{found.name} > {stage}: {activity.step} runs for {ran}",
                 f"{stage} usually takes {takes}, 95 % of its last {known.count} runs at most {most}",
                 *([f"on {', '.join(found.agents)}"] if found.agents else []),
             ]

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from pipeline_trace.place.ci.jenkins import documents, graph
 from pipeline_trace.place.ci.jenkins.identity import Build
+from pipeline_trace.trace.queries import build_name
 from pipeline_trace.trace.redact import masked as redacted
 
 from ..fetch import flow
@@ -70,6 +71,11 @@ class Open:
     since_ms: int | None
     agents: tuple[str, ...] = ()
     activities: tuple[Activity, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Return the build's name as every command takes it, JOB#N; of what is queued the job's."""
+        return build_name(self.job, self.number) if self.number else self.job
 
 
 @dataclass(frozen=True)
@@ -264,7 +270,7 @@ class _Running:
         since_ms = self._since_before(node)
         builds = started_builds(self._build.controller, log)
         if builds:
-            return Wait(BUILD, since_ms, f"{builds[-1].job} #{builds[-1].number}")
+            return Wait(BUILD, since_ms, builds[-1].name)
         return Wait(BUILD, since_ms, next(iter(scheduled_jobs(log)), ""), "not started yet")
 
     def _question(self) -> str:

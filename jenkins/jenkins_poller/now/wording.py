@@ -28,9 +28,8 @@ def open_lines(found: Sequence[Open], now_ms: int) -> Iterator[str]:
     if not found:
         yield "nothing is queued and nothing runs"
     for one in found:
-        number = f" #{one.number}" if one.number else ""
         agents = f" on {', '.join(one.agents)}" if one.agents else ""
-        yield f"{one.job}{number} {one.state}{_since(one.since_ms, now_ms)}{agents}"
+        yield f"{one.name} {one.state}{_since(one.since_ms, now_ms)}{agents}"
         for activity in one.activities:
             yield "  " + _activity(activity, now_ms)
 

@@ -74,7 +74,7 @@ class Swept:
         self.unsampled += read.placed is not None and not read.placed.sampled
         self.without_stages += read.no_stages
         if read.problem:
-            self.problems.append(f"{read.build.job} #{read.build.number}: {read.problem}")
+            self.problems.append(f"{read.build.name}: {read.problem}")
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace import redact
 from pipeline_trace.trace.span import AttributeValue, Event
+from pipeline_trace.trace.words import PARAMETERS
 
 _LONGEST_VALUE = 1000
-_COMMITS = ("COMMIT", "GIT_COMMIT", "COMMIT_SHA", "REVISION", "GIT_SHA")
 _REVISION = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _CHANGE = re.compile(r"(?:PR|MR|CR)-(\d+)(?:-\w+)?")
 
@@ -56,7 +56,9 @@ def version_control_attributes(build: Build, document: Mapping[str, Any]) -> dic
     if c.VCS_HEAD_REVISION not in found:
         # A deploy's build checks nothing out, but is told what to deploy.
         given = documents.parameters_of(document)
-        commit = next((given[name] for name in _COMMITS if _REVISION.fullmatch(given.get(name, "").lower())), "")
+        commit = next(
+            (given[name] for name in PARAMETERS[c.VCS_HEAD_REVISION] if _REVISION.fullmatch(given.get(name, "").lower())), ""
+        )
         found.update({c.VCS_HEAD_REVISION: commit.lower()} if commit else {})
     if any(documents.actions_of(document, "SCMRevisionAction")):
         found.update(_multibranch(unquote(build.job.rpartition("/")[2])))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import entry_points
+from typing import TypeVar
 
 import click
 
 from .. import __version__
 from ..delivery.destinations import DeliveryError, SetupError
 from ..delivery.home import HomeError
+
+Value = TypeVar("Value")
 
 GROUP = "pipeline_trace.commands"
 _OWN = ("context", "doctor", "exec", "path", "report", "serve", "ship", "show", "why")
@@ -67,6 +71,18 @@ def main() -> None:
 def fail(message: str) -> click.ClickException:
     """Return what to raise where a command failed: one clear line, exit status 1."""
     return _Failure(message)
+
+
+def parsed(parse: Callable[[str], Value]) -> Callable[[click.Context, click.Parameter, str], Value]:
+    """Return an option's callback that parses its value; what ``parse`` raises as ValueError is wrong usage."""
+
+    def callback(ctx: click.Context, param: click.Parameter, value: str) -> Value:
+        try:
+            return parse(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+
+    return callback
 
 
 class _Failure(click.ClickException):

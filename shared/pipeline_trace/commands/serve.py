@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..delivery import home
-from . import fail
+from . import fail, parsed
+from .units import age_seconds, size_bytes
 
 if TYPE_CHECKING:
     from ..serve.run import Listening
 
 TOKEN = "PIPELINE_TRACE_SERVE_TOKEN"
 _LEAST_TOKEN = 16
-_AGE_UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-_SIZE_UNITS = {"M": 1 << 20, "G": 1 << 30}
-
-
-def _age(ctx: click.Context, param: click.Parameter, value: str) -> float:
-    """Return an age in seconds."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([mhdw])", value.strip())
-    if not match:
-        raise click.BadParameter(f"{value!r} is no age such as 12h, 30d or 8w")
-    return float(match[1]) * _AGE_UNITS[match[2]]
-
-
-def _size(ctx: click.Context, param: click.Parameter, value: str) -> int:
-    """Return a size in bytes."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([MG])", value.strip())
-    if not match:
-        raise click.BadParameter(f"{value!r} is no size such as 500M or 2G")
-    return int(float(match[1]) * _SIZE_UNITS[match[2]])
 
 
 @click.command("serve")
@@ -45,7 +27,7 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> int:
 @click.option("--grpc-port", type=click.IntRange(0, 65535), default=4317, show_default=True, help="OTLP over gRPC; 0: any.")
 @click.option(
     "--keep",
-    callback=_age,
+    callback=parsed(age_seconds),
     default="30d",
     show_default=True,
     metavar="AGE",
@@ -53,7 +35,7 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> int:
 )
 @click.option(
     "--keep-size",
-    callback=_size,
+    callback=parsed(size_bytes),
     default="2G",
     show_default=True,
     metavar="SIZE",
