@@ -6,6 +6,7 @@ import pytest
 from pathways import COMMIT, GREEN, OTHER, Story, only, states
 
 from pipeline_trace.change import environments
+from pipeline_trace.trace.words import environment_name, usual_environment
 from pipeline_trace.trace import conventions as c
 
 
@@ -187,7 +188,7 @@ def test_unusual_environments_are_steps_in_order_of_time() -> None:
     ],
 )
 def test_environments_have_one_name(said: str, name: str, place: str) -> None:
-    assert (environments.environment_name(said), environments.usual_step(environments.environment_name(said))) == (
+    assert (environment_name(said), usual_environment(environment_name(said))) == (
         name,
         place,
     )
