@@ -4,7 +4,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; 
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
-PRODUCT := shared/pipeline_trace jenkins/jenkins_poller demo/pipeline_trace_demo
+PRODUCT := shared/pipeline_trace jenkins/jenkins_poller demo/pipeline_trace_demo \
+	$(wildcard collections/ansible_collections/pipeline_trace/otel/plugins/*/*.py)
 # Supported versions of ansible-core; the oldest and the newest are part of `make test`.
 CORES := 2.16 2.17 2.18 2.19 2.20 2.21
 CORE_VENVS := $(CORES:%=.venvs/ansible-%/.done)

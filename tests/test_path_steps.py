@@ -6,8 +6,8 @@ import pytest
 from pathways import COMMIT, GREEN, OTHER, Story, only, states
 
 from pipeline_trace.change import environments
-from pipeline_trace.trace.words import environment_name, usual_environment
 from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.words import environment_name, usual_environment
 
 
 def test_of_a_commit_that_nobody_saw_nothing_is_known() -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shutil
 import socket
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .recording import Recording
 from .replay import Replay
-from .story import MARGIN_MS, PAUSE_SECONDS
+from .story import replay_deploys
 from .telling import PLAYBOOKS, RECORDINGS, Deploy, StoryError, Telling, deploys
 from .times import TimeMap
 
@@ -53,15 +52,9 @@ def tell(telling: Telling, incident: Incident) -> list[tuple[str, str]]:
     if not incident.broken and not shutil.which("ssh"):
         raise StoryError("the incident needs an ssh client; install openssh-client")
     with Replay(Recording.load(RECORDINGS / incident.recording)) as jenkins:
-        anchors: list[tuple[int, int]] = []
-        for deploy in deploys(jenkins, incident.failing):
-            if anchors:
-                time.sleep(PAUSE_SECONDS)
-            telling.say(f"ansible-playbook deploys to {deploy.target}, as {deploy.name} does, and fails")
-            started = time.time_ns() // 1_000_000
-            telling.ansible(deploy, _playbook(telling, deploy, incident), _FAILED if incident.broken else _UNREACHABLE)
-            ended = time.time_ns() // 1_000_000
-            anchors += [(deploy.start_ms, started - MARGIN_MS), (deploy.end_ms, ended + MARGIN_MS)]
+        expected = _FAILED if incident.broken else _UNREACHABLE
+        failing = deploys(jenkins, incident.failing)
+        anchors = replay_deploys(telling, failing, lambda deploy: _playbook(telling, deploy, incident), expected)
         jenkins.time_map = TimeMap(anchors)
         telling.say("pipeline-trace poll --once reads the builds from the replayed Jenkins")
         telling.command("poll", "--once", "--jenkins-url", jenkins.url)
