@@ -12,13 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import processes
 import pytest
-import runs
 import support
-from otel_collector import Collector
-from otlp_receiver import Fault, Protocol, Receiver
-from toolchains import needs_collector
+from support import processes, runs
+from support.otel_collector import Collector
+from support.otlp_receiver import Fault, Protocol, Receiver
+from support.toolchains import needs_collector
 
 from pipeline_trace_demo import telling
 from pipeline_trace_demo.replay import Replay

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import runs
 import support
-from otlp_receiver import Receiver
-from toolchains import PEERS, needs_maven, needs_pytest_opentelemetry, needs_pytest_otel
+from support import runs
+from support.otlp_receiver import Receiver
+from support.toolchains import PEERS, needs_maven, needs_pytest_opentelemetry, needs_pytest_otel
 
 from pipeline_trace_demo import telling
 from pipeline_trace_demo.replay import Replay

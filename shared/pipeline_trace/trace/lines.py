@@ -1,7 +1,7 @@
 """Journal lines of spans that come by the thousand, written without building a Span.
 
 What the spans of one parent have in common is encoded once. The lines are those that ``Writer.open`` and ``Writer.span``
-would write; tests/test_lines.py holds the two together. Standard library only: this runs inside ansible-playbook.
+would write; tests/trace/test_lines.py holds the two together. Standard library only: this runs inside ansible-playbook.
 """
 
 from __future__ import annotations
