@@ -344,7 +344,7 @@ def test_pipes_of_exec_end_with_the_command_while_the_delivery_goes_on(env: Env)
     with Receiver(fault=Fault("never")) as receiver:
         env |= receiver.environ()
         began = time.monotonic()
-        done = support.trace("exec", "--", "sh", "-c", "echo out; exit 3", env=env)
+        done = support.spawn("exec", "--", "sh", "-c", "echo out; exit 3", env=env)
         assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "")
         # Its shipping process may wait for a minute.
         assert time.monotonic() - began < 20

@@ -101,7 +101,7 @@ def test_no_secret_is_ever_printed(env: dict[str, str]) -> None:
 
 def test_spans_that_wait_are_a_hint(env: dict[str, str]) -> None:
     down = {**env, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{closed_port()}"}
-    assert support.trace("exec", "--", "true", env=down).returncode == 0
+    assert support.spawn("exec", "--", "true", env=down).returncode == 0
     status, checks = examined({**env, "PATH": NO_ANSIBLE})
     assert (status, checks["journals"]["state"]) == (0, "hint")
     assert checks["journals"]["text"].startswith("1 spans wait")

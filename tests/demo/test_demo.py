@@ -20,7 +20,7 @@ CHROMIUM = shutil.which("chromium")
 def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, list[dict[str, Any]]]:
     """The demo, told once: its folder, its output and the spans."""
     folder = tmp_path_factory.mktemp("demo")
-    done = support.trace("demo", "-o", folder / "told", env=support.environ(folder))
+    done = support.spawn("demo", "-o", folder / "told", env=support.environ(folder))
     assert done.returncode == 0, done.stderr
     env = {**support.environ(folder), "PIPELINE_TRACE_HOME": str(folder / "told")}
     shown = support.trace("show", "app-build#1", "--format", "json", env=env)

@@ -15,7 +15,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     if not shutil.which("ssh"):
         pytest.skip("no ssh client: `make sshd` installs it")
     folder = tmp_path_factory.mktemp("incident")
-    done = support.trace("demo", "--incident", "-o", folder / "told", env=support.environ(folder), timeout=300)
+    done = support.spawn("demo", "--incident", "-o", folder / "told", env=support.environ(folder), timeout=300)
     assert done.returncode == 0, done.stderr
     return folder / "told", done.stdout
 

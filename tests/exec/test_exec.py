@@ -30,7 +30,7 @@ EXAMPLES = support.ROOT / "examples"
 
 def handed(env: dict[str, str], **more: str) -> dict[str, str]:
     """Return what a child of `exec` finds in its environment."""
-    done = support.trace("exec", "--", sys.executable, "-c", SHOW, env={**env, **more})
+    done = support.spawn("exec", "--", sys.executable, "-c", SHOW, env={**env, **more})
     assert done.returncode == 0, done.stderr
     found: dict[str, str] = json.loads(done.stdout)
     return {name: value for name, value in found.items() if name != "PIPELINE_TRACE_HOME"}
@@ -76,7 +76,7 @@ def test_a_disabled_sdk_leaves_the_environment_as_it_is(env: dict[str, str]) -> 
 def test_a_child_that_failed_or_was_killed_is_an_error(
     env: dict[str, str], script: str, status: int, message: str, kind: str
 ) -> None:
-    assert support.trace("exec", "--name", "deploy", "--", "sh", "-c", script, env=env).returncode == status
+    assert support.spawn("exec", "--name", "deploy", "--", "sh", "-c", script, env=env).returncode == status
     (span,) = recorded(env)
     assert span["status"] == {"code": "ERROR", "message": message}
     assert span["attributes"]["error.type"] == kind
@@ -116,7 +116,7 @@ def test_the_childs_signals_are_as_it_expects_them(env: dict[str, str]) -> None:
     words = [sys.executable, "-S", "-c", look]
     plain = support.run(*words, env=env)
     assert plain.stdout.startswith("[0, ")
-    assert support.trace("exec", "--", *words, env=env).stdout == plain.stdout
+    assert support.spawn("exec", "--", *words, env=env).stdout == plain.stdout
 
 
 def test_a_signal_that_was_ignored_stays_so(env: dict[str, str]) -> None:
@@ -141,7 +141,7 @@ def test_no_library_is_imported_before_the_command_starts(env: dict[str, str]) -
 
 
 def test_a_secret_in_the_name_is_masked(env: dict[str, str]) -> None:
-    support.trace("exec", "--name", "deploy --password hunter2hunter2", "--", "true", env=env)
+    support.spawn("exec", "--name", "deploy --password hunter2hunter2", "--", "true", env=env)
     (span,) = recorded(env)
     assert "hunter2" not in json.dumps(span)
 
@@ -186,7 +186,7 @@ def test_below_exec_nobody_asks_the_controller_again(env: dict[str, str]) -> Non
             "--",
             "true",
         ]
-        assert support.trace(*words, env={**env, **inside(port)}).returncode == 0
+        assert support.spawn(*words, env={**env, **inside(port)}).returncode == 0
         assert len(asked) == 1
     spans = recorded(env, 3)
     build = Build(f"http://127.0.0.1:{port}", "app", 7)
@@ -199,7 +199,7 @@ def test_below_exec_nobody_asks_the_controller_again(env: dict[str, str]) -> Non
 
 def test_the_plugins_traceparent_wins_and_a_link_names_what_the_poller_emits(env: dict[str, str]) -> None:
     plugin = {"TRACEPARENT": TRACEPARENT, "TRACE_ID": TRACE, "SPAN_ID": SPAN, "TRACESTATE": "", "BAGGAGE": ""}
-    assert support.trace("exec", "--", "true", env={**env, **inside(**plugin)}).returncode == 0
+    assert support.spawn("exec", "--", "true", env={**env, **inside(**plugin)}).returncode == 0
     (span,) = recorded(env)
     assert (span["trace_id"], span["parent_span_id"]) == (TRACE, SPAN)
     build = Build("http://127.0.0.1:1", "app", 7)

@@ -141,7 +141,7 @@ def test_playbook_exec_and_poller_are_one_trace_behind_the_collector(
     sending = {**env, **collector.environ(protocol)}
     (deploy,) = telling.deploys(jenkins, [("app-deploy", 1)])
     expected |= play(tmp_path, {**sending, **deploy.environment})
-    assert support.trace("exec", "--", "true", env={**sending, **deploy.environment}).returncode == 0
+    assert support.spawn("exec", "--", "true", env={**sending, **deploy.environment}).returncode == 0
     assert support.poll(jenkins.url, env=sending).returncode == 0
     spans = wait_for_ids(backend, expected)
     command = processes.wait_for(lambda: [s for s in backend.spans() if s["name"] == "true"], "span of exec")[0]

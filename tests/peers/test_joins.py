@@ -137,7 +137,7 @@ def in_task(tmp_path: Path, command: list[str], env: Env) -> support.Completed:
 
 def in_exec(tmp_path: Path, command: list[str], env: Env) -> support.Completed:
     """Run a command within a span."""
-    return support.trace("exec", "--name", "tests", "--", *command, env=env)
+    return support.spawn("exec", "--name", "tests", "--", *command, env=env)
 
 
 Run = Callable[[Path, list[str], Env], support.Completed]

@@ -123,7 +123,7 @@ def test_who_has_a_parent_says_nothing_of_git(tree: Path, monkeypatch: pytest.Mo
 
 
 def test_a_command_run_there_carries_the_commit(tree: Path, env: dict[str, str]) -> None:
-    done = support.trace("exec", "--", "true", env=env, cwd=tree)
+    done = support.spawn("exec", "--", "true", env=env, cwd=tree)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     support.trace("ship", env=env)
     from support.processes import wait_for

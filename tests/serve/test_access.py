@@ -167,7 +167,7 @@ def test_a_missing_or_poor_token_is_one_line(
     env: dict[str, str], arguments: tuple[str, ...], token: str | None, said: str
 ) -> None:
     given = {**env, "PIPELINE_TRACE_SERVE_TOKEN": token} if token else env
-    done = support.trace("serve", "--port", "0", "--grpc-port", "0", *arguments, env=given)
+    done = support.spawn("serve", "--port", "0", "--grpc-port", "0", *arguments, env=given)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1
     assert said in done.stderr
@@ -190,7 +190,7 @@ def test_another_address_with_a_token_from_a_file_warns(env: dict[str, str], tmp
 def test_a_second_server_says_so_in_one_line(server: Server, env: dict[str, str], which: str) -> None:
     port = str(server.port) if which == "--port" else server.grpc.rpartition(":")[2]
     other = "--grpc-port" if which == "--port" else "--port"
-    done = support.trace("serve", which, port, other, "0", env=env)
+    done = support.spawn("serve", which, port, other, "0", env=env)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert f"cannot listen at 127.0.0.1 port {port}" in done.stderr
     assert which in done.stderr
@@ -200,7 +200,7 @@ def test_a_store_that_is_none_is_one_line(env: dict[str, str]) -> None:
     home = Path(env["PIPELINE_TRACE_HOME"])
     home.mkdir(mode=0o700)
     (home / "traces.db").write_text("this is no database" * 100)
-    done = support.trace("serve", "--port", "0", "--grpc-port", "0", env=env)
+    done = support.spawn("serve", "--port", "0", "--grpc-port", "0", env=env)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert "move it away, or set PIPELINE_TRACE_HOME" in done.stderr
 

@@ -50,7 +50,7 @@ def test_our_own_delivery(env: dict[str, str], tmp_path_factory: pytest.TempPath
     agent = support.environ(tmp_path_factory.mktemp("agent"))
     with Server(env) as server:
         there = {**agent, "OTEL_EXPORTER_OTLP_ENDPOINT": server.grpc, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
-        assert support.trace("exec", "--name", "over grpc", "--", "true", env=there).returncode == 0
+        assert support.spawn("exec", "--name", "over grpc", "--", "true", env=there).returncode == 0
         assert support.trace("ship", env=there).returncode == 0
     assert [span["name"] for span in support.stored(env)] == ["over grpc"]
 

@@ -413,7 +413,7 @@ def test_what_is_beyond_the_limits_goes_while_it_serves(env: dict[str, str]) -> 
     ("option", "value"), [("--keep", "30"), ("--keep", "-1d"), ("--keep-size", "2T"), ("--port", "70000")]
 )
 def test_wrong_usage_is_said(env: dict[str, str], option: str, value: str) -> None:
-    done = support.trace("serve", option, value, env=env)
+    done = support.spawn("serve", option, value, env=env)
     assert done.returncode == 2
     assert value in done.stderr
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_trace_demo.recording import Recording
+from support.inside import trace
 
 TESTS = Path(__file__).resolve().parents[1]
 ROOT = TESTS.parent
@@ -74,8 +75,8 @@ def run(*command: object, env: Mapping[str, str], timeout: float = 120, cwd: Pat
     return subprocess.run(words, env=dict(env), capture_output=True, text=True, timeout=timeout, check=False, cwd=cwd)
 
 
-def trace(*arguments: object, env: Mapping[str, str], timeout: float = 120, cwd: Path | None = None) -> Completed:
-    """Run ``pipeline-trace`` to its end."""
+def spawn(*arguments: object, env: Mapping[str, str], timeout: float = 120, cwd: Path | None = None) -> Completed:
+    """Run ``pipeline-trace`` as a process to its end; ``trace`` is the quick way where no process is needed."""
     return run(BIN / "pipeline-trace", *arguments, env=env, timeout=timeout, cwd=cwd)
 
 

@@ -187,7 +187,7 @@ def test_traceparent_that_is_no_parameter_is_the_parent_itself(env: dict[str, st
 def test_playbook_within_exec_hangs_under_it_and_that_under_the_stage(env: dict[str, str], playbook: Path) -> None:
     with Replay(support.recording("11")) as jenkins:
         command = support.playbook_command(playbook, hosts="h1,")
-        done = support.trace("exec", "--name", "wrapped", "--", *command, env={**env, **deploy_environ(jenkins)})
+        done = support.spawn("exec", "--name", "wrapped", "--", *command, env={**env, **deploy_environ(jenkins)})
         assert done.returncode == 0, done.stderr
         poll(jenkins, env)
     # exec's own span is delivered in the background.
