@@ -230,7 +230,7 @@ def test_without_opentelemetry_one_line_says_what_to_install(bare: Install, tmp_
     played = bare.play(tmp_path, env)
     assert played.returncode == 0, played.stderr
     (said,) = [line for line in played.stderr.splitlines() if "pipeline-trace" in line]
-    assert f"is missing; {bare.python} -m pip install {' '.join(OPENTELEMETRY)}" in said
+    assert f"is missing; run: {bare.python} -m pip install {' '.join(OPENTELEMETRY)}" in said
     assert len(support.journals(env)) == 1
 
 
