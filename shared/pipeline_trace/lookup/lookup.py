@@ -129,7 +129,7 @@ class Lookup:
         named = _JOB.fullmatch(reference)
         if named:
             return _only(self._of_run(named[1], named[2]), reference, "pipeline-trace poll --once --jenkins-url URL")
-        raise NotFoundError(f"{reference!r} is not a trace id, a build URL, JOB#N or latest; use one of these")
+        raise NotFoundError(f"{reference!r} is not a trace id, build URL, JOB#N or latest; use one of these")
 
     def _latest(self) -> str:
         running = self.running_traces()
