@@ -311,7 +311,10 @@ def test_a_crash_inside_is_one_warning_and_the_playbook_goes_on(tmp_path: Path, 
     assert run.returncode == code
     assert "PLAY RECAP" in run.stdout
     warnings = [line for line in run.ours if "WARNING" in line]
-    assert warnings == ["[WARNING]: pipeline-trace: this run is not traced any further (KeyError: 'broken')"]
+    assert warnings == [
+        "[WARNING]: pipeline-trace: tracing stops here, the playbook continues (KeyError: 'broken'; "
+        "report it: https://github.com/pipeline-trace/pipeline-trace/issues)"
+    ]
     assert "Traceback" not in run.stderr
     # What a task ran after that had no context of ours.
     if not failing:

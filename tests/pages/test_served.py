@@ -232,7 +232,7 @@ def test_hostile_texts_are_text(env: dict[str, str], page_of: Open) -> None:
         other = page.request.get(f"{server.url}/%3Cb%3E", headers={"Accept": "text/html"})
         assert (other.status, "content-security-policy" in other.headers) == (404, True)
         assert "<b>" not in other.text()
-        assert "&lt;script&gt;&#39; is no trace id" in missing.text()
+        assert "&lt;script&gt;&#39; is not a trace id" in missing.text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -48,8 +48,11 @@ def mistakes(file: Path, text: str) -> list[str]:
         ("controllers: [https://ci]", "controllers[0]: is no mapping of keys to values"),
         ("controllers: [{}]", "controllers[0].url: is missing; it is a URL such as https://jenkins.example.com/"),
         ("controlers: []\ncontrollers: [{url: 'http://a'}]", "controlers: unknown key; did you mean controllers?"),
-        ("controllers: [{url: ci.example.com}]", "controllers[0].url: 'ci.example.com' is no URL such as https://jenkins"),
-        ("controllers: [{url: 'ftp://ci'}]", "controllers[0].url: 'ftp://ci' is no URL"),
+        (
+            "controllers: [{url: ci.example.com}]",
+            "controllers[0].url: 'ci.example.com' is not an http(s) URL; use one such as",
+        ),
+        ("controllers: [{url: 'ftp://ci'}]", "controllers[0].url: 'ftp://ci' is not an http(s) URL; use one such as"),
         ("controllers: [{url: 7}]", "controllers[0].url: is not right; it is a URL"),
         ("controllers: [{url: 'http://a'}, {url: 'http://A:80/'}]", "controllers[1].url: is that of controllers[0] too"),
         ("controllers: [{url: 'http://a', intervall: 5}]", "controllers[0].intervall: unknown key; did you mean interval?"),
@@ -72,7 +75,7 @@ def mistakes(file: Path, text: str) -> list[str]:
             "controllers: [{url: 'http://a', requests_per_second: 0}]",
             "controllers[0].requests_per_second: is not right; it is a",
         ),
-        ("controllers: [{url: 'http://a', root_url: x}]", "controllers[0].root_url: 'x' is no URL"),
+        ("controllers: [{url: 'http://a', root_url: x}]", "controllers[0].root_url: 'x' is not an http(s) URL"),
         ("controllers: [{url: 'http://a', user_env: SET}]", "controllers[0]: has a user and no token; add token_env or"),
         ("controllers: [{url: 'http://a', token_env: SET}]", "controllers[0]: has a token and no user; add user_env or"),
         (
@@ -208,7 +211,7 @@ def test_mistakes_are_wrong_usage_and_nothing_is_asked(env: dict[str, str], file
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines() == [
         f"pipeline-trace: {file}: controllers[0].detial: unknown key; did you mean detail?",
-        f"pipeline-trace: {file}: controllers[1].url: 'ci' is no URL such as https://jenkins.example.com/",
+        f"pipeline-trace: {file}: controllers[1].url: 'ci' is not an http(s) URL; use one such as https://jenkins.example.com/",
     ]
     assert two[1].requests == []
 

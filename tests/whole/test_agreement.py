@@ -229,7 +229,7 @@ def test_malformed_traceparent_is_one_warning_and_counts_as_absent(env: dict[str
     spans = support.stored(env)
     assert_under(spans, stage_of(spans, "app-deploy", 1, "Run playbook"))
     (warning,) = warnings(done)
-    assert "TRACEPARENT is malformed" in warning
+    assert "TRACEPARENT is not valid" in warning
 
 
 def test_build_whose_upstream_was_deleted_has_a_trace_of_its_own(env: dict[str, str], playbook: Path) -> None:

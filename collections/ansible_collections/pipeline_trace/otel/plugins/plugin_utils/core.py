@@ -1,7 +1,7 @@
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""The core of pipeline-trace: the copy that is part of this collection, else the installed package.
+"""Imports the pipeline_trace package: the copy in this collection, else the installed package.
 
-A collection installed by ansible-galaxy has a copy; one installed by pip has the package beside it.
+The collection from ansible-galaxy has a copy. With pip, the package is installed next to the collection.
 """
 
 from __future__ import annotations
