@@ -80,7 +80,7 @@ def test_the_verdict_by_the_text_is_on_the_run_and_on_the_step(polled: Env) -> N
 def test_the_answer_for_people_has_at_most_ten_lines(polled: Env) -> None:
     done = support.trace("why", "shop/build#62", env=polled)
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("Whose: Dev   app_unhealthy   (")
+    assert lines[0].startswith("Owner: Dev   app_unhealthy   (")
     assert lines[-1].startswith("Next: ")
     assert len(lines) <= 10
 
