@@ -1,4 +1,4 @@
-"""The story of the demo: a replayed build deploys three times, real playbooks do the deploying, the poller reads on."""
+"""The story of `demo`: a replayed build deploys three times, with real playbooks, and the poller reads its builds."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from .times import TimeMap
 
 RECORDING = RECORDINGS / "11-app-build-deploy.jsonl"
 DEPLOYS = (("app-deploy", 1), ("app-deploy", 2), ("app-deploy", 3))
-# The step that runs the playbook begins before it and ends after it; the builds between two deploys take their time too.
+# The Pipeline step begins before the playbook and ends after it. Between two deploys, the builds need time too.
 MARGIN_MS = 150
 PAUSE_SECONDS = 1.2
 
 
 def tell(telling: Telling) -> str:
-    """Run the deploys and the poller; return the URL of the build that started it all. Raises StoryError."""
+    """Run the deploys and the poller. Return the URL of the first build of the chain. Raises StoryError."""
     with Replay(Recording.load(RECORDING)) as jenkins:
         anchors = replay_deploys(telling, deploys(jenkins, DEPLOYS), lambda deploy: _playbook(telling, deploy))
-        # The recorded builds are shown at the times of the real deploys.
+        # Show the recorded builds at the times of the real deploys.
         jenkins.time_map = TimeMap(anchors)
         telling.say("pipeline-trace poll --once reads the builds from the replayed Jenkins")
         telling.command("poll", "--once", "--jenkins-url", jenkins.url)

@@ -223,7 +223,7 @@ def test_trouble_is_said_when_it_begins_and_when_it_is_over(
     first, last = said.splitlines()
     assert "403" in in_text(first)["msg"]
     assert in_text(first)["controller"] == jenkins.url
-    assert in_text(last)["msg"] == "the controller is polled again"
+    assert in_text(last)["msg"] == "polling works again"
 
 
 def test_spans_that_wait_are_counted_in_one_line_and_sent_later(

@@ -217,7 +217,7 @@ def test_traceparent_that_says_not_to_record_silences_both(
     assert not support.by_type(spans, "playbook")
     assert not of_build(spans, job, number, "run")
     assert len(silent) == (2 if job == "app-deploy" else 0)
-    assert f"{1 if job == 'app-deploy' else 4} left out" in said
+    assert f"{1 if job == 'app-deploy' else 4} not recorded" in said
     assert (warnings(done), support.journals(env)) == ([], [])
 
 

@@ -1,4 +1,4 @@
-"""What is open on a controller, in words and as JSON. Pure."""
+"""Formats the builds that are queued or run, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _FOR = {
 
 
 def open_lines(found: Sequence[Open], now_ms: int) -> Iterator[str]:
-    """Yield what is open, a line a build and a line for each thing it does or waits for.
+    """Yield one line for each build, and one for each of its activities.
 
     ``now_ms``: milliseconds since the epoch.
     """
     if not found:
-        yield "nothing is queued and nothing runs"
+        yield "no build is queued or running"
     for one in found:
         agents = f" on {', '.join(one.agents)}" if one.agents else ""
         yield f"{one.name} {one.state}{_since(one.since_ms, now_ms)}{agents}"
@@ -35,7 +35,7 @@ def open_lines(found: Sequence[Open], now_ms: int) -> Iterator[str]:
 
 
 def open_document(found: Sequence[Open]) -> list[dict[str, Any]]:
-    """Return what is open as JSON: times are nanoseconds since the epoch, as in ``show --format json``."""
+    """Return the builds as JSON. Times are nanoseconds since the epoch, as in ``show --format json``."""
     return [
         {
             "job": one.job,
@@ -59,7 +59,7 @@ def open_document(found: Sequence[Open]) -> list[dict[str, Any]]:
 
 
 def wait_text(wait: Wait, now_ms: int) -> str:
-    """Return a wait in words."""
+    """Return a wait as text. ``now_ms``: milliseconds since the epoch."""
     what = f" ({wait.what})" if wait.what else ""
     reason = f": {wait.reason}" if wait.reason else ""
     stuck = "; Jenkins calls it stuck" if wait.stuck else ""
