@@ -53,12 +53,9 @@ def _waiting(attributes: Mapping[str, Any], kind: str, ms: int | None) -> Verdic
 def _input(attributes: Mapping[str, Any], open_ms: int | None) -> Verdict | None:
     who = attributes.get(c.JENKINS_INPUT_ANSWERED_BY)
     if open_ms is not None:
-        asked = attributes.get(c.JENKINS_INPUT_SUBMITTERS)
-        evidence = [f"waits for an approval since {human_ms(open_ms)}" + (f" by {asked}" if asked else "")]
         # Neither team's fault: a person is waited for.
-        return Verdict(
-            UNKNOWN, "waiting_for_approval", 0.9, evidence, f"{asked or 'Whoever may approve it'} approves or aborts it."
-        )
+        evidence = [f"waits for an approval since {human_ms(open_ms)}"]
+        return Verdict(UNKNOWN, "waiting_for_approval", 0.9, evidence, "Whoever may approve it approves or aborts it.")
     if attributes.get(c.TASK_RUN_RESULT) in (c.SUCCESS, None):
         return None
     evidence = [f"{who} aborted it when asked" if who else "nobody approved it"]
