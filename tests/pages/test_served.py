@@ -11,7 +11,7 @@ import pytest
 import support
 from playwright.sync_api import Browser, BrowserContext, Page
 from support import OUTPUT
-from support.report_pages import CHROMIUM, browser, overflow
+from support.report_pages import needs_chromium, overflow
 from support.report_samples import HOSTILE, hostile_spans, sample
 from support.serving import Server
 
@@ -21,8 +21,7 @@ from pipeline_trace.delivery.home import Home
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Span
 
-__all__ = ["browser"]
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (Debian's package `chromium`)")
+pytestmark = [pytest.mark.process, needs_chromium]
 
 TOKEN = "correct-horse-battery-staple"
 NIGHTLY = f"{0xABC:032x}"
