@@ -18,8 +18,8 @@ from statistics import median
 from playwright.sync_api import CDPSession, Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from report_pages import ARGUMENTS
-from report_samples import many
+from support.report_pages import ARGUMENTS
+from support.report_samples import many
 
 from pipeline_trace.report.html import page_html
 

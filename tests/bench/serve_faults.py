@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import support
 from load_client import _MARK, over_grpc, over_http, template
 from serve_load import _machine, put
-from serving import Server
+from support.serving import Server
 
 _CLIENTS, _SPANS, _SECONDS = 8, 100, 2.0
 _BEGIN, _END = "<!-- written by tests/bench/serve_faults.py -->\n", "<!-- until here (serve) -->\n"

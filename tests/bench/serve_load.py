@@ -27,7 +27,7 @@ from urllib.request import urlopen
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import support
-from serving import Server
+from support.serving import Server
 
 _CLIENT = Path(__file__).with_name("load_client.py")
 _BEGIN, _END = "<!-- written by tests/bench/serve_load.py -->\n", "<!-- until here (serve) -->\n"

@@ -20,12 +20,11 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-import processes
 import pytest
-import runs
 import support
-from otlp_receiver import Receiver, free_port
-from runs import Kept, Run
+from support import processes, runs
+from support.otlp_receiver import Receiver, free_port
+from support.runs import Kept, Run
 
 from pipeline_trace.delivery.journal import Writer
 from pipeline_trace.trace.span import Span, encode

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import runs
 import support
-from otlp_receiver import Fault, Receiver
-from sshd import Sshd
+from support import runs
+from support.otlp_receiver import Fault, Receiver
+from support.sshd import Sshd
 
 Env = dict[str, str]
 Spans = list[dict[str, Any]]

@@ -1,6 +1,6 @@
 """Whatever the receiver does: the playbook's end is held no longer than the flush limit, and its result is its own.
 
-tests/test_loss.py has the receivers that are down or silent, and what `ship` says of each; here is the callback's end.
+tests/whole/test_loss.py has the receivers that are down or silent, and what `ship` says of each; here is the callback's end.
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import processes
 import pytest
-import runs
 import support
-from otlp_receiver import Fault, Protocol, Receiver, free_port
-from runs import Run
+from support import processes, runs
+from support.otlp_receiver import Fault, Protocol, Receiver, free_port
+from support.runs import Run
 
 Env = dict[str, str]
 Spans = list[dict[str, Any]]
@@ -345,7 +344,7 @@ def test_pipes_of_exec_end_with_the_command_while_the_delivery_goes_on(env: Env)
     with Receiver(fault=Fault("never")) as receiver:
         env |= receiver.environ()
         began = time.monotonic()
-        done = support.trace("exec", "--", "sh", "-c", "echo out; exit 3", env=env)
+        done = support.spawn("exec", "--", "sh", "-c", "echo out; exit 3", env=env)
         assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "")
         # Its shipping process may wait for a minute.
         assert time.monotonic() - began < 20

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import runs
 import support
 from ansible.constants import DEFAULT_VAULT_ID_MATCH
 from ansible.parsing.vault import VaultLib, VaultSecret
-from otlp_receiver import Receiver
+from support import runs
+from support.otlp_receiver import Receiver
 
 Env = dict[str, str]
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import processes
 import pytest
 import requests
 import support
-from otel_collector import Collector
-from otlp_receiver import Receiver
-from toolchains import needs_collector
+from support import processes
+from support.otel_collector import Collector
+from support.otlp_receiver import Receiver
+from support.toolchains import needs_collector
 
 Spans = list[dict[str, Any]]
 

@@ -12,13 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import processes
 import pytest
-import runs
 import support
-from otel_collector import Collector
-from otlp_receiver import Fault, Protocol, Receiver
-from toolchains import needs_collector
+from support import processes, runs
+from support.otel_collector import Collector
+from support.otlp_receiver import Fault, Protocol, Receiver
+from support.toolchains import needs_collector
 
 from pipeline_trace_demo import telling
 from pipeline_trace_demo.replay import Replay
@@ -142,7 +141,7 @@ def test_playbook_exec_and_poller_are_one_trace_behind_the_collector(
     sending = {**env, **collector.environ(protocol)}
     (deploy,) = telling.deploys(jenkins, [("app-deploy", 1)])
     expected |= play(tmp_path, {**sending, **deploy.environment})
-    assert support.trace("exec", "--", "true", env={**sending, **deploy.environment}).returncode == 0
+    assert support.spawn("exec", "--", "true", env={**sending, **deploy.environment}).returncode == 0
     assert support.poll(jenkins.url, env=sending).returncode == 0
     spans = wait_for_ids(backend, expected)
     command = processes.wait_for(lambda: [s for s in backend.spans() if s["name"] == "true"], "span of exec")[0]

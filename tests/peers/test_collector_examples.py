@@ -9,15 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import otel_collector
-import processes
 import pytest
-import runs
 import support
-from metrics_receiver import MetricsReceiver
-from otel_collector import EXAMPLES, Collector
-from otlp_receiver import Receiver
-from toolchains import needs_collector
+from support import otel_collector, processes, runs
+from support.metrics_receiver import MetricsReceiver
+from support.otel_collector import EXAMPLES, Collector
+from support.otlp_receiver import Receiver
+from support.toolchains import needs_collector
 
 from pipeline_trace.delivery.destinations.otlp import Otlp
 from pipeline_trace.trace.span import Span

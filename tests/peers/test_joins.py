@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import runs
 import support
-from otlp_receiver import Receiver
-from toolchains import PEERS, needs_maven, needs_pytest_opentelemetry, needs_pytest_otel
+from support import runs
+from support.otlp_receiver import Receiver
+from support.toolchains import PEERS, needs_maven, needs_pytest_opentelemetry, needs_pytest_otel
 
 from pipeline_trace_demo import telling
 from pipeline_trace_demo.replay import Replay
@@ -137,7 +137,7 @@ def in_task(tmp_path: Path, command: list[str], env: Env) -> support.Completed:
 
 def in_exec(tmp_path: Path, command: list[str], env: Env) -> support.Completed:
     """Run a command within a span."""
-    return support.trace("exec", "--name", "tests", "--", *command, env=env)
+    return support.spawn("exec", "--name", "tests", "--", *command, env=env)
 
 
 Run = Callable[[Path, list[str], Env], support.Completed]

@@ -1,4 +1,4 @@
-"""What is open on a controller, in words and as JSON. Pure."""
+"""Formats the builds that are queued or run, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -21,22 +21,21 @@ _FOR = {
 
 
 def open_lines(found: Sequence[Open], now_ms: int) -> Iterator[str]:
-    """Yield what is open, a line a build and a line for each thing it does or waits for.
+    """Yield one line for each build, and one for each of its activities.
 
     ``now_ms``: milliseconds since the epoch.
     """
     if not found:
-        yield "nothing is queued and nothing runs"
+        yield "no build is queued or running"
     for one in found:
-        number = f" #{one.number}" if one.number else ""
         agents = f" on {', '.join(one.agents)}" if one.agents else ""
-        yield f"{one.job}{number} {one.state}{_since(one.since_ms, now_ms)}{agents}"
+        yield f"{one.name} {one.state}{_since(one.since_ms, now_ms)}{agents}"
         for activity in one.activities:
             yield "  " + _activity(activity, now_ms)
 
 
 def open_document(found: Sequence[Open]) -> list[dict[str, Any]]:
-    """Return what is open as JSON: times are nanoseconds since the epoch, as in ``show --format json``."""
+    """Return the builds as JSON. Times are nanoseconds since the epoch, as in ``show --format json``."""
     return [
         {
             "job": one.job,
@@ -60,7 +59,7 @@ def open_document(found: Sequence[Open]) -> list[dict[str, Any]]:
 
 
 def wait_text(wait: Wait, now_ms: int) -> str:
-    """Return a wait in words."""
+    """Return a wait as text. ``now_ms``: milliseconds since the epoch."""
     what = f" ({wait.what})" if wait.what else ""
     reason = f": {wait.reason}" if wait.reason else ""
     stuck = "; Jenkins calls it stuck" if wait.stuck else ""

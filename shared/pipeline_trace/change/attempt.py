@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..lookup import states
+from ..lookup.states import has_failed
 from ..trace import conventions as c
+from ..trace.queries import attribute_text, build_name_of, parameter
 from ..trace.span import Span
-from . import environments, waits
-from .runs import VERSIONS, RunTree, attribute_text, build_name_of, has_failed, parameter
+from ..trace.words import environment_name
+from . import waits
+from .runs import RunTree
 
 LOCAL, CHECKS, REVIEW, MERGE = "Local", "PR checks", "review", "merge"
 
@@ -64,7 +67,7 @@ def by_place(books: Sequence[Span]) -> dict[tuple[str, str], list[Span]]:
     """Return playbooks by their environment and service."""
     found: dict[tuple[str, str], list[Span]] = {}
     for book in books:
-        place = environments.environment_name(attribute_text(book, c.DEPLOYMENT_ENVIRONMENT))
+        place = environment_name(attribute_text(book, c.DEPLOYMENT_ENVIRONMENT))
         found.setdefault((place, attribute_text(book, c.DEPLOYMENT_NAME)), []).append(book)
     return found
 
@@ -94,4 +97,4 @@ def is_refused(span: Span, run: Span) -> bool:
 def version_of(span: Span, books: Sequence[Span]) -> str:
     """Return what was deployed: as its playbooks say, else the run or its parameters."""
     told = next((version for book in books if (version := attribute_text(book, c.ARTIFACT_VERSION))), "")
-    return told or attribute_text(span, c.ARTIFACT_VERSION) or parameter(span, VERSIONS)
+    return told or attribute_text(span, c.ARTIFACT_VERSION) or parameter(span, c.ARTIFACT_VERSION)

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ..lookup import states
+from ..lookup.states import has_failed
 from ..trace import conventions as c
+from ..trace.queries import attribute_text, build_name_of, is_deploy, is_run
 from ..trace.span import Span
 from . import builds, environments, waits
 from .attempt import LOCAL, Attempt, by_place, is_refused, message_of, of_playbooks, version_of, why, worst
-from .runs import RunTree, attribute_text, build_name_of, has_failed, is_playbook, is_run
+from .runs import RunTree
 
 
 def attempts_of(spans: Sequence[Span]) -> list[Attempt]:
@@ -68,7 +70,7 @@ def _deploy(runs: RunTree, run: Span, place: str) -> Iterator[Attempt]:
 def _outside(runs: RunTree, spans: Sequence[Span]) -> Iterator[Attempt]:
     """Playbooks of builds that were not polled yet, or of none, and what a person ran at home."""
     together: dict[str, list[Span]] = {}
-    for book in filter(is_playbook, spans):
+    for book in filter(is_deploy, spans):
         # Several playbooks of one build or one command are one deploy.
         together.setdefault(build_name_of(book) or book.parent_id or book.span_id, []).append(book)
     for books in together.values():
@@ -79,8 +81,8 @@ def _outside(runs: RunTree, spans: Sequence[Span]) -> Iterator[Attempt]:
             yield of_playbooks(runs, those, place, name or derived)
     for span in spans:
         commit = attribute_text(span, c.VCS_HEAD_REVISION)
-        alone = span.parent_id is None and commit and not build_name_of(span) and not is_playbook(span)
-        if alone and not any(is_playbook(one) and runs.is_below(one, span) for one in spans):
+        alone = span.parent_id is None and commit and not build_name_of(span) and not is_deploy(span)
+        if alone and not any(is_deploy(one) and runs.is_below(one, span) for one in spans):
             done = span.attributes.get(c.PROCESS_EXIT_CODE) == 0
             state, service = c.SUCCESS if done else states.state(span), attribute_text(span, c.VCS_REPOSITORY_NAME)
             yield Attempt(LOCAL, service, commit, state, span.start_ns, span.end_ns, span, "", "", states.message(span))

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..lookup import states
+from ..lookup.states import has_failed
 from ..trace import conventions as c
+from ..trace.queries import attribute_text, build_name_of, is_deploy, is_run
 from ..trace.span import Span
+from ..trace.words import MAIN_BRANCHES
 from . import environments, waits
 from .attempt import CHECKS, MERGE, Attempt, by_place, is_refused, message_of, of_playbooks, version_of, why
-from .runs import MAIN, RunTree, attribute_text, build_name_of, has_failed, is_playbook, is_run
+from .runs import RunTree
 
 
 def attempts_of_build(runs: RunTree, run: Span, deploys: dict[str, str]) -> Iterator[Attempt]:
@@ -73,7 +76,7 @@ def _before_deploys(runs: RunTree, run: Span, deploys_at: int) -> Attempt:
         broken = [one for one in broken if one.end_ns <= deploys_at]
     state = states.state(run) if broken or not deploys_at else c.SUCCESS
     branch = attribute_text(run, c.VCS_HEAD_NAME)
-    step = MERGE if branch in MAIN and not attribute_text(run, c.VCS_CHANGE_ID) else CHECKS
+    step = MERGE if branch in MAIN_BRANCHES and not attribute_text(run, c.VCS_CHANGE_ID) else CHECKS
     waited = waits.waits_of(span for span in runs.within(run) if span.start_ns < end)
     # An approval before the first deploy is that deploy's wait.
     paused = tuple(wait for wait in waited if wait.on == waits.PERSON and deploys_at)
@@ -112,7 +115,7 @@ def deploy_stages(runs: RunTree, run: Span, below: list[Span]) -> list[tuple[Spa
 def _stage(runs: RunTree, run: Span, stage: Span, place: str) -> Iterator[Attempt]:
     """A stage that deploys by itself."""
     inside = [span for span in runs.within(run) if runs.is_below(span, stage)]
-    played = by_place([span for span in inside if is_playbook(span)])
+    played = by_place([span for span in inside if is_deploy(span)])
     if len(played) > 1:
         for (at, name), books in played.items():
             yield of_playbooks(runs, books, at, name or runs.job_service(run))

@@ -7,10 +7,10 @@ from typing import Any
 
 from ..lookup.lookup import Lookup
 from ..trace import conventions as c
+from ..trace.queries import attribute_text
 from .answer import WORDS, Answer, answer_for
 from .attempt import Attempt
 from .find import Found, find_change
-from .runs import attribute_text
 from .steps import Step, Way, ways
 from .waits import Wait
 

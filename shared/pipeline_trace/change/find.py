@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 
 from ..lookup.lookup import Lookup, NotFoundError
 from ..trace import conventions as c
+from ..trace.queries import attribute_text, build_name, build_name_of, build_name_parts, revision_of
 from ..trace.span import Span
+from ..trace.words import PARAMETERS
 from .attempt import Attempt
 from .attempts import attempts_of
-from .runs import COMMITS, VERSIONS, RunTree, attribute_text, build_name_of, commit_said
+from .runs import RunTree
 
 # A commit is gone with its newest builds; the others of its jobs tell what environments there are, and what came after.
 _MOST_NOTED = 500
@@ -48,7 +50,7 @@ def find_change(lookup: Lookup, reference: str) -> Found:
             raise NotFoundError(
                 "no commit was seen here yet; run pipeline-trace poll --once --jenkins-url URL, or name a version"
             )
-        return _of_commit(lookup, commit_said(newest[0]))
+        return _of_commit(lookup, revision_of(newest[0]))
     if _COMMIT.fullmatch(reference.lower()):
         found = _commits(lookup, reference.lower())
         if len(found) == 1:
@@ -87,21 +89,21 @@ def _text(name: str, value: str | None = None, *, whole: bool = True) -> str:
 
 def _naming(commit: str) -> list[str]:
     """Return how spans name a commit; with as few characters as may be, since a playbook may have been told no more."""
-    names = (c.VCS_HEAD_REVISION, *(f"{c.JENKINS_PARAMETER_PREFIX}{name}" for name in COMMITS))
+    names = (c.VCS_HEAD_REVISION, *(c.JENKINS_PARAMETER_PREFIX + name for name in PARAMETERS[c.VCS_HEAD_REVISION]))
     return [_text(name, commit[:_SHORTEST], whole=False) for name in names]
 
 
 def _commits(lookup: Lookup, beginning: str) -> list[str]:
     """Return the commits that begin so, the newest first; one that was cut short is the longer one."""
-    found = [commit_said(span) for span in lookup.change_spans(_naming(beginning), _MOST_NOTED)]
+    found = [revision_of(span) for span in lookup.change_spans(_naming(beginning), _MOST_NOTED)]
     found = [one for one in dict.fromkeys(found) if same_commit(one, beginning)]
     return [one for one in found if not any(other != one and other.startswith(one) for other in found)]
 
 
 def _of_commit(lookup: Lookup, commit: str, *, more: Iterable[str] = (), **known: str) -> Found:
     """``more``: traces that are read beside those in which the commit is named."""
-    spans = [span for span in lookup.change_spans(_naming(commit), _MOST_NOTED) if same_commit(commit_said(span), commit)]
-    commit = max(map(commit_said, spans), key=len, default=commit)
+    spans = [span for span in lookup.change_spans(_naming(commit), _MOST_NOTED) if same_commit(revision_of(span), commit)]
+    commit = max(map(revision_of, spans), key=len, default=commit)
     traces = list(dict.fromkeys([*more, *(span.trace_id for span in spans)]))
     attempts = attempts_of(lookup.outlines(traces[:_MOST_TRACES], _MOST_SPANS))
     own = [replace(one, commit=commit) for one in attempts if same_commit(one.commit, commit)]
@@ -130,7 +132,7 @@ def _others(lookup: Lookup, own: Sequence[Attempt], commit: str, known: set[str]
 
 def _of_change(lookup: Lookup, change: str, spans: Sequence[Span]) -> Found:
     repositories = sorted({attribute_text(span, c.VCS_REPOSITORY_URL) for span in spans})
-    commits = list(dict.fromkeys(commit for span in spans if (commit := commit_said(span))))
+    commits = list(dict.fromkeys(commit for span in spans if (commit := revision_of(span))))
     if len(repositories) > 1:
         raise NotFoundError(
             f"change {change} is in several repositories ({', '.join(repositories)}); "
@@ -146,7 +148,7 @@ def _of_change(lookup: Lookup, change: str, spans: Sequence[Span]) -> Found:
 
 
 def _of_version(lookup: Lookup, version: str) -> Found | None:
-    names = (c.ARTIFACT_VERSION, *(f"{c.JENKINS_PARAMETER_PREFIX}{name}" for name in VERSIONS))
+    names = (c.ARTIFACT_VERSION, *(c.JENKINS_PARAMETER_PREFIX + name for name in PARAMETERS[c.ARTIFACT_VERSION]))
     spans = lookup.change_spans([_text(name, version) for name in names], _MOST_NOTED)
     traces = list(dict.fromkeys(span.trace_id for span in spans))
     attempts = attempts_of(lookup.outlines(traces[:_MOST_TRACES], _MOST_SPANS))
@@ -168,11 +170,9 @@ def _of_trace(lookup: Lookup, reference: str) -> Found:
     trace_id = lookup.trace_id(reference)
     runs = RunTree(lookup.outlines([trace_id], _MOST_SPANS))
     own = [span for span in runs.spans if span.trace_id == trace_id]
-    named = [
-        run
-        for run in runs.runs
-        if build_name_of(run) == reference.replace(" #", "#") or attribute_text(run, c.PIPELINE_RUN_URL) == reference
-    ]
+    parts = build_name_parts(reference)
+    name = build_name(*parts) if parts else ""
+    named = [run for run in runs.runs if build_name_of(run) == name or attribute_text(run, c.PIPELINE_RUN_URL) == reference]
     commit = next((found for span in (*named, *own) if (found := runs.commit(span))), "")
     if commit:
         return _of_commit(lookup, commit, more=[trace_id])

@@ -2,64 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from ..lookup import states
 from ..trace import conventions as c
+from ..trace.queries import attribute_text, is_deploy, is_run, is_stage, parameter, revision_of
 from ..trace.span import Span
+from ..trace.words import environment_name
 from . import environments
-
-_ENVIRONMENTS = (
-    "ENVIRONMENT",
-    "DEPLOY_ENV",
-    "DEPLOY_ENVIRONMENT",
-    "DEPLOYMENT_ENVIRONMENT",
-    "TARGET_ENVIRONMENT",
-    "TARGET_ENV",
-    "ENV",
-)
-_SERVICES = ("DEPLOYMENT_NAME", "DEPLOY_NAME", "APP_NAME", "APPLICATION", "SERVICE", "COMPONENT")
-COMMITS = ("COMMIT", "GIT_COMMIT", "COMMIT_SHA", "REVISION", "GIT_SHA")
-VERSIONS = ("VERSION", "APP_VERSION", "RELEASE", "IMAGE_TAG")
-MAIN = frozenset({"main", "master", "trunk"})
-_COMMIT = re.compile(r"[0-9a-f]{7,64}")
-
-
-def attribute_text(span: Span, name: str) -> str:
-    """Return an attribute as text, of the span or of its resource; an empty string where there is none."""
-    value = span.attributes.get(name, span.resource.get(name))
-    return str(value) if isinstance(value, (str, int)) else ""
-
-
-def is_run(span: Span) -> bool:
-    """Tell whether a span is a run of a pipeline, of whichever CI system."""
-    return span.attributes.get(c.JENKINS_TYPE, c.TYPE_RUN) == c.TYPE_RUN and c.PIPELINE_RESULT in span.attributes
-
-
-def is_playbook(span: Span) -> bool:
-    """Tell whether a span is a playbook that deploys."""
-    return c.DEPLOYMENT_ENVIRONMENT in span.attributes and not is_run(span)
-
-
-def parameter(run: Span, names: Iterable[str]) -> str:
-    """Return the first of a build's parameters of these names that has a value."""
-    return next((value for name in names if (value := attribute_text(run, f"{c.JENKINS_PARAMETER_PREFIX}{name}"))), "")
-
-
-def commit_said(span: Span) -> str:
-    """Return the commit that a span itself says it is about; an empty string for none.
-
-    A parameter comes first: a job that deploys what it is told has its own pipeline's repository checked out.
-    """
-    given = parameter(span, COMMITS).lower()
-    return given if _COMMIT.fullmatch(given) else attribute_text(span, c.VCS_HEAD_REVISION)
-
-
-def build_name_of(span: Span) -> str:
-    """Return ``JOB#N`` of the build that a span belongs to; an empty string outside of builds."""
-    job, number = attribute_text(span, c.PIPELINE_NAME), attribute_text(span, c.PIPELINE_RUN_ID)
-    return f"{job}#{number}" if job and number else ""
 
 
 class RunTree:
@@ -117,26 +66,26 @@ class RunTree:
 
     def stages(self, run: Span) -> list[Span]:
         """Return a run's stages and branches, in order of start."""
-        return [s for s in self.within(run) if s.attributes.get(c.JENKINS_TYPE) in (c.TYPE_STAGE, c.TYPE_BRANCH)]
+        return [s for s in self.within(run) if is_stage(s)]
 
     def commit(self, span: Span) -> str:
         """Return the commit that a span is about: what it says itself, else the nearest one above it that does.
 
         A run that has only another repository checked out is about what the run above it is about.
         """
-        found, repository = commit_said(span), attribute_text(span, c.VCS_REPOSITORY_URL)
-        elsewhere = is_run(span) and repository and not parameter(span, COMMITS)
+        found, repository = revision_of(span), attribute_text(span, c.VCS_REPOSITORY_URL)
+        elsewhere = is_run(span) and repository and not parameter(span, c.VCS_HEAD_REVISION)
         if found and not elsewhere:
             return found
         for one in self.above(span):
-            above = commit_said(one)
+            above = revision_of(one)
             if above and (not found or attribute_text(one, c.VCS_REPOSITORY_URL) not in ("", repository)):
                 return above
         return found
 
     def playbooks(self, run: Span) -> list[Span]:
         """Return the playbooks of a run that deploy."""
-        return [span for span in self.within(run) if is_playbook(span)]
+        return [span for span in self.within(run) if is_deploy(span)]
 
     def job_service(self, run: Span) -> str:
         """Return what a run's job builds or deploys: by its parameters, the job's name or the repository."""
@@ -145,7 +94,7 @@ class RunTree:
             job = job.rpartition("/")[0]
         repository = attribute_text(run, c.VCS_REPOSITORY_NAME)
         return (
-            parameter(run, _SERVICES)
+            parameter(run, c.DEPLOYMENT_NAME)
             or environments.service_of_job(job)
             or repository
             or attribute_text(run, c.PIPELINE_NAME)
@@ -158,12 +107,10 @@ class RunTree:
             return ""
         if len({place for stage in self.stages(run) if (place := environments.environment_of_stage(stage.name, False))}) > 1:
             return ""
-        given = parameter(run, _ENVIRONMENTS)
+        given = parameter(run, c.DEPLOYMENT_ENVIRONMENT)
         if given:
-            return environments.environment_name(given)
-        played = {
-            environments.environment_name(attribute_text(one, c.DEPLOYMENT_ENVIRONMENT)) for one in self.playbooks(run)
-        }
+            return environment_name(given)
+        played = {environment_name(attribute_text(one, c.DEPLOYMENT_ENVIRONMENT)) for one in self.playbooks(run)}
         if len(played) > 1:
             return ""
         around = (environments.environment_of_stage(stage.name, True) for stage in self.stages_around(run))
@@ -176,13 +123,8 @@ class RunTree:
         for span in self.above(run):
             if is_run(span):
                 return
-            if span.attributes.get(c.JENKINS_TYPE) in (c.TYPE_STAGE, c.TYPE_BRANCH):
+            if is_stage(span):
                 yield span
-
-
-def has_failed(span: Span) -> bool:
-    """Tell whether a span failed."""
-    return states.state(span) in c.FAILED_RESULTS
 
 
 def _is_branch(job: str, branch: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ..lookup import states
 from ..trace import conventions as c
-from . import environments
+from ..trace.words import USUAL_ENVIRONMENTS, usual_environment
 from .attempt import CHECKS, LOCAL, MERGE, REVIEW, Attempt
 
 # Beyond report.model.STATES. Not known: nothing was seen, and nothing says that it did not happen.
@@ -138,10 +138,10 @@ def _deciding_job(attempts: Sequence[Attempt]) -> list[Attempt]:
 
 def _in_order(seen: dict[str, _Seen]) -> list[str]:
     """Return environments in the usual order; the usual ones are there in any case, unusual names stand by their time."""
-    at = {name: environments.usual_step(name) for name in seen}
-    missing = [usual for usual in environments.USUAL if usual not in at.values()]
+    at = {name: usual_environment(name) for name in seen}
+    missing = [usual for usual in USUAL_ENVIRONMENTS if usual not in at.values()]
     known = [name for name in at if at[name]] + missing
-    known.sort(key=lambda name: (environments.USUAL.index(at.get(name) or name), _first(seen.get(name))))
+    known.sort(key=lambda name: (USUAL_ENVIRONMENTS.index(at.get(name) or name), _first(seen.get(name))))
     for name in sorted((name for name in seen if not at[name]), key=lambda name: _first(seen[name])):
         before = [i for i, other in enumerate(known) if other in seen and _first(seen[other]) <= _first(seen[name])]
         known.insert(before[-1] + 1 if before else 0, name)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..lookup import wording
+from ..lookup.wording import human_ms, visible
 from .steps import BEFORE, NOT_KNOWN, NOT_REACHED
 
 _STATES = {
@@ -37,16 +37,16 @@ def print_path(document: Document, console: Console) -> None:
     services = document["services"]
     _print(console, Text(_title(document), style="bold"))
     for note in document["notes"]:
-        _print(console, Text(wording.visible(f"note: {note}"), style="dim"))
+        _print(console, Text(visible(f"note: {note}"), style="dim"))
     for service in services:
         answer = service["answer"]
-        of = wording.visible(f" ({service['service']})") if services[1:] else ""
+        of = visible(f" ({service['service']})") if services[1:] else ""
         line = Text.assemble(
-            f"Can I deploy{of}? ", (answer["answer"], _ANSWERS[answer["answer"]]), f": {wording.visible(answer['reason'])}"
+            f"Can I deploy{of}? ", (answer["answer"], _ANSWERS[answer["answer"]]), f": {visible(answer['reason'])}"
         )
         _print(console, line)
         if answer["next"]:
-            _print(console, Text(wording.visible(f"  whose is it: {answer['next']}")))
+            _print(console, Text(visible(f"  whose is it: {answer['next']}")))
     rows = _rows(services)
     if console.is_terminal:
         console.print(_table(rows))
@@ -70,7 +70,7 @@ def _title(document: Document) -> str:
     for service in document["services"]:
         if service["versions"]:
             parts.append(f"{service['service'] or 'version'} {', '.join(service['versions'])}")
-    return wording.visible(" · ".join(parts))
+    return visible(" · ".join(parts))
 
 
 def _rows(services: Sequence[Document]) -> list[list[Text]]:
@@ -89,16 +89,16 @@ def _row(step: Document, service: str) -> list[Text]:
     label, style = _STATES[step["state"]]
     last = step["last"]
     name = f"{service} {step['step']}" if service else step["step"]
-    cells = [Text(wording.visible(name)), Text(label, style=style)]
+    cells = [Text(visible(name)), Text(label, style=style)]
     if not last:
         return [*cells, Text(), Text(), Text()]
     started = datetime.fromisoformat(last["started"]).astimezone()
-    ran = "" if last["ran_ms"] is None else f"ran {_duration(last['ran_ms'])}"
+    ran = "" if last["ran_ms"] is None else f"ran {human_ms(last['ran_ms'])}"
     return [
         *cells,
         Text(f"{started:%Y-%m-%d %H:%M}", style="dim"),
         Text(ran, style="cyan"),
-        Text(wording.visible("; ".join(_remarks(step)))),
+        Text(visible("; ".join(_remarks(step)))),
     ]
 
 
@@ -109,7 +109,7 @@ def _waited(waits: Sequence[Document]) -> list[str]:
         total = sum(wait["ms"] for wait in those)
         who = ", ".join(dict.fromkeys(wait["who"] for wait in those if wait["who"]))
         if total >= _SHORTEST_WAIT_MS:
-            said.append(f"{_duration(total)} {words}" + (f" ({who})" if who else ""))
+            said.append(f"{human_ms(total)} {words}" + (f" ({who})" if who else ""))
     return [f"waited {', '.join(said)}"] if said else []
 
 
@@ -142,7 +142,3 @@ def _table(rows: Sequence[Sequence[Text]]) -> Table:
     for row in rows:
         table.add_row(*row)
     return table
-
-
-def _duration(ms: float) -> str:
-    return wording.human_duration(round(ms * 1_000_000))

@@ -14,11 +14,20 @@ from . import looking
 
 @click.command("show")
 @click.argument("trace", default="latest")
-@click.option("--format", "form", type=click.Choice(("tree", "json")), default="tree", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("tree", "json")),
+    default="tree",
+    show_default=True,
+    help="How to print the trace.",
+)
 def command(trace: str, form: str) -> None:
-    """Show a trace from this machine's store, what runs right now included.
+    """Show a trace from this machine's store.
 
-    TRACE: a trace id, a build's URL, JOB#N or latest (default).
+    The trace includes the playbooks and commands that run now.
+
+    TRACE: a trace id, a build URL, JOB#N or latest (default).
     """
     with looking.open_lookup() as lookup:
         spans = lookup.spans(trace)

@@ -11,13 +11,13 @@ from ..delivery.journal import find_journals
 from ..delivery.reader import Reader
 from ..place.ci.jenkins.identity import build_url_parts, normalised_url
 from ..trace import conventions as c
+from ..trace.queries import attribute_text, build_name, build_name_of, build_name_parts, is_playbook, is_run
 from ..trace.span import Span, encode
 
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 # Waiting journals can be large. Only the newest are read, up to this many bytes.
 _MOST_BYTES = 128 << 20
 _OPEN = 1 << 63
-_JOB = re.compile(r"(.+?) ?#(\d+)")
 
 
 class NotFoundError(Exception):
@@ -73,7 +73,8 @@ class Lookup:
 
         A span matches if its JSON form contains one of ``texts``. ``most``: the highest number of spans.
         """
-        found = {(span.trace_id, span.span_id): span for span in self._waiting if _is_noted(span) and _says(span, texts)}
+        waiting = (span for span in self._waiting if _is_of_a_change(span) and _says(span, texts))
+        found = {(span.trace_id, span.span_id): span for span in waiting}
         found.update(((span.trace_id, span.span_id), span) for span in self._store.change_spans(texts, most))
         # Open spans are newer than all ended spans.
         return sorted(found.values(), key=lambda span: span.end_ns or span.start_ns + _OPEN, reverse=True)[:most]
@@ -124,11 +125,12 @@ class Lookup:
         build = _build(reference) if "://" in reference else None
         if build:
             root, job, number = build
-            runs = [span for span in self._of_run(job, number) if _url(span).startswith(f"{root}/")]
-            return _only(runs, reference, f"pipeline-trace poll --once --jenkins-url {root}")
-        named = _JOB.fullmatch(reference)
+            runs = self._of_run(job, number)
+            here = [span for span in runs if attribute_text(span, c.PIPELINE_RUN_URL).startswith(f"{root}/")]
+            return _only(here, reference, f"pipeline-trace poll --once --jenkins-url {root}")
+        named = build_name_parts(reference)
         if named:
-            return _only(self._of_run(named[1], named[2]), reference, "pipeline-trace poll --once --jenkins-url URL")
+            return _only(self._of_run(*named), reference, "pipeline-trace poll --once --jenkins-url URL")
         raise NotFoundError(f"{reference!r} is not a trace id, build URL, JOB#N or latest; use one of these")
 
     def _latest(self) -> str:
@@ -146,11 +148,8 @@ class Lookup:
         return stored[0]
 
     def _of_run(self, pipeline: str, run: str) -> list[Span]:
-        waiting = [
-            span
-            for span in self._waiting
-            if (span.resource.get(c.PIPELINE_NAME), span.resource.get(c.PIPELINE_RUN_ID)) == (pipeline, run)
-        ]
+        name = build_name(pipeline, run)
+        waiting = [span for span in self._waiting if build_name_of(span) == name]
         return [*self._store.spans_of_run(pipeline, run), *waiting]
 
 
@@ -166,34 +165,31 @@ def _build(url: str) -> tuple[str, str, str] | None:
 def _only(runs: Iterable[Span], reference: str, hint: str) -> str:
     """Return the trace id of a build's run span. Its playbooks may be in other traces. Raises NotFoundError."""
     runs = list(runs)
-    own = [span for span in runs if span.attributes.get(c.JENKINS_TYPE) == c.TYPE_RUN] or runs
+    own = [span for span in runs if is_run(span)] or runs
     traces = sorted({span.trace_id for span in own})
     if not traces:
         raise NotFoundError(f"there is no build {reference} here; fetch it with: {hint}")
-    if len({_url(span) for span in own}) > 1:
+    if len({attribute_text(span, c.PIPELINE_RUN_URL) for span in own}) > 1:
         raise NotFoundError(
             f"{reference} is in {len(traces)} traces ({', '.join(traces)}); name one of them, or the build's URL"
         )
     return traces[0]
 
 
-def _is_noted(span: Span) -> bool:
-    said = span.attributes
+def _is_of_a_change(span: Span) -> bool:
+    """See the store's index of the same spans."""
+    names_commit = c.VCS_HEAD_REVISION in span.attributes or c.VCS_HEAD_REVISION in span.resource
     return (
-        c.PIPELINE_RESULT in said
-        or said.get(c.ANSIBLE_TYPE) == c.TYPE_PLAYBOOK
-        or said.get(c.TASK_TYPE) == c.DEPLOY
-        or (span.parent_id is None and (c.VCS_HEAD_REVISION in said or c.VCS_HEAD_REVISION in span.resource))
+        c.PIPELINE_RESULT in span.attributes
+        or is_playbook(span)
+        or span.attributes.get(c.TASK_TYPE) == c.DEPLOY
+        or (span.parent_id is None and names_commit)
     )
 
 
 def _says(span: Span, texts: Iterable[str]) -> bool:
     body = encode(span.to_dict())
     return any(text in body for text in texts)
-
-
-def _url(span: Span) -> str:
-    return str(span.resource.get(c.PIPELINE_RUN_URL) or "")
 
 
 def _in_journals(home: Home) -> tuple[list[Span], set[str]]:

@@ -77,6 +77,11 @@ def state(span: Span) -> str:
     return known
 
 
+def has_failed(span: Span) -> bool:
+    """Tell whether a span failed."""
+    return state(span) in c.FAILED_RESULTS
+
+
 def remark(span: Span) -> str:
     """Return the detail that Ansible adds to the state: changed, ignored, rescued, unreachable or an empty string."""
     word = _ansible_word(span)

@@ -9,6 +9,7 @@ from statistics import median
 from typing import Protocol
 
 from ..trace import conventions as c
+from ..trace.queries import failed_tests
 from ..trace.span import Span
 from .states import STATES, span_type, state
 
@@ -131,7 +132,7 @@ def flaky_in(own: Iterable[Span], run: Span, around: Sequence[Span]) -> list[Fla
             for name, result in stages[_build(failing)].items():
                 if result in c.FAILED_RESULTS and passed.get(name) == c.SUCCESS:
                     found.append(Flaky(job, name, number, there))
-            for name in _failed_tests(failing) - _failed_tests(passing) if _same_tests(failing, passing) else ():
+            for name in set(failed_tests(failing)) - set(failed_tests(passing)) if _same_tests(failing, passing) else ():
                 found.append(Flaky(job, name, number, there, test=True))
     return sorted(_first_of_each(found), key=lambda one: (one.test, one.name))
 
@@ -147,11 +148,6 @@ def _build(span: Span) -> tuple[str, str]:
     return str(span.resource.get(c.PIPELINE_NAME) or ""), str(span.resource.get(c.PIPELINE_RUN_ID) or "")
 
 
-def _failed_tests(run: Span) -> set[str]:
-    events = [event.attributes for event in run.events if event.name == "test failed"]
-    return {f"{one.get(c.TEST_SUITE_NAME) or ''} {one.get(c.TEST_CASE_NAME) or ''}".strip() for one in events}
-
-
 def _same_tests(failing: Span, passing: Span) -> bool:
     """Return whether both builds surely ran the same tests: equal counts, and the passing build names all its failures."""
     total, skipped = (passing.attributes.get(name) for name in (c.JENKINS_TESTS_TOTAL, c.JENKINS_TESTS_SKIPPED))
@@ -159,4 +155,4 @@ def _same_tests(failing: Span, passing: Span) -> bool:
         total,
         skipped,
     )
-    return total is not None and alike and passing.attributes.get(c.JENKINS_TESTS_FAILED) == len(_failed_tests(passing))
+    return total is not None and alike and passing.attributes.get(c.JENKINS_TESTS_FAILED) == len(set(failed_tests(passing)))

@@ -12,6 +12,11 @@ def human_duration(duration_ns: int) -> str:
     return sign + _duration(micros)
 
 
+def human_ms(duration_ms: float) -> str:
+    """Return a duration in milliseconds as people say it; see human_duration."""
+    return human_duration(round(duration_ms * 1_000_000))
+
+
 def _duration(micros: int) -> str:
     # Round first, then choose the unit: 59.96 s is "1 min 00 s", never "60.0 s". report-model.js does the same.
     if 0 < micros < 1000:

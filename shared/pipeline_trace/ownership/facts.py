@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..lookup.wording import human_ms
 from ..place.ci.jenkins.documents import PLATFORM_FAILURES
 from ..trace import conventions as c
 from .verdict import DEV, OPS, UNKNOWN, Verdict
@@ -39,11 +40,12 @@ def _waiting(attributes: Mapping[str, Any], kind: str, ms: int | None) -> Verdic
     buildable = attributes.get(c.JENKINS_QUEUE_BUILDABLE_MS)
     blocked = attributes.get(c.JENKINS_QUEUE_BLOCKED_MS)
     if kind == c.TYPE_QUEUE and isinstance(blocked, int) and blocked > ms / 2:
-        evidence = [f"blocked in the queue for {_time(blocked)} of {_time(ms)}: by another build of its own, or a lock"]
+        times = f"{human_ms(blocked)} of {human_ms(ms)}"
+        evidence = [f"blocked in the queue for {times}: by another build of the same job, or by a lock"]
         return Verdict(UNKNOWN, "blocked_in_queue", 0.6, evidence, "Look at the build or the lock that it waits for.")
-    evidence = [f"waited {_time(ms)} for an agent" + (f" with the label {label}" if label else "")]
+    evidence = [f"waited {human_ms(ms)} for an agent" + (f" with the label {label}" if label else "")]
     if isinstance(buildable, int):
-        evidence.append(f"ready to run for {_time(buildable)}: no executor was free")
+        evidence.append(f"ready to run for {human_ms(buildable)}: no executor was free")
     then = f"Ops adds capacity for {label}, or brings its agents back." if label else "Ops adds capacity."
     return Verdict(OPS, "no_agent", 0.8, evidence, then)
 
@@ -52,7 +54,7 @@ def _input(attributes: Mapping[str, Any], open_ms: int | None) -> Verdict | None
     who = attributes.get(c.JENKINS_INPUT_ANSWERED_BY)
     if open_ms is not None:
         asked = attributes.get(c.JENKINS_INPUT_SUBMITTERS)
-        evidence = [f"waits for an approval since {_time(open_ms)}" + (f" by {asked}" if asked else "")]
+        evidence = [f"waits for an approval since {human_ms(open_ms)}" + (f" by {asked}" if asked else "")]
         # Neither team's fault: a person is waited for.
         return Verdict(
             UNKNOWN, "waiting_for_approval", 0.9, evidence, f"{asked or 'Whoever may approve it'} approves or aborts it."
@@ -93,12 +95,3 @@ def _ansible(attributes: Mapping[str, Any]) -> Verdict | None:
         evidence = [str(attributes.get(c.ANSIBLE_MESSAGE) or "Ansible could not reach the host")]
         return Verdict(OPS, "host_unreachable", 0.8, evidence, "Ops looks at the host; the change is not the cause.")
     return None
-
-
-def _time(ms: int) -> str:
-    """Return a span of time for people."""
-    seconds = ms // 1000
-    if seconds < 120:
-        return f"{seconds} s"
-    minutes = seconds // 60
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

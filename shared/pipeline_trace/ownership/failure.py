@@ -9,16 +9,11 @@ from functools import cached_property
 from typing import Any
 
 from ..trace import conventions as c
+from ..trace.queries import attribute_text, build_name_of, is_jenkins, is_playbook, is_run, parameter, revision_of
 from ..trace.span import ERROR, Span
+from ..trace.words import environment_name
 
 _EXIT_STATUS = re.compile(r"script returned exit code (\d+)")
-_ENVIRONMENTS = (
-    "DEPLOYMENT_ENVIRONMENT",
-    "DEPLOY_ENVIRONMENT",
-    "DEPLOY_ENV",
-    "TARGET_ENVIRONMENT",
-    "ENVIRONMENT",
-)
 _BAD_HOSTS = ("failed", "unreachable")
 
 
@@ -29,6 +24,7 @@ class Failure:
     path: Sequence[Span]
     hosts: Sequence[Span] = ()
     task: Span | None = None
+    playbook: Span | None = None
 
     @property
     def span(self) -> Span:
@@ -82,21 +78,21 @@ class Failure:
         return any(link.attributes.get(c.JENKINS_LINK) == c.LINK_STARTED for link in self.span.links)
 
     @property
+    def environment(self) -> str:
+        """Return the environment that was deployed to, as the nearest playbook or run around the failure says it."""
+        around = [*([self.playbook] if self.playbook else []), *reversed(self.path)]
+        return next(filter(None, map(environment_of, around)), "")
+
+    @property
     def agent(self) -> str:
         """Return the agent on which it ran."""
         return next((str(s.attributes[c.WORKER_NAME]) for s in reversed(self.path) if c.WORKER_NAME in s.attributes), "")
 
 
-def is_run(span: Span) -> bool:
-    """Tell whether a span is a build's run."""
-    return span.attributes.get(c.JENKINS_TYPE) == c.TYPE_RUN
-
-
-def environment(run: Span) -> str:
-    """Return the environment that a build deploys to, by its parameters."""
-    own = run.attributes.get(c.DEPLOYMENT_ENVIRONMENT)
-    given = (run.attributes.get(f"{c.JENKINS_PARAMETER_PREFIX}{name}") for name in _ENVIRONMENTS)
-    return str(next(filter(None, (own, *given)), ""))
+def environment_of(span: Span) -> str:
+    """Return the one name of the environment that a run or playbook says it deploys to; an empty string for none."""
+    said = attribute_text(span, c.DEPLOYMENT_ENVIRONMENT) or parameter(span, c.DEPLOYMENT_ENVIRONMENT)
+    return environment_name(said)
 
 
 class Trace:
@@ -115,18 +111,6 @@ class Trace:
         found = [span for span in self.spans if not span.parent_id or span.parent_id not in self._by_id]
         return sorted(found, key=lambda span: span.start_ns)
 
-    def run(self, pipeline: str, number: str) -> Span | None:
-        """Return a build's run span."""
-        wanted = (pipeline, number)
-        return next(
-            (
-                s
-                for s in self.spans
-                if is_run(s) and (s.resource.get(c.PIPELINE_NAME), s.resource.get(c.PIPELINE_RUN_ID)) == wanted
-            ),
-            None,
-        )
-
     def failure(self, start: Span) -> Failure | None:
         """Return what made a span fail, downstream builds included; None where it did not fail."""
         if start.status_code != ERROR:
@@ -140,7 +124,7 @@ class Trace:
         if playbook:
             hosts = self._failed_hosts(playbook)
             if hosts:
-                return Failure(path, hosts, self._by_id.get(hosts[0].parent_id or ""))
+                return Failure(path, hosts, self._by_id.get(hosts[0].parent_id or ""), playbook)
         if path[-1].attributes.get(c.ANSIBLE_TYPE) == c.TYPE_HOST:
             task = self._by_id.get(path[-1].parent_id or "")
             hosts = [
@@ -172,7 +156,7 @@ class Trace:
         step = path[-1]
         for one in self._children.get(path[-2].span_id, ()):
             within = step.start_ns <= one.start_ns <= step.end_ns
-            if one.attributes.get(c.ANSIBLE_TYPE) == c.TYPE_PLAYBOOK and one.status_code == ERROR and within:
+            if is_playbook(one) and one.status_code == ERROR and within:
                 return one
         return None
 
@@ -188,18 +172,13 @@ class Trace:
         return max(tasks.values(), key=lambda hosts: max(host.end_ns for host in hosts), default=[])
 
 
-def is_jenkins(span: Span) -> bool:
-    """Tell whether a span is one of a build's."""
-    return c.JENKINS_TYPE in span.attributes
-
-
 def named_facts(failure: Failure) -> Mapping[str, str]:
-    """Return what a reader wants named: build, commit, environment, agent."""
+    """Return the facts that a reader wants to see named: build, commit, environment, agent; those that are known."""
     run = failure.run
     found = {
-        "build": f"{run.attributes.get(c.PIPELINE_NAME)} #{run.attributes.get(c.PIPELINE_RUN_ID)}" if run else "",
-        "commit": str(run.attributes.get(c.VCS_HEAD_REVISION) or "") if run else "",
-        "environment": environment(run) if run else "",
+        "build": build_name_of(run) if run else "",
+        "commit": revision_of(run) if run else "",
+        "environment": failure.environment,
         "agent": failure.agent,
     }
     return {name: value for name, value in found.items() if value}

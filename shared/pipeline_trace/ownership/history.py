@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from ..trace.words import MAIN_BRANCHES
 from . import signature
 from .verdict import DEV, OPS, UNKNOWN, Verdict
 
 FAILURE = "failure"
 SUCCESS = "success"
-_MAIN = frozenset(("main", "master", "trunk", "develop"))
 # Failures further apart have causes of their own; a green run says something of today for a shorter time.
 _NEAR = timedelta(hours=24)
 # Kinds that a machine has, whatever runs on it.
@@ -42,7 +42,7 @@ class PastBuild:
     @property
     def main(self) -> bool:
         """Whether it ran the main branch."""
-        return self.branch in _MAIN
+        return self.branch in MAIN_BRANCHES
 
 
 def verdict_with_history(runs: Iterable[PastBuild], failing: PastBuild, text: Verdict) -> Verdict:

@@ -8,9 +8,19 @@ from datetime import datetime, timezone
 from typing import Protocol
 
 from ..trace import conventions as c
+from ..trace.queries import (
+    attribute_text,
+    build_name,
+    build_name_of,
+    build_name_parts,
+    failed_tests,
+    is_run,
+    result_of,
+    revision_of,
+)
 from ..trace.span import ERROR, Span
 from . import facts, history
-from .failure import Failure, Trace, environment, is_run, named_facts
+from .failure import Failure, Trace, environment_of, named_facts
 from .log import ansible
 from .log.judge import verdict_of_log
 from .log.rules import Rules
@@ -44,7 +54,7 @@ def verdict_for(source: Source, reference: str, rules: Rules) -> Verdict:
 def verdict_of_trace(source: Source, spans: Iterable[Span], reference: str, rules: Rules) -> Verdict:
     """Return whose a failure is, of a trace whose spans are at hand; see ``answer``."""
     trace = Trace(spans)
-    start = _asked(trace, reference)
+    start = _referenced(trace, reference)
     failure = trace.failure(start)
     if failure is None:
         return facts.verdict_of_facts(start.attributes) or _not_failed(trace, start)
@@ -90,22 +100,19 @@ def _tests(failure: Failure) -> Verdict | None:
     failed = failure.run.attributes.get(c.JENKINS_TESTS_FAILED) if failure.run else None
     if failure.run is None or not failed:
         return None
-    events = [event.attributes for event in failure.run.events if event.name == "test failed"]
-    names = [f"{one.get(c.TEST_SUITE_NAME)} {one.get(c.TEST_CASE_NAME)}" for one in events]
+    names = failed_tests(failure.run)
     evidence = [f"tests failed: {', '.join(names[:5])}" if names else "tests failed", f"{failed} of them"]
     return Verdict(DEV, "test_failure", 0.75, evidence, "Dev looks at the tests that failed.")
 
 
-def _asked(trace: Trace, reference: str) -> Span:
-    """Return the span that was reference about: a build's run, else the root that failed last, else the last one."""
+def _referenced(trace: Trace, reference: str) -> Span:
+    """Return the span that a reference names: a build's run, else the root that failed last, else the last one."""
+    url, parts = reference.strip().rstrip("/"), build_name_parts(reference)
+    name = build_name(*parts) if parts else ""
     for span in trace.spans:
-        url, name = str(span.resource.get(c.PIPELINE_RUN_URL) or ""), span.resource.get(c.PIPELINE_NAME)
-        number = span.resource.get(c.PIPELINE_RUN_ID)
-        reference = reference.strip().rstrip("/")
-        if is_run(span) and (url.rstrip("/") == reference or f"{name}#{number}" == reference.replace(" #", "#")):
+        if is_run(span) and (build_name_of(span) == name or attribute_text(span, c.PIPELINE_RUN_URL).rstrip("/") == url):
             return span
-    roots = trace.roots()
-    return max(roots, key=lambda span: (span.status_code == ERROR, span.end_ns))
+    return max(trace.roots(), key=lambda span: (span.status_code == ERROR, span.end_ns))
 
 
 def _not_failed(trace: Trace, start: Span) -> Verdict:
@@ -115,23 +122,22 @@ def _not_failed(trace: Trace, start: Span) -> Verdict:
         since = datetime.fromtimestamp(deepest.start_ns / 1e9, timezone.utc)
         evidence = [f"{deepest.name} has been running since {since:%Y-%m-%d %H:%M:%S}Z"]
         return Verdict(UNKNOWN, "running", 0.5, evidence, "pipeline-trace show tells what runs now.")
-    result = start.attributes.get(c.PIPELINE_RESULT) or start.attributes.get(c.TASK_RUN_RESULT) or "no failure"
-    return Verdict(UNKNOWN, NOTHING_FAILED, 1.0, [f"{start.name}: {result}"], "")
+    return Verdict(UNKNOWN, NOTHING_FAILED, 1.0, [f"{start.name}: {result_of(start) or 'no failure'}"], "")
 
 
 def _named(failure: Failure, verdict: Verdict) -> Iterator[str]:
-    found = named_facts(failure)
-    where = [f"{name} {value}" for name, value in found.items() if name != "build"]
-    way = [span.attributes.get(c.PIPELINE_NAME, span.name) if is_run(span) else span.name for span in failure.path]
-    if len(way) > 1:
-        yield " > ".join(str(name) for name in way)
-    if found.get("build"):
-        yield ", ".join([f"build {found['build']}", *where])
-    run = failure.run
+    found = dict(named_facts(failure))
+    build, run = found.pop("build", ""), failure.run
+    names = [attribute_text(span, c.PIPELINE_NAME) or span.name if is_run(span) else span.name for span in failure.path]
+    if len(names) > 1:
+        yield " > ".join(names)
+    facts_named = [*([f"build {build}"] if build else []), *(f"{name} {value}" for name, value in found.items())]
+    if facts_named:
+        yield ", ".join(facts_named)
     authors = run.attributes.get(c.JENKINS_CHANGE_AUTHORS) if run else None
     if verdict.owner == DEV and authors:
         yield f"the change has {authors} author{'s' if authors != 1 else ''}"
-    url = str(run.attributes.get(c.PIPELINE_RUN_URL) or "") if run else ""
+    url = attribute_text(run, c.PIPELINE_RUN_URL) if run else ""
     if url:
         yield url
 
@@ -154,7 +160,7 @@ def _history(source: Source, failure: Failure, failing: Span, rules: Rules) -> l
 
 
 def _failed(source: Source, run: Span, rules: Rules) -> Sequence[history.PastBuild]:
-    spans = source.spans_of_build(str(run.resource.get(c.PIPELINE_NAME)), str(run.resource.get(c.PIPELINE_RUN_ID)))
+    spans = source.spans_of_build(attribute_text(run, c.PIPELINE_NAME), attribute_text(run, c.PIPELINE_RUN_ID))
     failure = Trace(spans).failure(run)
     # Where a build that it started failed, that one tells.
     if failure is None or failure.downstream:
@@ -163,20 +169,19 @@ def _failed(source: Source, run: Span, rules: Rules) -> Sequence[history.PastBui
 
 
 def _green_agent(run: Span, failing: str) -> str:
-    """Return an agent on which a good run ran: the one that is reference about, where it was among them."""
+    """Return an agent on which a good run ran: the one that is asked about, where it was among them."""
     agents = run.attributes.get(c.JENKINS_AGENTS)
     names = [str(name) for name in agents] if isinstance(agents, list) else [str(run.attributes.get(c.WORKER_NAME) or "")]
     return failing if failing in names else names[0]
 
 
 def _run(run: Span, failure: Failure | None = None, verdict: Verdict | None = None, agent: str = "") -> history.PastBuild:
-    target = environment(run)
-    branch = str(run.attributes.get(c.VCS_HEAD_NAME) or "")
+    target, job = environment_of(run), attribute_text(run, c.PIPELINE_NAME)
     return history.PastBuild(
         # Deploys to one environment say nothing of another.
-        job=f"{run.attributes.get(c.PIPELINE_NAME)}{f' to {target}' if target else ''}",
-        commit=str(run.attributes.get(c.VCS_HEAD_REVISION) or ""),
-        branch=branch.removeprefix("origin/"),
+        job=f"{job} to {target}" if target else job,
+        commit=revision_of(run),
+        branch=attribute_text(run, c.VCS_HEAD_NAME).removeprefix("origin/"),
         agent=failure.agent if failure else agent,
         at=datetime.fromtimestamp(run.start_ns / 1e9, timezone.utc),
         result=history.FAILURE if failure else history.SUCCESS,

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Any, Protocol
 
 from ..lookup.states import STATES
-from ..lookup.wording import human_duration, visible
+from ..lookup.wording import human_ms, visible
 
 _OWNERS = {"dev": "Dev should look first", "ops": "Ops should look first"}
 _UNDECIDED = "Whose it is, is not known"
@@ -134,7 +134,7 @@ def _moment(text: str) -> str:
 
 
 def _milliseconds(value: Any) -> str:
-    return human_duration(round(value * 1_000_000)) if isinstance(value, (int, float)) else ""
+    return human_ms(value) if isinstance(value, (int, float)) else ""
 
 
 def _mappings(value: Any) -> list[Mapping[str, Any]]:

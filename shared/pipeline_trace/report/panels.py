@@ -10,6 +10,7 @@ from ..lookup.tree import Node
 from ..lookup.usual import OtherBuilds, stage_key
 from ..lookup.wording import human_duration, visible
 from ..trace import conventions as c
+from ..trace.queries import build_name
 from ..trace.span import Span
 from .critical import Segment, own_times
 from .lanes import Lane, platform_lanes
@@ -87,8 +88,8 @@ def flaky_view(history: OtherBuilds) -> list[dict[str, str]]:
         {
             "name": visible(one.name),
             "what": "test" if one.test else "stage",
-            "failed": visible(f"{one.job}#{one.failed_in}"),
-            "passed": visible(f"{one.job}#{one.passed_in}"),
+            "failed": visible(build_name(one.job, one.failed_in)),
+            "passed": visible(build_name(one.job, one.passed_in)),
         }
         for one in history.flaky
     ]

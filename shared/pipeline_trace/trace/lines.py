@@ -1,7 +1,7 @@
 """Makes journal lines without Span objects, for spans that come in thousands.
 
 The fields that all spans of one parent share are encoded once. The lines have the same content as those of ``Writer.open``
-and ``Writer.span``; test_lines.py compares the two.
+and ``Writer.span``; tests/trace/test_lines.py compares the two.
 """
 
 from __future__ import annotations

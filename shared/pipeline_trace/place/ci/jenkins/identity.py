@@ -22,6 +22,11 @@ class Build:
         return ("jenkins", self.controller, self.job, str(self.number))
 
     @property
+    def name(self) -> str:
+        """Return the build's name as every command takes it: JOB#N."""
+        return f"{self.job}#{self.number}"
+
+    @property
     def trace_id(self) -> str:
         """Return the id of the trace if this build is the root of its chain."""
         return trace_id(self.key)

@@ -1,0 +1,94 @@
+"""`pipeline-trace why --log`: a real process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+import support
+
+LOG = "+ curl -u ci:hunter2 https://mirror.example.net/a\ncurl: (6) Could not resolve host: mirror.example.net\n"
+
+
+def log(folder: Path, content: str = LOG) -> Path:
+    path = folder / "build.log"
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def test_answer_in_few_lines(tmp_path: Path) -> None:
+    done = support.trace("why", "--log", log(tmp_path), "--exit-status", 6, env=support.environ(tmp_path))
+    assert done.returncode == 0
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert len(lines) <= 10
+    assert lines[0].split() == ["Owner:", "Ops", "dns", "(85%", "sure)"]
+    assert lines[1] == "  - curl: (6) Could not resolve host: mirror.example.net"
+    assert lines[-1].startswith("Next: ")
+
+
+def test_json(tmp_path: Path) -> None:
+    done = support.trace("why", "--log", log(tmp_path), "--format", "json", env=support.environ(tmp_path))
+    found = json.loads(done.stdout)
+    assert set(found) == {"owner", "kind", "confidence", "evidence", "next"}
+    assert (found["owner"], found["kind"]) == ("ops", "dns")
+    assert isinstance(found["evidence"], list)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_secrets_are_masked(tmp_path: Path, form: str) -> None:
+    done = support.trace("why", "--log", log(tmp_path), "--format", form, env=support.environ(tmp_path))
+    assert "hunter2" not in done.stdout
+    assert "***" in done.stdout
+
+
+def test_standard_input(tmp_path: Path) -> None:
+    command = [str(support.BIN / "pipeline-trace"), "why", "--log", "-", "--command", "make"]
+    done = subprocess.run(
+        command,
+        input="make: *** No rule to make target 'x'.",
+        capture_output=True,
+        text=True,
+        env=support.environ(tmp_path),
+        check=True,
+    )
+    assert done.stdout.startswith("Owner: Dev")
+
+
+def test_unknown_is_an_answer(tmp_path: Path) -> None:
+    done = support.trace("why", "--log", log(tmp_path, "+ ./run\n"), "--exit-status", 137, env=support.environ(tmp_path))
+    assert done.returncode == 0
+    assert done.stdout.startswith("Owner: unknown")
+
+
+def test_only_the_end_of_a_large_log_is_read(tmp_path: Path) -> None:
+    large = log(tmp_path, "No space left on device\n" + "all is well\n" * 500_000 + LOG)
+    done = support.trace("why", "--log", large, env=support.environ(tmp_path))
+    assert "dns" in done.stdout
+
+
+def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "build.log"
+    path.write_bytes(b"\xff\xfe\x00\ncp: No space left on device\n")
+    assert "disk_full" in support.trace("why", "--log", path, env=support.environ(tmp_path)).stdout
+
+
+def test_bad_rules_are_one_line(tmp_path: Path) -> None:
+    bad = tmp_path / "rules.yaml"
+    bad.write_text("rules: 1", encoding="utf-8")
+    for done in (
+        support.trace("why", "--log", log(tmp_path), "--rules", bad, env=support.environ(tmp_path)),
+        support.trace("why", "--log", log(tmp_path), env=support.environ(tmp_path, PIPELINE_TRACE_RULES=str(bad))),
+    ):
+        assert done.returncode == 1
+        assert done.stderr == f"pipeline-trace: {bad}: `rules` is no list\n"
+
+
+def test_missing_log_and_no_log(tmp_path: Path) -> None:
+    missing = support.trace("why", "--log", tmp_path / "none", env=support.environ(tmp_path))
+    assert missing.returncode == 1
+    assert len(missing.stderr.splitlines()) == 1
+    nothing = support.trace("why", env=support.environ(tmp_path))
+    assert (nothing.returncode, len(nothing.stderr.splitlines())) == (1, 1)

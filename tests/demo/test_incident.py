@@ -1,0 +1,60 @@
+"""`demo --incident` tells of a host that refuses ssh and of a change that breaks itself, by real playbooks."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import support
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The incidents, told once: their folder and what a reader sees."""
+    if not shutil.which("ssh"):
+        pytest.skip("no ssh client: `make sshd` installs it")
+    folder = tmp_path_factory.mktemp("incident")
+    done = support.spawn("demo", "--incident", "-o", folder / "told", env=support.environ(folder), timeout=300)
+    assert done.returncode == 0, done.stderr
+    return folder / "told", done.stdout
+
+
+def answer(told: str, question: str) -> list[str]:
+    """Return the lines below a question."""
+    return told.split(f"$ pipeline-trace {question}\n")[1].split("\n\n")[0].splitlines()
+
+
+def test_a_host_that_refuses_ssh_is_named_and_is_ops(told: tuple[Path, str]) -> None:
+    lines = answer(told[1], "why shop/build#47")
+    assert lines[0].startswith("Owner: Ops   host_unreachable ")
+    assert lines[1] == "  - web2 could not be reached"
+    assert any("2 projects fail alike" in line and "orders" in line for line in lines)
+    # What ssh itself said to the real playbook.
+    assert any("connect to host 127.0.0.1 port" in line and "Connection refused" in line for line in lines)
+    assert lines[-1] == "Next: Ops looks at web2; the change is not the cause."
+
+
+def test_staging_is_what_blocks_the_way(told: tuple[Path, str]) -> None:
+    lines = answer(told[1], "path 9e0a338")
+    assert lines[1].startswith("Can I deploy? no: staging failed 4 times alike")
+
+
+def test_a_change_that_breaks_itself_is_dev_and_the_commit_is_named(told: tuple[Path, str]) -> None:
+    lines = answer(told[1], "why shop/build#64")
+    assert lines[0].startswith("Owner: Dev   app_unhealthy ")
+    assert "  - version 1.8.0 reports: missing setting DB_URL" in lines
+    assert any("commit 63d034dacd87e7b59b3e6168946aa5b8cd943d34" in line for line in lines)
+    assert answer(told[1], "path 63d034d")[1].startswith("Can I deploy? no: integration failed 3 times alike")
+
+
+@pytest.mark.parametrize(("name", "hosts"), [("host-down", {"web2"}), ("broken-change", {"web1", "web2", "web3"})])
+def test_the_real_playbooks_failed_at_those_hosts_within_the_builds(
+    told: tuple[Path, str], name: str, hosts: set[str]
+) -> None:
+    spans = support.stored({"PIPELINE_TRACE_HOME": str(told[0] / name)})
+    failed = [span for span in support.by_type(spans, "host") if span["status"]["code"] == "ERROR"]
+    assert {span["name"] for span in failed} == hosts
+    ids = {span["span_id"] for span in support.by_type(spans, "stage")}
+    assert {span["parent_span_id"] for span in support.by_type(spans, "playbook")} <= ids
+    assert (told[0] / name / "report.html").stat().st_size > 10_000

@@ -1,0 +1,221 @@
+"""What other builds say: usual times, what is flaky, what was retried; and the first screen's slots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import support
+from support.report_samples import PATH, make, seconds
+
+from pipeline_trace.delivery.destinations.store import Store
+from pipeline_trace.lookup.tree import build_tree, walk
+from pipeline_trace.lookup.usual import OtherBuilds, flaky_in, other_builds, percentile, usual_times
+from pipeline_trace.report.headline import path_view, verdict_view
+from pipeline_trace.report.retries import Retry, find_retries
+from pipeline_trace.report.trouble import find_trouble
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.ids import trace_id
+from pipeline_trace.trace.span import Event, Span
+
+DAY = 86_400
+
+
+def build(number: int, at: float, *, job: str = "app", commit: str = "c1", **stages: tuple[float, str]) -> list[Span]:
+    """Return a build's run and stages; of each stage how long it took and how it ended."""
+    run = make(f"{job}{number}", None, f"RUN {job}", at, at + 100, jenkins_type="run")
+    run.attributes[c.VCS_HEAD_REVISION] = commit
+    failed = any(result == c.FAILURE for _, result in stages.values())
+    run.attributes[c.PIPELINE_RESULT] = c.FAILURE if failed else c.SUCCESS
+    spans = [run]
+    for name, (length, result) in stages.items():
+        stage = make(f"{job}{number}{name}", f"{job}{number}", name, at, at + length, jenkins_type="stage")
+        stage.attributes[c.TASK_RUN_RESULT] = result
+        spans.append(stage)
+    for span in spans:
+        span.trace_id = trace_id((job, str(number)))
+        span.resource = {c.PIPELINE_NAME: job, c.PIPELINE_RUN_ID: str(number)}
+    return spans
+
+
+def told(run: Span, total: int, *failed: str) -> None:
+    run.attributes.update({"jenkins.tests.total": total, "jenkins.tests.failed": len(failed), "jenkins.tests.skipped": 0})
+    run.events += [
+        Event("test failed", run.end_ns, {"test.suite.name": "CartTest", "test.case.name": name}) for name in failed
+    ]
+
+
+def test_usual_times_are_median_and_p95_of_what_succeeded() -> None:
+    spans = [span for n in range(1, 21) for span in build(n, n * 1000, Test=(n, c.SUCCESS))]
+    spans += [span for n in range(21, 40) for span in build(n, n * 1000, Test=(500, c.FAILURE))]
+    usual = usual_times(spans)[("app", "Test")]
+    assert (usual.median_ns, usual.p95_ns, usual.count) == (10_500_000_000, 19_000_000_000, 20)
+
+
+def test_the_last_50_runs_count() -> None:
+    spans = [span for n in range(1, 101) for span in build(n, n * 1000, Test=(n, c.SUCCESS))]
+    usual = usual_times(spans)[("app", "Test")]
+    assert (usual.median_ns, usual.count) == (75_500_000_000, 50)
+
+
+def test_two_runs_are_no_usual_time() -> None:
+    spans = [*build(1, 0, Test=(5, c.SUCCESS)), *build(2, 1000, Test=(5, c.SUCCESS))]
+    assert usual_times(spans) == {}
+    assert set(usual_times([*spans, *build(3, 2000, Test=(5, c.SUCCESS))])) == {("app", "Test")}
+
+
+def test_percentile_is_one_of_the_values() -> None:
+    assert [percentile([1, 2, 3, 4], p) for p in (50, 75, 95, 100)] == [2, 3, 4, 4]
+
+
+def test_a_stage_that_failed_and_passed_on_one_commit_is_flaky() -> None:
+    own = build(7, 0, Test=(5, c.FAILURE), Build=(5, c.SUCCESS))
+    rerun = build(8, 200, Test=(5, c.SUCCESS), Build=(5, c.SUCCESS))
+    (found,) = flaky_in(own, own[0], rerun)
+    assert (found.name, found.failed_in, found.passed_in, found.test) == ("Test", "7", "8", False)
+    # From the rerun's side it is the same.
+    assert flaky_in(rerun, rerun[0], own) == [found]
+
+
+def test_another_commit_or_a_stage_that_did_not_run_says_nothing() -> None:
+    own = build(7, 0, Test=(5, c.FAILURE))
+    assert flaky_in(own, own[0], build(8, 200, commit="c2", Test=(5, c.SUCCESS))) == []
+    assert flaky_in(own, own[0], build(8, 200, Test=(5, c.SKIP))) == []
+    assert flaky_in(own, own[0], build(8, 200, Other=(5, c.SUCCESS))) == []
+    assert flaky_in(own, own[0], own) == []
+
+
+def test_a_test_that_failed_and_passed_on_one_commit_is_flaky() -> None:
+    own, rerun = build(7, 0), build(8, 200)
+    told(own[0], 12, "adds twice", "always fails")
+    told(rerun[0], 12, "always fails")
+    (found,) = flaky_in(own, own[0], rerun)
+    assert (found.name, found.test) == ("CartTest adds twice", True)
+
+
+def test_where_other_tests_ran_or_not_all_failures_are_named_no_test_is_called_flaky() -> None:
+    own, rerun = build(7, 0), build(8, 200)
+    told(own[0], 12, "adds twice")
+    told(rerun[0], 3)
+    assert flaky_in(own, own[0], rerun) == []
+    told(rerun[0], 12)
+    rerun[0].attributes["jenkins.tests.failed"] = 60
+    assert flaky_in(own, own[0], rerun) == []
+
+
+def test_the_store_is_asked_for_the_builds_before_and_the_reruns_after(tmp_path: Path) -> None:
+    store = Store(tmp_path / "traces.db")
+    for n in range(1, 5):
+        store.deliver(build(n, n * 1000, commit="old", Test=(10, c.SUCCESS)), 5)
+    own = build(9, 9000, Test=(60, c.FAILURE))
+    step = make("step", "app9", "sh", 9000, 9060, jenkins_type="step")
+    step.trace_id, step.resource = own[0].trace_id, own[0].resource
+    store.deliver([*own, step], 5)
+    store.deliver(build(10, 9500, Test=(900, c.SUCCESS)), 5)
+    store.deliver(build(11, 9000 + 3 * DAY, Test=(900, c.SUCCESS)), 5)
+    store.deliver(build(1, 100, job="other", Test=(900, c.SUCCESS)), 5)
+    found = other_builds(store, own)
+    assert found.usual[("app", "Test")].median_ns == 10_000_000_000
+    assert found.usual[("app", "Test")].count == 4
+    assert [(one.failed_in, one.passed_in) for one in found.flaky] == [("9", "10")]
+    assert all(span.name != "sh" for span in store.stages_between("app", 0, seconds(10**6)))
+    store.close()
+
+
+def test_the_command_shows_what_other_builds_say(tmp_path: Path, env: dict[str, str]) -> None:
+    home = Path(env["PIPELINE_TRACE_HOME"])
+    home.mkdir(mode=0o700)
+    store = Store(home / "traces.db")
+    for n in range(1, 5):
+        store.deliver(build(n, n * 1000, Test=(10, c.SUCCESS)), 5)
+    store.deliver(build(9, 9000, Test=(60, c.FAILURE)), 5)
+    store.close()
+    page = tmp_path / "page.html"
+    support.trace("report", "app#9", "-o", page, env=env)
+    text = page.read_text(encoding="utf-8")
+    assert "1 slower than usual" in text
+    assert "failed in app#9, passed in app#4" in text
+
+
+def test_stages_are_found_by_an_index(tmp_path: Path) -> None:
+    store = Store(tmp_path / "traces.db")
+    plans: list[str] = []
+    rows = store._rows
+    store._rows = lambda query, *values: plans.extend(r[3] for r in rows(f"EXPLAIN QUERY PLAN {query}", *values)) or []  # type: ignore[method-assign]
+    store.stages_between("app", 0, 1)
+    store.close()
+    assert plans == ["SEARCH spans USING INDEX spans_of_stages (pipeline=? AND end_ns>? AND end_ns<?)"]
+
+
+def test_of_a_retry_the_last_attempt_is_told_and_what_is_in_it_is_not() -> None:
+    spans = [make("run", None, "RUN x", 0, 9)]
+    for attempt in (1, 2, 3):
+        spans.append(make(f"s{attempt}", "run", "Flaky stage", attempt, attempt + 1, jenkins_type="stage"))
+        spans.append(make(f"t{attempt}", f"s{attempt}", "sh", attempt, attempt + 1, jenkins_type="step"))
+        for span in spans[-2:]:
+            span.attributes.update(
+                {"jenkins.retry.attempt": attempt, c.TASK_RUN_RESULT: c.FAILURE if attempt < 3 else c.SUCCESS}
+            )
+    spans.append(make("h", "run", "web1", 5, 6, ansible_type="host", ansible_attempts=4, ansible_result="ok"))
+    spans.append(make("once", "run", "web2", 5, 6, ansible_type="host", ansible_attempts=1, ansible_result="ok"))
+    rows = list(walk(build_tree(spans)))
+    assert find_retries(rows) == [Retry(5, "Flaky stage", 3, "success"), Retry(7, "web1", 4, "success")]
+
+
+def test_of_a_failed_step_the_end_of_its_log_is_shown() -> None:
+    step = make("x", None, "sh", 0, 1, jenkins_type="step")
+    step.fail("script returned exit code 1")
+    step.attributes["jenkins.log"] = "\n".join(["+ make test", *(f"line {n}" for n in range(100)), "x" * 5000, ""])
+    roots = build_tree([step])
+    (entry,) = find_trouble(roots, list(walk(roots))).entries
+    assert len(entry["log"]) == 20
+    assert entry["log"][0] == "line 81"
+    assert len(entry["log"][-1]) == 400
+    assert not entry["log_says_it"]
+
+
+def test_where_only_the_run_has_a_log_its_failed_stage_shows_it() -> None:
+    run = make("run", None, "RUN x", 0, 2, jenkins_type="run")
+    stage = make("stage", "run", "Build", 0, 1, jenkins_type="stage")
+    for span in (run, stage):
+        span.fail("no")
+    run.attributes["jenkins.log"] = "why"
+    roots = build_tree([run, stage])
+    (entry,) = find_trouble(roots, list(walk(roots))).entries
+    assert (entry["name"], entry["log"]) == ("Build", ["why"])
+
+
+def test_without_verdict_and_path_nothing_is_said() -> None:
+    assert verdict_view(None) is None
+    assert path_view(None) is None
+    assert not OtherBuilds().usual
+
+
+def test_a_verdict_of_unknown_owner_says_so() -> None:
+    verdict = SimpleNamespace(owner="unknown", kind="timeout", confidence=0.5, evidence=["a\u202eb"], next="Look.")
+    view = verdict_view(verdict)
+    assert view is not None
+    assert view["says"] == "Whose it is, is not known"
+    assert view["evidence"] == ["a\u2039U+202E\u203ab"]
+
+
+def test_the_steps_of_a_path_are_read_and_only_web_addresses_are_links() -> None:
+    view = path_view(PATH)
+    assert view is not None
+    steps = view["services"][0]["steps"]
+    assert [(step["name"], step["state"], step["word"]) for step in steps] == [
+        ("review", "unset", "not known"),
+        ("merge", "success", ""),
+        ("staging", "failure", ""),
+        ("production", "unset", "not reached"),
+    ]
+    assert steps[1]["url"] == "https://ci.example.org/job/app-build/42/"
+    assert steps[2]["url"] == ""
+    assert (steps[1]["started"], steps[1]["ran"]) == ("2025-03-05 15:30 UTC", "5 min 18 s")
+    # Not the 3 ms in the queue.
+    assert steps[1]["waits"] == ["waited 1 min 01 s for a person (mara)"]
+
+
+def test_a_path_of_another_shape_is_no_error() -> None:
+    assert path_view({}) == {"answer": None, "services": [], "notes": []}
+    assert path_view({"services": [{"steps": [{"step": None, "last": 3, "state": ["x"]}]}], "answer": "no"}) is not None

@@ -1,0 +1,132 @@
+"""A person's own machine: the git commit, and whether the tree is clean, at no risk."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import support
+
+from pipeline_trace.place.ci.laptop import checkout_attributes
+from pipeline_trace.place.locate import locate
+
+ENV = {
+    "PATH": os.environ["PATH"],
+    "HOME": "/nonexistent",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_AUTHOR_NAME": "a",
+    "GIT_AUTHOR_EMAIL": "a@example.com",
+    "GIT_COMMITTER_NAME": "a",
+    "GIT_COMMITTER_EMAIL": "a@example.com",
+}
+LONG = 30.0
+
+
+def git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=folder, env=ENV, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A repository with one commit."""
+    folder = tmp_path / "app"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "feature/x")
+    (folder / "site.yml").write_text("one\n", encoding="ascii")
+    git(folder, "add", ".")
+    git(folder, "commit", "-q", "-m", "one")
+    return folder
+
+
+def test_a_clean_tree(tree: Path) -> None:
+    assert checkout_attributes(tree, ENV, LONG) == {
+        "vcs.ref.head.revision": git(tree, "rev-parse", "HEAD"),
+        "vcs.ref.head.name": "feature/x",
+        "vcs.ref.head.type": "branch",
+        "git.tree.clean": True,
+    }
+    (tree / "notes.txt").touch()
+    assert checkout_attributes(tree, ENV, LONG)["git.tree.clean"] is True
+
+
+def test_a_changed_tree_also_from_below(tree: Path) -> None:
+    (tree / "site.yml").write_text("two\n", encoding="ascii")
+    (tree / "roles").mkdir()
+    for folder in (tree, tree / "roles"):
+        assert checkout_attributes(folder, ENV, LONG)["git.tree.clean"] is False
+
+
+def test_a_commit_that_is_on_no_branch(tree: Path) -> None:
+    git(tree, "checkout", "-q", "--detach")
+    found = checkout_attributes(tree, ENV, LONG)
+    assert found["vcs.ref.head.revision"] == git(tree, "rev-parse", "HEAD")
+    assert "vcs.ref.head.name" not in found
+
+
+def test_packed_branches_and_linked_working_trees(tree: Path) -> None:
+    git(tree, "worktree", "add", "-q", "-b", "other", "../linked")
+    git(tree, "pack-refs", "--all")
+    for folder, branch in ((tree, "feature/x"), (tree.parent / "linked", "other")):
+        found = checkout_attributes(folder, ENV, LONG)
+        assert (found["vcs.ref.head.revision"], found["vcs.ref.head.name"]) == (git(tree, "rev-parse", "HEAD"), branch)
+        assert found["git.tree.clean"] is True
+
+
+def test_outside_git_and_before_the_first_commit_nothing_is_said(tmp_path: Path) -> None:
+    assert checkout_attributes(tmp_path, ENV, LONG) == {}
+    git(tmp_path, "init", "-q")
+    assert checkout_attributes(tmp_path, ENV, LONG) == {}
+
+
+@pytest.mark.parametrize("content", ["", "ref: ", "ref: refs/heads/../../../etc/passwd", "junk", "\0\udcff"])
+def test_a_broken_repository_is_no_failure(tree: Path, content: str) -> None:
+    (tree / ".git" / "HEAD").write_bytes(content.encode("utf-8", "surrogateescape"))
+    assert checkout_attributes(tree, ENV, LONG) == {}
+
+
+def test_a_git_that_hangs_is_left_alone_and_the_commit_is_told(tree: Path, tmp_path: Path) -> None:
+    slow = tmp_path / "bin"
+    slow.mkdir()
+    (slow / "git").write_text("#!/bin/sh\nsleep 60 & sleep 60\n", encoding="ascii")
+    (slow / "git").chmod(0o755)
+    commit = git(tree, "rev-parse", "HEAD")
+    begin = time.monotonic()
+    # The look-up of the program is this process's.
+    old, os.environ["PATH"] = os.environ["PATH"], f"{slow}:{os.environ['PATH']}"
+    try:
+        found = checkout_attributes(tree, {**ENV, "PATH": os.environ["PATH"]}, 0.1)
+    finally:
+        os.environ["PATH"] = old
+    assert time.monotonic() - begin < 10
+    assert found["vcs.ref.head.revision"] == commit
+    assert "git.tree.clean" not in found
+
+
+def test_nothing_of_the_repository_runs_and_nothing_is_written(tree: Path) -> None:
+    git(tree, "config", "core.fsmonitor", "touch ran; false")
+    before = (tree / ".git" / "index").stat().st_mtime_ns
+    os.utime(tree / "site.yml")
+    assert checkout_attributes(tree, ENV, LONG)["git.tree.clean"] is True
+    assert not (tree / "ran").exists()
+    assert (tree / ".git" / "index").stat().st_mtime_ns == before
+
+
+def test_who_has_a_parent_says_nothing_of_git(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tree)
+    assert locate(ENV, None, git_seconds=LONG).attributes["git.tree.clean"] is True
+    traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    assert locate({**ENV, "TRACEPARENT": traceparent}, None).attributes == {}
+
+
+def test_a_command_run_there_carries_the_commit(tree: Path, env: dict[str, str]) -> None:
+    done = support.spawn("exec", "--", "true", env=env, cwd=tree)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    support.trace("ship", env=env)
+    from support.processes import wait_for
+
+    (span,) = wait_for(lambda: support.stored(env), "span")
+    assert span["attributes"]["vcs.ref.head.revision"] == git(tree, "rev-parse", "HEAD")

@@ -1,0 +1,63 @@
+"""What the poller's connection takes from its environment."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import support
+from support.polling import TOKEN, USER
+
+from pipeline_trace_demo.replay import Replay
+
+
+class Proxy:
+    """Somebody who notes the first line of a request, and refuses it."""
+
+    def __init__(self) -> None:
+        self.asked = ""
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        connection, _ = self._listening.accept()
+        with connection:
+            self.asked = connection.recv(65536).decode().splitlines()[0]
+            connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    def close(self) -> None:
+        self._listening.close()
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    found = Proxy()
+    yield found
+    found.close()
+
+
+def test_a_proxy_of_the_environment_is_used(env: dict[str, str], proxy: Proxy) -> None:
+    done = support.poll("http://jenkins.invalid/ci", env={**env, "http_proxy": proxy.url})
+    assert done.returncode == 1
+    assert proxy.asked.startswith("GET http://jenkins.invalid/ci/api/json?tree=jobs")
+
+
+def test_a_controller_that_needs_no_proxy_is_asked_directly(env: dict[str, str], proxy: Proxy) -> None:
+    with Replay(support.recording("10")) as jenkins:
+        done = support.poll(jenkins.url, env={**env, "http_proxy": proxy.url, "no_proxy": "127.0.0.1"})
+    assert (done.returncode, proxy.asked) == (0, "")
+
+
+def test_a_netrc_is_no_place_where_a_login_comes_from(tmp_path: Path, env: dict[str, str]) -> None:
+    netrc = tmp_path / "home" / ".netrc"
+    netrc.write_text(f"machine 127.0.0.1 login {USER} password {TOKEN}\n")
+    netrc.chmod(0o600)
+    with Replay(support.recording("10"), login=(USER, TOKEN)) as jenkins:
+        done = support.poll(jenkins.url, env=env)
+        assert not any(request.authorized for request in jenkins.requests)
+    assert (done.returncode, "JENKINS_USER" in done.stderr) == (1, True)

@@ -1,0 +1,133 @@
+"""`poll --once --open` tells what is queued or runs right now, since when, and what it waits for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+import support
+
+from pipeline_trace_demo.faults import Fault
+from pipeline_trace_demo.replay import Replay
+
+Env = dict[str, str]
+
+
+def listed(jenkins: Replay, env: Env, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return support.trace("poll", "--once", "--open", "--jenkins-url", jenkins.url, *arguments, env=env)
+
+
+def opened(jenkins: Replay, env: Env, *arguments: str) -> dict[str, dict[str, Any]]:
+    """Return what is open, by job."""
+    done = listed(jenkins, env, "--format", "json", *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    return {one["job"]: one for one in json.loads(done.stdout)}
+
+
+def waits(one: dict[str, Any]) -> tuple[list[str], str, str, int | None]:
+    (activity,) = one["activities"]
+    wait = activity["waits_for"]
+    return activity["stages"], wait["kind"], wait["what"], wait["since_unix_nano"]
+
+
+def test_a_deploy_waits_for_an_agent_that_is_offline_and_its_build_waits_for_it(env: Env) -> None:
+    with Replay(support.recording("98"), moment_ms=1795451144020) as jenkins:
+        found = opened(jenkins, env)
+        # The queue, the agents; each run's graph; of the build step its log and its beginning; of the agent its wait.
+        assert len(jenkins.requests) == 7
+    deploy, build = found["shop/deploy"], found["shop/build"]
+    assert waits(deploy) == ([], "agent", "deploy-prod", 1795451143717 * 10**6)
+    wait = deploy["activities"][0]["waits_for"]
+    assert (wait["reason"], wait["stuck"]) == ("‘prod-deploy-1’ is offline (kernel update)", True)
+    assert (deploy["number"], deploy["state"], deploy["since_unix_nano"]) == (246, "running", 1795451143545 * 10**6)
+    assert waits(build)[:3] == (["Deploy production"], "build", "shop/deploy#246")
+    assert 1795451132877 < waits(build)[3] / 10**6 < 1795451143945
+
+
+def test_a_deploy_waits_for_a_person(env: Env) -> None:
+    with Replay(support.recording("98"), moment_ms=1795451195000) as jenkins:
+        stages, kind, what, since = waits(opened(jenkins, env)["shop/deploy"])
+    assert (stages, kind, what) == (["Approve"], "approval", "Deploy to production?")
+    assert since
+
+
+def test_once_it_was_approved_the_step_that_runs_is_told(env: Env) -> None:
+    with Replay(support.recording("98"), moment_ms=1795451225962) as jenkins:
+        deploy = opened(jenkins, env, "--include", "shop/deploy")["shop/deploy"]
+    (activity,) = deploy["activities"]
+    assert (activity["stages"], activity["waits_for"]) == (["Run playbook"], None)
+    assert activity["step"].startswith("Shell Script: ansible-playbook -i inventory deploy.yml")
+
+
+def test_the_agent_on_which_it_runs_is_told(env: Env) -> None:
+    # Nobody looked at the queue there.
+    with Replay(support.recording("41"), moment_ms=1795445477007) as jenkins:
+        done = listed(jenkins, env)
+    assert "queue/api/json was not found (404)" in done.stderr
+    assert done.stdout.splitlines()[0].endswith(" on Built-In Node")
+
+
+@pytest.mark.parametrize(
+    ("moment_ms", "job", "kind", "reason"),
+    [
+        (1795445605619, "wants-gpu-freestyle", "agent", "There are no nodes with the label ‘gpu’"),
+        (1795445619953, "wait-deploy", "executor", "Waiting for next available executor on ‘deploy-agent’"),
+        (1795445636985, "quiet-period", "quiet period", "In the quiet period. Expires in 4.3 sec"),
+    ],
+)
+def test_a_queued_job_says_what_it_waits_for(env: Env, moment_ms: int, job: str, kind: str, reason: str) -> None:
+    with Replay(support.recording("60"), moment_ms=moment_ms) as jenkins:
+        one = opened(jenkins, env)[job]
+    assert (one["number"], one["state"]) == (None, "queued")
+    assert (waits(one)[1], one["activities"][0]["waits_for"]["reason"]) == (kind, reason)
+
+
+def test_a_pipeline_within_waits_for_a_label_that_no_agent_has(env: Env) -> None:
+    with Replay(support.recording("60"), moment_ms=1795445605619) as jenkins:
+        one = opened(jenkins, env)["wants-gpu"]
+    assert waits(one)[:3] == (["Train"], "agent", "gpu")
+    assert one["activities"][0]["waits_for"]["reason"] == "There are no nodes with the label ‘gpu’"
+
+
+def test_for_people_each_build_and_each_wait_is_a_line(env: Env) -> None:
+    with Replay(support.recording("98"), moment_ms=1795451144020) as jenkins:
+        done = listed(jenkins, env)
+    build, stage, deploy, agent = done.stdout.splitlines()
+    assert build.startswith("shop/build#81 running since 2026-11-23 16:25:32Z (")
+    assert stage.startswith("  Deploy production: waits for a build (shop/deploy#246) since 2026-11-23 16:25:43Z (")
+    assert deploy.startswith("shop/deploy#246 running since ")
+    assert agent.endswith("): ‘prod-deploy-1’ is offline (kernel update); Jenkins calls it stuck")
+
+
+def test_jobs_that_are_not_wanted_are_not_asked_about(env: Env) -> None:
+    with Replay(support.recording("98"), moment_ms=1795451144020) as jenkins:
+        assert list(opened(jenkins, env, "--exclude", "shop/deploy")) == ["shop/build"]
+
+
+def test_nothing_open_is_said(env: Env) -> None:
+    with Replay(support.recording("98")) as jenkins:
+        assert listed(jenkins, env).stdout == "no build is queued or running\n"
+        assert opened(jenkins, env) == {}
+
+
+def test_a_queue_that_may_not_be_seen_is_one_line_and_the_rest_is_told(env: Env) -> None:
+    with Replay(support.recording("98"), moment_ms=1795451144020) as jenkins:
+        jenkins.faults = [Fault("/queue/", "status", status=403)]
+        done = listed(jenkins, env)
+    assert done.returncode == 0
+    assert "cannot read the queue" in done.stderr
+    assert "waits for an agent (deploy-prod) since" in done.stdout
+
+
+def test_it_needs_no_state_so_that_it_works_beside_a_service(env: Env) -> None:
+    with Replay(support.recording("98"), moment_ms=1795451144020) as jenkins:
+        listed(jenkins, env)
+        assert listed(jenkins, env).returncode == 0
+    assert support.stored(env) == []
+
+
+def test_without_once_it_is_wrong_usage(env: Env) -> None:
+    done = support.trace("poll", "--open", "--jenkins-url", "http://127.0.0.1:1", env=env)
+    assert (done.returncode, "--open works only together with --once" in done.stderr) == (2, True)

@@ -1,0 +1,89 @@
+"""`pipeline-trace serve` as a real process, on ports that are free."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+import grpc
+
+import support
+
+EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+
+# With other limits than users have: nobody wants to wait for them in a test.
+_LIMITED = """
+import json, os, sys
+from pipeline_trace.delivery import home
+from pipeline_trace.commands.serve import _say
+from pipeline_trace.serve.limits import Limits
+from pipeline_trace.serve.retention import Keep
+from pipeline_trace.serve.run import Settings, run
+limits = Limits(**json.loads(sys.argv[1]))
+run(home.find_home(os.environ), Settings("127.0.0.1", 0, 0, Keep(3600, 1 << 30), limits=limits), _say)
+"""
+
+
+class Server:
+    """The process. A context manager, which ends it by TERM and wants it to exit with 0 and nothing on stderr."""
+
+    def __init__(self, env: Mapping[str, str], *arguments: str, limits: Mapping[str, float] | None = None) -> None:
+        """``limits``: instead of those that users have."""
+        self.store = Path(env["PIPELINE_TRACE_HOME"]) / "traces.db"
+        words = [str(support.BIN / "pipeline-trace"), "serve", "--port", "0", "--grpc-port", "0", *arguments]
+        if limits:
+            words = [sys.executable, "-c", _LIMITED, json.dumps(limits)]
+        unbuffered = {**env, "PYTHONUNBUFFERED": "1"}
+        self.process = subprocess.Popen(
+            words, env=unbuffered, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        assert self.process.stdout
+        said = [self.process.stdout.readline().split(maxsplit=1) for _ in range(4)]
+        if not all(said):
+            self.process.kill()
+            raise AssertionError(self.process.communicate()[1])
+        self.url = said[0][1].strip().rstrip("/")
+        self.grpc = said[2][1].strip()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self.process.poll() is None:
+            status, said = self.end()
+            if kind is None:
+                assert (status, said) == (0, "")
+
+    @property
+    def port(self) -> int:
+        """The port of HTTP."""
+        return int(self.url.rpartition(":")[2])
+
+    @property
+    def traces(self) -> str:
+        """Where OTLP over HTTP goes."""
+        return f"{self.url}/v1/traces"
+
+    def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        """End it by a signal; return its exit status and stderr."""
+        os.kill(self.process.pid, number)
+        said = self.process.communicate(timeout=20)[1]
+        return self.process.returncode, said
+
+    def peak_kb(self) -> int:
+        """Return the peak of its resident memory in kB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0])
+
+
+def call(server: Server, body: bytes, method: str = EXPORT, **metadata: str) -> bytes:
+    """Make a call with a body as it is."""
+    with grpc.insecure_channel(server.grpc.removeprefix("http://")) as channel:
+        answer: bytes = channel.unary_unary(method)(body, timeout=20, metadata=list(metadata.items()))
+        return answer
