@@ -295,7 +295,7 @@ def test_without_a_folder_to_write_the_playbook_runs_untraced(tmp_path: Path) ->
     assert run.returncode == 0
     assert "h1                         : ok=4" in run.stdout
     (line,) = run.ours
-    assert line.startswith("[WARNING]: pipeline-trace: this run is not traced: cannot write /proc/nowhere")
+    assert line.startswith("[WARNING]: pipeline-trace: not traced: cannot write /proc/nowhere")
 
 
 SABOTEUR = """
