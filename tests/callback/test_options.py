@@ -15,6 +15,8 @@ from support import installs, played
 from support.otlp_receiver import Receiver
 from support.played import Played
 
+from pipeline_trace.trace import words
+
 TRACE, PARENT = "a" * 32, "b" * 16
 TRACEPARENT = f"00-{TRACE}-{PARENT}-01"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -408,7 +410,7 @@ def test_values_are_cut() -> None:
 
 def test_the_docs_have_every_name_in_its_order() -> None:
     text = (support.ROOT / "docs/deployments.md").read_text()
-    for names in (*deployment._VARIABLES.values(), *deployment._ENVIRONMENT.values()):
+    for names in (*words.EXTRA_VARIABLES.values(), *words.PROCESS_VARIABLES.values()):
         assert ", ".join(f"`{name}`" for name in names) in text
     for word in deployment._STANDARD:
         assert f"`{word}`" in text

@@ -200,14 +200,14 @@ def test_many_traces_are_paged(env: dict[str, str], page_of: Open) -> None:
     put(env, [run(f"{n:032x}", f"RUN {n:03}", n, "success", "", "") for n in range(1, 121)])
     with Server(env) as server:
         page = page_of(server, "/?result=success")
-        assert (names(page)[0], len(names(page))) == ("RUN 001 #7", 50)
+        assert (names(page)[0], len(names(page))) == ("RUN 001#7", 50)
         assert "120 traces, page 1 of 3" in page.locator("nav.pages").inner_text()
         follow(page, "Older")
         follow(page, "Older")
-        assert (names(page)[-1], len(names(page))) == ("RUN 120 #7", 20)
+        assert (names(page)[-1], len(names(page))) == ("RUN 120#7", 20)
         assert page.get_by_text("Older").count() == 0
         follow(page, "Newer")
-        assert names(page)[0] == "RUN 051 #7"
+        assert names(page)[0] == "RUN 051#7"
         assert "result=success" in page.url
 
 
