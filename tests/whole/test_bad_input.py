@@ -305,7 +305,7 @@ def test_no_permission_with_a_login_does_not_ask_for_one(env: dict[str, str]) ->
     with Replay(support.recording(RECORDING), login=(USER, TOKEN)) as jenkins:
         jenkins.faults = [Fault("", "status", status=403)]
         done = support.poll(jenkins.url, env=poll_env(env))
-    assert_one_line(done, 1, "403", "may not read")
+    assert_one_line(done, 1, "403", "the user needs permission to read it")
     assert "set JENKINS_USER" not in done.stderr
 
 
