@@ -151,7 +151,7 @@ def test_a_commit_that_nobody_saw_is_answered(polled: dict[str, dict[str, str]])
     assert rows["production"] == ["? not known"]
 
 
-def test_playbooks_alone_have_a_way_too(tmp_path: Path) -> None:
+def test_playbooks_alone_have_a_path_too(tmp_path: Path) -> None:
     env = support.environ(tmp_path)
     failing = support.DEPLOY.replace("debug: {msg: copied}", "fail: {msg: no space left on device}")
     for name, text, status in (("good", support.DEPLOY, 0), ("bad", failing, 2)):
@@ -186,7 +186,7 @@ def put(place: Home, *spans: Span) -> None:
     store.close()
 
 
-def way(place: Home, asked: str = "latest") -> dict[str, Any]:
+def path_of(place: Home, asked: str = "latest") -> dict[str, Any]:
     lookup = Lookup(place)
     try:
         return path_document(lookup, asked)
@@ -197,22 +197,22 @@ def way(place: Home, asked: str = "latest") -> dict[str, Any]:
 def test_a_beginning_that_several_commits_have_names_none(place: Home) -> None:
     put(place, playbook(1, 1, 2, commit=COMMIT), playbook(2, 3, 4, commit=OTHER))
     with pytest.raises(NotFoundError, match=f"begins several commits here: {OTHER}, {COMMIT}"):
-        way(place, "abcdef0")
-    assert way(place, COMMIT[:8])["commit"] == COMMIT
-    assert way(place)["commit"] == OTHER
+        path_of(place, "abcdef0")
+    assert path_of(place, COMMIT[:8])["commit"] == COMMIT
+    assert path_of(place)["commit"] == OTHER
 
 
 def test_a_playbook_that_was_told_a_short_commit_belongs_to_it(place: Home) -> None:
     put(place, playbook(1, 1, 2, commit=COMMIT, service="shop"), playbook(2, 3, 4, commit=COMMIT[:9], service="shop"))
     for asked in (COMMIT, COMMIT[:9], COMMIT[:8]):
-        found = way(place, asked)
+        found = path_of(place, asked)
         (staging,) = [step for step in found["services"][0]["steps"] if step["step"] == "staging"]
         assert (found["commit"], staging["attempts"]) == (COMMIT, 2)
 
 
-def test_a_version_without_a_commit_has_a_way_too(place: Home) -> None:
+def test_a_version_without_a_commit_has_a_path_too(place: Home) -> None:
     put(place, playbook(1, 1, 2, version="2.0", service="shop"))
-    found = way(place, "2.0")
+    found = path_of(place, "2.0")
     assert (found["commit"], found["answer"]["answer"]) == (None, "yes")
     assert found["answer"]["reason"].startswith("staging is green (playbook site.yml)")
 
@@ -222,7 +222,7 @@ def test_versions_without_commits_are_told_apart(place: Home) -> None:
     later = playbook(3, 5, 6, version="2.1", service="shop")
     later.attributes[c.DEPLOYMENT_ENVIRONMENT] = "prod"
     put(place, later)
-    (service,) = way(place, "2.0")["services"]
+    (service,) = path_of(place, "2.0")["services"]
     staging, production = service["steps"][-2:]
     assert staging["replaced_by"]["version"] == "2.1"
     assert production["state"] == "not reached"
@@ -232,7 +232,7 @@ def test_versions_without_commits_are_told_apart(place: Home) -> None:
 def test_a_playbook_that_runs_is_seen(place: Home) -> None:
     writer = Writer(place.journals)
     writer.open(playbook(1, 1, 0, commit=COMMIT, service="shop"))
-    found = way(place)
+    found = path_of(place)
     assert found["commit"] == COMMIT
     assert found["answer"]["reason"] == "staging runs right now (playbook site.yml)"
     writer.end()
@@ -244,7 +244,7 @@ def test_a_change_of_several_repositories_names_none(place: Home) -> None:
         run.attributes |= {c.PIPELINE_RESULT: c.SUCCESS, c.VCS_CHANGE_ID: "17", c.VCS_REPOSITORY_URL: f"https://x/{name}"}
         put(place, run)
     with pytest.raises(NotFoundError, match="change 17 is in several repositories"):
-        way(place, "PR-17")
+        path_of(place, "PR-17")
 
 
 def test_a_store_of_before_is_read(place: Home) -> None:
@@ -252,7 +252,7 @@ def test_a_store_of_before_is_read(place: Home) -> None:
     with sqlite3.connect(place.store) as database:
         database.execute("DROP INDEX spans_noted")
         database.execute("PRAGMA user_version = 1")
-    assert way(place)["commit"] == COMMIT
+    assert path_of(place)["commit"] == COMMIT
 
 
 def test_hosts_tasks_and_plain_steps_are_not_read(place: Home) -> None:

@@ -1,4 +1,4 @@
-"""The steps of a commit's way, their states, and the answer. Pure."""
+"""The steps of a commit's path, their states, and the answer. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Can I deploy? Yes, no because …, or not known: from the steps of a way. Pure."""
+"""Can I deploy? Yes, no because …, or not known: from the steps of a path. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..lookup import states
 from ..trace import conventions as c
 from .attempt import CHECKS, MERGE, Attempt
-from .steps import Step, Way
+from .steps import ServicePath, Step
 
 YES, NO, NOT_KNOWN = "yes", "no", "not known"
 # The worst first: the order in which the answers for several services decide about the whole.
@@ -27,19 +27,19 @@ class Answer:
     next: str = ""
 
 
-def answer_for(way: Way) -> Answer:
-    """Return whether a way's commit can go on to the next environment that it has not reached."""
-    checks, merge = (next(step for step in way.steps if step.name == name) for name in (CHECKS, MERGE))
-    blocking = _blocking([merge, *way.environments])
+def answer_for(path: ServicePath) -> Answer:
+    """Return whether a path's commit can go on to the next environment that it has not reached."""
+    checks, merge = (next(step for step in path.steps if step.name == name) for name in (CHECKS, MERGE))
+    blocking = _blocking([merge, *path.environments])
     if blocking:
         return _blocked(blocking)
-    reached = [step for step in way.environments if step.state == c.SUCCESS]
+    reached = [step for step in path.environments if step.state == c.SUCCESS]
     if not reached:
-        return _before_any(way, checks, merge)
-    after = way.environments[way.environments.index(reached[-1]) + 1 :]
+        return _before_any(path, checks, merge)
+    after = path.environments[path.environments.index(reached[-1]) + 1 :]
     if after:
         upcoming = next((step for step in after if step.expected), after[0])
-        unseen = "" if upcoming.expected else f", where no deploy{_of(way)} was seen yet"
+        unseen = "" if upcoming.expected else f", where no deploy{_of(path)} was seen yet"
         return Answer(YES, f"{_green(reached)}; next is {upcoming.name}{unseen}", upcoming.name)
     return Answer(YES, _deployed(reached[-1]), reached[-1].name)
 
@@ -85,12 +85,12 @@ def _unsettled(step: Step) -> str:
     return f"how {step.name} ended is not known ({_run(last)})"
 
 
-def _before_any(way: Way, checks: Step, merge: Step) -> Answer:
-    expected = next((step for step in way.environments if step.expected), None)
+def _before_any(path: ServicePath, checks: Step, merge: Step) -> Answer:
+    expected = next((step for step in path.environments if step.expected), None)
     if merge.state == c.SUCCESS and merge.last:
         if expected:
             return Answer(YES, f"merge is green ({_run(merge.last)}); next is {expected.name}", expected.name)
-        return Answer(NOT_KNOWN, f"merge is green ({_run(merge.last)}), but no deploy{_of(way)} was ever seen here")
+        return Answer(NOT_KNOWN, f"merge is green ({_run(merge.last)}), but no deploy{_of(path)} was ever seen here")
     if checks.last is None:
         return Answer(NOT_KNOWN, "no build and no deploy of it was seen")
     if checks.state in c.FAILED_RESULTS:
@@ -122,8 +122,8 @@ def _why(attempt: Attempt) -> str:
     return f"pipeline-trace why {shlex.quote(attempt.run or attempt.span.trace_id)}"
 
 
-def _of(way: Way) -> str:
-    return f" of {way.service}" if way.service else ""
+def _of(path: ServicePath) -> str:
+    return f" of {path.service}" if path.service else ""
 
 
 def _short(text: str) -> str:

@@ -28,7 +28,7 @@ _SHORTEST = 7
 
 @dataclass(frozen=True)
 class Found:
-    """What was found. ``commit`` is empty where none is known; ``own`` and ``others``: see steps.ways."""
+    """What was found. ``commit`` is empty where none is known; ``own`` and ``others``: see steps.service_paths."""
 
     commit: str = ""
     change: str = ""

@@ -1,4 +1,4 @@
-"""Attempts -> the steps of each service's way, in order, with the state of each. Pure."""
+"""Attempts -> the steps of each service's path, in order, with the state of each. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CHANGING = re.compile(r"\d+|[0-9a-f]{7,}")
 
 @dataclass(frozen=True)
 class Step:
-    """A step of a way. ``attempts``: of this commit, the last one counts. ``later``: another commit's deploy since.
+    """A step of a path. ``attempts``: of this commit, the last one counts. ``later``: another commit's deploy since.
 
     ``passed_by``: how many builds of the commit came after the last attempt and did not get here.
     """
@@ -71,8 +71,8 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Way:
-    """One service's way. ``steps``: BEFORE, then the environments in order."""
+class ServicePath:
+    """One service's path. ``steps``: BEFORE, then the environments in order."""
 
     service: str
     steps: tuple[Step, ...]
@@ -84,8 +84,8 @@ class Way:
         return self.steps[len(BEFORE) :]
 
 
-def ways(own: Sequence[Attempt], others: Sequence[Attempt]) -> list[Way]:
-    """Return the way of each service that a commit's attempts are of; one without a name where there are none.
+def service_paths(own: Sequence[Attempt], others: Sequence[Attempt]) -> list[ServicePath]:
+    """Return the path of each service that a commit's attempts are of; one without a name where there are none.
 
     ``own``: the commit's attempts. ``others``: attempts of other commits, which tell what environments there are and
     what was deployed since.
@@ -93,7 +93,7 @@ def ways(own: Sequence[Attempt], others: Sequence[Attempt]) -> list[Way]:
     deploying = {one.service for one in (*own, *others) if one.step not in BEFORE}
     names = sorted({one.service for one in own} & deploying)
     names = names or sorted({one.service for one in own if one.step == MERGE})[:1] or [""]
-    return [_way(name, own, others, deploying) for name in names]
+    return [_service_path(name, own, others, deploying) for name in names]
 
 
 @dataclass
@@ -103,7 +103,7 @@ class _Seen:
     others: list[Attempt] = field(default_factory=list)
 
 
-def _way(name: str, own: Sequence[Attempt], others: Sequence[Attempt], deploying: set[str]) -> Way:
+def _service_path(name: str, own: Sequence[Attempt], others: Sequence[Attempt], deploying: set[str]) -> ServicePath:
     seen: dict[str, _Seen] = {}
     for one in own:
         # What no deploying service is named after is every service's: one build of all of them.
@@ -115,7 +115,7 @@ def _way(name: str, own: Sequence[Attempt], others: Sequence[Attempt], deploying
             seen.setdefault(one.step, _Seen()).others.append(one)
     order = [*BEFORE, *_in_order({step: entry for step, entry in seen.items() if step not in BEFORE})]
     versions = dict.fromkeys(one.version for one in own if one.service == name and one.version)
-    return Way(name, tuple(_step(step, seen.get(step, _Seen())) for step in order), tuple(versions))
+    return ServicePath(name, tuple(_step(step, seen.get(step, _Seen())) for step in order), tuple(versions))
 
 
 def _step(name: str, seen: _Seen) -> Step:
