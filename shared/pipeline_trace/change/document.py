@@ -1,4 +1,4 @@
-"""A path as JSON-able structure: for `path --format json`, and for the report to draw. docs/path.md has its fields."""
+"""Turns a path into JSON-ready data, for `path --format json` and for the report. docs/path.md lists the fields."""
 
 from __future__ import annotations
 
@@ -16,15 +16,12 @@ from .waits import Wait
 
 
 def path_document(lookup: Lookup, reference: str = "latest") -> dict[str, Any]:
-    """Return the path of what is reference for: see seeking.seek; the report asks with its trace's id.
-
-    Raises NotFoundError where nothing here is about it.
-    """
+    """Return the path document for a reference: see find.find_change. Raises NotFoundError."""
     return document_of(find_change(lookup, reference))
 
 
 def document_of(found: Found) -> dict[str, Any]:
-    """Return the path of what was found."""
+    """Return the path document of the attempts that were found."""
     paths = service_paths(found.own, found.others)
     services = [_service(path, answer_for(path)) for path in paths]
     worst = min(services, key=lambda service: WORDS.index(service["answer"]["answer"]))
