@@ -29,7 +29,7 @@ def test_a_host_that_refuses_ssh_is_named_and_is_ops(told: tuple[Path, str]) -> 
     lines = answer(told[1], "why shop/build#47")
     assert lines[0].startswith("Owner: Ops   host_unreachable ")
     assert lines[1] == "  - web2 could not be reached"
-    assert any("2 projects fail alike" in line and "orders" in line for line in lines)
+    assert any("2 projects have had the same error" in line and "orders" in line for line in lines)
     # What ssh itself said to the real playbook.
     assert any("connect to host 127.0.0.1 port" in line and "Connection refused" in line for line in lines)
     assert lines[-1] == "Next: Ops looks at web2; the change is not the cause."

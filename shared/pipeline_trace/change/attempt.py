@@ -84,7 +84,7 @@ def why(books: Sequence[Span]) -> str:
 
 
 def message_of(span: Span, run: Span) -> str:
-    """Return the error message of a part of a run, or who stopped it."""
+    """Return the error message of a part of a run, or who cancelled it."""
     stopped = run.attributes.get(c.JENKINS_INTERRUPTION_DESCRIPTIONS)
     said_so = ", ".join(map(str, stopped)) if isinstance(stopped, list) and states.state(span) == c.CANCELLATION else ""
     return states.message(span) or said_so
