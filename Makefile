@@ -12,7 +12,7 @@ CORE_VENVS := $(CORES:%=.venvs/ansible-%/.done)
 # Other tools that join a trace. Where what they run on is missing, nothing is made, and their tests are skipped.
 PEERS := collector pytest-otel pytest-opentelemetry maven
 
-.PHONY: demo test test-matrix test-peers lint types unit browser sshd sanity collection bench-callback bench-poller bench-serve corpus \
+.PHONY: demo test quick test-matrix test-peers lint types unit browser sshd sanity collection bench-callback bench-poller bench-serve corpus \
 	clean help
 
 help: ## what can be made
@@ -34,6 +34,9 @@ types: $(VENV)/.installed-test ## mypy, strict
 
 unit: $(VENV)/.installed-test $(VENV)/wheelhouse/.done sshd $(firstword $(CORE_VENVS)) $(lastword $(CORE_VENVS)) ## the tests alone
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+quick: $(VENV)/.installed-test ## the tests that start no process, no browser and no virtual environment: within a minute
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --quick
 
 test-matrix: $(VENV)/.installed-test $(CORE_VENVS) ## the callback's tests with every supported ansible-core
 	@WORKERS=$(WORKERS) scripts/test-matrix $(CORES)

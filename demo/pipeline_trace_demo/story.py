@@ -31,9 +31,9 @@ def tell(telling: Telling) -> str:
 def replay_deploys(
     telling: Telling, found: Sequence[Deploy], arguments: Callable[[Deploy], Sequence[str]], expected: int = 0
 ) -> list[tuple[int, int]]:
-    """Run the playbook of each deploy; return pairs of recorded and real times (epoch ms), in order.
+    """Run the playbook of each deploy. Return pairs of recorded and real times, milliseconds since the epoch, in order.
 
-    ``arguments``: ansible-playbook's; ``expected``: its exit status. Raises StoryError.
+    ``arguments``: returns the arguments of ansible-playbook. ``expected``: its exit status. Raises StoryError.
     """
     anchors: list[tuple[int, int]] = []
     for deploy in found:

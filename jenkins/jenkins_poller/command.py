@@ -32,7 +32,7 @@ from .poll.state import StateError
 
 
 def _root_url(value: str | None) -> str:
-    """Return the URL in its one form, an empty string for none. Raises ValueError."""
+    """Return the normalised URL; "" if there is none. Raises ValueError."""
     return normalised_url(value) if value else ""
 
 

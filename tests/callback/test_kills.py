@@ -29,6 +29,8 @@ from support.runs import Kept, Run
 from pipeline_trace.delivery.journal import Writer
 from pipeline_trace.trace.span import Span, encode
 
+pytestmark = pytest.mark.process
+
 Env = dict[str, str]
 Spans = list[dict[str, Any]]
 

@@ -15,6 +15,8 @@ from support import installs, played
 from support.otlp_receiver import Receiver
 from support.played import Played
 
+from pipeline_trace.trace import words
+
 TRACE, PARENT = "a" * 32, "b" * 16
 TRACEPARENT = f"00-{TRACE}-{PARENT}-01"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -122,6 +124,7 @@ def test_every_option_is_tested_here() -> None:
         assert documentation()["options"][name]["env"][-1]["name"] == variable
 
 
+@pytest.mark.process
 def test_ansible_doc_is_readable(env: Env) -> None:
     done = support.run(support.ANSIBLE / "ansible-doc", "-t", "callback", support.FULL_NAME, env=env, cwd=Path(env["HOME"]))
     assert done.returncode == 0, done.stderr
@@ -135,12 +138,14 @@ def test_ansible_doc_is_readable(env: Env) -> None:
 # What each does
 
 
+@pytest.mark.process
 def test_traceparent_and_service_name_are_taken(with_all: Played) -> None:
     (playbook,) = support.by_type(with_all.spans, "playbook")
     assert (playbook["trace_id"], playbook["parent_span_id"]) == (TRACE, PARENT)
     assert playbook["resource"]["service.name"] == "deploys"
 
 
+@pytest.mark.process
 def test_hidden_messages_leave_nothing_of_failures(with_all: Played) -> None:
     assert "message-1" not in json.dumps(with_all.spans)
     (failed,) = [span for span in support.by_type(with_all.spans, "task") if span["name"] == "Fails"]
@@ -149,21 +154,25 @@ def test_hidden_messages_leave_nothing_of_failures(with_all: Played) -> None:
     assert "ansible.message" not in host["attributes"]
 
 
+@pytest.mark.process
 def test_arguments_leave_where_they_are_asked_for(with_all: Played) -> None:
     task = support.named(with_all.spans, "Has arguments")
     assert "argument-1" in task["attributes"]["ansible.task.arguments"]
 
 
+@pytest.mark.process
 def test_the_trace_is_not_handed_on_where_that_is_turned_off(with_all: Played, request: pytest.FixtureRequest) -> None:
     written = (with_all.folder / "scratch" / "traceparent").read_text().strip()
     # A variable that was there before is left alone.
     assert written == (TRACEPARENT if "environment" in request.node.name else "")
 
 
+@pytest.mark.process
 def test_the_line_at_the_end_is_the_url_filled_in(with_all: Played) -> None:
     assert with_all.ours == [f"pipeline-trace: https://traces.example.com/{TRACE}?orgId=1"]
 
 
+@pytest.mark.process
 def test_a_deploy_says_what_it_is(with_all: Played) -> None:
     (playbook,) = support.by_type(with_all.spans, "playbook")
     expected = {
@@ -177,6 +186,7 @@ def test_a_deploy_says_what_it_is(with_all: Played) -> None:
     assert {name: playbook["attributes"].get(name) for name in expected} == expected
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("protocol", ["http", "grpc"])
 def test_endpoint_and_protocol_from_ini(tmp_path: Path, protocol: str) -> None:
     with Receiver() as receiver:
@@ -189,6 +199,7 @@ def test_endpoint_and_protocol_from_ini(tmp_path: Path, protocol: str) -> None:
     assert not done.spans
 
 
+@pytest.mark.process
 def test_extra_variables_carry_parent_and_endpoint(tmp_path: Path) -> None:
     words = ("-e", f"pipeline_trace_traceparent={TRACEPARENT}", "-e")
     other = {
@@ -203,6 +214,7 @@ def test_extra_variables_carry_parent_and_endpoint(tmp_path: Path) -> None:
     assert PARENT in {span["parent_span_id"] for span in spans}
 
 
+@pytest.mark.process
 def test_standard_variables_name_the_resource(tmp_path: Path) -> None:
     variables = {"OTEL_SERVICE_NAME": "mine", "OTEL_RESOURCE_ATTRIBUTES": "team=ops,service.name=other,place=a%20b"}
     run = play(tmp_path, env=variables)
@@ -214,6 +226,7 @@ def test_standard_variables_name_the_resource(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", ["OTEL_SDK_DISABLED=true", "OTEL_TRACES_EXPORTER=none", "by name"])
 def test_where_nothing_is_wanted_nothing_is_written_or_said(tmp_path: Path, name: str) -> None:
     variable, _, value = name.partition("=")
@@ -227,6 +240,7 @@ def test_where_nothing_is_wanted_nothing_is_written_or_said(tmp_path: Path, name
 # A switch of one line
 
 
+@pytest.mark.process
 def test_settings_of_community_general_do_what_the_docs_say(tmp_path: Path) -> None:
     ini = section(
         "callback_opentelemetry",
@@ -256,6 +270,7 @@ def test_settings_of_community_general_do_what_the_docs_say(tmp_path: Path) -> N
     assert f"trace {TRACE} sent to" in line
 
 
+@pytest.mark.process
 def test_our_section_and_variables_win_over_theirs(tmp_path: Path) -> None:
     theirs = section("callback_opentelemetry", {"otel_service_name": "theirs", "disable_logs": "true"})
     ours = section("callback_deploy_trace", {"service_name": "ours"})
@@ -276,12 +291,13 @@ def test_the_docs_name_every_setting_of_community_general() -> None:
 # Whatever goes wrong
 
 
+@pytest.mark.process
 def test_without_a_folder_to_write_the_playbook_runs_untraced(tmp_path: Path) -> None:
     run = play(tmp_path, env={"PIPELINE_TRACE_HOME": "/proc/nowhere", "TMPDIR": "/proc/nowhere"})
     assert run.returncode == 0
     assert "h1                         : ok=4" in run.stdout
     (line,) = run.ours
-    assert line.startswith("[WARNING]: pipeline-trace: this run is not traced: cannot write /proc/nowhere")
+    assert line.startswith("[WARNING]: pipeline-trace: not traced: cannot write /proc/nowhere")
 
 
 SABOTEUR = """
@@ -297,6 +313,7 @@ class CallbackModule(CallbackBase):
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("failing", "code"), [(False, 0), (True, 2)])
 def test_a_crash_inside_is_one_warning_and_the_playbook_goes_on(tmp_path: Path, failing: bool, code: int) -> None:
     (tmp_path / "callbacks").mkdir()
@@ -393,12 +410,13 @@ def test_values_are_cut() -> None:
 
 def test_the_docs_have_every_name_in_its_order() -> None:
     text = (support.ROOT / "docs/deployments.md").read_text()
-    for names in (*deployment._VARIABLES.values(), *deployment._ENVIRONMENT.values()):
+    for names in (*words.EXTRA_VARIABLES.values(), *words.PROCESS_VARIABLES.values()):
         assert ", ".join(f"`{name}`" for name in names) in text
-    for word in deployment._STANDARD:
+    for word in words._ONE_NAME:
         assert f"`{word}`" in text
 
 
+@pytest.mark.process
 def test_a_real_run_takes_each_from_where_it_is_said(tmp_path: Path) -> None:
     (tmp_path / "inventories" / "production").mkdir(parents=True)
     inventory = tmp_path / "inventories" / "production" / "hosts"

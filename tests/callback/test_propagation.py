@@ -16,6 +16,8 @@ from support import runs
 from support.otlp_receiver import Fault, Receiver
 from support.sshd import Sshd
 
+pytestmark = pytest.mark.process
+
 Env = dict[str, str]
 Spans = list[dict[str, Any]]
 

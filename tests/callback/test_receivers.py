@@ -24,6 +24,8 @@ from support import processes, runs
 from support.otlp_receiver import Fault, Protocol, Receiver, free_port
 from support.runs import Run
 
+pytestmark = pytest.mark.process
+
 Env = dict[str, str]
 Spans = list[dict[str, Any]]
 

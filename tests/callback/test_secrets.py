@@ -23,6 +23,8 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 from support import runs
 from support.otlp_receiver import Receiver
 
+pytestmark = pytest.mark.process
+
 Env = dict[str, str]
 
 

@@ -118,6 +118,8 @@ from ansible.playbook.play import Play
 from ansible.plugins.loader import init_plugin_loader
 from ansible.vars.manager import VariableManager
 
+pytestmark = pytest.mark.process
+
 init_plugin_loader()
 loader = DataLoader()
 inventory = InventoryManager(loader=loader, sources="h1,h2,")

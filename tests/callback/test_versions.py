@@ -15,6 +15,8 @@ VERSIONS = ("2.16", "2.21")
 RUNNER = """
 import sys
 import ansible_runner
+
+pytestmark = pytest.mark.process
 folder, interpreter = sys.argv[1:]
 runner = ansible_runner.run(
     private_data_dir=folder,

@@ -151,6 +151,7 @@ def test_a_commit_that_nobody_saw_is_answered(polled: dict[str, dict[str, str]])
     assert rows["production"] == ["? not known"]
 
 
+@pytest.mark.process
 def test_playbooks_alone_have_a_path_too(tmp_path: Path) -> None:
     env = support.environ(tmp_path)
     failing = support.DEPLOY.replace("debug: {msg: copied}", "fail: {msg: no space left on device}")

@@ -30,6 +30,7 @@ def closed_port() -> int:
         return port
 
 
+@pytest.mark.process
 def test_a_machine_on_which_all_is_set_up(env: dict[str, str]) -> None:
     status, checks = examined(env)
     assert status == 0
@@ -39,6 +40,7 @@ def test_a_machine_on_which_all_is_set_up(env: dict[str, str]) -> None:
     assert {"place", "home", "journals", "store", "delivery", "callback", "collection", "packages", "jenkins"} <= set(checks)
 
 
+@pytest.mark.process
 def test_a_callback_that_is_not_enabled_is_a_hint_with_the_line_for_ansible_cfg(env: dict[str, str]) -> None:
     del env["ANSIBLE_CALLBACKS_ENABLED"]
     status, checks = examined(env)
@@ -47,6 +49,7 @@ def test_a_callback_that_is_not_enabled_is_a_hint_with_the_line_for_ansible_cfg(
     assert env["ANSIBLE_CONFIG"] in checks["callback"]["mend"]
 
 
+@pytest.mark.process
 def test_a_callback_enabled_by_a_file_is_seen(env: dict[str, str]) -> None:
     del env["ANSIBLE_CALLBACKS_ENABLED"]
     Path(env["ANSIBLE_CONFIG"]).write_text(f"[defaults]\ncallbacks_enabled = timer, {support.FULL_NAME}\n", encoding="ascii")
@@ -59,6 +62,7 @@ def test_without_ansible_it_says_so(env: dict[str, str]) -> None:
     assert "callback" not in checks
 
 
+@pytest.mark.process
 def test_an_ansible_that_does_not_answer_is_broken(env: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "ansible-playbook").write_text("#!/bin/sh\nexit 1\n", encoding="ascii")
     (tmp_path / "ansible-playbook").chmod(0o755)
@@ -99,6 +103,7 @@ def test_no_secret_is_ever_printed(env: dict[str, str]) -> None:
             assert word not in done.stdout + done.stderr
 
 
+@pytest.mark.process
 def test_spans_that_wait_are_a_hint(env: dict[str, str]) -> None:
     down = {**env, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{closed_port()}"}
     assert support.spawn("exec", "--", "true", env=down).returncode == 0

@@ -127,6 +127,7 @@ def test_a_build_that_is_neither_here_nor_running_is_one_line(env: Env) -> None:
     assert "fetch it with: pipeline-trace poll --once --jenkins-url" in done.stderr
 
 
+@pytest.mark.process
 def test_a_playbook_without_jenkins_is_judged_by_its_hosts(env: Env) -> None:
     playbook = support.write_playbook(
         support.Path(env["PIPELINE_TRACE_HOME"]).parent,

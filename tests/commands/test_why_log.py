@@ -44,6 +44,7 @@ def test_secrets_are_masked(tmp_path: Path, form: str) -> None:
     assert "***" in done.stdout
 
 
+@pytest.mark.process
 def test_standard_input(tmp_path: Path) -> None:
     command = [str(support.BIN / "pipeline-trace"), "why", "--log", "-", "--command", "make"]
     done = subprocess.run(

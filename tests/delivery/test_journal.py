@@ -183,6 +183,7 @@ def test_ending_twice_writes_one_line(tmp_path: Path) -> None:
     assert [(line.kind, line.reason) for line in read(writer.path)[0]] == [("end", "SIGINT")]
 
 
+@pytest.mark.process
 def test_a_killed_writer_leaves_its_journal_only_once_that_is_delivered(tmp_path: Path) -> None:
     """Nothing may pile up in the folder, run after run."""
     with process(WRITING, tmp_path) as child:
@@ -325,6 +326,7 @@ def with_file_size(limit: int, act: Callable[[], None]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+@pytest.mark.process
 def test_after_a_short_write_the_next_line_stands_alone(tmp_path: Path) -> None:
     # Large ones, so that the limit lets a writer begin.
     long = "x" * 10_000
@@ -374,6 +376,7 @@ def test_an_error_after_a_short_write_does_not_make_the_next_line_part_of_the_to
     assert (names(found), torn, found[-1].dropped) == (["span 3"], 1, 2)
 
 
+@pytest.mark.process
 def test_a_journal_is_written_as_long_as_its_writer_lives(tmp_path: Path) -> None:
     with process(WRITING, tmp_path) as child:
         reader = Reader(Path(said(child)))
@@ -385,6 +388,7 @@ def test_a_journal_is_written_as_long_as_its_writer_lives(tmp_path: Path) -> Non
         reader.close()
 
 
+@pytest.mark.process
 def test_a_journal_is_locked_before_it_can_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[bool, int]] = []
     real = os.rename
@@ -402,6 +406,7 @@ def test_a_journal_is_locked_before_it_can_be_found(tmp_path: Path, monkeypatch:
     assert seen == [(False, 0)]
 
 
+@pytest.mark.process
 def test_only_one_process_ships_a_journal(tmp_path: Path) -> None:
     path = write(tmp_path, 1)
     with process(SHIPPING, path) as first:
@@ -414,6 +419,7 @@ def test_only_one_process_ships_a_journal(tmp_path: Path) -> None:
             assert said(third) == "True False"
 
 
+@pytest.mark.process
 def test_asking_whether_it_is_written_leaves_the_writers_lock_alone(tmp_path: Path) -> None:
     with process(WRITING, tmp_path) as child:
         path = Path(said(child))
@@ -423,6 +429,7 @@ def test_asking_whether_it_is_written_leaves_the_writers_lock_alone(tmp_path: Pa
             reader.close()
 
 
+@pytest.mark.process
 def test_a_forked_worker_does_not_keep_its_parents_journal_locked(tmp_path: Path) -> None:
     code = """
         import os, sys, time
@@ -454,6 +461,7 @@ def test_a_journal_that_another_has_delivered_and_removed_is_not_claimed(tmp_pat
     reader.close()
 
 
+@pytest.mark.process
 def test_reading_while_another_process_writes_yields_every_line_once(tmp_path: Path) -> None:
     code = """
         import sys

@@ -451,6 +451,7 @@ def holding(path: Path, *locks: int) -> Iterator[subprocess.Popen[str]]:
         yield other
 
 
+@pytest.mark.process
 def test_shipping_waits_for_what_another_process_is_delivering(tmp_path: Path) -> None:
     memory = Memory()
     with holding(write(tmp_path, 2), 1) as other:
@@ -462,6 +463,7 @@ def test_shipping_waits_for_what_another_process_is_delivering(tmp_path: Path) -
     assert sum(outcome.delivered for outcome in outcomes) == 2
 
 
+@pytest.mark.process
 def test_shipping_does_not_wait_for_what_is_being_written(tmp_path: Path) -> None:
     with holding(write(tmp_path, 1), 0, 1) as other:
         assert other.stdin

@@ -195,6 +195,7 @@ def together(code: str, *arguments: tuple[str, ...]) -> None:
     assert said == [[] for _ in children]
 
 
+@pytest.mark.process
 def test_several_processes_write_at_once_and_lose_nothing(path: Path) -> None:
     put(path, span(1))
     together(WRITER, *((str(path), str(first), TRACE) for first in (1, 101, 201, 301)))

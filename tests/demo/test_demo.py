@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import support
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
+from support.report_pages import needs_chromium
+
+pytestmark = pytest.mark.process
 
 MS = 1_000_000
-CHROMIUM = shutil.which("chromium")
 
 
 @pytest.fixture(scope="module")
@@ -86,21 +87,19 @@ def test_it_prints_the_tree_and_last_the_bare_path_of_the_report(told: tuple[Pat
     assert not list((folder / "journals").glob("*.journal"))
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: make browser")
-def test_the_report_shows_the_same(told: tuple[Path, str, Any]) -> None:
+@needs_chromium
+def test_the_report_shows_the_same(told: tuple[Path, str, Any], browser: Browser) -> None:
     folder, _, spans = told
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 1400, "height": 860})
-        page.goto((folder / "report.html").as_uri())
-        page.get_by_role("button", name="Expand all").click()
-        grid = page.get_by_role("treegrid")
-        assert grid.get_attribute("aria-rowcount") == str(len(spans) + 1)
-        page.get_by_role("searchbox").fill("staging-web2")
-        assert page.get_by_role("row").filter(has_text="staging-web2").count() > 0
-        assert page.get_by_role("row").filter(has_text="Deploy staging").count() == 1
-        support.OUTPUT.mkdir(exist_ok=True)
-        page.get_by_role("row").filter(has_text="staging-web2").nth(1).click()
-        # This is the README's picture: docs/images/report.png.
-        page.screenshot(path=support.OUTPUT / "demo-report.png")
-        browser.close()
+    page = browser.new_page(viewport={"width": 1400, "height": 860})
+    page.goto((folder / "report.html").as_uri())
+    page.get_by_role("button", name="Expand all").click()
+    grid = page.get_by_role("treegrid")
+    assert grid.get_attribute("aria-rowcount") == str(len(spans) + 1)
+    page.get_by_role("searchbox").fill("staging-web2")
+    assert page.get_by_role("row").filter(has_text="staging-web2").count() > 0
+    assert page.get_by_role("row").filter(has_text="Deploy staging").count() == 1
+    support.OUTPUT.mkdir(exist_ok=True)
+    page.get_by_role("row").filter(has_text="staging-web2").nth(1).click()
+    # This is the README's picture: docs/images/report.png.
+    page.screenshot(path=support.OUTPUT / "demo-report.png")
+    page.close()

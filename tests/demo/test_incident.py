@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import support
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:

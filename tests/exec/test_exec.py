@@ -22,6 +22,8 @@ from support import processes
 from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.place.w3c import parse_traceparent
 
+pytestmark = pytest.mark.process
+
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = f"00-{TRACE}-{SPAN}-01"
 SHOW = "import json, os; print(json.dumps({k: v for k, v in os.environ.items() if 'TRACE' in k or k == 'BAGGAGE'}))"

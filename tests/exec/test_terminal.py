@@ -11,6 +11,8 @@ import pytest
 import support
 from support import processes
 
+pytestmark = pytest.mark.process
+
 PROMPT = "ready> "
 EXEC = f"{support.BIN}/pipeline-trace exec --"
 

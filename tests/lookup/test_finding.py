@@ -163,12 +163,14 @@ def test_what_waits_and_ended_later_is_later_than_the_store(place: Home) -> None
     assert names(place, "latest") == ["waits"]
 
 
+@pytest.mark.process
 def test_what_runs_is_latest(place: Home) -> None:
     store(place, span("stored", 1, 1, start=10**18, end=10**18 + 5))
     with Live(place, ("open", span("first", 2, 2, start=1_000, end=0)), ("open", span("second", 3, 3, start=5_000, end=0))):
         assert names(place, "latest") == ["second"]
 
 
+@pytest.mark.process
 def test_open_spans_of_a_running_process_are_among_its_trace_without_an_end(place: Home) -> None:
     with Live(place, ("open", span("play", 1, 1, end=0)), ("span", span("task", 1, 2, parent=1))):
         lookup = Lookup(place)
@@ -177,6 +179,7 @@ def test_open_spans_of_a_running_process_are_among_its_trace_without_an_end(plac
     assert found == {"play": 0, "task": 2_000}
 
 
+@pytest.mark.process
 def test_looking_leaves_a_running_process_its_lock(place: Home) -> None:
     with Live(place, ("open", span("play", 1, 1, end=0))):
         names(place, "latest")
@@ -185,6 +188,7 @@ def test_looking_leaves_a_running_process_its_lock(place: Home) -> None:
         reader.close()
 
 
+@pytest.mark.process
 def test_a_span_that_has_ended_is_not_open_any_more(place: Home) -> None:
     with Live(place, ("open", span("task", 1, 1, end=0)), ("span", span("task", 1, 1))):
         lookup = Lookup(place)
@@ -192,6 +196,7 @@ def test_a_span_that_has_ended_is_not_open_any_more(place: Home) -> None:
         lookup.close()
 
 
+@pytest.mark.process
 def test_what_is_in_the_store_has_ended_whatever_a_journal_says(place: Home) -> None:
     store(place, span("task", 1, 1))
     with Live(place, ("open", span("task", 1, 1, end=0)), ("open", span("next", 1, 2, end=0))):
@@ -200,6 +205,7 @@ def test_what_is_in_the_store_has_ended_whatever_a_journal_says(place: Home) -> 
         lookup.close()
 
 
+@pytest.mark.process
 def test_what_a_killed_process_left_open_does_not_run(place: Home) -> None:
     """Its journal waits, e.g. while the receiver is down; nothing of it runs any more."""
     store(place, span("stored", 1, 1, start=10**18, end=10**18 + 5))

@@ -49,6 +49,7 @@ def test_labels_do_not_reach_the_judge(bench: ModuleType, name: str, tmp_path: P
     assert [outcome.verdict for outcome in bench.judge(path)] == said
 
 
+@pytest.mark.process
 def test_bench_prints_a_json_line_a_case_and_the_figures() -> None:
     command = [sys.executable, str(BENCH), *(str(CORPUS / name) for name in FILES[:2])]
     # As from a fresh checkout: only the package installed, the project's root as the place.
@@ -61,6 +62,7 @@ def test_bench_prints_a_json_line_a_case_and_the_figures() -> None:
     assert "CPU time a case" in done.stderr
 
 
+@pytest.mark.process
 def test_bench_shows_wrong_cases(tmp_path: Path) -> None:
     path = tmp_path / "cases.jsonl"
     case = {
@@ -77,6 +79,7 @@ def test_bench_shows_wrong_cases(tmp_path: Path) -> None:
     assert "right owner 0.0%, wrong team 100.0%" in done.stderr
 
 
+@pytest.mark.process
 def test_bench_says_what_it_cannot_read(tmp_path: Path) -> None:
     path = tmp_path / "cases.jsonl"
     path.write_text("{", encoding="utf-8")

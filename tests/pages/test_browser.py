@@ -7,14 +7,12 @@ from typing import Any
 
 import pytest
 from support import OUTPUT
-from support.report_pages import (  # noqa: F401 (fixtures)
+from support.report_pages import (
     ROWS,
     Open,
-    browser,
     focused,
     names,
     needs_chromium,
-    open_report,
     overflow,
     row,
 )
@@ -22,7 +20,7 @@ from support.report_samples import HOSTILE, hostile_spans, make, many, sample
 
 from pipeline_trace.lookup.wording import human_duration
 
-pytestmark = needs_chromium
+pytestmark = [pytest.mark.process, needs_chromium]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 import support
 from playwright.sync_api import Browser, BrowserContext, Page
 from support import OUTPUT
-from support.report_pages import CHROMIUM, browser, overflow
+from support.report_pages import needs_chromium, overflow
 from support.report_samples import HOSTILE, hostile_spans, sample
 from support.serving import Server
 
@@ -21,8 +21,7 @@ from pipeline_trace.delivery.home import Home
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Span
 
-__all__ = ["browser"]
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (Debian's package `chromium`)")
+pytestmark = [pytest.mark.process, needs_chromium]
 
 TOKEN = "correct-horse-battery-staple"
 NIGHTLY = f"{0xABC:032x}"
@@ -201,14 +200,14 @@ def test_many_traces_are_paged(env: dict[str, str], page_of: Open) -> None:
     put(env, [run(f"{n:032x}", f"RUN {n:03}", n, "success", "", "") for n in range(1, 121)])
     with Server(env) as server:
         page = page_of(server, "/?result=success")
-        assert (names(page)[0], len(names(page))) == ("RUN 001 #7", 50)
+        assert (names(page)[0], len(names(page))) == ("RUN 001#7", 50)
         assert "120 traces, page 1 of 3" in page.locator("nav.pages").inner_text()
         follow(page, "Older")
         follow(page, "Older")
-        assert (names(page)[-1], len(names(page))) == ("RUN 120 #7", 20)
+        assert (names(page)[-1], len(names(page))) == ("RUN 120#7", 20)
         assert page.get_by_text("Older").count() == 0
         follow(page, "Newer")
-        assert names(page)[0] == "RUN 051 #7"
+        assert names(page)[0] == "RUN 051#7"
         assert "result=success" in page.url
 
 

@@ -5,21 +5,19 @@ from __future__ import annotations
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from support import OUTPUT
-from support.report_pages import (  # noqa: F401 (fixtures)
+from support.report_pages import (
     ROWS,
     Open,
-    browser,
     cpu_seconds,
     names,
     needs_chromium,
-    open_report,
     overflow,
     row,
     tell,
 )
 from support.report_samples import make, many
 
-pytestmark = needs_chromium
+pytestmark = [pytest.mark.process, needs_chromium]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

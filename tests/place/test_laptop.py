@@ -13,6 +13,8 @@ import support
 from pipeline_trace.place.ci.laptop import checkout_attributes
 from pipeline_trace.place.locate import locate
 
+pytestmark = pytest.mark.process
+
 ENV = {
     "PATH": os.environ["PATH"],
     "HOME": "/nonexistent",

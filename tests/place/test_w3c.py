@@ -124,6 +124,7 @@ def test_without_anything_a_new_trace_begins(environ: dict[str, str]) -> None:
     assert (first.parent_id, first.sampled, first.tracestate, first.warnings) == (None, True, "", ())
 
 
+@pytest.mark.process
 def test_outside_ci_the_same_order_holds_for_stand() -> None:
     assert locate({"TRACEPARENT": GOOD, "PIPELINE_TRACE_KEY": "x"}, None).parent_id == SPAN
     assert locate({"PIPELINE_TRACE_KEY": "x"}, None).trace_id == key_trace_id("x")

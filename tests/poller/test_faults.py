@@ -145,6 +145,7 @@ def test_a_clock_that_jumps_at_every_look_loses_nothing(
     assert polling.emitted == whole
 
 
+@pytest.mark.process
 def test_a_service_outlives_the_start_of_its_controller(tmp_path: Path, env: dict[str, str]) -> None:
     words = [support.BIN / "pipeline-trace", "poll", "--since", "36500d", "--interval", "1", "--jenkins-url"]
     with Replay(support.recording(RECORDING)) as jenkins, (tmp_path / "stderr").open("w") as stderr:
@@ -160,6 +161,7 @@ def test_a_service_outlives_the_start_of_its_controller(tmp_path: Path, env: dic
         assert poller.wait(20) == 0
 
 
+@pytest.mark.process
 def test_receiver_that_is_down_for_a_whole_backfill_gets_all_with_the_next_poll(tmp_path: Path, env: dict[str, str]) -> None:
     port = free_port()
     env |= {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}

@@ -28,6 +28,8 @@ from jenkins_poller.poll.state import State
 from pipeline_trace.commands import main
 from pipeline_trace.delivery.journal import Writer
 
+pytestmark = pytest.mark.process
+
 owner, name, left = {"Writer": Writer, "State": State}[sys.argv[1]], sys.argv[2], int(sys.argv[3])
 method = getattr(owner, name)
 

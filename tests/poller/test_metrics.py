@@ -66,6 +66,7 @@ def values(points: list[Point]) -> dict[tuple[Any, ...], Any]:
     return {tuple(point.attributes[name] for name in sorted(point.attributes)): point.value for point in points}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("protocol", ["http", "grpc"])
 def test_names_units_kinds_and_attributes_are_the_conventions(
     env: dict[str, str], jenkins: Replay, protocol: Protocol
@@ -161,6 +162,7 @@ def start(env: dict[str, str]) -> Iterator[Callable[..., Service]]:
         service.close()
 
 
+@pytest.mark.process
 def test_runs_that_execute_are_active_until_they_have_ended(start: Callable[..., Service]) -> None:
     with Replay(support.recording("11")) as jenkins, Receiver() as receiver:
         jenkins.edit("/job/app-build/2/api/json", lambda build: build.update(building=True, result=None))
@@ -291,6 +293,7 @@ def test_what_an_exporter_of_metrics_logs_is_no_problem_of_spans() -> None:
     problems.remove()
 
 
+@pytest.mark.process
 def test_a_service_goes_on_where_metrics_are_never_answered(jenkins: Replay, start: Callable[..., Service]) -> None:
     with Receiver(metrics="never") as receiver:
         more = {**receiver.environ(), "OTEL_METRIC_EXPORT_INTERVAL": "100"}

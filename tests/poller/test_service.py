@@ -61,6 +61,7 @@ def wait_for_builds(env: Mapping[str, str], count: int = BUILDS) -> None:
 # Ends
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_idle_service_ends_at_once_and_well(
     env: dict[str, str], jenkins: Replay, start: Callable[..., Service], number: signal.Signals
@@ -73,6 +74,7 @@ def test_an_idle_service_ends_at_once_and_well(
     assert support.journals(env) == []
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_builds_under_way_are_finished_and_the_rest_comes_with_the_next_poll(
     env: dict[str, str], jenkins: Replay, start: Callable[..., Service], number: signal.Signals
@@ -90,6 +92,7 @@ def test_builds_under_way_are_finished_and_the_rest_comes_with_the_next_poll(
     assert len(runs(env)) == BUILDS
 
 
+@pytest.mark.process
 def test_a_second_signal_ends_at_once(env: dict[str, str], jenkins: Replay, start: Callable[..., Service]) -> None:
     jenkins.faults = [Fault("wfapi", "slow", seconds=30)]
     service = start("--jenkins-url", jenkins.url, *SINCE)
@@ -102,6 +105,7 @@ def test_a_second_signal_ends_at_once(env: dict[str, str], jenkins: Replay, star
     assert "Traceback" not in said
 
 
+@pytest.mark.process
 def test_ctrl_c_ends_a_single_poll_after_the_builds_under_way(
     env: dict[str, str], jenkins: Replay, start: Callable[..., Service]
 ) -> None:
@@ -115,6 +119,7 @@ def test_ctrl_c_ends_a_single_poll_after_the_builds_under_way(
     assert len(runs(env)) == BUILDS
 
 
+@pytest.mark.process
 def test_no_pause_holds_up_the_end(env: dict[str, str], jenkins: Replay, start: Callable[..., Service]) -> None:
     jenkins.faults = [Fault("", "status", status=503, headers={"Retry-After": "60"})]
     service = start("--jenkins-url", jenkins.url)
@@ -126,6 +131,7 @@ def test_no_pause_holds_up_the_end(env: dict[str, str], jenkins: Replay, start: 
     assert len(said.splitlines()) == 1
 
 
+@pytest.mark.process
 def test_a_second_poller_on_one_state_says_so(env: dict[str, str], jenkins: Replay, start: Callable[..., Service]) -> None:
     service = start("--jenkins-url", jenkins.url, *SINCE)
     wait_for_builds(env)
@@ -167,6 +173,7 @@ def test_a_journal_is_found_by_others_only_when_it_is_whole(tmp_path: Path, jenk
 # Several controllers in one process
 
 
+@pytest.mark.process
 def test_a_controller_that_hangs_does_not_hold_up_the_others(
     env: dict[str, str], jenkins: Replay, start: Callable[..., Service], tmp_path: Path
 ) -> None:
@@ -185,6 +192,7 @@ def test_a_controller_that_hangs_does_not_hold_up_the_others(
 # Logs
 
 
+@pytest.mark.process
 def test_nothing_is_said_where_nothing_is_wrong(env: dict[str, str], jenkins: Replay, start: Callable[..., Service]) -> None:
     service = start("--jenkins-url", jenkins.url, *SINCE)
     wait_for_builds(env)
@@ -195,6 +203,7 @@ def in_text(line: str) -> dict[str, str]:
     return dict(part.split("=", 1) for part in shlex.split(line))
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("form", "read"), [("text", in_text), ("json", json.loads)])
 def test_a_log_has_a_line_a_message_that_programs_can_read(
     env: dict[str, str], jenkins: Replay, start: Callable[..., Service], form: str, read: Callable[[str], dict[str, Any]]
@@ -211,6 +220,7 @@ def test_a_log_has_a_line_a_message_that_programs_can_read(
     assert (lines[1]["controller"], int(lines[1]["builds"]), int(lines[1]["spans"])) == (jenkins.url, BUILDS, 83)
 
 
+@pytest.mark.process
 def test_trouble_is_said_when_it_begins_and_when_it_is_over(
     env: dict[str, str], jenkins: Replay, start: Callable[..., Service]
 ) -> None:
@@ -226,6 +236,7 @@ def test_trouble_is_said_when_it_begins_and_when_it_is_over(
     assert in_text(last)["msg"] == "polling works again"
 
 
+@pytest.mark.process
 def test_spans_that_wait_are_counted_in_one_line_and_sent_later(
     env: dict[str, str], jenkins: Replay, start: Callable[..., Service]
 ) -> None:
@@ -248,6 +259,7 @@ def test_spans_that_wait_are_counted_in_one_line_and_sent_later(
 # Logins
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("verbosity", [[], ["-vv"]])
 @pytest.mark.parametrize("token", [TOKEN, "wrong" + TOKEN])
 def test_no_token_is_ever_said(

@@ -114,6 +114,7 @@ def test_the_folder_is_private(tmp_path: Path, state: State) -> None:
     assert stat.S_IMODE((tmp_path / "pollers").stat().st_mode) == 0o700
 
 
+@pytest.mark.process
 def test_another_process_with_the_same_controller_is_refused_and_told_so(tmp_path: Path, state: State) -> None:
     code = """
         import sys

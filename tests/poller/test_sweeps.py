@@ -163,6 +163,7 @@ def test_more_than_a_hundred_builds_since_the_last_poll_are_all_read(tmp_path: P
     assert found == expected
 
 
+@pytest.mark.process
 def test_every_build_of_a_controller_with_deep_folders_and_branches_is_read_once(tmp_path: Path) -> None:
     with Controller(100, 150) as jenkins:
         polling = Polling(tmp_path / "poller", jenkins, detail="stage")

@@ -84,6 +84,7 @@ def test_origins(origin: str, good: bool) -> None:
     assert (problem(rules("127.0.0.1", "", []), headers) == "") is good
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("path", ["/", "/v1/traces", "/trace/latest", "/login"])
 @pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Origin": "null"}])
 def test_foreign_requests_are_refused_everywhere(server: Server, path: str, headers: dict[str, str]) -> None:
@@ -93,6 +94,7 @@ def test_foreign_requests_are_refused_everywhere(server: Server, path: str, head
     assert not support.stored({"PIPELINE_TRACE_HOME": str(server.store.parent)})
 
 
+@pytest.mark.process
 def test_without_a_token_nobody_logs_in(server: Server) -> None:
     assert requests.get(f"{server.url}/", timeout=20).status_code == 200
     for given in ("", TOKEN):
@@ -100,6 +102,7 @@ def test_without_a_token_nobody_logs_in(server: Server) -> None:
         assert answer.status_code == 401
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("given", [None, "", "Bearer", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer ü"])
 def test_without_the_token_nothing_is_taken_or_shown(guarded: Server, given: str | None) -> None:
     headers = {"Authorization": given.encode()} if given is not None else {}
@@ -112,6 +115,7 @@ def test_without_the_token_nothing_is_taken_or_shown(guarded: Server, given: str
     assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
+@pytest.mark.process
 def test_exporters_send_the_token_as_users_set_it(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"authorization=Bearer%20{TOKEN}")
     with Server({**env, "PIPELINE_TRACE_SERVE_TOKEN": TOKEN}) as server:
@@ -121,6 +125,7 @@ def test_exporters_send_the_token_as_users_set_it(env: dict[str, str], monkeypat
     assert len(support.stored(env)) == len(sample())
 
 
+@pytest.mark.process
 def test_a_browser_logs_in_and_comes_back_to_where_it_was(guarded: Server) -> None:
     with requests.Session() as session:
         session.headers["Accept"] = "text/html"
@@ -140,6 +145,7 @@ def test_a_browser_logs_in_and_comes_back_to_where_it_was(guarded: Server) -> No
         assert session.post(guarded.traces, OTEL_CLI, headers=PROTOBUF, timeout=20).status_code == 401
 
 
+@pytest.mark.process
 def test_another_name_can_be_allowed(guarded: Server) -> None:
     headers = {"Authorization": f"Bearer {TOKEN}"}
     for host, status in (("traces.example.org", 200), ("other.example.org", 403)):
@@ -154,6 +160,7 @@ def test_a_login_leads_nowhere_else(target: str) -> None:
     assert _local("/trace/abc?x=1") == "/trace/abc?x=1"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("arguments", "token", "said"),
     [
@@ -173,6 +180,7 @@ def test_a_missing_or_poor_token_is_one_line(
     assert said in done.stderr
 
 
+@pytest.mark.process
 def test_another_address_with_a_token_from_a_file_warns(env: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text(f"{TOKEN}\n")
@@ -186,6 +194,7 @@ def test_another_address_with_a_token_from_a_file_warns(env: dict[str, str], tmp
     assert TOKEN not in said
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("which", ["--port", "--grpc-port"])
 def test_a_second_server_says_so_in_one_line(server: Server, env: dict[str, str], which: str) -> None:
     port = str(server.port) if which == "--port" else server.grpc.rpartition(":")[2]
@@ -196,6 +205,7 @@ def test_a_second_server_says_so_in_one_line(server: Server, env: dict[str, str]
     assert which in done.stderr
 
 
+@pytest.mark.process
 def test_a_store_that_is_none_is_one_line(env: dict[str, str]) -> None:
     home = Path(env["PIPELINE_TRACE_HOME"])
     home.mkdir(mode=0o700)
@@ -205,6 +215,7 @@ def test_a_store_that_is_none_is_one_line(env: dict[str, str]) -> None:
     assert "move it away, or set PIPELINE_TRACE_HOME" in done.stderr
 
 
+@pytest.mark.process
 def test_other_commands_do_not_import_the_web_server(env: dict[str, str]) -> None:
     code = (
         "import sys\n"

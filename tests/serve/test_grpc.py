@@ -19,6 +19,8 @@ from support.serving import EXPORT, Server, call
 from pipeline_trace.delivery.destinations.otlp import _span_maker
 from pipeline_trace.trace.span import Span
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def module_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:

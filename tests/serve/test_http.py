@@ -30,6 +30,8 @@ from pipeline_trace.delivery.destinations.otlp import _span_maker
 from pipeline_trace.serve.bodies import JSON, PROTOBUF
 from pipeline_trace.trace.span import Span
 
+pytestmark = pytest.mark.process
+
 MIB = 1 << 20
 LIMITS = {"body_bytes": MIB, "head_seconds": 0.5, "body_seconds": 1.0, "answer_seconds": 1.0}
 

@@ -12,6 +12,8 @@ from support.serving import Server
 
 from pipeline_trace_demo.replay import Replay
 
+pytestmark = pytest.mark.process
+
 TOKEN = "correct-horse-battery-staple"
 
 

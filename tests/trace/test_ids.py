@@ -86,6 +86,7 @@ def test_random_ids_are_never_zero(make: Callable[[], str], size: int, monkeypat
     assert not drawn
 
 
+@pytest.mark.process
 def test_random_ids_of_forked_processes_differ() -> None:
     reading, writing = os.pipe()
     for _ in range(2):

@@ -33,6 +33,8 @@ from pipeline_trace.place.ci.jenkins import documents
 from pipeline_trace.trace import ids
 from pipeline_trace_demo.replay import Fault, Replay
 
+pytestmark = pytest.mark.process
+
 Spans = list[dict[str, Any]]
 Document = dict[str, Any]
 

@@ -305,7 +305,7 @@ def test_no_permission_with_a_login_does_not_ask_for_one(env: dict[str, str]) ->
     with Replay(support.recording(RECORDING), login=(USER, TOKEN)) as jenkins:
         jenkins.faults = [Fault("", "status", status=403)]
         done = support.poll(jenkins.url, env=poll_env(env))
-    assert_one_line(done, 1, "403", "may not read")
+    assert_one_line(done, 1, "403", "the user needs permission to read it")
     assert "set JENKINS_USER" not in done.stderr
 
 
@@ -361,6 +361,7 @@ def test_nowhere_to_write_is_one_line_that_names_the_variable(
     assert_one_line(support.trace(*command, env=blocked), 1, "set PIPELINE_TRACE_HOME")
 
 
+@pytest.mark.process
 def test_a_second_poller_on_the_same_state(env: dict[str, str], jenkins: Replay) -> None:
     first = State(Path(env["PIPELINE_TRACE_HOME"]) / "pollers", jenkins.url)
     done = support.poll(jenkins.url, env=env)
@@ -493,6 +494,7 @@ def test_a_store_that_is_no_database(env: dict[str, str], command: str) -> None:
         assert_one_line(done, 1, "traces.db")
 
 
+@pytest.mark.process
 def test_shipping_to_a_store_that_is_no_database_keeps_the_journal(env: dict[str, str]) -> None:
     home = Path(env["PIPELINE_TRACE_HOME"])
     home.mkdir(mode=0o700)
@@ -540,10 +542,12 @@ def test_wrong_usage_of_the_other_commands(env: dict[str, str], words: list[str]
     assert_one_line(support.trace(*words, env=env), 2)
 
 
+@pytest.mark.process
 def test_everything_behind_execs_own_options_is_the_command(env: dict[str, str]) -> None:
     assert support.spawn("exec", "--nam", env=env).returncode == 127
 
 
+@pytest.mark.process
 def test_a_reader_that_goes_away_is_no_failure(env: dict[str, str]) -> None:
     assert support.spawn("exec", "--", "true", env=env).returncode == 0
     line = f"'{support.BIN}/pipeline-trace' show --format json | true; echo ${{PIPESTATUS[0]}}"
@@ -551,12 +555,14 @@ def test_a_reader_that_goes_away_is_no_failure(env: dict[str, str]) -> None:
     assert (done.stdout, done.stderr) == ("0\n", "")
 
 
+@pytest.mark.process
 def test_a_malformed_traceparent_is_one_warning_and_no_failure(env: dict[str, str]) -> None:
     done = support.trace("context", "--format", "traceparent", env={**env, "TRACEPARENT": "junk"})
     assert_one_line(done, 0, "TRACEPARENT")
     assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01\n", done.stdout)
 
 
+@pytest.mark.process
 def test_context_in_a_build_whose_controller_does_not_answer_is_quick_and_prints_one_value(env: dict[str, str]) -> None:
     url = f"http://127.0.0.1:{closed_port()}/"
     inside = {"JENKINS_URL": url, "BUILD_URL": f"{url}job/app/7/", "BUILD_NUMBER": "7", "STAGE_NAME": "Deploy"}
@@ -566,6 +572,7 @@ def test_context_in_a_build_whose_controller_does_not_answer_is_quick_and_prints
     assert (done.returncode, done.stdout) == (0, f"00-{build.trace_id}-{stage}-01\n")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("variables", [{"BUILD_URL": "http://[::1/job/a/1"}, {"BUILD_NUMBER": "²"}, {"JENKINS_URL": "junk"}])
 def test_a_broken_build_environment_is_one_warning_and_no_failure(env: dict[str, str], variables: dict[str, str]) -> None:
     inside = {"JENKINS_URL": "http://ci.invalid/", "JOB_NAME": "app", "BUILD_NUMBER": "7", "PIPELINE_TRACE_PER": "build"}
@@ -578,18 +585,21 @@ def test_a_broken_build_environment_is_one_warning_and_no_failure(env: dict[str,
 # exec
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("number", [0, 1, 2, 42, 126, 127, 255])
 def test_execs_status_is_its_childs(env: dict[str, str], number: int) -> None:
     done = support.spawn("exec", "--", "sh", "-c", f"exit {number}", env=env)
     assert (done.returncode, done.stdout, done.stderr) == (number, "", "")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", ["KILL", "TERM", "SEGV"])
 def test_a_child_that_a_signal_ended(env: dict[str, str], name: str) -> None:
     done = support.spawn("exec", "--", "sh", "-c", f"kill -{name} $$", env=env)
     assert (done.returncode, done.stdout, done.stderr) == (128 + signal.Signals[f"SIG{name}"], "", "")
 
 
+@pytest.mark.process
 def test_a_command_that_is_not_there_or_not_executable(env: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "plain").write_text("no program", encoding="ascii")
     (tmp_path / "script").write_text("echo without a first line", encoding="ascii")
@@ -604,6 +614,7 @@ def test_a_command_that_is_not_there_or_not_executable(env: dict[str, str], tmp_
         assert_one_line(support.spawn("exec", "--", command, env=env), number, said, str(command))
 
 
+@pytest.mark.process
 def test_what_could_not_be_run_is_a_span_all_the_same(env: dict[str, str]) -> None:
     assert support.spawn("exec", "--name", "deploy", "--", "no-such-command", env=env).returncode == 127
     # Delivered once the journal is gone.
@@ -613,6 +624,7 @@ def test_what_could_not_be_run_is_a_span_all_the_same(env: dict[str, str]) -> No
     assert span["attributes"]["process.exit.code"] == 127
 
 
+@pytest.mark.process
 def test_exec_leaves_input_and_output_alone(env: dict[str, str]) -> None:
     data = bytes(range(256)) * 5_000
     words = [str(support.BIN / "pipeline-trace"), "exec", "--", "sh", "-c", "cat; echo problem >&2"]
@@ -622,11 +634,13 @@ def test_exec_leaves_input_and_output_alone(env: dict[str, str]) -> None:
     assert done.stderr == b"problem\n"
 
 
+@pytest.mark.process
 def test_exec_hands_on_what_looks_like_an_option_of_its_own(env: dict[str, str]) -> None:
     done = support.spawn("exec", "printf", "%s|", "--name", "x", "--help", "-h", "--", env=env)
     assert (done.returncode, done.stdout) == (0, "--name|x|--help|-h|--|")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", ["TERM", "INT"])
 def test_exec_passes_signals_on_and_lets_the_child_decide(env: dict[str, str], name: str) -> None:
     script = f"trap 'echo cleaned; exit 7' {name}; echo ready; while :; do sleep 0.05; done"
@@ -641,6 +655,7 @@ def test_exec_passes_signals_on_and_lets_the_child_decide(env: dict[str, str], n
         assert child.wait(10) == 7
 
 
+@pytest.mark.process
 def test_exec_runs_its_command_where_nothing_can_be_written(env: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     blocked = {**env, "PIPELINE_TRACE_HOME": str(tmp_path / "file/below"), "TMPDIR": str(tmp_path / "file")}
@@ -649,6 +664,7 @@ def test_exec_runs_its_command_where_nothing_can_be_written(env: dict[str, str],
     assert_one_line(done, 3, "not traced", "PIPELINE_TRACE_HOME")
 
 
+@pytest.mark.process
 def test_exec_runs_its_command_whatever_its_environment_holds(env: dict[str, str]) -> None:
     odd = {
         **env,

@@ -42,6 +42,7 @@ def test_every_key_is_documented() -> None:
 # systemd
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze")
 def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
     unit = tmp_path / UNIT
@@ -61,6 +62,7 @@ def test_the_unit_starts_poll_with_options_that_it_has() -> None:
 # Containers
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not shutil.which("hadolint", path=str(support.BIN)), reason="no hadolint for this machine")
 def test_hadolint_finds_nothing_wrong_with_the_containerfile(tmp_path: Path) -> None:
     done = support.run(support.BIN / "hadolint", EXAMPLES / "Containerfile", env=support.environ(tmp_path))
@@ -81,6 +83,7 @@ def manifest() -> dict[str, dict[str, Any]]:
     return {part["kind"]: part for part in yaml.safe_load_all((EXAMPLES / "kubernetes.yaml").read_text())}
 
 
+@pytest.mark.process
 def test_kubernetes_would_take_the_manifest(tmp_path: Path) -> None:
     command = (support.BIN / "kubernetes-validate", "--strict", EXAMPLES / "kubernetes.yaml")
     done = support.run(*command, env=support.environ(tmp_path))

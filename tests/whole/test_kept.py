@@ -365,6 +365,7 @@ def test_a_build_that_is_read_again_stands_where_the_kept_state_says(env: Env) -
 # What an agent kept of its controller's answers
 
 
+@pytest.mark.process
 def test_a_process_in_a_build_stands_where_the_kept_answer_says_when_jenkins_is_silent(env: Env) -> None:
     build = {
         "JENKINS_URL": "http://127.0.0.1:9/",

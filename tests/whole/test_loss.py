@@ -24,6 +24,8 @@ from pipeline_trace.delivery import journal
 from pipeline_trace.trace.span import Span
 from pipeline_trace_demo.replay import Replay
 
+pytestmark = pytest.mark.process
+
 Env = dict[str, str]
 Spans = list[dict[str, Any]]
 

@@ -112,6 +112,7 @@ def test_the_folder_jenkins_does_not_hide_python_jenkins() -> None:
     assert not (support.ROOT / "jenkins/__init__.py").exists()
 
 
+@pytest.mark.process
 @needs_wheels
 def test_wheel_holds_everything_once(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
@@ -119,6 +120,7 @@ def test_wheel_holds_everything_once(wheel: Path) -> None:
     assert held == own_files()
 
 
+@pytest.mark.process
 @needs_wheels
 def test_tarball_holds_files_that_work_alone(tarball: Path) -> None:
     with tarfile.open(tarball) as archive:
@@ -134,6 +136,7 @@ def test_tarball_holds_files_that_work_alone(tarball: Path) -> None:
     assert not [member.name for member in members if member.issym() or member.islnk()]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("folder", [".", COLLECTION])
 def test_galaxy_refuses_to_build_without_the_script(tmp_path: Path, env: dict[str, str], folder: str) -> None:
     sources = tmp_path / "sources"
@@ -144,6 +147,7 @@ def test_galaxy_refuses_to_build_without_the_script(tmp_path: Path, env: dict[st
     assert not list(sources.rglob("*.tar.gz"))
 
 
+@pytest.mark.process
 @needs_wheels
 def test_pip_install_traces_a_playbook(by_pip: Install, tmp_path: Path) -> None:
     env = by_pip.environ(tmp_path)
@@ -155,6 +159,7 @@ def test_pip_install_traces_a_playbook(by_pip: Install, tmp_path: Path) -> None:
     assert all(name in shown.stdout for name in ("playbook site.yml", "Deploy", "Copy", "Restart", "h1"))
 
 
+@pytest.mark.process
 @needs_wheels
 @pytest.mark.parametrize("command", ["demo", "poll", "report", "exec", "serve"])
 def test_pip_install_has_the_commands(by_pip: Install, tmp_path: Path, command: str) -> None:
@@ -163,6 +168,7 @@ def test_pip_install_has_the_commands(by_pip: Install, tmp_path: Path, command: 
     assert done.stdout.startswith(f"Usage: pipeline-trace {command} ")
 
 
+@pytest.mark.process
 @needs_wheels
 @pytest.mark.parametrize("kind", ["by_pip", "by_galaxy"])
 def test_ansible_doc_reads_the_callback(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
@@ -173,6 +179,7 @@ def test_ansible_doc_reads_the_callback(kind: str, tmp_path: Path, request: pyte
     assert not done.stderr
 
 
+@pytest.mark.process
 @needs_wheels
 def test_galaxy_verifies_what_it_installs(by_galaxy: Install, tarball: Path, tmp_path: Path) -> None:
     # A copy of its own: where a playbook has run, ansible-galaxy takes what Python compiled for a change.
@@ -182,6 +189,7 @@ def test_galaxy_verifies_what_it_installs(by_galaxy: Install, tarball: Path, tmp
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.process
 @needs_wheels
 @pytest.mark.parametrize("kind", ["by_galaxy", "bare"])
 def test_galaxy_install_delivers_into_the_store(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
@@ -196,6 +204,7 @@ def test_galaxy_install_delivers_into_the_store(kind: str, tmp_path: Path, reque
     assert not support.journals(env)
 
 
+@pytest.mark.process
 @needs_wheels
 @pytest.mark.parametrize("protocol", ["http", "grpc"])
 def test_galaxy_install_delivers_by_otlp(by_galaxy: Install, tmp_path: Path, protocol: str) -> None:
@@ -208,6 +217,7 @@ def test_galaxy_install_delivers_by_otlp(by_galaxy: Install, tmp_path: Path, pro
     assert not support.journals(env)
 
 
+@pytest.mark.process
 @needs_wheels
 def test_galaxy_install_names_a_command_that_delivers_what_waits(by_galaxy: Install, tmp_path: Path) -> None:
     port = free_port()
@@ -224,6 +234,7 @@ def test_galaxy_install_names_a_command_that_delivers_what_waits(by_galaxy: Inst
     assert not support.journals(env)
 
 
+@pytest.mark.process
 @needs_wheels
 def test_without_opentelemetry_one_line_says_what_to_install(bare: Install, tmp_path: Path) -> None:
     env = bare.environ(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{free_port()}")
@@ -234,6 +245,7 @@ def test_without_opentelemetry_one_line_says_what_to_install(bare: Install, tmp_
     assert len(support.journals(env)) == 1
 
 
+@pytest.mark.process
 @needs_wheels
 @pytest.mark.parametrize("arguments", [(), ("show",), ("--help",)])
 def test_galaxy_install_says_where_other_commands_are(bare: Install, tmp_path: Path, arguments: tuple[str, ...]) -> None:

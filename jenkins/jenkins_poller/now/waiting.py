@@ -78,7 +78,7 @@ class Open:
 
     @property
     def name(self) -> str:
-        """Return the build's name as every command takes it, JOB#N; of what is queued the job's."""
+        """Return the build's name, JOB#N, as commands accept it; for a queued build, the job's name."""
         return build_name(self.job, self.number) if self.number else self.job
 
 

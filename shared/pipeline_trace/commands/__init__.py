@@ -75,7 +75,7 @@ def fail(message: str) -> click.ClickException:
 
 
 def parsed(parse: Callable[[str], Value]) -> Callable[[click.Context, click.Parameter, str], Value]:
-    """Return an option's callback that parses its value; what ``parse`` raises as ValueError is wrong usage."""
+    """Return a callback that parses an option's value. A ValueError of ``parse`` becomes a usage error."""
 
     def callback(ctx: click.Context, param: click.Parameter, value: str) -> Value:
         try:

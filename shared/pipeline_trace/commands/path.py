@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from ..change import document, terminal
-from . import looking
+from . import local
 
 
 @click.command("path")
@@ -30,7 +30,7 @@ def command(change: str, form: str) -> None:
 
     A trace id, a build URL or JOB#N selects the commit of that trace or build.
     """
-    with looking.open_lookup() as lookup:
+    with local.open_lookup() as lookup:
         found = document.path_document(lookup, change)
     if form == "json":
         json.dump(found, sys.stdout, indent=1)

@@ -14,7 +14,7 @@ from ..lookup.usual import NO_OTHER_BUILDS, OtherBuilds, other_builds
 from ..report import html
 from ..report.headline import NOTHING, Headline
 from ..trace.span import Span
-from . import fail, looking
+from . import fail, local
 
 
 @click.command("report")
@@ -34,7 +34,7 @@ def command(trace: str, output: Path | None, needs_path: bool) -> None:
 
     TRACE: a trace id, a build URL, JOB#N or latest (default).
     """
-    with looking.open_lookup() as lookup:
+    with local.open_lookup() as lookup:
         spans = lookup.spans(trace)
         history, first = other_builds(lookup, spans), headline(lookup, spans, trace)
     if needs_path and first.path is None:

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from ..report import terminal
-from . import looking
+from . import local
 
 
 @click.command("show")
@@ -29,7 +29,7 @@ def command(trace: str, form: str) -> None:
 
     TRACE: a trace id, a build URL, JOB#N or latest (default).
     """
-    with looking.open_lookup() as lookup:
+    with local.open_lookup() as lookup:
         spans = lookup.spans(trace)
     if form == "json":
         spans.sort(key=lambda span: (span.start_ns, span.span_id))

@@ -1,4 +1,4 @@
-"""Ages and sizes as options and configuration files write them: 12h, 500M."""
+"""Reads ages and sizes in options and configuration files, such as 12h and 500M."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _BYTES = {"M": 1 << 20, "G": 1 << 30}
 
 
 def age_seconds(text: object) -> float:
-    """Return an age such as 30m, 12h or 7d in seconds. Raises ValueError where it is none."""
+    """Return an age such as 30m, 12h or 7d in seconds. Raises ValueError if ``text`` is not an age."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", str(text).strip())
     if not match:
         raise ValueError(f"{text!r} is not an age; write for example 30m, 12h or 7d")
@@ -17,7 +17,7 @@ def age_seconds(text: object) -> float:
 
 
 def size_bytes(text: object) -> int:
-    """Return a size such as 500M or 2G in bytes. Raises ValueError where it is none."""
+    """Return a size such as 500M or 2G in bytes. Raises ValueError if ``text`` is not a size."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([MG])", str(text).strip())
     if not match:
         raise ValueError(f"{text!r} is not a size; write for example 500M or 2G")

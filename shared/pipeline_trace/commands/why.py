@@ -18,7 +18,7 @@ from ..ownership import Verdict, judge
 from ..ownership.log.judge import verdict_of_log
 from ..ownership.log.rules import Rules, RulesError, load_rules
 from ..trace import redact
-from . import fail, looking
+from . import fail, local
 
 # Entry points that judge a build that runs now: ``look(wanted, environ, usual) -> Verdict | None``.
 LIVE = "pipeline_trace.live"
@@ -76,7 +76,7 @@ def print_verdict(verdict: Verdict, form: str) -> None:
 
 
 def _of_trace(trace: str, rules: Rules) -> Verdict:
-    with looking.open_lookup() as lookup:
+    with local.open_lookup() as lookup:
         try:
             return judge.verdict_for(lookup, trace, rules)
         except NotFoundError:

@@ -77,7 +77,7 @@ def _follow(journal: Path, flush_limit: float) -> int:
     gc.set_threshold(_GARBAGE)
     outcome = ship.follow(journal, destination, flush_limit, _wait)
     if outcome.done:
-        # No process waits for us now, so deliver what earlier runs left.
+        # No process waits for us now, so deliver what earlier processes left.
         ship.ship_all(journal.parent, destination)
     destination.close()
     return 0 if outcome.done else 1

@@ -142,7 +142,7 @@ class Shipment:
         try:
             return self._destination.deliver(self._batch, timeout), []
         except DeliveryError as error:
-            # An invalid span must not block the others. During the run, we do not search for it; there is time at the end.
+            # An invalid span must not block the others. We search for it only at the end, when there is time.
             if not error.unfit or not self._finishing or len(self._batch) == 1:
                 raise
             refused = sift(self._destination, self._batch, timeout, error)
@@ -206,7 +206,7 @@ def _closed(span: Span, reason: str, died_ns: int) -> Span:
 
 
 def _unknown(span: Span, died_ns: int) -> Span:
-    """Close a span whose end could not be written, in a run that ended normally. Its result is unknown."""
+    """Close a span whose end could not be written, though its writer ended normally. Its result is unknown."""
     span.end_ns = max(died_ns, span.start_ns)
     span.events = [*span.events, Event("interrupted", span.end_ns, {"reason": "its end could not be written"})]
     return span

@@ -53,16 +53,9 @@ def _waiting(attributes: Mapping[str, Any], kind: str, ms: int | None) -> Verdic
 def _input(attributes: Mapping[str, Any], open_ms: int | None) -> Verdict | None:
     who = attributes.get(c.JENKINS_INPUT_ANSWERED_BY)
     if open_ms is not None:
-        asked = attributes.get(c.JENKINS_INPUT_SUBMITTERS)
-        evidence = [f"has waited {human_ms(open_ms)} for an approval" + (f" by {asked}" if asked else "")]
         # Neither team is at fault: the build waits for a person.
-        return Verdict(
-            UNKNOWN,
-            "waiting_for_approval",
-            0.9,
-            evidence,
-            f"{asked or 'A person who may approve it'} approves or aborts it.",
-        )
+        evidence = [f"has waited {human_ms(open_ms)} for an approval"]
+        return Verdict(UNKNOWN, "waiting_for_approval", 0.9, evidence, "A person who may approve it approves or aborts it.")
     if attributes.get(c.TASK_RUN_RESULT) in (c.SUCCESS, None):
         return None
     evidence = [f"{who} aborted it instead of approving it" if who else "nobody approved it"]

@@ -141,7 +141,6 @@ JENKINS_AGENT_LABEL = "jenkins.agent.label"
 JENKINS_STEP_DESCRIPTION = "jenkins.step.description"
 JENKINS_RETRY_ATTEMPT = "jenkins.retry.attempt"
 JENKINS_INPUT_ANSWERED_BY = "jenkins.input.answered_by"
-JENKINS_INPUT_SUBMITTERS = "jenkins.input.submitters"
 
 # Jenkins: what a process inside a build knows about its place
 JENKINS_STAGE_ASSUMED = "jenkins.stage.assumed"

@@ -139,4 +139,4 @@ def missing_variable_hint(environ: Mapping[str, str]) -> str:
     """Return a warning for a process in a build that the environment does not name."""
     missing = "JENKINS_URL" if not environ.get("JENKINS_URL") else "BUILD_URL"
     where = f"{missing} is not set (Manage Jenkins > System > Jenkins URL)"
-    return f"{where}, so this run gets a separate trace; set it, or set {JENKINS_ROOT_URL}"
+    return f"{where}, so this process is in a separate trace; set it, or set {JENKINS_ROOT_URL}"

@@ -33,7 +33,7 @@ def attributes(sources: Sources) -> dict[str, str]:
     """Return the attributes of a deploy; with an environment, also that the playbook is one."""
     found = {}
     for name in words.PARAMETERS:
-        value = sources.options.get(name) or _said(name, sources)
+        value = _usable(name, [sources.options.get(name)]) or _said(name, sources)
         if value:
             found[name] = core.redact.masked(value)[:_LONGEST]
     if c.DEPLOYMENT_ENVIRONMENT not in found:
@@ -49,9 +49,14 @@ def _said(name: str, sources: Sources) -> str:
     """Return what the extra variables or the environment say; of an environment with several names, its one name."""
     given = [sources.variables.get(variable) for variable in words.EXTRA_VARIABLES[name]]
     given += [sources.environ.get(variable) for variable in words.PROCESS_VARIABLES[name]]
-    value = next((word for word in map(_word, given) if word and _fits(name, word)), "")
+    value = _usable(name, given)
     known = name == c.DEPLOYMENT_ENVIRONMENT and words.is_environment(value)
     return words.environment_name(value) if known else value
+
+
+def _usable(name: str, given: Iterable[object]) -> str:
+    """Return the first value that an attribute can have."""
+    return next((word for word in map(_word, given) if word and _fits(name, word)), "")
 
 
 def _word(value: object) -> str:

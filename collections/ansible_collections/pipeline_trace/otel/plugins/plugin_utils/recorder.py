@@ -73,7 +73,7 @@ class Recorder:
             self._home = core.home.find_home(environ)
             journal = core.journal.Writer(self._home.journals)
         except (core.home.HomeError, core.journal.JournalError) as error:
-            self._warn(f"this run is not traced: {error}")
+            self._warn(f"not traced: {error}")
             return False
         if self._home.warning:
             self._warn(self._home.warning)
