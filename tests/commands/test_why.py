@@ -51,7 +51,7 @@ def test_a_host_that_refuses_ssh_is_ops_in_every_failed_build_upstream_ones_too(
 @pytest.mark.parametrize("polled", ["95"], indirect=True)
 def test_another_teams_failure_alike_is_evidence(polled: Env) -> None:
     evidence = why(polled, "shop/deploy#140")["evidence"]
-    assert any(line.startswith("2 projects fail alike since ") and "orders" in line for line in evidence)
+    assert any(line.startswith("2 projects have had the same error since ") and "orders" in line for line in evidence)
 
 
 @pytest.mark.parametrize("polled", ["97"], indirect=True)

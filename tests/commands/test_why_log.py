@@ -84,7 +84,7 @@ def test_bad_rules_are_one_line(tmp_path: Path) -> None:
         support.trace("why", "--log", log(tmp_path), env=support.environ(tmp_path, PIPELINE_TRACE_RULES=str(bad))),
     ):
         assert done.returncode == 1
-        assert done.stderr == f"pipeline-trace: {bad}: `rules` is no list\n"
+        assert done.stderr == f"pipeline-trace: {bad}: `rules` is not a list; write one (docs/ownership.md)\n"
 
 
 def test_missing_log_and_no_log(tmp_path: Path) -> None:

@@ -73,4 +73,4 @@ def test_waits() -> None:
 def test_a_wait_for_a_person_is_said_with_its_time() -> None:
     verdict = facts.verdict_of_facts({c.JENKINS_TYPE: c.TYPE_INPUT}, open_ms=HOUR)
     assert verdict
-    assert (verdict.kind, verdict.evidence) == ("waiting_for_approval", ["waits for an approval since 1 h 00 min"])
+    assert (verdict.kind, verdict.evidence) == ("waiting_for_approval", ["has waited 1 h 00 min for an approval"])

@@ -197,7 +197,7 @@ def test_the_first_screen_says_whose_it_is_and_whether_it_can_be_deployed() -> N
         "Ops looks at web3.",
     ):
         assert expected in text
-    assert "Can it be deployed? no: staging failed 3 times alike" in text
+    assert "Can it be deployed? no: staging failed 3 times with the same error" in text
     for expected in ("not reached", "failed 3 times", "waited 1 min 01 s for a person (mara)"):
         assert expected in text
     assert text.index("Ops should look first") < text.index("What failed") < text.index("Where the time went")

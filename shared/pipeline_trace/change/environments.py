@@ -1,4 +1,4 @@
-"""What the names of jobs and stages say: which environment they deploy to, and which service."""
+"""Reads the names of jobs and stages: which environment they deploy to, and which service."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _CHECKING = frozenset(
 
 @lru_cache(maxsize=1000)
 def environment_of_stage(name: str, deploys: bool) -> str:
-    """Return the environment that a stage or a job deploys to by its name; an empty string for none.
+    """Return the environment that a stage or job deploys to, by its name; "" if the name does not say it.
 
-    ``deploys``: it is known to deploy. A stage that is named Test or Integration and nothing else is not known to.
+    ``deploys``: True if it is known to deploy. Without it, a stage that is named only Test or Integration does not count.
     """
     found_words = {word.lower() for word in words_in(name)}
     named = environments_in(name)
@@ -33,21 +33,21 @@ def environment_of_stage(name: str, deploys: bool) -> str:
 
 
 def is_check_job(job: str) -> bool:
-    """Tell whether a job looks at an environment without changing it, by its name."""
+    """Return whether a job only checks an environment and does not change it, by its name."""
     return any(word.lower() in _CHECKING for word in words_in(job.rpartition("/")[2]))
 
 
 @lru_cache(maxsize=1000)
 def service_of_job(job: str) -> str:
-    """Return what a job builds or deploys: its name without the words for that and for environments.
+    """Return what a job builds or deploys: its name without words for environments and for building or deploying.
 
-    An empty string where nothing is left: a job that is called deploy.
+    Returns "" if no word remains, for example for a job named deploy.
     """
     parts = []
     for part in job.split("/"):
         whole = words_in(part)
         left = [word for word in whole if not _is_common(word.lower())]
-        # A part that says nothing of the kind stays as it is written.
+        # A part without such words stays as it is.
         parts.append(part if len(left) == len(whole) else "-".join(left))
     return "/".join(part for part in parts if part)
 

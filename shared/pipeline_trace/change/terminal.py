@@ -1,4 +1,4 @@
-"""A way in the terminal, from its document: at most about fifteen lines for a service."""
+"""Prints a path document in the terminal: about fifteen lines for each service."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _STATES = {
     "failure": ("✗ failed", "bold red"),
     "error": ("✗ error", "bold magenta"),
     "timeout": ("✗ timed out", "bold red"),
-    "cancellation": ("⊘ stopped", "yellow"),
+    "cancellation": ("⊘ cancelled", "yellow"),
     "running": ("▶ running", "bold cyan"),
-    NOT_REACHED: ("· not there yet", ""),
+    NOT_REACHED: ("· not reached", ""),
     NOT_KNOWN: ("? not known", "dim"),
 }
 _WAITS = {"queue": "in the queue", "agent": "for an agent", "input": "for a person"}
 _SHORTEST_WAIT_MS = 1000
-# The last column's number.
+# The index of the last column.
 _REMARKS = 4
 _ANSWERS = {"yes": "bold green", "no": "bold red", "not known": "bold yellow"}
 
@@ -33,7 +33,7 @@ Document = Mapping[str, Any]
 
 
 def print_path(document: Document, console: Console) -> None:
-    """Print the answer, then the steps; in a pipe the lines are neither wrapped nor cut."""
+    """Print the answer, then the steps. If the output is not a terminal, lines are neither wrapped nor cut."""
     services = document["services"]
     _print(console, Text(_title(document), style="bold"))
     for note in document["notes"]:
@@ -46,7 +46,7 @@ def print_path(document: Document, console: Console) -> None:
         )
         _print(console, line)
         if answer["next"]:
-            _print(console, Text(visible(f"  whose is it: {answer['next']}")))
+            _print(console, Text(visible(f"  who should look first: {answer['next']}")))
     rows = _rows(services)
     if console.is_terminal:
         console.print(_table(rows))
@@ -74,7 +74,7 @@ def _title(document: Document) -> str:
 
 
 def _rows(services: Sequence[Document]) -> list[list[Text]]:
-    """Return the rows; what all services have in common stands once."""
+    """Return the rows of the table. Steps that all services share appear once."""
     several = len(services) > 1
     rows: list[list[Text]] = []
     common = [step for step in services[0]["steps"] if step["step"] in BEFORE and all(step in s["steps"] for s in services)]
@@ -117,7 +117,7 @@ def _remarks(step: Document) -> list[str]:
     last = step["last"]
     said = [last["run"] or last["name"], *_waited(last["waited"])]
     if step["failures"] > 1:
-        said.append(f"failed {step['failures']} times" + (" alike" if step["failed_alike"] else ""))
+        said.append(f"failed {step['failures']} times" + (" with the same error" if step["failed_alike"] else ""))
     elif step["state"] == "success" and step["failed_before"]:
         said.append(f"failed {step['failed_before']} of {step['attempts'] - 1} times before")
     elif step["attempts"] > 1:
@@ -125,7 +125,7 @@ def _remarks(step: Document) -> list[str]:
     if step["state"] != "success" and step["green_before"]:
         said.append(f"was green in {step['green_before']['run'] or step['green_before']['name']}")
     if step["passed_by"]:
-        said.append(f"{step['passed_by']} later build{'s' if step['passed_by'] > 1 else ''} did not get here")
+        said.append(f"{step['passed_by']} later build{'s' if step['passed_by'] > 1 else ''} did not reach this step")
     if step["replaced_by"]:
         other = step["replaced_by"]
         what = other["commit"][:7] if other["commit"] else other["version"]
@@ -136,7 +136,7 @@ def _remarks(step: Document) -> list[str]:
 def _table(rows: Sequence[Sequence[Text]]) -> Table:
     table = Table.grid(padding=(0, 2))
     for i in range(_REMARKS):
-        # Only the remarks give way where the terminal is narrow.
+        # In a narrow terminal, only the remarks wrap.
         table.add_column(no_wrap=True, min_width=max(row[i].cell_len for row in rows))
     table.add_column(overflow="fold")
     for row in rows:

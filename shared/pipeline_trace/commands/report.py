@@ -25,8 +25,8 @@ from . import fail, local
     type=click.Path(dir_okay=False, path_type=Path),
     help="The file to write. Default: trace-ID.html in the current folder.",
 )
-@click.option("--path", "way", is_flag=True, help="Require the change's path: fail if the trace names no commit.")
-def command(trace: str, output: Path | None, way: bool) -> None:
+@click.option("--path", "needs_path", is_flag=True, help="Require the change's path: fail if the trace names no commit.")
+def command(trace: str, output: Path | None, needs_path: bool) -> None:
     """Write a trace as one HTML file, and print the file's name.
 
     The page needs no network. It begins with the verdict on a failure and the change's path to production, if they are
@@ -37,7 +37,7 @@ def command(trace: str, output: Path | None, way: bool) -> None:
     with local.open_lookup() as lookup:
         spans = lookup.spans(trace)
         history, first = other_builds(lookup, spans), headline(lookup, spans, trace)
-    if way and first.path is None:
+    if needs_path and first.path is None:
         raise fail(f"{trace} names no commit, so the change's path is not known; run pipeline-trace report without --path")
     click.echo(write(spans, output, headline=first, history=history))
 
