@@ -4,6 +4,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; 
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
+PRODUCT := shared/pipeline_trace jenkins/jenkins_poller demo/pipeline_trace_demo \
+	$(wildcard collections/ansible_collections/pipeline_trace/otel/plugins/*/*.py)
 # Supported versions of ansible-core; the oldest and the newest are part of `make test`.
 CORES := 2.16 2.17 2.18 2.19 2.20 2.21
 CORE_VENVS := $(CORES:%=.venvs/ansible-%/.done)
@@ -21,9 +23,11 @@ demo: $(VENV)/.installed ## the whole story on this machine: a trace in the term
 
 test: $(VENV)/.installed-test browser lint types unit ## all checks and tests
 
-lint: $(VENV)/.installed-test ## ruff: lint and format
+lint: $(VENV)/.installed-test ## ruff: lint and format; import-linter: the floors; pylint: nothing twice
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports setup.cfg --no-logo
+	$(BIN)/pylint --disable=all --enable=duplicate-code --min-similarity-lines=6 --ignore-imports=y --score=n $(PRODUCT)
 
 types: $(VENV)/.installed-test ## mypy, strict
 	$(BIN)/mypy

@@ -1,1 +1,1 @@
-"""A Jenkins to try pipeline-trace with: real recordings, replayed, and real playbooks."""
+"""The demo: replays a recorded Jenkins controller and runs real playbooks. The tests use the replay too."""

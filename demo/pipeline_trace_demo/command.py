@@ -27,15 +27,19 @@ _MADE = ("journals", "places", "pollers", "hosts", "traces.db", "traces.db-wal",
 
 
 @click.command("demo")
-@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), help="The folder for all that it makes.")
-@click.option("--incident", "incidents", is_flag=True, help="Tell of two deploys that fail: whose is it, can I deploy?")
+@click.option(
+    "-o", "--output", type=click.Path(file_okay=False, path_type=Path), help="The folder for the files of the demo."
+)
+@click.option("--incident", "incidents", is_flag=True, help="Show two failed deploys: who should look first, can I deploy?")
 def demo(output: Path | None, incidents: bool) -> None:
-    """Tell the whole story on this machine; no Jenkins is needed.
+    """Try pipeline-trace on this machine, without a Jenkins.
 
-    A recorded Jenkins is replayed: app-build deploys to integration, staging and production. Real ansible-playbook runs do
-    the deploying, the real poller reads the builds, and all is one trace: as a tree here, and as an HTML report.
-    With --incident, two teams' builds are replayed and real playbooks fail: at a host that refuses ssh, and at a change
-    that fails its own health check.
+    The demo replays a recorded Jenkins controller, where app-build deploys to integration, staging and production. It
+    runs real playbooks for these deploys, and polls the replayed controller. The result is one trace: printed as a tree,
+    and as an HTML report.
+
+    With --incident, real playbooks fail in the builds of two teams: first because a host refuses SSH, then because a
+    change fails its own health check. The demo shows what pipeline-trace why and path answer.
     """
     folder = (output or home.find_home(os.environ).path / "demo").absolute()
     console = Console(highlight=False)
@@ -51,35 +55,35 @@ def _story(folder: Path, console: Console) -> None:
     spans, page = _page(folder, build)
     terminal.print_tree(spans, console)
     click.echo()
-    click.echo("One trace: what Jenkins did and what Ansible did within it. Now with your own:")
+    click.echo("This is one trace: the Jenkins builds, and in them the Ansible playbooks. Now try your own:")
     click.echo("  in ansible.cfg:     callbacks_enabled = pipeline_trace.otel.deploy_trace")
     click.echo("  for your Jenkins:   pipeline-trace poll --once --jenkins-url https://YOUR-JENKINS/")
-    click.echo("When a deploy fails, whose is it? See: pipeline-trace demo --incident")
-    click.echo("The same as a page for the browser:")
+    click.echo("Who should look first at a failed deploy? Try: pipeline-trace demo --incident")
+    click.echo("The same trace as an HTML page:")
     click.echo(page)
 
 
 def _incidents(folder: Path, console: Console) -> None:
     click.echo("Wednesday, 4:30 pm.")
     for name, told in (("host-down", incident.HOST_DOWN), ("broken-change", incident.BROKEN_CHANGE)):
-        # Each in a store of its own: they are two days, not one.
+        # Each incident has its own store, because they happen on different days.
         own = folder / name
         with _telling(own, console) as telling:
             answers = incident.tell(telling, told)
         click.echo(f"\n== {told.title} ==")
         for question, answer in answers:
             click.echo(f"\n$ {question}\n{answer.rstrip()}")
-        click.echo("\nThe trace as a page for the browser:")
+        click.echo("\nThe trace as an HTML page:")
         click.echo(_page(own, told.build)[1])
 
 
 @contextmanager
 def _telling(folder: Path, console: Console) -> Iterator[Telling]:
-    """Yield what a telling needs; what goes wrong is one line."""
+    """Yield a Telling in an empty folder. If it fails, the command fails with one line."""
     try:
         _prepare(folder)
     except OSError as error:
-        raise fail(f"cannot write {folder} ({error.strerror}); name another folder with -o") from None
+        raise fail(f"cannot write {folder} ({error.strerror}); choose another folder with -o") from None
     with console.status("") as status:
 
         def say(text: str) -> None:
@@ -94,7 +98,7 @@ def _telling(folder: Path, console: Console) -> Iterator[Telling]:
 
 
 def _page(folder: Path, build: str) -> tuple[list[Span], Path]:
-    """Write the report; return the spans of the trace and the page's path."""
+    """Write the report; return the spans of the trace and the report's path."""
     with closing(Lookup(home.Home(folder))) as lookup:
         spans = lookup.spans(build)
         first, history = headline(lookup, spans, build), other_builds(lookup, spans)
@@ -102,7 +106,7 @@ def _page(folder: Path, build: str) -> tuple[list[Span], Path]:
 
 
 def _prepare(folder: Path) -> None:
-    """Make the folder, without what an earlier telling left there."""
+    """Create the folder, and remove the files of an earlier demo."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in _MADE:
         path = folder / name

@@ -1,6 +1,6 @@
-"""Recorded exchanges: the lines of a recording, read and sorted out.
+"""Reads the exchanges of a recording that a replay can use.
 
-A recording is a file of JSON Lines: a header with the controller's address as ``base``, then one exchange a line.
+A recording is a file of JSON Lines: a header with the controller's address as ``base``, then one HTTP exchange per line.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _LATE = "added after the run"
 class Exchange:
     """One recorded answer.
 
-    ``path`` is decoded (once a segment) and has neither context path, query, trailing slash nor ``/api/json``;
-    ``is_document`` tells whether the latter stood there. ``body`` is parsed JSON, or text. ``at_ms``: epoch ms.
-    ``late``: recorded after the run, true of its end only.
+    ``path``: each segment decoded once, without context path, query, trailing slash and ``/api/json``. ``is_document``:
+    whether the path ended with ``/api/json``. ``body``: parsed JSON, or text. ``at_ms``: milliseconds since the epoch.
+    ``late``: recorded after the build, so it is true only for the end of the build.
     """
 
     path: str
@@ -40,34 +40,34 @@ class Exchange:
 
 
 def decode(path: str) -> str:
-    """Return a URL's path with every segment decoded once: ``/job/Team%20A`` is ``/job/Team A``."""
+    """Return a URL's path with each segment decoded once: ``/job/Team%20A`` becomes ``/job/Team A``."""
     return "/".join(unquote(segment) for segment in path.split("/"))
 
 
 def split_build(path: str) -> tuple[str, int] | None:
-    """Return the job's path and the build's number if ``path`` (decoded) is a build's, else None."""
+    """Return the job's path and the build number if ``path`` (decoded) is the path of a build, otherwise None."""
     match = _BUILD_PATH.fullmatch(path)
     return (match["job"], int(match["number"])) if match else None
 
 
 def is_job(path: str) -> bool:
-    """Tell whether ``path`` (decoded) is a job's or a folder's."""
+    """Return whether ``path`` (decoded) is the path of a job or folder."""
     return bool(_JOB_PATH.fullmatch(path))
 
 
 def split_permalink(path: str) -> tuple[str, str, str] | None:
-    """Return job path, permalink (such as lastBuild) and the rest of ``path``, or None if there is no permalink."""
+    """Return job path, permalink (such as lastBuild) and the rest of ``path``; None if it has no permalink."""
     match = _LAST_BUILD.match(path)
     return (match["job"], match["permalink"], path[match.end() :]) if match else None
 
 
 def job_path(full_name: str) -> str:
-    """Return the decoded path of a job by its full name: ``Team A/multi`` is at ``/job/Team A/job/multi``."""
+    """Return the decoded path of a job: ``Team A/multi`` is at ``/job/Team A/job/multi``."""
     return "".join(f"/job/{name}" for name in full_name.split("/"))
 
 
 def rebase(document: Any, old: str, new: str) -> Any:
-    """Return a copy of ``document`` in which every string shows the address ``new`` for the address ``old``."""
+    """Return a copy of ``document`` with the address ``old`` replaced by ``new`` in all strings."""
     if isinstance(document, str):
         return document.replace(old, new)
     if isinstance(document, dict):
@@ -78,10 +78,10 @@ def rebase(document: Any, old: str, new: str) -> Any:
 
 
 def read(file: Path) -> tuple[str, list[Exchange]]:
-    """Return a recording's base address and the exchanges that a replay can answer with, in their order.
+    """Return a recording's base address and the exchanges that a replay can use, in their order.
 
-    That is what the administrator was answered with 200 or 404; the others are tests of permissions. Raises OSError if
-    the file cannot be read and ValueError where it is no recording.
+    These are the answers 200 and 404 to the administrator. The other exchanges test permissions. Raises OSError if the
+    file cannot be read, and ValueError if it is not a recording.
     """
     with file.open(encoding="utf-8") as lines:
         header = json.loads(next(lines, "null"))
@@ -105,7 +105,7 @@ def _exchange(raw: dict[str, Any]) -> Exchange | None:
     body = raw["json"] if "json" in raw else raw["text"]
     is_document = path.endswith(_DOCUMENT)
     if path == _DOCUMENT and raw["status"] == 404:
-        return None  # the root is 404 only where it was asked without the context path
+        return None  # the root is 404 only if the request did not have the context path
     found = _without_permalink(path.removesuffix(_DOCUMENT), body)
     if found is None:
         return None
@@ -117,7 +117,7 @@ def _without_permalink(path: str, body: Any) -> str | None:
     permalink = split_permalink(path)
     if permalink is None:
         return path
-    # What lastBuild was then is told by the answer alone: `number` in api/json, `id` in wfapi.
+    # Only the answer says which build lastBuild was: `number` in api/json, `id` in wfapi (plugin Pipeline: REST API).
     job, _, rest = permalink
     number = body.get("number", body.get("id")) if isinstance(body, dict) else None
     return f"{job}/{number}{rest}" if number is not None else None

@@ -1,4 +1,4 @@
-"""What can go wrong between a client and Jenkins, on request."""
+"""Faults that a test can add to the answers of a replayed Jenkins."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Kind = Literal["status", "slow", "slow_body", "cut", "cut_json", "close", "html"
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer and how it is sent.
+    """An HTTP answer, and how to send it.
 
-    ``delay`` and ``body_delay``: seconds to wait before the answer and in the middle of its body. ``sent``: how many
-    bytes of the body are sent before the connection is closed; None: all of them. ``close``: no answer at all.
+    ``delay`` and ``body_delay``: seconds to wait before the answer, and in the middle of its body. ``sent``: how many
+    bytes of the body to send before closing the connection; None for all. ``close``: close without an answer.
     """
 
     status: int
@@ -31,7 +31,7 @@ class Answer:
 
 
 def html(status: int, page: str, **headers: str) -> Answer:
-    """Return an answer of Jenkins' own with an HTML page."""
+    """Return an HTML page as an answer of Jenkins itself, with its headers."""
     return Answer(status, page.encode(), {**pages.JENKINS_HEADERS, "Content-Type": pages.HTML, **headers})
 
 
@@ -42,15 +42,17 @@ def authentication_required(path: str) -> Answer:
 
 @dataclass(frozen=True)
 class Fault:
-    """Spoils the answers to requests whose ``path?query`` the regular expression ``match`` finds something in.
+    """Changes the answers to the requests that match.
 
-    The path is without the context path, and path and query are decoded once (``job/Team A/api/json?tree=jobs[name]``).
+    A request matches if the regular expression ``match`` finds something in its ``path?query``: without the context path,
+    and decoded once (``job/Team A/api/json?tree=jobs[name]``).
 
-    Kinds: ``status`` (``status``, ``body``, ``content_type``, ``headers``), ``slow`` and ``slow_body`` (wait
-    ``seconds`` before the answer, or in its middle), ``cut`` (half of what Content-Length says, then closed),
-    ``cut_json`` (half of the JSON, well sent), ``close`` (closed without an answer), ``html`` (200 with a login page),
-    ``login`` (403 to this and, until the faults are set anew, to every later request), ``gone`` (404), ``starting``
-    (503 of a controller that starts). It happens ``times`` times (None: always), after the first ``after`` matches.
+    Kinds: ``status`` (answer with ``status``, ``body``, ``content_type``, ``headers``), ``slow`` and ``slow_body`` (wait
+    ``seconds`` before the answer, or in the middle of it), ``cut`` (close after half of the bytes that Content-Length
+    names), ``cut_json`` (half of the JSON, with the right length), ``close`` (close without an answer), ``html`` (200 with
+    a login page), ``login`` (403 to this request and to all later ones, until the faults are set again), ``gone`` (404),
+    ``starting`` (503 of a controller that starts). The fault happens ``times`` times (None: always), but not to the first
+    ``after`` matches.
     """
 
     match: str
@@ -70,7 +72,7 @@ class Fault:
 
 
 class Faults:
-    """Faults and how often each has matched. Safe to use from several threads."""
+    """Faults, and how often each has matched. Thread-safe."""
 
     def __init__(self, faults: Iterable[Fault] = ()) -> None:
         self.faults = tuple(faults)
@@ -79,9 +81,9 @@ class Faults:
         self._lock = threading.Lock()
 
     def spoil(self, answer: Answer, target: str, path: str) -> Answer:
-        """Return ``answer`` as the faults leave it; ``target``: the decoded path and query; ``path``: as it was sent.
+        """Return ``answer`` after the faults. ``target``: the decoded path and query. ``path``: the path as it was sent.
 
-        Of several faults that match, the first one happens; the others count the request all the same.
+        If several faults match, only the first one happens, but all of them count the request.
         """
         with self._lock:
             happening = [fault for index, fault in enumerate(self.faults) if self._happens(index, target)]

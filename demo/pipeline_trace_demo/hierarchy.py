@@ -1,4 +1,4 @@
-"""A controller's documents, put together: jobs inside folders, builds inside jobs. Pure."""
+"""Composes a controller's JSON documents: jobs inside folders, builds inside jobs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import quote
 from .exchanges import is_job, split_build, split_permalink
 
 BUILDS_SHOWN = 100
-"""How many builds ``builds`` shows; ``allBuilds`` shows all."""
+"""How many builds the field ``builds`` has. The field ``allBuilds`` has all."""
 
 _FOLDER = "com.cloudbees.hudson.plugins.folder.Folder"
 _FOLDERS = ("Folder", "MultiBranchProject")
@@ -17,7 +17,7 @@ _JOB_CLASSES = {
     "hudson.model.FreeStyleBuild": "hudson.model.FreeStyleProject",
     "org.jenkinsci.plugins.workflow.job.WorkflowRun": "org.jenkinsci.plugins.workflow.job.WorkflowJob",
 }
-# Which results a permalink looks for.
+# The results that each permalink accepts.
 _PERMALINKS = {
     "lastFailedBuild": ("FAILURE",),
     "lastStableBuild": ("SUCCESS",),
@@ -30,10 +30,10 @@ _SHORT_JOB = ("_class", "name", "url", "color")
 
 
 def compose(objects: dict[str, Any], hidden: set[str], base: str) -> dict[str, Any]:
-    """Return every document by decoded path, the root's at ``""``.
+    """Return all documents by decoded path. The root is at ``""``.
 
-    ``objects``: the documents without what they hold of others; ``hidden``: builds to leave out, whose numbers stay
-    taken; ``base``: the controller's address. Documents are shared between the lists that show them.
+    ``objects``: the documents, without the lists of jobs and builds. ``hidden``: builds to leave out, whose numbers stay in
+    use. ``base``: the controller's address. A document and the lists that show it share the same object.
     """
     builds, highest = _builds(objects, hidden)
     jobs = _job_paths(objects, builds)
@@ -59,7 +59,7 @@ def compose(objects: dict[str, Any], hidden: set[str], base: str) -> dict[str, A
 
 
 def resolve(path: str, documents: dict[str, Any]) -> str | None:
-    """Return ``path`` with a permalink such as ``lastBuild`` replaced by the build's number, None if there is none."""
+    """Return ``path`` with a permalink such as ``lastBuild`` replaced by the build number; None if there is no build."""
     permalink = split_permalink(path)
     if permalink is None:
         return path
@@ -69,7 +69,7 @@ def resolve(path: str, documents: dict[str, Any]) -> str | None:
 
 
 def without_tree(document: Any) -> Any:
-    """Return what Jenkins shows of a document when no ``tree`` is asked for: what is listed is named only."""
+    """Return what Jenkins shows without a ``tree`` query: jobs and builds in lists have only a few fields."""
     if not isinstance(document, dict) or not ("jobs" in document or "allBuilds" in document):
         return document
     shown: dict[str, Any] = {}
@@ -86,13 +86,13 @@ def without_tree(document: Any) -> Any:
 
 
 def _settled(composed: dict[str, Any], builds: Iterable[str]) -> dict[str, Any]:
-    """Return the computers without the builds that have ended: the last look at them may be older than the builds'."""
+    """Return the agents without builds that have ended, because the agents may have been recorded before the builds."""
     ended = {composed[path]["url"] for path in builds if composed[path].get("building") is False}
     shown = [dict(computer) for computer in composed["/computer"].get("computer", [])]
     lists = [computer.get(name, []) for computer in shown for name in ("executors", "oneOffExecutors")]
     running = {_running(executor) for executors in lists for executor in executors} - {None, ""}
     if running <= ended:
-        # Part of a pipeline's run may be shown without its address: it has ended where all that has one has ended.
+        # A part of a Pipeline build may be shown without URL. It has ended if all builds with a URL have ended.
         ended.add("")
     for computer in shown:
         if "executors" in computer:
@@ -111,7 +111,7 @@ def _computer_name(computer: dict[str, Any]) -> str:
 
 
 def _running(executor: dict[str, Any]) -> str | None:
-    """Return the address of the build that is executed, "" if it is not shown, None where nothing is."""
+    """Return the URL of the build that an executor runs; "" if its URL is not shown, None if it runs nothing."""
     current = executor.get("currentExecutable")
     return str(current.get("url", "")) if current else None
 
@@ -130,7 +130,7 @@ def _parent(path: str) -> str:
 
 
 def _builds(objects: Iterable[str], hidden: set[str]) -> tuple[dict[str, list[int]], dict[str, int]]:
-    """Return the builds to show of each job, and each job's highest number, hidden ones counted."""
+    """Return the builds to show, by job, and the highest build number, by job. Hidden builds count for the latter."""
     shown: dict[str, list[int]] = {}
     highest: dict[str, int] = {}
     for path in objects:
@@ -164,7 +164,7 @@ def _job(path: str, known: dict[str, Any], parent: dict[str, Any], base: str) ->
 
 
 def _add_builds(job: dict[str, Any], builds: list[dict[str, Any]], highest: int) -> None:
-    """Add the builds, newest first, and all that follows from them."""
+    """Add the builds, newest first, and the fields that depend on them."""
     for build in builds:
         build.setdefault("url", f"{job['url']}{build['number']}/")
     if builds:
@@ -176,12 +176,12 @@ def _add_builds(job: dict[str, Any], builds: list[dict[str, Any]], highest: int)
     job["lastCompletedBuild"] = next((build for build in builds if not build.get("building")), None)
     for name, results in _PERMALINKS.items():
         job[name] = next((build for build in builds if build.get("result") in results), None)
-    # A recorded number may be older than the newest build that is known.
+    # The recorded number may be older than the newest known build.
     job["nextBuildNumber"] = max(job.get("nextBuildNumber") or 1, highest + 1)
 
 
 def _listing_order(path: str) -> tuple[str, str]:
-    # As seen: the root lists its jobs whatever their case, a folder lists capitals first.
+    # As in recordings: the root ignores case when it sorts jobs; a folder lists capital letters first.
     name = path.rpartition("/job/")[2]
     return (name if _parent(path) else name.lower()), path
 

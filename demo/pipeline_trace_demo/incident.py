@@ -1,26 +1,28 @@
-"""Wednesday, 4:30 pm: two deploys fail. One is a host's fault, the other the change's; real playbooks fail both ways."""
+"""The incidents of `demo --incident`: real playbooks fail, once because of a host and once because of the change."""
 
 from __future__ import annotations
 
 import shutil
 import socket
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .recording import Recording
 from .replay import Replay
-from .story import MARGIN_MS, PAUSE_SECONDS
+from .story import replay_deploys
 from .telling import PLAYBOOKS, RECORDINGS, Deploy, StoryError, Telling, deploys
 from .times import TimeMap
 
-# ansible-playbook's exit status where hosts could not be reached, and where tasks failed.
+# ansible-playbook's exit status if hosts were unreachable, and if tasks failed.
 _UNREACHABLE, _FAILED = 4, 2
 
 
 @dataclass(frozen=True)
 class Incident:
-    """What goes wrong in a recording. ``failing``: deploys; ``build`` and ``commit``: what people ask about."""
+    """A recording with failed deploys. ``failing``: the builds that fail, as job and number.
+
+    ``build`` and ``commit``: what the demo asks `why` and `path` about. ``broken``: the change fails, not a host.
+    """
 
     title: str
     recording: str
@@ -31,7 +33,7 @@ class Incident:
 
 
 HOST_DOWN = Incident(
-    title="shop's deploy to staging fails, three reruns fail alike, and another team's deploy fails too",
+    title="The deploy of shop to staging fails 4 times alike, and a deploy of another team fails too",
     recording="95-incident-host-down.jsonl",
     failing=(("shop/deploy", 134), ("shop/deploy", 136), ("orders/deploy", 148), ("shop/deploy", 138), ("shop/deploy", 140)),
     build="shop/build#47",
@@ -39,7 +41,7 @@ HOST_DOWN = Incident(
     broken=False,
 )
 BROKEN_CHANGE = Incident(
-    title="a new commit's deploy to integration fails, two reruns fail alike; the other team stays green",
+    title="The deploy of a new commit to integration fails 3 times alike, and no deploy of another team fails",
     recording="97-incident-broken-change.jsonl",
     failing=(("shop/deploy", 187), ("shop/deploy", 188), ("shop/deploy", 189)),
     build="shop/build#64",
@@ -49,19 +51,13 @@ BROKEN_CHANGE = Incident(
 
 
 def tell(telling: Telling, incident: Incident) -> list[tuple[str, str]]:
-    """Run the failing deploys and the poller; return the questions that people ask, and the answers. Raises StoryError."""
+    """Run the failing deploys and the poller. Return pairs of a command and its output. Raises StoryError."""
     if not incident.broken and not shutil.which("ssh"):
         raise StoryError("the incident needs an ssh client; install openssh-client")
     with Replay(Recording.load(RECORDINGS / incident.recording)) as jenkins:
-        anchors: list[tuple[int, int]] = []
-        for deploy in deploys(jenkins, incident.failing):
-            if anchors:
-                time.sleep(PAUSE_SECONDS)
-            telling.say(f"ansible-playbook deploys to {deploy.target}, as {deploy.name} does, and fails")
-            started = time.time_ns() // 1_000_000
-            telling.ansible(deploy, _playbook(telling, deploy, incident), _FAILED if incident.broken else _UNREACHABLE)
-            ended = time.time_ns() // 1_000_000
-            anchors += [(deploy.start_ms, started - MARGIN_MS), (deploy.end_ms, ended + MARGIN_MS)]
+        expected = _FAILED if incident.broken else _UNREACHABLE
+        failing = deploys(jenkins, incident.failing)
+        anchors = replay_deploys(telling, failing, lambda deploy: _playbook(telling, deploy, incident), expected)
         jenkins.time_map = TimeMap(anchors)
         telling.say("pipeline-trace poll --once reads the builds from the replayed Jenkins")
         telling.command("poll", "--once", "--jenkins-url", jenkins.url)
@@ -83,7 +79,7 @@ def _playbook(telling: Telling, deploy: Deploy, incident: Incident) -> list[str]
 
 
 def _closed_port() -> int:
-    """Return a port on this machine on which nobody listens."""
+    """Return a port of this machine on which no process listens."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

@@ -1,6 +1,6 @@
-"""Several answers about one thing, combined into one document.
+"""Merges several recorded answers about one object into one document.
 
-Jenkins shows different parts of an object for different queries. Pure: nothing here changes its arguments.
+Jenkins shows different parts of an object for different queries. Arguments are not changed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Hashable
 from typing import Any
 
-# What tells the items of a list apart. Never the position: two answers about one build may list 20 and 21 actions.
+# The field that identifies the items of a list. The position does not: two answers may list 20 and 21 actions.
 _KEYS = {
     "actions": "_class",
     "nodes": "id",
@@ -18,15 +18,15 @@ _KEYS = {
     "executors": "number",
     "parameters": "name",
 }
-# Lists of which one answer may show a part: what an earlier answer knew stays.
+# An answer may have only a part of these lists. Items from earlier answers stay.
 _GROWING = frozenset({"actions", "nodes"})
 
 
 def merge(old: Any, new: Any, name: str = "") -> Any:
-    """Return ``old`` as updated by the later answer ``new``; ``name`` is the field that both stand in.
+    """Return ``old``, updated by the later answer ``new``. ``name``: the field that has both as values.
 
-    Plain values, null among them, follow the later answer. An object keeps the fields which the later answer does not
-    show, unless the two are of different ``_class``. Graph nodes with ids never give way to nodes without.
+    Plain values, including null, come from the later answer. An object keeps the fields that the later answer does not
+    show, unless the two have different ``_class``. Graph nodes with ids are never replaced by nodes without ids.
     """
     if isinstance(old, dict) and isinstance(new, dict):
         return _merge_objects(old, new)
@@ -36,7 +36,7 @@ def merge(old: Any, new: Any, name: str = "") -> Any:
 
 
 def has_ids(nodes: Any) -> bool:
-    """Tell whether ``nodes``, the nodes of a flow graph, are more than bare classes."""
+    """Return whether ``nodes``, the nodes of a flow graph, have ids. Some queries show only their classes."""
     return isinstance(nodes, list) and bool(nodes) and all("id" in node for node in nodes)
 
 
@@ -72,8 +72,8 @@ def _merge_by_key(old: list[Any], new: list[Any], name: str) -> list[Any]:
 
 
 def _numbered(items: list[dict[str, Any]], field: str) -> list[tuple[tuple[Hashable, int], dict[str, Any]]]:
-    # Items with equal keys (two BuildData of two repositories) are told apart by their order among themselves. Items
-    # without a key are never matched: each gets a number that no item of the other list has.
+    # Items with the same key (BuildData of two repositories) are numbered in their order. An item without a key never
+    # matches: it gets a number that no item of the other list has.
     seen: Counter[Hashable] = Counter()
     numbered = []
     for item in items:

@@ -1,4 +1,4 @@
-"""The HTML pages with which Jenkins answers what is no document. Shortened from recorded ones. Pure."""
+"""HTML pages of Jenkins, for example its error pages. They are shortened from recordings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from html import escape
 from urllib.parse import quote
 
 JENKINS_HEADERS = {"X-Jenkins": "2.462.3", "X-Jenkins-Session": "f8acf73e"}
-"""What Jenkins itself puts on its answers; the servlet container's own errors lack it."""
+"""The headers of Jenkins' own answers. The servlet container's error pages do not have them."""
 
 HTML = "text/html;charset=utf-8"
 HTML_OF_CONTAINER = "text/html;charset=iso-8859-1"
@@ -37,7 +37,7 @@ def container_error(status: int, message: str, path: str) -> str:
 
 
 def authentication_required(path: str) -> str:
-    """Return the page of a 403 for a request without a login; it leads a browser to the login page."""
+    """Return the page of a 403 for a request without a login. It redirects a browser to the login page."""
     login = f"/login?from={quote(path, safe='')}"
     return (
         f"<html><head><meta http-equiv='refresh' content='1;url={login}'/>"
@@ -49,22 +49,22 @@ def authentication_required(path: str) -> str:
 
 
 def not_found() -> str:
-    """Return Jenkins' own page of a 404."""
+    """Return Jenkins' page for a 404."""
     return _page("Not Found [Jenkins]", "<h1>Not Found</h1><p>It may not exist, or you may not see it.</p>")
 
 
 def dashboard() -> str:
-    """Return the controller's front page; clients ask for its headers."""
+    """Return the controller's front page. Clients request it for its headers."""
     return _page("Dashboard [Jenkins]", "<h1>Welcome to Jenkins!</h1>")
 
 
 def oops() -> str:
-    """Return the page of a 500, as for a malformed tree."""
+    """Return the page for a 500, as after a malformed ``tree`` query."""
     return _page("Jenkins [Jenkins]", "<h1>Oops!</h1><p>A problem occurred while processing the request.</p>")
 
 
 def login_page() -> str:
-    """Return the login page, which proxies and single sign-on show where JSON was due."""
+    """Return the login page, which proxies and single sign-on may send in place of JSON."""
     form = "<form method='post' action='j_spring_security_check'><input name='j_username'/></form>"
     return _page("Sign in [Jenkins]", form)
 

@@ -1,12 +1,12 @@
-"""A recorded Jenkins: what it answered, combined into one document an object, as of any moment.
+"""Reconstructs the state of a recorded Jenkins controller at any moment: one document for each object.
 
-Answers of one object are merged in the order of their times, so that a later one overrides fields such as ``building``
-and ``duration``; what it does not show stays. Builds are known from answers about them and from lists in answers about
-their jobs. A build whose start nobody recorded is left out: no Jenkins answers so.
+The answers about an object are merged in the order of their times. A later answer overrides fields such as ``building``
+and ``duration``; fields that it does not show stay. Builds are known from answers about them, and from the lists of their
+jobs. A build without a recorded start is left out, because Jenkins never shows such a build.
 
-What was recorded after a run (flow graph, nodes) is true of its end. It is used for earlier moments only where nothing
-better is known and cut to what there was by then: the n nodes with the lowest ids (ids rise as nodes are made) of a
-graph of which the answers of the time show n nodes, and the nodes that had begun. Pure, apart from reading the files.
+Answers that were recorded after a build (flow graph, nodes) describe its end. For an earlier moment, they are used only if
+there is no better answer, and only in part: the nodes that had begun by then, and of the graph the n nodes with the lowest
+ids, where n is the number of nodes that the answers of that moment show. (Jenkins numbers nodes in the order of creation.)
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _NODE = re.compile(r"(?P<build>.*/[0-9]+)/execution/node/(?P<id>[^/]+)/wfapi/\w+
 
 @dataclass
 class Documents:
-    """A controller's answers at one moment, keyed by decoded path.
+    """A controller's answers at one moment. The keys are decoded paths.
 
-    ``objects``: what ``PATH/api/json`` shows of each object, without what is composed of others (lists of jobs and
-    builds). ``answers``: bodies of other paths, as recorded. ``missing``: bodies of recorded 404s. ``hidden``: paths of
-    builds that exist in numbering only. ``base``: the address in ``url`` fields, without trailing slash.
+    ``objects``: what ``PATH/api/json`` shows about each object, without the lists of jobs and builds. ``answers``: the
+    bodies of other paths, as recorded. ``missing``: the bodies of recorded 404s. ``hidden``: paths of builds that are not
+    shown, but whose numbers are in use. ``base``: the address in ``url`` fields, without trailing slash.
     """
 
     base: str
@@ -44,25 +44,25 @@ class Documents:
     hidden: set[str] = field(default_factory=set)
 
     def compose(self) -> dict[str, Any]:
-        """Return every ``api/json`` document by path, jobs inside folders, builds inside jobs (shared, not copied)."""
+        """Return all ``api/json`` documents by path, with jobs inside folders and builds inside jobs (not copied)."""
         return compose(self.objects, self.hidden, self.base)
 
     def rebase(self, new: str) -> Documents:
-        """Return the same documents for a controller whose address (no trailing slash) is ``new``."""
+        """Return the same documents for a controller with the address ``new`` (without trailing slash)."""
         documents = self._each(lambda document: rebase(document, self.base, new))
         documents.base = new
         return documents
 
     def move(self, time_map: TimeMap) -> Documents:
-        """Return the same documents with their times moved."""
+        """Return the same documents with the times that ``time_map`` shows."""
         return self._each(lambda document: move(document, time_map))
 
     def without_job(self, full_name: str) -> Documents:
-        """Return the documents without a job or folder and all in it."""
+        """Return the documents without a job or folder and everything in it."""
         return self._without(job_path(full_name))
 
     def without_build(self, full_name: str, number: int) -> Documents:
-        """Return the documents without a build; the job's next build number stays what it was."""
+        """Return the documents without a build. The job's next build number does not change."""
         job = job_path(full_name)
         rest = self._without(f"{job}/{number}")
         before = rest.objects.get(job, {})
@@ -84,8 +84,8 @@ class Documents:
 class Recording:
     """Exchanges of one controller, from one or more files.
 
-    ``only_detailed`` leaves out builds that are known from lists alone. ``moments``: when something was answered, epoch
-    ms, rising. ``base``: the recorded address, no trailing slash.
+    ``only_detailed``: leave out builds that are known only from lists. ``moments``: the times of the answers, milliseconds
+    since the epoch, in ascending order. ``base``: the recorded address, without trailing slash.
     """
 
     def __init__(self, base: str, exchanges: Iterable[Exchange], *, only_detailed: bool = False) -> None:
@@ -96,7 +96,7 @@ class Recording:
 
     @classmethod
     def load(cls, *files: str | Path, only_detailed: bool = False) -> Recording:
-        """Read recording files. Raises OSError where one cannot be read and ValueError where it is none."""
+        """Read recording files. Raises OSError if a file cannot be read, and ValueError if it is not a recording."""
         recordings = []
         for file in files:
             base, exchanges = read(Path(file))
@@ -105,7 +105,7 @@ class Recording:
 
     @classmethod
     def combine(cls, recordings: Iterable[Recording]) -> Recording:
-        """Return several recordings as one, under the first one's address. Raises ValueError where there are none."""
+        """Return several recordings as one. Raises ValueError if there are none, or if their addresses differ."""
         parts = list(recordings)
         if not parts:
             raise ValueError("a recording needs at least one file")
@@ -115,7 +115,7 @@ class Recording:
         return cls(parts[0].base, exchanges, only_detailed=any(part.only_detailed for part in parts))
 
     def at(self, moment_ms: int | None = None) -> Documents:
-        """Return the documents as of a moment of recorded time, epoch ms; None: the last state."""
+        """Return the documents at a moment of recorded time, milliseconds since the epoch; None for the last state."""
         gathered = _Gathered(self.base)
         for exchange in self.exchanges:
             if moment_ms is None or (exchange.at_ms <= moment_ms and not exchange.late):
@@ -143,7 +143,7 @@ class Recording:
 
 
 class _Gathered:
-    """The answers up to a moment, merged one after the other."""
+    """The answers up to a moment, merged in their order."""
 
     def __init__(self, base: str) -> None:
         self.base = base
@@ -238,7 +238,7 @@ def _graph_nodes(document: Any) -> list[Any] | None:
 
 
 def _with_graph(build: dict[str, Any], nodes: list[Any]) -> dict[str, Any]:
-    """Return ``build`` with as many of the end's graph nodes as it showed; with all of them where it had ended."""
+    """Return ``build`` with the first graph nodes, as many as it showed at that moment; with all nodes if it had ended."""
     action = _graph_action(build)
     if action is None or has_ids(action.get("nodes")):
         return build
@@ -250,7 +250,7 @@ def _with_graph(build: dict[str, Any], nodes: list[Any]) -> dict[str, Any]:
 
 
 def _node_starts(exchanges: Iterable[Exchange]) -> dict[str, int]:
-    """Return when nodes began, epoch ms, by ``BUILD PATH#NODE ID``: as they say themselves, or their stages."""
+    """Return when nodes began, milliseconds since the epoch, by ``BUILD PATH#NODE ID``, from the nodes or their stages."""
     starts: dict[str, int] = {}
     for exchange in exchanges:
         node = _NODE.fullmatch(exchange.path)
@@ -262,7 +262,7 @@ def _node_starts(exchanges: Iterable[Exchange]) -> dict[str, int]:
 
 
 def _described(path: str, run: dict[str, Any]) -> dict[str, Any]:
-    """Return the wfapi descriptions that an entry of ``wfapi/runs?fullStages=true`` stands for, by path."""
+    """Return the ``wfapi/describe`` answers that are contained in an entry of ``wfapi/runs?fullStages=true``, by path."""
     found: dict[str, Any] = {}
     stages = []
     for stage in run.get("stages", []):

@@ -1,4 +1,4 @@
-"""An HTTP server that replays a recorded Jenkins: `pipeline-trace demo` and the tests poll it as they would a real one.
+"""An HTTP server that replays a recorded Jenkins controller, for `pipeline-trace demo` and for tests.
 
 with Replay(Recording.load("recording.jsonl")) as jenkins:
     requests.get(f"{jenkins.url}/api/json?tree=jobs[name]")
@@ -34,14 +34,15 @@ _LINK_IN_TEXT = re.compile(r"(?<=href=')(?:/[^/']+)??(?=/(?:job|computer)/)")
 
 
 class Replay:
-    """A replayed Jenkins on 127.0.0.1, from entering the context until its end.
+    """A replayed Jenkins controller on 127.0.0.1. It answers from the start of the context to its end.
 
-    ``recordings``: one or several of one controller. ``time_map``: recorded to shown times. ``moment_ms``: recorded
-    time, epoch ms, at which the controller is shown; None: the last state. ``login``: user and token that are asked
-    for; None: everybody may read. ``context_path``: '' or such as '/jenkins'. ``root_url``: the address that ``url``
-    fields show; None: the server's own. ``port``: 0 for a free one; OSError where it is taken.
+    ``recordings``: one or more recordings of one controller. ``time_map``: from recorded to shown times; None to show the
+    recorded times. ``moment_ms``: the moment of recorded time to show, milliseconds since the epoch; None for the last
+    state. ``login``: the user and token that clients must send; None if everyone may read. ``context_path``: for example
+    '/jenkins', or ''. ``root_url``: the address in ``url`` fields; None for the server's own. ``port``: 0 for any free
+    port. Raises OSError if the port is in use.
 
-    All attributes and methods may be used from any thread while the server runs.
+    Attributes and methods are thread-safe.
     """
 
     def __init__(
@@ -75,17 +76,17 @@ class Replay:
         self.close()
 
     def close(self) -> None:
-        """End the server and its connections."""
+        """Stop the server and close its connections."""
         self._server.stop()
 
     @property
     def recording(self) -> Recording:
-        """What is replayed."""
+        """The recording that the server replays."""
         return self._recording
 
     @property
     def moment(self) -> int | None:
-        """The moment of recorded time that is shown, epoch ms; None: the last state. May be set at any time."""
+        """The moment of recorded time to show, ms since the epoch; None for the last state. Can be set at any time."""
         return self._moment
 
     @moment.setter
@@ -96,7 +97,7 @@ class Replay:
 
     @property
     def time_map(self) -> TimeMap | None:
-        """From recorded to shown times; None: as recorded. May be set at any time."""
+        """The map from recorded to shown times; None to show the recorded times. Can be set at any time."""
         return self._time_map
 
     @time_map.setter
@@ -107,7 +108,7 @@ class Replay:
 
     @property
     def faults(self) -> Sequence[Fault]:
-        """What goes wrong. Setting it, at any time, starts all counts anew."""
+        """The faults in the answers. Can be set at any time, which resets their counts."""
         return self._faults.faults
 
     @faults.setter
@@ -116,17 +117,17 @@ class Replay:
 
     @property
     def documents(self) -> dict[str, Any]:
-        """The ``api/json`` documents by URL path, as they are shown now. Not to be changed."""
+        """The ``api/json`` documents that the server shows now, by URL path. Do not change them."""
         return self._shown()[0]
 
     @property
     def requests(self) -> list[Request]:
-        """The requests so far, in the order of their beginnings."""
+        """The requests so far, in the order in which they began."""
         return self._log.requests
 
     @property
     def most_at_once(self) -> int:
-        """The most requests that were under way at once."""
+        """The maximum number of requests that the server handled at the same time."""
         return self._log.most_at_once
 
     def reset(self) -> None:
@@ -134,7 +135,7 @@ class Replay:
         self._log.reset()
 
     def load(self, recordings: Recording | Sequence[Recording]) -> None:
-        """Replay something else from now on; what was dropped and edited is forgotten."""
+        """Replay other recordings from now on. Forgets all drops and edits."""
         parts = [recordings] if isinstance(recordings, Recording) else recordings
         recording = Recording.combine(parts)
         with self._lock:
@@ -144,19 +145,19 @@ class Replay:
             self._changed()
 
     def drop_job(self, full_name: str) -> None:
-        """Take a job or a folder away, as if it had been deleted."""
+        """Remove a job or folder, as if it had been deleted."""
         self._drop(lambda documents: documents.without_job(full_name))
 
     def drop_build(self, full_name: str, number: int) -> None:
-        """Take a build away, as if it had been deleted; its number stays taken."""
+        """Remove a build, as if it had been deleted. Its number stays in use."""
         self._drop(lambda documents: documents.without_build(full_name, number))
 
     def edit(self, path: str, function: Callable[[Any], Any]) -> None:
-        """Change the document at a URL path (as asked, without context path), e.g. ``/job/a/1/api/json``.
+        """Change the document at a URL path without context path, for example ``/job/a/1/api/json``.
 
-        ``function`` gets a document of its own as it would be shown to a client; it changes it in place and returns
-        None, or returns another. It runs again whenever the documents are put together anew (a moment was set). Lists
-        which show the document show the change. Raises KeyError where there is no such document.
+        ``function`` gets a copy of the document that clients see. It changes the copy and returns None, or it returns
+        another document. It runs again each time the documents are composed, for example after a new moment is set. Lists
+        that show the document show the change too. Raises KeyError if there is no such document.
         """
         with self._lock:
             self._edits.append((decode(path).rstrip("/"), function))
@@ -176,7 +177,7 @@ class Replay:
         self._cached: tuple[dict[str, Any], Documents] | None = None
 
     def _shown(self) -> tuple[dict[str, Any], Documents]:
-        """Return the ``api/json`` documents and the other answers, as they are now; nobody changes them later."""
+        """Return the ``api/json`` documents and the other answers of this moment. They are not changed later."""
         with self._lock:
             if self._cached is None:
                 self._cached = self._put_together()
@@ -188,7 +189,7 @@ class Replay:
             documents = drop(documents)
         if self._time_map is not None:
             documents = documents.move(self._time_map)
-        # Rebasing copies: an edit reaches no recording.
+        # `rebase` copies the documents, so edits do not change the recording.
         documents = documents.rebase(self.root_url)
         documents.answers = {path: _relink(body, self.context_path) for path, body in documents.answers.items()}
         composed = documents.compose()
@@ -209,7 +210,7 @@ class Replay:
         return self._faults.spoil(answer, asked, path)
 
     def _refused(self, method: str, path: str, authorization: str | None) -> Answer | None:
-        """Return what is answered to those who may not ask, None to those who may."""
+        """Return the answer to a request that is not allowed; None if it is allowed."""
         if self.login is not None:
             if authorization is None and not path.endswith("/whoAmI/api/json"):
                 return authentication_required(path)
@@ -282,7 +283,7 @@ def _who_am_i(authorization: str | None) -> dict[str, Any]:
 
 
 def _relink(answer: Any, context_path: str) -> Any:
-    """Return a copy of a wfapi answer whose links begin with ``context_path``: they follow the address asked."""
+    """Return a copy of a wfapi answer with links that begin with ``context_path``, as Jenkins does."""
     if isinstance(answer, dict):
         shown = {name: _relink(value, context_path) for name, value in answer.items()}
         for name in _LINKS & shown.keys():
@@ -296,7 +297,7 @@ def _relink(answer: Any, context_path: str) -> Any:
 
 
 def _apply(function: Callable[[Any], Any], path: str, composed: dict[str, Any], answers: dict[str, Any]) -> None:
-    """Edit the document or answer at ``path``. Objects are changed in place: lists show the same ones."""
+    """Edit the document or answer at ``path``. Objects are changed in place, because lists share them."""
     is_document = path.endswith(_DOCUMENT) or path in composed
     found, key = (composed, path.removesuffix(_DOCUMENT)) if is_document else (answers, path)
     before = found[key]

@@ -1,4 +1,4 @@
-"""The HTTP side of a replay: connections, requests counted, answers sent whole or spoilt."""
+"""The HTTP server of a replay. It logs requests and sends answers, complete or with faults."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from .faults import Answer
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 Answerer = Callable[[str, str, str | None], Answer]
-"""From method, path with query and the Authorization header to the answer."""
+"""Returns the answer to a request, from its method, its path with query, and its Authorization header."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request as the server saw it.
+    """A request.
 
-    ``path``: as sent, with query and context path. ``status``: 0 where the connection was closed without an answer,
-    None while it is under way. ``started``, ``ended``: seconds of the monotonic clock. ``authorized``: whether there
-    was an Authorization header. ``concurrent``: how many requests were under way when it began, itself counted.
+    ``path``: as sent, with query and context path. ``status``: 0 if the connection was closed without an answer; None
+    until the answer. ``started``, ``ended``: seconds of the monotonic clock. ``authorized``: whether there was an
+    Authorization header. ``concurrent``: how many requests the server handled when it began, including this one.
     """
 
     method: str
@@ -39,7 +39,7 @@ class Request:
 
 
 class RequestLog:
-    """The requests so far. Safe to use from several threads."""
+    """The requests so far. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -48,23 +48,23 @@ class RequestLog:
 
     @property
     def requests(self) -> list[Request]:
-        """The requests, in the order of their beginnings."""
+        """The requests, in the order in which they began."""
         with self._lock:
             return list(self._requests.values())
 
     @property
     def most_at_once(self) -> int:
-        """The most requests that were under way at once."""
+        """The maximum number of requests that the server handled at the same time."""
         with self._lock:
             return max((request.concurrent for request in self._requests.values()), default=0)
 
     def reset(self) -> None:
-        """Forget the requests; those under way still count as such."""
+        """Forget the requests. Requests without an answer still count as concurrent."""
         with self._lock:
             self._requests: dict[object, Request] = {}
 
     def begin(self, method: str, path: str, authorized: bool) -> object:
-        """Note a request; what is returned stands for it in ``end``."""
+        """Log the beginning of a request. Return its key for ``end``."""
         key = object()
         with self._lock:
             self._under_way += 1
@@ -72,7 +72,7 @@ class RequestLog:
         return key
 
     def end(self, key: object, status: int) -> None:
-        """Note a request's end."""
+        """Log the end of a request. ``key``: from ``begin``."""
         with self._lock:
             self._under_way -= 1
             if key in self._requests:
@@ -80,7 +80,7 @@ class RequestLog:
 
 
 class Server(ThreadingHTTPServer):
-    """Serves on 127.0.0.1 in threads of its own, from ``start`` to ``stop``. ``port`` 0: a free one."""
+    """Serves on 127.0.0.1 in other threads, from ``start`` to ``stop``. ``port``: 0 for any free port."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -95,12 +95,12 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Start to answer requests."""
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Close the port and every connection, also those that clients keep alive."""
+        """Close the port and all connections, including those that clients keep alive."""
         self.stopping.set()
         if self._thread is not None:
             self.shutdown()
@@ -113,19 +113,19 @@ class Server(ThreadingHTTPServer):
             _shut(connection)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Note the connection, then serve it in a thread."""
+        """Store the connection, then serve it in a thread."""
         with self._lock:
             self._connections.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """Close a connection that is done."""
+        """Close a connection after its last request."""
         with self._lock:
             self._connections.discard(request)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Report errors, apart from those of clients that went away."""
+        """Report errors, except those of clients that closed the connection."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
@@ -148,18 +148,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.stopping.wait(answer.body_delay)
             self.wfile.write(rest[:-1])
         finally:
-            # Before the last byte: a client that has its answer must not find its request under way.
+            # Before the last byte: when a client has its answer, the log must show the request as ended.
             self.server.log.end(key, status)
         self.wfile.write(rest[-1:])
 
     do_HEAD = do_POST = do_PUT = do_DELETE = do_GET
 
     def _drain(self) -> None:
-        # What is left unread of a body would be taken for the connection's next request.
+        # Otherwise the server would read the rest of the body as the next request.
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
     def _bytes(self, answer: Answer) -> tuple[bytes, bytes]:
-        """Return what to send at once, and what after ``body_delay``: never empty unless nothing is sent."""
+        """Return the bytes to send before and after ``body_delay``. The second part is empty only if nothing is sent."""
         if answer.close:
             self.close_connection = True
             return b"", b""
@@ -175,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
         return b"", head + body
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing on stderr."""
+        """Log nothing to stderr."""
 
 
 def _shut(connection: socket.socket) -> None:

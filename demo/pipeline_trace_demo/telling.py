@@ -1,4 +1,4 @@
-"""What each telling of the demo needs: a folder of its own, real playbooks as recorded builds run them, real commands."""
+"""Runs what the demo needs: real playbooks, in the environment of recorded builds, and real pipeline-trace commands."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from jenkins_poller.fetch.api import Controller
 from jenkins_poller.fetch.build import Fetched
 from pipeline_trace.place.ci.jenkins import documents
 from pipeline_trace.place.ci.jenkins.identity import Build, normalised_url
+from pipeline_trace.trace.queries import build_name
 
 from .replay import Replay
 
@@ -26,12 +27,15 @@ STAGE = "Run playbook"
 
 
 class StoryError(Exception):
-    """The demo cannot go on. The message says what to do."""
+    """The demo failed. The message says what to do."""
 
 
 @dataclass(frozen=True)
 class Deploy:
-    """A recorded build that deploys: its environment, and when its step ran in recorded time (epoch ms)."""
+    """A recorded build that deploys. ``environment``: its environment variables.
+
+    ``start_ms``, ``end_ms``: when its step ran, in recorded time, milliseconds since the epoch.
+    """
 
     environment: Mapping[str, str]
     start_ms: int
@@ -39,17 +43,17 @@ class Deploy:
 
     @property
     def target(self) -> str:
-        """Return the name of the environment it deploys to."""
+        """Return the environment that it deploys to, for example staging."""
         return self.environment["ENVIRONMENT"]
 
     @property
     def name(self) -> str:
         """Return the build's name."""
-        return f"{self.environment['JOB_NAME']} #{self.environment['BUILD_NUMBER']}"
+        return build_name(self.environment["JOB_NAME"], self.environment["BUILD_NUMBER"])
 
 
 def deploys(jenkins: Replay, builds: Sequence[tuple[str, int]], stage: str = STAGE) -> list[Deploy]:
-    """Return recorded deploys, with the environment variables which those builds had. ``builds``: jobs and numbers."""
+    """Return the deploys of recorded builds. ``builds``: jobs and build numbers. ``stage``: the stage that deploys."""
     controller = Controller(jenkins.url)
     found = []
     for job, number in builds:
@@ -78,14 +82,14 @@ def _deploy(fetched: Fetched, root_url: str, stage_name: str) -> Deploy:
 
 @dataclass
 class Telling:
-    """One telling, in a folder of its own: store, hosts and report. ``say`` is called before each piece of work."""
+    """One run of the demo. ``folder``: for store, hosts and report. ``say``: called before each piece of work."""
 
     folder: Path
     say: Callable[[str], None]
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return what a shell on this machine would hand over, without what leads elsewhere."""
+        """Return this process's environment for the demo, without variables for other traces, receivers and controllers."""
         kept = {
             name: value
             for name, value in os.environ.items()
@@ -106,12 +110,12 @@ class Telling:
         return path
 
     def ansible(self, deploy: Deploy, arguments: Sequence[str], expected: int = 0) -> None:
-        """Run a playbook as a build does. ``expected``: its exit status. Raises StoryError."""
+        """Run a playbook as a build does. ``expected``: the exit status. Raises StoryError if it is another one."""
         command = [sys.executable, "-m", "ansible", "playbook", *arguments]
         self._run(command, {**self.environment, **deploy.environment}, expected)
 
     def command(self, *arguments: str) -> str:
-        """Run one of our commands; return what it printed. Raises StoryError."""
+        """Run a pipeline-trace command; return what it prints. Raises StoryError if it fails."""
         return self._run([sys.executable, "-m", "pipeline_trace", *arguments], self.environment, 0)
 
     def _run(self, command: Sequence[str], environ: Mapping[str, str], expected: int) -> str:
@@ -122,14 +126,14 @@ class Telling:
         if done.returncode != expected:
             last = (done.stderr or done.stdout).strip().splitlines()[-1:]
             raise StoryError(
-                f"{Path(command[0]).name} ended with {done.returncode} ({''.join(last)}); all it said is in {log}"
+                f"{Path(command[0]).name} exited with {done.returncode} ({''.join(last)}); its output is in {log}"
             )
         return done.stdout
 
 
 def collections_path() -> Path:
-    """Return the folder in which Ansible finds our collection, wherever this package is installed."""
+    """Return the folder where Ansible finds the collection pipeline_trace.otel. Raises StoryError if there is none."""
     spec = importlib.util.find_spec("ansible_collections.pipeline_trace.otel")
     if spec is None or not spec.submodule_search_locations:
-        raise StoryError("the collection pipeline_trace.otel is not installed; pip install pipeline-trace")
+        raise StoryError("the collection pipeline_trace.otel is not installed; install pipeline-trace with pip")
     return Path(next(iter(spec.submodule_search_locations))).parents[2]

@@ -1,6 +1,6 @@
-"""Moving recorded times: a replay shows builds at other times than those at which they were recorded.
+"""Moves recorded times, so that a replay can show builds at other times than the recorded ones.
 
-All times are epoch milliseconds, all durations milliseconds. Pure: no clock is read.
+All times are milliseconds since the epoch; all durations are milliseconds. No clock is read.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-# Starts and the durations that belong to them.
+# Fields with a start, and the fields with the duration from this start.
 _PAIRS = (("timestamp", "duration"), ("startTimeMillis", "durationMillis"))
 _MOMENTS = ("timestamp", "startTimeMillis", "endTimeMillis", "inQueueSince", "buildableStartMilliseconds")
 
 
 class TimeMap:
-    """Recorded time to shown time: straight lines between anchors, plain shifts before the first and after the last.
+    """A map from recorded to shown times: linear between anchors, shifted before the first and after the last anchor.
 
-    ``anchors``: pairs (recorded ms, shown ms). Raises ValueError where there are none or where either side does not
-    strictly rise.
+    ``anchors``: pairs (recorded ms, shown ms). Raises ValueError if there are none, or if one of the sides does not
+    strictly ascend.
     """
 
     def __init__(self, anchors: Sequence[tuple[int, int]]) -> None:
         if not anchors:
-            raise ValueError("a time map needs an anchor")
+            raise ValueError("a time map needs at least one anchor")
         for (recorded, shown), (next_recorded, next_shown) in pairwise(anchors):
             if next_recorded <= recorded or next_shown <= shown:
-                raise ValueError(f"anchors must rise: {(recorded, shown)}, {(next_recorded, next_shown)}")
+                raise ValueError(f"anchors must ascend: {(recorded, shown)}, {(next_recorded, next_shown)}")
         self._recorded = [recorded for recorded, _ in anchors]
         self._shown = [shown for _, shown in anchors]
 
@@ -42,15 +42,15 @@ class TimeMap:
             return self._shown[before] + past
         recorded = self._recorded[after] - self._recorded[before]
         shown = self._shown[after] - self._shown[before]
-        # Whole numbers only: a float would lose milliseconds of large spans.
+        # Use integers: a float would lose milliseconds.
         return self._shown[before] + (past * shown * 2 + recorded) // (recorded * 2)
 
 
 def move(document: Any, time_map: TimeMap) -> Any:
-    """Return a copy of ``document`` with its times moved.
+    """Return a copy of ``document`` with moved times.
 
-    A duration d that began at s becomes ``map(s + d) - map(s)``; a pause is scaled as its node is. Durations without a
-    start beside them (TimeInQueueAction, estimates, test times) stay as they are.
+    A duration d that begins at s becomes ``map(s + d) - map(s)``. A pause is scaled like its node. Durations without a
+    start in the same object (TimeInQueueAction, estimates, test times) do not change.
     """
     if isinstance(document, dict):
         moved = {name: move(value, time_map) for name, value in document.items()}
@@ -77,5 +77,5 @@ def _is_whole(value: Any) -> bool:
 
 
 def _is_time(value: Any) -> bool:
-    # 0 and -1 mean "never" in Jenkins' answers.
+    # In Jenkins' answers, 0 and -1 mean "never".
     return _is_whole(value) and value > 0

@@ -1,6 +1,6 @@
-"""Jenkins' ``tree=`` queries, evaluated over JSON documents.
+"""Evaluates Jenkins' ``tree=`` queries on JSON documents.
 
-``jobs[name,builds[number]{0,5}],*`` names the fields to show. Pure: no input, no output.
+A query such as ``jobs[name,builds[number]{0,5}],*`` names the fields to show. Does no I/O.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import Any
 
 _TOKEN = re.compile(r"[,\[\]{}]|[^,\[\]{}]+")
 _DELIMITERS = frozenset(",[]{}")
-# Fields that are maps: their keys are data (branches, variables), not names that a query could ask for.
+# Fields that are maps: their keys are data (branches, variables), not field names of a query.
 _MAPS = frozenset({"buildsByBranchName", "environment"})
 
 
 class TreeError(ValueError):
-    """A query that Jenkins answers with 500. ``position`` counts characters from 0."""
+    """A malformed query, which Jenkins answers with 500. ``position``: of the error, in characters from 0."""
 
     def __init__(self, message: str, position: int) -> None:
         super().__init__(f"{message} at position {position}")
@@ -25,19 +25,19 @@ class TreeError(ValueError):
 
 @dataclass
 class Node:
-    """What is wanted of one value: its fields by name, and which items if it is a list (``stop`` is exclusive)."""
+    """What a query wants from a value: fields by name, and for a list the items from ``start`` to ``stop`` (exclusive)."""
 
     children: dict[str, Node] = field(default_factory=dict)
     start: int = 0
     stop: int | None = None
 
     def child(self, name: str) -> Node | None:
-        """Return what is wanted of the field ``name``, or None if it is not wanted."""
+        """Return what the query wants from the field ``name``; None if it does not want the field."""
         return self.children.get(name) or self.children.get("*")
 
 
 def parse(tree: str) -> Node:
-    """Return the query as nodes. Raises TreeError where the text is malformed or empty."""
+    """Return the query as nodes. Raises TreeError if the text is malformed or empty."""
     reader = _Reader(tree)
     root = Node(_fields(reader))
     reader.expect("")
@@ -45,10 +45,10 @@ def parse(tree: str) -> Node:
 
 
 def select(document: Any, node: Node) -> Any:
-    """Return the part of ``document`` that ``node`` wants, as a new value; ``_class`` is always kept.
+    """Return the part of ``document`` that ``node`` wants, as a new value. ``_class`` is always included.
 
-    A field named without ``[…]`` is shown whole if it is a plain value or a list of plain values. Objects in it show
-    their ``_class`` only, and so do the objects that ``*`` meets.
+    A field without ``[…]`` is included completely if it is a plain value or a list of plain values. Objects in such a
+    field, and objects that ``*`` matches, have only their ``_class``.
     """
     if isinstance(document, dict):
         return _select_fields(document, node)

@@ -1,1 +1,1 @@
-"""The Jenkins poller: reads what a controller answers and makes spans of it."""
+"""The Jenkins poller: reads builds from a controller and turns them into spans."""

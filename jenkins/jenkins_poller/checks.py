@@ -1,4 +1,4 @@
-"""What `pipeline-trace doctor` asks of a Jenkins: two requests, each at most a few seconds, none tried again."""
+"""The checks of `pipeline-trace doctor` on a Jenkins controller: two requests, with a short time-out and no retries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline_trace.commands.doctor_checks import BROKEN, HINT, OK, SECONDS, Che
 from pipeline_trace.place.ci.jenkins.identity import normalised_url
 
 _LOGIN = "export JENKINS_USER=… JENKINS_API_TOKEN=… (a user with Overall/Read and Job/Read)"
-# By plugin: what the poller does not see without it.
+# What the poller does not see without a plugin, by plugin.
 _WANTED = {
     "pipeline-rest-api": "stages and steps",
     "metrics": "waits in the queue",
@@ -21,9 +21,9 @@ _WANTED = {
 
 
 def jenkins(environ: Mapping[str, str]) -> Iterator[Check]:
-    """Look whether the poller may read the Jenkins that JENKINS_URL names, and which plugins it has."""
+    """Check whether the poller can read the controller that JENKINS_URL names, and which plugins the controller has."""
     if not environ.get("JENKINS_URL"):
-        yield Check("jenkins", OK, "no Jenkins is named (--jenkins-url or JENKINS_URL)")
+        yield Check("jenkins", OK, "not checked: no controller is named (--jenkins-url or JENKINS_URL)")
         return
     try:
         url = normalised_url(environ["JENKINS_URL"])
@@ -32,10 +32,10 @@ def jenkins(environ: Mapping[str, str]) -> Iterator[Check]:
         return
     user, token = environ.get("JENKINS_USER", ""), environ.get("JENKINS_API_TOKEN", "")
     if bool(user) != bool(token):
-        yield Check("jenkins", BROKEN, "only half of the login is there", _LOGIN)
+        yield Check("jenkins", BROKEN, "the login is incomplete: it needs both JENKINS_USER and JENKINS_API_TOKEN", _LOGIN)
         return
     with requests.Session() as session:
-        # Else ~/.netrc would log in, which the poller does not read.
+        # Without this, requests takes a login from ~/.netrc, which the poller does not read.
         session.auth = (user, token) if user else _no_login
         check, answered = _controller(session, url, user)
         yield check
@@ -56,45 +56,45 @@ def _controller(session: requests.Session, url: str, user: str) -> tuple[Check, 
         answer = _get(session, f"{url}/api/json", "jobs[name]{0,1}")
     except requests.RequestException as error:
         said = f"{url} does not answer ({type(error).__name__})"
-        return Check("jenkins", BROKEN, said, "check --jenkins-url, and whether it is reachable from here"), False
+        return Check("jenkins", BROKEN, said, "check --jenkins-url, and whether this machine can reach it"), False
     if answer.status_code == 401:
         return Check("jenkins", BROKEN, f"{url} refuses the login of {user} (401)", _LOGIN), False
     if answer.status_code == 403 or answer.is_redirect:
-        said = f"{url} may not be read by {user} (403)" if user else f"{url} wants a login"
+        said = f"{user} may not read {url} (403)" if user else f"{url} needs a login"
         return Check("jenkins", BROKEN, said, _LOGIN), False
     document = _object(answer)
     if answer.status_code != 200 or document is None:
-        said = f"{url} answered {answer.status_code} and no JSON; it may be starting"
+        said = f"{url} answered {answer.status_code} without JSON; Jenkins may be starting"
         return Check("jenkins", BROKEN, said, "check --jenkins-url, or wait until it has started"), False
     version = answer.headers.get("X-Jenkins", "of unknown version")
     who = f"as {user}" if user else "without a login"
     if not document.get("jobs"):
-        return Check("jenkins", HINT, f"{url}, Jenkins {version}: no job may be seen {who}", _LOGIN), True
-    return Check("jenkins", OK, f"{url}, Jenkins {version}, jobs can be read {who}"), True
+        return Check("jenkins", HINT, f"{url}, Jenkins {version}: no job is visible {who}", _LOGIN), True
+    return Check("jenkins", OK, f"{url}, Jenkins {version}: jobs are readable {who}"), True
 
 
 def _plugins(session: requests.Session, url: str) -> Iterator[Check]:
     try:
         answer = _get(session, f"{url}/pluginManager/api/json", "plugins[shortName,active]")
     except requests.RequestException as error:
-        yield Check("plugins", HINT, f"the list of plugins did not come ({type(error).__name__})", "try again")
+        yield Check("plugins", HINT, f"the list of plugins did not arrive ({type(error).__name__})", "try again")
         return
     document = _object(answer)
     if answer.status_code != 200 or document is None:
-        mend = f"ask an administrator whether these are there: {', '.join(_WANTED)}"
-        yield Check("plugins", HINT, f"the list of plugins may not be read ({answer.status_code})", mend)
+        mend = f"ask an administrator whether these plugins are installed: {', '.join(_WANTED)}"
+        yield Check("plugins", HINT, f"the list of plugins is not readable ({answer.status_code})", mend)
         return
     listed = document.get("plugins")
     active = {p.get("shortName") for p in listed if isinstance(p, dict) and p.get("active")} if listed else set()
     missing = {name: what for name, what in _WANTED.items() if name not in active}
     if missing:
         said = "missing: " + ", ".join(f"{name} ({what})" for name, what in missing.items())
-        yield Check("plugins", HINT, said, "install them under Manage Jenkins > Plugins to see these")
+        yield Check("plugins", HINT, said, "to see these, install the plugins under Manage Jenkins > Plugins")
     else:
-        yield Check("plugins", OK, f"{', '.join(_WANTED)} are there")
+        yield Check("plugins", OK, f"{', '.join(_WANTED)} are installed")
     if "opentelemetry" in active:
-        said = "Jenkins' own OpenTelemetry plugin sets TRACEPARENT in builds, which comes first"
-        yield Check("plugins", HINT, said, "docs/joining.md says how to run both without two roots")
+        said = "the OpenTelemetry plugin of Jenkins sets TRACEPARENT in builds, and pipeline-trace follows that"
+        yield Check("plugins", HINT, said, "docs/joining.md says how to use both without two roots in a trace")
 
 
 def _object(answer: requests.Response) -> dict[str, Any] | None:

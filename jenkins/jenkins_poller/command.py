@@ -15,13 +15,13 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from pipeline_trace.commands import fail
+from pipeline_trace.commands import fail, parsed
+from pipeline_trace.commands.units import age_seconds
 from pipeline_trace.delivery import destinations, home, reader
 from pipeline_trace.place.ci import JENKINS_ROOT_URL, PER_BUILD, PER_PIPELINE, TRACE_PER
 from pipeline_trace.place.ci.jenkins.identity import normalised_url
 
 from . import options
-from .ages import age_seconds
 from .fetch.api import ApiError, Controller
 from .fetch.build import DETAILS, STEP
 from .now import waiting, wording
@@ -31,42 +31,32 @@ from .poll.service import ControllerOptions, Pollers
 from .poll.state import StateError
 
 
-def _age(ctx: click.Context, param: click.Parameter, value: str) -> float:
-    """Return an age in seconds."""
-    try:
-        return age_seconds(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
-
-
-def _url(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
-    try:
-        return normalised_url(value) if value else ""
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
+def _root_url(value: str | None) -> str:
+    """Return the normalised URL; "" if there is none. Raises ValueError."""
+    return normalised_url(value) if value else ""
 
 
 @click.command("poll")
 @click.option(
     "--jenkins-url",
-    callback=_url,
+    callback=parsed(_root_url),
     metavar="URL",
     envvar="JENKINS_URL",
     show_envvar=True,
-    help="Where to ask the controller.",
+    help="The controller's address.",
 )
 @click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Several controllers, from a YAML file, instead of --jenkins-url and its options.",
+    help="Poll the controllers that a YAML file lists, instead of --jenkins-url and the options for one controller.",
 )
-@click.option("--once", is_flag=True, help="Poll once, deliver all, and end.")
+@click.option("--once", is_flag=True, help="Poll once, deliver the spans, and exit.")
 @click.option(
     "--open",
     "open_only",
     is_flag=True,
-    help="With --once: list what is queued or runs now and what it waits for, and poll nothing.",
+    help="With --once: do not poll. List the builds that are queued or run now, and what they wait for.",
 )
 @click.option(
     "--format",
@@ -74,19 +64,19 @@ def _url(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
     type=click.Choice(("text", "json")),
     default="text",
     show_default=True,
-    help="How --open lists.",
+    help="The output format of --open.",
 )
 @click.option(
     "--since",
-    callback=_age,
+    callback=parsed(age_seconds),
     default="7d",
     metavar="AGE",
     show_default=True,
-    help="How far back to go in jobs seen first: 30m, 12h, 7d.",
+    help="How far back to read the builds of a job that is new to the poller, for example 30m, 12h or 7d.",
 )
-@click.option("--include", multiple=True, metavar="GLOB", help="Only jobs whose full name matches; may be repeated.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="No jobs whose full name matches; may be repeated.")
-@click.option("--detail", type=click.Choice(DETAILS), default=STEP, show_default=True, help="The finest spans to make.")
+@click.option("--include", multiple=True, metavar="GLOB", help="Poll only jobs whose full name matches. Repeatable.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Skip jobs whose full name matches. Repeatable.")
+@click.option("--detail", type=click.Choice(DETAILS), default=STEP, show_default=True, help="The finest spans to create.")
 @click.option(
     "--trace-per",
     type=click.Choice((PER_PIPELINE, PER_BUILD)),
@@ -94,29 +84,29 @@ def _url(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
     show_default=True,
     envvar=TRACE_PER,
     show_envvar=True,
-    help="One trace for a chain of builds, or one for each build, linked to its upstream.",
+    help="pipeline: one trace for a chain of builds; build: one trace for each build, with a link to its upstream build.",
 )
 @click.option(
     "--root-url",
-    callback=_url,
+    callback=parsed(_root_url),
     metavar="URL",
     envvar=JENKINS_ROOT_URL,
     show_envvar=True,
-    help="The controller's configured URL, where builds see another one than its API shows.",
+    help="The Jenkins URL that builds see (JENKINS_URL), if the controller's API shows a different one.",
 )
 @click.option(
-    "--interval", type=click.FloatRange(min=1), default=30, show_default=True, metavar="S", help="Seconds between polls."
+    "--interval", type=click.FloatRange(min=1), default=30, show_default=True, metavar="S", help="Seconds between two polls."
 )
 @click.option(
     "--token-file", type=click.Path(dir_okay=False), help="A file with the API token, instead of JENKINS_API_TOKEN."
 )
-@click.option("--no-metrics", is_flag=True, help="Send no metrics, though an OTLP endpoint is set.")
+@click.option("--no-metrics", is_flag=True, help="Do not send metrics, even if an OTLP endpoint is set.")
 @click.option(
     "--log-format",
     type=click.Choice((logs.TEXT, logs.JSON)),
-    help="How a service logs to stderr: key=value (default) or JSON, a line a message.",
+    help="How the service logs to stderr, one line for each message: text is key=value (default), json is JSON.",
 )
-@click.option("-v", "--verbose", count=True, help="Log what is done; twice: every request.")
+@click.option("-v", "--verbose", count=True, help="Log what poll does. Twice: also log every request.")
 @click.pass_context
 def poll(
     ctx: click.Context,
@@ -130,15 +120,16 @@ def poll(
     verbose: int,
     **given: Any,
 ) -> None:
-    """Turn a Jenkins controller's builds into traces.
+    """Turn the builds of a Jenkins controller into traces.
 
-    Needs no plugin on the controller, and works without a login where anonymous users may read. A login comes from
-    JENKINS_USER and JENKINS_API_TOKEN (or --token-file), or from where the --config file says.
+    The controller needs no new plugin. It also needs no login if anonymous users may read it. Otherwise, set
+    JENKINS_USER and JENKINS_API_TOKEN (or --token-file), or name the login in the --config file.
 
-    Without --once it goes on until TERM or INT: builds under way are finished and delivered.
+    Without --once, poll runs until the signal TERM or INT. Then it finishes the builds that it is reading, delivers their
+    spans, and exits.
     """
     if open_only and not once:
-        raise click.UsageError("--open goes with --once")
+        raise click.UsageError("--open works only together with --once; add --once")
     wanted = options.controllers_of(ctx, given)
     secrets = [one.login.token for one in wanted if one.login]
     logs.set_up(log_format or (logs.PLAIN if once else logs.TEXT), verbose, secrets)
@@ -152,7 +143,8 @@ def poll(
         None if destinations.is_disabled(os.environ) else destinations.configured_destination(os.environ, place.store)
     )
     if destination is None:
-        logs.say(logging.WARNING, "nothing is delivered: OTEL_SDK_DISABLED or OTEL_TRACES_EXPORTER=none is set")
+        said = "no spans are delivered; unset OTEL_SDK_DISABLED and OTEL_TRACES_EXPORTER=none to deliver them"
+        logs.say(logging.WARNING, said)
     try:
         pollers = Pollers(wanted, place, destination, metered=not no_metrics)
     except StateError as error:
@@ -168,7 +160,7 @@ def poll(
 
 def _list_open(wanted: Sequence[ControllerOptions], form: str) -> None:
     if len(wanted) > 1:
-        raise click.UsageError("--open lists one controller; name it by --jenkins-url")
+        raise click.UsageError("--open lists one controller only; name it with --jenkins-url")
     controller, selection = Controller(wanted[0].url, wanted[0].login), wanted[0].settings.selection
     try:
         found = waiting.open_builds(controller, selection, lambda text: logs.say(logging.WARNING, text))
@@ -184,7 +176,7 @@ def _list_open(wanted: Sequence[ControllerOptions], form: str) -> None:
 def _once(
     pollers: Pollers, wanted: Sequence[ControllerOptions], place: home.Home, destination: destinations.Destination | None
 ) -> bool:
-    """Poll and deliver once; tell whether every controller was polled to its end."""
+    """Poll and deliver once. Return whether the polls of all controllers succeeded."""
     with _progress() as show:
         results = pollers.once(show)
     for one, result in zip(wanted, results, strict=True):
@@ -199,7 +191,7 @@ def _once(
 
 
 def _deliver(place: home.Home, destination: destinations.Destination) -> None:
-    """Deliver what journals hold; a receiver that is down is no failure of ours."""
+    """Deliver the spans in journals. A receiver that is down is a warning, not a failure of the poll."""
     done = service.deliver_journals(place.journals, destination)
     if done.delivered:
         click.echo(f"{done.delivered} spans delivered to {destination.name}")
@@ -212,8 +204,8 @@ def _deliver(place: home.Home, destination: destinations.Destination) -> None:
 def _say(prefix: str, swept: Swept) -> None:
     parts = [f"{prefix}{swept.builds} builds read, {swept.spans} spans"]
     parts += [f"{swept.running} still running"] if swept.running else []
-    parts += [f"{swept.vanished} gone"] if swept.vanished else []
-    parts += [f"{swept.unsampled} left out (their TRACEPARENT says not to record)"] if swept.unsampled else []
+    parts += [f"{swept.vanished} deleted"] if swept.vanished else []
+    parts += [f"{swept.unsampled} not recorded (their TRACEPARENT is not sampled)"] if swept.unsampled else []
     click.echo(", ".join(parts))
     if swept.without_stages:
         logs.say(logging.WARNING, prefix + service.without_stages_line(swept))
@@ -221,7 +213,7 @@ def _say(prefix: str, swept: Swept) -> None:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[Swept, int], None]]:
-    """A progress bar on a terminal; nothing in a pipe."""
+    """Yield a function that updates a progress bar. The bar is shown only on a terminal."""
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:

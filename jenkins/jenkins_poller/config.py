@@ -1,6 +1,6 @@
-"""`poll --config`: several controllers from one YAML file, checked before anything is asked.
+"""Reads and checks the file of `poll --config`, before the first request to a controller.
 
-Every mistake is a line: file, key, what is wrong and what would be right. Values are not repeated where they may be secret.
+Each mistake is one line: file, key, what is wrong and what to write. A value that may be secret is not repeated.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from pipeline_trace.commands.units import age_seconds
 from pipeline_trace.place.ci import PER_BUILD, PER_PIPELINE
 from pipeline_trace.place.ci.jenkins.identity import normalised_url
 
-from .ages import age_seconds
 from .fetch.api import Login
 from .fetch.build import BUILD, STAGE, STEP
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRETS = ("token", "password", "api_token", "user", "username", "login")
-_WHERE_SECRETS = "a login is not written here; name where it is: user_env or user_file, token_env or token_file"
+_WHERE_SECRETS = "do not write a login here; say where it is, with user_env or user_file and token_env or token_file"
 
 
 class ConfigError(Exception):
-    """The file cannot be used. ``lines``: one a mistake."""
+    """The file cannot be used. ``lines``: one line for each mistake."""
 
     def __init__(self, lines: Sequence[str]) -> None:
         super().__init__("; ".join(lines))
@@ -42,13 +42,13 @@ def _interval(value: object) -> object:
 
 def _url(value: str) -> str:
     if "@" in urlsplit(value).netloc:
-        raise ValueError(f"holds a login; {_WHERE_SECRETS}")
+        raise ValueError(f"contains a login; {_WHERE_SECRETS}")
     return normalised_url(value)
 
 
 def _variable(value: str) -> str:
     if not _VARIABLE.fullmatch(value):
-        raise ValueError("is no name of an environment variable such as TEAM_A_TOKEN")
+        raise ValueError("is not the name of an environment variable; write for example TEAM_A_TOKEN")
     return value
 
 
@@ -59,7 +59,7 @@ Variable = Annotated[str, AfterValidator(_variable)]
 
 
 class ControllerConfig(BaseModel):
-    """One controller of the file; docs/poller-service.md tells what each key means."""
+    """One controller of the file. docs/poller-service.md describes each key."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -78,7 +78,10 @@ class ControllerConfig(BaseModel):
     token_file: Path | None = None
 
     def login(self, environ: Mapping[str, str], folder: Path) -> Login | None:
-        """Return the login from where the file says it is. ``folder``: the file's own. Raises ValueError."""
+        """Return the login, from the variables or files that the file names; None if it names none. Raises ValueError.
+
+        ``folder``: the folder of the file, for relative paths.
+        """
         user = _secret("user", self.user_env, self.user_file, environ, folder)
         token = _secret("token", self.token_env, self.token_file, environ, folder)
         if bool(user) != bool(token):
@@ -93,7 +96,7 @@ class _Config(BaseModel):
     controllers: tuple[ControllerConfig, ...]
 
 
-# What would be right, by key.
+# What to write, by key.
 _EXAMPLES = {
     "controllers": "a list of controllers, each beginning with `- url:`",
     "url": "a URL such as https://jenkins.example.com/",
@@ -113,21 +116,21 @@ _EXAMPLES = {
 
 
 def load(path: Path, environ: Mapping[str, str]) -> list[tuple[ControllerConfig, Login | None]]:
-    """Read and check a file; return its controllers with their logins. Raises ConfigError."""
+    """Read and check a file. Return its controllers with their logins. Raises ConfigError, with all mistakes."""
     try:
         data = yaml.load(path.read_text(encoding="utf-8"), _Loader)
         config = _Config.model_validate(data if data is not None else {})
     except OSError as error:
-        raise ConfigError([f"{path}: cannot be read ({error.strerror})"]) from None
+        raise ConfigError([f"{path}: cannot be read ({error.strerror}); check its path and permissions"]) from None
     except UnicodeDecodeError:
-        raise ConfigError([f"{path}: is no text in UTF-8"]) from None
+        raise ConfigError([f"{path}: is not UTF-8 text; save it as UTF-8"]) from None
     except yaml.YAMLError as error:
         raise ConfigError([f"{path}: {_syntax(error)}"]) from None
     except ValidationError as error:
         raise ConfigError([f"{path}: {_mistake(details)}" for details in error.errors(include_url=False)]) from None
     found, wrong = [], list(_repeated(config.controllers))
     if not config.controllers:
-        wrong.append(f"controllers: is empty; it is {_EXAMPLES['controllers']}")
+        wrong.append(f"controllers: is empty; write {_EXAMPLES['controllers']}")
     for index, controller in enumerate(config.controllers):
         try:
             found.append((controller, controller.login(environ, path.parent)))
@@ -143,17 +146,18 @@ def _secret(what: str, variable: str, file: Path | None, environ: Mapping[str, s
         raise ValueError(f"has both {what}_env and {what}_file; keep one")
     if variable:
         if not environ.get(variable):
-            # The name is not repeated: somebody may have pasted the secret itself.
-            raise ValueError(f"{what}_env: the variable that it names is not set; set it where the poller starts")
+            # The name is not repeated: someone may have pasted the secret itself.
+            raise ValueError(f"{what}_env: the variable that it names is not set; set it in the poller's environment")
         return environ[variable]
     if file is None:
         return ""
     try:
         value = (folder / file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{what}_file: cannot read {file} ({getattr(error, 'strerror', 'no text')})") from None
+        reason = getattr(error, "strerror", "not UTF-8 text")
+        raise ValueError(f"{what}_file: cannot read {file} ({reason}); check its path and permissions") from None
     if not value:
-        raise ValueError(f"{what}_file: {file} is empty")
+        raise ValueError(f"{what}_file: {file} is empty; write the {what} into it")
     return value
 
 
@@ -162,24 +166,26 @@ def _repeated(controllers: Sequence[ControllerConfig]) -> Iterator[str]:
     for index, controller in enumerate(controllers):
         before = first.setdefault(controller.url, index)
         if before != index:
-            yield f"controllers[{index}].url: is that of controllers[{before}] too; name each controller once"
+            yield f"controllers[{index}].url: is also the URL of controllers[{before}]; list each controller once"
 
 
 def _mistake(details: ErrorDetails) -> str:
-    """Return one of pydantic's errors in our words."""
+    """Return the line for one of pydantic's errors."""
     where, kind = details["loc"], details["type"]
-    # Behind a list's index or a choice's branch there may be more, which is no key of ours.
+    # The last parts of a location may be a list's index or a name inside pydantic, not a key of the file.
     key = next((str(part) for part in reversed(where) if isinstance(part, str)), "")
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where).lstrip(".") or "the file"
     if kind == "extra_forbidden":
         return f"{path}: {_unknown(key, top=len(where) == 1)}"
     if kind == "missing":
-        return f"{path}: is missing; it is {_EXAMPLES[key]}"
+        return f"{path}: is missing; write {_EXAMPLES[key]}"
     if kind in ("model_type", "model_attributes_type"):
-        return f"{path}: is no mapping of keys to values" + ("" if where else " such as `controllers: [...]`")
+        return f"{path}: is not a mapping; write keys and values such as " + (
+            "`url: …`" if where else "`controllers: [...]`"
+        )
     if kind == "value_error":
         return f"{path}: {details['msg'].removeprefix('Value error, ')}"
-    return f"{path}: is not right; it is {_EXAMPLES.get(key, details['msg'])}"
+    return f"{path}: is wrong; write {_EXAMPLES.get(key, details['msg'])}"
 
 
 def _unknown(key: str, *, top: bool) -> str:
@@ -187,22 +193,22 @@ def _unknown(key: str, *, top: bool) -> str:
         return f"unknown key: {_WHERE_SECRETS}"
     known = list((_Config if top else ControllerConfig).model_fields)
     near = difflib.get_close_matches(key, known, 1)
-    return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; there are {', '.join(known)}"
+    return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; use {', '.join(known)}"
 
 
 def _syntax(error: yaml.YAMLError) -> str:
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    return f"{place}is no YAML ({problem or 'not readable'})"
+    return f"{place}is not valid YAML ({problem or 'not readable'})"
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that is there twice: of two values YAML's readers silently take the last."""
+    """Rejects a key that occurs twice. YAML readers silently use the last of the two values."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
             if key.value in seen and key.tag == "tag:yaml.org,2002:str":
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value} is there twice", key.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value} occurs twice", key.start_mark)
             seen.add(str(key.value))
         return super().construct_mapping(node, deep)

@@ -1,4 +1,4 @@
-"""What `poll` was asked for: controllers with their logins, from its options or from a file."""
+"""Turns the options of `poll`, or the file of --config, into the list of controllers to poll, with their logins."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from pipeline_trace.commands import fail
 
 from .fetch.api import Login
 from .poll.discovery import Selection
-from .poll.poller import Settings
+from .poll.poller import PollSettings
 from .poll.service import ControllerOptions
 
-# What --config says for each controller, and options for one.
+# Options for one controller. With --config, the file has a key for each of them.
 _OF_ONE = ("jenkins_url", "since", "include", "exclude", "detail", "trace_per", "root_url", "interval", "token_file")
 
 
 def controllers_of(ctx: click.Context, asked: Mapping[str, Any]) -> list[ControllerOptions]:
-    """Return the controllers to poll, from the configuration or from the options."""
+    """Return the controllers to poll, from the --config file or from the options. Raises click.ClickException."""
     if asked["config"]:
         given = [name for name in _OF_ONE if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
         if given:
             option = f"--{given[0].replace('_', '-')}"
-            raise click.UsageError(f"{option} is for one controller; with --config it belongs into the file")
+            raise click.UsageError(f"{option} is for one controller; with --config, write it into the file")
         return _configured(asked["config"])
     if not asked["jenkins_url"]:
-        raise click.UsageError("name a controller by --jenkins-url (or JENKINS_URL), or several by --config")
+        raise click.UsageError("name a controller with --jenkins-url (or JENKINS_URL), or several with --config")
     selection = Selection(asked["include"], asked["exclude"])
-    settings = Settings(asked["detail"], asked["trace_per"], _ago(asked["since"]), selection, asked["root_url"])
+    settings = PollSettings(asked["detail"], asked["trace_per"], _ago(asked["since"]), selection, asked["root_url"])
     return [ControllerOptions(asked["jenkins_url"], _login(asked["token_file"]), settings, asked["interval"])]
 
 
 def _configured(path: Path) -> list[ControllerOptions]:
-    # Imported where needed: pydantic takes a while.
+    # Imported here, because the import of pydantic is slow.
     from .config import ConfigError, load
 
     try:
@@ -49,7 +49,7 @@ def _configured(path: Path) -> list[ControllerOptions]:
         ControllerOptions(
             one.url,
             login,
-            Settings(one.detail, one.trace_per, _ago(one.since), Selection(one.include, one.exclude), one.root_url),
+            PollSettings(one.detail, one.trace_per, _ago(one.since), Selection(one.include, one.exclude), one.root_url),
             one.interval,
             one.requests_per_second,
         )
@@ -58,7 +58,7 @@ def _configured(path: Path) -> list[ControllerOptions]:
 
 
 class _Wrong(click.ClickException):
-    """Wrong usage, a line a mistake."""
+    """Wrong usage, with one line for each mistake."""
 
     exit_code = 2
 
@@ -80,8 +80,9 @@ def _login(token_file: str | None) -> Login | None:
         try:
             token = Path(token_file).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise fail(f"cannot read --token-file {token_file} ({getattr(error, 'strerror', 'no text')})") from None
+            reason = getattr(error, "strerror", "not UTF-8 text")
+            raise fail(f"cannot read --token-file {token_file} ({reason}); check its path and permissions") from None
     if bool(user) != bool(token):
         missing = "JENKINS_API_TOKEN (or --token-file)" if user else "JENKINS_USER"
-        raise fail(f"only half of the login is there: set {missing} too")
+        raise fail(f"the login is incomplete: set {missing} too")
     return Login(user, token) if user else None

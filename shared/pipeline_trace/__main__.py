@@ -1,6 +1,7 @@
-"""The command's beginning: what has to start fast, or to work without Click, takes the short way.
+"""Starts the command line.
 
-Runs the package by its file path too: a Galaxy install has no pip package of ours, and no command.
+``exec`` and ``follow`` must start fast and work without Click, so they do not import the other commands. ``ship`` also works
+without Click. The package can run by its file path: an installation from Ansible Galaxy has no ``pipeline-trace`` command.
 """
 
 from __future__ import annotations
@@ -10,23 +11,23 @@ from typing import NoReturn
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command that the command line names, and exit with its status."""
     words = sys.argv[1:]
     if words[:1] == ["exec"]:
         from pipeline_trace.exec.run import main as run_command
 
-        # Returns where the words are for Click to answer: --help, wrong usage.
+        # Returns only if Click has to answer: --help, or wrong usage.
         run_command(words[1:])
     if words[:1] == ["follow"]:
         _without_click(words)
     try:
         from pipeline_trace.commands import main as run
     except ModuleNotFoundError as error:
-        # A Galaxy install: scripts/build-collection leaves out what needs more packages.
+        # An installation from Ansible Galaxy: scripts/build-collection leaves out the commands that need more packages.
         if words[:1] == ["ship"]:
             _without_click(words)
         install = f"{sys.executable or 'python3'} -m pip install pipeline-trace"
-        sys.exit(f"pipeline-trace: only exec and ship work here ({error.name} is missing); for all commands: {install}")
+        sys.exit(f"pipeline-trace: only exec and ship work here ({error.name} is missing). For all commands, run: {install}")
     run()
 
 
@@ -37,7 +38,7 @@ def _without_click(words: list[str]) -> NoReturn:
 
 
 def _as_file() -> None:
-    """Run as a file: the interpreter put this folder on the path, where our modules would hide others' names."""
+    """Take this folder off ``sys.path``: Python put it there, and our modules would hide others of the same name."""
     from pathlib import Path
 
     here = Path(__file__).resolve().parent

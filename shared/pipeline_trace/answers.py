@@ -1,4 +1,4 @@
-"""What the first screen says of a trace of this machine's store: its verdict, and its change's way."""
+"""Collects what the top of a report shows: the verdict on a trace and the path of its change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from .trace.span import ERROR, Span
 
 
 def headline(lookup: Lookup, spans: Sequence[Span], reference: str) -> Headline:
-    """Return what is known. ``reference``: the trace or build that is reference about."""
+    """Return the verdict on a trace and its change's path; None for each part that is not known.
+
+    ``reference``: the trace id or the build that the reader asked for.
+    """
     path = None
     if any(c.VCS_HEAD_REVISION in span.attributes for span in spans):
         with suppress(NotFoundError):
@@ -30,6 +33,6 @@ def _verdict(lookup: Lookup, spans: Sequence[Span], reference: str) -> Verdict |
     try:
         verdict = judge.verdict_of_trace(lookup, spans, reference, load_rules())
     except RulesError:
-        # `why` says what is wrong with the rules; the page shows the rest.
+        # `why` reports the error in the rules; the page shows the rest.
         return None
     return None if verdict.kind == judge.NOTHING_FAILED else verdict

@@ -15,6 +15,8 @@ from support import installs, played
 from support.otlp_receiver import Receiver
 from support.played import Played
 
+from pipeline_trace.trace import words
+
 TRACE, PARENT = "a" * 32, "b" * 16
 TRACEPARENT = f"00-{TRACE}-{PARENT}-01"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -81,8 +83,8 @@ def play(
 
 
 def documentation() -> dict[str, Any]:
-    """Return the callback's own DOCUMENTATION."""
-    path = support.ROOT / "collections/ansible_collections/pipeline_trace/otel/plugins/callback/deploy_trace.py"
+    """Return the documentation of the callback's options."""
+    path = support.ROOT / "collections/ansible_collections/pipeline_trace/otel/plugins/doc_fragments/deploy_trace.py"
     text = path.read_text().partition('DOCUMENTATION = r"""')[2].partition('"""')[0]
     found: dict[str, Any] = yaml.safe_load(text)
     return found
@@ -295,7 +297,7 @@ def test_without_a_folder_to_write_the_playbook_runs_untraced(tmp_path: Path) ->
     assert run.returncode == 0
     assert "h1                         : ok=4" in run.stdout
     (line,) = run.ours
-    assert line.startswith("[WARNING]: pipeline-trace: this run is not traced: cannot write /proc/nowhere")
+    assert line.startswith("[WARNING]: pipeline-trace: not traced: cannot write /proc/nowhere")
 
 
 SABOTEUR = """
@@ -326,7 +328,10 @@ def test_a_crash_inside_is_one_warning_and_the_playbook_goes_on(tmp_path: Path, 
     assert run.returncode == code
     assert "PLAY RECAP" in run.stdout
     warnings = [line for line in run.ours if "WARNING" in line]
-    assert warnings == ["[WARNING]: pipeline-trace: this run is not traced any further (KeyError: 'broken')"]
+    assert warnings == [
+        "[WARNING]: pipeline-trace: tracing stops here, the playbook continues (KeyError: 'broken'; "
+        "report it: https://github.com/pipeline-trace/pipeline-trace/issues)"
+    ]
     assert "Traceback" not in run.stderr
     # What a task ran after that had no context of ours.
     if not failing:
@@ -368,8 +373,8 @@ def test_the_first_source_that_says_an_environment_counts(sources: Sources, expe
         ("prod/group/hosts.ini", "production"),
         ("/srv/live.yml", "production"),
         ("staging_hosts.ini", "staging"),
-        ("hosts-preprod", "staging"),
-        ("qa.yml", "test"),
+        ("hosts-preprod", "preprod"),
+        ("qa.yml", "qa"),
         ("int", "integration"),
         ("prod/staging/hosts", "staging"),
         ("prod/a/b/hosts", None),
@@ -405,9 +410,9 @@ def test_values_are_cut() -> None:
 
 def test_the_docs_have_every_name_in_its_order() -> None:
     text = (support.ROOT / "docs/deployments.md").read_text()
-    for names in (*deployment._VARIABLES.values(), *deployment._ENVIRONMENT.values()):
+    for names in (*words.EXTRA_VARIABLES.values(), *words.PROCESS_VARIABLES.values()):
         assert ", ".join(f"`{name}`" for name in names) in text
-    for word in deployment._STANDARD:
+    for word in words._ONE_NAME:
         assert f"`{word}`" in text
 
 

@@ -26,7 +26,7 @@ def test_checks_are_builds_of_a_change_or_a_branch() -> None:
     assert answer["reason"] == "PR checks failed in shop/app/PR-17#1: 3 tests failed"
     answer, steps = only(branch)
     assert (steps["PR checks"]["state"], answer["answer"]) == ("success", "not known")
-    assert "no build of it on main was seen" in answer["reason"]
+    assert "the store has no build of this commit on main" in answer["reason"]
 
 
 def test_all_jobs_that_check_a_commit_have_to_be_green() -> None:
@@ -149,7 +149,7 @@ def test_an_approval_that_was_not_given_stops_the_next_deploy(kind: str, word: s
     run.attributes |= {"jenkins.interruptions": [kind], "jenkins.interruption.descriptions": ["Rejected by eve"]}
     answer, steps = only(story)
     assert states(steps)[3:] == ["success", "success", "success", "cancellation"]
-    assert (answer["answer"], answer["reason"]) == (word, "production was stopped (shop/build#4): Rejected by eve")
+    assert (answer["answer"], answer["reason"]) == (word, "production was cancelled (shop/build#4): Rejected by eve")
     assert steps["production"]["passed_by"] == 0
 
 

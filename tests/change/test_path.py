@@ -56,7 +56,7 @@ def document(env: dict[str, str], *arguments: str) -> dict[str, Any]:
 
 def test_a_host_that_is_down_on_staging_blocks_there(polled: dict[str, dict[str, str]]) -> None:
     answer, rows = answered(polled["95"], "9e0a338")
-    assert answer.startswith("no: staging failed 4 times alike, last in shop/deploy#140 at Run playbook: ")
+    assert answer.startswith("no: staging failed 4 times with the same error, last in shop/deploy#140 at Run playbook: ")
     assert answer.endswith("it was green before (shop/deploy#131)")
     assert "pipeline-trace why 'shop/deploy#140'" in support.trace("path", "9e0a338", env=polled["95"]).stdout
     assert [rows[name][0] for name in ("PR checks", "review", "merge", "integration", "staging", "production")] == [
@@ -67,7 +67,7 @@ def test_a_host_that_is_down_on_staging_blocks_there(polled: dict[str, dict[str,
         "✗ failed",
         "✓ passed",
     ]
-    assert rows["production"][-1] == "shop/deploy#132; 4 later builds did not get here"
+    assert rows["production"][-1] == "shop/deploy#132; 4 later builds did not reach this step"
     assert "orders" not in str(rows)
 
 
@@ -79,16 +79,16 @@ def test_the_other_team_on_that_host_is_kept_apart(polled: dict[str, dict[str, s
 
 def test_a_broken_change_blocks_at_integration(polled: dict[str, dict[str, str]]) -> None:
     answer, rows = answered(polled["97"], "63d034d")
-    assert answer.startswith("no: integration failed 3 times alike, last in shop/deploy#189")
+    assert answer.startswith("no: integration failed 3 times with the same error, last in shop/deploy#189")
     assert rows["merge"][0] == "✓ passed"
-    assert rows["staging"] == rows["production"] == ["· not there yet"]
+    assert rows["staging"] == rows["production"] == ["· not reached"]
 
 
 def test_a_change_that_went_all_the_way_is_deployed(polled: dict[str, dict[str, str]]) -> None:
     answer, _ = answered(polled["97"], "4e3d223")
     assert answer == "yes: production is deployed (shop/deploy#186)"
     answer, rows = answered(polled["95"], "4e3d223")
-    assert answer == "yes: production had it (shop/deploy#126); 9e0a338 replaced it there (shop/deploy#132)"
+    assert answer == "yes: production had this commit (shop/deploy#126); then 9e0a338 replaced it (shop/deploy#132)"
     assert rows["production"][-1] == "shop/deploy#126; replaced by 9e0a338 (shop/deploy#132)"
 
 
@@ -105,7 +105,7 @@ def test_a_deploy_that_was_not_told_its_commit_is_its_builds(polled: dict[str, d
 
 def test_a_change_is_known_by_its_checks(polled: dict[str, dict[str, str]]) -> None:
     answer, rows = answered(polled["72"], "PR-17")
-    assert answer.startswith("not known: the PR checks are green (Team A/multi/PR-17#1)")
+    assert answer.startswith("not known: PR checks are green (Team A/multi/PR-17#1)")
     assert (rows["PR checks"][0], rows["merge"][0]) == ("✓ passed", "? not known")
     assert answered(polled["72"], "17") == (answer, rows)
 
@@ -120,7 +120,7 @@ def test_a_commit_may_be_named_by_its_builds(polled: dict[str, dict[str, str]], 
 def test_a_version_of_several_commits_is_the_last_ones(polled: dict[str, dict[str, str]]) -> None:
     found = document(polled["95"], "1.7.3")
     assert found["commit"].startswith("9e0a338")
-    assert found["notes"] == ["1.7.3 was deployed from 3 commits; this is the last one, others: 9592095, 4e3d223"]
+    assert found["notes"] == ["1.7.3 was deployed from 3 commits; this is the last one. The others: 9592095, 4e3d223"]
 
 
 def test_json_has_the_evidence(polled: dict[str, dict[str, str]]) -> None:
@@ -138,21 +138,21 @@ def test_json_has_the_evidence(polled: dict[str, dict[str, str]]) -> None:
 def test_what_is_not_there_is_said_in_one_line(polled: dict[str, dict[str, str]], tmp_path: Path) -> None:
     done = support.trace("path", "no-such-version", env=polled["95"])
     assert (done.returncode, done.stdout) == (1, "")
-    assert "nothing here is about 'no-such-version'" in done.stderr
+    assert "there is no commit, change or version 'no-such-version' here" in done.stderr
     assert "poll --once" in done.stderr
     done = support.trace("path", env=support.environ(tmp_path))
     assert done.returncode == 1
-    assert done.stderr.startswith("pipeline-trace: no commit was seen here yet")
+    assert done.stderr.startswith("pipeline-trace: there is no commit in the store yet")
 
 
 def test_a_commit_that_nobody_saw_is_answered(polled: dict[str, dict[str, str]]) -> None:
     answer, rows = answered(polled["95"], "deadbeef")
-    assert answer == "not known: no build and no deploy of it was seen"
+    assert answer == "not known: the store has no build and no deploy of this commit"
     assert rows["production"] == ["? not known"]
 
 
 @pytest.mark.process
-def test_playbooks_alone_have_a_way_too(tmp_path: Path) -> None:
+def test_playbooks_alone_have_a_path_too(tmp_path: Path) -> None:
     env = support.environ(tmp_path)
     failing = support.DEPLOY.replace("debug: {msg: copied}", "fail: {msg: no space left on device}")
     for name, text, status in (("good", support.DEPLOY, 0), ("bad", failing, 2)):
@@ -187,7 +187,7 @@ def put(place: Home, *spans: Span) -> None:
     store.close()
 
 
-def way(place: Home, asked: str = "latest") -> dict[str, Any]:
+def path_of(place: Home, asked: str = "latest") -> dict[str, Any]:
     lookup = Lookup(place)
     try:
         return path_document(lookup, asked)
@@ -197,23 +197,23 @@ def way(place: Home, asked: str = "latest") -> dict[str, Any]:
 
 def test_a_beginning_that_several_commits_have_names_none(place: Home) -> None:
     put(place, playbook(1, 1, 2, commit=COMMIT), playbook(2, 3, 4, commit=OTHER))
-    with pytest.raises(NotFoundError, match=f"begins several commits here: {OTHER}, {COMMIT}"):
-        way(place, "abcdef0")
-    assert way(place, COMMIT[:8])["commit"] == COMMIT
-    assert way(place)["commit"] == OTHER
+    with pytest.raises(NotFoundError, match=f"several commits begin with abcdef0: {OTHER}, {COMMIT}"):
+        path_of(place, "abcdef0")
+    assert path_of(place, COMMIT[:8])["commit"] == COMMIT
+    assert path_of(place)["commit"] == OTHER
 
 
 def test_a_playbook_that_was_told_a_short_commit_belongs_to_it(place: Home) -> None:
     put(place, playbook(1, 1, 2, commit=COMMIT, service="shop"), playbook(2, 3, 4, commit=COMMIT[:9], service="shop"))
     for asked in (COMMIT, COMMIT[:9], COMMIT[:8]):
-        found = way(place, asked)
+        found = path_of(place, asked)
         (staging,) = [step for step in found["services"][0]["steps"] if step["step"] == "staging"]
         assert (found["commit"], staging["attempts"]) == (COMMIT, 2)
 
 
-def test_a_version_without_a_commit_has_a_way_too(place: Home) -> None:
+def test_a_version_without_a_commit_has_a_path_too(place: Home) -> None:
     put(place, playbook(1, 1, 2, version="2.0", service="shop"))
-    found = way(place, "2.0")
+    found = path_of(place, "2.0")
     assert (found["commit"], found["answer"]["answer"]) == (None, "yes")
     assert found["answer"]["reason"].startswith("staging is green (playbook site.yml)")
 
@@ -223,7 +223,7 @@ def test_versions_without_commits_are_told_apart(place: Home) -> None:
     later = playbook(3, 5, 6, version="2.1", service="shop")
     later.attributes[c.DEPLOYMENT_ENVIRONMENT] = "prod"
     put(place, later)
-    (service,) = way(place, "2.0")["services"]
+    (service,) = path_of(place, "2.0")["services"]
     staging, production = service["steps"][-2:]
     assert staging["replaced_by"]["version"] == "2.1"
     assert production["state"] == "not reached"
@@ -233,9 +233,9 @@ def test_versions_without_commits_are_told_apart(place: Home) -> None:
 def test_a_playbook_that_runs_is_seen(place: Home) -> None:
     writer = Writer(place.journals)
     writer.open(playbook(1, 1, 0, commit=COMMIT, service="shop"))
-    found = way(place)
+    found = path_of(place)
     assert found["commit"] == COMMIT
-    assert found["answer"]["reason"] == "staging runs right now (playbook site.yml)"
+    assert found["answer"]["reason"] == "staging is running now (playbook site.yml)"
     writer.end()
 
 
@@ -245,7 +245,7 @@ def test_a_change_of_several_repositories_names_none(place: Home) -> None:
         run.attributes |= {c.PIPELINE_RESULT: c.SUCCESS, c.VCS_CHANGE_ID: "17", c.VCS_REPOSITORY_URL: f"https://x/{name}"}
         put(place, run)
     with pytest.raises(NotFoundError, match="change 17 is in several repositories"):
-        way(place, "PR-17")
+        path_of(place, "PR-17")
 
 
 def test_a_store_of_before_is_read(place: Home) -> None:
@@ -253,7 +253,7 @@ def test_a_store_of_before_is_read(place: Home) -> None:
     with sqlite3.connect(place.store) as database:
         database.execute("DROP INDEX spans_noted")
         database.execute("PRAGMA user_version = 1")
-    assert way(place)["commit"] == COMMIT
+    assert path_of(place)["commit"] == COMMIT
 
 
 def test_hosts_tasks_and_plain_steps_are_not_read(place: Home) -> None:

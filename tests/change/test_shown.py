@@ -1,4 +1,4 @@
-"""What a way looks like: on a terminal, in a pipe, and whatever the spans say."""
+"""What a path looks like: on a terminal, in a pipe, and whatever the spans say."""
 
 from __future__ import annotations
 

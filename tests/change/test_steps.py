@@ -1,4 +1,4 @@
-"""The steps of a commit's way, their states, and the answer. Pure."""
+"""The steps of a commit's path, their states, and the answer. Does no I/O."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from support.pathways import COMMIT, GREEN, OTHER, Story, only, states
 
 from pipeline_trace.change import environments
 from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.words import environment_name, usual_environment
 
 
 def test_of_a_commit_that_nobody_saw_nothing_is_known() -> None:
     answer, steps = only(Story())
     assert list(steps) == ["Local", "PR checks", "review", "merge", "integration", "staging", "production"]
     assert set(states(steps)) == {"not known"}
-    assert (answer["answer"], answer["reason"]) == ("not known", "no build and no deploy of it was seen")
+    assert (answer["answer"], answer["reason"]) == ("not known", "the store has no build and no deploy of this commit")
 
 
 def test_a_commit_that_went_all_the_way_is_deployed() -> None:
@@ -51,7 +52,7 @@ def test_an_environment_that_was_never_seen_is_not_promised() -> None:
     answer, steps = only(story)
     assert steps["staging"]["state"] == "not known"
     assert answer["answer"] == "yes"
-    assert answer["reason"].endswith("next is staging, where no deploy of shop was seen yet")
+    assert answer["reason"].endswith("next is staging, which has had no deploy of shop yet")
 
 
 def test_without_any_environment_it_is_not_known() -> None:
@@ -59,7 +60,7 @@ def test_without_any_environment_it_is_not_known() -> None:
     story.build(4, 0, *GREEN[:1])
     answer, _ = only(story)
     assert answer["answer"] == "not known"
-    assert "no deploy of shop was ever seen here" in answer["reason"]
+    assert "the store has no deploy of shop" in answer["reason"]
 
 
 @pytest.mark.parametrize(("state", "verb"), [(c.FAILURE, "failed"), (c.ERROR, "failed"), (c.TIMEOUT, "timed out")])
@@ -80,7 +81,7 @@ def test_the_last_attempt_counts_and_the_others_are_told() -> None:
     second.build(2, 100, *failing)
     answer, steps = only(first, second)
     assert (steps["staging"]["failures"], steps["staging"]["failed_alike"]) == (2, True)
-    assert "staging failed 2 times alike, last in shop/deploy#22" in answer["reason"]
+    assert "staging failed 2 times with the same error, last in shop/deploy#22" in answer["reason"]
     third.build(3, 200, *GREEN)
     answer, steps = only(first, second, third)
     assert (steps["staging"]["state"], steps["staging"]["failed_before"], steps["staging"]["attempts"]) == ("success", 2, 3)
@@ -129,7 +130,7 @@ def test_what_was_stopped_is_not_known() -> None:
     story = Story()
     story.deploy(1, 0, 5, "staging", state=c.CANCELLATION, message="Aborted by admin")
     answer, _ = only(story)
-    assert (answer["answer"], answer["reason"]) == ("not known", "staging was stopped (shop/deploy#1): Aborted by admin")
+    assert (answer["answer"], answer["reason"]) == ("not known", "staging was cancelled (shop/deploy#1): Aborted by admin")
 
 
 def test_what_runs_is_not_known_yet() -> None:
@@ -138,7 +139,7 @@ def test_what_runs_is_not_known_yet() -> None:
     answer, steps = only(story)
     assert steps["production"]["state"] == "running"
     assert steps["production"]["last"]["ran_ms"] is None
-    assert answer["reason"] == "production runs right now (playbook site.yml)"
+    assert answer["reason"] == "production is running now (playbook site.yml)"
 
 
 def test_a_deploy_of_another_commit_since_is_said() -> None:
@@ -150,7 +151,7 @@ def test_a_deploy_of_another_commit_since_is_said() -> None:
     assert steps["production"]["replaced_by"] is None, "a failed deploy replaces nothing for sure"
     later.build(6, 200, *GREEN)
     answer, steps = only(story, later)
-    assert answer["reason"] == "production had it (shop/deploy#43); bbbbbbb replaced it there (shop/deploy#63)"
+    assert answer["reason"] == "production had this commit (shop/deploy#43); then bbbbbbb replaced it (shop/deploy#63)"
 
 
 def test_a_build_that_fails_before_its_deploys_blocks_them() -> None:
@@ -187,7 +188,7 @@ def test_unusual_environments_are_steps_in_order_of_time() -> None:
     ],
 )
 def test_environments_have_one_name(said: str, name: str, place: str) -> None:
-    assert (environments.environment_name(said), environments.usual_step(environments.environment_name(said))) == (
+    assert (environment_name(said), usual_environment(environment_name(said))) == (
         name,
         place,
     )

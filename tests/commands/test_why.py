@@ -51,7 +51,7 @@ def test_a_host_that_refuses_ssh_is_ops_in_every_failed_build_upstream_ones_too(
 @pytest.mark.parametrize("polled", ["95"], indirect=True)
 def test_another_teams_failure_alike_is_evidence(polled: Env) -> None:
     evidence = why(polled, "shop/deploy#140")["evidence"]
-    assert any(line.startswith("2 projects fail alike since ") and "orders" in line for line in evidence)
+    assert any(line.startswith("2 projects have had the same error since ") and "orders" in line for line in evidence)
 
 
 @pytest.mark.parametrize("polled", ["97"], indirect=True)
@@ -80,7 +80,7 @@ def test_the_verdict_by_the_text_is_on_the_run_and_on_the_step(polled: Env) -> N
 def test_the_answer_for_people_has_at_most_ten_lines(polled: Env) -> None:
     done = support.trace("why", "shop/build#62", env=polled)
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("Whose: Dev   app_unhealthy   (")
+    assert lines[0].startswith("Owner: Dev   app_unhealthy   (")
     assert lines[-1].startswith("Next: ")
     assert len(lines) <= 10
 
@@ -109,7 +109,7 @@ def test_a_deploy_that_hangs_for_an_agent_names_ops_and_the_agent_upstream_too(e
     with Replay(support.recording("98"), moment_ms=1795451144020) as jenkins:
         verdict = why(env, f"{jenkins.url}/job/{job}/")
     assert (verdict["owner"], verdict["kind"]) == ("ops", "no_agent")
-    assert "shop/deploy #246 waits for an agent (deploy-prod)" in verdict["evidence"][0]
+    assert "shop/deploy#246 waits for an agent (deploy-prod)" in verdict["evidence"][0]
     assert "‘prod-deploy-1’ is offline (kernel update)" in verdict["evidence"][0]
 
 
@@ -118,7 +118,7 @@ def test_a_deploy_that_hangs_for_an_approval_says_what_is_asked(env: Env, job: s
     with Replay(support.recording("98"), moment_ms=1795451195000) as jenkins:
         verdict = why(env, f"{jenkins.url}/job/{job}/")
     assert verdict["kind"] == "waiting_for_approval"
-    assert "shop/deploy #249 waits for a person (Deploy to production?) since " in verdict["evidence"][0]
+    assert "shop/deploy#249 waits for a person (Deploy to production?) since " in verdict["evidence"][0]
 
 
 def test_a_build_that_is_neither_here_nor_running_is_one_line(env: Env) -> None:
@@ -167,7 +167,7 @@ def test_a_step_that_runs_much_longer_than_its_stage_usually_does_is_told(env: E
     with Replay(support.recording("98"), moment_ms=1795451225962) as jenkins:
         verdict = why(env, f"{jenkins.url}/job/shop/job/deploy/249/")
     assert (verdict["owner"], verdict["kind"]) == ("unknown", "slow_step")
-    assert verdict["evidence"][0].startswith("shop/deploy #249 > Run playbook: Shell Script: ansible-playbook")
+    assert verdict["evidence"][0].startswith("shop/deploy#249 > Run playbook: Shell Script: ansible-playbook")
     assert verdict["evidence"][1].startswith("Run playbook usually takes ")
 
 

@@ -24,7 +24,7 @@ def test_answer_in_few_lines(tmp_path: Path) -> None:
     assert done.stderr == ""
     lines = done.stdout.splitlines()
     assert len(lines) <= 10
-    assert lines[0].split() == ["Whose:", "Ops", "dns", "(85%", "sure)"]
+    assert lines[0].split() == ["Owner:", "Ops", "dns", "(85%", "sure)"]
     assert lines[1] == "  - curl: (6) Could not resolve host: mirror.example.net"
     assert lines[-1].startswith("Next: ")
 
@@ -55,13 +55,13 @@ def test_standard_input(tmp_path: Path) -> None:
         env=support.environ(tmp_path),
         check=True,
     )
-    assert done.stdout.startswith("Whose: Dev")
+    assert done.stdout.startswith("Owner: Dev")
 
 
 def test_unknown_is_an_answer(tmp_path: Path) -> None:
     done = support.trace("why", "--log", log(tmp_path, "+ ./run\n"), "--exit-status", 137, env=support.environ(tmp_path))
     assert done.returncode == 0
-    assert done.stdout.startswith("Whose: not known")
+    assert done.stdout.startswith("Owner: unknown")
 
 
 def test_only_the_end_of_a_large_log_is_read(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_bad_rules_are_one_line(tmp_path: Path) -> None:
         support.trace("why", "--log", log(tmp_path), env=support.environ(tmp_path, PIPELINE_TRACE_RULES=str(bad))),
     ):
         assert done.returncode == 1
-        assert done.stderr == f"pipeline-trace: {bad}: `rules` is no list\n"
+        assert done.stderr == f"pipeline-trace: {bad}: `rules` is not a list; write one (docs/ownership.md)\n"
 
 
 def test_missing_log_and_no_log(tmp_path: Path) -> None:

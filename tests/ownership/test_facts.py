@@ -67,10 +67,10 @@ def test_waits() -> None:
     assert said({**queue, "jenkins.queue.blocked_ms": HOUR}, waited_ms=HOUR) == ("unknown", "blocked_in_queue")
     verdict = facts.verdict_of_facts(agent, open_ms=2 * HOUR + 60_000)
     assert verdict
-    assert verdict.evidence == ["waited 2 h 1 min for an agent with the label linux"]
+    assert verdict.evidence == ["waited 2 h 01 min for an agent with the label linux"]
 
 
 def test_a_wait_for_a_person_is_said_with_its_time() -> None:
     verdict = facts.verdict_of_facts({c.JENKINS_TYPE: c.TYPE_INPUT}, open_ms=HOUR)
     assert verdict
-    assert (verdict.kind, verdict.evidence) == ("waiting_for_approval", ["waits for an approval since 60 min"])
+    assert (verdict.kind, verdict.evidence) == ("waiting_for_approval", ["has waited 1 h 00 min for an approval"])

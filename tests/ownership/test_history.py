@@ -31,8 +31,8 @@ def judge(*runs: PastBuild, said: Verdict = TEXT) -> Verdict:
 def test_several_projects_fail_alike() -> None:
     verdict = judge(run(0, "cart/main", "a", "x"), run(5, "user/main", "b", "y"), run(9, "shop/main", "c", "z"))
     assert (verdict.owner, verdict.kind) == (OPS, "service_unavailable")
-    assert "3 projects fail alike" in verdict.evidence[0]
-    assert "history decides: the text alone says unknown (service_unavailable)" in verdict.evidence
+    assert "3 projects have had the same error" in verdict.evidence[0]
+    assert "history decides; the log alone says unknown (service_unavailable)" in verdict.evidence
 
 
 def test_several_projects_on_one_agent_names_it() -> None:
@@ -111,7 +111,7 @@ def test_history_beats_a_sure_text_and_says_so() -> None:
     )
     verdict = judge(*runs, said=sure)
     assert verdict.owner == DEV
-    assert "history decides: the text alone says ops (dns)" in verdict.evidence
+    assert "history decides; the log alone says ops (dns)" in verdict.evidence
 
 
 def test_history_that_agrees_makes_surer() -> None:

@@ -61,17 +61,17 @@ def test_file_named_by_the_environment(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        ("rules: [", "cannot be read as rules"),
-        ("- a", "holds no rules"),
-        ("rules: 1", "`rules` is no list"),
-        ("rules: []\nmute: [a]", "holds no rules"),
+        ("rules: [", "cannot read the rules in"),
+        ("- a", "has no rules"),
+        ("rules: 1", "`rules` is not a list"),
+        ("rules: []\nmute: [a]", "has no rules"),
         ("rules: [{owner: dev, any: [a]}]", "rule 1: 'kind' is missing"),
-        ("rules: [{kind: a, owner: team, any: [a]}]", "rule 1: 'team' is none of dev, ops, unknown"),
+        ("rules: [{kind: a, owner: team, any: [a]}]", "rule 1: 'team' is not a known value; use dev, ops, unknown"),
         ("rules: [{kind: a, owner: dev, any: ['(']}]", "rule 1: "),
         ("rules: [{kind: a, owner: dev, any: [a], weight: 1}]", "rule 1: unknown key 'weight'"),
         ("rules: [{kind: a, owner: dev, any: [a], where: [{if: sunny}]}]", "rule 1: unknown condition 'sunny'"),
         ("rules: [{kind: a, owner: dev, any: [a], where: [{if: 'line:('}]}]", "rule 1: "),
-        ("rules: [{kind: a, owner: dev, any: [1]}]", "rule 1: [1] is no text"),
+        ("rules: [{kind: a, owner: dev, any: [1]}]", "rule 1: [1] is not a text"),
         ("rules: [a]", "rule 1: "),
         ("rules: [null]", "rule 1: "),
     ],
@@ -86,7 +86,7 @@ def test_bad_file_is_one_line_that_names_the_fault(tmp_path: Path, content: str,
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(RulesError, match="cannot be read as rules"):
+    with pytest.raises(RulesError, match="cannot read the rules in"):
         load_rules(tmp_path / "none.yaml")
 
 

@@ -134,7 +134,7 @@ def test_the_command_shows_what_other_builds_say(tmp_path: Path, env: dict[str, 
     support.trace("report", "app#9", "-o", page, env=env)
     text = page.read_text(encoding="utf-8")
     assert "1 slower than usual" in text
-    assert "failed in app#9, passed in app#4" in text
+    assert "failed in app#9 and passed in app#4" in text
 
 
 def test_stages_are_found_by_an_index(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_a_verdict_of_unknown_owner_says_so() -> None:
     verdict = SimpleNamespace(owner="unknown", kind="timeout", confidence=0.5, evidence=["a\u202eb"], next="Look.")
     view = verdict_view(verdict)
     assert view is not None
-    assert view["says"] == "Whose it is, is not known"
+    assert view["says"] == "It is unknown who should look first"
     assert view["evidence"] == ["a\u2039U+202E\u203ab"]
 
 

@@ -136,7 +136,7 @@ def test_where_nothing_failed_one_calm_line_says_so() -> None:
 def test_what_was_cancelled_is_listed_where_nothing_failed() -> None:
     span = make("x", None, "one", 0, 1, cicd_pipeline_result="cancellation")
     page = Page(page_html([span], title="t", generated_at=NOW))
-    assert "Nothing failed. What was cancelled" in page.texts
+    assert "Nothing failed. These were cancelled" in page.texts
     assert [attrs["data-jump"] for _, attrs in page.elements if "data-jump" in attrs] == ["0"]
 
 
@@ -197,7 +197,7 @@ def test_the_first_screen_says_whose_it_is_and_whether_it_can_be_deployed() -> N
         "Ops looks at web3.",
     ):
         assert expected in text
-    assert "Can it be deployed? no: staging failed 3 times alike" in text
+    assert "Can it be deployed? no: staging failed 3 times with the same error" in text
     for expected in ("not reached", "failed 3 times", "waited 1 min 01 s for a person (mara)"):
         assert expected in text
     assert text.index("Ops should look first") < text.index("What failed") < text.index("Where the time went")
@@ -207,7 +207,7 @@ def test_the_first_screen_says_whose_it_is_and_whether_it_can_be_deployed() -> N
 
 def test_what_is_not_known_is_not_shown(page: Page) -> None:
     text = " ".join(page.texts)
-    for absent in ("should look first", "Can it be deployed", "The way to production", "usual time", "flaky"):
+    for absent in ("should look first", "Can it be deployed", "The path to production", "usual time", "flaky"):
         assert absent not in text
 
 

@@ -40,56 +40,71 @@ def mistakes(file: Path, text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "controllers: is missing; it is a list of controllers, each beginning with `- url:`"),
-        ("controllers: []", "controllers: is empty; it is a list"),
-        ("controllers: {}", "controllers: is not right; it is a list"),
-        ("controllers: https://ci", "controllers: is not right; it is a list"),
-        ("- url: https://ci", "the file: is no mapping of keys to values such as `controllers: [...]`"),
-        ("controllers: [https://ci]", "controllers[0]: is no mapping of keys to values"),
-        ("controllers: [{}]", "controllers[0].url: is missing; it is a URL such as https://jenkins.example.com/"),
+        ("", "controllers: is missing; write a list of controllers, each beginning with `- url:`"),
+        ("controllers: []", "controllers: is empty; write a list"),
+        ("controllers: {}", "controllers: is wrong; write a list"),
+        ("controllers: https://ci", "controllers: is wrong; write a list"),
+        ("- url: https://ci", "the file: is not a mapping; write keys and values such as `controllers: [...]`"),
+        ("controllers: [https://ci]", "controllers[0]: is not a mapping; write keys and values such as `url: …`"),
+        ("controllers: [{}]", "controllers[0].url: is missing; write a URL such as https://jenkins.example.com/"),
         ("controlers: []\ncontrollers: [{url: 'http://a'}]", "controlers: unknown key; did you mean controllers?"),
-        ("controllers: [{url: ci.example.com}]", "controllers[0].url: 'ci.example.com' is no URL such as https://jenkins"),
-        ("controllers: [{url: 'ftp://ci'}]", "controllers[0].url: 'ftp://ci' is no URL"),
-        ("controllers: [{url: 7}]", "controllers[0].url: is not right; it is a URL"),
-        ("controllers: [{url: 'http://a'}, {url: 'http://A:80/'}]", "controllers[1].url: is that of controllers[0] too"),
+        (
+            "controllers: [{url: ci.example.com}]",
+            "controllers[0].url: 'ci.example.com' is not an http(s) URL; use one such as https://jenkins",
+        ),
+        ("controllers: [{url: 'ftp://ci'}]", "controllers[0].url: 'ftp://ci' is not an http(s) URL"),
+        ("controllers: [{url: 7}]", "controllers[0].url: is wrong; write a URL"),
+        ("controllers: [{url: 'http://a'}, {url: 'http://A:80/'}]", "controllers[1].url: is also the URL of controllers[0]"),
         ("controllers: [{url: 'http://a', intervall: 5}]", "controllers[0].intervall: unknown key; did you mean interval?"),
-        ("controllers: [{url: 'http://a', colour: red}]", "controllers[0].colour: unknown key; there are url, include,"),
+        ("controllers: [{url: 'http://a', colour: red}]", "controllers[0].colour: unknown key; use url, include,"),
         (
             "controllers: [{url: 'http://a', include: x}]",
-            'controllers[0].include: is not right; it is a list of globs such as ["',
+            'controllers[0].include: is wrong; write a list of globs such as ["',
         ),
-        ("controllers: [{url: 'http://a', exclude: [1]}]", "controllers[0].exclude[0]: is not right; it is a list of globs"),
-        ("controllers: [{url: 'http://a', since: 7}]", "controllers[0].since: 7 is no age such as 30m, 12h or 7d"),
-        ("controllers: [{url: 'http://a', since: }]", "controllers[0].since: None is no age"),
-        ("controllers: [{url: 'http://a', detail: all}]", "controllers[0].detail: is not right; it is build, stage or step"),
+        ("controllers: [{url: 'http://a', exclude: [1]}]", "controllers[0].exclude[0]: is wrong; write a list of globs"),
+        (
+            "controllers: [{url: 'http://a', since: 7}]",
+            "controllers[0].since: 7 is not an age; write for example 30m, 12h or 7d",
+        ),
+        ("controllers: [{url: 'http://a', since: }]", "controllers[0].since: None is not an age"),
+        ("controllers: [{url: 'http://a', detail: all}]", "controllers[0].detail: is wrong; write build, stage or step"),
         (
             "controllers: [{url: 'http://a', trace_per: day}]",
-            "controllers[0].trace_per: is not right; it is pipeline or build",
+            "controllers[0].trace_per: is wrong; write pipeline or build",
         ),
-        ("controllers: [{url: 'http://a', interval: 0}]", "controllers[0].interval: is not right; it is 30 (seconds, at"),
-        ("controllers: [{url: 'http://a', interval: often}]", "controllers[0].interval: 'often' is no age such as 30m"),
+        ("controllers: [{url: 'http://a', interval: 0}]", "controllers[0].interval: is wrong; write 30 (seconds, at"),
+        (
+            "controllers: [{url: 'http://a', interval: often}]",
+            "controllers[0].interval: 'often' is not an age; write for example 30m",
+        ),
         (
             "controllers: [{url: 'http://a', requests_per_second: 0}]",
-            "controllers[0].requests_per_second: is not right; it is a",
+            "controllers[0].requests_per_second: is wrong; write a",
         ),
-        ("controllers: [{url: 'http://a', root_url: x}]", "controllers[0].root_url: 'x' is no URL"),
+        ("controllers: [{url: 'http://a', root_url: x}]", "controllers[0].root_url: 'x' is not an http(s) URL"),
         ("controllers: [{url: 'http://a', user_env: SET}]", "controllers[0]: has a user and no token; add token_env or"),
         ("controllers: [{url: 'http://a', token_env: SET}]", "controllers[0]: has a token and no user; add user_env or"),
         (
             "controllers: [{url: 'http://a', user_env: SET, token_env: UNSET}]",
-            "controllers[0]: token_env: the variable that it names is not set; set it where the poller starts",
+            "controllers[0]: token_env: the variable that it names is not set; set it in the poller's environment",
         ),
         (
             "controllers: [{url: 'http://a', user_env: SET, token_file: nowhere}]",
-            "controllers[0]: token_file: cannot read nowhere (No such file or directory)",
+            "controllers[0]: token_file: cannot read nowhere (No such file or directory); check its path and permissions",
         ),
         (
             "controllers: [{url: 'http://a', user_env: SET, token_env: SET, token_file: x}]",
             "controllers[0]: has both token_env and token_file; keep one",
         ),
-        ("controllers: [", "line 1, column 15: is no YAML (expected the node content"),
-        ("controllers:\n  - url: http://a\n    url: http://b", "line 3, column 5: is no YAML (the key url is there twice)"),
-        ("controllers: !!python/object:os.system []", "line 1, column 14: is no YAML (could not determine a constructor"),
+        ("controllers: [", "line 1, column 15: is not valid YAML (expected the node content"),
+        (
+            "controllers:\n  - url: http://a\n    url: http://b",
+            "line 3, column 5: is not valid YAML (the key url occurs twice)",
+        ),
+        (
+            "controllers: !!python/object:os.system []",
+            "line 1, column 14: is not valid YAML (could not determine a constructor",
+        ),
     ],
 )
 def test_a_mistake_is_a_line_that_says_where_it_is_and_what_would_be_right(file: Path, text: str, said: str) -> None:
@@ -208,17 +223,20 @@ def test_mistakes_are_wrong_usage_and_nothing_is_asked(env: dict[str, str], file
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines() == [
         f"pipeline-trace: {file}: controllers[0].detial: unknown key; did you mean detail?",
-        f"pipeline-trace: {file}: controllers[1].url: 'ci' is no URL such as https://jenkins.example.com/",
+        f"pipeline-trace: {file}: controllers[1].url: 'ci' is not an http(s) URL; use one such as https://jenkins.example.com/",
     ]
     assert two[1].requests == []
 
 
 def test_a_file_that_cannot_be_read_is_wrong_usage(env: dict[str, str], file: Path) -> None:
     done = support.trace("poll", "--config", file, env=env)
-    assert (done.returncode, done.stderr) == (2, f"pipeline-trace: {file}: cannot be read (No such file or directory)\n")
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"pipeline-trace: {file}: cannot be read (No such file or directory); check its path and permissions\n",
+    )
     file.write_bytes(b"\xff\xfe\x00")
     done = support.trace("poll", "--config", file, env=env)
-    assert (done.returncode, done.stderr) == (2, f"pipeline-trace: {file}: is no text in UTF-8\n")
+    assert (done.returncode, done.stderr) == (2, f"pipeline-trace: {file}: is not UTF-8 text; save it as UTF-8\n")
 
 
 @pytest.mark.parametrize(

@@ -253,7 +253,7 @@ def test_a_receiver_that_takes_no_metrics_takes_all_spans(
     assert support.journals(env) == []
     assert len(done.stderr.splitlines()) <= 1
     if metrics == "none":
-        assert "does not take metrics" in done.stderr
+        assert "does not accept metrics" in done.stderr
         assert "OTEL_METRICS_EXPORTER=none" in done.stderr
 
 

@@ -42,7 +42,7 @@ def test_a_deploy_waits_for_an_agent_that_is_offline_and_its_build_waits_for_it(
     wait = deploy["activities"][0]["waits_for"]
     assert (wait["reason"], wait["stuck"]) == ("‘prod-deploy-1’ is offline (kernel update)", True)
     assert (deploy["number"], deploy["state"], deploy["since_unix_nano"]) == (246, "running", 1795451143545 * 10**6)
-    assert waits(build)[:3] == (["Deploy production"], "build", "shop/deploy #246")
+    assert waits(build)[:3] == (["Deploy production"], "build", "shop/deploy#246")
     assert 1795451132877 < waits(build)[3] / 10**6 < 1795451143945
 
 
@@ -65,7 +65,7 @@ def test_the_agent_on_which_it_runs_is_told(env: Env) -> None:
     # Nobody looked at the queue there.
     with Replay(support.recording("41"), moment_ms=1795445477007) as jenkins:
         done = listed(jenkins, env)
-    assert "queue/api/json is not there (404)" in done.stderr
+    assert "queue/api/json was not found (404)" in done.stderr
     assert done.stdout.splitlines()[0].endswith(" on Built-In Node")
 
 
@@ -95,9 +95,9 @@ def test_for_people_each_build_and_each_wait_is_a_line(env: Env) -> None:
     with Replay(support.recording("98"), moment_ms=1795451144020) as jenkins:
         done = listed(jenkins, env)
     build, stage, deploy, agent = done.stdout.splitlines()
-    assert build.startswith("shop/build #81 running since 2026-11-23 16:25:32Z (")
-    assert stage.startswith("  Deploy production: waits for a build (shop/deploy #246) since 2026-11-23 16:25:43Z (")
-    assert deploy.startswith("shop/deploy #246 running since ")
+    assert build.startswith("shop/build#81 running since 2026-11-23 16:25:32Z (")
+    assert stage.startswith("  Deploy production: waits for a build (shop/deploy#246) since 2026-11-23 16:25:43Z (")
+    assert deploy.startswith("shop/deploy#246 running since ")
     assert agent.endswith("): ‘prod-deploy-1’ is offline (kernel update); Jenkins calls it stuck")
 
 
@@ -108,7 +108,7 @@ def test_jobs_that_are_not_wanted_are_not_asked_about(env: Env) -> None:
 
 def test_nothing_open_is_said(env: Env) -> None:
     with Replay(support.recording("98")) as jenkins:
-        assert listed(jenkins, env).stdout == "nothing is queued and nothing runs\n"
+        assert listed(jenkins, env).stdout == "no build is queued or running\n"
         assert opened(jenkins, env) == {}
 
 
@@ -117,7 +117,7 @@ def test_a_queue_that_may_not_be_seen_is_one_line_and_the_rest_is_told(env: Env)
         jenkins.faults = [Fault("/queue/", "status", status=403)]
         done = listed(jenkins, env)
     assert done.returncode == 0
-    assert "what is queued cannot be seen" in done.stderr
+    assert "cannot read the queue" in done.stderr
     assert "waits for an agent (deploy-prod) since" in done.stdout
 
 
@@ -130,4 +130,4 @@ def test_it_needs_no_state_so_that_it_works_beside_a_service(env: Env) -> None:
 
 def test_without_once_it_is_wrong_usage(env: Env) -> None:
     done = support.trace("poll", "--open", "--jenkins-url", "http://127.0.0.1:1", env=env)
-    assert (done.returncode, "--open goes with --once" in done.stderr) == (2, True)
+    assert (done.returncode, "--open works only together with --once" in done.stderr) == (2, True)

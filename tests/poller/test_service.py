@@ -22,7 +22,7 @@ from jenkins_poller.fetch.api import Controller
 from jenkins_poller.fetch.rate import Rate
 from jenkins_poller.poll import logs
 from jenkins_poller.poll.discovery import Selection
-from jenkins_poller.poll.poller import Poller, Settings, SweepError
+from jenkins_poller.poll.poller import Poller, PollSettings, SweepError
 from jenkins_poller.poll.state import State
 from pipeline_trace_demo.replay import Fault, Replay
 
@@ -152,7 +152,7 @@ def test_what_a_killed_poller_left_half_written_is_taken_away(tmp_path: Path) ->
 
 def test_a_journal_is_found_by_others_only_when_it_is_whole(tmp_path: Path, jenkins: Replay) -> None:
     state = State(tmp_path / "pollers", jenkins.url)
-    settings = Settings("step", "pipeline", 0, Selection())
+    settings = PollSettings("step", "pipeline", 0, Selection())
     service = {"service.name": "ci"}
     poller = Poller(Controller(jenkins.url), state, tmp_path / "journals", settings, lambda url: service)
     # There is no such folder: it is written all the same, and cannot be moved there.
@@ -229,7 +229,7 @@ def test_trouble_is_said_when_it_begins_and_when_it_is_over(
     first, last = said.splitlines()
     assert "403" in in_text(first)["msg"]
     assert in_text(first)["controller"] == jenkins.url
-    assert in_text(last)["msg"] == "the controller is polled again"
+    assert in_text(last)["msg"] == "polling works again"
 
 
 @pytest.mark.process

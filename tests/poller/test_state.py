@@ -128,7 +128,7 @@ def test_another_process_with_the_same_controller_is_refused_and_told_so(tmp_pat
     """
     words = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "pollers")]
     said = subprocess.run([*words, ROOT], capture_output=True, text=True, check=True).stdout
-    assert said.startswith(f"another poller of {ROOT} is running")
+    assert said.startswith(f"another poller of {ROOT} already uses ")
     other = subprocess.run([*words, "https://other"], capture_output=True, text=True, check=True).stdout
     assert other == "no error\n"
 

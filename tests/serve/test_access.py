@@ -167,7 +167,7 @@ def test_a_login_leads_nowhere_else(target: str) -> None:
         (("--host", "0.0.0.0"), None, "needs a token: set PIPELINE_TRACE_SERVE_TOKEN or --token-file"),
         (("--host", "0.0.0.0"), "short", "shorter than 16 characters"),
         ((), "short", "shorter than 16 characters"),
-        ((), "no spaces in it please", "no HTTP header can carry"),
+        ((), "no spaces in it please", "an HTTP header cannot carry"),
     ],
 )
 def test_a_missing_or_poor_token_is_one_line(
@@ -190,7 +190,7 @@ def test_another_address_with_a_token_from_a_file_warns(env: dict[str, str], tmp
     assert requests.get(url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20).status_code == 200
     status, said = server.end()
     assert status == 0
-    assert said.startswith("pipeline-trace: warning: other machines reach 0.0.0.0, and nothing is encrypted")
+    assert said.startswith("pipeline-trace: warning: other machines can connect to 0.0.0.0, without encryption")
     assert TOKEN not in said
 
 

@@ -70,7 +70,7 @@ def listed(index: Index, database: sqlite3.Connection, **wanted: Any) -> list[st
 def test_a_trace_in_one_line() -> None:
     spans = sample()
     found = summarise(spans[0].trace_id, spans)
-    assert (found.name, found.result) == ("RUN app-build #42", "failure")
+    assert (found.name, found.result) == ("RUN app-build#42", "failure")
     assert found.url == spans[0].attributes.get(c.PIPELINE_RUN_URL, spans[0].resource.get(c.PIPELINE_RUN_URL))
     assert found.environments == ("staging",)
     assert found.commits == ("4f1c2d9e0b7a6c5d4e3f2a1b0c9d8e7f6a5b4c3d",)

@@ -36,7 +36,7 @@ def test_a_playbook_and_its_build_meet(tmp_path: Path, env: dict[str, str], prot
     spans = support.stored(env)
     assert_under(spans, stage_of(spans, "app-deploy", 1, "Run playbook"))
     root = run_of(spans, "app-build", 1)
-    assert f'<a href="/trace/{root["trace_id"]}">RUN app-build #1</a>' in page.text
+    assert f'<a href="/trace/{root["trace_id"]}">RUN app-build#1</a>' in page.text
     assert f'href="{root_url}/job/app-build/1/"' in page.text
     assert not support.stored(agent)
     assert not support.journals(agent)

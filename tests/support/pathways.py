@@ -1,4 +1,4 @@
-"""A commit's way as tests tell it: spans made one after another, and what the path makes of them."""
+"""Spans for tests, made one after another, and the path that comes out of them."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ GREEN = [
 
 
 def told(*stories: Story, commit: str = COMMIT) -> dict[str, Any]:
-    """Return the document of a commit's way."""
+    """Return the document of a commit's path."""
     attempts = attempts_of([span for story in stories for span in story.spans])
     own = tuple(replace(one, commit=commit) for one in attempts if one.commit == commit)
     return document.document_of(Found(commit, own=own, others=tuple(one for one in attempts if one.commit != commit)))

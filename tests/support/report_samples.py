@@ -198,7 +198,11 @@ class Verdict:
 
 
 PATH: dict[str, Any] = {
-    "answer": {"answer": "no", "reason": "staging failed 3 times alike", "next": "pipeline-trace why app-deploy#17"},
+    "answer": {
+        "answer": "no",
+        "reason": "staging failed 3 times with the same error",
+        "next": "pipeline-trace why app-deploy#17",
+    },
     "services": [
         {
             "service": None,

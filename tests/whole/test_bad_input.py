@@ -323,7 +323,7 @@ def test_no_permission_with_a_login_does_not_ask_for_one(env: dict[str, str]) ->
     with Replay(support.recording(RECORDING), login=(USER, TOKEN)) as jenkins:
         jenkins.faults = [Fault("", "status", status=403)]
         done = support.poll(jenkins.url, env=poll_env(env))
-    assert_one_line(done, 1, "403", "may not read")
+    assert_one_line(done, 1, "403", "the user needs permission to read it")
     assert "set JENKINS_USER" not in done.stderr
 
 
@@ -364,7 +364,7 @@ def test_a_home_that_cannot_be_written_is_replaced_and_said_in_one_line(env: dic
     blocked = {**env, "PIPELINE_TRACE_HOME": str(tmp_path / "file" / "below"), "TMPDIR": str(tmp_path / "tmp")}
     with Replay(support.recording("10")) as jenkins:
         done = support.poll(jenkins.url, env=blocked)
-    assert_one_line(done, 0, "PIPELINE_TRACE_HOME", "cannot be written")
+    assert_one_line(done, 0, "PIPELINE_TRACE_HOME", "is not writable")
     spare = {**env, "PIPELINE_TRACE_HOME": str(tmp_path / "tmp" / f"pipeline-trace-{os.getuid()}")}
     assert support.stored(spare)
 

@@ -241,7 +241,7 @@ def test_without_opentelemetry_one_line_says_what_to_install(bare: Install, tmp_
     played = bare.play(tmp_path, env)
     assert played.returncode == 0, played.stderr
     (said,) = [line for line in played.stderr.splitlines() if "pipeline-trace" in line]
-    assert f"is missing; {bare.python} -m pip install {' '.join(OPENTELEMETRY)}" in said
+    assert f"is missing; run: {bare.python} -m pip install {' '.join(OPENTELEMETRY)}" in said
     assert len(support.journals(env)) == 1
 
 
@@ -252,5 +252,6 @@ def test_galaxy_install_says_where_other_commands_are(bare: Install, tmp_path: P
     done = bare.run("python", bare.core / "__main__.py", *arguments, env=bare.environ(tmp_path))
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(
-        r"pipeline-trace: only exec and ship work here \(.+\); for all commands: .+ install pipeline-trace\n", done.stderr
+        r"pipeline-trace: only exec and ship work here \(.+\)\. For all commands, run: .+ install pipeline-trace\n",
+        done.stderr,
     )

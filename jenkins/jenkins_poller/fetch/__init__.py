@@ -1,1 +1,1 @@
-"""The controller's answers: what is asked for, and what they say."""
+"""Requests to the controller, and what its answers mean."""

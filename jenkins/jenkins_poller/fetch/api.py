@@ -1,7 +1,7 @@
-"""The controller's answers, over python-jenkins: paths, ``tree=``, limits, typed errors.
+"""Sends GET requests to a controller, with time limits, retries and typed errors.
 
-python-jenkins has no time-out by default, asks for a crumb before a GET, and makes one error of 401, 403 and 500; all three
-are set right here.
+The connection and the login come from python-jenkins. By default, python-jenkins has no time-out, asks for a crumb before a
+GET, and raises the same exception for 401, 403 and 500. This module changes all three.
 """
 
 from __future__ import annotations
@@ -32,16 +32,19 @@ _LONGEST_PAUSE = 60.0
 
 
 class ApiError(Exception):
-    """The controller did not answer what was asked. The message says what to do.
+    """The controller did not give the requested answer. The message says what to do.
 
-    ``kind``: in short what went wrong: an HTTP status, or redirect, no_json, timeout, connection, certificate.
+    ``kind``: the type of error in one word: an HTTP status, or redirect, no_json, timeout, connection, certificate.
     """
 
     kind = ""
 
 
 class Passing(ApiError):
-    """It may answer another time: unreachable, starting, overloaded, cut off. ``retry_after``: seconds, where it said so."""
+    """A temporary error: the controller is unreachable, starting or overloaded, or the connection broke.
+
+    ``retry_after``: seconds to wait, if the controller named them.
+    """
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -53,27 +56,27 @@ class LoginRefused(ApiError):
 
 
 class Forbidden(ApiError):
-    """403: no permission, or no login."""
+    """403: the user has no permission, or there is no login."""
 
 
 class Untrusted(ApiError):
-    """Its certificate is not trusted, or the file of trusted ones cannot be used."""
+    """The controller's certificate is not trusted, or the file of trusted certificates is unusable."""
 
 
 class NotFound(ApiError):
-    """404: it is not there, or may not be seen."""
+    """404: the path does not exist, or the user may not see it."""
 
 
 @dataclass(frozen=True)
 class Login:
-    """A user and its API token."""
+    """A user and the user's API token."""
 
     user: str
     token: str
 
 
 class Controller:
-    """Asks one controller; at most AT_ONCE requests at once, over kept connections."""
+    """Sends requests to one controller: at most AT_ONCE at the same time, over persistent connections."""
 
     def __init__(
         self,
@@ -85,10 +88,10 @@ class Controller:
         stopping: threading.Event | None = None,
         observe: Callable[[str], None] = lambda kind: None,
     ) -> None:
-        """``url``: the address to ask. ``first_pause``: seconds before the second try of a request; then ever longer.
+        """``url``: the controller's address. ``first_pause``: seconds before the first retry; later pauses are longer.
 
-        ``per_second``: how many requests may begin in a second, None: any. ``stopping``: ends all pauses, after which
-        nothing is tried again. ``observe`` is called after every request with what went wrong (ApiError.kind), or "200".
+        ``per_second``: how many requests may begin in a second; None: no limit. ``stopping``: when it is set, pauses end
+        and no request is tried again. ``observe``: called after every request with "200" or the error (ApiError.kind).
         """
         self.url = url.rstrip("/")
         self.requests = 0
@@ -107,24 +110,24 @@ class Controller:
     def get(self, path: str, tree: str = "") -> Any:
         """Return the JSON of a path below the controller's address.
 
-        Raises Passing after several tries, LoginRefused, Forbidden, NotFound.
+        Retries after temporary errors. Raises Passing after the last try, and LoginRefused, Forbidden, Untrusted, NotFound.
         """
         query = {"tree": tree} if tree else None
         return self._retrying.copy()(self._once, lambda: self._client.fetch(f"{self.url}/{path}", query))
 
     def document(self, path: str, tree: str = "") -> Mapping[str, Any]:
-        """Return the JSON object of a path. Raises as ``get``, Passing where it is something else."""
+        """Return the JSON object of a path. Raises as ``get``, and Passing if the answer is not an object."""
         answer = self.get(path, tree)
         if not isinstance(answer, dict):
-            raise Passing(f"{self.url}/{path} answered with no JSON object; something stands between us and the controller")
+            raise Passing(f"{self.url}/{path} did not answer with a JSON object; check what answers, for example a proxy")
         return answer
 
     def build(self, build: Build, rest: str, tree: str = "") -> Mapping[str, Any]:
-        """Return the JSON object of a path below a build."""
+        """Return the JSON object of a path below a build. Raises as ``document``."""
         return self.document(f"{build_path(build)}{rest}", tree)
 
     def text(self, path: str, most_bytes: int) -> str:
-        """Return the text of a path, nothing where it is longer. Raises as ``get``."""
+        """Return the text of a path; "" if it is longer than ``most_bytes``. Raises as ``get``."""
         return str(self._retrying.copy()(self._once, lambda: self._client.fetch_text(f"{self.url}/{path}", most_bytes)))
 
     def _once(self, ask: Callable[[], Any]) -> Any:
@@ -141,7 +144,7 @@ class Controller:
 
 
 class _Pauses(tenacity.wait.wait_base):
-    """Longer and longer, with jitter; what the controller asks for, where it does."""
+    """Pauses between tries: exponential with jitter, or as long as the controller asks for."""
 
     def __init__(self, first: float) -> None:
         self._wait = tenacity.wait_exponential(multiplier=first, max=30) + tenacity.wait_random(0, first)
@@ -153,26 +156,26 @@ class _Pauses(tenacity.wait.wait_base):
 
 
 class _Client(jenkins.Jenkins):  # type: ignore[misc]
-    """python-jenkins' connection and login, without what it makes of errors."""
+    """python-jenkins' connection and login, with the errors of this module."""
 
     def __init__(self, url: str, login: Login | None) -> None:
         with _Silence():
             super().__init__(url, login.user if login else None, login.token if login else None, timeout=TIMEOUT_SECONDS)
-        # Checked whatever PYTHONHTTPSVERIFY says. Where this is True, requests looks at REQUESTS_CA_BUNDLE.
+        # Always verify, whatever PYTHONHTTPSVERIFY says. With True, requests reads REQUESTS_CA_BUNDLE.
         self._session.verify = (not os.environ.get("REQUESTS_CA_BUNDLE") and os.environ.get("SSL_CERT_FILE")) or True
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=AT_ONCE))
         self._session.headers["Accept"] = "application/json"
-        # A redirect leads to a login page, or takes the token to another host.
+        # A redirect leads to a login page, or sends the token to another host.
         self._session.max_redirects = 0
         settings = self._session.merge_environment_settings(url, {}, None, self._session.verify, None)
         self._settings = {**settings, "timeout": TIMEOUT_SECONDS}
-        # A ~/.netrc is no place where our login comes from.
+        # Do not take a login from ~/.netrc.
         self._session.trust_env = False
         self._has_login = login is not None
 
     def _request(self, req: requests.Request, stream: bool | None = None) -> requests.Response:
-        """Send a request. The proxies and certificates of the environment were looked up once: that costs as much."""
+        """Send a request, with the proxies and certificates that __init__ read once: reading them is slow."""
         answer: requests.Response = self._session.send(
             self._session.prepare_request(req), **{**self._settings, "stream": bool(stream)}
         )
@@ -184,7 +187,7 @@ class _Client(jenkins.Jenkins):  # type: ignore[misc]
             return self.jenkins_request(requests.Request("GET", url, params=query), add_crumb=False).json()
 
     def fetch_text(self, url: str, most_bytes: int) -> str:
-        """Return the text of a URL, nothing where it is longer."""
+        """Return the text of a URL; "" if it is longer than ``most_bytes``."""
         parts, size = list[bytes](), 0
         with _typed(url), self.jenkins_request(requests.Request("GET", url), add_crumb=False, stream=True) as response:
             for part in response.iter_content(1 << 16):
@@ -205,19 +208,20 @@ class _Client(jenkins.Jenkins):  # type: ignore[misc]
         if status == 401:
             raise LoginRefused(f"{_host(url)} refuses the login (401); check JENKINS_USER and JENKINS_API_TOKEN")
         if status == 403:
-            missing = "the user may not read it" if self._has_login else _LOGIN_HINT
+            missing = "the user needs permission to read it" if self._has_login else _LOGIN_HINT
             raise Forbidden(f"{url} is forbidden (403): {missing}")
         if status == 404:
-            raise NotFound(f"{url} is not there (404), or may not be seen")
+            raise NotFound(f"{url} was not found (404); check the address and the user's permissions")
         if status == 429 or status >= 500:
-            raise Passing(f"{_host(url)} answered {status}; it may be starting or overloaded", _retry_after(response))
+            said = f"{_host(url)} answered {status}; it may be starting or overloaded, try again later"
+            raise Passing(said, _retry_after(response))
         if status != 200:
-            raise Passing(f"{url} answered {status}")
+            raise Passing(f"{url} answered {status}; check --jenkins-url")
         return response
 
 
 class _Silence(logging.Filter):
-    """python-jenkins logs the values of JENKINS_API_EXTRA_HEADERS, which may be secret, when it is made."""
+    """Stops python-jenkins from logging the values of JENKINS_API_EXTRA_HEADERS, which may be secret."""
 
     def __enter__(self) -> None:
         logging.getLogger().addFilter(self)
@@ -234,21 +238,22 @@ def _of(kind: str, error: ApiError) -> ApiError:
     return error
 
 
-_LOGIN_HINT = "it wants a login: set JENKINS_USER and JENKINS_API_TOKEN"
+_LOGIN_HINT = "it needs a login: set JENKINS_USER and JENKINS_API_TOKEN"
 
 
 @contextmanager
 def _typed(url: str) -> Iterator[None]:
-    """Make errors of ours of what goes wrong on the way."""
+    """Turn errors of requests and python-jenkins into ApiError."""
     try:
         yield
     except requests.exceptions.TooManyRedirects:
-        raise _of("redirect", Passing(f"{url} leads to a login page; {_LOGIN_HINT}")) from None
+        said = f"{url} redirects to another page; check --jenkins-url (http or https?), or {_LOGIN_HINT}"
+        raise _of("redirect", Passing(said)) from None
     except requests.exceptions.JSONDecodeError:
-        said = f"{url} answered with no JSON; the controller may be starting, or {_LOGIN_HINT}"
+        said = f"{url} answered without JSON; the controller may be starting, or {_LOGIN_HINT}"
         raise _of("no_json", Passing(said)) from None
     except requests.exceptions.SSLError as error:
-        said = f"{_host(url)} is not trusted ({_reason(error)}); name your CA's file in REQUESTS_CA_BUNDLE"
+        said = f"the certificate of {_host(url)} is not trusted ({_reason(error)}); set REQUESTS_CA_BUNDLE to your CA's file"
         raise _of("certificate", Untrusted(said)) from None
     except (jenkins.TimeoutException, requests.exceptions.RequestException) as error:
         kind = "timeout" if isinstance(error, jenkins.TimeoutException) else "connection"
@@ -259,12 +264,12 @@ def _typed(url: str) -> Iterator[None]:
 
 
 def job_path(full_name: str) -> str:
-    """Return a job's path below the controller's address, with a slash at its end."""
+    """Return a job's path below the controller's address, with a slash at the end."""
     return "".join(f"job/{quote(name, safe='')}/" for name in full_name.split("/"))
 
 
 def build_path(build: Build) -> str:
-    """Return a build's path below the controller's address, with a slash at its end."""
+    """Return a build's path below the controller's address, with a slash at the end."""
     return f"{job_path(build.job)}{build.number}/"
 
 
@@ -279,7 +284,7 @@ def _host(url: str) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the innermost reason of an error, short."""
+    """Return the innermost reason of an error, without its prefix."""
     while True:
         inner = getattr(error, "reason", None) or next((a for a in error.args if isinstance(a, BaseException)), None)
         if not isinstance(inner, BaseException):

@@ -1,4 +1,8 @@
-"""One build's facts, fetched: what the controller says of it, with as few requests as the wanted detail allows."""
+"""Fetches what a controller says about one build, with as few requests as the wanted detail allows.
+
+wfapi is the API of the plugin Pipeline: REST API. It has the times and logs of stages and steps. Their nesting comes from
+the flow graph, in Jenkins' own API.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +33,7 @@ _OWN_TREE = (
         1,
     )
 )
-# A run may have 300,000 nodes; beyond the limit its stages are told, without what is in them.
+# A build may have 300,000 graph nodes. Above this limit, only its stages are fetched.
 MOST_NODES = 5000
 _GRAPH_TREE = _OWN_TREE.replace("actions[", f"actions[{documents.GRAPH_TREE}{{0,{MOST_NODES + 1}}},", 1)
 _TESTS_TREE = "suites[name,cases[className,name,status]],childReports[result[suites[name,cases[className,name,status]]]]"
@@ -38,23 +42,24 @@ _RUNNING_ON = re.compile(r"Running on (?:<a href=['\"][^'\"]*/computer/([^/'\"]+
 _ANSWERED = re.compile(r"(?:Approved|Aborted|Rejected) by (?:<a [^>]*>([^<]+)</a>|([^<\n]+))")
 _STATUSES = {"red": "FAILED", "aborted": "ABORTED", "yellow": "UNSTABLE"}
 MOST_TESTS = 50
-# A build's own steps are asked for one by one only where no stage lists them; more of them than this are left out.
+# Steps outside of stages cost one request each. The steps above this limit are left out.
 _MOST_LOOSE_STEPS = 200
-# Of a build's failed steps, the logs of the last ones are read: a request each.
+# The logs of a build's last failed steps are fetched, one request each.
 _MOST_LOGS = 3
-# A console longer than this, in bytes, is not read for its end.
+# The end of a console log is read only if the log is not longer than this, in bytes.
 _MOST_CONSOLE = 4 << 20
 
 
 @dataclass
 class Fetched:
-    """What the controller said of a finished build, by node id where it is about nodes.
+    """What the controller says about a build that has ended. Dictionaries have node ids as keys.
 
-    ``end_ms``: its end by wfapi, milliseconds since the epoch: a busy controller starts a build some time after its
-    ``timestamp``, and ``duration`` counts from that start. ``answered_by``: who approved or aborted an input. ``logs``: the
-    ends of the logs of failed steps, masked; ``console``: of the whole build, where it failed without such a step.
-    ``failed_tests``: suite and case, the first ones. ``left_out``: steps that were not asked for. ``too_large``: the graph
-    has more than MOST_NODES nodes.
+    ``end_ms``: the end by wfapi, milliseconds since the epoch. (``timestamp`` plus ``duration`` is too early on a busy
+    controller: it starts a build some time after ``timestamp``, and ``duration`` counts from that start.)
+    ``answered_by``: who approved or aborted an input step. ``logs``: the ends of the logs of failed steps, masked.
+    ``console``: the end of the build's log, masked, if the build failed without a failed step. ``failed_tests``: suite and
+    case, at most MOST_TESTS. ``left_out``: how many steps were not fetched. ``no_stages``: the controller has no wfapi.
+    ``too_large``: the graph has more than MOST_NODES nodes.
     """
 
     build: Build
@@ -74,29 +79,32 @@ class Fetched:
 
 
 def own_document(controller: Controller, build: Build, detail: str) -> Mapping[str, Any]:
-    """Return a build's own document. Raises ApiError, NotFound included."""
+    """Return a build's JSON document, with its flow graph unless ``detail`` is BUILD. Raises ApiError, NotFound included."""
     return controller.build(build, "api/json", _OWN_TREE if detail == BUILD else _GRAPH_TREE)
 
 
 def is_pipeline(document: Mapping[str, Any]) -> bool:
-    """Tell whether a build is a Pipeline run."""
+    """Return whether a build is a Pipeline build."""
     return documents.short_class(document) == "WorkflowRun"
 
 
 def is_running(document: Mapping[str, Any]) -> bool:
-    """Tell whether a build has not ended."""
+    """Return whether a build has not ended."""
     return bool(document.get("building")) or document.get("result") is None
 
 
 def fetch_build(controller: Controller, build: Build, document: Mapping[str, Any], detail: str) -> Fetched:
-    """Fetch the rest of a build that has ended. ``document``: its own. Raises ApiError, NotFound where it is gone."""
+    """Fetch the rest of a build that has ended. Raises ApiError, and NotFound if the build was deleted.
+
+    ``document``: the build's JSON document.
+    """
     fetched = Fetched(build, document)
     fetched.failed_tests = _failed_tests(controller, fetched)
     if detail == BUILD:
         return fetched
     if is_pipeline(document):
         _fetch_pipeline(controller, fetched, detail)
-    # Where a build that it started failed, that one's log tells.
+    # If a build that it started failed, the reason is in the log of that build.
     by_itself = not any(step.starts_build and step.node.color == "red" for step in fetched.flow.walk())
     if detail == STEP and document.get("result") == "FAILURE" and not fetched.logs and by_itself:
         fetched.console = _console(controller, build)
@@ -113,7 +121,7 @@ def _fetch_pipeline(controller: Controller, fetched: Fetched, detail: str) -> No
 
 
 def _console(controller: Controller, build: Build) -> str:
-    """Return the end of a build's console, nothing where it has none or one too long to read."""
+    """Return the end of a build's console log; "" if there is none or it is too long."""
     try:
         return steplog.log_tail(controller.text(f"{build_path(build)}consoleText", _MOST_CONSOLE))
     except NotFound:
@@ -121,7 +129,7 @@ def _console(controller: Controller, build: Build) -> str:
 
 
 def _failed_tests(controller: Controller, fetched: Fetched) -> list[tuple[str, str]]:
-    """Return suite and case of the tests that failed, where the build says that some did."""
+    """Return suite and case of the failed tests, at most MOST_TESTS. Asks only if the build reports failed tests."""
     actions = documents.actions_of(fetched.document, "TestResultAction", "AggregatedTestResultAction")
     if not any(action.get("failCount") for action in actions):
         return []
@@ -140,7 +148,7 @@ def _failed_tests(controller: Controller, fetched: Fetched) -> list[tuple[str, s
 
 
 class _Pipeline:
-    """Fetches what a Pipeline run's graph does not say: times, agents, descriptions."""
+    """Fetches what the graph of a Pipeline build does not have: times, agents, descriptions, logs."""
 
     def __init__(self, controller: Controller, fetched: Fetched, detail: str) -> None:
         self._controller = controller
@@ -154,9 +162,9 @@ class _Pipeline:
         try:
             run = self._controller.build(self._fetched.build, "wfapi/describe")
         except NotFound:
-            # Gone since it was first asked for: this raises NotFound too.
+            # If the build was deleted meanwhile, this raises NotFound too.
             self._controller.build(self._fetched.build, "api/json", "number")
-            # The Pipeline REST API plugin is missing: of times there is nothing but the run's own.
+            # The build exists, so the plugin Pipeline: REST API is missing. Only the times of the whole build are known.
             self._fetched.no_stages = True
             self._fetched.flow = flow.Flow()
             return
@@ -165,7 +173,7 @@ class _Pipeline:
         for stage in stages:
             self._fetched.times[str(stage["id"])] = times_of(stage)
         if not self._fetched.flow.top:
-            # No graph, or one that is too large: wfapi has the stages, one after another.
+            # There is no graph, or it is too large. wfapi has the stages as a list.
             self._fetched.flow = flow.flow_without_graph(
                 (str(stage["id"]), str(stage.get("name") or "")) for stage in stages
             )
@@ -174,22 +182,22 @@ class _Pipeline:
         if self._steps:
             self._failed_logs()
         if self._missed:
-            # A node that is not there: is it the node alone, or the build? Half a build is not to be told.
+            # A node was not found. If the build was deleted meanwhile, this raises NotFound: do not report half a build.
             self._controller.build(self._fetched.build, "api/json", "number")
 
     def _failed_logs(self) -> None:
-        """The logs of the last failed steps: of a build that was tried again, the last try decided."""
+        """Fetch the logs of the last failed steps: after a retry, the last attempt decides."""
         failed = [element for element in self._fetched.flow.walk() if self._failed(element)]
         for step in sorted(failed, key=lambda element: int(element.id))[-_MOST_LOGS:]:
             answer = self._node(step.id, "log") or {}
             text = str(answer.get("text") or "")
-            # Where its beginning was cut off, the first line is a piece of one.
+            # If the beginning was cut off, the first line is incomplete.
             text = steplog.node_log_text(text.partition("\n")[2] if answer.get("hasMore") else text)
             if text:
                 self._fetched.logs[step.id] = text
 
     def _failed(self, element: flow.Element) -> bool:
-        """Tell whether a step failed by itself: a ``build`` step's log is in what it started."""
+        """Return whether a step itself failed. The reason of a failed ``build`` step is in the build that it started."""
         if element.kind != flow.STEP or element.starts_build or element.is_input:
             return False
         return element.node.color == "red"
@@ -207,7 +215,7 @@ class _Pipeline:
             self._step(element)
 
     def _block(self, element: flow.Element) -> None:
-        """A block's true end is the start of the node that closes it; wfapi is right of plain stages only."""
+        """Set a block's end to the start of the node that closes it: wfapi is right only for stages without blocks."""
         times = self._fetched.times.get(element.id)
         if times and not element.has_blocks:
             return
@@ -241,7 +249,7 @@ class _Pipeline:
             self._fetched.started[step.id] = started_builds(self._fetched.build.controller, text)
 
     def _between(self, step: flow.Element) -> Times | None:
-        """Return when a ``build`` step ran, of which wfapi says nothing: between its neighbours in the graph."""
+        """Return the times of a ``build`` step, which wfapi does not have: between its neighbours in the graph."""
         before = self._describe(step.node.before) if step.node.before else None
         after_id = self._fetched.flow.after.get(step.id)
         after = self._describe(after_id) if after_id else None
@@ -255,16 +263,16 @@ class _Pipeline:
         if times:
             self._fetched.times[element.id] = times
         if not self._steps:
-            # Its name costs a request more.
+            # The agent's name costs another request.
             return
         match = _RUNNING_ON.search(self._log(element.id))
         if match:
             name = unquote(match[1] or match[2])
-            # The controller's own node is called "(built-in)" in URLs and "built-in" in builds.
+            # The controller's built-in node is "(built-in)" in URLs and "built-in" in builds.
             self._fetched.agents[element.id] = name.strip("()")
 
     def _describe(self, node_id: str) -> Times | None:
-        """Return what wfapi says of a node by itself."""
+        """Return wfapi's times of a node; None if it has none. Asks once."""
         if node_id not in self._described:
             self._described[node_id] = known_times(self._node(node_id, "describe"))
         return self._described[node_id]

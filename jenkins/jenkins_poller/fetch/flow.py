@@ -1,7 +1,7 @@
-"""What is inside what in a Pipeline run: from the flow graph to a tree of what becomes a span. Pure.
+"""Turns the flow graph of a Pipeline build into a tree of elements. Each element becomes a span.
 
-Blocks that only hold others ("Set environment variables", "Execute in parallel") make no element; a branch that only wraps
-a stage of its own name is one element with it.
+Blocks that only contain other blocks ("Set environment variables", "Execute in parallel") become no element. A branch that
+contains only a stage of the same name becomes one element with this stage.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pipeline_trace.place.ci.jenkins.graph import Node, Stage, stages_by_id
+from pipeline_trace.place.ci.jenkins.graph import FlowNode, Stage, stages_by_id
 
 STAGE, BRANCH, AGENT, STEP = "stage", "branch", "agent", "step"
 
 _BRANCH = "Branch: "
 AGENT_START = "Allocate node : Start"
-# What Declarative does for itself: every skipped stage has one.
+# A step of Declarative Pipeline itself. Every skipped stage has one.
 _INTERNAL = "Get contextual object from internal APIs"
 BUILD_STEP = "Building "
 INPUT = "Wait for interactive input"
@@ -27,13 +27,13 @@ TIME_LIMIT = "Enforce time limit : Start"
 class Element:
     """A stage, branch, agent or step.
 
-    ``agent_id``: the innermost ``Allocate node`` block it runs in. ``limited``: it runs in a time limit's block;
-    ``holds_limit``: a time limit's block lies in it. ``end_color``: the state that its end shows, as Jenkins' icon color.
-    ``attempt``: of a ``retry`` around it, counted from 1; 0 without.
+    ``agent_id``: the innermost ``node`` block around it. ``limited``: there is a ``timeout`` block around it.
+    ``holds_limit``: it contains a ``timeout`` block. ``end_color``: the state at its end, as the color of Jenkins' icon.
+    ``attempt``: the number of the attempt in the ``retry`` block around it, from 1; 0 without ``retry``.
     """
 
     kind: str
-    node: Node
+    node: FlowNode
     name: str
     key: tuple[str, ...]
     parent: Element | None
@@ -52,26 +52,26 @@ class Element:
 
     @property
     def end_id(self) -> str | None:
-        """Return the id of the node that closes it."""
+        """Return the id of the node that closes the block; None while it is open."""
         return self.node.closed_by
 
     @property
     def is_input(self) -> bool:
-        """Tell whether it waits for a person."""
+        """Return whether it is an ``input`` step, which waits for a person."""
         return self.kind == STEP and self.node.name == INPUT
 
     @property
     def starts_build(self) -> bool:
-        """Tell whether it is a ``build`` step."""
+        """Return whether it is a ``build`` step."""
         return self.kind == STEP and self.node.name.startswith(BUILD_STEP)
 
     @property
     def has_blocks(self) -> bool:
-        """Tell whether stages or branches lie in it, so that wfapi's duration stops at the first of them."""
+        """Return whether it contains stages or branches. If so, wfapi's duration of it ends at the first of them."""
         return any(child.kind in (STAGE, BRANCH) for child in self.children)
 
     def walk(self) -> Iterator[Element]:
-        """Yield it and all below it, outer before inner."""
+        """Yield this element and all elements in it, outer before inner."""
         todo = [self]
         while todo:
             element = todo.pop()
@@ -81,7 +81,7 @@ class Element:
 
 @dataclass
 class Flow:
-    """A run's elements. ``after``: by node id, what ran just after it."""
+    """The elements of a build. ``after``: from a node id to the id of the node that ran next."""
 
     top: list[Element] = field(default_factory=list)
     after: dict[str, str] = field(default_factory=dict)
@@ -96,12 +96,12 @@ class Flow:
         return [element for element in self.walk() if element.kind == STAGE]
 
     def find(self, node_id: str) -> Element | None:
-        """Return the element of a node."""
+        """Return the element of a node; None if the node became no element."""
         return next((element for element in self.walk() if element.id == node_id), None)
 
 
-def flow_of(nodes: Mapping[str, Node]) -> Flow:
-    """Return the elements of a graph that pipeline_trace.ci.jenkins_graph.read has read."""
+def flow_of(nodes: Mapping[str, FlowNode]) -> Flow:
+    """Return the elements of a flow graph. ``nodes``: the graph, as ``graph.nodes_by_id`` returns it."""
     flow = Flow(after={node.before: node.id for node in reversed(list(nodes.values())) if node.before})
     found_stages = stages_by_id(nodes)
     elements: dict[str, Element] = {}
@@ -126,18 +126,18 @@ def flow_of(nodes: Mapping[str, Node]) -> Flow:
 
 
 def flow_without_graph(stages: Iterable[tuple[str, str]]) -> Flow:
-    """Return a flow of stages alone, one after another, from their node ids and names: of a run without a graph."""
+    """Return a flow of stages in sequence, for a build without a graph. ``stages``: node ids and names."""
     counts: dict[str, int] = {}
     flow = Flow()
     for node_id, name in sorted(stages, key=lambda stage: int(stage[0])):
-        node = Node(node_id, name, "", is_start=True, is_end=False)
+        node = FlowNode(node_id, name, "", is_start=True, is_end=False)
         flow.top.append(Element(STAGE, node, name, Stage(node, counts.get(name, 0)).key, None))
         counts[name] = counts.get(name, 0) + 1
     return flow
 
 
 def _element(
-    node: Node, nodes: Mapping[str, Node], found_stages: Mapping[str, Stage], elements: Mapping[str, Element]
+    node: FlowNode, nodes: Mapping[str, FlowNode], found_stages: Mapping[str, Stage], elements: Mapping[str, Element]
 ) -> Element | None:
     around = list(_around(node, nodes))
     parent = next((elements[b.id] for b in around if b.id in elements and elements[b.id].kind in (STAGE, BRANCH)), None)
@@ -155,7 +155,7 @@ def _element(
     return Element(STEP, node, node.name, step_key, parent, agent, limited)
 
 
-def _around(node: Node, nodes: Mapping[str, Node]) -> Iterator[Node]:
+def _around(node: FlowNode, nodes: Mapping[str, FlowNode]) -> Iterator[FlowNode]:
     """Yield the blocks around a node, inner before outer."""
     block = node.block
     while block is not None:
@@ -163,8 +163,8 @@ def _around(node: Node, nodes: Mapping[str, Node]) -> Iterator[Node]:
         block = nodes[block].block
 
 
-def _count_attempts(nodes: Mapping[str, Node], elements: Mapping[str, Element]) -> None:
-    """Number the attempts of ``retry``: each is a body of its own in the block."""
+def _count_attempts(nodes: Mapping[str, FlowNode], elements: Mapping[str, Element]) -> None:
+    """Number the attempts of ``retry``: the block has one body for each attempt."""
     bodies: dict[str, dict[str, int]] = {}
     for node in nodes.values():
         if node.is_start and node.name == _RETRY_BODY and node.block:
@@ -177,7 +177,7 @@ def _count_attempts(nodes: Mapping[str, Node], elements: Mapping[str, Element]) 
 
 
 def _merge_branches(flow: Flow) -> None:
-    """Replace a branch by the stage in it where that has its name and is all there is."""
+    """Replace a branch by the stage in it, if the stage is its only child and has the same name."""
     for element in list(flow.walk()):
         only = element.children[0] if element.kind == BRANCH and len(element.children) == 1 else None
         if only is None or only.kind != STAGE or only.name != element.name:
@@ -187,10 +187,10 @@ def _merge_branches(flow: Flow) -> None:
         only.parent = element.parent
 
 
-def _skipped(stage: Element, nodes: Mapping[str, Node]) -> bool:
-    """Tell whether a stage did not run: Declarative looked into it, and nothing in it ran.
+def _skipped(stage: Element, nodes: Mapping[str, FlowNode]) -> bool:
+    """Return whether a stage did not run: it contains Declarative's internal step and nothing else that ran.
 
-    A stage after a failed one looks failed in wfapi; what is in the graph tells it apart.
+    In wfapi, a stage after a failed stage looks failed too. Only the graph shows the difference.
     """
     if any(child.kind != STAGE or not child.skipped for child in stage.children):
         return False

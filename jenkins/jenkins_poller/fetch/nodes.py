@@ -1,4 +1,4 @@
-"""What wfapi says of one node of a Pipeline run: when it ran, and its log."""
+"""Fetches times and log of one node of a Pipeline build from wfapi, the API of the plugin Pipeline: REST API."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SCHEDULED = re.compile(r"Scheduling project: <a href=['\"]([^'\"]+)['\"]")
 
 @dataclass(frozen=True)
 class Times:
-    """When a node ran. ``start_ms``: milliseconds since the epoch; ``duration_ms``: milliseconds."""
+    """When a node ran, and how it ended. ``start_ms``: milliseconds since the epoch. ``duration_ms``: milliseconds."""
 
     start_ms: int
     duration_ms: int
@@ -29,23 +29,23 @@ class Times:
 
     @property
     def end_ms(self) -> int:
-        """Return its end, milliseconds since the epoch."""
+        """Return the end, milliseconds since the epoch."""
         return self.start_ms + self.duration_ms
 
 
 def node_answer(controller: Controller, build: Build, node_id: str, what: str) -> Mapping[str, Any] | None:
-    """Return what wfapi says of a node; None where it says nothing (``null`` for a ``build`` step). Raises ApiError."""
+    """Return wfapi's answer about a node; None if it is ``null``, as for a ``build`` step. Raises ApiError."""
     answer = controller.get(f"{build_path(build)}execution/node/{node_id}/wfapi/{what}")
     return answer if isinstance(answer, Mapping) else None
 
 
 def node_times(controller: Controller, build: Build, node_id: str) -> Times | None:
-    """Return when a node ran, None where wfapi does not say. Raises ApiError, NotFound included."""
+    """Return when a node ran; None if wfapi does not say. Raises ApiError, NotFound included."""
     return known_times(node_answer(controller, build, node_id, "describe"))
 
 
 def node_log(controller: Controller, build: Build, node_id: str) -> str:
-    """Return the last 10 KB of a node's log, as HTML text; nothing where it has none. Raises ApiError."""
+    """Return the last 10 KB of a node's log, as HTML; "" if it has none. Raises ApiError."""
     try:
         return str((node_answer(controller, build, node_id, "log") or {}).get("text") or "")
     except NotFound:
@@ -53,7 +53,7 @@ def node_log(controller: Controller, build: Build, node_id: str) -> str:
 
 
 def started_builds(controller: str, log: str) -> list[Build]:
-    """Return the builds that a ``build`` step's log says it started."""
+    """Return the builds that a ``build`` step started, from the step's log."""
     found = []
     for path in _STARTED.findall(log):
         job, number = path_to_job(path.rstrip("/").rpartition("/")[0]), path.rstrip("/").rpartition("/")[2]
@@ -62,7 +62,7 @@ def started_builds(controller: str, log: str) -> list[Build]:
 
 
 def scheduled_jobs(log: str) -> list[str]:
-    """Return the jobs that a ``build`` step's log says it scheduled; without waiting, it names no number."""
+    """Return the jobs that a ``build`` step scheduled, from its log. A step that does not wait logs no build number."""
     return [path_to_job(path) for path in _SCHEDULED.findall(log)]
 
 
@@ -73,12 +73,12 @@ def path_to_job(path: str) -> str:
 
 
 def known_times(answer: Mapping[str, Any] | None) -> Times | None:
-    """Return the times in wfapi's answer about a node, None where it has none."""
+    """Return the times in wfapi's answer about a node; None if there are none."""
     return times_of(answer) if answer and "startTimeMillis" in answer else None
 
 
 def times_of(answer: Mapping[str, Any]) -> Times:
-    """Return the times in what wfapi says of a stage or step."""
+    """Return the times in wfapi's answer about a stage or step."""
     error = answer.get("error") or {}
     return Times(
         start_ms=int(answer.get("startTimeMillis") or 0),

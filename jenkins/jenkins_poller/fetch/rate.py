@@ -1,4 +1,4 @@
-"""How often a controller is asked: evenly spaced beginnings of requests, for all threads together."""
+"""Limits how many requests begin in a second, for all threads together. The requests are evenly spaced."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from threading import Lock
 
 
 class Rate:
-    """Lets so many requests a second begin; ``per_second`` None: as many as come."""
+    """A limit of requests per second. ``per_second``: None for no limit."""
 
     def __init__(self, per_second: float | None, sleep: Callable[[float], object] = time.sleep) -> None:
         self._pause = 1 / per_second if per_second else 0.0
@@ -17,7 +17,7 @@ class Rate:
         self._lock = Lock()
 
     def wait(self) -> None:
-        """Return when the next request may begin."""
+        """Wait until the next request may begin."""
         if not self._pause:
             return
         with self._lock:

@@ -1,4 +1,4 @@
-"""Answers what placing a build asks: its causes and parameters, and which step of its upstream started it."""
+"""Fetches what a build's place in a trace depends on: causes, parameters, and the upstream step that started the build."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .api import ApiError, Controller, Forbidden, NotFound
 from .build import BUILD, STEP, is_pipeline, own_document
 from .nodes import node_log, scheduled_jobs, started_builds
 
-# How much is kept of what was answered: flow nodes of documents (about a kilobyte each), and characters of logs.
+# The size of the caches: flow nodes of documents (about a kilobyte each), and characters of logs.
 _MOST_NODES = 20_000
 _MOST_TEXT = 4_000_000
 
@@ -25,7 +25,7 @@ Value = TypeVar("Value")
 
 
 class Upstreams:
-    """Asks a controller; keeps the last answers of a sweep, since many builds have the same upstream."""
+    """Implements chain.Fetch. Keeps the last answers of a poll, because many builds have the same upstream build."""
 
     def __init__(self, controller: Controller, detail: str) -> None:
         self._controller = controller
@@ -34,15 +34,18 @@ class Upstreams:
         self._logs = _Last[tuple[Build, str], str](_MOST_TEXT)
 
     def know(self, build: Build, document: Mapping[str, Any]) -> None:
-        """Keep a build's own document, which was fetched for its spans."""
+        """Keep a build's document, which was fetched for its spans."""
         self._documents.keep(build, document, 1 + len(documents.graph_nodes(document)))
 
     def facts(self, build: Build) -> Facts:
-        """See Fetch.facts."""
+        """Return a build's causes and parameters. See chain.Fetch.facts."""
         return documents.facts_of(build, self._document(build))
 
     def starter(self, upstream: Build, started: Build, cause: Cause) -> str:
-        """See Fetch.starter: the ``build`` step, else its stage, else the run, as far as the detail has spans of them."""
+        """Return the span id of what started a build: the ``build`` step, else its stage, else the run.
+
+        Depends on which of them have spans at this detail. See chain.Fetch.starter.
+        """
         document = self._document(upstream)
         if self._detail == BUILD or not cause.by_step or not is_pipeline(document):
             return upstream.run_span_id
@@ -54,7 +57,7 @@ class Upstreams:
 
     def _step(self, tree: flow.Flow, upstream: Build, started: Build) -> flow.Element | None:
         candidates = [element for element in tree.walk() if element.starts_build]
-        # The likely ones first: each costs a request.
+        # Each candidate costs a request, so the likely ones come first.
         own_name = started.job.rpartition("/")[2]
         candidates.sort(key=lambda element: own_name not in element.name)
         unnumbered = []
@@ -63,7 +66,7 @@ class Upstreams:
             builds = started_builds(upstream.controller, log)
             if started in builds:
                 return step
-            # A step that does not wait names the job, and no number.
+            # A step that does not wait logs the job, but no build number.
             if not builds and started.job in scheduled_jobs(log):
                 unnumbered.append(step)
         return unnumbered[0] if len(unnumbered) == 1 else None
@@ -96,7 +99,7 @@ class Upstreams:
         return document
 
     def _check_login(self) -> None:
-        """Raise Unanswered where nothing may be read any more: then it is the login that is gone, not a build."""
+        """Raise Unanswered if nothing is readable any more: then the login is the problem, not the build."""
         try:
             self._controller.get("api/json", "_class")
         except ApiError as error:
@@ -104,7 +107,7 @@ class Upstreams:
 
 
 class _Last(Generic[Key, Value]):
-    """Keeps what was used last, up to a weight in all. For any thread."""
+    """A least-recently-used cache with a maximum total weight. Thread-safe."""
 
     def __init__(self, most: int) -> None:
         self._most = most

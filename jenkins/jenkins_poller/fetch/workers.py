@@ -1,4 +1,4 @@
-"""How many agents a controller has, by state: one request, of fields in its memory."""
+"""Counts a controller's agents by state, with one cheap request."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _TREE = "computer[offline,numExecutors,executors[idle]]"
 
 
 def count_workers(controller: Controller) -> dict[str, int]:
-    """Return the number of agents by state; nothing where the controller does not say."""
+    """Return the number of agents by state; an empty dictionary if the controller does not answer."""
     try:
         computers = controller.document("computer/api/json", _TREE).get("computer") or ()
     except ApiError:
         return {}
     found = Counter({AVAILABLE: 0, BUSY: 0, OFFLINE: 0})
     for computer in computers:
-        # The controller's own node without executors is no worker: it runs what needs none.
+        # The controller's built-in node without executors is not an agent.
         if computer.get("numExecutors"):
             found[_state(computer)] += 1
     return dict(found)
@@ -29,5 +29,5 @@ def count_workers(controller: Controller) -> dict[str, int]:
 def _state(computer: Mapping[str, Any]) -> str:
     if computer.get("offline"):
         return OFFLINE
-    # Not its own `idle`: that is false where a Pipeline only waits on it, which takes no executor.
+    # Not the agent's own `idle`: it is false while a Pipeline waits on the agent, which takes no executor.
     return AVAILABLE if all(executor.get("idle") for executor in computer.get("executors") or ()) else BUSY

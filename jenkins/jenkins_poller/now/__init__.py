@@ -1,1 +1,1 @@
-"""What a controller has queued and runs right now."""
+"""What a controller has queued and running now."""

@@ -1,4 +1,4 @@
-"""What a build that hangs right now waits for, as a verdict: for `pipeline-trace why`."""
+"""The verdict on a build that runs now, for `pipeline-trace why`: what it waits for, or which step is slow."""
 
 from __future__ import annotations
 
@@ -10,27 +10,29 @@ from pipeline_trace.lookup.wording import human_duration
 from pipeline_trace.ownership import Verdict
 from pipeline_trace.ownership.verdict import OPS, UNKNOWN
 from pipeline_trace.place.ci.jenkins.identity import Build, build_url_parts, normalised_url
+from pipeline_trace.trace.queries import build_name_parts
 
 from ..fetch.api import ApiError, Controller, Login
 from . import waiting, wording
-from .waiting import AGENT, APPROVAL, BLOCKED, BUILD, EXECUTOR, QUIET_PERIOD, Open, Wait
+from .waiting import AGENT, APPROVAL, BLOCKED, BUILD, EXECUTOR, QUIET_PERIOD, OpenBuild, OpenWait
 
-# A build waits for a build that waits for a build …
+# A build may wait for a build that waits for another build, and so on.
 _MOST_BUILDS = 10
-# A stage that runs this many times longer than nearly all of its last runs, and at least so long, hangs or is slow.
+# A step is slow if it runs this many times longer than 95 % of the last runs of its stage, and at least this long.
 _TIMES_LONGER = 1.5
 _WORTH_A_WORD_MS = 30_000
 
-# From a job to the usual times of its stages, by their names.
+# From a job's full name to the usual times of its stages, by stage name.
 UsualTimes = Callable[[str], Mapping[str, Usual]]
 
 
-def verdict_of_running(wanted: str, environ: Mapping[str, str], usual: UsualTimes) -> Verdict | None:
-    """Return what a running build waits for, None where it cannot be asked or does not run.
+def verdict_of_running(reference: str, environ: Mapping[str, str], usual: UsualTimes) -> Verdict | None:
+    """Return the verdict on a running build; None if the build does not run or the controller does not answer.
 
-    ``wanted``: the build's URL, or JOB#N where JENKINS_URL names the controller.
+    ``reference``: the build's URL, or JOB#N if JENKINS_URL names the controller. ``environ``: has the controller's login, as
+    JENKINS_USER and JENKINS_API_TOKEN.
     """
-    build = _build(wanted, environ)
+    build = _build(reference, environ)
     if build is None:
         return None
     user, token = environ.get("JENKINS_USER", ""), environ.get("JENKINS_API_TOKEN", "")
@@ -41,14 +43,13 @@ def verdict_of_running(wanted: str, environ: Mapping[str, str], usual: UsualTime
         return None
 
 
-def _build(wanted: str, environ: Mapping[str, str]) -> Build | None:
+def _build(reference: str, environ: Mapping[str, str]) -> Build | None:
     try:
-        parts = build_url_parts(wanted) if "://" in wanted else None
+        parts = build_url_parts(reference) if "://" in reference else None
         if parts:
             return Build(normalised_url(parts[0]), parts[1], int(parts[2]))
-        job, sign, number = wanted.replace(" #", "#").rpartition("#")
-        root = environ.get("JENKINS_URL", "")
-        return Build(normalised_url(root), job, int(number)) if sign and root and number.isdecimal() else None
+        named, root = build_name_parts(reference), environ.get("JENKINS_URL", "")
+        return Build(normalised_url(root), named[0], int(named[1])) if named and root else None
     except ValueError:
         return None
 
@@ -59,21 +60,21 @@ def _of_build(controller: Controller, build: Build, usual: UsualTimes) -> Verdic
         found = waiting.open_build(controller, build, lambda text: None)
         if found is None:
             return None
-        name = f"{found.job} #{found.number}"
+        name = found.name
         waits = [activity.wait for activity in found.activities if activity.wait]
         if not waits:
             return _slow(found, usual(found.job)) or _running(found, [*way, name])
         first = min(waits, key=lambda wait: wait.since_ms or 0)
-        job, sign, number = first.what.rpartition(" #")
-        if first.kind != BUILD or not sign:
+        awaited = build_name_parts(first.what)
+        if first.kind != BUILD or not awaited:
             return _waits(first, found, [*way, name])
         way.append(f"{name} waits for {first.what}")
-        build = Build(controller.url, job, int(number))
+        build = Build(controller.url, awaited[0], int(awaited[1]))
     return None
 
 
-def _slow(found: Open, usual: Mapping[str, Usual]) -> Verdict | None:
-    """Return which step runs much longer than its whole stage usually does, None where none does or that is not known."""
+def _slow(found: OpenBuild, usual: Mapping[str, Usual]) -> Verdict | None:
+    """Return the verdict on a step that runs much longer than its whole stage usually takes; None if there is none."""
     now_ms = int(time.time() * 1000)
     for activity in found.activities:
         known = usual.get(activity.stages[-1]) if activity.stages else None
@@ -84,37 +85,39 @@ def _slow(found: Open, usual: Mapping[str, Usual]) -> Verdict | None:
             ran, takes, most = (human_duration(ns) for ns in (ran_ms * 1_000_000, known.median_ns, known.p95_ns))
             stage = activity.stages[-1]
             evidence = [
-                f"{found.job} #{found.number} > {stage}: {activity.step} runs for {ran}",
-                f"{stage} usually takes {takes}, 95 % of its last {known.count} runs at most {most}",
+                f"{found.name} > {stage}: {activity.step} runs for {ran}",
+                f"{stage} usually takes {takes}; 95 % of its last {known.count} runs took at most {most}",
                 *([f"on {', '.join(found.agents)}"] if found.agents else []),
             ]
-            return Verdict(UNKNOWN, "slow_step", 0.6, evidence, "Look at what this step waits for, and at its agent.")
+            return Verdict(UNKNOWN, "slow_step", 0.6, evidence, "Check what this step waits for, and check its agent.")
     return None
 
 
-def _running(found: Open, way: list[str]) -> Verdict:
+def _running(found: OpenBuild, way: list[str]) -> Verdict:
     evidence = list(wording.open_lines([found], int(time.time() * 1000)))
-    return Verdict(UNKNOWN, "running", 0.5, [*evidence, *way[:-1]], "It works; compare with the step's usual time.")
+    return Verdict(
+        UNKNOWN, "running", 0.5, [*evidence, *way[:-1]], "The build is running. Compare with the step's usual time."
+    )
 
 
-def _waits(wait: Wait, found: Open, way: list[str]) -> Verdict:
+def _waits(wait: OpenWait, found: OpenBuild, way: list[str]) -> Verdict:
     said = f"{way[-1]} {wording.wait_text(wait, int(time.time() * 1000))}"
     owner, kind, sure, then = _meaning(wait)
     return Verdict(owner, kind, sure, [said, *way[:-1], *([found.url] if found.url else [])], then)
 
 
-def _meaning(wait: Wait) -> tuple[str, str, float, str]:
-    """Return owner, kind, how sure and the next step."""
+def _meaning(wait: OpenWait) -> tuple[str, str, float, str]:
+    """Return a wait's owner, kind, confidence (0 to 1) and what to do next."""
     label = f" with the label {wait.what}" if wait.what else ""
     if wait.kind == AGENT and "no nodes" in wait.reason.lower():
-        # A label may be misspelt, or its agents gone.
-        return UNKNOWN, "no_agent", 0.6, f"Compare the label{label and f' {wait.what}'} with the agents that there are."
+        # The label may be misspelt, or its agents may have been removed.
+        return UNKNOWN, "no_agent", 0.6, f"Compare the label{label and f' {wait.what}'} with the labels of the agents."
     meanings = {
-        AGENT: (OPS, "no_agent", 0.9, f"Ops brings an agent{label} online; the change is not the cause."),
-        EXECUTOR: (OPS, "no_agent", 0.8, f"Ops adds executors{label}, or waits until one is free."),
-        APPROVAL: (UNKNOWN, "waiting_for_approval", 0.9, "Whoever may answer it has to; nothing has failed."),
-        BUILD: (UNKNOWN, "waiting_for_build", 0.7, "Look at the build that it waits for."),
-        QUIET_PERIOD: (UNKNOWN, "queued", 0.9, "It starts by itself when its quiet period is over."),
-        BLOCKED: (UNKNOWN, "queued", 0.7, "Look at what blocks it."),
+        AGENT: (OPS, "no_agent", 0.9, f"Bring an agent{label} online. The change is not the cause."),
+        EXECUTOR: (OPS, "no_agent", 0.8, f"Add executors{label}, or wait until one is free."),
+        APPROVAL: (UNKNOWN, "waiting_for_approval", 0.9, "Ask a person who may approve it. Nothing has failed."),
+        BUILD: (UNKNOWN, "waiting_for_build", 0.7, "Check the build that it waits for."),
+        QUIET_PERIOD: (UNKNOWN, "queued", 0.9, "Wait. It starts when its quiet period ends."),
+        BLOCKED: (UNKNOWN, "queued", 0.7, "Check what blocks it."),
     }
     return meanings[wait.kind]

@@ -1,7 +1,8 @@
-"""What is queued or runs on a controller right now, since when, and what it waits for.
+"""Finds the builds that are queued or run on a controller now, since when, and what they wait for.
 
-Two requests for the queue and the agents, then for every running Pipeline its graph and one or two more for each of its
-ends: waiting looks like success in wfapi, so the graph, the queue and the agents have to tell.
+Sends one request for the queue, one for the agents, and for each running Pipeline build one for its flow graph and one or
+two for each of its active nodes. In wfapi (the API of the plugin Pipeline: REST API), a step that waits looks successful,
+so the graph, the queue and the agents decide.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pipeline_trace.place.ci.jenkins import documents, graph
 from pipeline_trace.place.ci.jenkins.identity import Build
+from pipeline_trace.trace.queries import build_name
 from pipeline_trace.trace.redact import masked as redacted
 
 from ..fetch import flow
@@ -29,17 +31,17 @@ _QUEUE_TREE = "items[_class,id,inQueueSince,why,stuck,task[_class,name,fullName,
 _EXECUTABLE = "currentExecutable[url,number]"
 _AGENTS_TREE = f"computer[displayName,offline,offlineCauseReason,executors[{_EXECUTABLE}],oneOffExecutors[{_EXECUTABLE}]]"
 _PLACEHOLDER = "PlaceholderTask"
-# A queue item for an agent is made when its node starts: within 1 ms on a real controller; a busy one may take longer.
+# Jenkins creates a queue item for an agent when the `node` step starts: within 1 ms in recordings, later if it is busy.
 _SAME_MS = 250
 _BY_CLASS = {"WaitingItem": QUIET_PERIOD, "BlockedItem": BLOCKED}
 
 
 @dataclass(frozen=True)
-class Wait:
-    """What is waited for. ``since_ms``: milliseconds since the epoch, None where Jenkins does not say.
+class OpenWait:
+    """What a build waits for. ``since_ms``: milliseconds since the epoch; None if Jenkins does not say.
 
-    ``what``: the label, the question to a person, the build or job; ``reason``: why it takes long, in Jenkins' words.
-    ``stuck``: Jenkins itself finds that it takes too long.
+    ``what``: the label, the question to a person, the build or the job. ``reason``: Jenkins' own reason for the wait.
+    ``stuck``: Jenkins marks the queue item as stuck.
     """
 
     kind: str
@@ -51,17 +53,20 @@ class Wait:
 
 @dataclass(frozen=True)
 class Activity:
-    """Where a running build stands: in one of its parallel branches, or in all. ``wait`` is None where a step runs."""
+    """What a running build does now, in one of its parallel branches. ``wait``: None if a step runs.
+
+    ``since_ms``: milliseconds since the epoch; None if it is not known.
+    """
 
     stages: tuple[str, ...]
     step: str = ""
     since_ms: int | None = None
-    wait: Wait | None = None
+    wait: OpenWait | None = None
 
 
 @dataclass(frozen=True)
-class Open:
-    """A build that runs, or a job's build that is queued (``number`` is None then)."""
+class OpenBuild:
+    """A build that runs or is queued. ``number``: None if it is queued. ``since_ms``: milliseconds since the epoch."""
 
     job: str
     number: int | None
@@ -70,6 +75,11 @@ class Open:
     since_ms: int | None
     agents: tuple[str, ...] = ()
     activities: tuple[Activity, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Return the build's name, JOB#N, as commands accept it; for a queued build, the job's name."""
+        return build_name(self.job, self.number) if self.number else self.job
 
 
 @dataclass(frozen=True)
@@ -84,25 +94,28 @@ class _Item:
     url: str
     for_agent: bool
 
-    def wait(self, what: str = "", note: str = "") -> Wait:
+    def wait(self, what: str = "", note: str = "") -> OpenWait:
         reason = f"{self.why} ({note})" if note else self.why
-        return Wait(self.kind, self.since_ms, what, redacted(reason), self.stuck)
+        return OpenWait(self.kind, self.since_ms, what, redacted(reason), self.stuck)
 
 
 @dataclass(frozen=True)
 class _Agents:
-    """The controller's agents: why those are offline that are, and what runs where, by the build's URL."""
+    """The controller's agents. ``offline``: the reason, by agent. ``running``: the agents of a build, by build URL."""
 
     offline: Mapping[str, str]
     running: Mapping[str, tuple[str, ...]]
 
     def note(self, why: str) -> str:
-        """Return why the agent that a sentence names is offline, where somebody has said it."""
+        """Return why the agent that ``why`` names is offline; "" if no reason was given."""
         return next((cause for name, cause in self.offline.items() if cause and name in why), "")
 
 
-def open_builds(controller: Controller, selection: Selection, warn: Callable[[str], object]) -> list[Open]:
-    """Return what is queued or runs, the oldest first. ``warn`` is told what may not be read. Raises ApiError."""
+def open_builds(controller: Controller, selection: Selection, warn: Callable[[str], object]) -> list[OpenBuild]:
+    """Return the builds that are queued or run, the oldest first. Raises ApiError.
+
+    ``warn``: called with a message for each part that the login may not read.
+    """
     items, agents = _around(controller, warn)
     found = [_queued(item) for item in items if not item.for_agent and selection.wants(path_to_job(_path(item.url)))]
     for url in agents.running:
@@ -114,24 +127,24 @@ def open_builds(controller: Controller, selection: Selection, warn: Callable[[st
     return sorted(found, key=lambda one: (one.since_ms or 0, one.job, one.number or 0))
 
 
-def open_build(controller: Controller, build: Build, warn: Callable[[str], object]) -> Open | None:
-    """Return where one build stands, None where it has ended or is gone. See ``now_open``."""
+def open_build(controller: Controller, build: Build, warn: Callable[[str], object]) -> OpenBuild | None:
+    """Return what one running build does; None if it has ended or was deleted. See ``open_builds``."""
     with suppress(NotFound):
         return _Running(controller, build, *_around(controller, warn)).open()
     return None
 
 
 def _around(controller: Controller, warn: Callable[[str], object]) -> tuple[list[_Item], _Agents]:
-    """Return the queue and the agents, as far as we may see them."""
+    """Return the queue and the agents, as far as the login may read them."""
     items, agents = list[_Item](), _Agents({}, {})
     try:
         items = list(_queue(controller))
     except (Forbidden, NotFound) as error:
-        warn(f"what is queued cannot be seen: {error}")
+        warn(f"cannot read the queue: {error}")
     try:
         agents = _agents(controller)
     except (Forbidden, NotFound) as error:
-        warn(f"what runs cannot be seen: {error}")
+        warn(f"cannot read which builds run: {error}")
     return items, agents
 
 
@@ -161,7 +174,7 @@ def _agents(controller: Controller) -> _Agents:
         for url in _executing(data, "executors"):
             running[url] = (*running.get(url, ()), *(() if name in running.get(url, ()) else (name,)))
         for url in _executing(data, "oneOffExecutors"):
-            # The Pipeline itself, which needs no agent: where its steps run is said by the executors.
+            # The Pipeline itself runs on the controller. The executors show where its steps run.
             running.setdefault(url, ())
     return _Agents(offline, running)
 
@@ -173,13 +186,13 @@ def _executing(data: Mapping[str, Any], field: str) -> Iterator[str]:
             yield str(executable["url"])
 
 
-def _queued(item: _Item) -> Open:
+def _queued(item: _Item) -> OpenBuild:
     activity = Activity((), wait=item.wait())
-    return Open(path_to_job(_path(item.url)), None, item.url, QUEUED, item.since_ms, (), (activity,))
+    return OpenBuild(path_to_job(_path(item.url)), None, item.url, QUEUED, item.since_ms, (), (activity,))
 
 
 class _Running:
-    """Looks at one running build."""
+    """Reads the state of one running build."""
 
     def __init__(self, controller: Controller, build: Build, items: list[_Item], agents: _Agents) -> None:
         self._controller = controller
@@ -188,7 +201,7 @@ class _Running:
         self._agents = agents
         self._blocks: set[str] = set()
 
-    def open(self) -> Open | None:
+    def open(self) -> OpenBuild | None:
         document = own_document(self._controller, self._build, STEP)
         if not is_running(document):
             return None
@@ -196,12 +209,12 @@ class _Running:
         since_ms = int(document.get("timestamp") or 0) or None
         url = str(document.get("url") or "")
         agents = self._agents.running.get(url, ())
-        return Open(self._build.job, self._build.number, url, RUNNING, since_ms, agents, activities)
+        return OpenBuild(self._build.job, self._build.number, url, RUNNING, since_ms, agents, activities)
 
     def _activities(self, document: Mapping[str, Any]) -> Iterator[Activity]:
         answered = documents.graph_nodes(document)
         if not answered or len(answered) > MOST_NODES:
-            # Without the graph, only the run as a whole can be told.
+            # Without the graph, only the state of the whole build is known.
             yield from self._by_status()
             return
         nodes = graph.nodes_by_id(answered)
@@ -216,13 +229,13 @@ class _Running:
         with suppress(NotFound):
             run = self._controller.build(self._build, "wfapi/describe")
             if run.get("status") == "PAUSED_PENDING_INPUT":
-                yield Activity((), wait=Wait(APPROVAL, None, self._question()))
+                yield Activity((), wait=OpenWait(APPROVAL, None, self._question()))
 
-    def _activity(self, node: graph.Node, stages: tuple[str, ...]) -> Activity:
+    def _activity(self, node: graph.FlowNode, stages: tuple[str, ...]) -> Activity:
         if node.name == flow.AGENT_START:
             return Activity(stages, wait=self._for_agent(node))
         if node.name == flow.INPUT:
-            return Activity(stages, wait=Wait(APPROVAL, self._since(node), self._question()))
+            return Activity(stages, wait=OpenWait(APPROVAL, self._since(node), self._question()))
         if node.name.startswith(flow.BUILD_STEP):
             return Activity(stages, wait=self._for_build(node))
         if node.is_start or node.is_end:
@@ -232,43 +245,43 @@ class _Running:
         name = f"{node.name}: {redacted(described.description)}" if described and described.description else node.name
         return Activity(stages, name, described.start_ms if described else None)
 
-    def _since(self, node: graph.Node) -> int | None:
+    def _since(self, node: graph.FlowNode) -> int | None:
         described = node_times(self._controller, self._build, node.id)
         return described.start_ms if described else None
 
-    def _since_before(self, node: graph.Node) -> int | None:
-        """Return since when a node runs of which wfapi says nothing: since the one before."""
+    def _since_before(self, node: graph.FlowNode) -> int | None:
+        """Return the start of a node that wfapi does not know: when the node before it ended."""
         before = node_times(self._controller, self._build, node.before) if node.before else None
         if before is None:
             return None
-        # Of a block that still runs, the end is not yet one.
+        # A block that still runs has no end. Its start is the best known time.
         return before.start_ms if node.before in self._blocks else before.end_ms
 
-    def _for_agent(self, node: graph.Node) -> Wait:
+    def _for_agent(self, node: graph.FlowNode) -> OpenWait:
         described = node_times(self._controller, self._build, node.id)
         since_ms = described.start_ms if described else None
         label = described.description if described else ""
         for item in self._items:
             if item.for_agent and self._is_for(item, since_ms):
                 return item.wait(label, self._agents.note(item.why))
-        return Wait(AGENT, since_ms, label)
+        return OpenWait(AGENT, since_ms, label)
 
     def _is_for(self, item: _Item, since_ms: int | None) -> bool:
-        """Tell whether a queue item is this build's: some say so, others show it by their time alone."""
+        """Return whether a queue item belongs to this build: by its name or URL, otherwise by its time."""
         if item.url or item.name:
             return item.url.strip("/").endswith(build_path(self._build).strip("/"))
         return since_ms is not None and abs(item.since_ms - since_ms) <= _SAME_MS
 
-    def _for_build(self, node: graph.Node) -> Wait:
+    def _for_build(self, node: graph.FlowNode) -> OpenWait:
         log = node_log(self._controller, self._build, node.id)
         since_ms = self._since_before(node)
         builds = started_builds(self._build.controller, log)
         if builds:
-            return Wait(BUILD, since_ms, f"{builds[-1].job} #{builds[-1].number}")
-        return Wait(BUILD, since_ms, next(iter(scheduled_jobs(log)), ""), "not started yet")
+            return OpenWait(BUILD, since_ms, builds[-1].name)
+        return OpenWait(BUILD, since_ms, next(iter(scheduled_jobs(log)), ""), "not started yet")
 
     def _question(self) -> str:
-        """Return what a person is asked; nothing where it has been answered meanwhile."""
+        """Return the question to a person; "" if it has been answered meanwhile."""
         answer = self._controller.get(f"{build_path(self._build)}wfapi/pendingInputActions")
         asked = (
             [str(one.get("message") or "") for one in answer if isinstance(one, Mapping)] if isinstance(answer, list) else []
@@ -276,10 +289,12 @@ class _Running:
         return redacted("; ".join(asked))
 
 
-def _stages(node: graph.Node, nodes: Mapping[str, graph.Node], elements: Mapping[str, flow.Element]) -> tuple[str, ...]:
+def _stages(
+    node: graph.FlowNode, nodes: Mapping[str, graph.FlowNode], elements: Mapping[str, flow.Element]
+) -> tuple[str, ...]:
     """Return the names of the stages and branches around a node, outer before inner."""
     names: list[str] = []
-    block: graph.Node | None = node
+    block: graph.FlowNode | None = node
     while block is not None:
         element = elements.get(block.id)
         if element and element.kind in (flow.STAGE, flow.BRANCH):

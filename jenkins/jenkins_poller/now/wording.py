@@ -1,4 +1,4 @@
-"""What is open on a controller, in words and as JSON. Pure."""
+"""Formats the builds that are queued or run, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline_trace.lookup.wording import human_duration
 
-from .waiting import AGENT, APPROVAL, BLOCKED, BUILD, EXECUTOR, QUIET_PERIOD, Activity, Open, Wait
+from .waiting import AGENT, APPROVAL, BLOCKED, BUILD, EXECUTOR, QUIET_PERIOD, Activity, OpenBuild, OpenWait
 
 _FOR = {
     AGENT: "for an agent",
@@ -20,23 +20,22 @@ _FOR = {
 }
 
 
-def open_lines(found: Sequence[Open], now_ms: int) -> Iterator[str]:
-    """Yield what is open, a line a build and a line for each thing it does or waits for.
+def open_lines(found: Sequence[OpenBuild], now_ms: int) -> Iterator[str]:
+    """Yield one line for each build, and one for each of its activities.
 
     ``now_ms``: milliseconds since the epoch.
     """
     if not found:
-        yield "nothing is queued and nothing runs"
+        yield "no build is queued or running"
     for one in found:
-        number = f" #{one.number}" if one.number else ""
         agents = f" on {', '.join(one.agents)}" if one.agents else ""
-        yield f"{one.job}{number} {one.state}{_since(one.since_ms, now_ms)}{agents}"
+        yield f"{one.name} {one.state}{_since(one.since_ms, now_ms)}{agents}"
         for activity in one.activities:
             yield "  " + _activity(activity, now_ms)
 
 
-def open_document(found: Sequence[Open]) -> list[dict[str, Any]]:
-    """Return what is open as JSON: times are nanoseconds since the epoch, as in ``show --format json``."""
+def open_document(found: Sequence[OpenBuild]) -> list[dict[str, Any]]:
+    """Return the builds as JSON. Times are nanoseconds since the epoch, as in ``show --format json``."""
     return [
         {
             "job": one.job,
@@ -59,8 +58,8 @@ def open_document(found: Sequence[Open]) -> list[dict[str, Any]]:
     ]
 
 
-def wait_text(wait: Wait, now_ms: int) -> str:
-    """Return a wait in words."""
+def wait_text(wait: OpenWait, now_ms: int) -> str:
+    """Return a wait as text. ``now_ms``: milliseconds since the epoch."""
     what = f" ({wait.what})" if wait.what else ""
     reason = f": {wait.reason}" if wait.reason else ""
     stuck = "; Jenkins calls it stuck" if wait.stuck else ""
@@ -75,7 +74,7 @@ def _activity(activity: Activity, now_ms: int) -> str:
     return f"{where}{step}{_since(activity.since_ms, now_ms)}"
 
 
-def _wait(wait: Wait | None) -> dict[str, Any] | None:
+def _wait(wait: OpenWait | None) -> dict[str, Any] | None:
     if wait is None:
         return None
     return {

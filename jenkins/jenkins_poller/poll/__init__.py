@@ -1,1 +1,1 @@
-"""The loop: which builds are new, what the poller remembers, and the process that polls several controllers."""
+"""The polling loop: finds new builds, keeps the poller's state, and polls several controllers in one process."""

@@ -1,4 +1,4 @@
-"""How much waits for delivery; a journal that did not change is not counted anew."""
+"""Counts the journals and spans that wait for delivery. A journal that did not change is not counted again."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from pipeline_trace.delivery import journal, progress, reader
 
 
 class Backlog:
-    """Counts what waits in a folder of journals."""
+    """Counts what waits for delivery in a folder of journals."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._counted: dict[Path, tuple[tuple[int, int], int]] = {}
 
     def journals(self) -> int:
-        """Return how many journals there are."""
+        """Return the number of journals."""
         return len(journal.find_journals(self._folder))
 
     def spans(self) -> int:
-        """Return how many spans of them were not delivered."""
+        """Return the number of spans that are not delivered yet."""
         counted = {}
         for path in journal.find_journals(self._folder):
-            # Delivered meanwhile, or another user's.
+            # The journal may have been delivered meanwhile, or belong to another user.
             with suppress(OSError):
                 mark = (path.stat().st_size, progress.load_progress(path).offset)
                 known = self._counted.get(path)

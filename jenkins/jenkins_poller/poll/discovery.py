@@ -1,4 +1,4 @@
-"""Which builds are new, which are still open: one request for all jobs, one more for each job that moved."""
+"""Finds jobs and their new builds: one request for all jobs, and one more for each job with new builds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BUILD = "number,timestamp,result,building"
 
 @dataclass(frozen=True)
 class Job:
-    """A job as the sweep sees it. ``url``: as the controller shows it, by its configured root URL."""
+    """A job. ``url``: as the controller shows it, below its configured root URL. ``next_number``: of the next build."""
 
     name: str
     url: str
@@ -25,7 +25,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Listed:
-    """A build as a job lists it. ``timestamp_ms``: its start, milliseconds since the epoch."""
+    """A build in the list of its job. ``timestamp_ms``: the start, milliseconds since the epoch."""
 
     number: int
     timestamp_ms: int
@@ -34,19 +34,19 @@ class Listed:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which jobs are wanted, by globs over full names; a name is wanted where no include is given."""
+    """Which jobs to poll, as globs on full names. Without ``include``, all jobs that ``exclude`` does not match."""
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 
     def wants(self, name: str) -> bool:
-        """Tell whether a job is wanted."""
+        """Return whether to poll a job. ``name``: its full name."""
         included = not self.include or any(fnmatchcase(name, glob) for glob in self.include)
         return included and not any(fnmatchcase(name, glob) for glob in self.exclude)
 
 
 def find_jobs(controller: Controller, selection: Selection) -> Iterator[Job]:
-    """Yield every job of a controller that builds, in folders of any depth. Raises ApiError."""
+    """Yield the selected jobs of a controller, in folders of any depth. Raises ApiError."""
     folders = [""]
     while folders:
         folder = folders.pop()
@@ -75,7 +75,7 @@ def _items(document: Mapping[str, Any], folder: str) -> Iterator[tuple[str, Mapp
 
 
 def _cut_off(data: Mapping[str, Any]) -> bool:
-    """Tell whether a folder's jobs were not answered: below the asked levels they have no names of their own."""
+    """Return whether the answer leaves out a folder's jobs: below the requested levels, jobs have no URL."""
     inside = data.get("jobs")
     return bool(inside) and not any("url" in child for child in inside or ())
 
@@ -87,17 +87,17 @@ def root_url_of(job: Job) -> str:
 
 
 @dataclass(frozen=True)
-class Listing:
-    """A job's new builds, newest first; ``highest``: the highest number that the job lists at all, 0 where it lists none."""
+class JobListing:
+    """A job's new builds, newest first. ``highest``: the highest number in the job's list; 0 if the list is empty."""
 
     new: tuple[Listed, ...]
     highest: int
 
 
-def list_builds(controller: Controller, job: str, *, above: int, since_ms: int) -> Listing:
-    """Return a job's builds down to a number (exclusive) or a start time, milliseconds since the epoch. Raises ApiError.
+def list_builds(controller: Controller, job: str, *, above: int, since_ms: int) -> JobListing:
+    """Return a job's builds with numbers greater than ``above`` that started at ``since_ms`` or later. Raises ApiError.
 
-    ``builds`` is capped at 100 by Jenkins; ``allBuilds`` goes further back, and is slow.
+    ``since_ms``: milliseconds since the epoch. Jenkins limits ``builds`` to 100; ``allBuilds`` has all, but is slow.
     """
     start, field, highest, old, new = 0, "builds", 0, False, list[Listed]()
     while True:
@@ -107,13 +107,13 @@ def list_builds(controller: Controller, job: str, *, above: int, since_ms: int) 
             listed = Listed(int(data["number"]), int(data.get("timestamp") or 0), _running(data))
             highest = max(highest, listed.number)
             if listed.number <= above:
-                return Listing(tuple(new), highest)
+                return JobListing(tuple(new), highest)
             old = listed.timestamp_ms < since_ms
             if not old:
                 new.append(listed)
-        # A single old one among newer ones: the controller's clock had jumped.
+        # Only the last build of a page counts: a single old build among newer ones means that the controller's clock jumped.
         if old or len(page) < _PAGE:
-            return Listing(tuple(new), highest)
+            return JobListing(tuple(new), highest)
         start, field = start + _PAGE, "allBuilds"
 
 

@@ -1,4 +1,4 @@
-"""What the poller says as a service: one line a message on stderr, as key=value or JSON, masked."""
+"""The poller's log on stderr: one line for each message, as key=value or JSON, with masked secrets."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _LEVELS = {0: logging.WARNING, 1: logging.INFO}
 
 
 def set_up(form: str, verbosity: int, secrets: Iterable[str] = ()) -> None:
-    """Send all that is logged to stderr. ``form``: TEXT, JSON, or PLAIN: for people who wait for it.
+    """Send the log of the whole process to stderr. ``form``: TEXT, JSON, or PLAIN for a person at a terminal.
 
-    ``verbosity``: 0 warnings, 1 what was done too, 2 every request. ``secrets``: texts that are masked wherever they stand.
+    ``verbosity``: 0 for warnings, 1 also for what was done, 2 also for every request. ``secrets``: texts to mask everywhere.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines(form, secrets))
@@ -27,19 +27,19 @@ def set_up(form: str, verbosity: int, secrets: Iterable[str] = ()) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level if level == logging.DEBUG else logging.ERROR)
     LOGGER.setLevel(level)
-    # It warns of every request that is tried again, which says less than we do when the last try has failed.
+    # urllib3 warns about every retry. The poller's own message, after the last try, says more.
     logging.getLogger("urllib3").setLevel(level if level == logging.DEBUG else logging.ERROR)
 
 
 def say(level: int, message: str, **fields: object) -> None:
-    """Say something. ``fields``: what it is about."""
+    """Log a message. ``level``: as in logging. ``fields``: added to the line as keys and values."""
     LOGGER.log(level, "%s", message, extra={"fields": fields})
 
 
 class Changes:
-    """Says what is wrong when it begins, when it changes and when it is over; not every time that it is looked at.
+    """Logs a problem when it begins, when it changes and when it ends, but not each time that it occurs.
 
-    ``last``: what is wrong, or nothing.
+    ``last``: the current problem; "" if there is none.
     """
 
     def __init__(self, **fields: object) -> None:
@@ -47,20 +47,20 @@ class Changes:
         self.last = ""
 
     def problem(self, problem: str, message: str, **fields: object) -> None:
-        """Say the message, unless the last problem was this one."""
+        """Log the message, unless ``problem`` is the current problem already."""
         if problem != self.last:
             say(logging.WARNING, message, **self._fields, **fields)
         self.last = problem
 
     def well(self, message: str) -> None:
-        """Say the message, if something was wrong."""
+        """Log the message if there was a problem. The problem has ended."""
         if self.last:
             say(logging.WARNING, message, **self._fields)
         self.last = ""
 
 
 class _Lines(logging.Formatter):
-    """Makes one line of a record, whatever stands in it."""
+    """Formats a record as one line, even if its message has several lines."""
 
     def __init__(self, form: str, secrets: Iterable[str]) -> None:
         super().__init__()

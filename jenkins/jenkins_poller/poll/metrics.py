@@ -1,6 +1,6 @@
-"""The poller's own figures and the CI/CD metrics of one controller, through OpenTelemetry's SDK.
+"""Sends the CI/CD metrics of one controller and the poller's own metrics, with the OpenTelemetry SDK.
 
-Nothing here ever stops or slows a poll: a receiver that is down is said once, in a thread of its own.
+Metrics never stop or slow down a poll. They are sent from another thread, and a receiver that is down is logged once.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from ..spans import measured
 from .backlog import Backlog
 from .logs import Changes
 
-# Builds take seconds to hours; the SDK's own boundaries are made for milliseconds.
+# In seconds. Builds take seconds to hours; the SDK's default boundaries are for milliseconds.
 _BOUNDARIES = (1, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400)
 _CONNECT_SECONDS = 1.0
-# Of errors that are the controller's, by ApiError.kind; statuses of 500 and above are too.
+# Errors of the controller, by ApiError.kind. HTTP statuses of 500 and above are its errors too.
 _CONTROLLER_ERRORS = ("timeout", "connection", "no_json")
 
 
 class Metrics:
-    """What is measured of one controller. For any thread."""
+    """The metrics of one controller. Thread-safe."""
 
     def __init__(self, exporter: MetricExporter, resource: Mapping[str, AttributeValue], journals: Path | None) -> None:
-        """``journals``: the folder whose waiting journals are counted here, if here is the place."""
+        """``journals``: the folder of journals to count; None if the metrics of another controller count them."""
         reader = PeriodicExportingMetricReader(exporter)
         self._provider = MeterProvider([reader], Resource(dict(resource)), shutdown_on_exit=False)
         meter = self._provider.get_meter("pipeline-trace", __version__)
@@ -63,7 +63,7 @@ class Metrics:
             c.SYSTEM_ERRORS: system.add,
         }
         self._requests = meter.create_counter(c.POLLER_REQUESTS, "{request}", "Requests to the controller")
-        self._errors = meter.create_counter(c.POLLER_ERRORS, "{error}", "Polls that ended before their end")
+        self._errors = meter.create_counter(c.POLLER_ERRORS, "{error}", "Polls that failed")
         self._builds = meter.create_counter(c.POLLER_BUILDS, "{build}", "Builds whose spans were written")
         meter.create_observable_up_down_counter(
             c.RUNS_ACTIVE, [self._look_at_active], "{run}", "Runs that were executing at the last poll"
@@ -71,7 +71,7 @@ class Metrics:
         meter.create_observable_up_down_counter(
             c.WORKER_COUNT, [self._look_at_workers], "{worker}", "Agents at the last poll"
         )
-        meter.create_observable_gauge(c.POLLER_LAG, [self._look_at_lag], "s", "Time since the newest build's end")
+        meter.create_observable_gauge(c.POLLER_LAG, [self._look_at_lag], "s", "Time since the end of the newest build")
         if self._backlog:
             meter.create_observable_up_down_counter(
                 c.POLLER_WAITING_JOURNALS, [self._look_at_journals], "{journal}", "Journals that wait for delivery"
@@ -81,7 +81,7 @@ class Metrics:
             )
 
     def request(self, kind: str) -> None:
-        """Count a request. ``kind``: "200", or what went wrong (ApiError.kind)."""
+        """Count a request. ``kind``: "200", or the error (ApiError.kind)."""
         attributes: dict[str, AttributeValue] = {} if kind == "200" else {c.ERROR_TYPE: kind}
         if kind.isdigit():
             attributes[c.HTTP_RESPONSE_STATUS_CODE] = int(kind)
@@ -90,30 +90,30 @@ class Metrics:
             self._add[c.SYSTEM_ERRORS](1, {c.SYSTEM_COMPONENT: "controller", c.ERROR_TYPE: kind})
 
     def build(self, spans: Sequence[Span]) -> None:
-        """Count a build that was written."""
+        """Count a build whose spans were written, and record its durations. ``spans``: the run's first."""
         self._builds.add(1)
         self._newest_ns = max(self._newest_ns, spans[0].end_ns)
         for one in measured.measurements_of_build(spans, time.time_ns()):
             self._add[one.metric](one.value, one.attributes)
 
     def polled(self, active: Counter[str], workers: Mapping[str, int]) -> None:
-        """Take note of what a poll saw: builds that run, by job, and agents by state."""
+        """Record what a poll saw. ``active``: running builds, by job. ``workers``: agents, by state."""
         self._active, self._workers = active, workers
 
     def failed(self, kind: str) -> None:
-        """Count a poll that failed: what it would have seen is not known any more."""
+        """Count a failed poll. Forgets running builds and agents, because their numbers may have changed."""
         self._errors.add(1, {c.ERROR_TYPE: kind})
         self._active, self._workers = None, {}
 
     def close(self, seconds: float) -> None:
-        """Send all once more, within so many seconds."""
+        """Send all metrics a last time, within ``seconds``, and stop."""
         self._provider.shutdown(seconds * 1e3)
 
     def _look_at_active(self, _: CallbackOptions) -> Iterable[Observation]:
         if self._active is None:
             return []
         running = {job: count for job, count in self._active.items() if count}
-        # A job that was shown with a build has none now: that is said once.
+        # A job that has no running build any more gets the value 0 once.
         jobs, self._shown = self._shown | running.keys(), set(running)
         state = {c.RUN_STATE: measured.EXECUTING}
         return [Observation(running.get(job, 0), {c.PIPELINE_NAME: job, **state}) for job in sorted(jobs)]
@@ -132,12 +132,12 @@ class Metrics:
 
 
 def metrics_resource(service: Mapping[str, AttributeValue], controller: str) -> dict[str, AttributeValue]:
-    """Return the resource of a controller's metrics. ``service``: that of its spans."""
+    """Return the resource attributes of a controller's metrics. ``service``: the resource attributes of its spans."""
     return {c.SERVICE_INSTANCE_ID: controller, c.HOST_NAME: socket.gethostname(), **service}
 
 
 def metric_exporter(environ: Mapping[str, str], changes: Changes) -> MetricExporter:
-    """Return the exporter that the variables ask for. Raises SetupError."""
+    """Return the exporter that the OTEL_EXPORTER_OTLP_* variables describe. Raises SetupError."""
     receiver = metrics_endpoint(environ)
     by = otlp.protocol(environ, receiver, "METRICS")
     found = otlp.address(receiver, by)
@@ -146,12 +146,12 @@ def metric_exporter(environ: Mapping[str, str], changes: Changes) -> MetricExpor
 
 
 def _grpc() -> Any:
-    # gRPC writes to stderr by itself, where people expect our one line.
+    # By default, gRPC writes to stderr between our own lines.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 
     made = OTLPMetricExporter()
-    # It filters out what it said before; we want to know it each time.
+    # A filter of this logger drops repeated messages. _Exporter needs each of them.
     logging.getLogger("opentelemetry.exporter.otlp.proto.grpc.exporter").filters.clear()
     return made
 
@@ -164,9 +164,9 @@ def _http(environ: Mapping[str, str]) -> Any:
 
 
 class _Exporter(MetricExporter):
-    """Tells at once where nobody listens, and says what is wrong once.
+    """Fails fast if the receiver does not listen, and logs each problem once.
 
-    ``shared``: spans go there too, so that nobody listens is said already.
+    ``shared``: spans go to the same receiver, so the delivery of spans already logs that it does not listen.
     """
 
     def __init__(self, inner: Any, receiver: str, address: tuple[str, int], changes: Changes, *, shared: bool) -> None:
@@ -181,19 +181,19 @@ class _Exporter(MetricExporter):
     def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> MetricExportResult:
         self._problems.clear()
         try:
-            # The exporter would try again until its time is over.
+            # Without this check, the exporter retries until its time-out.
             socket.create_connection(self._address, _CONNECT_SECONDS).close()
         except OSError as error:
             return self._failed(error.strerror or str(error), said=self._shared)
         if self._inner.export(metrics_data, timeout_millis) is not MetricExportResult.SUCCESS:
             return self._failed(self._problems.reason)
-        self._changes.well(f"{self._receiver} takes metrics again")
+        self._changes.well(f"{self._receiver} accepts metrics again")
         return MetricExportResult.SUCCESS
 
     def _failed(self, problem: str, *, said: bool = False) -> MetricExportResult:
         if not said:
-            advice = "OTEL_METRICS_EXPORTER=none turns them off"
-            self._changes.problem(problem, f"{self._receiver} does not take metrics ({problem}); {advice}")
+            advice = "to send no metrics, set OTEL_METRICS_EXPORTER=none"
+            self._changes.problem(problem, f"{self._receiver} does not accept metrics ({problem}); {advice}")
         return MetricExportResult.FAILURE
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:

@@ -1,4 +1,4 @@
-"""The loop: find new builds, fetch them, place them, write their spans into a journal, move the cursor."""
+"""Polls one controller: finds new builds, fetches them, finds their places, and writes their spans into a journal."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from .state import Cursor, State, StateError
 
 _CHUNK = 32
 _FEW = 2
-# After so many builds that could not be read, the controller is taken to be in trouble and left alone.
+# After this many builds that could not be read, the poll ends: the controller probably has a problem.
 _TOO_MANY = 4
 
 
 class SweepError(Exception):
-    """A sweep ended before its end. The message says what to do; the cursor was not moved past what was not fetched.
+    """A poll failed. The message says what to do. The next poll reads the builds that this poll did not read.
 
-    ``kind``: in short what went wrong: ApiError.kind, or disk, or builds where some could not be read.
+    ``kind``: the type of error in one word: ApiError.kind, or disk, rules, or builds if some builds could not be read.
     """
 
     def __init__(self, message: str, kind: str = "disk") -> None:
@@ -41,8 +41,8 @@ class SweepError(Exception):
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What a poller is asked for. ``since_ms``: builds of a job seen first begin here, milliseconds since the epoch."""
+class PollSettings:
+    """What to poll. ``since_ms``: for a job that is new to the poller, the earliest start of a build, ms since the epoch."""
 
     detail: str
     trace_per: str
@@ -53,7 +53,7 @@ class Settings:
 
 @dataclass
 class Swept:
-    """What a sweep did. ``active``: how many builds of each job were running."""
+    """The result of a poll. ``active``: the number of running builds, by job."""
 
     builds: int = 0
     spans: int = 0
@@ -65,7 +65,7 @@ class Swept:
     active: Counter[str] = field(default_factory=Counter)
 
     def count(self, read: _Read, *, gone: bool) -> None:
-        """Add a build that was read; ``gone``: for good."""
+        """Count a build. ``gone``: the build was deleted, and no later poll looks for it."""
         self.builds += read.placed is not None and read.placed.sampled
         self.spans += len(read.spans)
         self.running += read.running
@@ -74,12 +74,12 @@ class Swept:
         self.unsampled += read.placed is not None and not read.placed.sampled
         self.without_stages += read.no_stages
         if read.problem:
-            self.problems.append(f"{read.build.job} #{read.build.number}: {read.problem}")
+            self.problems.append(f"{read.build.name}: {read.problem}")
 
 
 @dataclass(frozen=True)
 class _Read:
-    """A build that was read: its spans, or why there are none."""
+    """The result of reading a build: its spans, or why there are none."""
 
     build: Build
     placed: BuildPlace | None = None
@@ -100,13 +100,13 @@ class Poller:
         controller: Controller,
         state: State,
         journals: Path,
-        settings: Settings,
+        settings: PollSettings,
         service: Callable[[str], Mapping[str, AttributeValue]],
         written: Callable[[Sequence[Span]], None] = lambda made: None,
     ) -> None:
-        """``service``: from the controller's root URL to the resource attributes of its service.
+        """``service``: returns the resource attributes of a controller, from its root URL.
 
-        ``written`` is called with the spans of each build that was written.
+        ``written``: called with the spans of each build after they are in a journal.
         """
         self._controller = controller
         self._state = state
@@ -114,9 +114,10 @@ class Poller:
         self._settings = settings
         self._service = service
         self._written = written
-        # One process's record locks do not hold between its threads: a journal appears where others ship when it is whole.
+        # A record lock does not hold between threads of one process. So a journal is written in this folder, and moved to
+        # the folder that is shipped when it is complete.
         self._unfinished = state.folder
-        # Builds of jobs seen first that were not listed: whether they are too old shows when they are read.
+        # Builds of new jobs that were not listed: only reading them shows whether they are too old.
         self._first_seen: set[Build] = set()
 
     def sweep(
@@ -124,10 +125,10 @@ class Poller:
         progress: Callable[[Swept, int], None] = lambda swept, total: None,
         stopping: Callable[[], bool] = lambda: False,
     ) -> Swept:
-        """Write the spans of every build that has ended since; raises SweepError.
+        """Write the spans of all builds that have ended since the last poll. Return what was done. Raises SweepError.
 
-        ``progress`` is called after every piece of work with what is done and how many builds there are. Where
-        ``stopping`` says so, builds that were begun are finished; the rest comes with the next one.
+        ``progress``: called after each group of builds, with what is done and the number of builds. ``stopping``: once it
+        returns true, no further build is begun; the next poll reads the rest.
         """
         swept = Swept()
         self._first_seen = set()
@@ -146,11 +147,12 @@ class Poller:
         except (ApiError, StateError, JournalError) as error:
             raise SweepError(str(error), error.kind if isinstance(error, ApiError) else "disk") from None
         if swept.problems:
-            raise SweepError(f"{len(swept.problems)} builds stay open for the next poll; {swept.problems[0]}", "builds")
+            said = f"{len(swept.problems)} builds could not be read; the next poll tries again; {swept.problems[0]}"
+            raise SweepError(said, "builds")
         return swept
 
     def _todo(self, stopping: Callable[[], bool]) -> list[Build]:
-        """Return the builds to read: new ones and those still open."""
+        """Return the builds to read: new builds, and builds that earlier polls did not finish."""
         cursors, still_open = self._state.cursors(), self._state.open_builds()
         found: list[Build] = []
         root = normalised_url(self._settings.root_url) if self._settings.root_url else ""
@@ -163,7 +165,7 @@ class Poller:
         return found
 
     def _new(self, job: Job, controller: str, known: Cursor | None) -> set[int]:
-        """Take note of a job's new builds; return their numbers."""
+        """Store a job's new builds in the state, and return their numbers."""
         if known and job.next_number < known.next_number:
             self._state.restarted(job.name)
             known = None
@@ -171,7 +173,7 @@ class Poller:
             return set()
         above, since = (known.cursor, 0) if known else (0, self._settings.since_ms)
         if 0 < job.next_number - 1 - above <= _FEW:
-            # So few that the builds themselves tell as much as a list of them.
+            # For so few builds, reading the builds is as cheap as listing them.
             numbers = set(range(above + 1, job.next_number))
             if not known:
                 self._first_seen.update(Build(controller, job.name, number) for number in numbers)
@@ -180,7 +182,7 @@ class Poller:
         try:
             listing = discovery.list_builds(self._controller, job.name, above=above, since_ms=since)
         except NotFound:
-            # Deleted since it was listed.
+            # The job was deleted meanwhile.
             return set()
         numbers = {listed.number for listed in listing.new}
         highest = max(listing.highest, above)
@@ -191,7 +193,7 @@ class Poller:
 
     def _read(self, build: Build, upstreams: Upstreams, stopping: Callable[[], bool]) -> _Read:
         if stopping():
-            # Not begun; it stays open.
+            # The next poll reads it.
             return _Read(build)
         try:
             document = own_document(self._controller, build, self._settings.detail)
@@ -205,7 +207,7 @@ class Poller:
         except (NotFound, Gone):
             return _Read(build, gone=True)
         except (Passing, Forbidden, Unanswered) as error:
-            # Forbidden too: a login may be revoked in the middle, and the build is not gone.
+            # Forbidden too: the login may have been revoked meanwhile, and the build still exists.
             return _Read(build, problem=str(error))
         if not placed.sampled:
             return _Read(build, placed)
@@ -215,7 +217,7 @@ class Poller:
         return _Read(build, placed, tuple(made), no_stages=fetched.no_stages, revision=revision)
 
     def _link(self, reads: Iterable[_Read]) -> None:
-        """Link the builds of one commit to each other, each to those before it: so one can walk from PR to production."""
+        """Link each build to the earlier builds of its commit, so that people can follow a change from trace to trace."""
         for read in reads:
             if not read.revision:
                 continue
@@ -227,7 +229,7 @@ class Poller:
             self._state.built([(read.build, read.revision)])
 
     def _write(self, reads: Iterable[_Read], swept: Swept) -> None:
-        """Write the spans of builds into a journal, then move on."""
+        """Write the spans of builds into a journal, then mark the builds as written."""
         reads = list(reads)
         placed = [(read.build, read.placed) for read in reads if read.placed]
         with self._state.together():

@@ -1,4 +1,4 @@
-"""One or several controllers polled, once or until TERM, and what they found delivered."""
+"""Polls one or several controllers, once or until TERM, and delivers the spans."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from ..fetch import workers
 from ..fetch.api import Controller, Login
 from ..spans import facts
 from .logs import Changes, say
-from .poller import Poller, Settings, SweepError, Swept
+from .poller import Poller, PollSettings, SweepError, Swept
 from .state import State
 
 if TYPE_CHECKING:
     from .metrics import Metrics
 
-# For each batch; the end may take less.
+# Time-outs for each batch of spans; the second one is for the delivery at the end of the process.
 _DELIVERY_SECONDS = 60.0
 _LAST_DELIVERY_SECONDS = 5.0
 _LAST_METRICS_SECONDS = 5.0
@@ -38,17 +38,17 @@ Progress = Callable[[Swept, int], None]
 
 @dataclass(frozen=True)
 class ControllerOptions:
-    """One controller to poll. ``interval``: seconds between polls; ``per_second``: requests, None: as many as come."""
+    """One controller to poll. ``interval``: seconds between polls. ``per_second``: maximum of requests; None: no limit."""
 
     url: str
     login: Login | None
-    settings: Settings
+    settings: PollSettings
     interval: float
     per_second: float | None = None
 
 
 class ControllerLoop:
-    """One controller being polled."""
+    """Polls one controller, again and again."""
 
     def __init__(
         self, wanted: ControllerOptions, state: State, place: home.Home, stopping: threading.Event, metrics: Metrics | None
@@ -80,7 +80,7 @@ class ControllerLoop:
         return swept
 
     def run(self, polled: threading.Event) -> None:
-        """Poll until the end is asked for. ``polled`` is set after every poll: something may be there to deliver."""
+        """Poll until ``stopping`` is set. ``polled``: set after every poll, because there may be spans to deliver."""
         while not self._stopping.is_set():
             self._sweep_and_say()
             polled.set()
@@ -92,10 +92,11 @@ class ControllerLoop:
         except SweepError as error:
             self._changes.problem(error.kind, str(error))
         except Exception as error:
-            # Whatever it is: the next poll may be better, and the other controllers go on.
-            self._changes.problem(type(error).__name__, f"the poll failed ({type(error).__name__}: {error})")
+            # Any error: the next poll may succeed, and the polls of other controllers must continue.
+            said = f"the poll failed ({type(error).__name__}: {error}); the next poll tries again; please report this error"
+            self._changes.problem(type(error).__name__, said)
         else:
-            self._changes.well("the controller is polled again")
+            self._changes.well("polling works again")
             if swept.builds or swept.vanished or swept.unsampled:
                 say(logging.INFO, "polled", controller=self.wanted.url, **sweep_counts(swept))
             if swept.without_stages:
@@ -103,7 +104,7 @@ class ControllerLoop:
 
 
 class Pollers:
-    """All controllers of this process, and where their spans go."""
+    """Polls all controllers of this process, and delivers their spans."""
 
     def __init__(
         self,
@@ -112,7 +113,10 @@ class Pollers:
         destination: destinations.Destination | None,
         metered: bool,
     ) -> None:
-        """``metered``: send metrics, where the environment names a receiver. Raises StateError, SetupError."""
+        """``destination``: None to deliver nothing. ``metered``: send metrics, if the environment names a receiver.
+
+        Raises StateError.
+        """
         self._place = place
         self._destination = destination
         self._delivery = Changes()
@@ -131,17 +135,18 @@ class Pollers:
             raise
 
     def _measured(self, wanted: ControllerOptions) -> Metrics | None:
-        # Imported where needed: the SDK is large.
+        # Imported here: the SDK is large.
         from . import metrics
 
         controller = wanted.settings.root_url or wanted.url
-        # What waits is the machine's, not a controller's: it is told once.
+        # The journals belong to the machine, not to a controller. So only the first controller's metrics count them.
         journals = self._place.journals if not self._metrics else None
         try:
             exporter = metrics.metric_exporter(os.environ, Changes())
         except Exception as error:
-            # Whatever the exporters make of their variables: spans do not need them.
-            say(logging.WARNING, f"no metrics are sent ({error}); OTEL_METRICS_EXPORTER=none turns them off")
+            # Any error: spans do not need the metrics.
+            said = f"no metrics are sent ({error}); correct the variables, or set OTEL_METRICS_EXPORTER=none"
+            say(logging.WARNING, said)
             return None
         self._metrics.append(
             metrics.Metrics(exporter, metrics.metrics_resource(service_attributes(controller), controller), journals)
@@ -161,12 +166,12 @@ class Pollers:
             try:
                 return list(pool.map(sweep, self.polled))
             except BaseException:
-                # Ctrl-C: only builds under way are waited for.
+                # Ctrl-C: wait only for the builds that are being read.
                 self._stopping.set()
                 raise
 
     def forever(self) -> None:
-        """Poll until TERM or INT: builds under way are finished and delivered. A second signal ends at once."""
+        """Poll until TERM or INT. Then finish and deliver the builds that are being read. A second signal exits at once."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
         say(logging.INFO, "polling", controllers=len(self.polled))
@@ -186,7 +191,7 @@ class Pollers:
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         if self._stopping.is_set():
-            # Not by the signal's default: a container's first process has none.
+            # A container's first process has no default action for signals, so exit here.
             os._exit(128 + number)
         self._stopping.set()
 
@@ -198,13 +203,15 @@ class Pollers:
             say(logging.INFO, "delivered", spans=outcome.delivered, to=self._destination.name)
         if outcome.problem:
             count = reader.count_all_waiting(self._place.journals) if outcome.problem != self._delivery.last else 0
-            said = f"{count} spans wait in {self._place.journals} ({outcome.problem}); they are sent when it takes them"
+            said = (
+                f"{count} spans wait in {self._place.journals} ({outcome.problem}); the poller tries again after each poll"
+            )
             self._delivery.problem(outcome.problem, said)
         else:
-            self._delivery.well(f"{self._destination.name} takes spans again")
+            self._delivery.well(f"{self._destination.name} accepts spans again")
 
     def close(self) -> None:
-        """Let go of states and connections; metrics are sent once more, all at the same time."""
+        """Send the metrics a last time, and close states and connections."""
         for state in self._states:
             state.close()
         if self._metrics:
@@ -216,21 +223,21 @@ class Pollers:
 
 @dataclass(frozen=True)
 class Delivered:
-    """What a delivery did. ``problem``: why not all was taken."""
+    """The result of a delivery. ``delivered``: the number of spans. ``problem``: why some spans still wait."""
 
     delivered: int
     problem: str
 
 
 def deliver_journals(journals: Path, destination: destinations.Destination, timeout: float = _DELIVERY_SECONDS) -> Delivered:
-    """Deliver what journals hold. ``timeout``: seconds for each batch."""
+    """Deliver the spans in journals. ``timeout``: seconds for each batch."""
     outcomes = ship.ship_all(journals, destination, timeout)
     delivered = sum(outcome.delivered for outcome in outcomes if outcome.done)
     return Delivered(delivered, next((outcome.problem for outcome in outcomes if outcome.problem), ""))
 
 
 def sweep_counts(swept: Swept) -> dict[str, int]:
-    """Return what a poll did, for a log."""
+    """Return the non-zero counts of a poll, for the log."""
     all_counts = {
         "builds": swept.builds,
         "spans": swept.spans,
@@ -242,13 +249,13 @@ def sweep_counts(swept: Swept) -> dict[str, int]:
 
 
 def without_stages_line(swept: Swept) -> str:
-    """Return the line that says why Pipeline builds have no stages."""
+    """Return the message for Pipeline builds without stages."""
     return (
-        f"{swept.without_stages} Pipeline builds have no stages to read; "
-        "install the Pipeline: REST API plugin on the controller to see them"
+        f"{swept.without_stages} Pipeline builds have no stages in their traces; "
+        "to see them, install the plugin Pipeline: REST API on the controller"
     )
 
 
 def service_attributes(controller: str) -> Mapping[str, AttributeValue]:
-    """Return the resource attributes of a controller's service."""
+    """Return the resource attributes of a controller: service name, and what the OTEL_* variables add."""
     return resource.from_environment(os.environ, facts.service_name(controller))

@@ -1,4 +1,4 @@
-"""What the poller remembers: cursors, builds still open, and the parents already decided. SQLite, one poller at a time."""
+"""The poller's state for one controller, in SQLite: cursors, builds still to read, places. Only one poller may use it."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ CREATE TABLE IF NOT EXISTS revisions (
 """
 
 
-# A commit that is built again and again is linked to its last builds only.
+# A build is linked to at most this many earlier builds of its commit.
 _MOST_LINKS = 10
 
 
 class StateError(Exception):
-    """The state cannot be used. The message says what to do."""
+    """The state is unusable. The message says what to do."""
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """How far a job was read. ``next_number``: as seen last; ``cursor``: the highest number taken note of.
+    """How far a job was read. ``next_number``: of the next build, as last seen. ``cursor``: the highest known number.
 
-    ``settled``: nothing more is expected below ``next_number``. A number that was given away may not be listed yet.
+    ``settled``: all builds below ``next_number`` are known. (Jenkins may assign a number before it lists the build.)
     """
 
     next_number: int
@@ -57,10 +57,10 @@ class Cursor:
 
 
 class State:
-    """The state of one controller's poller. ``folder``: for files of its own, empty when it is opened."""
+    """The state of one controller's poller. ``folder``: for the poller's unfinished journals; empty after opening."""
 
     def __init__(self, folder: Path, controller: str) -> None:
-        """Open the state of a controller. Raises StateError where another poller uses it, or it cannot be written."""
+        """Open the state of a controller. Raises StateError if another poller uses it, or if it is not writable."""
         name = sha256(controller.encode()).hexdigest()[:16]
         path = folder / f"{name}.db"
         self.folder = folder / name
@@ -68,19 +68,20 @@ class State:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise StateError(f"cannot write {path} ({error.strerror}); set PIPELINE_TRACE_HOME") from None
+            raise StateError(f"cannot write {path} ({error.strerror}); set PIPELINE_TRACE_HOME to another folder") from None
         try:
             fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self._lock)
-            raise StateError(f"another poller of {controller} is running with {path}; stop it first") from None
+            raise StateError(f"another poller of {controller} already uses {path}; stop it first") from None
         try:
             self.folder.mkdir(mode=0o700, exist_ok=True)
             for left in self.folder.iterdir():
                 left.unlink()
         except OSError as error:
             os.close(self._lock)
-            raise StateError(f"cannot write {self.folder} ({error.strerror}); set PIPELINE_TRACE_HOME") from None
+            said = f"cannot write {self.folder} ({error.strerror}); set PIPELINE_TRACE_HOME to another folder"
+            raise StateError(said) from None
         self._reading = Lock()
         self._together = False
         self._path = path
@@ -92,15 +93,15 @@ class State:
             raise StateError(f"cannot use {path} ({error}); free some space, or set PIPELINE_TRACE_HOME") from None
 
     def close(self) -> None:
-        """Let go of the state."""
+        """Close the state, so that another poller may use it."""
         self._database.close()
         os.close(self._lock)
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Keep all that is noted within in one transaction, each of which waits for the disk. Raises StateError.
+        """Write everything inside the context in one transaction, because each transaction waits for the disk.
 
-        What was noted before an error of something else is kept.
+        Raises StateError. After another exception, the writes before it are kept.
         """
         with self._writing():
             self._together = True
@@ -117,21 +118,21 @@ class State:
             raise failed
 
     def cursors(self) -> dict[str, Cursor]:
-        """Return the cursors by full job name."""
+        """Return the cursors, by full job name."""
         rows = self._rows("SELECT name, next_number, cursor, settled FROM jobs")
         return {name: Cursor(number, cursor, bool(settled)) for name, number, cursor, settled in rows}
 
     def open_builds(self) -> dict[str, set[int]]:
-        """Return the numbers of builds that were seen and have not been written, by full job name."""
+        """Return the numbers of builds that are known but not written yet, by full job name."""
         found: dict[str, set[int]] = {}
         for job, number in self._rows("SELECT job, number FROM open_builds"):
             found.setdefault(job, set()).add(number)
         return found
 
     def found(self, job: str, cursor: Cursor, numbers: Iterable[int], *, unsure: bool = False) -> None:
-        """Take note of a job's new builds, all of them still to be written. Raises StateError.
+        """Store a job's new builds, which are still to be written. Raises StateError.
 
-        ``unsure``: their numbers were given away, but nobody has seen them yet.
+        ``unsure``: Jenkins has assigned the numbers, but the builds may not be visible yet.
         """
         with self._writing():
             row = (job, cursor.next_number, cursor.cursor, cursor.settled)
@@ -140,7 +141,7 @@ class State:
             self._database.executemany("INSERT OR IGNORE INTO open_builds VALUES (?, ?, ?)", rows)
 
     def decided(self, builds: Iterable[tuple[Build, BuildPlace]]) -> None:
-        """Keep where builds stand, before their spans are written: emitted spans never change. Raises StateError."""
+        """Store the places of builds before their spans are written, because spans never change. Raises StateError."""
         with self._writing():
             for build, placed in builds:
                 row = (
@@ -154,9 +155,9 @@ class State:
                 self._database.execute("INSERT OR IGNORE INTO placed VALUES (?, ?, ?, ?, ?, ?)", row)
 
     def same_revision(self, revision: str, build: Build) -> list[tuple[str, int, str]]:
-        """Return job, number and trace of the last builds of a commit before this one. For any thread. Raises StateError.
+        """Return job, number and trace id of the last builds of a commit before this one. Thread-safe. Raises StateError.
 
-        A build that is read again, since its spans may not have been written, has the same ones before it.
+        The answer is the same if the build is read again, for example after a crash.
         """
         query = """SELECT r.job, r.number, p.trace_id FROM revisions AS r JOIN placed AS p USING (job, number)
                    WHERE r.revision = ? AND r.rowid < ifnull(
@@ -166,21 +167,21 @@ class State:
         return [tuple(row) for row in self._rows(query, revision, *own, _MOST_LINKS)]
 
     def built(self, builds: Iterable[tuple[Build, str]]) -> None:
-        """Take note of the commits of builds. Raises StateError."""
+        """Store the commits of builds. Raises StateError."""
         with self._writing():
             rows = [(revision, build.job, build.number) for build, revision in builds if revision]
             self._database.executemany("INSERT OR IGNORE INTO revisions VALUES (?, ?, ?)", rows)
 
     def written(self, builds: Iterable[Build]) -> None:
-        """Take note of builds whose spans are in a journal on the same disk. Raises StateError."""
+        """Mark builds as written. Call it when their spans are in a journal on the same disk. Raises StateError."""
         with self._writing():
             for build in builds:
                 self._forget(build.job, build.number)
 
     def vanished(self, job: str, number: int) -> bool:
-        """Take note that a build is not there; tell whether that is final. Raises StateError.
+        """Store that a build was not found. Return whether it counts as deleted. Raises StateError.
 
-        A number may be given away a moment before its build can be seen: one that nobody has seen gets a second chance.
+        Jenkins may assign a number a moment before the build is visible. So a build that was never seen gets a second try.
         """
         key = (job, number)
         unsure = bool(self._rows("SELECT 1 FROM open_builds WHERE job = ? AND number = ? AND unsure", *key))
@@ -192,25 +193,25 @@ class State:
         return not unsure
 
     def restarted(self, job: str) -> None:
-        """Forget a job that was deleted and made again: its builds have the numbers of others. Raises StateError."""
+        """Forget a job that was deleted and created again, because its build numbers begin again. Raises StateError."""
         with self._writing():
             for table, column in (("jobs", "name"), ("open_builds", "job"), ("placed", "job"), ("revisions", "job")):
                 self._database.execute(f"DELETE FROM {table} WHERE {column} = ?", (job,))
 
     def place_of(self, build: Build) -> BuildPlace | None:
-        """Return where a build stands, where that was decided already. For any thread."""
+        """Return the place of a build; None if it is not stored. Thread-safe. Raises StateError."""
         query = "SELECT trace_id, parent_id, links, sampled FROM placed WHERE job = ? AND number = ?"
         for trace_id, parent_id, links, sampled in self._rows(query, build.job, build.number):
             return BuildPlace(trace_id, parent_id, decode_links(links), bool(sampled))
         return None
 
     def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """Return what a query finds. For any thread. Raises StateError."""
+        """Return the rows of a query. Thread-safe. Raises StateError."""
         try:
             with self._reading:
                 return self._database.execute(query, values).fetchall()
         except sqlite3.Error as error:
-            raise StateError(f"cannot read {self._path} ({error}); move it away to begin anew") from None
+            raise StateError(f"cannot read {self._path} ({error}); move this file away to start again without it") from None
 
     def _forget(self, job: str, number: int) -> None:
         self._database.execute("DELETE FROM open_builds WHERE job = ? AND number = ?", (job, number))
@@ -225,12 +226,12 @@ def encode_links(links: Iterable[Link]) -> str:
 
 
 def decode_links(text: str) -> tuple[Link, ...]:
-    """Return the links of a text."""
+    """Return the links that ``encode_links`` has encoded."""
     return tuple(Link(trace, span, attributes) for trace, span, attributes in json.loads(text))
 
 
 class _Writing:
-    """A transaction whose failure is a StateError."""
+    """A transaction that turns SQLite's errors into StateError."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database

@@ -1,1 +1,1 @@
-"""From what a controller says of a build to its spans and figures."""
+"""Turns what a controller says about a build into spans and metrics."""

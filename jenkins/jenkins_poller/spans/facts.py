@@ -1,4 +1,4 @@
-"""What a build's document says of the change, the tests, the agent and what set it off, as attributes. Pure."""
+"""Turns a build's JSON document into span attributes and events: commit, tests, parameters, causes, time in the queue."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace import redact
 from pipeline_trace.trace.span import AttributeValue, Event
+from pipeline_trace.trace.words import PARAMETERS
 
 _LONGEST_VALUE = 1000
-_COMMITS = ("COMMIT", "GIT_COMMIT", "COMMIT_SHA", "REVISION", "GIT_SHA")
 _REVISION = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _CHANGE = re.compile(r"(?:PR|MR|CR)-(\d+)(?:-\w+)?")
 
@@ -23,7 +23,7 @@ _CHANGE = re.compile(r"(?:PR|MR|CR)-(\d+)(?:-\w+)?")
 def build_resource(
     build: Build, document: Mapping[str, Any], service: Mapping[str, AttributeValue]
 ) -> dict[str, AttributeValue]:
-    """Return the resource of all spans of a build."""
+    """Return the resource attributes of a build's spans. ``service``: the resource attributes of the controller."""
     return {
         **service,
         c.PIPELINE_NAME: build.job,
@@ -33,7 +33,7 @@ def build_resource(
 
 
 def service_name(controller: str) -> str:
-    """Return the service name of a controller: its host."""
+    """Return the service name of a controller: its host name."""
     return urlsplit(controller).hostname or controller
 
 
@@ -43,7 +43,7 @@ def build_url(document: Mapping[str, Any]) -> str:
 
 
 def version_control_attributes(build: Build, document: Mapping[str, Any]) -> dict[str, AttributeValue]:
-    """Return the vcs.* attributes: from the git plugin's BuildData, and from a multibranch project's job names."""
+    """Return the vcs.* attributes, from the Git plugin's BuildData, the parameters, and a multibranch project's job name."""
     found: dict[str, AttributeValue] = {}
     for data in documents.actions_of(document, "BuildData"):
         revision = data.get("lastBuiltRevision") or {}
@@ -54,9 +54,11 @@ def version_control_attributes(build: Build, document: Mapping[str, Any]) -> dic
         found.update(_repository(data.get("remoteUrls") or ()))
         break
     if c.VCS_HEAD_REVISION not in found:
-        # A deploy's build checks nothing out, but is told what to deploy.
+        # A build that deploys may check out nothing, and get the commit as a parameter.
         given = documents.parameters_of(document)
-        commit = next((given[name] for name in _COMMITS if _REVISION.fullmatch(given.get(name, "").lower())), "")
+        commit = next(
+            (given[name] for name in PARAMETERS[c.VCS_HEAD_REVISION] if _REVISION.fullmatch(given.get(name, "").lower())), ""
+        )
         found.update({c.VCS_HEAD_REVISION: commit.lower()} if commit else {})
     if any(documents.actions_of(document, "SCMRevisionAction")):
         found.update(_multibranch(unquote(build.job.rpartition("/")[2])))
@@ -80,7 +82,7 @@ def _multibranch(name: str) -> dict[str, AttributeValue]:
 
 
 def test_counts(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
-    """Return the counts of tests; nothing where the build reported none."""
+    """Return the numbers of tests; an empty dictionary if the build reported no tests."""
     for data in documents.actions_of(document, "TestResultAction", "AggregatedTestResultAction"):
         if isinstance(data.get("totalCount"), int):
             return {
@@ -92,14 +94,14 @@ def test_counts(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
 
 
 def author_count(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
-    """Return how many people's changes a build has; their names and addresses do not leave."""
+    """Return the number of authors of a build's changes. Names and addresses are not recorded."""
     sets = [*(document.get("changeSets") or ()), document.get("changeSet") or {}]
     names = {str((item.get("author") or {}).get("fullName")) for one in sets for item in one.get("items") or ()}
     return {c.JENKINS_CHANGE_AUTHORS: len(names)} if names else {}
 
 
 def interruption_attributes(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
-    """Return what interrupted a build, by whom, in Jenkins' words."""
+    """Return what interrupted a build and who did it, in Jenkins' words."""
     causes = [
         cause for action in documents.actions_of(document, "InterruptedBuildAction") for cause in action.get("causes") or ()
     ]
@@ -109,7 +111,7 @@ def interruption_attributes(document: Mapping[str, Any]) -> dict[str, AttributeV
 
 
 def failed_test_events(names: Iterable[tuple[str, str]], time_ns: int) -> list[Event]:
-    """Return an event for each failed test: suite and case."""
+    """Return one event for each failed test. ``names``: suite and case. ``time_ns``: nanoseconds since the epoch."""
     return [
         Event(
             "test failed",
@@ -121,7 +123,7 @@ def failed_test_events(names: Iterable[tuple[str, str]], time_ns: int) -> list[E
 
 
 def parameter_attributes(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
-    """Return a build's parameters, masked; those whose name says that they are secret have no value."""
+    """Return a build's parameters, with masked secrets. If a name shows that the value is secret, all of it is masked."""
     return {
         f"{c.JENKINS_PARAMETER_PREFIX}{redact.masked(name)}": redact.MASK
         if redact.is_secret_name(name)
@@ -132,12 +134,12 @@ def parameter_attributes(document: Mapping[str, Any]) -> dict[str, AttributeValu
 
 
 def short_text(value: str) -> str:
-    """Return a text masked and of bounded length."""
+    """Return a text with masked secrets, at most _LONGEST_VALUE characters long."""
     return redact.clip(redact.masked(value), _LONGEST_VALUE)
 
 
 def trigger_events(facts: Facts, time_ns: int) -> list[Event]:
-    """Return an event for each cause: what set the build off."""
+    """Return one event for each cause of the build. ``time_ns``: nanoseconds since the epoch."""
     return [
         Event(
             "trigger",
@@ -153,9 +155,9 @@ def trigger_events(facts: Facts, time_ns: int) -> list[Event]:
 
 
 def queue_ms(document: Mapping[str, Any]) -> dict[str, int] | None:
-    """Return how long a build waited in the queue, in milliseconds: in all and by phase.
+    """Return how long a build waited in the queue, in milliseconds: the total, and by phase.
 
-    None where the Metrics plugin is not there to say so.
+    Return None if the build does not say: this needs the Metrics plugin on the controller.
     """
     for data in documents.actions_of(document, "TimeInQueueAction"):
         phases = {phase: data.get(f"{phase}DurationMillis") for phase in ("waiting", "blocked", "buildable")}

@@ -1,4 +1,4 @@
-"""From the spans of a build that has ended to what is measured of it, by the conventions for CI/CD metrics. Pure."""
+"""Computes metric values from a build's spans, by OpenTelemetry's semantic conventions for CI/CD metrics."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pipeline_trace.trace.span import AttributeValue, Span
 
 PENDING, EXECUTING, FINALIZING = "pending", "executing", "finalizing"
 
-# Metrics have no time of their own: what is read late would look as if it had happened now.
+# Metrics get the time at which they are recorded. A build that is read late would look as if it had just ended.
 RECENT_NS = 3600 * 10**9
 
 
 class Measured(NamedTuple):
-    """A value of a metric. Durations in seconds; errors are counted by 1."""
+    """A value of a metric. Durations are in seconds; each error counts 1."""
 
     metric: str
     value: float
@@ -23,9 +23,9 @@ class Measured(NamedTuple):
 
 
 def measurements_of_build(spans: Sequence[Span], now_ns: int) -> Iterator[Measured]:
-    """Yield what is measured of a build; nothing where it ended more than an hour ago, as in a backfill.
+    """Yield the metric values of a build. Yield nothing if it ended more than RECENT_NS ago, as after a first poll.
 
-    ``spans``: the run's first. ``now_ns``: nanoseconds since the epoch.
+    ``spans``: the build's spans, the run's first. ``now_ns``: nanoseconds since the epoch.
     """
     run = spans[0]
     if now_ns - run.end_ns > RECENT_NS:
@@ -37,12 +37,12 @@ def measurements_of_build(spans: Sequence[Span], now_ns: int) -> Iterator[Measur
     for error in _errors(spans) if result in c.FAILED_RESULTS else ():
         yield Measured(c.RUN_ERRORS, 1, {**name, c.ERROR_TYPE: error})
     if result == c.ERROR:
-        # What the conventions call an error is the platform's: of all its parts only agents fail in a build.
+        # In the conventions, the result "error" means an error of the platform. In a build, only agents cause it.
         yield Measured(c.SYSTEM_ERRORS, 1, {c.SYSTEM_COMPONENT: "agent", c.ERROR_TYPE: _platform(spans)})
 
 
 def _durations(spans: Sequence[Span], name: Mapping[str, AttributeValue]) -> Iterator[Measured]:
-    """Yield the time in each state; together they are the whole of the wait and the run."""
+    """Yield the time in each state. The sum is the time in the queue plus the duration of the run."""
     run = spans[0]
     ended = {key: run.attributes[key] for key in (c.PIPELINE_RESULT, c.ERROR_TYPE) if key in run.attributes}
     by_type = {span.attributes[c.JENKINS_TYPE]: span for span in spans}
@@ -69,14 +69,14 @@ def _waits(spans: Sequence[Span], name: Mapping[str, AttributeValue]) -> Iterato
 
 
 def _errors(spans: Sequence[Span]) -> list[str]:
-    """Return the types of a failed run's errors: those of its steps, else its own."""
+    """Return the error types of a failed run: those of its steps, else the run's own."""
     steps = [span for span in spans if span.attributes[c.JENKINS_TYPE] == c.TYPE_STEP]
     found = [str(span.attributes[c.ERROR_TYPE]) for span in steps if c.ERROR_TYPE in span.attributes]
     return found or [_error(spans[0])]
 
 
 def _platform(spans: Sequence[Span]) -> str:
-    """Return the platform's error: what interrupted the run, else its first step that says so, else its result."""
+    """Return the type of a platform error: from the run's interruption, else from its first step with it, else the run's."""
     for span in spans:
         interruptions = span.attributes.get(c.JENKINS_INTERRUPTIONS)
         if isinstance(interruptions, list | tuple) and interruptions:
@@ -87,5 +87,5 @@ def _platform(spans: Sequence[Span]) -> str:
 
 
 def _error(span: Span) -> str:
-    """Return what a span failed by; the conventions' word where it does not say."""
+    """Return a span's error type; "_OTHER", as the conventions say, if it has none."""
     return str(span.attributes.get(c.ERROR_TYPE, "_OTHER"))

@@ -1,7 +1,8 @@
-"""Jenkins' results in the conventions' words. Pure.
+"""Translates Jenkins' results into those of OpenTelemetry's semantic conventions for CI/CD.
 
-``failure``: what the build ran failed. ``error``: the platform did. Take a build's result from its own document, never from
-wfapi, where a time-out is FAILED and a Jenkinsfile that does not compile NOT_EXECUTED.
+``failure`` means that something in the build failed; ``error`` means that the platform failed. Take a build's result from
+its own document, never from wfapi (the plugin Pipeline: REST API): there, a time-out is FAILED, and a Jenkinsfile that does
+not compile is NOT_EXECUTED.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _INTERRUPTED = "FlowInterruptedException"
 
 
 def result_of_build(document: Mapping[str, Any]) -> str:
-    """Return a finished build's result word."""
+    """Return the result of a build that has ended."""
     word = _RESULTS.get(str(document.get("result")), c.FAILURE)
     causes = interruption_classes(document)
     if causes & documents.PLATFORM_FAILURES:
@@ -47,7 +48,7 @@ def result_of_build(document: Mapping[str, Any]) -> str:
 
 
 def interruption_classes(document: Mapping[str, Any]) -> set[str]:
-    """Return the class names of what interrupted a build."""
+    """Return the class names of a build's interruptions, without packages."""
     return {
         documents.short_class(cause)
         for action in documents.actions_of(document, "InterruptedBuildAction")
@@ -56,7 +57,7 @@ def interruption_classes(document: Mapping[str, Any]) -> set[str]:
 
 
 def result_of_element(element: flow.Element, times: Times | None, fetched: Fetched) -> str:
-    """Return the result word of a stage, branch or step."""
+    """Return the result of a stage, branch or step."""
     if element.skipped:
         return c.SKIP
     status = times.status if times else ""
@@ -71,9 +72,9 @@ def result_of_element(element: flow.Element, times: Times | None, fetched: Fetch
 
 
 def error_of_element(word: str, times: Times, document: Mapping[str, Any]) -> tuple[str, str]:
-    """Return ``error.type`` and the message of a stage, branch or step that ended so.
+    """Return ``error.type`` and the message of a stage, branch or step that did not succeed. ``word``: its result.
 
-    wfapi has no message of an interruption; what interrupted the build has one.
+    wfapi has no message for an interruption. It comes from the build's document.
     """
     kind = times.error_type.rpartition(".")[2]
     if word == c.TIMEOUT:
@@ -82,7 +83,7 @@ def error_of_element(word: str, times: Times, document: Mapping[str, Any]) -> tu
         for action in documents.actions_of(document, "InterruptedBuildAction"):
             for cause in action.get("causes") or ():
                 return documents.short_class(cause), str(cause.get("shortDescription") or "")
-    # What only marks the build (`unstable`, junit) succeeds in wfapi.
+    # A step that only marks the build (`unstable`, junit) is successful in wfapi.
     status = times.status if times.status not in ("", "SUCCESS") else "UNSTABLE"
     return kind or status, times.error
 
@@ -92,7 +93,7 @@ def _end_color(element: flow.Element) -> str:
 
 
 def _interrupted(element: flow.Element, fetched: Fetched) -> str:
-    """Return what an interruption was: wfapi calls time-outs, aborts and failed downstream builds alike."""
+    """Return the result for an interruption. wfapi does not distinguish time-outs, aborts and failed downstream builds."""
     causes = interruption_classes(fetched.document)
     if causes & documents.PLATFORM_FAILURES:
         return c.ERROR

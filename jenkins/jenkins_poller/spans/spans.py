@@ -1,4 +1,4 @@
-"""From a build's facts to its spans. Pure."""
+"""Builds the spans of a Jenkins build."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _TYPES = {flow.STAGE: c.TYPE_STAGE, flow.BRANCH: c.TYPE_BRANCH, flow.STEP: c.TYP
 
 
 def spans_of_build(fetched: Fetched, placed: BuildPlace, service: Mapping[str, AttributeValue]) -> list[Span]:
-    """Return the spans of a finished build, the run's first.
+    """Return the spans of a build that has ended, the run's first.
 
-    ``placed``: where the run stands. ``service``: resource attributes of the controller.
+    ``placed``: the build's place. ``service``: the resource attributes of the controller.
     """
     return _Maker(fetched, placed, facts.build_resource(fetched.build, fetched.document, service)).make()
 
@@ -91,7 +91,7 @@ class _Maker:
             }
         )
         if not is_pipeline(document):
-            # Freestyle builds say where they ran; the controller's own node has no name there.
+            # Builds other than Pipeline name their agent. The name of the built-in node is empty.
             run.attributes[c.WORKER_NAME] = str(document.get("builtOn") or "built-in")
         if self.fetched.agents:
             run.attributes[c.JENKINS_AGENTS] = sorted(set(self.fetched.agents.values()))
@@ -114,7 +114,7 @@ class _Maker:
     def _element(self, element: flow.Element) -> None:
         times = self.fetched.times.get(element.id)
         if times is None:
-            # Not asked for at this detail, or Jenkins did not say.
+            # Not fetched at this detail, or Jenkins did not say.
             return
         kind = c.TYPE_INPUT if element.is_input else _TYPES[element.kind]
         name = element.name
@@ -169,11 +169,11 @@ class _Maker:
         span.fail(facts.short_text(message))
 
     def _judge_run(self, run: Span) -> None:
-        """Set the run's result; its message is that of the first step that failed, which is the real one."""
+        """Set the run's result. Its message comes from the first failed step, which is the cause of the later failures."""
         word = outcome.result_of_build(self.fetched.document)
         run.attributes[c.PIPELINE_RESULT] = word
         if word in c.FAILED_RESULTS:
-            # A step whose stage did not fail was tried again or caught.
+            # If a step failed but its stage did not, the Pipeline retried the step or caught its error.
             broken = {span.span_id for span in self.spans if span.status_code == ERROR} | {run.span_id}
             steps = [span for span in self.spans if span.attributes[c.JENKINS_TYPE] == c.TYPE_STEP]
             failed = [span for span in steps if span.status_message and span.parent_id in broken]
@@ -182,7 +182,7 @@ class _Maker:
             self._fail(run, c.TIMEOUT if word == c.TIMEOUT else result, first.status_message if first else "")
 
     def _configurations(self, run: Span) -> None:
-        """The configurations of a multi-configuration build; those of other builds, which it did not need to run, not."""
+        """Add the configurations of a multi-configuration build, without those that it reused from other builds."""
         for data in self.fetched.document.get("runs") or ():
             if data.get("number") != self.build.number or not data.get("timestamp"):
                 continue
@@ -197,7 +197,7 @@ class _Maker:
                 self._fail(span, str(data.get("result")), "")
 
     def _cleanup(self, run: Span) -> None:
-        """The tail of the run: after the last top-level stage."""
+        """Add the end of the run: after the last top-level stage."""
         ends = [
             self.fetched.times[s.id].end_ms
             for s in self.fetched.flow.stages()

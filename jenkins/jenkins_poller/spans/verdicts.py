@@ -1,4 +1,4 @@
-"""Whose a failed build is, as far as its own text and facts tell, as attributes of its spans."""
+"""Adds the verdict on a failed build to its spans, from the build's own logs and facts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from pipeline_trace.trace.span import ERROR, Span
 
 
 def set_verdict(spans: Sequence[Span]) -> None:
-    """Set the verdict on a failed build's run and on the span that failed. History is not asked: it goes on.
+    """Set the verdict on a failed build's run span and on the span that failed. Raises RulesError.
 
-    ``spans``: a build's, the run's first. Raises RulesError.
+    ``spans``: the build's spans, the run's first. Other builds do not count here: they may come later, and spans must not
+    change.
     """
     run = spans[0]
     failure = Trace(spans).failure(run) if run.status_code == ERROR else None
     if failure is None or failure.downstream:
-        # The build that it started has the verdict.
+        # The failed build that it started has the verdict.
         return
     verdict = judge.verdict_without_history(failure, load_rules())
     for span in {id(span): span for span in (run, failure.span)}.values():

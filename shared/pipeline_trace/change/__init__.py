@@ -1,1 +1,1 @@
-"""A change's way: from spans to attempts to steps, and whether it can be deployed. docs/path.md."""
+"""Finds a change's path, from spans to attempts to steps, and says whether the change can be deployed. See docs/path.md."""

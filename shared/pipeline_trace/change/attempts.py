@@ -1,4 +1,4 @@
-"""Spans -> attempts: each time that a step of the way was gone. Pure."""
+"""Turns spans into attempts. Does no I/O."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ..lookup import states
+from ..lookup.states import has_failed
 from ..trace import conventions as c
+from ..trace.queries import attribute_text, build_name_of, is_deploy, is_run
 from ..trace.span import Span
 from . import builds, environments, waits
 from .attempt import LOCAL, Attempt, by_place, is_refused, message_of, of_playbooks, version_of, why, worst
-from .runs import RunTree, attribute_text, build_name_of, has_failed, is_playbook, is_run
+from .runs import RunTree
 
 
 def attempts_of(spans: Sequence[Span]) -> list[Attempt]:
-    """Return the attempts that spans tell of, in order of their start."""
+    """Return the attempts in these spans, in order of their start."""
     runs = RunTree(spans)
     found: list[Attempt] = []
     deploys = {run.span_id: place for run in runs.runs if (place := runs.environment(run))}
@@ -34,7 +36,7 @@ def _is_part_of_deploy(runs: RunTree, run: Span, deploys: dict[str, str]) -> boo
 
 
 def _deploy(runs: RunTree, run: Span, place: str) -> Iterator[Attempt]:
-    """A run that deploys to one environment, by one playbook, by several, or by anything else."""
+    """Yield the attempts of a run that deploys to one environment, with or without playbooks."""
     played = _by_service(runs.playbooks(run))
     within = runs.within(run)
     before = builds.inputs_before(runs, run)
@@ -46,7 +48,7 @@ def _deploy(runs: RunTree, run: Span, place: str) -> Iterator[Attempt]:
         if not whole:
             state, where = worst([states.state(one) for one in played[name]]), ""
         elif state == c.SUCCESS and stage is not None:
-            # The deploy went well, what its stage did after it not.
+            # The deploy succeeded, but its stage failed afterwards.
             state, where = states.state(stage), stage.name
         yield Attempt(
             place,
@@ -66,10 +68,10 @@ def _deploy(runs: RunTree, run: Span, place: str) -> Iterator[Attempt]:
 
 
 def _outside(runs: RunTree, spans: Sequence[Span]) -> Iterator[Attempt]:
-    """Playbooks of builds that were not polled yet, or of none, and what a person ran at home."""
+    """Yield the attempts without a run in the store: playbooks of builds not polled yet, and what a person ran locally."""
     together: dict[str, list[Span]] = {}
-    for book in filter(is_playbook, spans):
-        # Several playbooks of one build or one command are one deploy.
+    for book in filter(is_deploy, spans):
+        # Several playbooks of one build or one command make up one deploy.
         together.setdefault(build_name_of(book) or book.parent_id or book.span_id, []).append(book)
     for books in together.values():
         for (place, name), those in by_place(books).items():
@@ -79,15 +81,15 @@ def _outside(runs: RunTree, spans: Sequence[Span]) -> Iterator[Attempt]:
             yield of_playbooks(runs, those, place, name or derived)
     for span in spans:
         commit = attribute_text(span, c.VCS_HEAD_REVISION)
-        alone = span.parent_id is None and commit and not build_name_of(span) and not is_playbook(span)
-        if alone and not any(is_playbook(one) and runs.is_below(one, span) for one in spans):
+        alone = span.parent_id is None and commit and not build_name_of(span) and not is_deploy(span)
+        if alone and not any(is_deploy(one) and runs.is_below(one, span) for one in spans):
             done = span.attributes.get(c.PROCESS_EXIT_CODE) == 0
             state, service = c.SUCCESS if done else states.state(span), attribute_text(span, c.VCS_REPOSITORY_NAME)
             yield Attempt(LOCAL, service, commit, state, span.start_ns, span.end_ns, span, "", "", states.message(span))
 
 
 def _failed_around(runs: RunTree, run: Span) -> Span | None:
-    """Return the stage around a deploy if it failed, and no deploy in it did."""
+    """Return the stage around a deploy if the stage failed but no deploy in it failed."""
     stage = next(iter(runs.stages_around(run)), None)
     if stage is None or not has_failed(stage):
         return None
@@ -112,7 +114,7 @@ def _commit_of(books: Sequence[Span]) -> str:
 
 
 def _one_name_a_service(runs: RunTree, attempts: list[Attempt]) -> list[Attempt]:
-    """Give what a job builds and deploys the name that its playbooks say, also where they were not traced."""
+    """Name each attempt's service as its job's playbooks do, also for runs without traced playbooks."""
     told: dict[str, set[str]] = {}
     for run in runs.runs:
         names = {name for book in runs.playbooks(run) if (name := attribute_text(book, c.DEPLOYMENT_NAME))}

@@ -1,19 +1,22 @@
-"""Builds that are on a branch -> attempts: the build itself, and its stages that deploy. Pure."""
+"""Turns a build of a branch into attempts: the build itself, and its stages that deploy. Does no I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from ..lookup import states
+from ..lookup.states import has_failed
 from ..trace import conventions as c
+from ..trace.queries import attribute_text, build_name_of, is_deploy, is_run
 from ..trace.span import Span
+from ..trace.words import MAIN_BRANCHES
 from . import environments, waits
 from .attempt import CHECKS, MERGE, Attempt, by_place, is_refused, message_of, of_playbooks, version_of, why
-from .runs import MAIN, RunTree, attribute_text, build_name_of, has_failed, is_playbook, is_run
+from .runs import RunTree
 
 
 def attempts_of_build(runs: RunTree, run: Span, deploys: dict[str, str]) -> Iterator[Attempt]:
-    """Yield a build's attempts. ``deploys``: where the runs that deploy, by their span ids, deploy to."""
+    """Yield a build's attempts. ``deploys``: span ids of the runs that deploy, with the environment of each."""
     below = [one for one in runs.runs_below(run) if one.span_id in deploys]
     stages = deploy_stages(runs, run, below)
     reached = [stage for stage, _ in stages if states.state(stage) != c.SKIP]
@@ -32,7 +35,7 @@ def attempts_of_build(runs: RunTree, run: Span, deploys: dict[str, str]) -> Iter
 
 
 def _between(runs: RunTree, run: Span, stages: list[tuple[Span, str]], below: list[Span]) -> Iterator[Attempt]:
-    """What ended a build between two deploys: tests of the first one that failed, an approval of the second one."""
+    """Yield what ended a build between two deploys: failed tests of the first, or a rejected approval of the second."""
     left_out = next((at for at, (stage, _) in enumerate(stages) if states.state(stage) == c.SKIP), 0)
     if not left_out:
         return
@@ -64,18 +67,18 @@ def _between(runs: RunTree, run: Span, stages: list[tuple[Span, str]], below: li
 
 
 def _before_deploys(runs: RunTree, run: Span, deploys_at: int) -> Attempt:
-    """A build without its deploys. ``deploys_at``: when the first of them began, 0 for none."""
+    """Return the attempt of a build without its deploys. ``deploys_at``: when the first deploy began (ns), 0 for none."""
     end = min(deploys_at, run.end_ns) or run.end_ns
     broken = [stage for stage in runs.stages(run) if has_failed(stage) and stage.start_ns < end]
-    # The one that holds the failed one has failed, too.
+    # A stage around a failed stage has failed, too: keep the inner one.
     broken = [one for one in broken if not any(runs.is_below(other, one) for other in broken)]
     if deploys_at:
         broken = [one for one in broken if one.end_ns <= deploys_at]
     state = states.state(run) if broken or not deploys_at else c.SUCCESS
     branch = attribute_text(run, c.VCS_HEAD_NAME)
-    step = MERGE if branch in MAIN and not attribute_text(run, c.VCS_CHANGE_ID) else CHECKS
+    step = MERGE if branch in MAIN_BRANCHES and not attribute_text(run, c.VCS_CHANGE_ID) else CHECKS
     waited = waits.waits_of(span for span in runs.within(run) if span.start_ns < end)
-    # An approval before the first deploy is that deploy's wait.
+    # An approval before the first deploy counts as a wait of that deploy.
     paused = tuple(wait for wait in waited if wait.on == waits.PERSON and deploys_at)
     message = (states.message(broken[0]) if broken else "") or message_of(run, run)
     return Attempt(
@@ -97,7 +100,7 @@ def _before_deploys(runs: RunTree, run: Span, deploys_at: int) -> Attempt:
 
 
 def deploy_stages(runs: RunTree, run: Span, below: list[Span]) -> list[tuple[Span, str]]:
-    """Return the outermost stages that deploy, and where to."""
+    """Return the outermost stages that deploy, with the environment of each."""
     found: list[tuple[Span, str]] = []
     for stage in runs.stages(run):
         if any(runs.is_below(stage, one) for one, _ in found):
@@ -110,9 +113,9 @@ def deploy_stages(runs: RunTree, run: Span, below: list[Span]) -> list[tuple[Spa
 
 
 def _stage(runs: RunTree, run: Span, stage: Span, place: str) -> Iterator[Attempt]:
-    """A stage that deploys by itself."""
+    """Yield the attempts of a stage that deploys without a downstream build."""
     inside = [span for span in runs.within(run) if runs.is_below(span, stage)]
-    played = by_place([span for span in inside if is_playbook(span)])
+    played = by_place([span for span in inside if is_deploy(span)])
     if len(played) > 1:
         for (at, name), books in played.items():
             yield of_playbooks(runs, books, at, name or runs.job_service(run))
@@ -136,7 +139,7 @@ def _stage(runs: RunTree, run: Span, stage: Span, place: str) -> Iterator[Attemp
 
 
 def inputs_before(runs: RunTree, span: Span) -> tuple[waits.Wait, ...]:
-    """Return the waits for a person in the build around a deploy: since the deploy before it, in this build."""
+    """Return the waits for a person before a deploy, since the previous deploy in the same build."""
     run = runs.run_above(span)
     if run is None:
         return ()

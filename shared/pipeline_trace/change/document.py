@@ -1,4 +1,4 @@
-"""A way as JSON-able structure: for `path --format json`, and for the report to draw. docs/path.md has its fields."""
+"""Turns a path into JSON-ready data, for `path --format json` and for the report. docs/path.md lists the fields."""
 
 from __future__ import annotations
 
@@ -7,26 +7,23 @@ from typing import Any
 
 from ..lookup.lookup import Lookup
 from ..trace import conventions as c
+from ..trace.queries import attribute_text
 from .answer import WORDS, Answer, answer_for
 from .attempt import Attempt
 from .find import Found, find_change
-from .runs import attribute_text
-from .steps import Step, Way, ways
+from .steps import ServicePath, Step, service_paths
 from .waits import Wait
 
 
 def path_document(lookup: Lookup, reference: str = "latest") -> dict[str, Any]:
-    """Return the way of what is reference for: see seeking.seek; the report asks with its trace's id.
-
-    Raises NotFoundError where nothing here is about it.
-    """
+    """Return the path document for a reference: see find.find_change. Raises NotFoundError."""
     return document_of(find_change(lookup, reference))
 
 
 def document_of(found: Found) -> dict[str, Any]:
-    """Return the way of what was found."""
-    all_ways = ways(found.own, found.others)
-    services = [_service(way, answer_for(way)) for way in all_ways]
+    """Return the path document of the attempts that were found."""
+    paths = service_paths(found.own, found.others)
+    services = [_service(path, answer_for(path)) for path in paths]
     worst = min(services, key=lambda service: WORDS.index(service["answer"]["answer"]))
     return {
         "commit": found.commit or None,
@@ -38,17 +35,17 @@ def document_of(found: Found) -> dict[str, Any]:
     }
 
 
-def _service(way: Way, said_of_it: Answer) -> dict[str, Any]:
+def _service(path: ServicePath, said_of_it: Answer) -> dict[str, Any]:
     return {
-        "service": way.service or None,
-        "versions": list(way.versions),
+        "service": path.service or None,
+        "versions": list(path.versions),
         "answer": {
             "answer": said_of_it.word,
             "reason": said_of_it.reason,
             "step": said_of_it.step or None,
             "next": said_of_it.next or None,
         },
-        "steps": [_step(step) for step in way.steps],
+        "steps": [_step(step) for step in path.steps],
     }
 
 

@@ -1,4 +1,4 @@
-"""Which commit is asked for, and the spans that tell of its way: bounded, from the store and the journals."""
+"""Finds the commit for a reference, and its attempts, in the store and the journals. Reads a limited number of spans."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 
 from ..lookup.lookup import Lookup, NotFoundError
 from ..trace import conventions as c
+from ..trace.queries import attribute_text, build_name, build_name_of, build_name_parts, revision_of
 from ..trace.span import Span
+from ..trace.words import PARAMETERS
 from .attempt import Attempt
 from .attempts import attempts_of
-from .runs import COMMITS, VERSIONS, RunTree, attribute_text, build_name_of, commit_said
+from .runs import RunTree
 
-# A commit is gone with its newest builds; the others of its jobs tell what environments there are, and what came after.
+# Limits: only the newest builds are read. Builds of other commits tell which environments exist and what was deployed later.
 _MOST_NOTED = 500
 _MOST_TRACES = 60
 _MOST_SPANS = 20_000
@@ -26,7 +28,7 @@ _SHORTEST = 7
 
 @dataclass(frozen=True)
 class Found:
-    """What was found. ``commit`` is empty where none is known; ``own`` and ``others``: see steps.ways."""
+    """The attempts of a commit. ``commit``: "" if it is not known. ``own`` and ``others``: see steps.service_paths."""
 
     commit: str = ""
     change: str = ""
@@ -37,24 +39,25 @@ class Found:
 
 
 def find_change(lookup: Lookup, reference: str) -> Found:
-    """Find a commit (at least 7 characters), a change, a version, a trace id, a build's URL, ``JOB#N`` or ``latest``.
+    """Return the attempts of the commit that a reference names.
 
-    ``latest`` is the newest commit. Raises NotFoundError.
+    ``reference``: a commit (at least 7 characters), a change, a version, a trace id, a build URL, ``JOB#N``, or ``latest``
+    (the newest commit). Raises NotFoundError.
     """
     reference = reference.strip()
     if reference == "latest":
         newest = lookup.change_spans([_text(c.VCS_HEAD_REVISION)], 1)
         if not newest:
             raise NotFoundError(
-                "no commit was seen here yet; run pipeline-trace poll --once --jenkins-url URL, or name a version"
+                "there is no commit in the store yet; run pipeline-trace poll --once --jenkins-url URL, or name a version"
             )
-        return _of_commit(lookup, commit_said(newest[0]))
+        return _of_commit(lookup, revision_of(newest[0]))
     if _COMMIT.fullmatch(reference.lower()):
         found = _commits(lookup, reference.lower())
         if len(found) == 1:
             return _of_commit(lookup, found[0])
         if found:
-            raise NotFoundError(f"{reference} begins several commits here: {', '.join(found[:5])}; name one of them")
+            raise NotFoundError(f"several commits begin with {reference}: {', '.join(found[:5])}; name one of them")
     if "://" in reference or ("#" in reference.lstrip("#")) or _TRACE.fullmatch(reference.lower()):
         return _of_trace(lookup, reference)
     change = _CHANGE.fullmatch(reference)
@@ -66,19 +69,22 @@ def find_change(lookup: Lookup, reference: str) -> Found:
     if _COMMIT.fullmatch(reference.lower()) and not reference.isdigit():
         return Found(reference.lower())
     raise NotFoundError(
-        f"nothing here is about {reference!r}, neither a commit nor a change nor a version; "
+        f"there is no commit, change or version {reference!r} here; "
         "fetch builds with: pipeline-trace poll --once --jenkins-url URL"
     )
 
 
 def same_commit(one: str, other: str) -> bool:
-    """Tell whether two commits are the same, either of which may be cut short."""
+    """Return whether two commit ids are the same. Either may be shortened, to at least 7 characters."""
     shortest = min(len(one), len(other))
     return shortest >= _SHORTEST and one[:shortest] == other[:shortest]
 
 
 def _text(name: str, value: str | None = None, *, whole: bool = True) -> str:
-    """Return how an attribute looks in a span's JSON form; up to its value, or with the beginning of it."""
+    """Return an attribute as it appears in a span's JSON: up to the value, or with the value.
+
+    ``whole``: False leaves the value open at its end, so that it matches as a beginning.
+    """
     if value is None:
         return f'"{name}":"'
     text = json.dumps(value)
@@ -86,22 +92,22 @@ def _text(name: str, value: str | None = None, *, whole: bool = True) -> str:
 
 
 def _naming(commit: str) -> list[str]:
-    """Return how spans name a commit; with as few characters as may be, since a playbook may have been told no more."""
-    names = (c.VCS_HEAD_REVISION, *(f"{c.JENKINS_PARAMETER_PREFIX}{name}" for name in COMMITS))
+    """Return the texts that find a commit in spans. They use only 7 characters: a playbook may know only the short id."""
+    names = (c.VCS_HEAD_REVISION, *(c.JENKINS_PARAMETER_PREFIX + name for name in PARAMETERS[c.VCS_HEAD_REVISION]))
     return [_text(name, commit[:_SHORTEST], whole=False) for name in names]
 
 
 def _commits(lookup: Lookup, beginning: str) -> list[str]:
-    """Return the commits that begin so, the newest first; one that was cut short is the longer one."""
-    found = [commit_said(span) for span in lookup.change_spans(_naming(beginning), _MOST_NOTED)]
+    """Return the commits with this beginning, newest first. A short id counts as the long one that it begins."""
+    found = [revision_of(span) for span in lookup.change_spans(_naming(beginning), _MOST_NOTED)]
     found = [one for one in dict.fromkeys(found) if same_commit(one, beginning)]
     return [one for one in found if not any(other != one and other.startswith(one) for other in found)]
 
 
 def _of_commit(lookup: Lookup, commit: str, *, more: Iterable[str] = (), **known: str) -> Found:
-    """``more``: traces that are read beside those in which the commit is named."""
-    spans = [span for span in lookup.change_spans(_naming(commit), _MOST_NOTED) if same_commit(commit_said(span), commit)]
-    commit = max(map(commit_said, spans), key=len, default=commit)
+    """Return the attempts of a commit. ``more``: traces to read besides those that name the commit."""
+    spans = [span for span in lookup.change_spans(_naming(commit), _MOST_NOTED) if same_commit(revision_of(span), commit)]
+    commit = max(map(revision_of, spans), key=len, default=commit)
     traces = list(dict.fromkeys([*more, *(span.trace_id for span in spans)]))
     attempts = attempts_of(lookup.outlines(traces[:_MOST_TRACES], _MOST_SPANS))
     own = [replace(one, commit=commit) for one in attempts if same_commit(one.commit, commit)]
@@ -117,7 +123,7 @@ def _of_commit(lookup: Lookup, commit: str, *, more: Iterable[str] = (), **known
 
 
 def _others(lookup: Lookup, own: Sequence[Attempt], commit: str, known: set[str]) -> list[Attempt]:
-    """Return the newest attempts of other commits by the same jobs and of the same services."""
+    """Return the newest attempts of other commits in the same jobs or of the same services."""
     jobs = {one.run.rpartition("#")[0] for one in own if one.run}
     texts = [_text(c.PIPELINE_NAME, job) for job in sorted(jobs)]
     texts += [_text(c.DEPLOYMENT_NAME, service) for service in sorted({one.service for one in own if one.service})]
@@ -130,23 +136,23 @@ def _others(lookup: Lookup, own: Sequence[Attempt], commit: str, known: set[str]
 
 def _of_change(lookup: Lookup, change: str, spans: Sequence[Span]) -> Found:
     repositories = sorted({attribute_text(span, c.VCS_REPOSITORY_URL) for span in spans})
-    commits = list(dict.fromkeys(commit for span in spans if (commit := commit_said(span))))
+    commits = list(dict.fromkeys(commit for span in spans if (commit := revision_of(span))))
     if len(repositories) > 1:
         raise NotFoundError(
             f"change {change} is in several repositories ({', '.join(repositories)}); "
             f"name a commit: {', '.join(commit[:12] for commit in commits[:5])}"
         )
     if not commits:
-        raise NotFoundError(f"change {change} was built here, but of which commit is not known; name the build: JOB#N")
+        raise NotFoundError(f"change {change} has builds here, but none names its commit; name a build instead: JOB#N")
     found = _of_commit(lookup, commits[0], change=change)
     if commits[1:]:
-        note = f"change {change} had {len(commits)} commits here; this is the one built last"
+        note = f"change {change} has {len(commits)} commits here; this is the one that was built last"
         found = replace(found, notes=(note, *found.notes))
     return found
 
 
 def _of_version(lookup: Lookup, version: str) -> Found | None:
-    names = (c.ARTIFACT_VERSION, *(f"{c.JENKINS_PARAMETER_PREFIX}{name}" for name in VERSIONS))
+    names = (c.ARTIFACT_VERSION, *(c.JENKINS_PARAMETER_PREFIX + name for name in PARAMETERS[c.ARTIFACT_VERSION]))
     spans = lookup.change_spans([_text(name, version) for name in names], _MOST_NOTED)
     traces = list(dict.fromkeys(span.trace_id for span in spans))
     attempts = attempts_of(lookup.outlines(traces[:_MOST_TRACES], _MOST_SPANS))
@@ -159,7 +165,7 @@ def _of_version(lookup: Lookup, version: str) -> Found | None:
     found = _of_commit(lookup, commits[0], more=traces[:1])
     if commits[1:]:
         others = ", ".join(commit[:7] for commit in commits[1:4]) + (", …" if commits[4:] else "")
-        note = f"{version} was deployed from {len(commits)} commits; this is the last one, others: {others}"
+        note = f"{version} was deployed from {len(commits)} commits; this is the last one. The others: {others}"
         found = replace(found, notes=(note, *found.notes))
     return found
 
@@ -168,11 +174,9 @@ def _of_trace(lookup: Lookup, reference: str) -> Found:
     trace_id = lookup.trace_id(reference)
     runs = RunTree(lookup.outlines([trace_id], _MOST_SPANS))
     own = [span for span in runs.spans if span.trace_id == trace_id]
-    named = [
-        run
-        for run in runs.runs
-        if build_name_of(run) == reference.replace(" #", "#") or attribute_text(run, c.PIPELINE_RUN_URL) == reference
-    ]
+    parts = build_name_parts(reference)
+    name = build_name(*parts) if parts else ""
+    named = [run for run in runs.runs if build_name_of(run) == name or attribute_text(run, c.PIPELINE_RUN_URL) == reference]
     commit = next((found for span in (*named, *own) if (found := runs.commit(span))), "")
     if commit:
         return _of_commit(lookup, commit, more=[trace_id])

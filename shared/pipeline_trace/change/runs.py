@@ -1,69 +1,18 @@
-"""The spans of some traces as a tree of runs: what is below what, and what is known of each. Pure."""
+"""Arranges the spans of traces as a tree of runs, and answers questions about each run. Does no I/O."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from ..lookup import states
 from ..trace import conventions as c
+from ..trace.queries import attribute_text, is_deploy, is_run, is_stage, parameter, revision_of
 from ..trace.span import Span
+from ..trace.words import environment_name
 from . import environments
-
-_ENVIRONMENTS = (
-    "ENVIRONMENT",
-    "DEPLOY_ENV",
-    "DEPLOY_ENVIRONMENT",
-    "DEPLOYMENT_ENVIRONMENT",
-    "TARGET_ENVIRONMENT",
-    "TARGET_ENV",
-    "ENV",
-)
-_SERVICES = ("DEPLOYMENT_NAME", "DEPLOY_NAME", "APP_NAME", "APPLICATION", "SERVICE", "COMPONENT")
-COMMITS = ("COMMIT", "GIT_COMMIT", "COMMIT_SHA", "REVISION", "GIT_SHA")
-VERSIONS = ("VERSION", "APP_VERSION", "RELEASE", "IMAGE_TAG")
-MAIN = frozenset({"main", "master", "trunk"})
-_COMMIT = re.compile(r"[0-9a-f]{7,64}")
-
-
-def attribute_text(span: Span, name: str) -> str:
-    """Return an attribute as text, of the span or of its resource; an empty string where there is none."""
-    value = span.attributes.get(name, span.resource.get(name))
-    return str(value) if isinstance(value, (str, int)) else ""
-
-
-def is_run(span: Span) -> bool:
-    """Tell whether a span is a run of a pipeline, of whichever CI system."""
-    return span.attributes.get(c.JENKINS_TYPE, c.TYPE_RUN) == c.TYPE_RUN and c.PIPELINE_RESULT in span.attributes
-
-
-def is_playbook(span: Span) -> bool:
-    """Tell whether a span is a playbook that deploys."""
-    return c.DEPLOYMENT_ENVIRONMENT in span.attributes and not is_run(span)
-
-
-def parameter(run: Span, names: Iterable[str]) -> str:
-    """Return the first of a build's parameters of these names that has a value."""
-    return next((value for name in names if (value := attribute_text(run, f"{c.JENKINS_PARAMETER_PREFIX}{name}"))), "")
-
-
-def commit_said(span: Span) -> str:
-    """Return the commit that a span itself says it is about; an empty string for none.
-
-    A parameter comes first: a job that deploys what it is told has its own pipeline's repository checked out.
-    """
-    given = parameter(span, COMMITS).lower()
-    return given if _COMMIT.fullmatch(given) else attribute_text(span, c.VCS_HEAD_REVISION)
-
-
-def build_name_of(span: Span) -> str:
-    """Return ``JOB#N`` of the build that a span belongs to; an empty string outside of builds."""
-    job, number = attribute_text(span, c.PIPELINE_NAME), attribute_text(span, c.PIPELINE_RUN_ID)
-    return f"{job}#{number}" if job and number else ""
 
 
 class RunTree:
-    """Runs with what belongs to each."""
+    """The runs in some spans, each with the spans in it."""
 
     def __init__(self, spans: Sequence[Span]) -> None:
         self.spans = sorted(spans, key=lambda span: (span.start_ns, span.span_id))
@@ -71,7 +20,7 @@ class RunTree:
         self._above: dict[str, frozenset[str]] = {}
         for span in self.spans:
             self._by_id.setdefault(span.span_id, span)
-        # With a trace for each build a downstream build has no parent, but the step that started it says so.
+        # With one trace per build, a downstream build has no parent span. The link of the step that started it names it.
         self._started = {
             link.span_id: span.span_id
             for span in self.spans
@@ -87,7 +36,7 @@ class RunTree:
                 (self._runs_below if is_run(span) else self._within).setdefault(run.span_id, []).append(span)
 
     def above(self, span: Span) -> Iterator[Span]:
-        """Yield the spans that a span is within, the nearest first."""
+        """Yield the ancestors of a span, nearest first."""
         seen = {span.span_id}
         while True:
             parent = self._by_id.get(span.parent_id or "") or self._by_id.get(self._started.get(span.span_id, ""))
@@ -98,91 +47,84 @@ class RunTree:
             span = parent
 
     def is_below(self, span: Span, above: Span) -> bool:
-        """Tell whether a span is within another one."""
+        """Return whether ``above`` is an ancestor of ``span``."""
         if span.span_id not in self._above:
             self._above[span.span_id] = frozenset(one.span_id for one in self.above(span))
         return above.span_id in self._above[span.span_id]
 
     def run_above(self, span: Span) -> Span | None:
-        """Return the nearest run that a span is within."""
+        """Return the nearest run that is an ancestor of a span; None if there is none."""
         return next(filter(is_run, self.above(span)), None)
 
     def within(self, run: Span) -> list[Span]:
-        """Return what is within a run and not within a run below it, in order of start."""
+        """Return the spans in a run, without those of the runs that it started, in order of start."""
         return self._within.get(run.span_id, [])
 
     def runs_below(self, run: Span) -> list[Span]:
-        """Return the runs that a run started itself, in order of start."""
+        """Return the runs that a run started directly, in order of start."""
         return self._runs_below.get(run.span_id, [])
 
     def stages(self, run: Span) -> list[Span]:
         """Return a run's stages and branches, in order of start."""
-        return [s for s in self.within(run) if s.attributes.get(c.JENKINS_TYPE) in (c.TYPE_STAGE, c.TYPE_BRANCH)]
+        return [s for s in self.within(run) if is_stage(s)]
 
     def commit(self, span: Span) -> str:
-        """Return the commit that a span is about: what it says itself, else the nearest one above it that does.
+        """Return the commit of a span: its own attribute, else that of the nearest ancestor with one; "" if none has one.
 
-        A run that has only another repository checked out is about what the run above it is about.
+        A run that checks out only another repository takes the commit of its ancestor.
         """
-        found, repository = commit_said(span), attribute_text(span, c.VCS_REPOSITORY_URL)
-        elsewhere = is_run(span) and repository and not parameter(span, COMMITS)
+        found, repository = revision_of(span), attribute_text(span, c.VCS_REPOSITORY_URL)
+        elsewhere = is_run(span) and repository and not parameter(span, c.VCS_HEAD_REVISION)
         if found and not elsewhere:
             return found
         for one in self.above(span):
-            above = commit_said(one)
+            above = revision_of(one)
             if above and (not found or attribute_text(one, c.VCS_REPOSITORY_URL) not in ("", repository)):
                 return above
         return found
 
     def playbooks(self, run: Span) -> list[Span]:
-        """Return the playbooks of a run that deploy."""
-        return [span for span in self.within(run) if is_playbook(span)]
+        """Return the playbooks in a run that deploy."""
+        return [span for span in self.within(run) if is_deploy(span)]
 
     def job_service(self, run: Span) -> str:
-        """Return what a run's job builds or deploys: by its parameters, the job's name or the repository."""
+        """Return the service that a run's job builds or deploys: from its parameters, the job's name or the repository."""
         job = attribute_text(run, c.PIPELINE_NAME)
         if attribute_text(run, c.VCS_CHANGE_ID) or _is_branch(job, attribute_text(run, c.VCS_HEAD_NAME)):
             job = job.rpartition("/")[0]
         repository = attribute_text(run, c.VCS_REPOSITORY_NAME)
         return (
-            parameter(run, _SERVICES)
+            parameter(run, c.DEPLOYMENT_NAME)
             or environments.service_of_job(job)
             or repository
             or attribute_text(run, c.PIPELINE_NAME)
         )
 
     def environment(self, run: Span) -> str:
-        """Return where a run as a whole deploys to; an empty string where it does not, or to several."""
+        """Return the environment that a run as a whole deploys to; "" for none or for several."""
         job = attribute_text(run, c.PIPELINE_NAME)
         if environments.is_check_job(job):
             return ""
         if len({place for stage in self.stages(run) if (place := environments.environment_of_stage(stage.name, False))}) > 1:
             return ""
-        given = parameter(run, _ENVIRONMENTS)
+        given = parameter(run, c.DEPLOYMENT_ENVIRONMENT)
         if given:
-            return environments.environment_name(given)
-        played = {
-            environments.environment_name(attribute_text(one, c.DEPLOYMENT_ENVIRONMENT)) for one in self.playbooks(run)
-        }
+            return environment_name(given)
+        played = {environment_name(attribute_text(one, c.DEPLOYMENT_ENVIRONMENT)) for one in self.playbooks(run)}
         if len(played) > 1:
             return ""
         around = (environments.environment_of_stage(stage.name, True) for stage in self.stages_around(run))
         named = next(filter(None, around), "") or environments.environment_of_stage(job.rpartition("/")[2], False)
-        # A build that is on a branch is more than a deploy: its stage with the playbook is the deploy.
+        # The build of a branch does more than deploy: only its stage with the playbook is the deploy.
         return named or ("" if attribute_text(run, c.VCS_HEAD_NAME) else next(iter(played), ""))
 
     def stages_around(self, run: Span) -> Iterator[Span]:
-        """Yield the stages that a run was started in, the inmost first."""
+        """Yield the stages around the step that started a run, innermost first."""
         for span in self.above(run):
             if is_run(span):
                 return
-            if span.attributes.get(c.JENKINS_TYPE) in (c.TYPE_STAGE, c.TYPE_BRANCH):
+            if is_stage(span):
                 yield span
-
-
-def has_failed(span: Span) -> bool:
-    """Tell whether a span failed."""
-    return states.state(span) in c.FAILED_RESULTS
 
 
 def _is_branch(job: str, branch: str) -> bool:

@@ -1,4 +1,4 @@
-"""Attempts -> the steps of each service's way, in order, with the state of each. Pure."""
+"""Turns attempts into the path of each service: its steps in order, each with its state. Does no I/O."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from ..lookup import states
 from ..trace import conventions as c
-from . import environments
+from ..trace.words import USUAL_ENVIRONMENTS, usual_environment
 from .attempt import CHECKS, LOCAL, MERGE, REVIEW, Attempt
 
-# Beyond report.model.STATES. Not known: nothing was seen, and nothing says that it did not happen.
+# States besides lookup.states.STATES. Not known: there is no attempt, but the step may have happened all the same.
 NOT_KNOWN, NOT_REACHED = "not known", "not reached"
 BEFORE = (LOCAL, CHECKS, REVIEW, MERGE)
 _CHANGING = re.compile(r"\d+|[0-9a-f]{7,}")
@@ -19,9 +19,10 @@ _CHANGING = re.compile(r"\d+|[0-9a-f]{7,}")
 
 @dataclass(frozen=True)
 class Step:
-    """A step of a way. ``attempts``: of this commit, the last one counts. ``later``: another commit's deploy since.
+    """A step of a path. ``attempts``: this commit's attempts; the last one counts.
 
-    ``passed_by``: how many builds of the commit came after the last attempt and did not get here.
+    ``expected``: a build skipped this step, or other commits reached it. ``later``: another commit's deploy after the last
+    attempt. ``passed_by``: how many builds of the commit started after the last attempt and did not reach this step.
     """
 
     name: str
@@ -32,19 +33,19 @@ class Step:
 
     @property
     def last(self) -> Attempt | None:
-        """The attempt that counts."""
+        """Return the last attempt, which decides the state; None if there is none."""
         return self.attempts[-1] if self.attempts else None
 
     @property
     def state(self) -> str:
-        """One of report.model.STATES, NOT_KNOWN or NOT_REACHED."""
+        """Return one of lookup.states.STATES, NOT_KNOWN or NOT_REACHED."""
         if self.last:
             return self.last.state if self.last.state != states.NO_STATE else NOT_KNOWN
         return NOT_REACHED if self.expected else NOT_KNOWN
 
     @property
     def failures(self) -> int:
-        """How many attempts failed, one after another, up to the last one."""
+        """Return how many attempts in a row failed, up to the last one."""
         count = 0
         for attempt in reversed(self.attempts):
             if attempt.state not in c.FAILED_RESULTS:
@@ -54,25 +55,25 @@ class Step:
 
     @property
     def alike(self) -> bool:
-        """Whether those failed at the same place with the same message."""
+        """Return whether the last failures have the same place and message, except for numbers and hashes."""
         failed = self.attempts[len(self.attempts) - self.failures :]
         said = {(one.where, _CHANGING.sub("#", one.message)) for one in failed}
         return len(failed) > 1 and len(said) == 1 and any(one.message for one in failed)
 
     @property
     def green_before(self) -> Attempt | None:
-        """The last success before the last attempt."""
+        """Return the last successful attempt before the last attempt."""
         return next((one for one in reversed(self.attempts[:-1]) if one.state == c.SUCCESS), None)
 
     @property
     def failed_before(self) -> int:
-        """How many attempts failed before the last one."""
+        """Return how many attempts before the last one failed."""
         return sum(one.state in c.FAILED_RESULTS for one in self.attempts[:-1])
 
 
 @dataclass(frozen=True)
-class Way:
-    """One service's way. ``steps``: BEFORE, then the environments in order."""
+class ServicePath:
+    """One service's path. ``steps``: BEFORE, then the environments in order."""
 
     service: str
     steps: tuple[Step, ...]
@@ -80,20 +81,20 @@ class Way:
 
     @property
     def environments(self) -> tuple[Step, ...]:
-        """The steps that are deploys."""
+        """Return the steps that are deploys."""
         return self.steps[len(BEFORE) :]
 
 
-def ways(own: Sequence[Attempt], others: Sequence[Attempt]) -> list[Way]:
-    """Return the way of each service that a commit's attempts are of; one without a name where there are none.
+def service_paths(own: Sequence[Attempt], others: Sequence[Attempt]) -> list[ServicePath]:
+    """Return the path of each service that a commit's attempts belong to; one path without a name if there is no service.
 
-    ``own``: the commit's attempts. ``others``: attempts of other commits, which tell what environments there are and
-    what was deployed since.
+    ``own``: the commit's attempts. ``others``: attempts of other commits; they tell which environments exist and what was
+    deployed later.
     """
     deploying = {one.service for one in (*own, *others) if one.step not in BEFORE}
     names = sorted({one.service for one in own} & deploying)
     names = names or sorted({one.service for one in own if one.step == MERGE})[:1] or [""]
-    return [_way(name, own, others, deploying) for name in names]
+    return [_service_path(name, own, others, deploying) for name in names]
 
 
 @dataclass
@@ -103,10 +104,10 @@ class _Seen:
     others: list[Attempt] = field(default_factory=list)
 
 
-def _way(name: str, own: Sequence[Attempt], others: Sequence[Attempt], deploying: set[str]) -> Way:
+def _service_path(name: str, own: Sequence[Attempt], others: Sequence[Attempt], deploying: set[str]) -> ServicePath:
     seen: dict[str, _Seen] = {}
     for one in own:
-        # What no deploying service is named after is every service's: one build of all of them.
+        # An attempt of no deployed service belongs to every service: it is one build for all of them.
         if one.service == name or (one.step in BEFORE and one.service not in deploying):
             entry = seen.setdefault(one.step, _Seen())
             (entry.skipped if one.state == c.SKIP else entry.mine).append(one)
@@ -115,21 +116,21 @@ def _way(name: str, own: Sequence[Attempt], others: Sequence[Attempt], deploying
             seen.setdefault(one.step, _Seen()).others.append(one)
     order = [*BEFORE, *_in_order({step: entry for step, entry in seen.items() if step not in BEFORE})]
     versions = dict.fromkeys(one.version for one in own if one.service == name and one.version)
-    return Way(name, tuple(_step(step, seen.get(step, _Seen())) for step in order), tuple(versions))
+    return ServicePath(name, tuple(_step(step, seen.get(step, _Seen())) for step in order), tuple(versions))
 
 
 def _step(name: str, seen: _Seen) -> Step:
     mine = _deciding_job(seen.mine) if name in BEFORE else seen.mine
     last = mine[-1] if mine else None
     since = [one for one in seen.others if last and one.state == c.SUCCESS and one.start_ns > last.start_ns]
-    # A deploy that says neither may be of anything, also of this.
+    # A deploy that names no commit and no version may be a deploy of this commit.
     since = [one for one in since if one.commit or (one.version and last and one.version != last.version)]
     passed_by = sum(one.start_ns > last.start_ns and one.run != last.run for one in seen.skipped) if last else 0
     return Step(name, tuple(mine), bool(seen.skipped or seen.others), since[-1] if since else None, passed_by)
 
 
 def _deciding_job(attempts: Sequence[Attempt]) -> list[Attempt]:
-    """Return the attempts of one job: all jobs that look at a commit have to be green, so the worst of their last ones."""
+    """Return the attempts of the job with the worst last attempt: all jobs that check a commit must be green."""
     jobs: dict[str, list[Attempt]] = {}
     for one in attempts:
         jobs.setdefault(one.run.rpartition("#")[0], []).append(one)
@@ -137,11 +138,11 @@ def _deciding_job(attempts: Sequence[Attempt]) -> list[Attempt]:
 
 
 def _in_order(seen: dict[str, _Seen]) -> list[str]:
-    """Return environments in the usual order; the usual ones are there in any case, unusual names stand by their time."""
-    at = {name: environments.usual_step(name) for name in seen}
-    missing = [usual for usual in environments.USUAL if usual not in at.values()]
+    """Return the environments in the usual order. It always has the usual ones; the others are placed by their time."""
+    at = {name: usual_environment(name) for name in seen}
+    missing = [usual for usual in USUAL_ENVIRONMENTS if usual not in at.values()]
     known = [name for name in at if at[name]] + missing
-    known.sort(key=lambda name: (environments.USUAL.index(at.get(name) or name), _first(seen.get(name))))
+    known.sort(key=lambda name: (USUAL_ENVIRONMENTS.index(at.get(name) or name), _first(seen.get(name))))
     for name in sorted((name for name in seen if not at[name]), key=lambda name: _first(seen[name])):
         before = [i for i, other in enumerate(known) if other in seen and _first(seen[other]) <= _first(seen[name])]
         known.insert(before[-1] + 1 if before else 0, name)
@@ -149,6 +150,6 @@ def _in_order(seen: dict[str, _Seen]) -> list[str]:
 
 
 def _first(seen: _Seen | None) -> int:
-    """Return when an environment was first seen by this commit, else by others; never comes last."""
+    """Return when an environment was first reached (ns), by this commit, else by others; if never, it comes last."""
     times = [one.start_ns for one in (seen.mine or seen.skipped or seen.others)] if seen else []
     return min(times, default=1 << 63)

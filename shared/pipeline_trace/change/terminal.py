@@ -1,4 +1,4 @@
-"""A way in the terminal, from its document: at most about fifteen lines for a service."""
+"""Prints a path document in the terminal: about fifteen lines for each service."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..lookup import wording
+from ..lookup.wording import human_ms, visible
 from .steps import BEFORE, NOT_KNOWN, NOT_REACHED
 
 _STATES = {
@@ -18,14 +18,14 @@ _STATES = {
     "failure": ("✗ failed", "bold red"),
     "error": ("✗ error", "bold magenta"),
     "timeout": ("✗ timed out", "bold red"),
-    "cancellation": ("⊘ stopped", "yellow"),
+    "cancellation": ("⊘ cancelled", "yellow"),
     "running": ("▶ running", "bold cyan"),
-    NOT_REACHED: ("· not there yet", ""),
+    NOT_REACHED: ("· not reached", ""),
     NOT_KNOWN: ("? not known", "dim"),
 }
 _WAITS = {"queue": "in the queue", "agent": "for an agent", "input": "for a person"}
 _SHORTEST_WAIT_MS = 1000
-# The last column's number.
+# The index of the last column.
 _REMARKS = 4
 _ANSWERS = {"yes": "bold green", "no": "bold red", "not known": "bold yellow"}
 
@@ -33,20 +33,20 @@ Document = Mapping[str, Any]
 
 
 def print_path(document: Document, console: Console) -> None:
-    """Print the answer, then the steps; in a pipe the lines are neither wrapped nor cut."""
+    """Print the answer, then the steps. If the output is not a terminal, lines are neither wrapped nor cut."""
     services = document["services"]
     _print(console, Text(_title(document), style="bold"))
     for note in document["notes"]:
-        _print(console, Text(wording.visible(f"note: {note}"), style="dim"))
+        _print(console, Text(visible(f"note: {note}"), style="dim"))
     for service in services:
         answer = service["answer"]
-        of = wording.visible(f" ({service['service']})") if services[1:] else ""
+        of = visible(f" ({service['service']})") if services[1:] else ""
         line = Text.assemble(
-            f"Can I deploy{of}? ", (answer["answer"], _ANSWERS[answer["answer"]]), f": {wording.visible(answer['reason'])}"
+            f"Can I deploy{of}? ", (answer["answer"], _ANSWERS[answer["answer"]]), f": {visible(answer['reason'])}"
         )
         _print(console, line)
         if answer["next"]:
-            _print(console, Text(wording.visible(f"  whose is it: {answer['next']}")))
+            _print(console, Text(visible(f"  who should look first: {answer['next']}")))
     rows = _rows(services)
     if console.is_terminal:
         console.print(_table(rows))
@@ -70,11 +70,11 @@ def _title(document: Document) -> str:
     for service in document["services"]:
         if service["versions"]:
             parts.append(f"{service['service'] or 'version'} {', '.join(service['versions'])}")
-    return wording.visible(" · ".join(parts))
+    return visible(" · ".join(parts))
 
 
 def _rows(services: Sequence[Document]) -> list[list[Text]]:
-    """Return the rows; what all services have in common stands once."""
+    """Return the rows of the table. Steps that all services share appear once."""
     several = len(services) > 1
     rows: list[list[Text]] = []
     common = [step for step in services[0]["steps"] if step["step"] in BEFORE and all(step in s["steps"] for s in services)]
@@ -89,16 +89,16 @@ def _row(step: Document, service: str) -> list[Text]:
     label, style = _STATES[step["state"]]
     last = step["last"]
     name = f"{service} {step['step']}" if service else step["step"]
-    cells = [Text(wording.visible(name)), Text(label, style=style)]
+    cells = [Text(visible(name)), Text(label, style=style)]
     if not last:
         return [*cells, Text(), Text(), Text()]
     started = datetime.fromisoformat(last["started"]).astimezone()
-    ran = "" if last["ran_ms"] is None else f"ran {_duration(last['ran_ms'])}"
+    ran = "" if last["ran_ms"] is None else f"ran {human_ms(last['ran_ms'])}"
     return [
         *cells,
         Text(f"{started:%Y-%m-%d %H:%M}", style="dim"),
         Text(ran, style="cyan"),
-        Text(wording.visible("; ".join(_remarks(step)))),
+        Text(visible("; ".join(_remarks(step)))),
     ]
 
 
@@ -109,7 +109,7 @@ def _waited(waits: Sequence[Document]) -> list[str]:
         total = sum(wait["ms"] for wait in those)
         who = ", ".join(dict.fromkeys(wait["who"] for wait in those if wait["who"]))
         if total >= _SHORTEST_WAIT_MS:
-            said.append(f"{_duration(total)} {words}" + (f" ({who})" if who else ""))
+            said.append(f"{human_ms(total)} {words}" + (f" ({who})" if who else ""))
     return [f"waited {', '.join(said)}"] if said else []
 
 
@@ -117,7 +117,7 @@ def _remarks(step: Document) -> list[str]:
     last = step["last"]
     said = [last["run"] or last["name"], *_waited(last["waited"])]
     if step["failures"] > 1:
-        said.append(f"failed {step['failures']} times" + (" alike" if step["failed_alike"] else ""))
+        said.append(f"failed {step['failures']} times" + (" with the same error" if step["failed_alike"] else ""))
     elif step["state"] == "success" and step["failed_before"]:
         said.append(f"failed {step['failed_before']} of {step['attempts'] - 1} times before")
     elif step["attempts"] > 1:
@@ -125,7 +125,7 @@ def _remarks(step: Document) -> list[str]:
     if step["state"] != "success" and step["green_before"]:
         said.append(f"was green in {step['green_before']['run'] or step['green_before']['name']}")
     if step["passed_by"]:
-        said.append(f"{step['passed_by']} later build{'s' if step['passed_by'] > 1 else ''} did not get here")
+        said.append(f"{step['passed_by']} later build{'s' if step['passed_by'] > 1 else ''} did not reach this step")
     if step["replaced_by"]:
         other = step["replaced_by"]
         what = other["commit"][:7] if other["commit"] else other["version"]
@@ -136,13 +136,9 @@ def _remarks(step: Document) -> list[str]:
 def _table(rows: Sequence[Sequence[Text]]) -> Table:
     table = Table.grid(padding=(0, 2))
     for i in range(_REMARKS):
-        # Only the remarks give way where the terminal is narrow.
+        # In a narrow terminal, only the remarks wrap.
         table.add_column(no_wrap=True, min_width=max(row[i].cell_len for row in rows))
     table.add_column(overflow="fold")
     for row in rows:
         table.add_row(*row)
     return table
-
-
-def _duration(ms: float) -> str:
-    return wording.human_duration(round(ms * 1_000_000))

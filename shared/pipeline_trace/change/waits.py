@@ -1,4 +1,4 @@
-"""How long something waited, and for whom. Pure."""
+"""Finds waits: how long something waited, and for what. Does no I/O."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _WAITS = {c.TYPE_QUEUE: MACHINE, c.TYPE_AGENT: MACHINE, c.TYPE_INPUT: PERSON}
 
 @dataclass(frozen=True)
 class Wait:
-    """A wait: ``on`` machine or person, ``what`` queue, agent or input, ``who`` answered or was waited for, if known."""
+    """A wait. ``on``: machine or person. ``what``: queue, agent or input. ``who``: the agent's label or the person, or "".
+
+    Times are nanoseconds since the epoch.
+    """
 
     on: str
     what: str
@@ -24,7 +27,7 @@ class Wait:
 
 
 def waits_of(spans: Iterable[Span]) -> tuple[Wait, ...]:
-    """Return the waits among spans."""
+    """Return the waits in these spans."""
     return tuple(
         Wait(_WAITS[kind], kind, span.start_ns, span.end_ns, _who(span, kind))
         for span in spans
@@ -38,7 +41,7 @@ def _who(span: Span, kind: str) -> str:
 
 
 def covered_ns(waits: Iterable[Wait], start_ns: int, end_ns: int) -> int:
-    """Return how much of a time was waited; what was waited for at once counts once."""
+    """Return how many nanoseconds between two times were waits. Waits at the same time count once."""
     total, reached = 0, start_ns
     for wait in sorted(waits, key=lambda wait: wait.start_ns):
         end = min(wait.end_ns, end_ns)

@@ -1,11 +1,13 @@
-"""The command line: `pipeline-trace COMMAND`. One file a command; other packages add theirs by entry points."""
+"""The command line, `pipeline-trace COMMAND`: one module for each command. Other packages add commands as entry points."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import entry_points
+from typing import TypeVar
 
 import click
 
@@ -13,12 +15,14 @@ from .. import __version__
 from ..delivery.destinations import DeliveryError, SetupError
 from ..delivery.home import HomeError
 
+Value = TypeVar("Value")
+
 GROUP = "pipeline_trace.commands"
 _OWN = ("context", "doctor", "exec", "path", "report", "serve", "ship", "show", "why")
 
 
 class _Commands(click.Group):
-    """Loads a command only when it is used: `exec` stands in front of other commands and must start fast."""
+    """Loads a command only when it is used. `exec` precedes other commands, so it must start fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*_OWN, *(point.name for point in entry_points(group=GROUP))})
@@ -37,15 +41,16 @@ class _Commands(click.Group):
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="pipeline-trace")
 def cli() -> None:
-    """One OpenTelemetry trace for a change's whole way to production.
+    """Record a change's path to production as one OpenTelemetry trace.
 
-    Jenkins builds (poll) and the Ansible playbooks which they run (the callback pipeline_trace.otel.deploy_trace) become
-    one trace. Without OTEL_EXPORTER_OTLP_ENDPOINT it is kept on this machine, for show and report.
+    poll turns Jenkins builds into spans. The Ansible callback pipeline_trace.otel.deploy_trace turns the playbooks that
+    the builds run into spans of the same trace. Without OTEL_EXPORTER_OTLP_ENDPOINT, the spans stay in the store on this
+    machine, where show and report read them.
     """
 
 
 def main() -> None:
-    """Run the command line. Exit status: 0 done, 1 failed, 2 wrong usage."""
+    """Run the command line. Exit status: 0 success, 1 failure, 2 wrong usage, 130 interrupted."""
     try:
         status = cli.main(prog_name="pipeline-trace", standalone_mode=False)
         sys.stdout.flush()
@@ -55,7 +60,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         status = 130
     except BrokenPipeError:
-        # The reader (`| head`) has gone; Python must not complain when it flushes at its end.
+        # The reader (`| head`) has closed the pipe. Without this, Python prints an error when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     except (HomeError, SetupError, DeliveryError, OSError) as error:
@@ -65,8 +70,20 @@ def main() -> None:
 
 
 def fail(message: str) -> click.ClickException:
-    """Return what to raise where a command failed: one clear line, exit status 1."""
+    """Return the exception for a failed command: it prints ``message`` as one line and sets exit status 1."""
     return _Failure(message)
+
+
+def parsed(parse: Callable[[str], Value]) -> Callable[[click.Context, click.Parameter, str], Value]:
+    """Return a callback that parses an option's value. A ValueError of ``parse`` becomes a usage error."""
+
+    def callback(ctx: click.Context, param: click.Parameter, value: str) -> Value:
+        try:
+            return parse(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+
+    return callback
 
 
 class _Failure(click.ClickException):

@@ -23,24 +23,31 @@ _CARRIED = (TRACEPARENT, TRACESTATE, BAGGAGE, TRACE_ID)
     type=click.Choice(("env", "groovy", "traceparent", "json")),
     default="env",
     show_default=True,
-    help="env: lines for eval; groovy: lines for withEnv, no newline at the end; traceparent: the value alone; "
-    "json: trace and span id apart.",
+    help="env: lines for eval; groovy: lines for withEnv, without a final newline; traceparent: only this value; "
+    "json: trace id and span id as separate fields.",
 )
 def command(form: str) -> None:
-    """Print where this process stands in a trace, for scripts.
+    """Print this process's place in a trace, for scripts.
 
-    Shell: eval "$(pipeline-trace context)". Jenkinsfile: withEnv(sh(returnStdout: true, script: 'pipeline-trace context
-    --format groovy').split('\\n') as List) { … }
+    \b
+    In a shell:
+      eval "$(pipeline-trace context)"
+
+    \b
+    In a Jenkinsfile:
+      def place = sh(returnStdout: true,
+                     script: 'pipeline-trace context --format groovy')
+      withEnv(place.split('\\n') as List) { … }
     """
     try:
         folder = home.find_home(os.environ).path
     except home.HomeError:
-        # Only the controller's answers would be kept there.
+        # The folder only caches the controller's answers here.
         folder = None
     place = locate.locate(os.environ, folder)
     for warning in place.warnings:
         click.echo(f"pipeline-trace: {warning}", err=True)
-    # In a trace of its own this process has no span: what it starts are roots of their own kind.
+    # Outside a pipeline, this process has no span. The commands that it starts become roots.
     span_id = place.parent_id or random_span_id()
     child = child_environment(os.environ, place, span_id)
     carried = {name: child[name] for name in _CARRIED if name in child}
@@ -49,7 +56,7 @@ def command(form: str) -> None:
     elif form == "json":
         click.echo(json.dumps({"trace_id": place.trace_id, "span_id": span_id, "sampled": place.sampled, **carried}))
     elif form == "groovy":
-        # A value of several lines would become several variables.
+        # withEnv would read a value with several lines as several variables.
         whole = [f"{name}={value}" for name, value in carried.items() if not {"\n", "\r"} & set(value)]
         click.echo("\n".join(whole), nl=False)
     else:

@@ -20,14 +20,27 @@ _COLOURS = {OK: "green", HINT: "yellow", BROKEN: "red"}
 
 @click.command("doctor")
 @click.option(
-    "--jenkins-url", metavar="URL", envvar="JENKINS_URL", show_envvar=True, help="Also look whether the poller may read it."
+    "--jenkins-url",
+    metavar="URL",
+    envvar="JENKINS_URL",
+    show_envvar=True,
+    help="Also check whether the poller can read this controller.",
 )
-@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="How to print the checks.",
+)
 def command(jenkins_url: str | None, form: str) -> None:
-    """Say what is and what is not set up here, with the line that mends it.
+    """Check the setup on this machine, and print how to fix it.
 
-    Looks at this machine's folder, the delivery, Ansible and its callback, the Python packages and, with a URL, at a
-    Jenkins (two requests, as JENKINS_USER with JENKINS_API_TOKEN). Exit status 1 where something is broken.
+    Checks the state folder, the delivery, Ansible and its callback, and the Python packages. With --jenkins-url, also
+    checks the controller: it sends two requests, with the login from JENKINS_USER and JENKINS_API_TOKEN.
+
+    Exit status: 1 if something is broken, otherwise 0.
     """
     environ = {**os.environ, **({"JENKINS_URL": jenkins_url} if jenkins_url else {})}
     own: list[Checks] = [doctor_checks.machine, doctor_checks.delivery, doctor_ansible.ansible, doctor_checks.packages]

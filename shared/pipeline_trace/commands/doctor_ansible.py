@@ -1,4 +1,4 @@
-"""What `doctor` asks of the Ansible that is first in PATH: its own commands are asked, side by side."""
+"""The checks of `doctor` on the Ansible that is first in PATH. They run Ansible's own commands, in parallel."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PYTHON = re.compile(r"^\s*python version = .*\((/[^()]*)\)\s*$", re.MULTILINE)
 
 
 def ansible(environ: Mapping[str, str]) -> Iterator[Check]:
-    """Look whether the callback is enabled for this ansible-playbook, from this folder, and can be found."""
+    """Check whether Ansible is new enough, and whether it enables and finds the callback when run in this folder."""
     playbook = shutil.which("ansible-playbook", path=environ.get("PATH"))
     if not playbook:
         yield Check("ansible", HINT, "no ansible-playbook in PATH", "python3 -m pip install ansible-core")
@@ -37,7 +37,7 @@ def ansible(environ: Mapping[str, str]) -> Iterator[Check]:
         version, config, doc = pool.map(lambda words: _said(words, environ), asked)
     found = _VERSION.search(version)
     if not found:
-        yield Check("ansible", BROKEN, f"{playbook} --version does not answer", f"run it: {playbook} --version")
+        yield Check("ansible", BROKEN, f"{playbook} --version does not work", f"run it to see why: {playbook} --version")
         return
     cfg = (_CONFIG.search(version) or ["", "None"])[1].strip()
     said = f"{playbook}, ansible-core {found[0][6:-1]}, config file {cfg}"
@@ -57,7 +57,7 @@ def ansible(environ: Mapping[str, str]) -> Iterator[Check]:
 def _callback(enabled: bool, cfg: str) -> Check:
     if enabled:
         return Check("callback", OK, f"{NAME} is enabled")
-    where = "ansible.cfg here" if cfg == "None" else cfg
+    where = "an ansible.cfg in this folder" if cfg == "None" else cfg
     mend = f"in {where}, section [defaults]: callbacks_enabled = {NAME}"
     return Check("callback", HINT, f"{NAME} is not enabled for playbooks run from this folder", mend)
 
@@ -69,12 +69,12 @@ def _collection(enabled: bool, doc: str) -> Check:
         known = False
     if known:
         return Check("collection", OK, "Ansible finds the callback")
-    mend = "install pipeline-trace beside that ansible-playbook with pip, or the collection with ansible-galaxy"
+    mend = "install pipeline-trace with pip for the Python of that Ansible, or the collection with ansible-galaxy"
     return Check("collection", BROKEN if enabled else HINT, "Ansible does not find the callback", mend)
 
 
 def _exporters(python: str, environ: Mapping[str, str]) -> Check:
-    """Look whether the Python that runs playbooks can send over OTLP."""
+    """Check whether the Python that runs playbooks can send spans over OTLP."""
     code = "import opentelemetry.sdk, opentelemetry.exporter.otlp.proto.http; print('yes')"
     if _said([python, "-c", code], environ).strip() == "yes":
         return Check("exporter", OK, f"{python} has the OTLP exporter")
@@ -95,7 +95,7 @@ def _enabled(config: str) -> list[str]:
 
 
 def _said(words: list[str], environ: Mapping[str, str]) -> str:
-    """Return what a command writes to stdout; nothing where it cannot be run, or takes too long."""
+    """Return what a command writes to stdout; "" if it cannot run or takes too long."""
     try:
         return subprocess.run(
             words,

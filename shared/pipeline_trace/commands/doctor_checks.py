@@ -1,6 +1,7 @@
-"""What `doctor` looks at on this machine: the folder, what waits, where spans go, the packages.
+"""The checks of `doctor` on this machine: the state folder, the journals, the delivery and the packages.
 
-Other packages add theirs by entry points, group ``pipeline_trace.checks``: functions that take the environment.
+Other packages add checks as entry points of the group ``pipeline_trace.checks``: functions that take the environment
+and yield Check objects.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _LITTLE_ROOM = 100 << 20
 
 @dataclass(frozen=True)
 class Check:
-    """What was found. ``state``: OK, HINT or BROKEN; ``mend``: the line that mends it."""
+    """The result of one check. ``state``: OK, HINT or BROKEN. ``mend``: the command or setting that fixes it."""
 
     name: str
     state: str
@@ -47,7 +48,7 @@ Checks = Callable[[Mapping[str, str]], Iterator[Check]]
 
 
 def machine(environ: Mapping[str, str]) -> Iterator[Check]:
-    """Look at the folder where journals and the store are."""
+    """Check the state folder, its journals and its store."""
     system = ci.system_of(environ)
     yield Check("place", OK, f"inside {system}" if system else "outside CI")
     try:
@@ -56,13 +57,14 @@ def machine(environ: Mapping[str, str]) -> Iterator[Check]:
         yield Check("home", BROKEN, str(error), f"export {home.HOME}=/a/folder/of/yours")
         return
     mend = f"export {home.HOME}=/a/folder/of/yours" if place.warning else ""
-    yield Check("home", HINT if place.warning else OK, place.warning or f"{place.path} can be written", mend)
+    yield Check("home", HINT if place.warning else OK, place.warning or f"{place.path} is writable", mend)
     waiting = reader.count_all_waiting(place.journals)
-    said = f"{waiting} spans wait in {place.journals}" if waiting else "nothing waits"
+    said = f"{waiting} spans wait in {place.journals}" if waiting else "no spans wait for delivery"
     yield Check("journals", HINT if waiting else OK, said, "pipeline-trace ship" if waiting else "")
     refused = list(place.journals.glob("*.refused"))
     if refused:
-        yield Check("refused", HINT, f"a receiver did not take some spans: {refused[0]}", f"rm {refused[0]}")
+        said = f"a receiver rejected some spans; they are kept in {refused[0]}"
+        yield Check("refused", HINT, said, f"to remove them: rm {refused[0]}")
     yield _store(place.store)
 
 
@@ -72,20 +74,20 @@ def _store(path: Path) -> Check:
     free = shutil.disk_usage(path.parent).free
     said = f"{size / 1e6:.1f} MB in {path}, {free / 1e9:.1f} GB free"
     if free < _LITTLE_ROOM:
-        return Check("store", HINT, said, f"make room there, or set {home.HOME}")
+        return Check("store", HINT, said, f"free some space, or set {home.HOME} to a folder on another disk")
     return Check("store", OK, said)
 
 
 def delivery(environ: Mapping[str, str]) -> Iterator[Check]:
-    """Look whether the receiver answers: a request without spans."""
+    """Check whether the receiver answers a request without spans."""
     endpoint = redact.masked(destinations.traces_endpoint(environ))
     if destinations.is_disabled(environ):
-        said = "nothing is emitted: OTEL_SDK_DISABLED or OTEL_TRACES_EXPORTER=none is set"
+        said = "no spans are sent: OTEL_SDK_DISABLED=true or OTEL_TRACES_EXPORTER=none is set"
         yield Check("delivery", HINT, said, "unset OTEL_SDK_DISABLED OTEL_TRACES_EXPORTER")
         return
     if not endpoint:
         mend = "export OTEL_EXPORTER_OTLP_ENDPOINT=http://collector.example.com:4318" if ci.system_of(environ) else ""
-        yield Check("delivery", HINT if mend else OK, "no endpoint is set: spans stay in this machine's store", mend)
+        yield Check("delivery", HINT if mend else OK, "no endpoint is set: spans stay in the store on this machine", mend)
         return
     try:
         destination = destinations.configured_destination(environ, Path(os.devnull))
@@ -94,16 +96,19 @@ def delivery(environ: Mapping[str, str]) -> Iterator[Check]:
         finally:
             destination.close()
     except destinations.SetupError as error:
-        yield Check("delivery", BROKEN, redact.masked(str(error)), "set the variable right, or install what is missing")
+        yield Check("delivery", BROKEN, redact.masked(str(error)), "correct the variable, or install the missing package")
     except destinations.DeliveryError as error:
-        mend = "start the receiver, or export OTEL_EXPORTER_OTLP_ENDPOINT=… (and _HEADERS where it wants a login)"
+        mend = (
+            "start the receiver, or export OTEL_EXPORTER_OTLP_ENDPOINT=… "
+            "(and OTEL_EXPORTER_OTLP_HEADERS=… if it needs a login)"
+        )
         yield Check("delivery", BROKEN, redact.masked(str(error)), mend)
     else:
         yield Check("delivery", OK, f"{endpoint} answers")
 
 
 def packages(environ: Mapping[str, str]) -> Iterator[Check]:
-    """Look at the Python packages beside us."""
+    """Check whether the Python packages that pipeline-trace needs are installed."""
     found, missing = [], []
     for name in _PACKAGES:
         try:
@@ -113,6 +118,6 @@ def packages(environ: Mapping[str, str]) -> Iterator[Check]:
     python = f"Python {sys.version.split()[0]} ({sys.executable})"
     if missing:
         mend = f"{sys.executable} -m pip install {' '.join(missing)}"
-        yield Check("packages", BROKEN, f"{python} lacks {', '.join(missing)}", mend)
+        yield Check("packages", BROKEN, f"{python} does not have {', '.join(missing)}", mend)
     else:
         yield Check("packages", OK, f"{python}: {', '.join(found)}")

@@ -9,22 +9,28 @@ import click
 from rich.console import Console
 
 from ..change import document, terminal
-from . import looking
+from . import local
 
 
 @click.command("path")
 @click.argument("change", default="latest", metavar="[COMMIT|CHANGE|VERSION]")
-@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True, help="How to print the path."
+)
 def command(change: str, form: str) -> None:
-    """Can I deploy? Show a commit's way: PR checks, merge, each environment, and what blocks it.
+    """Show a commit's path to production: can I deploy?
+
+    Shows the result of each step (PR checks, merge, each environment) and what blocks the deploy. Without an argument,
+    shows the newest commit in the store.
 
     \b
-    COMMIT   7 or more of its characters; default: the newest commit that was seen
-    CHANGE   PR-17, 17
-    VERSION  what was deployed as, e.g. 1.7.3
-    A trace id, a build's URL or JOB#N stand for the commit that they are about.
+    COMMIT   at least 7 characters of the commit id
+    CHANGE   a pull request: PR-17 or 17
+    VERSION  a deployed version, for example 1.7.3
+
+    A trace id, a build URL or JOB#N selects the commit of that trace or build.
     """
-    with looking.open_lookup() as lookup:
+    with local.open_lookup() as lookup:
         found = document.path_document(lookup, change)
     if form == "json":
         json.dump(found, sys.stdout, indent=1)

@@ -14,27 +14,31 @@ from ..lookup.usual import NO_OTHER_BUILDS, OtherBuilds, other_builds
 from ..report import html
 from ..report.headline import NOTHING, Headline
 from ..trace.span import Span
-from . import fail, looking
+from . import fail, local
 
 
 @click.command("report")
 @click.argument("trace", default="latest")
 @click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; default: trace-ID.html here."
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write. Default: trace-ID.html in the current folder.",
 )
-@click.option("--path", "way", is_flag=True, help="The change's way must be in it: fail where its commit is not known.")
-def command(trace: str, output: Path | None, way: bool) -> None:
-    """Write a trace as one HTML file that needs no network, and print its path.
+@click.option("--path", "needs_path", is_flag=True, help="Require the change's path: fail if the trace names no commit.")
+def command(trace: str, output: Path | None, needs_path: bool) -> None:
+    """Write a trace as one HTML file, and print the file's name.
 
-    It begins with whose a failure is and the change's way to production, as far as they are known.
+    The page needs no network. It begins with the verdict on a failure and the change's path to production, if they are
+    known.
 
-    TRACE: a trace id, a build's URL, JOB#N or latest (default).
+    TRACE: a trace id, a build URL, JOB#N or latest (default).
     """
-    with looking.open_lookup() as lookup:
+    with local.open_lookup() as lookup:
         spans = lookup.spans(trace)
         history, first = other_builds(lookup, spans), headline(lookup, spans, trace)
-    if way and first.path is None:
-        raise fail(f"{trace} names no commit, so its way is not known; pipeline-trace report shows it without --path")
+    if needs_path and first.path is None:
+        raise fail(f"{trace} names no commit, so the change's path is not known; run pipeline-trace report without --path")
     click.echo(write(spans, output, headline=first, history=history))
 
 
@@ -45,7 +49,10 @@ def write(
     headline: Headline = NOTHING,
     history: OtherBuilds = NO_OTHER_BUILDS,
 ) -> Path:
-    """Write the report of spans, and of what is known besides them; return its absolute path. Raises OSError."""
+    """Write the HTML report of a trace; return the file's absolute path. Raises OSError.
+
+    ``headline``: verdict and change's path, for the top of the page. ``history``: facts from other builds of the same jobs.
+    """
     root = tree.build_tree(spans)[0].span
     path = (output or Path(f"trace-{root.trace_id[:12]}.html")).absolute()
     now = datetime.now(timezone.utc)

@@ -3,69 +3,61 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..delivery import home
-from . import fail
+from . import fail, parsed
+from .units import age_seconds, size_bytes
 
 if TYPE_CHECKING:
     from ..serve.run import Listening
 
 TOKEN = "PIPELINE_TRACE_SERVE_TOKEN"
 _LEAST_TOKEN = 16
-_AGE_UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-_SIZE_UNITS = {"M": 1 << 20, "G": 1 << 30}
-
-
-def _age(ctx: click.Context, param: click.Parameter, value: str) -> float:
-    """Return an age in seconds."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([mhdw])", value.strip())
-    if not match:
-        raise click.BadParameter(f"{value!r} is no age such as 12h, 30d or 8w")
-    return float(match[1]) * _AGE_UNITS[match[2]]
-
-
-def _size(ctx: click.Context, param: click.Parameter, value: str) -> int:
-    """Return a size in bytes."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([MG])", value.strip())
-    if not match:
-        raise click.BadParameter(f"{value!r} is no size such as 500M or 2G")
-    return int(float(match[1]) * _SIZE_UNITS[match[2]])
 
 
 @click.command("serve")
-@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="The address to listen at.")
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="The address to listen on.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=4318, show_default=True, help="OTLP over HTTP, and the pages; 0: any."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=4318,
+    show_default=True,
+    help="The port for OTLP over HTTP and for the web pages. 0: any free port.",
 )
-@click.option("--grpc-port", type=click.IntRange(0, 65535), default=4317, show_default=True, help="OTLP over gRPC; 0: any.")
+@click.option(
+    "--grpc-port",
+    type=click.IntRange(0, 65535),
+    default=4317,
+    show_default=True,
+    help="The port for OTLP over gRPC. 0: any free port.",
+)
 @click.option(
     "--keep",
-    callback=_age,
+    callback=parsed(age_seconds),
     default="30d",
     show_default=True,
     metavar="AGE",
-    help="How long a trace is kept after its last span came: 12h, 30d, 8w.",
+    help="How long to keep a trace after its last span arrived, for example 12h, 30d or 8w.",
 )
 @click.option(
     "--keep-size",
-    callback=_size,
+    callback=parsed(size_bytes),
     default="2G",
     show_default=True,
     metavar="SIZE",
-    help="How large the store may be before the oldest traces are removed: 500M, 2G.",
+    help="The largest size of the store, for example 500M or 2G. If it is larger, serve removes the oldest traces.",
 )
 @click.option(
     "--token-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help=f"A file with the token that clients must have, instead of {TOKEN}.",
+    help=f"A file with the token that clients must send, instead of {TOKEN}.",
 )
 @click.option(
-    "--allow-host", multiple=True, metavar="NAME", help="One more name by which clients call this server; may be repeated."
+    "--allow-host", multiple=True, metavar="NAME", help="Another host name that clients use for this server. Repeatable."
 )
 def command(
     host: str,
@@ -76,24 +68,27 @@ def command(
     token_file: Path | None,
     allow_host: tuple[str, ...],
 ) -> None:
-    """Receive spans by OTLP into this machine's store, and show its traces in a browser.
+    """Receive spans over OTLP, and show traces in a browser.
 
-    Listens on this machine only. Another --host needs a token, from PIPELINE_TRACE_SERVE_TOKEN or --token-file: clients
-    send it as OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20TOKEN", browsers log in with it. TERM ends it.
+    Writes the spans into this machine's store. Runs until the signal TERM or INT.
+
+    By default, serve accepts connections from this machine only. Another --host needs a token, from
+    PIPELINE_TRACE_SERVE_TOKEN or --token-file. OTLP clients send it as
+    OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20TOKEN"; people use it to log in with the browser.
     """
-    # gRPC writes to stderr by itself, where people expect our lines; it reads this when it is imported.
+    # By default, gRPC writes to stderr between our own lines. It reads this variable when it is imported.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    # Imported where needed: the web server and gRPC are large, and other commands must start fast.
+    # Imported here: the web server and gRPC are large, and other commands must start fast.
     from ..serve import guard, retention
     from ..serve.run import Settings, run
 
     token = _token(token_file)
     if not guard.is_loopback(host):
         if not token:
-            raise fail(f"--host {host} lets other machines in, which needs a token: set {TOKEN} or --token-file")
+            raise fail(f"--host {host} lets other machines connect, which needs a token: set {TOKEN} or --token-file")
         click.echo(
-            f"pipeline-trace: warning: other machines reach {host}, and nothing is encrypted: "
-            "whoever sees the traffic sees the token; put a TLS proxy before it, or use a trusted network only",
+            f"pipeline-trace: warning: other machines can connect to {host}, without encryption: "
+            "anyone who sees the traffic sees the token; put a TLS proxy in front, or use only a trusted network",
             err=True,
         )
     settings = Settings(host, port, grpc_port, retention.Keep(keep, keep_size), token, allow_host)
@@ -106,7 +101,7 @@ def _token(path: Path | None) -> str:
         source = path or TOKEN
         raise fail(f"the token in {source} is shorter than {_LEAST_TOKEN} characters; make one with: openssl rand -hex 24")
     if token and not (token.isascii() and token.isprintable() and " " not in token):
-        raise fail("the token has characters that no HTTP header can carry; make one with: openssl rand -hex 24")
+        raise fail("the token has characters that an HTTP header cannot carry; make one with: openssl rand -hex 24")
     return token
 
 

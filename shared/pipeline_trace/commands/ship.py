@@ -12,7 +12,10 @@ from . import fail
 
 @click.command("ship")
 def command() -> None:
-    """Deliver what journals still hold: after a kill, or while the receiver was down."""
+    """Deliver the spans that still wait in journals.
+
+    Spans wait there after a process was killed, or while the receiver is down.
+    """
     said, problem = ship_waiting(os.environ)
     click.echo(said)
     if problem:

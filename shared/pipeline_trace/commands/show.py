@@ -9,18 +9,27 @@ import click
 from rich.console import Console
 
 from ..report import terminal
-from . import looking
+from . import local
 
 
 @click.command("show")
 @click.argument("trace", default="latest")
-@click.option("--format", "form", type=click.Choice(("tree", "json")), default="tree", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("tree", "json")),
+    default="tree",
+    show_default=True,
+    help="How to print the trace.",
+)
 def command(trace: str, form: str) -> None:
-    """Show a trace from this machine's store, what runs right now included.
+    """Show a trace from this machine's store.
 
-    TRACE: a trace id, a build's URL, JOB#N or latest (default).
+    The trace includes the playbooks and commands that run now.
+
+    TRACE: a trace id, a build URL, JOB#N or latest (default).
     """
-    with looking.open_lookup() as lookup:
+    with local.open_lookup() as lookup:
         spans = lookup.spans(trace)
     if form == "json":
         spans.sort(key=lambda span: (span.start_ns, span.span_id))

@@ -18,13 +18,13 @@ from ..ownership import Verdict, judge
 from ..ownership.log.judge import verdict_of_log
 from ..ownership.log.rules import Rules, RulesError, load_rules
 from ..trace import redact
-from . import fail, looking
+from . import fail, local
 
-# Who can look at what runs right now: ``look(wanted, environ, usual) -> Verdict | None``.
+# Entry points that judge a build that runs now: ``look(wanted, environ, usual) -> Verdict | None``.
 LIVE = "pipeline_trace.live"
-# So far back runs say how long a stage usually takes.
+# The usual time of a stage comes from the runs of this period.
 _DAYS_NS = 90 * 86_400 * 1_000_000_000
-# Of a log the end counts; more than this is not read.
+# Only the end of a log is read.
 _MOST_BYTES = 4 << 20
 _MOST_LINES = 10
 _WIDTH = 160
@@ -32,22 +32,33 @@ _WIDTH = 160
 
 @click.command("why")
 @click.argument("trace", default="latest")
-@click.option("--log", type=click.Path(dir_okay=False, allow_dash=True), help="Judge this log; - for standard input.")
-@click.option("--exit-status", type=int, help="With --log: what the failed command exited with.")
+@click.option(
+    "--log", type=click.Path(dir_okay=False, allow_dash=True), help="Judge this log file, not a trace. -: standard input."
+)
+@click.option("--exit-status", type=int, help="With --log: the exit status of the failed command.")
 @click.option("--command", "script", default="", help="With --log: the command or script that failed.")
 @click.option(
     "--rules",
     "own",
     type=click.Path(dir_okay=False),
-    help="Your own rules, before the shipped ones; or PIPELINE_TRACE_RULES.",
+    help="A file with your own rules. They are tried before the built-in rules. Default: the file in PIPELINE_TRACE_RULES.",
 )
-@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="How to print the verdict.",
+)
 def command(trace: str, log: str | None, exit_status: int | None, script: str, own: str | None, form: str) -> None:
-    """Say whose a failure is, Dev's or Ops', how sure that is, by which lines and facts, and what to do next.
+    """Say who should look first at a failure: Dev or Ops.
 
-    TRACE: a trace id, a build's URL, JOB#N or latest (default), from this machine's store. A build that still runs is
-    looked at on its Jenkins, where that can be asked (login: JENKINS_USER, JENKINS_API_TOKEN). The answer is unknown where
-    nothing tells.
+    Prints the owner of the failure, how sure that is, the log lines and facts that decide it, and what to do next. The
+    owner is unknown if no line and no fact decides.
+
+    TRACE: a trace id, a build URL, JOB#N or latest (default), from this machine's store. For a build that still runs,
+    why asks the Jenkins controller (login: JENKINS_USER and JENKINS_API_TOKEN).
     """
     try:
         rules = load_rules(own)
@@ -58,18 +69,18 @@ def command(trace: str, log: str | None, exit_status: int | None, script: str, o
 
 
 def print_verdict(verdict: Verdict, form: str) -> None:
-    """Print a verdict as text or json."""
+    """Print a verdict. ``form``: text or json."""
     click.echo(
         verdict_text(verdict) if form == "text" else json.dumps(masked_verdict(verdict).to_dict(), ensure_ascii=False)
     )
 
 
 def _of_trace(trace: str, rules: Rules) -> Verdict:
-    with looking.open_lookup() as lookup:
+    with local.open_lookup() as lookup:
         try:
             return judge.verdict_for(lookup, trace, rules)
         except NotFoundError:
-            # A build that runs is in no store.
+            # The store has only builds that have ended.
             for point in entry_points(group=LIVE):
                 verdict: Verdict | None = point.load()(trace, os.environ, partial(_usual, lookup))
                 if verdict:
@@ -78,30 +89,30 @@ def _of_trace(trace: str, rules: Rules) -> Verdict:
 
 
 def _usual(lookup: Lookup, job: str) -> dict[str, Usual]:
-    """Return how long a job's stages usually take, by their names."""
+    """Return the usual times of a job's stages, by stage name."""
     now = time.time_ns()
     known = usual_times(lookup.stages_between(job, now - _DAYS_NS, now))
     return {stage: usual for (name, stage), usual in known.items() if name == job}
 
 
 def masked_verdict(verdict: Verdict) -> Verdict:
-    """Return the verdict with the secrets in its evidence masked."""
+    """Return the verdict with masked secrets."""
     evidence = [redact.masked(line) for line in verdict.evidence]
     return Verdict(verdict.owner, verdict.kind, verdict.confidence, evidence, redact.masked(verdict.next))
 
 
 def verdict_text(verdict: Verdict) -> str:
-    """Return a verdict in at most ten lines."""
+    """Return a verdict as text of at most ten lines, with masked secrets."""
     verdict = masked_verdict(verdict)
-    owner = {"dev": "Dev", "ops": "Ops"}.get(verdict.owner, "not known")
-    head = f"Whose: {owner}   {verdict.kind}   ({verdict.confidence:.0%} sure)"
+    owner = {"dev": "Dev", "ops": "Ops"}.get(verdict.owner, "unknown")
+    head = f"Owner: {owner}   {verdict.kind}   ({verdict.confidence:.0%} sure)"
     evidence = [f"  - {redact.clip(' '.join(line.split()), _WIDTH)}" for line in verdict.evidence]
     tail = [f"Next: {verdict.next}"] if verdict.next else []
     return "\n".join([head, *evidence[: _MOST_LINES - 1 - len(tail)], *tail])
 
 
 def _read(name: str) -> str:
-    """Return the end of a log."""
+    """Return the end of a log. ``name``: a file, or - for standard input."""
     if name == "-":
         data = sys.stdin.buffer.read()
     else:

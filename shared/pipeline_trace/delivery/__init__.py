@@ -1,1 +1,4 @@
-"""From a journal on the disk to a receiver. Standard library only, apart from the destinations."""
+"""Writes spans to journals on disk, and delivers journals to a receiver or to the store.
+
+Standard library only, except in ``destinations``: this package runs inside ansible-playbook.
+"""

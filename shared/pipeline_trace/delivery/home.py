@@ -1,7 +1,4 @@
-"""The folder where this machine's journals, store and poller states are.
-
-Standard library only: this runs inside ansible-playbook.
-"""
+"""Finds the folder for journals, the store and the poller's state on this machine."""
 
 from __future__ import annotations
 
@@ -16,19 +13,19 @@ HOME = "PIPELINE_TRACE_HOME"
 
 
 class HomeError(Exception):
-    """No folder can be written. The message says which variable mends it."""
+    """No folder is writable. The message says which variable to set."""
 
 
 @dataclass(frozen=True)
 class Home:
-    """The folder, and a line for people where it is not the one asked for."""
+    """The folder, and a warning if it is not the configured one."""
 
     path: Path
     warning: str = ""
 
     @property
     def journals(self) -> Path:
-        """Journals that are being written or wait for delivery."""
+        """The folder of journals that are being written or wait for delivery."""
         return self.path / "journals"
 
     @property
@@ -38,10 +35,11 @@ class Home:
 
 
 def find_home(environ: Mapping[str, str]) -> Home:
-    """Return the folder, made where it is missing, with 0700.
+    """Return the folder. Creates it with mode 0700 if it does not exist.
 
-    PIPELINE_TRACE_HOME, else $XDG_STATE_HOME/pipeline-trace, else ~/.local/state/pipeline-trace. Where that cannot be
-    written (no HOME, a random uid in a container): $TMPDIR/pipeline-trace-UID, if it is ours. Raises HomeError.
+    It is PIPELINE_TRACE_HOME, else $XDG_STATE_HOME/pipeline-trace, else ~/.local/state/pipeline-trace. If that is not
+    writable (no HOME, a random uid in a container), it is $TMPDIR/pipeline-trace-UID, if that belongs to this user. Raises
+    HomeError if neither is writable.
     """
     try:
         wanted = _wanted(environ)
@@ -50,15 +48,20 @@ def find_home(environ: Mapping[str, str]) -> Home:
         wanted, problem = Path(environ[HOME]), "no such user"
     if wanted and not problem:
         return Home(wanted)
-    # Imported where needed, as this seldom is.
+    # Imported here, because it is rarely needed.
     from tempfile import gettempdir
 
     spare = Path(environ.get("TMPDIR") or gettempdir()) / f"pipeline-trace-{os.getuid()}"
     spare_problem = _prepare(spare, shared_parent=True)
     if spare_problem:
-        raise HomeError(f"cannot write {wanted or 'a home folder'} ({problem}) nor {spare} ({spare_problem}); set {HOME}")
+        raise HomeError(
+            f"cannot write {wanted or 'a home folder'} ({problem}) or {spare} ({spare_problem}); "
+            f"set {HOME} to a writable folder"
+        )
     asked = f"{HOME}={wanted}" if environ.get(HOME) else str(wanted)
-    return Home(spare, f"{asked} cannot be written ({problem}); using {spare} instead" if wanted else "")
+    return Home(
+        spare, f"{asked} is not writable ({problem}); using {spare}. Set {HOME} to a writable folder" if wanted else ""
+    )
 
 
 def _wanted(environ: Mapping[str, str]) -> Path | None:
@@ -67,12 +70,12 @@ def _wanted(environ: Mapping[str, str]) -> Path | None:
     if os.path.isabs(environ.get("XDG_STATE_HOME", "")):
         return Path(environ["XDG_STATE_HOME"]) / "pipeline-trace"
     home = environ.get("HOME", "")
-    # A container's user without an entry has HOME=/, where nothing of ours belongs.
+    # A container's user without a passwd entry has HOME=/. Our files do not belong there.
     return Path(home) / ".local/state/pipeline-trace" if os.path.isabs(home) and home != "/" else None
 
 
 def _expanded(name: str, environ: Mapping[str, str]) -> Path:
-    """Return a path without its tilde. Raises KeyError where it names a user who is not there."""
+    """Return a path with its tilde expanded. Raises KeyError if the user does not exist or HOME is not set."""
     if name == "~" or name.startswith("~/"):
         return Path(environ["HOME"]) / name[2:]
     if name.startswith("~"):
@@ -82,11 +85,11 @@ def _expanded(name: str, environ: Mapping[str, str]) -> Path:
 
 
 def _prepare(folder: Path, *, shared_parent: bool = False) -> str:
-    """Make the folder and its journals folder; return what is wrong, or nothing."""
+    """Create the folder and its journals folder. Return the problem, or an empty string if there is none."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = folder.lstat()
-        # In a folder that everybody can write, somebody else may have made ours, or a link in its place.
+        # In a folder that is writable for all, another user may have created this folder, or a link with its name.
         if shared_parent and (not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077):
             return "it belongs to another user"
         (folder / "journals").mkdir(mode=0o700, exist_ok=True)

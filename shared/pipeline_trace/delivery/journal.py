@@ -1,10 +1,10 @@
-"""The append-only file between those who make spans and those who deliver them.
+"""Writes journals: append-only files of spans that wait for delivery.
 
-A line each: ``open`` when something begins, ``span`` when it has ended, ``end`` when the writer is done. It is what makes a
-kill, a crash or a dead Collector cost nothing. Standard library only: this runs inside ansible-playbook.
+Each line is one record: ``open`` when a span begins, ``span`` when it ends, and ``end`` when the writer ends. So spans
+survive a kill, a crash, or a receiver that is down.
 
-Two fcntl record locks a journal, not flock: forked workers would inherit that. Byte 0: "being written"; byte 1: "being
-shipped". The kernel lets go of them when their holder dies.
+Each journal has two fcntl record locks: byte 0 means "being written", byte 1 "being shipped". The kernel releases a lock
+when the process that holds it ends. flock is not possible, because forked workers would inherit the lock.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _RESERVE = 4096
 
 
 class JournalError(Exception):
-    """A journal cannot be made. The message says why."""
+    """A journal cannot be created. The message says why, and what to do."""
 
 
 class Writer:
-    """Writes one journal. Not for several threads; a forked child must not use it."""
+    """Writes one journal. Do not use it from several threads, or in a forked child process."""
 
     def __init__(self, folder: Path) -> None:
-        """Make a journal in the folder. Raises JournalError."""
+        """Create a journal in the folder. Raises JournalError."""
         name = f"{time.time_ns():020d}-{os.getpid()}"
         self.path = folder / (name + SUFFIX)
         self.dropped = 0
@@ -41,15 +41,17 @@ class Writer:
         self._reserve = reserve_path(self.path)
         try:
             self._file = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            # Locked before it can be found: a journal without a writer would be shipped and deleted.
+            # Lock it before others can find it: they ship and delete a journal without a writer.
             lock(self._file, WRITTEN)
             os.rename(hidden, self.path)
             write_private(self._reserve, bytes(_RESERVE))
         except OSError as error:
-            raise JournalError(f"cannot write {self.path} ({error.strerror})") from None
+            raise JournalError(
+                f"cannot write {self.path} ({error.strerror}); free space there, or set PIPELINE_TRACE_HOME"
+            ) from None
 
     def open(self, span: Span) -> None:
-        """Note that a span has begun."""
+        """Write a span that has begun."""
         self.open_line(encode({"type": "open", **span.to_dict()}))
 
     def span(self, span: Span) -> None:
@@ -57,18 +59,18 @@ class Writer:
         self.span_line(encode({"type": "span", **span.to_dict()}))
 
     def open_line(self, line: str) -> None:
-        """Note that a span has begun, by its line (see lines.py)."""
+        """Write a span that has begun, as a line of trace/lines.py."""
         self._append(line)
 
     def span_line(self, line: str) -> None:
-        """Write a span that has ended, by its line (see lines.py)."""
+        """Write a span that has ended, as a line of trace/lines.py."""
         if self._append(line):
             self.spans += 1
         else:
             self.dropped += 1
 
     def end(self, reason: str = "") -> None:
-        """Note that nothing more comes, and let go of the journal. See note_end."""
+        """Write the ``end`` line (see note_end), and close the journal."""
         if self._file < 0:
             return
         self.note_end(reason)
@@ -76,34 +78,34 @@ class Writer:
         self._file = -1
 
     def note_end(self, reason: str) -> None:
-        """Note that the writer is about to end; where it goes on after all, the last such line counts.
+        """Write that the writer is about to end. If it continues after all, the last such line counts.
 
-        ``reason``: the name of the signal that ends the writer (SIGTERM, SIGINT), or nothing.
+        ``reason``: the name of the signal that ends the writer (SIGTERM, SIGINT), or empty.
         """
-        # On a full disk this makes the room that the last line needs.
+        # On a full disk, this frees the space for the last line.
         self._reserve.unlink(missing_ok=True)
         self._append(encode({"type": "end", "reason": reason, "dropped": self.dropped}))
 
     def sync(self) -> None:
-        """Have all that was written on the disk, so that it outlives a power cut."""
+        """Flush the journal to disk, so that it survives a power failure."""
         os.fsync(self._file)
 
     def discard(self) -> None:
-        """Remove the journal: nothing is to be recorded."""
+        """Delete the journal, if nothing is to be recorded."""
         self.path.unlink(missing_ok=True)
         self._reserve.unlink(missing_ok=True)
         os.close(self._file)
         self._file = -1
 
     def _append(self, line: str) -> bool:
-        """Write one line with one call; tell whether all of it is there."""
+        """Write one line with one system call. Return whether all of it is written."""
         data = (("\n" if self._torn else "") + line + "\n").encode("ascii")
         try:
             written = os.write(self._file, data)
         except OSError as error:
             self.problem = error.strerror or str(error)
             return False
-        # After a short write (full disk) the next line begins with a newline, so that the torn one stands alone.
+        # After a short write (full disk), the next line begins with a newline, so that only one line is incomplete.
         self._torn = written < len(data)
         if self._torn:
             self.problem = os.strerror(errno.ENOSPC)
@@ -111,12 +113,17 @@ class Writer:
 
 
 def reserve_path(journal: Path) -> Path:
-    """Return the file that keeps room for a journal's last line."""
+    """Return the path of the file that reserves space for a journal's last line."""
     return journal.with_name(f".{journal.stem}.reserve")
 
 
+def progress_path(journal: Path) -> Path:
+    """Return the path of a journal's state file."""
+    return journal.with_suffix(".state")
+
+
 def write_private(path: Path, data: bytes) -> None:
-    """Write a file that nobody else may read."""
+    """Write a file with mode 0600. Raises OSError."""
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         os.write(file, data)
@@ -125,7 +132,7 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def lock(file: int, which: int) -> bool:
-    """Take a journal's record lock, WRITTEN or SHIPPED; tell whether it was free."""
+    """Take a journal's record lock. ``which``: WRITTEN or SHIPPED. Return whether the lock was free."""
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, which)
     except OSError:
@@ -134,7 +141,7 @@ def lock(file: int, which: int) -> bool:
 
 
 def unlock(file: int, which: int) -> None:
-    """Give a record lock back."""
+    """Release a record lock."""
     fcntl.lockf(file, fcntl.LOCK_UN, 1, which)
 
 

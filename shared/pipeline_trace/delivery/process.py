@@ -1,7 +1,4 @@
-"""What works without Click: ``ship``, and ``follow``, which is the process that shipper.py starts.
-
-Standard library only, apart from the destinations.
-"""
+"""Runs the commands ``ship`` and ``follow`` without Click. ``follow`` is the shipping process that start.py starts."""
 
 from __future__ import annotations
 
@@ -20,20 +17,20 @@ from .progress import load_progress, save_progress
 from .reader import count_all_waiting
 from .start import CALL
 
-# Allocations between two walks of the garbage collector: some batches' worth.
+# Allocations between two runs of the garbage collector: about as many as some batches need.
 _GARBAGE = 50_000
-# Seconds; the callback has an option for it.
+# Seconds. The callback's option flush_limit has the same default.
 _FLUSH_LIMIT = 5.0
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run ``follow JOURNAL --flush-limit SECONDS`` or ``ship``; return the exit status, 0 where all was delivered."""
+    """Run ``follow JOURNAL --flush-limit SECONDS`` or ``ship``. Return the exit status: 0 if all spans are delivered."""
     parser = argparse.ArgumentParser(prog="pipeline-trace")
     commands = parser.add_subparsers(dest="command", required=True)
     following = commands.add_parser("follow", help="deliver a journal while it is written")
     following.add_argument("journal", type=Path)
     following.add_argument("--flush-limit", type=float, default=_FLUSH_LIMIT)
-    commands.add_parser("ship", help="deliver what journals still hold")
+    commands.add_parser("ship", help="deliver the spans that wait in journals")
     options = parser.parse_args(arguments)
     if options.command == "follow":
         return _follow(options.journal, options.flush_limit)
@@ -44,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def ship_waiting(environ: Mapping[str, str]) -> tuple[str, str]:
-    """Deliver what journals still hold; return what was done and what is wrong (or nothing), each a line for people."""
+    """Deliver the spans that wait in journals. Return two lines for the user: the result, and the problem or empty."""
     try:
         place = home.find_home(environ)
         destination = configured_destination(environ, place.store)
@@ -54,19 +51,19 @@ def ship_waiting(environ: Mapping[str, str]) -> tuple[str, str]:
     destination.close()
     delivered, torn = sum(o.delivered for o in outcomes if o.done), sum(o.torn for o in outcomes)
     said = f"{delivered} spans delivered to {destination.name}"
-    said += f"; {torn} torn lines skipped" if torn else ""
+    said += f"; {torn} incomplete lines skipped" if torn else ""
     rejected = sum(o.rejected for o in outcomes)
     reason = next((o.reason for o in outcomes if o.reason), "no reason given")
     said += f"; {rejected} rejected by the receiver ({reason})" if rejected else ""
     problem = next((o.problem for o in sorted(outcomes, key=lambda o: not o.blocked) if o.problem), "")
     if problem and any(o.blocked for o in outcomes):
         spans = count_all_waiting(place.journals)
-        problem = f"{problem}; {spans} spans wait in {place.journals}, run this again when the receiver answers"
+        problem = f"{problem}; {spans} spans wait in {place.journals}, run this command again when the receiver answers"
     return said, problem
 
 
 def _follow(journal: Path, flush_limit: float) -> int:
-    # `exec` starts this with its own signals blocked; those that came before the new session were meant for its command.
+    # `exec` starts us with its signals blocked. Signals from before our new session were for the command of `exec`.
     for number in signal.sigpending():
         signal.sigtimedwait({number}, 0)
     signal.pthread_sigmask(signal.SIG_SETMASK, {CALL})
@@ -75,17 +72,17 @@ def _follow(journal: Path, flush_limit: float) -> int:
     except SetupError as error:
         save_progress(journal, replace(load_progress(journal), problem=str(error)))
         return 1
-    # What the SDK's import made stays; walking through it for each batch is half of the collector's work.
+    # Objects of the SDK's import stay for ever. Without freeze, they are half of the garbage collector's work.
     gc.freeze()
     gc.set_threshold(_GARBAGE)
     outcome = ship.follow(journal, destination, flush_limit, _wait)
     if outcome.done:
-        # Nobody waits for us any more: what earlier runs could not deliver.
+        # No process waits for us now, so deliver what earlier processes left.
         ship.ship_all(journal.parent, destination)
     destination.close()
     return 0 if outcome.done else 1
 
 
 def _wait(seconds: float) -> None:
-    """Sleep, but wake up where the writer calls."""
+    """Sleep, but wake up if the writer sends the signal CALL."""
     signal.sigtimedwait({CALL}, seconds)

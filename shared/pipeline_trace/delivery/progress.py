@@ -1,7 +1,4 @@
-"""How far a journal was shipped, kept in a file beside it.
-
-Standard library only: this runs inside ansible-playbook.
-"""
+"""Keeps the delivery state of a journal in a file next to it."""
 
 from __future__ import annotations
 
@@ -12,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from ..trace.span import encode
-from .journal import write_private
+from .journal import progress_path, write_private
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a journal was shipped: bytes and spans delivered, why the last attempt failed, spans rejected and why."""
+    """The delivery state of a journal.
+
+    ``offset``: bytes read and delivered. ``delivered``, ``rejected``: numbers of spans. ``problem``: why the last delivery
+    failed. ``reason``: why the receiver rejected spans.
+    """
 
     offset: int = 0
     delivered: int = 0
@@ -26,13 +27,8 @@ class Progress:
     reason: str = ""
 
 
-def progress_path(journal: Path) -> Path:
-    """Return where the state of a journal is kept."""
-    return journal.with_suffix(".state")
-
-
 def load_progress(journal: Path) -> Progress:
-    """Return a journal's state; where there is none or a broken one, nothing was shipped."""
+    """Return a journal's state; if the file is missing or broken, the state of an undelivered journal."""
     try:
         data: dict[str, Any] = json.loads(progress_path(journal).read_bytes())
         counts = int(data["offset"]), int(data["delivered"]), str(data["problem"])
@@ -42,14 +38,14 @@ def load_progress(journal: Path) -> Progress:
 
 
 def take_progress(journal: Path) -> Progress:
-    """Return a journal's state and remove it: the journal is gone."""
+    """Return a journal's state, and delete its file. Use this after the journal is deleted."""
     state = load_progress(journal)
     progress_path(journal).unlink(missing_ok=True)
     return state
 
 
 def save_progress(journal: Path, state: Progress) -> None:
-    """Keep a journal's state; on a full disk it is lost, and the last batch may be delivered twice."""
+    """Write a journal's state. If that fails (full disk), the last batch may be delivered twice."""
     new = journal.with_suffix(".new")
     try:
         write_private(new, encode(state.__dict__).encode("ascii"))

@@ -1,7 +1,4 @@
-"""Reads journals: their lines, who writes and ships them, and how much of them still waits.
-
-Standard library only: this runs inside ansible-playbook.
-"""
+"""Reads journals: their lines, whether they are being written or shipped, and how many spans wait in them."""
 
 from __future__ import annotations
 
@@ -14,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..trace.span import Span
-from .journal import SHIPPED, WRITTEN, find_journals, lock, reserve_path, unlock
-from .progress import load_progress, progress_path
+from .journal import SHIPPED, WRITTEN, find_journals, lock, progress_path, reserve_path, unlock
+from .progress import load_progress
 
 _DECODER = json.JSONDecoder()
 _MALFORMED = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
@@ -24,13 +21,13 @@ _SPAN_ID = re.compile(rb'"span_id":"([0-9a-f]{16})"')
 
 
 class Opened(NamedTuple):
-    """What an ``open`` line holds. Read only where it is needed: nearly all of them are followed by their span."""
+    """The content of an ``open`` line, parsed only when needed: for nearly all of them, the ended span follows."""
 
     span_id: str
     raw: bytes
 
     def span(self) -> Span | None:
-        """Return the span as it began, None where the line is torn."""
+        """Return the open span, or None if the line is not valid."""
         try:
             return _span(_DECODER.decode(self.raw.decode("utf-8")), self.raw)
         except _MALFORMED:
@@ -38,7 +35,11 @@ class Opened(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A journal's line. ``end``: the offset in bytes behind it. Of ``end`` lines ``span`` and ``opened`` are None."""
+    """A line of a journal. ``end``: the offset in bytes after the line.
+
+    ``kind`` is span, open or end; a span line has ``span``, an open line has ``opened``. An end line has neither, but has
+    ``reason`` and ``dropped``.
+    """
 
     kind: str
     end: int
@@ -49,10 +50,10 @@ class Line(NamedTuple):
 
 
 class Reader:
-    """Reads and ships one journal. Holds the file open: closing another descriptor of it would drop our lock."""
+    """Reads one journal. Keeps one descriptor open: closing a second descriptor of the file would release our lock."""
 
     def __init__(self, path: Path) -> None:
-        """Open a journal. Raises OSError, FileNotFoundError included."""
+        """Open a journal. Raises OSError, such as FileNotFoundError."""
         self.path = path
         self.torn = 0
         self._offset = 0
@@ -60,20 +61,20 @@ class Reader:
         self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
 
     def claim(self) -> bool:
-        """Take the lock "being shipped"; tell whether we have it and the journal is still there."""
+        """Take the lock "being shipped". Return whether we have it and the journal still exists."""
         return lock(self._file, SHIPPED) and os.fstat(self._file).st_nlink > 0
 
     def written(self) -> bool:
-        """Tell whether somebody is writing it. Never true for a journal of this process's own."""
+        """Return whether another process is writing the journal. Always False if this process writes it."""
         if not lock(self._file, WRITTEN):
             return True
         unlock(self._file, WRITTEN)
         return False
 
     def lines(self) -> Iterator[Line]:
-        """Yield the whole lines that are there beyond those already yielded; the caller may stop at any of them.
+        """Yield the complete lines that are new since the last call. The caller may stop at any line.
 
-        A line that is torn or not ours is skipped and counted in ``torn``.
+        This skips incomplete and unknown lines, and counts them in ``torn``.
         """
         rest = b""
         while chunk := os.pread(self._file, 1 << 18, self._offset + len(rest)):
@@ -88,35 +89,35 @@ class Reader:
         self._rest = len(rest)
 
     def count_torn_end(self) -> None:
-        """Count the last line as torn where it has no end: for a journal that nobody writes any more."""
+        """Add the last line to ``torn`` if it is incomplete. Use this only when no process writes the journal."""
         self.torn += self._rest > 0
         self._rest = 0
 
     def ended(self) -> bool:
-        """Tell whether the last line says that nothing more comes."""
+        """Return whether the last line is an ``end`` line."""
         size = os.fstat(self._file).st_size
         return b'{"type":"end"' in os.pread(self._file, 200, max(size - 200, 0))
 
     def modified_ns(self) -> int:
-        """Return when it was last written: nanoseconds since the epoch."""
+        """Return the time of the last write in nanoseconds since the epoch."""
         return os.fstat(self._file).st_mtime_ns
 
     def delete(self, *, keep_state: bool = False) -> None:
-        """Remove the journal and what is kept about it."""
+        """Delete the journal and its reserve file, and its state file unless ``keep_state``."""
         self.path.unlink(missing_ok=True)
         reserve_path(self.path).unlink(missing_ok=True)
         if not keep_state:
             progress_path(self.path).unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Let go of the journal and its locks."""
+        """Close the journal, which releases its locks."""
         os.close(self._file)
 
 
 def count_waiting(journal: Path) -> int:
-    """Return how many spans of a journal have not been delivered, those still open included.
+    """Return how many spans of a journal are not delivered, including open spans.
 
-    Raises OSError where the journal cannot be read.
+    Raises OSError if the journal cannot be read.
     """
     offset = load_progress(journal).offset
     opened: set[str] = set()
@@ -135,7 +136,7 @@ def count_waiting(journal: Path) -> int:
 
 
 def count_all_waiting(folder: Path) -> int:
-    """Return how many spans wait in a folder's journals; those of other users are not ours to count."""
+    """Return how many spans wait in the journals of a folder, without journals that cannot be read."""
     count = 0
     for path in find_journals(folder):
         with suppress(OSError):
@@ -148,7 +149,7 @@ def _parsed(raw: bytes, end: int) -> Line | None:
     if opened:
         return Line("open", end, opened=opened)
     try:
-        # Decoded here: json would first look for other encodings.
+        # Decoded here, because json would first try other encodings.
         data = _DECODER.decode(raw.decode("utf-8"))
         kind = data["type"]
         if kind == "span":
@@ -163,7 +164,7 @@ def _parsed(raw: bytes, end: int) -> Line | None:
 
 
 def _opened(raw: bytes) -> Opened | None:
-    """Read what an ``open`` line opens where that can be seen at a glance: with links, it holds several ids."""
+    """Return the content of an ``open`` line without parsing its JSON; None if the line has several ids (with links)."""
     if raw.startswith(_OPEN) and raw.endswith(b"}"):
         found = _SPAN_ID.findall(raw)
         if len(found) == 1:
@@ -176,6 +177,6 @@ def _span(data: Any, raw: bytes) -> Span:
 
 
 def _repaired(data: object) -> Span:
-    """Read a span in which a name may hold half a character, which no receiver takes."""
+    """Return a span with broken characters (halves of surrogate pairs) replaced, because no receiver accepts them."""
     text = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
     return Span.from_dict(json.loads(text))

@@ -1,7 +1,6 @@
-"""Delivers what journals hold, in batches, saving how far it got after every accepted one.
+"""Delivers journals: one, all of a folder, or one that is still being written.
 
-At least once, with stable ids. What was open when its writer died is closed here. Standard library only, apart from the
-destinations.
+Every span is delivered at least once, with the same ids each time.
 """
 
 from __future__ import annotations
@@ -19,15 +18,15 @@ from .shipment import Outcome, Shipment
 _TICK = 0.1
 _BATCH_SECONDS = 1.0
 _SLOWEST_RETRY = 30.0
-# How long one delivery may take where no flush limit presses.
+# Seconds for one batch, if there is no flush limit.
 _PATIENCE = 60.0
 _KEEP_SECONDS = 600.0
 
 
 def ship_one(path: Path, destination: Destination, timeout: float = _PATIENCE) -> Outcome:
-    """Deliver a journal that nobody writes; leave one that is being written or shipped by others.
+    """Deliver a journal, unless another process writes or ships it. Return the outcome, with the problem if there is one.
 
-    ``timeout``: seconds for each batch. Raises nothing: what went wrong is in the outcome.
+    ``timeout``: seconds for each batch.
     """
     try:
         reader = Reader(path)
@@ -45,7 +44,7 @@ def ship_one(path: Path, destination: Destination, timeout: float = _PATIENCE) -
 
 
 def ship_all(folder: Path, destination: Destination, timeout: float = _PATIENCE) -> list[Outcome]:
-    """Deliver every journal in a folder that nobody writes, oldest first; stop where the destination fails."""
+    """Deliver all journals of a folder that no process writes, oldest first. Stop if the destination fails."""
     _forget_states(folder)
     outcomes = []
     for path in find_journals(folder):
@@ -56,9 +55,9 @@ def ship_all(folder: Path, destination: Destination, timeout: float = _PATIENCE)
 
 
 def ship_all_patiently(folder: Path, destination: Destination, patience: float) -> list[Outcome]:
-    """Deliver every journal in a folder that nobody writes; wait for those that another process is delivering.
+    """Deliver all journals of a folder that no process writes, and wait for those that other processes ship.
 
-    ``patience``: seconds for these. What the other process gave up is delivered here then.
+    ``patience``: seconds to wait. Then this delivers what the other processes left.
     """
     outcomes = ship_all(folder, destination)
     deadline = time.monotonic() + patience
@@ -70,19 +69,20 @@ def ship_all_patiently(folder: Path, destination: Destination, patience: float) 
 
 
 def _delivered_by_others(folder: Path) -> bool:
-    """Tell whether another process delivers a journal that nobody writes any more."""
+    """Return whether another process ships a journal that no process writes."""
     for path in find_journals(folder):
         with contextlib.suppress(OSError), contextlib.closing(Reader(path)) as reader:
-            # In this order: whoever writes has a process that is about to claim it.
+            # In this order: a journal that is being written has a shipping process, which is about to claim it.
             if not reader.written() and not reader.claim():
                 return True
     return False
 
 
 def follow(path: Path, destination: Destination, flush_limit: float, wait: Callable[[float], None]) -> Outcome:
-    """Deliver a journal while it is written, until its writer has ended or died.
+    """Deliver a journal while it is being written, until its writer ends or is killed. Return the outcome.
 
-    ``flush_limit``: seconds after the writer's end. ``wait(seconds)`` returns early where the writer calls.
+    ``flush_limit``: seconds for the delivery after the writer's end. ``wait(seconds)``: sleeps, or returns early if the
+    writer asks for it.
     """
     try:
         reader = Reader(path)
@@ -95,11 +95,11 @@ def follow(path: Path, destination: Destination, flush_limit: float, wait: Calla
         shipment = Shipment(reader, destination)
         _while_written(shipment, reader, flush_limit, wait)
         died_ns = time.time_ns()
-        # A delivery may have been under way when the writer ended; it waits for us from then on.
+        # The writer waits for us from its end on. A delivery may have been in progress at that time.
         since_end = (died_ns - reader.modified_ns()) / 1e9 if reader.ended() else 0.0
         deadline = time.monotonic() + flush_limit - since_end
         with contextlib.suppress(DeliveryError, SetupError):
-            # One try: the destination tries again by itself, as long as its time and the receiver's answers allow.
+            # Once only: the destination itself retries within its timeout.
             shipment.finish(max(deadline - time.monotonic(), 0.05), died_ns)
         return shipment.outcome
     finally:
@@ -107,7 +107,7 @@ def follow(path: Path, destination: Destination, flush_limit: float, wait: Calla
 
 
 def _while_written(shipment: Shipment, reader: Reader, timeout: float, wait: Callable[[float], None]) -> None:
-    """Deliver at least every second as long as somebody writes; where the receiver fails, try more and more rarely."""
+    """Deliver about every second while the journal is being written. After failures, wait longer and longer."""
     next_try, pause = time.monotonic() + _BATCH_SECONDS, _BATCH_SECONDS
     while reader.written():
         wait(_TICK)
@@ -124,7 +124,7 @@ def _while_written(shipment: Shipment, reader: Reader, timeout: float, wait: Cal
 
 
 def _forget_states(folder: Path) -> None:
-    """Remove states that were kept for somebody who did not come."""
+    """Delete old state files whose journal is deleted."""
     for state in folder.glob("*.state"):
         with contextlib.suppress(FileNotFoundError):
             if not state.with_suffix(SUFFIX).exists() and time.time() - state.stat().st_mtime > _KEEP_SECONDS:

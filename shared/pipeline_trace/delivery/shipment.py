@@ -1,6 +1,6 @@
-"""Delivers one journal, in batches, and saves how far it got after every batch that the receiver accepts.
+"""Delivers one journal in batches, and saves the delivery state after each accepted batch.
 
-At least once, with stable ids. Spans that were open when their writer died are closed here.
+Every span is delivered at least once, with the same ids each time. If the writer was killed, its open spans are closed here.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ _CANCELLED = frozenset({"SIGTERM", "SIGINT"})
 
 @dataclass
 class Outcome:
-    """What became of a journal.
+    """The result of a journal's delivery.
 
-    Spans delivered, torn lines skipped, spans that its writer could not write, and spans that the receiver rejected for
-    good (``reason``). ``blocked``: ``problem`` is the destination's, and would meet the next journal too.
+    ``delivered``: spans. ``torn``: incomplete lines that were skipped. ``dropped``: spans that the writer could not write.
+    ``rejected``: spans that the receiver will never accept; ``reason`` says why. ``problem``: why the delivery failed.
+    ``blocked``: the problem is the destination's, so the next journal would fail too. ``done``: all of it is delivered.
     """
 
     delivered: int = 0
@@ -39,7 +40,7 @@ class Outcome:
 
 
 class Shipment:
-    """Delivers one claimed journal."""
+    """Delivers one journal. The caller must hold its lock (Reader.claim)."""
 
     def __init__(self, reader: Reader, destination: Destination) -> None:
         self._reader = reader
@@ -55,7 +56,7 @@ class Shipment:
 
     @property
     def outcome(self) -> Outcome:
-        """Return how it stands."""
+        """The result of the delivery so far."""
         return Outcome(
             delivered=self._state.delivered,
             torn=self._reader.torn,
@@ -68,7 +69,10 @@ class Shipment:
         )
 
     def step(self, timeout: float) -> None:
-        """Deliver all that is there. Raises DeliveryError, SetupError; what was not accepted comes again."""
+        """Deliver all lines that are in the journal now. ``timeout``: seconds for each batch.
+
+        Raises DeliveryError, SetupError. The next call delivers the rest.
+        """
         if len(self._batch) >= BATCH:
             self._flush(timeout)
         for line in self._reader.lines():
@@ -78,9 +82,9 @@ class Shipment:
         self._flush(timeout)
 
     def finish(self, timeout: float, died_ns: int) -> None:
-        """Deliver the rest of a journal that nobody writes any more, and remove it.
+        """Deliver the rest of a journal that no process writes, and delete it. ``timeout``: seconds for each batch.
 
-        ``died_ns``: when its writer was last seen, nanoseconds since the epoch. Raises DeliveryError, SetupError.
+        ``died_ns``: the end or the last write of the writer, nanoseconds since the epoch. Raises DeliveryError, SetupError.
         """
         self._finishing = True
         self.step(timeout)
@@ -91,7 +95,7 @@ class Shipment:
             self._batch.append(_unknown(span, died_ns) if lost else _closed(span, reason, died_ns))
         self._open.clear()
         self._flush(timeout)
-        # Who waits for it reads from the state what was rejected.
+        # The process that waits for us reads from the state how many spans were rejected.
         self._reader.delete(keep_state=self._state.rejected > 0)
         self._done = True
 
@@ -134,18 +138,18 @@ class Shipment:
         self._batch = []
 
     def _deliver(self, timeout: float) -> tuple[Accepted, list[Span]]:
-        """Deliver the batch; return what the receiver says, and the spans that it does not take though it takes others."""
+        """Deliver the batch. Return the answer, and the spans that the receiver refuses while it accepts others."""
         try:
             return self._destination.deliver(self._batch, timeout), []
         except DeliveryError as error:
-            # A span that it finds wrong must not hold up the rest; but while the run goes on, there is time to look later.
+            # An invalid span must not block the others. We search for it only at the end, when there is time.
             if not error.unfit or not self._finishing or len(self._batch) == 1:
                 raise
             refused = sift(self._destination, self._batch, timeout, error)
             return Accepted(reason=f"kept in {self._keep(refused)}" if refused else ""), refused
 
     def _keep(self, spans: Sequence[Span]) -> Path:
-        """Put spans aside that the receiver does not take, ever."""
+        """Append spans that the receiver will never accept to a ``.refused`` file. Return its path."""
         path = self._reader.path.with_suffix(".refused")
         with open(path, "a", encoding="ascii", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.writelines(encode(span.to_dict()) + "\n" for span in spans)
@@ -158,10 +162,10 @@ class Shipment:
 
 
 def sift(destination: Destination, spans: Sequence[Span], timeout: float, whole: DeliveryError) -> list[Span]:
-    """Deliver all spans of a batch but those that the receiver finds wrong; return these.
+    """Deliver all spans of a batch except those that the receiver refuses as invalid. Return the refused spans.
 
-    Raises DeliveryError (``whole``) where it takes neither the first, the last nor the one in the middle: then it is not the
-    spans that are wrong.
+    ``whole``: the error for the whole batch. This raises it if the receiver refuses the first, the middle and the last span,
+    because then the cause is not a single span. Raises DeliveryError.
     """
     probes = sorted({0, len(spans) // 2, len(spans) - 1})
     refused = [spans[i] for i in probes if not _takes(destination, [spans[i]], timeout)]
@@ -190,7 +194,7 @@ def _takes(destination: Destination, spans: Sequence[Span], timeout: float) -> b
 
 
 def _closed(span: Span, reason: str, died_ns: int) -> Span:
-    """Close a span whose writer is gone: an error after a kill, a cancellation after TERM or INT."""
+    """Close a span of a dead writer: the result is error after a kill, cancellation after SIGTERM or SIGINT."""
     cancelled = reason in _CANCELLED
     span.end_ns = max(died_ns, span.start_ns)
     span.attributes[c.TASK_RUN_RESULT] = c.CANCELLATION if cancelled else c.ERROR
@@ -202,7 +206,7 @@ def _closed(span: Span, reason: str, died_ns: int) -> Span:
 
 
 def _unknown(span: Span, died_ns: int) -> Span:
-    """Close a span whose end could not be written, in a run that ended in order: how it ended is not known."""
+    """Close a span whose end could not be written, though its writer ended normally. Its result is unknown."""
     span.end_ns = max(died_ns, span.start_ns)
     span.events = [*span.events, Event("interrupted", span.end_ns, {"reason": "its end could not be written"})]
     return span

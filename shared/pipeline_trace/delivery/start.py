@@ -1,7 +1,7 @@
-"""The process of its own in which a running writer's journal is shipped, seen from the writer; shipping.py is what it runs.
+"""Starts the shipping process for a journal, and waits for it. The process itself runs ``follow`` in process.py.
 
-ansible-playbook forks a worker for every host and task, so no SDK, no gRPC and no exporter thread may live in it. The
-shipping process outlives its parent's kill. Standard library only, and little of it: `exec` starts fast.
+ansible-playbook forks a worker for every host and task, so it must not contain the SDK, gRPC or exporter threads. The
+shipping process survives when its parent is killed. This module imports little, because `exec` must start fast.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-# Jenkins kills by these, at the end of a build and on abort: what is to arrive must outlive both.
+# Jenkins finds the processes to kill by these variables, at the end and on abort of a build. The delivery must survive both.
 _KILLED_BY = ("BUILD_ID", "JENKINS_NODE_COOKIE", "JENKINS_SERVER_COOKIE")
-# Ignored by default: it may come before the process is ready for it.
+# The default action of this signal is to ignore it, so it may come before the process is ready.
 CALL = signal.SIGURG
-# Whatever its name is: a Galaxy install has it as a part of the collection.
+# In an installation from Ansible Galaxy, the package is part of the collection and has another name.
 _PACKAGE = Path(__file__).parents[1]
 
 
 class ShippingProcess:
-    """The running process, seen from the journal's writer."""
+    """A running shipping process, for the journal's writer."""
 
     def __init__(self, journal: Path, environ: Mapping[str, str], flush_limit: float) -> None:
-        """Start the process. ``flush_limit``: seconds it may take after the writer's end. Raises OSError."""
+        """Start the process. ``flush_limit``: seconds for the delivery after the writer's end. Raises OSError."""
         self._journal = journal
         self._environ = {name: value for name, value in environ.items() if name not in _KILLED_BY}
         self._flush_limit = flush_limit
@@ -44,10 +44,10 @@ class ShippingProcess:
         )
 
     def settle(self) -> None:
-        """Wait until all is delivered and the journal gone, the flush limit is over, or the process gave up."""
+        """Wait until all spans are delivered and the journal is deleted, the flush limit is over, or the process ends."""
         deadline = time.monotonic() + self._flush_limit
         if self._process.poll() is not None and self._process.returncode < 0:
-            # Somebody killed it on the way.
+            # A signal killed it before the end.
             self._process = self._start()
         with contextlib.suppress(OSError):
             self._process.send_signal(CALL)
@@ -57,18 +57,18 @@ class ShippingProcess:
             time.sleep(0.005)
 
     def release(self) -> None:
-        """Leave the process alone: it goes on by itself."""
-        # Popen warns about a child that still runs when it is collected; ours is meant to.
+        """Stop watching the process. It continues on its own."""
+        # Popen warns if its child still runs when the object is deleted. Here that is intended.
         self._process.returncode = 0
 
 
 def package_command() -> list[str]:
-    """Return the command that runs this package with the Python that runs us, installed by pip or not."""
+    """Return the command that runs this package with the current Python, also without a pip installation."""
     return [sys.executable or "python3", str(_PACKAGE / "__main__.py")]
 
 
 def command_line(*arguments: str) -> str:
-    """Return the command line that runs a command, as it is had on this machine."""
+    """Return a shell command line that runs a pipeline-trace command on this machine."""
     from shutil import which
 
     beside = Path(sys.executable).with_name("pipeline-trace")
@@ -77,10 +77,10 @@ def command_line(*arguments: str) -> str:
 
 
 def viewing_hint(trace_id: str) -> str:
-    """Return what to do to see a trace of this machine's store."""
+    """Return a line for the user that says how to see a trace in the store."""
     from importlib.util import find_spec
 
-    # A Galaxy install has neither the commands nor what they need.
+    # An installation from Ansible Galaxy has neither the commands nor the packages for them.
     if (_PACKAGE / "commands").is_dir() and find_spec("click"):
         return f"see it with: {command_line('show', trace_id)}"
     return f"to see it: {sys.executable} -m pip install pipeline-trace, then pipeline-trace show"

@@ -1,1 +1,1 @@
-"""A span around a command. Standard library only."""
+"""Runs a command in a span. Standard library only: `exec` must start fast, and work without other packages."""

@@ -1,7 +1,8 @@
-"""Runs a command in our place: its streams, its terminal and its signals are its own. Standard library only.
+"""Runs a command so that it behaves as without us: same streams, same terminal, same signals.
 
-We stay in the command's process group and session, so the terminal's signals (Ctrl-C, Ctrl-Z, a new window size) reach it
-without us. What somebody sends to us alone is passed on. Where it stops, we stop, so that a shell's job control sees it.
+The command stays in our process group and session, so signals from the terminal (Ctrl-C, Ctrl-Z, a new window size) reach it
+directly. We pass on signals that are sent to our process only. If the command stops, we stop too, so that job control of the
+shell works.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 
-# Those that a process may be sent for a reason of its own.
+# Signals that another process may send to the command.
 _PASSED_ON = (
     signal.SIGHUP,
     signal.SIGINT,
@@ -28,15 +29,15 @@ _PASSED_ON = (
     signal.SIGTTOU,
 )
 _WAITED = frozenset({*_PASSED_ON, signal.SIGCHLD})
-# Python ignores these; a command expects them as they were.
+# Python ignores these signals. The command gets their default action.
 _RESTORED = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
 class Signals:
-    """Holds signals back from its first moment on: those that come before the command has started reach it too."""
+    """Blocks signals while in use, so that signals from before the start of the command reach the command too."""
 
     def __enter__(self) -> Signals:
-        # Who started us may ignore it; then we would not learn how the command ends.
+        # If our parent process ignored SIGCHLD, we would not get the command's exit status.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._before = signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED)
         return self
@@ -47,9 +48,10 @@ class Signals:
         signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
 
     def run(self, words: list[str], environ: dict[str, str], started: Callable[[], None] | None = None) -> int:
-        """Run a command to its end; return its status, minus N where signal N ended it, 127 or 126 where it cannot run.
+        """Run a command, and wait for its end. Return its exit status, or minus N if signal N ended it.
 
-        ``started`` is called once it runs, or cannot.
+        If the command cannot start, return 127 (not found) or 126, as shells do. ``started``: called after the start, even
+        if it fails.
         """
         process, status = self._spawn(words, environ)
         if started:
@@ -61,13 +63,13 @@ class Signals:
                 if ended is not None:
                     return ended
             elif received.si_code <= 0:
-                # Sent by a process. The kernel's own, from the terminal, went to the command as well.
+                # A process sent it. Signals from the terminal come from the kernel, and reach the command directly.
                 with suppress(ProcessLookupError):
                     os.kill(process, received.si_signo)
         return status
 
     def _spawn(self, words: list[str], environ: dict[str, str]) -> tuple[int, int]:
-        """Start the command; return its process, or 0 and the status that shells have for it."""
+        """Start the command. Return its process id and 0, or 0 and the exit status that shells use for the failure."""
         try:
             return os.posix_spawnp(words[0], words, environ, setsigmask=self._before, setsigdef=_RESTORED), 0
         except FileNotFoundError:
@@ -79,14 +81,14 @@ class Signals:
 
 
 def signal_name(number: int) -> str:
-    """Return a signal's name, e.g. SIGKILL; real-time signals have numbers only."""
+    """Return the name of a signal, such as SIGKILL; for real-time signals, ``signal N``."""
     with suppress(ValueError):
         return signal.Signals(number).name
     return f"signal {number}"
 
 
 def _ended(process: int) -> int | None:
-    """Return the command's status, None while it lives; stop as long as it is stopped."""
+    """Return the command's exit status, or None if it has not ended. If the command is stopped, stop this process too."""
     found, status = os.waitpid(process, os.WNOHANG | os.WUNTRACED)
     if not found:
         return None
@@ -94,14 +96,14 @@ def _ended(process: int) -> int | None:
         return os.waitstatus_to_exitcode(status)
     if _has_terminal():
         os.kill(os.getpid(), signal.SIGSTOP)
-        # Whoever wakes us means the command, which may be in a group of its own.
+        # SIGCONT to us is meant for the command, which may be in another process group.
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGCONT)
     return None
 
 
 def _has_terminal() -> bool:
-    """Tell whether there is a terminal whose shell may wake us: else we would stop for good."""
+    """Return whether there is a terminal. Without one, no shell would continue us after a stop."""
     try:
         os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
     except OSError:

@@ -1,6 +1,6 @@
-"""What `exec` does: a span around a command.
+"""Implements `exec`: runs a command, and writes a span for it.
 
-It stands in front of other commands, so it imports little before they start. Standard library only.
+It imports little, so that the command starts without delay.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from ..trace import ids, resource
 from ..trace.span import Span
 from . import child
 
-# Outside CI, git may look at the tree for so long before the command starts.
+# The time limit for git outside CI. The command starts only after it.
 _GIT_SECONDS = 0.03
 _FLUSH_SECONDS = 60.0
-# No secret that redact.py knows is as short.
+# All secrets that trace/redact.py finds are longer.
 _HARMLESS = 10
 
 
 def main(words: Sequence[str]) -> None:
-    """Run ``[--name N] [--] COMMAND…`` and leave; return where that is not what the words say."""
+    """Run ``[--name N] [--] COMMAND…``, and exit with its status. Return only if the arguments do not have this form."""
     name, rest = "", list(words)
     while rest and rest[0].startswith("--name"):
         first = rest.pop(0)
@@ -48,16 +48,16 @@ def main(words: Sequence[str]) -> None:
 
 
 def leave(status: int) -> NoReturn:
-    """End the process at once: there is nothing to tidy up, and somebody waits."""
+    """Exit without Python's cleanup, which would only take time."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
 
 
 def run(name: str, words: list[str]) -> int:
-    """Run a command within a span; return its exit status, 128 + N where signal N ended it.
+    """Run a command, and write a span for it. Return its exit status, or 128 + N if signal N ended it.
 
-    ``name``: the span's; empty: the command's base name.
+    ``name``: the span's name; if empty, the base name of the command.
     """
     with child.Signals() as signals:
         return _run(name, words, signals)
@@ -118,14 +118,14 @@ def _span(name: str, words: list[str], place: Place) -> Span:
 def _masked(name: str) -> str:
     if len(name) <= _HARMLESS and name.replace("-", "").isalnum():
         return name
-    # Imported where needed: its patterns take longer to compile than all else here.
+    # Imported here, because it compiles many patterns, which takes longer than all else in this module.
     from ..trace import redact
 
     return redact.masked(name)
 
 
 def _end(span: Span, status: int) -> None:
-    """Note how the command ended. ``status``: minus N where signal N ended it."""
+    """Set the span's end, result and status. ``status``: the exit status, or minus N if signal N ended the command."""
     span.end_ns = time.time_ns()
     span.attributes[c.TASK_RUN_RESULT] = c.SUCCESS if status == 0 else c.FAILURE
     if status >= 0:

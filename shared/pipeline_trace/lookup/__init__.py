@@ -1,1 +1,1 @@
-"""From the local store and the journals to spans, to trees of them, and to the words for what they are."""
+"""Finds traces in the store and in journals, arranges their spans as a tree, and describes spans in words."""

@@ -1,4 +1,4 @@
-"""Finds a trace on this machine: in the local store, and in journals that are being written or wait."""
+"""Finds traces on this machine: in the store, and in journals that are being written or wait for delivery."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from ..delivery.journal import find_journals
 from ..delivery.reader import Reader
 from ..place.ci.jenkins.identity import build_url_parts, normalised_url
 from ..trace import conventions as c
+from ..trace.queries import attribute_text, build_name, build_name_of, build_name_parts, is_playbook, is_run
 from ..trace.span import Span, encode
 
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
-# Journals that wait since long may be large; the newest are looked into.
+# Waiting journals can be large. Only the newest are read, up to this many bytes.
 _MOST_BYTES = 128 << 20
 _OPEN = 1 << 63
-_JOB = re.compile(r"(.+?) ?#(\d+)")
 
 
 class NotFoundError(Exception):
-    """There is no such trace here. The message says what to do."""
+    """No trace on this machine has this reference. The message says what to do."""
 
 
 class Lookup:
-    """Looks into a store and the journals beside it. What runs right now is open: its ``end_ns`` is 0."""
+    """Searches the store and the journals of one home folder. A span that runs now is open: its ``end_ns`` is 0."""
 
     def __init__(self, home: Home) -> None:
         self._store = Store(home.store)
         self._waiting, self._running = _in_journals(home)
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
         self._store.close()
 
     def spans(self, reference: str) -> list[Span]:
-        """Return the spans of a trace: a trace id, a build's URL, ``JOB#N`` or ``latest``. Raises NotFoundError.
+        """Return the spans of a trace. ``reference``: a trace id, a build URL, ``JOB#N`` or ``latest``.
 
-        Spans of other traces are among them where they hang under this one or the other way round: span ids do not
-        depend on the trace, so where an agent could not learn its trace its spans still have the right parent.
+        Other traces are included if their spans are children or parents of spans in this trace: span ids do not depend on
+        the trace, so the parent is right even if an agent did not find its trace. Raises NotFoundError.
         """
         found: dict[tuple[str, str], Span] = {}
         todo, seen = {self._trace_id(reference.strip())}, set()
@@ -56,27 +56,34 @@ class Lookup:
         return list(found.values())
 
     def running_traces(self) -> list[str]:
-        """Return the traces in which something runs right now, the newest first."""
+        """Return the ids of the traces in which a span runs now, newest first."""
         live = [span for span in self._waiting if not span.end_ns and span.span_id in self._running]
         return list(dict.fromkeys(span.trace_id for span in sorted(live, key=lambda span: span.start_ns, reverse=True)))
 
     def runs_between(self, from_ns: int, to_ns: int) -> list[Span]:
-        """Return the run spans of builds that ended between two times, nanoseconds since the epoch; the newest first."""
+        """Return the run spans that ended between two times (nanoseconds since the epoch), newest first."""
         return self._store.runs_between(from_ns, to_ns)
 
     def spans_of_build(self, pipeline: str, run: str) -> list[Span]:
-        """Return the spans of a build: full job name and build number."""
+        """Return the spans of a build. ``pipeline``: the full job name. ``run``: the build number."""
         return self._of_run(pipeline, run)
 
     def change_spans(self, texts: Sequence[str], most: int) -> list[Span]:
-        """Return the newest runs, playbooks, deploys and roots with a commit whose JSON form has one of these texts."""
-        found = {(span.trace_id, span.span_id): span for span in self._waiting if _is_noted(span) and _says(span, texts)}
+        """Return the newest runs, playbooks, deploys and root spans with a commit that match.
+
+        A span matches if its JSON form contains one of ``texts``. ``most``: the highest number of spans.
+        """
+        waiting = (span for span in self._waiting if _is_of_a_change(span) and _says(span, texts))
+        found = {(span.trace_id, span.span_id): span for span in waiting}
         found.update(((span.trace_id, span.span_id), span) for span in self._store.change_spans(texts, most))
-        # What is open is newer than what has ended.
+        # Open spans are newer than all ended spans.
         return sorted(found.values(), key=lambda span: span.end_ns or span.start_ns + _OPEN, reverse=True)[:most]
 
     def outlines(self, trace_ids: Iterable[str], most: int) -> list[Span]:
-        """Return the outlines of traces, and of those that hang under them or were started by them, up to a number."""
+        """Return the spans of traces without plays, tasks, hosts and plain steps; about ``most`` spans.
+
+        This includes traces with children of these spans, with their parents, and with builds that they started.
+        """
         found: dict[tuple[str, str], Span] = {}
         todo, seen = list(dict.fromkeys(trace_ids)), set[str]()
         while todo and len(found) < most:
@@ -95,16 +102,16 @@ class Lookup:
         return list(found.values())
 
     def trace_id(self, reference: str) -> str:
-        """Return a trace's id: of a trace id, a build's URL, ``JOB#N`` or ``latest``. Raises NotFoundError."""
+        """Return the trace id for a trace id, a build URL, ``JOB#N`` or ``latest``. Raises NotFoundError."""
         return self._trace_id(reference.strip())
 
     def stages_between(self, pipeline: str, from_ns: int, to_ns: int) -> list[Span]:
-        """Return the newest runs, stages and branches of a job that ended between two times, ns since the epoch."""
+        """Return the runs, stages and branches of a job that ended between two times (ns since the epoch), newest first."""
         return self._store.stages_between(pipeline, from_ns, to_ns)
 
     def _trace(self, trace_id: str) -> list[Span]:
         found = {span.span_id: span for span in self._waiting if span.trace_id == trace_id}
-        # What is in the store has ended, whatever a journal's earlier line says.
+        # A span in the store has ended, even if a journal still has its open line.
         found.update((span.span_id, span) for span in self._store.trace(trace_id))
         return list(found.values())
 
@@ -114,16 +121,17 @@ class Lookup:
         if _TRACE_ID.fullmatch(reference.lower()):
             if self._trace(reference.lower()):
                 return reference.lower()
-            raise NotFoundError(f"there is no trace {reference} here; pipeline-trace show latest shows the newest")
+            raise NotFoundError(f"there is no trace {reference} here; to see the newest, run: pipeline-trace show latest")
         build = _build(reference) if "://" in reference else None
         if build:
             root, job, number = build
-            runs = [span for span in self._of_run(job, number) if _url(span).startswith(f"{root}/")]
-            return _only(runs, reference, f"pipeline-trace poll --once --jenkins-url {root}")
-        named = _JOB.fullmatch(reference)
+            runs = self._of_run(job, number)
+            here = [span for span in runs if attribute_text(span, c.PIPELINE_RUN_URL).startswith(f"{root}/")]
+            return _only(here, reference, f"pipeline-trace poll --once --jenkins-url {root}")
+        named = build_name_parts(reference)
         if named:
-            return _only(self._of_run(named[1], named[2]), reference, "pipeline-trace poll --once --jenkins-url URL")
-        raise NotFoundError(f"{reference!r} is no trace id, build URL, JOB#N or latest")
+            return _only(self._of_run(*named), reference, "pipeline-trace poll --once --jenkins-url URL")
+        raise NotFoundError(f"{reference!r} is not a trace id, build URL, JOB#N or latest; use one of these")
 
     def _latest(self) -> str:
         running = self.running_traces()
@@ -135,21 +143,18 @@ class Lookup:
             return newest.trace_id
         if stored is None:
             raise NotFoundError(
-                "there is no trace here yet; run a playbook with the callback, or pipeline-trace poll --once"
+                "there is no trace here yet; run a playbook with the callback enabled, or run: pipeline-trace poll --once"
             )
         return stored[0]
 
     def _of_run(self, pipeline: str, run: str) -> list[Span]:
-        waiting = [
-            span
-            for span in self._waiting
-            if (span.resource.get(c.PIPELINE_NAME), span.resource.get(c.PIPELINE_RUN_ID)) == (pipeline, run)
-        ]
+        name = build_name(pipeline, run)
+        waiting = [span for span in self._waiting if build_name_of(span) == name]
         return [*self._store.spans_of_run(pipeline, run), *waiting]
 
 
 def _build(url: str) -> tuple[str, str, str] | None:
-    """Return the root URL, the full job name and the number of a build's URL."""
+    """Return the root URL, full job name and number from a build URL; None if it is not a build URL."""
     parts = build_url_parts(url)
     try:
         return (normalised_url(parts[0]), parts[1], str(parts[2])) if parts else None
@@ -158,26 +163,27 @@ def _build(url: str) -> tuple[str, str, str] | None:
 
 
 def _only(runs: Iterable[Span], reference: str, hint: str) -> str:
-    """Return the trace of a build: its run span's, since its playbooks may be in a trace of their own."""
+    """Return the trace id of a build's run span. Its playbooks may be in other traces. Raises NotFoundError."""
     runs = list(runs)
-    own = [span for span in runs if span.attributes.get(c.JENKINS_TYPE) == c.TYPE_RUN] or runs
+    own = [span for span in runs if is_run(span)] or runs
     traces = sorted({span.trace_id for span in own})
     if not traces:
         raise NotFoundError(f"there is no build {reference} here; fetch it with: {hint}")
-    if len({_url(span) for span in own}) > 1:
+    if len({attribute_text(span, c.PIPELINE_RUN_URL) for span in own}) > 1:
         raise NotFoundError(
             f"{reference} is in {len(traces)} traces ({', '.join(traces)}); name one of them, or the build's URL"
         )
     return traces[0]
 
 
-def _is_noted(span: Span) -> bool:
-    said = span.attributes
+def _is_of_a_change(span: Span) -> bool:
+    """See the store's index of the same spans."""
+    names_commit = c.VCS_HEAD_REVISION in span.attributes or c.VCS_HEAD_REVISION in span.resource
     return (
-        c.PIPELINE_RESULT in said
-        or said.get(c.ANSIBLE_TYPE) == c.TYPE_PLAYBOOK
-        or said.get(c.TASK_TYPE) == c.DEPLOY
-        or (span.parent_id is None and (c.VCS_HEAD_REVISION in said or c.VCS_HEAD_REVISION in span.resource))
+        c.PIPELINE_RESULT in span.attributes
+        or is_playbook(span)
+        or span.attributes.get(c.TASK_TYPE) == c.DEPLOY
+        or (span.parent_id is None and names_commit)
     )
 
 
@@ -186,14 +192,10 @@ def _says(span: Span, texts: Iterable[str]) -> bool:
     return any(text in body for text in texts)
 
 
-def _url(span: Span) -> str:
-    return str(span.resource.get(c.PIPELINE_RUN_URL) or "")
-
-
 def _in_journals(home: Home) -> tuple[list[Span], set[str]]:
-    """Return the spans in journals, ended or open, and the ids of those in journals that are being written.
+    """Return the ended and open spans in journals, and the span ids of journals that are being written.
 
-    Of old journals no more than can be held at once.
+    This reads the newest journals, up to _MOST_BYTES.
     """
     spans: dict[tuple[str, str], Span] = {}
     live: set[str] = set()
@@ -205,7 +207,7 @@ def _in_journals(home: Home) -> tuple[list[Span], set[str]]:
                 break
             reader = Reader(path)
         except OSError:
-            # Delivered and gone since it was found, or another user's.
+            # Deleted after its delivery, or a file of another user.
             continue
         found = [span for line in reader.lines() if (span := line.span or (line.opened and line.opened.span()))]
         spans.update(((span.trace_id, span.span_id), span) for span in found)

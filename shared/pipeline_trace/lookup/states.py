@@ -1,4 +1,4 @@
-"""What a span is and how it ended: its type, its state, and what it says about a failure."""
+"""Returns the type, the state and the failure message of a span."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SPAN_TYPES = (
 
 RUNNING = "running"
 NO_STATE = "unset"
-# Worst first: the order in which the roots' states decide about the whole.
+# Worst first: the worst state of the root spans is the state of the whole trace.
 STATES = (
     c.ERROR,
     c.FAILURE,
@@ -43,7 +43,7 @@ STATES = (
 
 _KNOWN_TYPES = frozenset(SPAN_TYPES)
 _RESULT_WORDS = frozenset(STATES) - {RUNNING, NO_STATE}
-# Ansible's own words come first: a failure that was ignored or rescued is none, whatever the general word says.
+# Ansible's result comes first: an ignored or rescued failure is a success, whatever the general result says.
 _ANSIBLE_RESULTS = (c.ANSIBLE_HOST_RESULT, c.ANSIBLE_TASK_RESULT, c.ANSIBLE_RESULT)
 _ANSIBLE_STATES = {
     "ok": c.SUCCESS,
@@ -69,7 +69,7 @@ def span_type(span: Span) -> str:
 def state(span: Span) -> str:
     """Return one of STATES.
 
-    A span that is open and has not failed yet is running. ERROR without a known result word is a failure.
+    An open span that has not failed is running. A span with status ERROR but without a known result is a failure.
     """
     known = _known_state(span)
     if span.end_ns == 0 and known not in c.FAILED_RESULTS:
@@ -77,14 +77,19 @@ def state(span: Span) -> str:
     return known
 
 
+def has_failed(span: Span) -> bool:
+    """Tell whether a span failed."""
+    return state(span) in c.FAILED_RESULTS
+
+
 def remark(span: Span) -> str:
-    """Return what Ansible said beyond the state: changed, ignored, rescued or unreachable; else an empty string."""
+    """Return the detail that Ansible adds to the state: changed, ignored, rescued, unreachable or an empty string."""
     word = _ansible_word(span)
     return word if word in _REMARKS else ""
 
 
 def message(span: Span) -> str:
-    """Return what went wrong in a span's own words: the status message, else its exception's, else an empty string."""
+    """Return a span's failure message: the status message, else its exception's, else error.type, else an empty string."""
     if span.status_message:
         return span.status_message
     for event in reversed(span.events):

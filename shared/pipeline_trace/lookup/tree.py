@@ -1,4 +1,4 @@
-"""Spans -> a tree: each span below its parent, in order of start."""
+"""Builds a tree of spans: each span below its parent, in order of start."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from ..trace import conventions as c
 from ..trace.span import Span
 from .states import NO_STATE, STATES, state
 
-# A child may lie outside its parent by this much before it is called skewed: stamps are rounded differently.
+# A child is skewed only if it is outside its parent by more than this, because timestamps are rounded differently.
 SKEW_TOLERANCE_NS = 50_000_000
 
 
 @dataclass(eq=False)
 class Node:
-    """A span in its place. ``depth``: 0 for a root. ``skewed``: outside its parent's time by more than 50 ms."""
+    """A span in the tree. ``depth``: 0 for a root. ``skewed``: outside the time of its parent by more than 50 ms."""
 
     span: Span
-    # Not in the repr: a chain of 5,000 nodes would exceed the recursion limit.
+    # Not in the repr, because a chain of 5,000 nodes would exceed the recursion limit.
     children: list[Node] = field(default_factory=list, repr=False)
     depth: int = 0
     skewed: bool = False
 
 
 def build_tree(spans: Sequence[Span]) -> list[Node]:
-    """Return the roots, in order of start, then name; each node's children in the same order.
+    """Return the roots in order of start, then name. The children of each node have the same order.
 
-    A span hangs under the span that has its parent's id: the one of its own trace, else the first of any trace. One
-    whose parent is not there is a root. Every span given is in the tree exactly once: of spans that are each other's
-    ancestors the earliest becomes a root; where an id occurs twice the first one has the children.
+    The parent of a span is the span with its parent id: of the same trace, else the first of any trace. Without one, the
+    span is a root. Each span is in the tree exactly once: in a cycle, the earliest span becomes a root, and if an id occurs
+    twice, the first span has the children.
     """
     parents = _parents(spans)
     _break_cycles(spans, parents)
     nodes = [Node(span) for span in spans]
     roots: list[Node] = []
-    # Sorted once, before they are handed out: every list of children is then in order.
+    # Sorted once, before the children are assigned, so every list of children is in order.
     for index in sorted(range(len(spans)), key=lambda i: _order(spans[i])):
         parent = parents[index]
         (roots if parent is None else nodes[parent].children).append(nodes[index])
@@ -47,7 +47,7 @@ def build_tree(spans: Sequence[Span]) -> list[Node]:
 
 
 def walk(roots: Iterable[Node]) -> Iterator[Node]:
-    """Yield the nodes as rows: each before its children, in order, at any depth."""
+    """Yield all nodes as rows: each node before its children."""
     stack = list(roots)[::-1]
     while stack:
         node = stack.pop()
@@ -56,15 +56,15 @@ def walk(roots: Iterable[Node]) -> Iterator[Node]:
 
 
 def overall_state(roots: Iterable[Node]) -> str:
-    """Return the worst of the roots' states; ``unset`` without any root."""
+    """Return the worst state of the roots; ``unset`` if there are none."""
     return min((state(root.span) for root in roots), key=STATES.index, default=NO_STATE)
 
 
 def leaf_most(roots: Iterable[Node], wanted: frozenset[str]) -> list[Node]:
-    """Return, in row order, the nodes in one of the wanted states that have no such node below them."""
+    """Return the nodes with one of the wanted states that have no such node below them, in the order of ``walk``."""
     found: list[Node] = []
     hit_at_or_below: set[int] = set()
-    # Backwards, children come before their parents: one pass tells whether there is such a node below.
+    # In reverse order, children come before their parents, so one pass is enough.
     for node in reversed(list(walk(roots))):
         below = any(id(child) in hit_at_or_below for child in node.children)
         hit = state(node.span) in wanted
@@ -80,7 +80,7 @@ def _order(span: Span) -> tuple[int, str, str]:
 
 
 def _parents(spans: Sequence[Span]) -> list[int | None]:
-    """Return for every span the position of the one that it hangs under."""
+    """Return the index of each span's parent, or None for a root."""
     of_any_trace: dict[str, int] = {}
     of_its_trace: dict[tuple[str, str], int] = {}
     for index, span in enumerate(spans):
@@ -97,7 +97,7 @@ def _parents(spans: Sequence[Span]) -> list[int | None]:
 
 
 def _break_cycles(spans: Sequence[Span], parents: list[int | None]) -> None:
-    """Make the earliest span of each cycle a root, in place."""
+    """Make the earliest span of each cycle a root. Changes ``parents``."""
     walked_by = [-1] * len(spans)
     for start in range(len(spans)):
         at: int | None = start
@@ -116,7 +116,7 @@ def _break_cycles(spans: Sequence[Span], parents: list[int | None]) -> None:
 
 def _is_skewed(child: Span, parent: Span) -> bool:
     if child.attributes.get(c.JENKINS_TYPE) in (c.TYPE_QUEUE, c.TYPE_RUN):
-        # The wait begins before the run does; a build may outlive the one that started it.
+        # A queue span begins before its run, and a build may end after the build that started it.
         return False
     if child.start_ns < parent.start_ns - SKEW_TOLERANCE_NS:
         return True

@@ -1,4 +1,4 @@
-"""What other builds say about a trace: how long its stages usually take, and what is flaky."""
+"""Compares a trace with other builds: the usual duration of stages, and flaky stages and tests."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from statistics import median
 from typing import Protocol
 
 from ..trace import conventions as c
+from ..trace.queries import failed_tests
 from ..trace.span import Span
 from .states import STATES, span_type, state
 
 MOST_RUNS = 50
 FEWEST_RUNS = 3
-# A rerun that tells something of a failure comes soon.
+# Only a rerun within one day counts for flakiness.
 RERUN_NS = 86_400 * 1_000_000_000
 _STAGES = frozenset({c.TYPE_STAGE, c.TYPE_BRANCH})
-# Job and name.
+# The full job name and the stage's name.
 StageKey = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Usual:
-    """How long a stage took in its last runs that succeeded: nanoseconds, and how many there are."""
+    """The durations of a stage in its last successful builds, in nanoseconds. ``count``: how many builds."""
 
     median_ns: int
     p95_ns: int
@@ -32,7 +33,10 @@ class Usual:
 
 @dataclass(frozen=True)
 class Flaky:
-    """A stage or test that failed in one build and passed in another one of the same commit."""
+    """A stage or test that failed in one build and passed in another build of the same commit.
+
+    ``failed_in``, ``passed_in``: build numbers.
+    """
 
     job: str
     name: str
@@ -43,7 +47,7 @@ class Flaky:
 
 @dataclass(frozen=True)
 class OtherBuilds:
-    """What the page shows of other builds. Empty: nothing is known."""
+    """What the report shows about other builds. Empty if nothing is known."""
 
     usual: Mapping[StageKey, Usual] = field(default_factory=dict)
     flaky: Sequence[Flaky] = ()
@@ -53,14 +57,14 @@ NO_OTHER_BUILDS = OtherBuilds()
 
 
 class Source(Protocol):
-    """Where builds are found: the local store."""
+    """Finds other builds, in the store."""
 
     def stages_between(self, pipeline: str, from_ns: int, to_ns: int) -> list[Span]:
-        """Return the run, stage and branch spans of a job that ended between two times, the newest first."""
+        """Return the runs, stages and branches of a job that ended between two times (ns since the epoch), newest first."""
 
 
 def other_builds(source: Source, spans: Sequence[Span]) -> OtherBuilds:
-    """Return what the builds around a trace's say of it."""
+    """Return what earlier and later builds of the same jobs say about a trace."""
     usual: dict[StageKey, Usual] = {}
     flaky: list[Flaky] = []
     for run in (span for span in spans if span_type(span) == c.TYPE_RUN):
@@ -77,7 +81,7 @@ def other_builds(source: Source, spans: Sequence[Span]) -> OtherBuilds:
 
 
 def usual_times(stages: Iterable[Span]) -> dict[StageKey, Usual]:
-    """Return how long stages take, by their last MOST_RUNS runs that succeeded; not of those with fewer than FEWEST_RUNS."""
+    """Return the usual durations of stages in their last MOST_RUNS successes, for stages with at least FEWEST_RUNS."""
     lengths: dict[StageKey, list[int]] = defaultdict(list)
     for span in sorted(stages, key=lambda span: -span.end_ns):
         if span_type(span) in _STAGES and state(span) == c.SUCCESS:
@@ -91,17 +95,20 @@ def usual_times(stages: Iterable[Span]) -> dict[StageKey, Usual]:
 
 
 def percentile(ordered: Sequence[int], percent: int) -> int:
-    """Return the smallest value that at least this share of the values does not exceed."""
+    """Return the smallest value that is not exceeded by at least ``percent`` of the values. ``ordered``: sorted values."""
     return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
 
 
 def stage_key(span: Span) -> StageKey:
-    """Return the job and the name of a stage."""
+    """Return the full job name and the name of a stage."""
     return str(span.resource.get(c.PIPELINE_NAME) or ""), span.name
 
 
 def flaky_in(own: Iterable[Span], run: Span, around: Sequence[Span]) -> list[Flaky]:
-    """Return what failed in one build and passed in another, among a build and others of its job and commit."""
+    """Return stages and tests that failed in one build and passed in another build of the same job and commit.
+
+    ``own``: the spans of the build. ``run``: its run span. ``around``: spans of other builds.
+    """
     commit = run.attributes.get(c.VCS_HEAD_REVISION)
     others = [
         span
@@ -113,7 +120,7 @@ def flaky_in(own: Iterable[Span], run: Span, around: Sequence[Span]) -> list[Fla
     stages: dict[tuple[str, str], dict[str, str]] = {_build(one): {} for one in (run, *others)}
     for span in (*own, *around):
         if _build(span) in stages and span_type(span) in _STAGES:
-            # Of several of one name, the worst counts.
+            # Of several stages with the same name, the worst state counts.
             kept = stages[_build(span)]
             kept[span.name] = min(kept.get(span.name, state(span)), state(span), key=STATES.index)
     found = []
@@ -125,7 +132,7 @@ def flaky_in(own: Iterable[Span], run: Span, around: Sequence[Span]) -> list[Fla
             for name, result in stages[_build(failing)].items():
                 if result in c.FAILED_RESULTS and passed.get(name) == c.SUCCESS:
                     found.append(Flaky(job, name, number, there))
-            for name in _failed_tests(failing) - _failed_tests(passing) if _same_tests(failing, passing) else ():
+            for name in set(failed_tests(failing)) - set(failed_tests(passing)) if _same_tests(failing, passing) else ():
                 found.append(Flaky(job, name, number, there, test=True))
     return sorted(_first_of_each(found), key=lambda one: (one.test, one.name))
 
@@ -141,16 +148,11 @@ def _build(span: Span) -> tuple[str, str]:
     return str(span.resource.get(c.PIPELINE_NAME) or ""), str(span.resource.get(c.PIPELINE_RUN_ID) or "")
 
 
-def _failed_tests(run: Span) -> set[str]:
-    events = [event.attributes for event in run.events if event.name == "test failed"]
-    return {f"{one.get(c.TEST_SUITE_NAME) or ''} {one.get(c.TEST_CASE_NAME) or ''}".strip() for one in events}
-
-
 def _same_tests(failing: Span, passing: Span) -> bool:
-    """Whether what failed in the one surely passed in the other: as many tests ran, and all failures are named."""
+    """Return whether both builds surely ran the same tests: equal counts, and the passing build names all its failures."""
     total, skipped = (passing.attributes.get(name) for name in (c.JENKINS_TESTS_TOTAL, c.JENKINS_TESTS_SKIPPED))
     alike = (failing.attributes.get(c.JENKINS_TESTS_TOTAL), failing.attributes.get(c.JENKINS_TESTS_SKIPPED)) == (
         total,
         skipped,
     )
-    return total is not None and alike and passing.attributes.get(c.JENKINS_TESTS_FAILED) == len(_failed_tests(passing))
+    return total is not None and alike and passing.attributes.get(c.JENKINS_TESTS_FAILED) == len(set(failed_tests(passing)))

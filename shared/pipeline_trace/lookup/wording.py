@@ -1,4 +1,4 @@
-"""Texts for people: durations, and names with characters that nobody sees."""
+"""Formats texts for users: durations, and names with invisible characters."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ import re
 
 
 def human_duration(duration_ns: int) -> str:
-    """Return a duration in nanoseconds as people say it: 171 ms, 4.6 s, 2 min 03 s, 1 h 02 min, 3 d 04 h."""
+    """Return a duration in nanoseconds as text, such as 171 ms, 4.6 s, 2 min 03 s, 1 h 02 min or 3 d 04 h."""
     micros = abs(duration_ns) // 1000
     sign = "\N{MINUS SIGN}" if duration_ns < 0 and micros else ""
     return sign + _duration(micros)
 
 
+def human_ms(duration_ms: float) -> str:
+    """Return a duration in milliseconds as people say it; see human_duration."""
+    return human_duration(round(duration_ms * 1_000_000))
+
+
 def _duration(micros: int) -> str:
-    # Each unit is rounded before it is chosen: 59.96 s is "1 min 00 s", never "60.0 s". report-model.js has the same.
+    # Round first, then choose the unit: 59.96 s is "1 min 00 s", never "60.0 s". report-model.js does the same.
     if 0 < micros < 1000:
         return "<1 ms"
     millis = (micros + 500) // 1000
@@ -32,8 +37,8 @@ def _duration(micros: int) -> str:
     return f"{hours // 24} d {hours % 24:02} h"
 
 
-# Controls, what changes the direction or the lines of a text, what has no width (but not the joiners, which emoji and
-# several scripts need), and halves of surrogate pairs, which no UTF-8 file can hold.
+# Control characters, characters that change the direction or the lines of a text, characters without width (but not the
+# joiners, which emoji and some scripts need), and halves of surrogate pairs, which UTF-8 cannot encode.
 _UNSEEN = (
     "\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
     "\U000e0000-\U000e007f"
@@ -43,9 +48,9 @@ _UNSEEN_IN_TEXTS = re.compile(f"(?![\\n\\t])[{_UNSEEN}]")
 
 
 def visible(text: str, *, lines: bool = False) -> str:
-    """Return the text with characters that are not seen, or that reorder others, written out as U+202E in quotes.
+    """Return the text with invisible and reordering characters replaced by their code, such as U+202E, in quotes.
 
-    With ``lines`` line ends and tabs stay. The result can always be written as UTF-8.
+    ``lines``: keep line ends and tabs. The result can always be encoded as UTF-8.
     """
     if lines:
         return _UNSEEN_IN_TEXTS.sub(_written_out, text.replace("\r\n", "\n"))

@@ -1,4 +1,4 @@
-"""Whose is a failure? Three sources, kept apart: what a log says, what Jenkins and Ansible know, and history."""
+"""Gives verdicts: who should look first at a failure. Three sources: logs, facts from Jenkins and Ansible, and history."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Judges a span by what Jenkins and Ansible say of it: no text of any tool is needed. Pure.
+"""Gives verdicts from the facts that Jenkins and Ansible record on a span, without its log. Does no I/O.
 
-docs/spans.md tells the attributes.
+docs/spans.md lists the attributes.
 """
 
 from __future__ import annotations
@@ -8,21 +8,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..lookup.wording import human_ms
 from ..place.ci.jenkins.documents import PLATFORM_FAILURES
 from ..trace import conventions as c
 from .verdict import DEV, OPS, UNKNOWN, Verdict
 
 _TIMEOUTS = frozenset(("ExceededTimeout", "timeout"))
-# Waits that are worth a word: a queue or an agent that took longer than this, in milliseconds.
+# A shorter wait for a queue or an agent gets no verdict, in milliseconds.
 _LONG_MS = 60_000
 
 
 def verdict_of_facts(
     attributes: Mapping[str, Any], *, open_ms: int | None = None, waited_ms: int | None = None
 ) -> Verdict | None:
-    """Return whose it is that a span failed or waits, None where its facts do not tell.
+    """Return the verdict on a span that failed or waits; None if its facts do not decide.
 
-    ``open_ms``: for how long it has been running where it has not ended. ``waited_ms``: how long a queue or agent span took.
+    ``open_ms``: how long an open span has run. ``waited_ms``: the duration of a queue or agent span. Both in milliseconds.
     """
     kind = attributes.get(c.JENKINS_TYPE)
     if kind in (c.TYPE_QUEUE, c.TYPE_AGENT):
@@ -39,11 +40,12 @@ def _waiting(attributes: Mapping[str, Any], kind: str, ms: int | None) -> Verdic
     buildable = attributes.get(c.JENKINS_QUEUE_BUILDABLE_MS)
     blocked = attributes.get(c.JENKINS_QUEUE_BLOCKED_MS)
     if kind == c.TYPE_QUEUE and isinstance(blocked, int) and blocked > ms / 2:
-        evidence = [f"blocked in the queue for {_time(blocked)} of {_time(ms)}: by another build of its own, or a lock"]
-        return Verdict(UNKNOWN, "blocked_in_queue", 0.6, evidence, "Look at the build or the lock that it waits for.")
-    evidence = [f"waited {_time(ms)} for an agent" + (f" with the label {label}" if label else "")]
+        times = f"{human_ms(blocked)} of {human_ms(ms)}"
+        evidence = [f"blocked in the queue for {times} by another build of the same job, or by a lock"]
+        return Verdict(UNKNOWN, "blocked_in_queue", 0.6, evidence, "Look at the build that it waits for, or at the lock.")
+    evidence = [f"waited {human_ms(ms)} for an agent" + (f" with the label {label}" if label else "")]
     if isinstance(buildable, int):
-        evidence.append(f"ready to run for {_time(buildable)}: no executor was free")
+        evidence.append(f"ready to run for {human_ms(buildable)}, but no executor was free")
     then = f"Ops adds capacity for {label}, or brings its agents back." if label else "Ops adds capacity."
     return Verdict(OPS, "no_agent", 0.8, evidence, then)
 
@@ -51,15 +53,12 @@ def _waiting(attributes: Mapping[str, Any], kind: str, ms: int | None) -> Verdic
 def _input(attributes: Mapping[str, Any], open_ms: int | None) -> Verdict | None:
     who = attributes.get(c.JENKINS_INPUT_ANSWERED_BY)
     if open_ms is not None:
-        asked = attributes.get(c.JENKINS_INPUT_SUBMITTERS)
-        evidence = [f"waits for an approval since {_time(open_ms)}" + (f" by {asked}" if asked else "")]
-        # Neither team's fault: a person is waited for.
-        return Verdict(
-            UNKNOWN, "waiting_for_approval", 0.9, evidence, f"{asked or 'Whoever may approve it'} approves or aborts it."
-        )
+        # Neither team is at fault: the build waits for a person.
+        evidence = [f"has waited {human_ms(open_ms)} for an approval"]
+        return Verdict(UNKNOWN, "waiting_for_approval", 0.9, evidence, "A person who may approve it approves or aborts it.")
     if attributes.get(c.TASK_RUN_RESULT) in (c.SUCCESS, None):
         return None
-    evidence = [f"{who} aborted it when asked" if who else "nobody approved it"]
+    evidence = [f"{who} aborted it instead of approving it" if who else "nobody approved it"]
     return Verdict(UNKNOWN, "not_approved", 0.8, evidence, f"Ask {who or 'who should have approved it'}.")
 
 
@@ -72,33 +71,22 @@ def _interrupted(attributes: Mapping[str, Any]) -> Verdict | None:
     if causes & PLATFORM_FAILURES:
         evidence = [*said, f"Jenkins lost the agent: {', '.join(sorted(causes & PLATFORM_FAILURES))}"]
         where = f" {worker}" if worker else ""
-        return Verdict(OPS, "agent_lost", 0.95, evidence, f"Ops looks at the agent{where}; run it again.")
+        return Verdict(OPS, "agent_lost", 0.95, evidence, f"Ops looks at the agent{where}; then run the build again.")
     if result == c.TIMEOUT or causes & _TIMEOUTS:
-        then = "Compare it with its usual time; look at what it did when it was stopped."
+        then = "Compare its duration with the usual one; look at what ran last."
         return Verdict(UNKNOWN, "timeout", 0.5, [*said, "the pipeline's time limit was exceeded"], then)
     if result == c.CANCELLATION:
-        evidence = said or ["it was stopped"]
+        evidence = said or ["it was cancelled"]
         kind = "superseded" if "SupersededCause" in " ".join(causes) or "CanceledCause" in causes else "aborted"
-        return Verdict(UNKNOWN, kind, 0.8, evidence, "Nothing failed; ask who stopped it.")
+        return Verdict(UNKNOWN, kind, 0.8, evidence, "Nothing failed; ask who cancelled it.")
     return None
 
 
 def _ansible(attributes: Mapping[str, Any]) -> Verdict | None:
     if attributes.get(c.ANSIBLE_PLAY_NO_HOSTS) == "matched":
         evidence = ["no host of the inventory matched the play"]
-        return Verdict(
-            DEV, "playbook_error", 0.85, evidence, "Dev looks at the play's hosts and the inventory of the change."
-        )
+        return Verdict(DEV, "playbook_error", 0.85, evidence, "Dev checks the hosts of the play and the inventory.")
     if attributes.get(c.ANSIBLE_RESULT) == "unreachable" or attributes.get(c.ERROR_TYPE) == "unreachable":
         evidence = [str(attributes.get(c.ANSIBLE_MESSAGE) or "Ansible could not reach the host")]
         return Verdict(OPS, "host_unreachable", 0.8, evidence, "Ops looks at the host; the change is not the cause.")
     return None
-
-
-def _time(ms: int) -> str:
-    """Return a span of time for people."""
-    seconds = ms // 1000
-    if seconds < 120:
-        return f"{seconds} s"
-    minutes = seconds // 60
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,4 +1,4 @@
-"""What failed in a trace: from a build or playbook down to the span that failed first, and what is known of it. Pure."""
+"""Finds what failed in a trace: from a build or playbook down to the span that failed first. Does no I/O."""
 
 from __future__ import annotations
 
@@ -9,26 +9,25 @@ from functools import cached_property
 from typing import Any
 
 from ..trace import conventions as c
+from ..trace.queries import attribute_text, build_name_of, is_jenkins, is_playbook, is_run, parameter, revision_of
 from ..trace.span import ERROR, Span
+from ..trace.words import environment_name
 
 _EXIT_STATUS = re.compile(r"script returned exit code (\d+)")
-_ENVIRONMENTS = (
-    "DEPLOYMENT_ENVIRONMENT",
-    "DEPLOY_ENVIRONMENT",
-    "DEPLOY_ENV",
-    "TARGET_ENVIRONMENT",
-    "ENVIRONMENT",
-)
 _BAD_HOSTS = ("failed", "unreachable")
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What failed. ``path``: from the span that was asked about to the one that failed; ``hosts``: of a playbook's task."""
+    """A failure. ``path``: the spans from the one that was asked for down to the one that failed.
+
+    ``hosts``: the hosts on which ``task`` failed, if an Ansible task failed. ``playbook``: its playbook, if a step ran it.
+    """
 
     path: Sequence[Span]
     hosts: Sequence[Span] = ()
     task: Span | None = None
+    playbook: Span | None = None
 
     @property
     def span(self) -> Span:
@@ -37,12 +36,12 @@ class Failure:
 
     @cached_property
     def run(self) -> Span | None:
-        """Return the run span of the build that it is in."""
+        """Return the run span of the build that the failure is in; None if there is none."""
         return next((span for span in reversed(self.path) if is_run(span)), None)
 
     @cached_property
     def log(self) -> str:
-        """Return the end of what was printed: of the step, else of the hosts."""
+        """Return the end of the log: of the failed step, else the messages of the failed hosts."""
         logged = next((span for span in reversed(self.path) if c.JENKINS_LOG in span.attributes), None)
         if logged:
             return str(logged.attributes[c.JENKINS_LOG])
@@ -50,19 +49,19 @@ class Failure:
 
     @property
     def command(self) -> str:
-        """Return the script that failed, as far as Jenkins tells it."""
+        """Return the script that failed; "" if Jenkins does not tell it."""
         return str(self.span.attributes.get(c.JENKINS_STEP_DESCRIPTION) or "")
 
     @property
     def exit_status(self) -> int | None:
-        """Return what it exited with."""
+        """Return the exit status; None if it is not known."""
         match = _EXIT_STATUS.search(self.span.status_message)
         code = self.span.attributes.get(c.PROCESS_EXIT_CODE)
         return int(match[1]) if match else code if isinstance(code, int) else None
 
     @property
     def task_result(self) -> list[dict[str, Any]] | None:
-        """Return what Ansible told of each host that failed."""
+        """Return Ansible's result for each failed host; None without a task."""
         if not self.task:
             return None
         return [
@@ -78,29 +77,29 @@ class Failure:
 
     @property
     def downstream(self) -> bool:
-        """Tell whether it failed because a build did that it started, and that is not here."""
+        """Return whether it failed because of a downstream build that is not in this trace."""
         return any(link.attributes.get(c.JENKINS_LINK) == c.LINK_STARTED for link in self.span.links)
 
     @property
+    def environment(self) -> str:
+        """Return the environment of the deploy, from the nearest playbook or run around the failure; "" for none."""
+        around = [*([self.playbook] if self.playbook else []), *reversed(self.path)]
+        return next(filter(None, map(environment_of, around)), "")
+
+    @property
     def agent(self) -> str:
-        """Return the agent on which it ran."""
+        """Return the agent that it ran on; "" if it is not known."""
         return next((str(s.attributes[c.WORKER_NAME]) for s in reversed(self.path) if c.WORKER_NAME in s.attributes), "")
 
 
-def is_run(span: Span) -> bool:
-    """Tell whether a span is a build's run."""
-    return span.attributes.get(c.JENKINS_TYPE) == c.TYPE_RUN
-
-
-def environment(run: Span) -> str:
-    """Return the environment that a build deploys to, by its parameters."""
-    own = run.attributes.get(c.DEPLOYMENT_ENVIRONMENT)
-    given = (run.attributes.get(f"{c.JENKINS_PARAMETER_PREFIX}{name}") for name in _ENVIRONMENTS)
-    return str(next(filter(None, (own, *given)), ""))
+def environment_of(span: Span) -> str:
+    """Return the environment that a run or playbook deploys to, under its usual name; "" for none."""
+    said = attribute_text(span, c.DEPLOYMENT_ENVIRONMENT) or parameter(span, c.DEPLOYMENT_ENVIRONMENT)
+    return environment_name(said)
 
 
 class Trace:
-    """A trace's spans, by what is in what."""
+    """The spans of a trace as a tree."""
 
     def __init__(self, spans: Iterable[Span]) -> None:
         self.spans = list(spans)
@@ -111,24 +110,12 @@ class Trace:
                 self._children.setdefault(span.parent_id, []).append(span)
 
     def roots(self) -> list[Span]:
-        """Return the spans whose parent is not here, the oldest first."""
+        """Return the spans whose parent is not in this trace, oldest first."""
         found = [span for span in self.spans if not span.parent_id or span.parent_id not in self._by_id]
         return sorted(found, key=lambda span: span.start_ns)
 
-    def run(self, pipeline: str, number: str) -> Span | None:
-        """Return a build's run span."""
-        wanted = (pipeline, number)
-        return next(
-            (
-                s
-                for s in self.spans
-                if is_run(s) and (s.resource.get(c.PIPELINE_NAME), s.resource.get(c.PIPELINE_RUN_ID)) == wanted
-            ),
-            None,
-        )
-
     def failure(self, start: Span) -> Failure | None:
-        """Return what made a span fail, downstream builds included; None where it did not fail."""
+        """Return what made a span fail, also in a downstream build; None if the span did not fail."""
         if start.status_code != ERROR:
             return None
         path = [start]
@@ -140,7 +127,7 @@ class Trace:
         if playbook:
             hosts = self._failed_hosts(playbook)
             if hosts:
-                return Failure(path, hosts, self._by_id.get(hosts[0].parent_id or ""))
+                return Failure(path, hosts, self._by_id.get(hosts[0].parent_id or ""), playbook)
         if path[-1].attributes.get(c.ANSIBLE_TYPE) == c.TYPE_HOST:
             task = self._by_id.get(path[-1].parent_id or "")
             hosts = [
@@ -152,7 +139,7 @@ class Trace:
         return Failure(path)
 
     def _cause(self, span: Span) -> Span | None:
-        """Return the one below that failed first; of tries, the last one; a playbook only where nothing else tells."""
+        """Return the child that failed first, in the last attempt of a retry. A playbook counts only if no step failed."""
         failed = [one for one in self._below(span) if one.status_code == ERROR]
         last = max((int(str(one.attributes.get(c.JENKINS_RETRY_ATTEMPT) or 0)) for one in failed), default=0)
         failed = [one for one in failed if int(str(one.attributes.get(c.JENKINS_RETRY_ATTEMPT) or 0)) == last] or failed
@@ -161,23 +148,23 @@ class Trace:
     def _below(self, span: Span) -> Iterator[Span]:
         yield from self._children.get(span.span_id, ())
         for link in span.links:
-            # Where each build has a trace of its own.
+            # With one trace per build, a link leads to the downstream build.
             if link.attributes.get(c.JENKINS_LINK) == c.LINK_STARTED and link.span_id in self._by_id:
                 yield self._by_id[link.span_id]
 
     def _playbook_beside(self, path: Sequence[Span]) -> Span | None:
-        """Return the failed playbook that a failed step ran: it hangs under the step's stage."""
+        """Return the failed playbook that a failed step ran: a child of the step's stage, not of the step."""
         if len(path) < 2 or path[-1].attributes.get(c.JENKINS_TYPE) != c.TYPE_STEP:
             return None
         step = path[-1]
         for one in self._children.get(path[-2].span_id, ()):
             within = step.start_ns <= one.start_ns <= step.end_ns
-            if one.attributes.get(c.ANSIBLE_TYPE) == c.TYPE_PLAYBOOK and one.status_code == ERROR and within:
+            if is_playbook(one) and one.status_code == ERROR and within:
                 return one
         return None
 
     def _failed_hosts(self, above: Span) -> list[Span]:
-        """Return the hosts of the last failed task below a span."""
+        """Return the failed hosts of the last failed task below a span."""
         tasks: dict[str, list[Span]] = {}
         todo = [above]
         while todo:
@@ -188,18 +175,13 @@ class Trace:
         return max(tasks.values(), key=lambda hosts: max(host.end_ns for host in hosts), default=[])
 
 
-def is_jenkins(span: Span) -> bool:
-    """Tell whether a span is one of a build's."""
-    return c.JENKINS_TYPE in span.attributes
-
-
 def named_facts(failure: Failure) -> Mapping[str, str]:
-    """Return what a reader wants named: build, commit, environment, agent."""
+    """Return the known facts to show with a failure: build, commit, environment, agent."""
     run = failure.run
     found = {
-        "build": f"{run.attributes.get(c.PIPELINE_NAME)} #{run.attributes.get(c.PIPELINE_RUN_ID)}" if run else "",
-        "commit": str(run.attributes.get(c.VCS_HEAD_REVISION) or "") if run else "",
-        "environment": environment(run) if run else "",
+        "build": build_name_of(run) if run else "",
+        "commit": revision_of(run) if run else "",
+        "environment": failure.environment,
         "agent": failure.agent,
     }
     return {name: value for name, value in found.items() if value}

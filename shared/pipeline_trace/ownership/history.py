@@ -1,4 +1,4 @@
-"""Judges a failure by what the same and other jobs did before and beside it. Pure."""
+"""Gives verdicts from history: earlier, later and parallel builds of the same and of other jobs. Does no I/O."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from ..trace.words import MAIN_BRANCHES
 from . import signature
 from .verdict import DEV, OPS, UNKNOWN, Verdict
 
 FAILURE = "failure"
 SUCCESS = "success"
-_MAIN = frozenset(("main", "master", "trunk", "develop"))
-# Failures further apart have causes of their own; a green run says something of today for a shorter time.
+# Failures further apart than this have different causes.
 _NEAR = timedelta(hours=24)
-# Kinds that a machine has, whatever runs on it.
+# Kinds of failures in code. On only one agent they mean that the agent is broken.
 _CODE = frozenset(("test_failure", "compile_error", "lint", "import_error", "exception", "unknown"))
 
 
 @dataclass(frozen=True)
 class PastBuild:
-    """One run of a job. ``at``: when it began. ``result``: success or failure.
+    """An ended build. ``at``: its start. ``result``: success or failure.
 
-    ``signature``: its telling line: the first evidence of its text's verdict.
+    ``signature``: the first evidence of its log's verdict.
     """
 
     job: str
@@ -36,17 +36,20 @@ class PastBuild:
 
     @property
     def project(self) -> str:
-        """The job's repository or service: the full name without the branch or the task."""
+        """Return the repository or service of the job: its full name without the last part (the branch or the task)."""
         return self.job.rpartition("/")[0] or self.job
 
     @property
     def main(self) -> bool:
-        """Whether it ran the main branch."""
-        return self.branch in _MAIN
+        """Return whether it built the main branch."""
+        return self.branch in MAIN_BRANCHES
 
 
 def verdict_with_history(runs: Iterable[PastBuild], failing: PastBuild, text: Verdict) -> Verdict:
-    """Return the text's verdict, or another one where history tells more. Runs after the failing one count as well."""
+    """Return the log's verdict, or another one if history tells more.
+
+    ``runs``: other builds, also later ones. ``failing``: the failed build. ``text``: the verdict from its log.
+    """
     history = _History(list(runs), failing)
     for rule in (_shared, _flaky, _one_agent, _one_change, _unchanged, _one_project):
         found = rule(history, text)
@@ -56,11 +59,11 @@ def verdict_with_history(runs: Iterable[PastBuild], failing: PastBuild, text: Ve
 
 
 def _against(found: Verdict, text: Verdict) -> Verdict:
-    """Say that history decided, and what the text alone said."""
+    """Return the verdict from history with the evidence from the log, and with a note if the two disagree."""
     if found.owner == text.owner:
-        # Both say the same.
+        # Both name the same owner.
         return replace(found, confidence=max(found.confidence, text.confidence), evidence=[*found.evidence, *text.evidence])
-    said = f"history decides: the text alone says {text.owner} ({text.kind})"
+    said = f"history decides; the log alone says {text.owner} ({text.kind})"
     return replace(found, evidence=[*found.evidence, said, *text.evidence])
 
 
@@ -71,7 +74,7 @@ class _History:
 
     @cached_property
     def same(self) -> list[PastBuild]:
-        """The failures with this signature, this one among them, in their order."""
+        """Return all failures with this signature, including this one, in order of time."""
         wanted = signature.signature_of(self.failing.signature)
         alike = [
             run
@@ -82,7 +85,7 @@ class _History:
 
     @cached_property
     def near(self) -> list[PastBuild]:
-        """Those not long before or after this one."""
+        """Return the failures with this signature within a day of this one."""
         return [run for run in self.same if abs(run.at - self.failing.at) <= _NEAR]
 
     @cached_property
@@ -91,7 +94,7 @@ class _History:
 
     @cached_property
     def own(self) -> list[PastBuild]:
-        """Failures of this project."""
+        """Return those failures that belong to this project."""
         return [run for run in self.near if run.project == self.failing.project]
 
     def greens_since(self, first: datetime, matches: Callable[[PastBuild], bool]) -> list[PastBuild]:
@@ -99,7 +102,7 @@ class _History:
 
 
 def _shared(history: _History, text: Verdict) -> Verdict | None:
-    """The same failure in several projects: what they share."""
+    """Return a verdict if several projects fail with the same error: something that they share is broken."""
     failing = history.failing
     others = sorted({run.project for run in history.near} - {failing.project})
     first = history.near[0].at
@@ -109,10 +112,11 @@ def _shared(history: _History, text: Verdict) -> Verdict | None:
     agents = {run.agent for run in history.near}
     if len(others) < 2 and (fine or text.kind in _CODE) and len(agents) > 1:
         return None
-    evidence = [f"{len(others) + 1} projects fail alike since {_clock(first)}: {', '.join([failing.project, *others][:6])}"]
+    names = ", ".join([failing.project, *others][:6])
+    evidence = [f"{len(others) + 1} projects have had the same error since {_clock(first)}: {names}"]
     where = "the service that they share"
     if len(agents) == 1:
-        evidence.append(f"all of them on {failing.agent}")
+        evidence.append(f"all of them ran on {failing.agent}")
         where = failing.agent
     kind = "network" if text.kind == "app_unhealthy" else text.kind
     return Verdict(
@@ -121,7 +125,7 @@ def _shared(history: _History, text: Verdict) -> Verdict | None:
 
 
 def _flaky(history: _History, text: Verdict) -> Verdict | None:
-    """The same commit failed so and passed without a change, on the same agent or on any."""
+    """Return a verdict if the same commit failed and then passed without a change: the test or step is flaky."""
     passed = [
         (run, green)
         for run in history.same
@@ -137,7 +141,7 @@ def _flaky(history: _History, text: Verdict) -> Verdict | None:
     if not passed and _one_change(history, text):
         return None
     runs = len(jobs) + sum(green.job == history.failing.job for green in history.greens)
-    evidence = [f"{len(jobs)} of {runs} runs of {jobs[-1].job} failed alike"]
+    evidence = [f"{len(jobs)} of {runs} runs of {jobs[-1].job} failed with the same error"]
     if passed:
         run, green = passed[-1]
         evidence.insert(0, f"{run.commit[:10]} failed at {_clock(run.at)} and passed at {_clock(green.at)} without a change")
@@ -147,13 +151,15 @@ def _flaky(history: _History, text: Verdict) -> Verdict | None:
             "flaky_test",
             0.75,
             evidence,
-            "Dev makes the test independent of time, order and neighbours; a rerun will pass.",
+            "Dev makes the test independent of time, order and other tests; another run may pass.",
         )
-    return Verdict(UNKNOWN, "flaky_step", 0.6, evidence, "Run it again; then find out together what the step waits for.")
+    return Verdict(
+        UNKNOWN, "flaky_step", 0.6, evidence, "Run it again; then Dev and Ops find out together what the step depends on."
+    )
 
 
 def _one_agent(history: _History, text: Verdict) -> Verdict | None:
-    """It fails on one agent alone, where others pass."""
+    """Return a verdict if it fails on only one agent and passes on others: the agent is broken."""
     failing = history.failing
     if len(history.near) < 2 or {run.agent for run in history.near} != {failing.agent} or not failing.agent:
         return None
@@ -166,13 +172,13 @@ def _one_agent(history: _History, text: Verdict) -> Verdict | None:
     kind = "agent_broken" if text.kind in _CODE else text.kind
     evidence = [
         f"{len(history.near)} failures since {_clock(first)}, all on {failing.agent}",
-        f"passes on {', '.join(sorted({run.agent for run in elsewhere}))}",
+        f"it passes on {', '.join(sorted({run.agent for run in elsewhere}))}",
     ]
     return Verdict(OPS, kind, 0.85, evidence, f"Ops takes {failing.agent} out of service and looks at it; run it elsewhere.")
 
 
 def _one_change(history: _History, text: Verdict) -> Verdict | None:
-    """Only this change fails, again and again, while other commits pass."""
+    """Return a verdict if only this change fails, several times, while other commits pass: the change is broken."""
     failing, own = history.failing, history.own
     if {run.project for run in history.near} != {failing.project} or {run.commit for run in own} != {failing.commit}:
         branches = {run.branch for run in history.near}
@@ -188,14 +194,14 @@ def _one_change(history: _History, text: Verdict) -> Verdict | None:
     if not (since and (again or before)) and not (again and before and len({run.agent for run in own}) > 1):
         return None
     if text.owner == OPS and not any(run.project == failing.project for run in since):
-        # What others reach says little of what this project alone needs.
+        # Other projects that pass do not show that what only this project needs is available.
         return None
     agents = sorted({run.agent for run in own if run.agent})
     evidence = [
         f"only {failing.branch} ({failing.commit[:10]}) fails, {len(own)} times on {', '.join(agents) or 'unknown agents'}"
     ]
     shown = since or before
-    evidence.append(f"meanwhile green: {', '.join(sorted({f'{run.job} on {run.agent}' for run in shown})[:4])}")
+    evidence.append(f"green at the same time: {', '.join(sorted({f'{run.job} on {run.agent}' for run in shown})[:4])}")
     kind = "app_unhealthy" if text.kind == "network" else text.kind
     return Verdict(
         DEV, kind, 0.85 if again and since else 0.7, evidence, f"Dev looks at what {failing.commit[:10]} changed."
@@ -203,7 +209,7 @@ def _one_change(history: _History, text: Verdict) -> Verdict | None:
 
 
 def _unchanged(history: _History, text: Verdict) -> Verdict | None:
-    """The same commit passed before and fails since: what changed is around it."""
+    """Return a verdict if the same commit passed before and fails now: something around it has changed."""
     failing = history.failing
     if text.owner == OPS or not failing.commit:
         return None
@@ -215,12 +221,12 @@ def _unchanged(history: _History, text: Verdict) -> Verdict | None:
     if not green or (text.kind in _CODE and len(history.own) < 2):
         return None
     passed, fails = _clock(green[-1].at), _clock(history.own[0].at)
-    evidence = [f"{failing.commit[:10]} passed at {passed} and fails since {fails} without a change"]
-    return Verdict(OPS, text.kind, 0.6, evidence, "Ops says what changed on agents and services in between.")
+    evidence = [f"{failing.commit[:10]} passed at {passed} and has failed since {fails} without a change"]
+    return Verdict(OPS, text.kind, 0.6, evidence, "Ops finds out what changed on agents and services between these times.")
 
 
 def _one_project(history: _History, text: Verdict) -> Verdict | None:
-    """Every commit of one project fails, wherever it runs, while others pass: nobody else has what it has."""
+    """Return a verdict if every commit of one project fails on every agent while others pass: the project is broken."""
     failing, own = history.failing, history.own
     first = own[0].at
     others = history.greens_since(first, lambda run: run.project != failing.project)
@@ -231,8 +237,8 @@ def _one_project(history: _History, text: Verdict) -> Verdict | None:
     ):
         return None
     green = ", ".join(sorted({run.project for run in others})[:4])
-    evidence = [f"only {failing.project} fails, {len(own)} times since {_clock(first)}", f"meanwhile green: {green}"]
-    return Verdict(DEV, text.kind, 0.55, evidence, f"Dev looks at what came into {failing.project} before {_clock(first)}.")
+    evidence = [f"only {failing.project} fails, {len(own)} times since {_clock(first)}", f"green at the same time: {green}"]
+    return Verdict(DEV, text.kind, 0.55, evidence, f"Dev looks at the changes of {failing.project} before {_clock(first)}.")
 
 
 def _clock(at: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Whose is it: a failed build or playbook of this machine's store, judged by its text, by what is known, and by history."""
+"""Gives the verdict on a failed build or playbook in the store, from its log, its facts and its history."""
 
 from __future__ import annotations
 
@@ -8,15 +8,25 @@ from datetime import datetime, timezone
 from typing import Protocol
 
 from ..trace import conventions as c
+from ..trace.queries import (
+    attribute_text,
+    build_name,
+    build_name_of,
+    build_name_parts,
+    failed_tests,
+    is_run,
+    result_of,
+    revision_of,
+)
 from ..trace.span import ERROR, Span
 from . import facts, history
-from .failure import Failure, Trace, environment, is_run, named_facts
+from .failure import Failure, Trace, environment_of, named_facts
 from .log import ansible
 from .log.judge import verdict_of_log
 from .log.rules import Rules
 from .verdict import DEV, OPS, UNKNOWN, Verdict
 
-# What is looked at of history: so long before and after, and of so many failures the text.
+# Limits of history: the days before and after, and the number of failures whose log is read.
 _DAYS = 7
 _WINDOW_NS = _DAYS * 86_400 * 1_000_000_000
 _MOST_FAILURES = 100
@@ -24,27 +34,27 @@ NOTHING_FAILED = "nothing_failed"
 
 
 class Source(Protocol):
-    """Where spans are found: finding.Lookup."""
+    """Finds spans. lookup.lookup.Lookup is one."""
 
     def spans(self, reference: str) -> list[Span]:
-        """Return the spans of a trace."""
+        """Return the spans of the trace that a reference names. Raises NotFoundError."""
 
     def runs_between(self, from_ns: int, to_ns: int) -> list[Span]:
-        """Return the run spans that ended between two times, nanoseconds since the epoch."""
+        """Return the run spans that ended between two times (nanoseconds since the epoch)."""
 
     def spans_of_build(self, pipeline: str, run: str) -> list[Span]:
-        """Return the spans of a build."""
+        """Return the spans of a build. ``pipeline``: the full job name. ``run``: the build number."""
 
 
 def verdict_for(source: Source, reference: str, rules: Rules) -> Verdict:
-    """Return whose a failure is. ``reference``: a trace id, a build's URL, ``JOB#N`` or ``latest``. Raises NotFoundError."""
+    """Return who should look first. ``reference``: a trace id, build URL, ``JOB#N`` or ``latest``. Raises NotFoundError."""
     return verdict_of_trace(source, source.spans(reference), reference, rules)
 
 
 def verdict_of_trace(source: Source, spans: Iterable[Span], reference: str, rules: Rules) -> Verdict:
-    """Return whose a failure is, of a trace whose spans are at hand; see ``answer``."""
+    """Return who should look first at a trace, from its spans; see ``verdict_for``."""
     trace = Trace(spans)
-    start = _asked(trace, reference)
+    start = _referenced(trace, reference)
     failure = trace.failure(start)
     if failure is None:
         return facts.verdict_of_facts(start.attributes) or _not_failed(trace, start)
@@ -52,7 +62,7 @@ def verdict_of_trace(source: Source, spans: Iterable[Span], reference: str, rule
 
 
 def verdict_of_failure(source: Source, failure: Failure, rules: Rules) -> Verdict:
-    """Return whose a failure is, with the facts that a reader wants named."""
+    """Return who should look first at a failure, with the known facts in the evidence."""
     verdict = verdict_without_history(failure, rules)
     if failure.run:
         failing = _run(failure.run, failure, verdict)
@@ -62,7 +72,7 @@ def verdict_of_failure(source: Source, failure: Failure, rules: Rules) -> Verdic
 
 
 def _naming_hosts(failure: Failure, verdict: Verdict) -> Verdict:
-    """Name the hosts that Ansible could not reach, which the one who looks has to know first."""
+    """Put the hosts that Ansible could not reach first in the evidence."""
     task = ansible.failure_of_results(failure.task_result) or ansible.failure_of_output(failure.log.splitlines())
     if verdict.owner != OPS or task is None or not task.unreachable:
         return verdict
@@ -72,7 +82,7 @@ def _naming_hosts(failure: Failure, verdict: Verdict) -> Verdict:
 
 
 def verdict_without_history(failure: Failure, rules: Rules) -> Verdict:
-    """Return what a failure says by itself: a lost agent, then the text, then what else is known of it."""
+    """Return the verdict without history: a lost agent decides first, then the log, then other facts."""
     known = next(filter(None, (facts.verdict_of_facts(span.attributes) for span in reversed(failure.path))), None)
     if known and known.kind == "agent_lost":
         return known
@@ -86,26 +96,23 @@ def verdict_without_history(failure: Failure, rules: Rules) -> Verdict:
 
 
 def _tests(failure: Failure) -> Verdict | None:
-    """Tests that failed without failing a step: `junit` only marks the build."""
+    """Return the verdict if only tests failed: `junit` marks the build, but no step fails."""
     failed = failure.run.attributes.get(c.JENKINS_TESTS_FAILED) if failure.run else None
     if failure.run is None or not failed:
         return None
-    events = [event.attributes for event in failure.run.events if event.name == "test failed"]
-    names = [f"{one.get(c.TEST_SUITE_NAME)} {one.get(c.TEST_CASE_NAME)}" for one in events]
+    names = failed_tests(failure.run)
     evidence = [f"tests failed: {', '.join(names[:5])}" if names else "tests failed", f"{failed} of them"]
     return Verdict(DEV, "test_failure", 0.75, evidence, "Dev looks at the tests that failed.")
 
 
-def _asked(trace: Trace, reference: str) -> Span:
-    """Return the span that was reference about: a build's run, else the root that failed last, else the last one."""
+def _referenced(trace: Trace, reference: str) -> Span:
+    """Return the span that a reference names: the run of a build, else the root that failed last, else the last root."""
+    url, parts = reference.strip().rstrip("/"), build_name_parts(reference)
+    name = build_name(*parts) if parts else ""
     for span in trace.spans:
-        url, name = str(span.resource.get(c.PIPELINE_RUN_URL) or ""), span.resource.get(c.PIPELINE_NAME)
-        number = span.resource.get(c.PIPELINE_RUN_ID)
-        reference = reference.strip().rstrip("/")
-        if is_run(span) and (url.rstrip("/") == reference or f"{name}#{number}" == reference.replace(" #", "#")):
+        if is_run(span) and (build_name_of(span) == name or attribute_text(span, c.PIPELINE_RUN_URL).rstrip("/") == url):
             return span
-    roots = trace.roots()
-    return max(roots, key=lambda span: (span.status_code == ERROR, span.end_ns))
+    return max(trace.roots(), key=lambda span: (span.status_code == ERROR, span.end_ns))
 
 
 def _not_failed(trace: Trace, start: Span) -> Verdict:
@@ -114,30 +121,29 @@ def _not_failed(trace: Trace, start: Span) -> Verdict:
         deepest = max(running, key=lambda span: span.start_ns)
         since = datetime.fromtimestamp(deepest.start_ns / 1e9, timezone.utc)
         evidence = [f"{deepest.name} has been running since {since:%Y-%m-%d %H:%M:%S}Z"]
-        return Verdict(UNKNOWN, "running", 0.5, evidence, "pipeline-trace show tells what runs now.")
-    result = start.attributes.get(c.PIPELINE_RESULT) or start.attributes.get(c.TASK_RUN_RESULT) or "no failure"
-    return Verdict(UNKNOWN, NOTHING_FAILED, 1.0, [f"{start.name}: {result}"], "")
+        return Verdict(UNKNOWN, "running", 0.5, evidence, "To see what runs now, run: pipeline-trace show")
+    return Verdict(UNKNOWN, NOTHING_FAILED, 1.0, [f"{start.name}: {result_of(start) or 'no failure'}"], "")
 
 
 def _named(failure: Failure, verdict: Verdict) -> Iterator[str]:
-    found = named_facts(failure)
-    where = [f"{name} {value}" for name, value in found.items() if name != "build"]
-    way = [span.attributes.get(c.PIPELINE_NAME, span.name) if is_run(span) else span.name for span in failure.path]
-    if len(way) > 1:
-        yield " > ".join(str(name) for name in way)
-    if found.get("build"):
-        yield ", ".join([f"build {found['build']}", *where])
-    run = failure.run
+    found = dict(named_facts(failure))
+    build, run = found.pop("build", ""), failure.run
+    names = [attribute_text(span, c.PIPELINE_NAME) or span.name if is_run(span) else span.name for span in failure.path]
+    if len(names) > 1:
+        yield " > ".join(names)
+    facts_named = [*([f"build {build}"] if build else []), *(f"{name} {value}" for name, value in found.items())]
+    if facts_named:
+        yield ", ".join(facts_named)
     authors = run.attributes.get(c.JENKINS_CHANGE_AUTHORS) if run else None
     if verdict.owner == DEV and authors:
         yield f"the change has {authors} author{'s' if authors != 1 else ''}"
-    url = str(run.attributes.get(c.PIPELINE_RUN_URL) or "") if run else ""
+    url = attribute_text(run, c.PIPELINE_RUN_URL) if run else ""
     if url:
         yield url
 
 
 def _history(source: Source, failure: Failure, failing: Span, rules: Rules) -> list[history.PastBuild]:
-    """Return what ran around a failed build, with the deciding lines of what failed."""
+    """Return the builds before and after a failed build, each failed one with the line of its log that decides."""
     around = source.runs_between(failing.end_ns - _WINDOW_NS, failing.end_ns + _WINDOW_NS)
     around.sort(key=lambda run: abs(run.end_ns - failing.end_ns))
     found: list[history.PastBuild] = []
@@ -154,29 +160,28 @@ def _history(source: Source, failure: Failure, failing: Span, rules: Rules) -> l
 
 
 def _failed(source: Source, run: Span, rules: Rules) -> Sequence[history.PastBuild]:
-    spans = source.spans_of_build(str(run.resource.get(c.PIPELINE_NAME)), str(run.resource.get(c.PIPELINE_RUN_ID)))
+    spans = source.spans_of_build(attribute_text(run, c.PIPELINE_NAME), attribute_text(run, c.PIPELINE_RUN_ID))
     failure = Trace(spans).failure(run)
-    # Where a build that it started failed, that one tells.
+    # The downstream build that failed counts instead.
     if failure is None or failure.downstream:
         return []
     return [_run(run, failure, verdict_without_history(failure, rules))]
 
 
 def _green_agent(run: Span, failing: str) -> str:
-    """Return an agent on which a good run ran: the one that is reference about, where it was among them."""
+    """Return an agent of a successful run: the failing one if the run used it, else the first."""
     agents = run.attributes.get(c.JENKINS_AGENTS)
     names = [str(name) for name in agents] if isinstance(agents, list) else [str(run.attributes.get(c.WORKER_NAME) or "")]
     return failing if failing in names else names[0]
 
 
 def _run(run: Span, failure: Failure | None = None, verdict: Verdict | None = None, agent: str = "") -> history.PastBuild:
-    target = environment(run)
-    branch = str(run.attributes.get(c.VCS_HEAD_NAME) or "")
+    target, job = environment_of(run), attribute_text(run, c.PIPELINE_NAME)
     return history.PastBuild(
-        # Deploys to one environment say nothing of another.
-        job=f"{run.attributes.get(c.PIPELINE_NAME)}{f' to {target}' if target else ''}",
-        commit=str(run.attributes.get(c.VCS_HEAD_REVISION) or ""),
-        branch=branch.removeprefix("origin/"),
+        # Deploys to one environment tell nothing about another.
+        job=f"{job} to {target}" if target else job,
+        commit=revision_of(run),
+        branch=attribute_text(run, c.VCS_HEAD_NAME).removeprefix("origin/"),
         agent=failure.agent if failure else agent,
         at=datetime.fromtimestamp(run.start_ns / 1e9, timezone.utc),
         result=history.FAILURE if failure else history.SUCCESS,

@@ -1,4 +1,4 @@
-"""A failure's signature: its deciding line without what differs from run to run. Pure."""
+"""Computes the signature of a failure: its deciding log line without what differs between builds. Does no I/O."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ _MASKS = tuple(
         (r"\s+", " "),
     )
 )
-# Signatures may have been cut off where they were kept.
+# A signature of at least this length may have been cut off.
 _SHORTEST = 60
 
 
 def signature_of(line: str) -> str:
-    """Return a line with times, addresses, hosts, hashes, paths and numbers masked."""
+    """Return a line with times, addresses, hosts, hashes, paths and numbers replaced by placeholders."""
     for pattern, mask in _MASKS:
         line = pattern.sub(mask, line)
     return line.strip().lower()
 
 
 def are_alike(one: str, other: str) -> bool:
-    """Tell whether two signatures are the same, one of them perhaps cut off."""
+    """Return whether two signatures are the same. One of them may be cut off."""
     if one == other:
         return True
     short, long = sorted((one, other), key=len)
-    # The last letters may be half of what was masked.
+    # The last characters may be half of a placeholder.
     return len(short) >= _SHORTEST and long.startswith(short[:-20])

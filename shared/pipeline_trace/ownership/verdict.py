@@ -1,4 +1,4 @@
-"""What every judge answers with."""
+"""Defines the verdict."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ OWNERS = (DEV, OPS, UNKNOWN)
 
 @dataclass(frozen=True)
 class Verdict:
-    """Who should look first, and why.
+    """Who should look first at a failure, and why.
 
-    ``owner``: dev, ops or unknown. ``confidence``: 0 to 1. ``evidence``: the lines and facts that decided, the most telling
-    first. ``next``: what to do now, one sentence.
+    ``owner``: dev, ops or unknown. ``kind``: the kind of failure. ``confidence``: 0 to 1. ``evidence``: the lines and facts
+    that decide, strongest first. ``next``: what to do now, in one sentence.
     """
 
     owner: str
@@ -27,7 +27,7 @@ class Verdict:
     next: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form."""
+        """Return the verdict as JSON-ready data."""
         return {
             "owner": self.owner,
             "kind": self.kind,

@@ -1,1 +1,4 @@
-"""Where a process stands in a trace. Standard library only."""
+"""Finds the place of a process or build in a trace: the trace id and the parent span.
+
+Standard library only, in all subpackages too: this package runs inside ansible-playbook.
+"""

@@ -1,6 +1,6 @@
-"""Where does this process stand? DESIGN's order: TRACEPARENT, PIPELINE_TRACE_KEY, the CI system that runs us, a new trace.
+"""Finds the place of this process: from TRACEPARENT, PIPELINE_TRACE_KEY or the CI system that runs it, else in a new trace.
 
-Standard library only: this runs inside ansible-playbook. Of the CI systems only the one that fits is imported.
+The order is as listed; docs/joining.md has the details. Only the module of the CI system in use is imported.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from .w3c import TRACE_ID, Place, context_of, place_outside_ci
 
 if TYPE_CHECKING:
     from .ci.jenkins.identity import Build
-    from .ci.jenkins.inside import Answer
+    from .ci.jenkins.inside import ControllerAnswer
 
 
 def locate(environ: Mapping[str, str], home: Path | None, trace_per: str = "", *, git_seconds: float = 0.5) -> Place:
-    """Return where a process with this environment stands.
+    """Return the place of a process with this environment.
 
-    ``home``: the folder where answers are kept, or None. ``trace_per``: pipeline or build; without it PIPELINE_TRACE_PER
-    decides, then pipeline. ``git_seconds``: how long git may look at a tree outside CI. May ask the CI system, within the
-    time that its module sets.
+    ``home``: the folder for answers of a controller, or None to keep none. ``trace_per``: pipeline or build; if empty,
+    PIPELINE_TRACE_PER, else pipeline. ``git_seconds``: the most time for git, outside CI. In Jenkins, this may ask the
+    controller, for at most ``ask.SECONDS``.
     """
     per, warning = _trace_per(trace_per or environ.get(TRACE_PER, ""))
     system = ci.system_of(environ)
@@ -41,14 +41,14 @@ def locate(environ: Mapping[str, str], home: Path | None, trace_per: str = "", *
 
 
 def is_in_ci(environ: Mapping[str, str]) -> bool:
-    """Tell whether a CI system runs this process."""
+    """Return whether a CI system runs this process."""
     return bool(ci.system_of(environ))
 
 
 def _trace_per(value: str) -> tuple[str, str]:
     if value in ("", PER_PIPELINE, PER_BUILD):
         return value or PER_PIPELINE, ""
-    return PER_PIPELINE, f"{TRACE_PER}={value} is neither {PER_PIPELINE} nor {PER_BUILD}; using {PER_PIPELINE}"
+    return PER_PIPELINE, f"{TRACE_PER}={value} is not valid; using {PER_PIPELINE}. Set it to {PER_PIPELINE} or {PER_BUILD}"
 
 
 def _in_jenkins(environ: Mapping[str, str], home: Path | None, per: str) -> Place:
@@ -57,7 +57,7 @@ def _in_jenkins(environ: Mapping[str, str], home: Path | None, per: str) -> Plac
     context = context_of(environ)[0]
     build = inside.build_of(environ)
     if context and build and environ.get(TRACE_ID) == context.trace_id:
-        # A process of ours above this one has asked: TRACEPARENT is the parent, whatever a parameter says.
+        # A parent process of ours has asked already. TRACEPARENT is the parent, whatever a build parameter says.
         return replace(place_outside_ci(environ), resource=inside.run_resource(build, environ))
     place = inside.locate(environ, lambda build: _ask(build, environ, home), per)
     if place:
@@ -66,8 +66,8 @@ def _in_jenkins(environ: Mapping[str, str], home: Path | None, per: str) -> Plac
     return replace(place, warnings=(*place.warnings, inside.missing_variable_hint(environ)))
 
 
-def _ask(build: Build, environ: Mapping[str, str], home: Path | None) -> Answer | None:
-    """Ask the controller; what it said before stands where it is silent now."""
+def _ask(build: Build, environ: Mapping[str, str], home: Path | None) -> ControllerAnswer | None:
+    """Return the controller's answer; if it does not answer, the kept one; None if there is none."""
     from .ci.jenkins import ask, cache
 
     folder = home / "places" if home else None

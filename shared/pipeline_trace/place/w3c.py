@@ -1,7 +1,7 @@
-"""Where a process stands: W3C trace context read from the environment, and the place in a trace that follows.
+"""Reads the W3C trace context from the environment, and defines Place.
 
-Sources: W3C Trace Context level 1 (traceparent), OpenTelemetry's specification/context/env-carriers.md (the names of the
-variables). Standard library only: this runs inside ansible-playbook.
+Sources: W3C Trace Context level 1 (the format of traceparent) and OpenTelemetry's specification/context/env-carriers.md (the
+names of the variables).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ TRACEPARENT = "TRACEPARENT"
 TRACESTATE = "TRACESTATE"
 BAGGAGE = "BAGGAGE"
 KEY = "PIPELINE_TRACE_KEY"
-# Beside TRACEPARENT: a process of ours has found the place in this trace, so that nobody below needs to ask.
+# Set together with TRACEPARENT by a process of ours that knows its place: child processes need not ask the controller.
 TRACE_ID = "PIPELINE_TRACE_ID"
 
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
@@ -34,10 +34,11 @@ class Context:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a process stands: what its first span's trace and parent are.
+    """The place of a process in a trace: the trace id and the parent of its first span.
 
-    ``parent_id`` is None where the first span is a root. ``sampled`` False means: emit nothing. ``warnings`` are lines
-    for people, each saying what to do. ``resource`` are attributes of the run that the process is part of.
+    ``parent_id``: None if the first span is a root span. ``sampled``: if False, write no spans. ``resource``: attributes of
+    the run that the process is part of. ``attributes``: of its first span. ``warnings``: lines for the user, each with what
+    to do.
     """
 
     trace_id: str
@@ -52,9 +53,9 @@ class Place:
 
 
 def parse_traceparent(value: str) -> Context | None:
-    """Parse a traceparent by W3C's rules; return None where it is not valid.
+    """Return the context in a traceparent, or None if it is not valid by W3C Trace Context.
 
-    Upper case, all-zero ids and version ff are invalid. Unknown higher versions are read by their first four fields.
+    Upper case, ids of zeros only, and version ff are invalid. Of an unknown higher version, the first four fields count.
     """
     match = _TRACEPARENT.fullmatch(value.strip())
     if not match:
@@ -71,9 +72,10 @@ def format_traceparent(trace: str, span: str, sampled: bool = True) -> str:
 
 
 def child_environment(environ: Mapping[str, str], place: Place, span_id: str) -> dict[str, str]:
-    """Return a copy of an environment for a child whose parent is this span, by the rules for environment carriers.
+    """Return a copy of an environment for a child process whose parent span is ``span_id``.
 
-    What belonged to a TRACEPARENT that was not followed does not go with it.
+    Source: the rules for environment carriers. TRACESTATE and BAGGAGE come from ``place`` only: if the place ignores the
+    environment's TRACEPARENT, the values that came with it are removed.
     """
     child = dict(environ)
     carried = {
@@ -90,18 +92,18 @@ def child_environment(environ: Mapping[str, str], place: Place, span_id: str) ->
 
 
 def context_of(environ: Mapping[str, str]) -> tuple[Context | None, tuple[str, ...]]:
-    """Return the context which the environment carries, and a warning where it is malformed."""
+    """Return the context in TRACEPARENT (None if it is unset or invalid), and a warning if it is invalid."""
     value = environ.get(TRACEPARENT, "").strip()
     if not value:
         return None, ()
     context = parse_traceparent(value)
     if context is None:
-        return None, (f"{TRACEPARENT} is malformed and ignored; expected 00-<32 hex>-<16 hex>-<2 hex>",)
+        return None, (f"{TRACEPARENT} is not valid and is ignored; unset it, or set it to 00-<32 hex>-<16 hex>-<2 hex>",)
     return context, ()
 
 
 def place_outside_ci(environ: Mapping[str, str]) -> Place:
-    """Return where a process stands that no CI system runs: TRACEPARENT, else PIPELINE_TRACE_KEY, else a new trace."""
+    """Return the place of a process outside CI systems: from TRACEPARENT, else PIPELINE_TRACE_KEY, else in a new trace."""
     context, warnings = context_of(environ)
     state, baggage = environ.get(TRACESTATE, ""), environ.get(BAGGAGE, "")
     if context:

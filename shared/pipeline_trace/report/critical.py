@@ -1,7 +1,7 @@
-"""The critical path: the chain of spans that determined when a trace ended. Pure.
+"""Finds the critical path: the chain of spans that determines when a trace ends. Does no I/O.
 
-Followed backwards from the end: of what ran below a span, the one that ended last held it up; before that one began, the one
-that ended last before then; what is left of the span's time is its own.
+The search goes backwards from the end. Among a span's children, the one that ended last delayed the span. Before the start
+of that child, the next one is again the child that ended last. The time that remains is the span's own time.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from ..lookup.states import EXEC, OTHER, span_type
 from ..lookup.tree import SKEW_TOLERANCE_NS, Node, walk
 from ..trace import conventions as c
 
-# Stamps are rounded differently: a span may end this much after its successor's beginning and still come before it.
+# Times are rounded differently: a span may end this much after the next one starts and still count as before it.
 _OVERLAP_NS = 5_000_000
-# A process within a build learns its stage, not its step.
+# A process in a build knows its stage but not its step.
 _KNOW_THEIR_STAGE = frozenset({c.TYPE_COMMAND, c.TYPE_PLAYBOOK, EXEC, OTHER})
 
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """Time on the path in which nothing below this span ran that mattered. Nanoseconds since the epoch."""
+    """A part of the path that is one span's own time. Nanoseconds since the epoch."""
 
     node: Node
     start_ns: int
@@ -29,7 +29,7 @@ class Segment:
 
 
 class _Frame:
-    """A span that is being followed: from ``cursor`` backwards, what ended latest first."""
+    """A span in the search. ``cursor``: the time that the search has reached, going backwards."""
 
     def __init__(self, node: Node | None, children: Sequence[Node], begin: int, cursor: int, times: _Times) -> None:
         self.node = node
@@ -39,7 +39,7 @@ class _Frame:
         self._left = iter(sorted(children, key=lambda child: (-times.end(child), child.span.start_ns)))
 
     def next(self) -> Node | None:
-        """Return the child that held up what came at the cursor; None where there is none."""
+        """Return the child that delayed what starts at the cursor; None if there is none."""
         for child in self._left:
             begin, end = self._times.begin(child), self._times.end(child)
             if begin < min(end, self.cursor) and end <= self.cursor + _OVERLAP_NS:
@@ -48,7 +48,10 @@ class _Frame:
 
 
 class _Times:
-    """What is below spans, and when they begin and end: with a build's wait in the queue, a build that outlives its step."""
+    """The children of spans, and their start and end times on the path.
+
+    The start of a run includes its wait in the queue. The end of a span includes a child that ends later.
+    """
 
     def __init__(self, roots: Sequence[Node], moment_ns: int) -> None:
         self._adopted: dict[int, list[Node]] = {}
@@ -68,7 +71,7 @@ class _Times:
                     self._adopted.setdefault(id(node), [])
 
     def below(self, node: Node) -> list[Node]:
-        """Return a span's children; a step has what ran in it, which knows only its stage, and the stage has not."""
+        """Return a span's children. A process that knows only its stage counts as a child of the step that ran it."""
         if id(node) not in self._adopted:
             return node.children
         moved = {id(one) for step in node.children for one in self._adopted.get(id(step), ())}
@@ -82,15 +85,15 @@ class _Times:
 
 
 def critical_path(roots: Sequence[Node], moment_ns: int) -> list[Segment]:
-    """Return the path in order of time. ``moment_ns``: how far open spans reach.
+    """Return the path in order of time. ``moment_ns``: the time up to which open spans count, in ns since the epoch.
 
-    Between roots nothing is known: the path has a gap there.
+    The path has a gap where no root runs.
     """
     return list(_backwards(roots, moment_ns))[::-1] if roots else []
 
 
 def own_times(path: Sequence[Segment], rows: Sequence[Node]) -> dict[int, int]:
-    """Return the rows on the path or above it, by position, with the nanoseconds that were their own."""
+    """Return the own time on the path in ns, by row position, for each row on the path or above it."""
     own: dict[int, int] = {}
     for segment in path:
         own[id(segment.node)] = own.get(id(segment.node), 0) + segment.end_ns - segment.start_ns
@@ -106,7 +109,7 @@ def own_times(path: Sequence[Segment], rows: Sequence[Node]) -> dict[int, int]:
 
 
 def _step_around(node: Node, steps: Sequence[Node]) -> Node | None:
-    """Return the step that a playbook or command of its stage ran in; None where that is not clear."""
+    """Return the step that ran a playbook or command of the same stage; None if more than one step may have."""
     if span_type(node.span) not in _KNOW_THEIR_STAGE or not node.span.end_ns:
         return None
     around = [
@@ -130,7 +133,7 @@ def _backwards(roots: Sequence[Node], moment_ns: int) -> Iterator[Segment]:
         if child is None:
             stack.pop()
             continue
-        # What began before its parent, where clocks differ, counts from its parent's beginning.
+        # If clocks differ, a span can start before its parent. It then counts from the start of its parent.
         begin = max(times.begin(child), frame.begin)
         frame.cursor = begin
         if begin < until:

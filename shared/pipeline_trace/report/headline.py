@@ -1,4 +1,4 @@
-"""What the first screen says before any span: whose it is, and the change's way to production. Both are handed in. Pure."""
+"""Prepares the top of the report: the verdict and the change's path. The caller passes both. Does no I/O."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from datetime import datetime, timezone
 from typing import Any, Protocol
 
 from ..lookup.states import STATES
-from ..lookup.wording import human_duration, visible
+from ..lookup.wording import human_ms, visible
 
 _OWNERS = {"dev": "Dev should look first", "ops": "Ops should look first"}
-_UNDECIDED = "Whose it is, is not known"
+_UNDECIDED = "It is unknown who should look first"
 _ANSWERS = {"yes": "success", "no": "failure"}
-# Every build waits some milliseconds.
+# Every build waits for some milliseconds: a shorter wait is not shown.
 _SHORTEST_WAIT_MS = 1000
 _WAITS = {"queue": "in the queue", "agent": "for an agent", "input": "for a person"}
 
 
 class Verdict(Protocol):
-    """Whose a failure is: pipeline_trace.ownership's answer. ``confidence``: 0 to 1."""
+    """What the report needs of a verdict; see pipeline_trace.ownership."""
 
     @property
     def owner(self) -> str:
-        """Return dev, ops or unknown."""
+        """Return who should look first: dev, ops or unknown."""
 
     @property
     def kind(self) -> str:
-        """Return what it is."""
+        """Return the kind of failure."""
 
     @property
     def confidence(self) -> float:
-        """Return how sure that is, 0 to 1."""
+        """Return the confidence, 0 to 1."""
 
     @property
     def evidence(self) -> Sequence[str]:
-        """Return the lines and facts that decided."""
+        """Return the lines and facts that decide."""
 
     @property
     def next(self) -> str:
@@ -44,7 +44,7 @@ class Verdict(Protocol):
 
 @dataclass(frozen=True)
 class Headline:
-    """What is known of a trace besides its spans. ``path``: the document of `pipeline-trace path`. None: is not shown."""
+    """What is known about a trace besides its spans. ``path``: the document of `pipeline-trace path`. None is not shown."""
 
     verdict: Verdict | None = None
     path: Mapping[str, Any] | None = None
@@ -54,7 +54,7 @@ NOTHING = Headline()
 
 
 def verdict_view(verdict: Verdict | None) -> dict[str, Any] | None:
-    """Return a verdict as the template shows it."""
+    """Return a verdict in the form that the template needs; None for none."""
     if verdict is None:
         return None
     return {
@@ -68,7 +68,7 @@ def verdict_view(verdict: Verdict | None) -> dict[str, Any] | None:
 
 
 def path_view(path: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return a path as the template shows it. What it does not say is left out."""
+    """Return a path in the form that the template needs; None for none. Missing fields are left out."""
     if path is None:
         return None
     services = _mappings(path.get("services"))
@@ -134,7 +134,7 @@ def _moment(text: str) -> str:
 
 
 def _milliseconds(value: Any) -> str:
-    return human_duration(round(value * 1_000_000)) if isinstance(value, (int, float)) else ""
+    return human_ms(value) if isinstance(value, (int, float)) else ""
 
 
 def _mappings(value: Any) -> list[Mapping[str, Any]]:

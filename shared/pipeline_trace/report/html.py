@@ -1,7 +1,7 @@
-"""Spans -> one self-contained HTML page.
+"""Writes spans as one self-contained HTML page.
 
-Names, attributes and messages come from Jenkins and Ansible and are hostile: Jinja escapes what stands in the page, the
-rest is JSON that the page's script shows as text. The page may load nothing and run nothing but its own script.
+Names, attributes and messages come from Jenkins and Ansible and are not trusted. Jinja escapes the texts in the page. All
+other texts are JSON, which the page's script inserts as text. The page may load nothing, and may run only its own script.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-# What would end the script element, or the line in an old parser. Only strings hold these characters.
+# Characters that could end the script element, or the line in an old parser. They occur only in strings.
 _JSON_ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 _JSON = JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
@@ -52,11 +52,11 @@ def page_html(
     headline: Headline = NOTHING,
     history: OtherBuilds = NO_OTHER_BUILDS,
 ) -> str:
-    """Return the page for these spans, of one or of several traces; without any span a page that says so.
+    """Return the page for the spans of one or more traces. Without spans, the page says so.
 
-    ``generated_at`` (aware, or UTC; default: now) stands in the footer and is how far the bars of open spans reach.
-    ``links``: names and addresses to show above it. The text can always be written as UTF-8. What ``headline`` and
-    ``history`` do not know is not shown.
+    ``generated_at``: the time for the footer, and the end of the bars of open spans (UTC if it has no zone; default: now).
+    ``links``: names and addresses to show at the top. ``headline`` and ``history``: what they do not know is not shown. The
+    result can always be encoded as UTF-8.
     """
     moment = generated_at or datetime.now(timezone.utc)
     if moment.tzinfo is None:
@@ -98,7 +98,7 @@ def _read(name: str) -> str:
 
 
 def _policy(script: str, style: str) -> str:
-    """Return the Content-Security-Policy: nothing may be loaded, only this script and this style may run."""
+    """Return the Content-Security-Policy: the page may load nothing, and may use only this script and this style."""
     return "; ".join(
         [
             "default-src 'none'",
@@ -120,12 +120,12 @@ def _json(data: object) -> str:
 
 
 def _extent(spans: Sequence[Span], moment: datetime) -> tuple[int, int]:
-    """Return the first start and the last end, in ns; while a span is open, the end is not before ``moment``."""
+    """Return the first start and the last end in ns. While a span is open, the end is at least ``moment``."""
     if not spans:
         return 0, 0
     times = [time for span in spans for time in (span.start_ns, span.end_ns or span.start_ns)]
     if any(span.end_ns == 0 for span in spans):
-        # Never before the first span, where the clock here is behind.
+        # Not before the first span, in case this machine's clock is slow.
         times.append(max(min(times), int(moment.timestamp() * 1_000_000) * 1000))
     return min(times), max(times)
 

@@ -1,4 +1,4 @@
-"""A trace from the platform's point of view: receive, schedule, agent, steps, clean up, each as one lane. Pure."""
+"""Shows a trace from the platform's point of view, one lane each: receive, schedule, agent, steps, clean up. Does no I/O."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..trace import conventions as c
 from ..trace.span import Span
 
 RECEIVE, SCHEDULE, AGENT, STEPS, APPROVAL, CLEAN_UP = "Receive", "Schedule", "Agent", "Steps", "Approval", "Clean up"
-# In the order of a build's life. An approval is a wait for a person, not for the platform.
+# In the order in which a build goes through them. An approval is a wait for a person, not for the platform.
 _LANES = {
     RECEIVE: c.TYPE_RUN,
     SCHEDULE: c.TYPE_QUEUE,
@@ -20,15 +20,15 @@ _LANES = {
     CLEAN_UP: c.TYPE_CLEANUP,
 }
 _WAITS = frozenset({SCHEDULE, AGENT, APPROVAL})
-# Bars closer than this part of the trace are drawn as one.
+# Bars with a smaller gap than 1/1000 of the trace are drawn as one.
 _FINEST = 1000
 
 
 @dataclass(frozen=True)
 class Lane:
-    """``busy_ns``: the time that anything of it was under way; what ran in parallel counts once. ``bars``: start, end in ns.
+    """A lane. ``busy_ns``: the time in which at least one of its spans ran. ``bars``: starts and ends, ns since the epoch.
 
-    ``what``: what set the builds off, or the agents that their steps ran on. ``wait``: nothing is done in it.
+    ``what``: the causes of the builds, or the agents that ran the steps. ``wait``: True if the lane only waits.
     """
 
     name: str
@@ -40,12 +40,12 @@ class Lane:
 
 
 def platform_lanes(spans: Sequence[Span], moment_ns: int) -> list[Lane]:
-    """Return the lanes of a trace's builds; none where it has no build. ``moment_ns``: how far open spans reach."""
+    """Return the lanes of a trace; an empty list without a build. ``moment_ns``: the time up to which open spans count."""
     of_lane = {name: [span for span in spans if span_type(span) == kind] for name, kind in _LANES.items()}
     runs = of_lane[RECEIVE]
     if not runs:
         return []
-    # A step that waits for another build is no work; a freestyle build is a step of its own.
+    # A step that waits for a downstream build does no work. A freestyle build counts as one step.
     starters = {run.parent_id for run in runs}
     work = [span for span in of_lane[STEPS] if span.span_id not in starters]
     of_lane[STEPS] = [*work, *(run for run in runs if c.WORKER_NAME in run.attributes)]
@@ -71,7 +71,7 @@ def _bars(spans: Iterable[Span], moment_ns: int) -> list[tuple[int, int]]:
 
 
 def _received(runs: Iterable[Span], queued: Iterable[Span]) -> list[tuple[int, int]]:
-    """Return the moments since when Jenkins knew of the builds: it does not say when it was told to build."""
+    """Return when Jenkins received the builds: the start in the queue. Jenkins does not record the trigger's time."""
     since = {span.parent_id: span.start_ns for span in queued}
     moments = [since.get(run.span_id, run.start_ns) for run in runs]
     return [(moment, moment) for moment in moments]

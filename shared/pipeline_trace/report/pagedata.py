@@ -1,4 +1,4 @@
-"""Rows -> the JSON that report-model.js reads. Pure."""
+"""Turns rows into the JSON that report-model.js reads. Does no I/O."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _JSON = JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 class PageData:
-    """The rows as report-model.js reads them: short, since a page of 10,000 spans is opened in a browser.
+    """The rows in a short form, so that a browser can open a page with 10,000 spans.
 
-    Texts are positions in one table, where 0 is the empty text; times are microseconds, the rows' own ones from the
-    beginning of the axis. A row ends after its last value that is not empty. What only few rows have stands beside them, as
-    a flat list of the row's position and its values.
+    A text is a position in one table; 0 is the empty text. Times are microseconds; in a row, from the start of the axis.
+    Empty values at the end of a row are left out. Values that only few rows have are in separate flat lists, with the
+    position of the row.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class PageData:
         self._flaky = [at for at, node in enumerate(rows) if is_stage(node) and stage_key(node.span) in flaky]
 
     def as_json(self) -> dict[str, Any]:
-        """Return what is embedded."""
+        """Return the data to embed in the page."""
         return {
             "origin": self._start_ns // 1000,
             "extent": self._extent_ns // 1000,
@@ -88,7 +88,7 @@ class PageData:
             self._text(span.status_code),
             self._resource(span.resource),
             int(node.skewed),
-            # A parent that the page has is known by the row's depth.
+            # The depth of a row already tells a parent that is in the page.
             self._text(span.parent_id or "") if node.depth == 0 else 0,
             self._text(remark(span)),
             self._text(message(span).strip(), lines=True),
@@ -138,7 +138,7 @@ def _value_text(value: Any) -> str:
 
 
 def is_stage(node: Node) -> bool:
-    """Whether a row is a stage or branch."""
+    """Return whether a row is a stage or branch."""
     return span_type(node.span) in _STAGES
 
 

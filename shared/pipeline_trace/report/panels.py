@@ -1,4 +1,4 @@
-"""The panels between the answer and the waterfall, as the template reads them: texts and places in percent. Pure."""
+"""Prepares the panels between the top of the report and the waterfall: texts, and positions in percent. Does no I/O."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ..lookup.tree import Node
 from ..lookup.usual import OtherBuilds, stage_key
 from ..lookup.wording import human_duration, visible
 from ..trace import conventions as c
+from ..trace.queries import build_name
 from ..trace.span import Span
 from .critical import Segment, own_times
 from .lanes import Lane, platform_lanes
@@ -21,7 +22,7 @@ _WAITS = frozenset({c.TYPE_QUEUE, c.TYPE_AGENT, c.TYPE_INPUT})
 
 
 def time_views(path: Sequence[Segment], rows: Sequence[Node]) -> list[dict[str, Any]]:
-    """Return the rows whose own time on the critical path is longest, the longest first."""
+    """Return the rows with the longest own time on the critical path, longest first."""
     whole = sum(segment.end_ns - segment.start_ns for segment in path)
     parents = _parents(rows)
     own = sorted(own_times(path, rows).items(), key=lambda one: (-one[1], one[0]))[:_MOST_TIMES]
@@ -42,12 +43,12 @@ def time_views(path: Sequence[Segment], rows: Sequence[Node]) -> list[dict[str, 
 
 
 def lane_views(spans: Sequence[Span], start_ns: int, end_ns: int) -> list[dict[str, Any]]:
-    """Return the platform's lanes."""
+    """Return the platform's lanes in the form that the template needs."""
     return [_lane(lane, start_ns, end_ns - start_ns) for lane in platform_lanes(spans, end_ns)]
 
 
 def stage_views(rows: Sequence[Node], history: OtherBuilds, end_ns: int) -> list[dict[str, Any]]:
-    """Return the stages beside their usual time; those alone that have one."""
+    """Return the stages that have a usual time, with that time."""
     found = []
     for at, node in enumerate(rows):
         span = node.span
@@ -71,7 +72,7 @@ def stage_views(rows: Sequence[Node], history: OtherBuilds, end_ns: int) -> list
 
 
 def _parents(rows: Sequence[Node]) -> list[str]:
-    """Return the names of the rows' parents; empty for roots."""
+    """Return the name of each row's parent; "" for a root."""
     path: list[str] = []
     found = []
     for node in rows:
@@ -82,13 +83,13 @@ def _parents(rows: Sequence[Node]) -> list[str]:
 
 
 def flaky_view(history: OtherBuilds) -> list[dict[str, str]]:
-    """Return what is flaky."""
+    """Return the flaky stages and tests."""
     return [
         {
             "name": visible(one.name),
             "what": "test" if one.test else "stage",
-            "failed": visible(f"{one.job}#{one.failed_in}"),
-            "passed": visible(f"{one.job}#{one.passed_in}"),
+            "failed": visible(build_name(one.job, one.failed_in)),
+            "passed": visible(build_name(one.job, one.passed_in)),
         }
         for one in history.flaky
     ]
@@ -111,5 +112,5 @@ def _lane(lane: Lane, origin_ns: int, whole: int) -> dict[str, Any]:
 
 
 def _percent(part: int, whole: int) -> str:
-    """Return a part in percent, as SVG reads it: at most three digits after the point."""
+    """Return a part in percent for SVG, with at most three decimal places."""
     return f"{100 * part / whole:.3f}".rstrip("0").rstrip(".") + "%" if whole else "0%"

@@ -1,4 +1,4 @@
-"""What was tried more than once: Jenkins' `retry`, Ansible's `until`. Pure."""
+"""Finds steps and tasks with more than one attempt: Jenkins' `retry` and Ansible's `until`. Does no I/O."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..trace.span import Span
 
 @dataclass(frozen=True)
 class Retry:
-    """What was tried more than once. ``row``: where its last attempt stands. ``state``: how that ended."""
+    """A step or task with more than one attempt. ``row``: the row of the last attempt. ``state``: its state."""
 
     row: int
     name: str
@@ -23,14 +23,14 @@ class Retry:
 
 
 def find_retries(rows: Sequence[Node]) -> list[Retry]:
-    """Return what was tried more than once, in row order."""
+    """Return the retries, in row order."""
     found: dict[tuple[int, str], Retry] = {}
     path: list[Node] = []
     for position, node in enumerate(rows):
         del path[node.depth :]
         parent = path[-1] if path else None
         path.append(node)
-        # What is in an attempt has its number too: the outermost stands for it.
+        # Spans inside an attempt have its number too: only the outermost counts.
         if parent is None or not _number(parent.span, c.JENKINS_RETRY_ATTEMPT):
             attempts = _attempts(node.span)
             key = id(parent), node.span.name
@@ -40,7 +40,7 @@ def find_retries(rows: Sequence[Node]) -> list[Retry]:
 
 
 def later_attempts(rows: Sequence[Node]) -> Iterator[tuple[int, int]]:
-    """Yield the rows that are not a first attempt: the position, and the attempt that it is or took."""
+    """Yield the position of each row with more than one attempt, with the number of its attempt or attempts."""
     for position, node in enumerate(rows):
         attempts = _attempts(node.span)
         if attempts > 1:

@@ -1,9 +1,9 @@
-"""Whose a span is: Dev's, Ops', or of both. Pure.
+"""Says which team a span belongs to: Dev, Ops or both. Does no I/O.
 
-Ops owns nodes, capacity, network and the CI/CD platform: waits in the queue and for agents, the platform's own tail of a
-build, what the platform's own error ended, hosts that could not be reached. Dev owns the pipeline and what it runs: stages,
-steps, tests, playbooks and their tasks. Builds, and waits for a person, are of both. Where a failure was judged (the
-attribute ``pipeline_trace.failure.owner``), that decides about its span.
+Ops owns nodes, capacity, network and the CI/CD platform: waits in the queue and for agents, the platform's clean-up of a
+build, platform errors, and hosts that Ansible could not reach. Dev owns the pipeline and what it runs: stages, steps, tests,
+playbooks and their tasks. Builds and waits for a person belong to both. A verdict on the span (the attribute
+``pipeline_trace.failure.owner``) comes first.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _OF_BOTH = frozenset({c.TYPE_RUN, c.TYPE_INPUT})
 
 
 def side(span: Span) -> str:
-    """Return whose a span is: BOTH, DEV or OPS."""
+    """Return the side of a span: BOTH, DEV or OPS."""
     kind = span_type(span)
     if kind in _OF_BOTH:
         return BOTH

@@ -1,4 +1,4 @@
-"""A trace as a tree in the terminal: names, times and what went wrong."""
+"""Prints a trace as a tree in the terminal: names, durations and errors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WAITS = {"queue", "agent", "input"}
 
 
 def print_tree(spans: Sequence[Span], console: Console) -> None:
-    """Print the trees of spans; in a pipe the lines are neither wrapped nor cut."""
+    """Print the spans as trees. If the output is not a terminal, lines are neither wrapped nor cut."""
     now = time.time_ns()
     roots = tree.build_tree(spans)
     for root in roots:

@@ -1,4 +1,4 @@
-"""What the list above the waterfall shows: what failed, with the end of its log. Pure."""
+"""Prepares the list of failures above the waterfall, each with the end of its log. Does no I/O."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ _LONGEST_LINE = 400
 
 @dataclass(frozen=True)
 class Trouble:
-    """``failures``: how many there are; ``entries``: the first of them, as the template reads them, ``unlisted`` more."""
+    """The list. ``failures``: the number of failures. ``entries``: the first of them, as the template needs them.
+
+    ``unlisted``: how many are not in ``entries``.
+    """
 
     failures: int
     entries: Sequence[dict[str, Any]]
@@ -29,7 +32,7 @@ class Trouble:
 
 
 def find_trouble(roots: Sequence[Node], rows: Sequence[Node]) -> Trouble:
-    """Return what failed, or where nothing did, what was cancelled."""
+    """Return the failures; if nothing failed, what was cancelled."""
     found = leaf_most(roots, c.FAILED_RESULTS)
     failures = len(found)
     if not found:
@@ -46,7 +49,7 @@ def find_trouble(roots: Sequence[Node], rows: Sequence[Node]) -> Trouble:
 
 
 def log_lines(span: Span) -> list[str]:
-    """Return the last lines of what a failed span printed, each cut where it is very long. They were masked when taken."""
+    """Return the last lines of a failed span's log, each cut if it is very long. Secrets are already masked."""
     for key in _LOGS:
         text = span.attributes.get(key)
         if isinstance(text, str) and text.strip():
@@ -75,7 +78,7 @@ def _entry(node: Node, position: int, path: Sequence[Node]) -> dict[str, Any]:
 
 
 def _log_above(path: Sequence[Node]) -> list[str]:
-    """Return the log of a run whose own failure this is: where no step failed, the poller gives the build's log to it."""
+    """Return the run's log for a failed stage or branch. If no step failed, the poller attaches the log to the run."""
     run = next((node.span for node in reversed(path[:-1]) if span_type(node.span) == c.TYPE_RUN), None)
     return log_lines(run) if run and span_type(path[-1].span) in (c.TYPE_STAGE, c.TYPE_BRANCH) else []
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from ..lookup import states, tree, wording
 from ..trace import conventions as c
+from ..trace.queries import attribute_text, build_name, build_name_of, is_run, run_url_of
 from ..trace.span import Span
 
 # Of texts to be searched; a long trace repeats its names.
@@ -50,32 +50,14 @@ def summarise(trace_id: str, spans: Sequence[Span]) -> Summary:
         result=tree.overall_state(roots),
         environments=environments,
         commits=commits,
-        url=next((url for url in map(run_url, [first, *(root.span for root in roots)]) if url), ""),
+        url=next((url for url in map(run_url_of, [first, *(root.span for root in roots)]) if url), ""),
         search=_search([trace_id, _name(first), *environments, *commits, *_values(spans, _SEARCHED), *_texts(spans)]),
     )
 
 
-def run_url(span: Span) -> str:
-    """Return where a span's run is looked at, if that is a web address; else nothing."""
-    for found in (span.attributes.get(c.PIPELINE_RUN_URL), span.resource.get(c.PIPELINE_RUN_URL)):
-        try:
-            if isinstance(found, str) and urlsplit(found).scheme in ("http", "https"):
-                return found
-        except ValueError:
-            continue
-    return ""
-
-
-def shown_build_name(span: Span) -> str:
-    """Return ``JOB #N`` for a span of a run, else nothing."""
-    job, number = span.resource.get(c.PIPELINE_NAME), span.resource.get(c.PIPELINE_RUN_ID)
-    return f"{job} #{number}" if isinstance(job, str) and isinstance(number, str) else ""
-
-
 def _name(span: Span) -> str:
-    number = span.resource.get(c.PIPELINE_RUN_ID)
-    is_run = span.attributes.get(c.JENKINS_TYPE) == c.TYPE_RUN and isinstance(number, str)
-    return wording.visible(f"{span.name} #{number}" if is_run else span.name)
+    number = attribute_text(span, c.PIPELINE_RUN_ID)
+    return wording.visible(build_name(span.name, number) if is_run(span) and number else span.name)
 
 
 def _values(spans: Iterable[Span], names: Sequence[str]) -> tuple[str, ...]:
@@ -93,7 +75,7 @@ def _values(spans: Iterable[Span], names: Sequence[str]) -> tuple[str, ...]:
 def _texts(spans: Iterable[Span]) -> Iterable[str]:
     for span in spans:
         yield span.name
-        yield shown_build_name(span)
+        yield build_name_of(span)
         yield states.message(span)
 
 

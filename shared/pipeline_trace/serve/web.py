@@ -21,13 +21,13 @@ from ..lookup import tree
 from ..lookup.lookup import Lookup, NotFoundError
 from ..lookup.usual import other_builds
 from ..report import html
+from ..trace.queries import build_name_of, run_url_of
 from . import pages
 from .guard import COOKIE, LOGIN, Guard, Rules, same
 from .intake import Intake
 from .limits import Limits
 from .listing import Listing
 from .over_http import Traces
-from .summary import run_url, shown_build_name
 
 # Reports are large: so many are made at once.
 _REPORTS_AT_ONCE = 2
@@ -117,9 +117,9 @@ def _report(home: Home, trace_id: str) -> str:
     roots = tree.build_tree(spans)
     links = {"/": "All traces"}
     for node in tree.walk(roots):
-        url = run_url(node.span)
+        url = run_url_of(node.span)
         if url and len(links) < 12:
-            links.setdefault(url, shown_build_name(node.span) or url)
+            links.setdefault(url, build_name_of(node.span) or url)
     shown = [(name, url) for url, name in links.items()]
     return html.page_html(spans, title=roots[0].span.name, links=shown, headline=first, history=history)
 

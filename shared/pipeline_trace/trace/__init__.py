@@ -1,1 +1,4 @@
-"""The record: spans, their identifiers and names, and the words in which people speak of deploys. Standard library only."""
+"""The data model: spans, their ids and attribute names, and the words that people use for deploys.
+
+Standard library only: this package runs inside ansible-playbook.
+"""

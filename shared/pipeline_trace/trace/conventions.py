@@ -1,19 +1,19 @@
-"""Every name of an attribute and a metric, and the words that they take. Nobody writes one anywhere else.
+"""The names of all attributes and metrics, and their fixed values. No other module writes these names.
 
-Source of the standard ones: OpenTelemetry semantic conventions 1.44.0. Standard names win. Our own begin with ``jenkins.``
-or ``ansible.``, or with ``pipeline_trace.`` where both have it. docs/spans.md says what each means. Plain strings: the
-package opentelemetry-semantic-conventions must not be imported inside ansible-playbook.
+Source of the standard names: OpenTelemetry semantic conventions 1.44.0. If a standard name exists, we use it. Our own names
+begin with ``jenkins.`` or ``ansible.``, or with ``pipeline_trace.`` if both have the attribute. docs/spans.md explains each
+name. The names are plain strings, because ansible-playbook must not import opentelemetry-semantic-conventions.
 """
 
 from __future__ import annotations
 
-# The resource of a span: who sends it, and where it runs
+# The resource of a span: the service that sends it, and the host that it runs on
 SERVICE_NAME = "service.name"
 SERVICE_VERSION = "service.version"
 SERVICE_INSTANCE_ID = "service.instance.id"
 HOST_NAME = "host.name"
 
-# Where a span from elsewhere came from, and what its sender says it left out (registry: otel.*)
+# Spans of other tools: what made them, and how much was dropped on the way (registry: otel.*)
 SCOPE_NAME = "otel.scope.name"
 SCOPE_VERSION = "otel.scope.version"
 DROPPED_ATTRIBUTES = "otel.dropped_attributes_count"
@@ -58,14 +58,14 @@ VCS_CHANGE_ID = "vcs.change.id"
 VCS_OWNER_NAME = "vcs.owner.name"
 VCS_PROVIDER_NAME = "vcs.provider.name"
 
-# Whether the working tree had no changes of tracked files (place/ci/laptop.py); no standard name says it.
+# True if no tracked file of the git working tree is changed (place/ci/laptop.py). No standard name exists for this.
 GIT_CLEAN = "git.tree.clean"
 
-# Processes (registry: process.*), around which `exec` makes a span
+# Processes (registry: process.*): the command that `exec` runs
 PROCESS_EXECUTABLE_NAME = "process.executable.name"
 PROCESS_EXIT_CODE = "process.exit.code"
 
-# Tests (registry: test.*): of the event "test failed"
+# Tests (registry: test.*): attributes of the event "test failed"
 TEST_SUITE_NAME = "test.suite.name"
 TEST_CASE_NAME = "test.case.name"
 TEST_CASE_RESULT_STATUS = "test.case.result.status"
@@ -78,7 +78,7 @@ ARTIFACT_VERSION = "artifact.version"
 # A value of cicd.pipeline.task.type.
 DEPLOY = "deploy"
 
-# Whose a failure is (docs/decisions/0012): dev, ops or unknown; what it is; how sure that is, 0 to 1
+# The verdict on a failure (docs/decisions/0012): owner (dev, ops or unknown), kind, and confidence from 0 to 1
 FAILURE_OWNER = "pipeline_trace.failure.owner"
 FAILURE_KIND = "pipeline_trace.failure.kind"
 FAILURE_CONFIDENCE = "pipeline_trace.failure.confidence"
@@ -90,10 +90,10 @@ ERROR = "error"
 TIMEOUT = "timeout"
 CANCELLATION = "cancellation"
 SKIP = "skip"
-# The results that make a span's status ERROR. `failure`: what the pipeline ran failed; `error`: the platform did.
+# The results that set a span's status to ERROR. `failure`: the work itself failed. `error`: the platform failed.
 FAILED_RESULTS = frozenset({FAILURE, ERROR, TIMEOUT})
 
-# Jenkins: what a span is
+# Jenkins: the type of a span
 JENKINS_TYPE = "jenkins.type"
 TYPE_RUN = "run"
 TYPE_QUEUE = "queue"
@@ -113,13 +113,13 @@ JENKINS_INTERRUPTION_DESCRIPTIONS = "jenkins.interruption.descriptions"
 JENKINS_TESTS_TOTAL = "jenkins.tests.total"
 JENKINS_TESTS_FAILED = "jenkins.tests.failed"
 JENKINS_TESTS_SKIPPED = "jenkins.tests.skipped"
-# All agents on which a Pipeline run's steps ran.
+# All agents that ran steps of the build.
 JENKINS_AGENTS = "jenkins.agents"
-# The end of a failed step's log, or of the build's where no step failed.
+# The end of the log of a failed step, or of the build's log if no step failed.
 JENKINS_LOG = "jenkins.log"
 JENKINS_STEPS_LEFT_OUT = "jenkins.steps.left_out"
 JENKINS_GRAPH_TOO_LARGE = "jenkins.graph.too_large"
-# The parameter's name follows.
+# A prefix: the parameter's name follows.
 JENKINS_PARAMETER_PREFIX = "jenkins.parameter."
 
 # Jenkins: the event "trigger"
@@ -131,7 +131,7 @@ JENKINS_CAUSE_USER = "jenkins.cause.user"
 JENKINS_QUEUE_WAITING_MS = "jenkins.queue.waiting_ms"
 JENKINS_QUEUE_BLOCKED_MS = "jenkins.queue.blocked_ms"
 JENKINS_QUEUE_BUILDABLE_MS = "jenkins.queue.buildable_ms"
-# By the phase of the queue that each is about.
+# The attribute for each phase of the queue.
 JENKINS_QUEUE_PHASES = {
     "waiting": JENKINS_QUEUE_WAITING_MS,
     "blocked": JENKINS_QUEUE_BLOCKED_MS,
@@ -141,14 +141,13 @@ JENKINS_AGENT_LABEL = "jenkins.agent.label"
 JENKINS_STEP_DESCRIPTION = "jenkins.step.description"
 JENKINS_RETRY_ATTEMPT = "jenkins.retry.attempt"
 JENKINS_INPUT_ANSWERED_BY = "jenkins.input.answered_by"
-JENKINS_INPUT_SUBMITTERS = "jenkins.input.submitters"
 
-# Jenkins: what a process inside a build knows of its place
+# Jenkins: what a process inside a build knows about its place
 JENKINS_STAGE_ASSUMED = "jenkins.stage.assumed"
 JENKINS_STAGE_CANDIDATES = "jenkins.stage.candidates"
 JENKINS_CLOCK_SKEW_MS = "jenkins.clock_skew_ms"
 
-# Jenkins: of a link, why it is there
+# Jenkins: the reason for a link
 JENKINS_LINK = "jenkins.link"
 LINK_UPSTREAM = "upstream"
 LINK_REPEATS = "repeats"
@@ -167,7 +166,7 @@ POLLER_LAG = "pipeline_trace.poller.lag"
 POLLER_WAITING_JOURNALS = "pipeline_trace.poller.waiting.journals"
 POLLER_WAITING_SPANS = "pipeline_trace.poller.waiting.spans"
 
-# Ansible: what a span is
+# Ansible: the type of a span
 ANSIBLE_TYPE = "ansible.type"
 TYPE_COMMAND = "command"
 TYPE_PLAYBOOK = "playbook"
@@ -185,9 +184,9 @@ ANSIBLE_PLAYBOOK_NAME = "ansible.playbook.name"
 ANSIBLE_PLAY_NAME = "ansible.play.name"
 ANSIBLE_PLAY_STRATEGY = "ansible.play.strategy"
 ANSIBLE_PLAY_NO_HOSTS = "ansible.play.no_hosts"
-# A play's keyword follows.
+# A prefix: a keyword of the play follows.
 ANSIBLE_PLAY_PREFIX = "ansible.play."
-# A word of Ansible's recap follows.
+# A prefix: a counter of Ansible's recap follows.
 ANSIBLE_STATS_PREFIX = "ansible.stats."
 
 # Ansible: a task
@@ -197,7 +196,7 @@ ANSIBLE_TASK_ASYNC = "ansible.task.async"
 ANSIBLE_TASK_DELEGATE_TO = "ansible.task.delegate_to"
 ANSIBLE_TASK_HANDLER = "ansible.task.handler"
 ANSIBLE_TASK_NOTIFIED_BY = "ansible.task.notified_by"
-# A task's keyword follows.
+# A prefix: a keyword of the task follows.
 ANSIBLE_TASK_PREFIX = "ansible.task."
 
 # Ansible: a host that runs a task, and its items and retries
@@ -215,6 +214,6 @@ ANSIBLE_DURATION_MS = "ansible.duration_ms"
 ANSIBLE_EVENTS_LEFT_OUT = "ansible.events.left_out"
 ANSIBLE_ASYNC_FINISHED = "ansible.async.finished"
 ANSIBLE_ASYNC_JOB_ID = "ansible.async.job_id"
-# Written by other callbacks, and read here.
+# Other callbacks write these. pipeline-trace only reads them.
 ANSIBLE_HOST_RESULT = "ansible.host.result"
 ANSIBLE_TASK_RESULT = "ansible.task.result"

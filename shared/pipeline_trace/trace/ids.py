@@ -1,7 +1,7 @@
-"""Identifiers: how two observers who never talk name the same thing.
+"""Computes trace ids and span ids from keys, and makes random ones.
 
-A *key* is a sequence of strings, such as ``("jenkins", controller, job, number)``. Everybody who knows the key knows the
-identifiers; nobody has to hand them over. Standard library only: this runs inside ansible-playbook.
+A *key* is a sequence of strings, such as ``("jenkins", controller, job, number)``. Two processes that know the same key
+compute the same ids, so they do not have to pass ids to each other.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _SCHEME = b"pipeline-trace/1"
 
 
 def _digest(kind: bytes, key: Sequence[str]) -> bytes:
-    # Imported where needed: it loads OpenSSL, which a random identifier can do without.
+    # Imported here, because it loads OpenSSL. Random ids do not need it.
     from hashlib import sha256
 
     return sha256(b"\0".join([_SCHEME, kind, *map(_encoded, key)])).digest()
@@ -21,10 +21,10 @@ def _digest(kind: bytes, key: Sequence[str]) -> bytes:
 
 def _encoded(part: str) -> bytes:
     try:
-        # An agent in the C locale hands over bytes that are no UTF-8; they must come out as they went in.
+        # An agent in the C locale passes bytes that are not UTF-8. They must not change.
         return part.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
-        # Half a character from JSON is no such byte.
+        # Half of a surrogate pair, from JSON, is not such a byte.
         return part.encode("utf-8", "surrogatepass")
 
 
@@ -39,7 +39,7 @@ def span_id(key: Sequence[str]) -> str:
 
 
 def key_trace_id(key: str) -> str:
-    """Return the id of the trace that a PIPELINE_TRACE_KEY names: 32 lower-case hexadecimal digits."""
+    """Return the trace id for a value of PIPELINE_TRACE_KEY: 32 lower-case hexadecimal digits."""
     return trace_id(("key", key))
 
 
@@ -54,7 +54,7 @@ def random_span_id() -> str:
 
 
 def _random(size: int) -> str:
-    # os.urandom, not random: ansible-playbook forks, and forks would share a generator's state.
+    # os.urandom, not random: ansible-playbook forks, and the forks would share the state of a generator.
     while True:
         value = os.urandom(size)
         if any(value):

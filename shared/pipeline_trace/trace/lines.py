@@ -1,7 +1,7 @@
-"""Journal lines of spans that come by the thousand, written without building a Span.
+"""Makes journal lines without Span objects, for spans that come in thousands.
 
-What the spans of one parent have in common is encoded once. The lines are those that ``Writer.open`` and ``Writer.span``
-would write; tests/trace/test_lines.py holds the two together. Standard library only: this runs inside ansible-playbook.
+The fields that all spans of one parent share are encoded once. The lines have the same content as those of ``Writer.open``
+and ``Writer.span``; tests/trace/test_lines.py compares the two.
 """
 
 from __future__ import annotations
@@ -12,22 +12,25 @@ _UNSET = f'{{"code":"{UNSET}","message":""}}'
 
 
 class Lines:
-    """Makes the lines of the spans under one parent."""
+    """Makes the journal lines of the spans that have one common parent."""
 
     def __init__(self, trace_id: str, parent_id: str, resource: str) -> None:
-        """``resource``: its JSON."""
+        """``resource``: the resource attributes, as JSON."""
         ids = f'"trace_id":"{trace_id}","parent_span_id":"{parent_id}","kind":"{INTERNAL}","links":[],"resource":{resource}'
         self._open = f'{{"type":"open",{ids},"end_unix_nano":0,"status":{_UNSET},"events":[],"span_id":"'
         self._span = f'{{"type":"span",{ids},"span_id":"'
 
     def open(self, span_id: str, name: str, start_ns: int, attributes: str) -> str:
-        """Return the line of a span that begins. ``name`` and ``attributes``: JSON."""
+        """Return the line of a span that begins. ``name`` and ``attributes`` are JSON; ``start_ns``: ns since the epoch."""
         return f'{self._open}{span_id}","name":{name},"start_unix_nano":{start_ns},"attributes":{attributes}}}'
 
     def span(
         self, span_id: str, name: str, start_ns: int, end_ns: int, attributes: str, events: str = "[]", error: str = ""
     ) -> str:
-        """Return the line of a span that has ended. ``error``: the message of its status, where that is ERROR."""
+        """Return the line of a span that has ended. ``name``, ``attributes`` and ``events`` are JSON.
+
+        Times are nanoseconds since the epoch. With a message in ``error``, the status is ERROR.
+        """
         status = encode({"code": ERROR, "message": error}) if error else _UNSET
         return (
             f'{self._span}{span_id}","name":{name},"start_unix_nano":{start_ns},"end_unix_nano":{end_ns},'

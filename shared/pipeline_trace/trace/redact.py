@@ -1,6 +1,6 @@
 """Masks secrets in every text that leaves the process: names, messages, item labels, commands, URLs.
 
-Masking is by shape, so it errs on the side of masking. Standard library only: this runs inside ansible-playbook.
+It finds secrets by their form. In doubt, it masks.
 """
 
 from __future__ import annotations
@@ -8,34 +8,49 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from binascii import Error as Base64Error
+from functools import cached_property
 
 MASK = "***"
 
-# A text without any of these needs no further look; most texts end here.
+# A text without any of these holds no secret. This is true for most texts.
 _TRIGGER = re.compile(
     r"pass|pwd|secret|token|key|credential|bearer|basic|auth|sig|://|-u[ =]|user|AKIA|ASIA|gh[pousr]_|github_pat"
     r"|gl[a-z]{2,5}-|xox|eyJ|sk-|npm_|pypi-|hv[sb]\.|AIza|SG\.",
     re.IGNORECASE,
 )
 
-_PRIVATE_KEY = re.compile(
+
+class _Pattern:
+    """A regular expression that is compiled when it is first used: most texts need none, and compiling all takes 20 ms."""
+
+    def __init__(self, source: str, flags: int = 0) -> None:
+        self._source = source
+        self._flags = flags
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """The compiled expression."""
+        return re.compile(self._source, self._flags)
+
+
+_PRIVATE_KEY = _Pattern(
     r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?"
     r"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)",
     re.DOTALL,
 )
 
-# What is left of a key whose first lines were cut off: of long outputs only the end leaves.
-_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
-_KEY_LINE = re.compile(r"[ \t]*[A-Za-z0-9+/=]+[ \t\r]*")
+# The end of a private key whose first lines are cut off: of a long output, only the end leaves the process.
+_KEY_END = _Pattern(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_KEY_LINE = _Pattern(r"[ \t]*[A-Za-z0-9+/=]+[ \t\r]*")
 
-# Where a word begins, also behind a newline or tab that JSON or a repr has written as two characters.
+# The begin of a word, also after a newline or tab that JSON or a repr writes as two characters.
 _BEGIN = r"(?:(?<=\\[nrt])|(?<![A-Za-z0-9_]))"
 
-# Before a quote: JSON in JSON, in a repr, in another one.
+# Backslashes before a quote: JSON in JSON, in a repr, in another repr.
 _ESCAPED = r"\\{0,8}"
 
-# Tokens that are known by their own shape.
-_TOKEN = re.compile(
+# Tokens of well-known services, which their form gives away.
+_TOKEN = _Pattern(
     rf"{_BEGIN}(?:"
     r"(?:AKIA|ASIA)[0-9A-Z]{12,}"  # AWS access key ids
     r"|gh[pousr]_[A-Za-z0-9]{10,}|github_pat_[A-Za-z0-9_]{10,}"  # GitHub
@@ -47,24 +62,22 @@ _TOKEN = re.compile(
     r")"
 )
 
-_AUTHORIZATION = re.compile(
+_AUTHORIZATION = _Pattern(
     rf"(?i)({_BEGIN}(?:proxy-)?authorization\b{_ESCAPED}[\"']?[ \t]*[:=][ \t]*{_ESCAPED}[\"']?)"
     r"((?:[A-Za-z]+ +)?)[^\s\"',;\\]+"
 )
-# "Bearer authentication failed" is prose; what follows the word otherwise is a credential.
-_BEARER = re.compile(
+# "Bearer authentication failed" is plain text. In all other cases, a credential follows the word.
+_BEARER = _Pattern(
     rf"(?i)({_BEGIN}bearer +)(?!(?:auth\w*|tokens?|realm|required|scheme|header|error|challenge|is|was|not|\*)\b)"
     r"[^\s\"',;\\]{4,}"
 )
-_BASIC = re.compile(rf"(?i)({_BEGIN}basic +)([A-Za-z0-9+/_-]{{6,}}={{0,2}})")
+_BASIC = _Pattern(rf"(?i)({_BEGIN}basic +)([A-Za-z0-9+/_-]{{6,}}={{0,2}})")
 
-_URL_LOGIN = re.compile(
-    r"(?i)\b(https?|ftps?|wss?|amqps?|rediss?|mongodb(?:\+srv)?|postgres(?:ql)?|mysql)://[^\s/?#\"'<>]*@"
-)
-_URL_PASSWORD = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}://)[^\s/?#\"'<>:@]*:[^\s/?#\"'<>]*@")
-# curl's and wget's.
-_USER = re.compile(r"(?<![\w-])((?:-u|--user|--proxy-user)[ =]+[\"']?)[^\s:\"']+:[^\s\"']+")
-_SSHPASS = re.compile(r"(\bsshpass\s+-p\s*)[\"']?[^\s\"']+")
+_URL_LOGIN = _Pattern(r"(?i)\b(https?|ftps?|wss?|amqps?|rediss?|mongodb(?:\+srv)?|postgres(?:ql)?|mysql)://[^\s/?#\"'<>]*@")
+_URL_PASSWORD = _Pattern(r"(?i)\b([a-z][a-z0-9+.-]{1,20}://)[^\s/?#\"'<>:@]*:[^\s/?#\"'<>]*@")
+# Options of curl and wget.
+_USER = _Pattern(r"(?<![\w-])((?:-u|--user|--proxy-user)[ =]+[\"']?)[^\s:\"']+:[^\s\"']+")
+_SSHPASS = _Pattern(r"(\bsshpass\s+-p\s*)[\"']?[^\s\"']+")
 
 _SECRET_NAME = (
     r"(?:passw(?:or)?d|passphrase|passwd|pwd|pass(?![a-z])|secret|token|credential|signature|(?<![a-z])sig(?![a-z])"
@@ -72,52 +85,52 @@ _SECRET_NAME = (
     r"[_-]?keys?(?![a-z]))"
 )
 _NAMED = rf"[\w.-]{{0,60}}?{_SECRET_NAME}[\w.-]{{0,60}}"
-# A quoted text, also one whose quotes are escaped, one after another as shells write them; else up to the next space.
+# Quoted texts, also with escaped quotes, and several in a row as in a shell. Without quotes: up to the next space.
 _VALUE = (
     r"(?:[bBuU]?\\\"(?:[^\"\\]|\\[^\"])*\\\"|[bBuU]?(?P<escape>\\{2,8}[\"']).*?(?P=escape)"
     r"|[bBuU]?\"(?:[^\"\\]|\\.)*\"|[bBuU]?'(?:[^'\\]|\\.)*'|\\.|[^\s\"'\\&<])+"
 )
-_ASSIGNED = re.compile(
+_ASSIGNED = _Pattern(
     rf"(?i)({_BEGIN}(?<![.-])-{{0,2}}{_NAMED}(?:{_ESCAPED}[\"'])?\]?[ \t]{{0,3}}(?:=>|:=|==?|:)[ \t]{{0,3}})"
-    # Templates are no secrets, and block scalars have their own pattern.
+    # A template is not a secret. Block scalars have their own pattern.
     rf"(?!\{{\{{|[|>][+-]?\d?\s*\n){_VALUE}",
     re.DOTALL,
 )
-# YAML's block scalars: the indented lines below.
-_BLOCK = re.compile(
+# Block scalars of YAML: the indented lines that follow.
+_BLOCK = _Pattern(
     rf"(?im)^([ \t-]{{0,60}}[\"']?{_NAMED}[\"']?[ \t]*:[ \t]*[|>][+-]?\d?[ \t]*\n)((?:[ \t]+\S[^\n]*(?:\n|\Z)|[ \t]*\n)+)"
 )
-_OPTION = re.compile(rf"(?i)(?<![\w-])(--?{_NAMED}(?:{_ESCAPED}[\"']?[ \t]*,\s*|\s+))(?![\"']?-){_VALUE}", re.DOTALL)
-_ELEMENT = re.compile(rf"(?i)(<{_NAMED}>)[^<]+(?=</)")
+_OPTION = _Pattern(rf"(?i)(?<![\w-])(--?{_NAMED}(?:{_ESCAPED}[\"']?[ \t]*,\s*|\s+))(?![\"']?-){_VALUE}", re.DOTALL)
+_ELEMENT = _Pattern(rf"(?i)(<{_NAMED}>)[^<]+(?=</)")
 
 
 def masked(value: str) -> str:
-    """Return the text with everything masked that looks like a secret.
+    """Return the text with ``***`` in place of everything that looks like a secret.
 
-    Masked are Bearer and Basic credentials, logins in URLs, values behind ``name=``, ``name:`` and ``--name`` where the
-    name says password, secret, token or key, tokens of well-known services, JSON web tokens and private keys.
+    This masks Bearer and Basic credentials, logins in URLs, tokens of well-known services, JSON web tokens and private keys.
+    It also masks the value after ``name=``, ``name:`` and ``--name`` if the name contains password, secret, token or key.
     """
     if not _TRIGGER.search(value):
         return value
-    value = _rest_of_keys(_PRIVATE_KEY.sub(MASK, value))
-    value = _TOKEN.sub(MASK, value)
-    value = _AUTHORIZATION.sub(rf"\1\2{MASK}", value)
-    value = _BEARER.sub(rf"\1{MASK}", value)
-    value = _BASIC.sub(_basic, value)
-    value = _URL_LOGIN.sub(rf"\1://{MASK}@", value)
-    value = _URL_PASSWORD.sub(rf"\1{MASK}@", value)
-    value = _BLOCK.sub(rf"\1  {MASK}\n", value)
+    value = _rest_of_keys(_PRIVATE_KEY.regex.sub(MASK, value))
+    value = _TOKEN.regex.sub(MASK, value)
+    value = _AUTHORIZATION.regex.sub(rf"\1\2{MASK}", value)
+    value = _BEARER.regex.sub(rf"\1{MASK}", value)
+    value = _BASIC.regex.sub(_basic, value)
+    value = _URL_LOGIN.regex.sub(rf"\1://{MASK}@", value)
+    value = _URL_PASSWORD.regex.sub(rf"\1{MASK}@", value)
+    value = _BLOCK.regex.sub(rf"\1  {MASK}\n", value)
     for pattern in (_USER, _SSHPASS, _ELEMENT, _OPTION, _ASSIGNED):
-        value = pattern.sub(rf"\1{MASK}", value)
+        value = pattern.regex.sub(rf"\1{MASK}", value)
     return value
 
 
 def _rest_of_keys(value: str) -> str:
-    """Mask the ends of private keys that have no beginning, and the lines of theirs above."""
+    """Mask private keys whose first line is missing: their last line, and the lines of the key before it."""
     parts, done = [], 0
-    for end in _KEY_END.finditer(value):
+    for end in _KEY_END.regex.finditer(value):
         start = done + len(value[done : end.start()].rstrip(" \t"))
-        while start > done and _KEY_LINE.fullmatch(
+        while start > done and _KEY_LINE.regex.fullmatch(
             value, above := value.rfind("\n", done, start - 1) + 1 or done, start - 1
         ):
             start = above
@@ -127,7 +140,7 @@ def _rest_of_keys(value: str) -> str:
 
 
 def _basic(match: re.Match[str]) -> str:
-    """Mask what follows "Basic" where it is a login in base64, leave prose alone."""
+    """Mask the word after "Basic" if it is a login in base64; else leave the text as it is."""
     encoded = match[2]
     try:
         decoded = b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
@@ -137,15 +150,15 @@ def _basic(match: re.Match[str]) -> str:
 
 
 def clip(value: str, limit: int) -> str:
-    """Return at most ``limit`` characters, saying how many were left out."""
+    """Return the first ``limit`` characters of a text. If it is longer, add how many characters are left out."""
     if len(value) <= limit:
         return value
     return f"{value[:limit]}… ({len(value) - limit} more characters)"
 
 
 def is_secret_name(name: str) -> bool:
-    """Tell whether a parameter's or variable's name says that its value is a secret."""
-    return _NAME.search(name) is not None
+    """Return whether the name of a parameter or variable says that its value is a secret."""
+    return _NAME.regex.search(name) is not None
 
 
-_NAME = re.compile(_SECRET_NAME, re.IGNORECASE)
+_NAME = _Pattern(_SECRET_NAME, re.IGNORECASE)

@@ -1,7 +1,4 @@
-"""Resource attributes from the standard variables: OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES.
-
-Standard library only: this runs inside ansible-playbook.
-"""
+"""Reads resource attributes from the standard variables OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES."""
 
 from __future__ import annotations
 
@@ -13,9 +10,9 @@ from .span import AttributeValue
 
 
 def from_environment(environ: Mapping[str, str], service_name: str) -> dict[str, AttributeValue]:
-    """Return the attributes that the environment sets, with a default service name.
+    """Return the attributes that the environment sets. ``service_name`` is the default for ``service.name``.
 
-    Entries of OTEL_RESOURCE_ATTRIBUTES that are no ``key=value`` are left out, as the specification asks.
+    Entries of OTEL_RESOURCE_ATTRIBUTES that are not ``key=value`` are ignored, as the OpenTelemetry specification requires.
     """
     found: dict[str, AttributeValue] = {SERVICE_NAME: service_name}
     for entry in environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):

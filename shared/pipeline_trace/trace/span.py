@@ -1,7 +1,6 @@
-"""The one record that everything left of the journal makes and everything right of it reads.
+"""Defines Span, the record that all parts of pipeline-trace exchange.
 
-The JSON form (``to_dict``) is the journal's line, the store's row and ``show --format json``'s element. Standard library
-only: this runs inside ansible-playbook.
+Its JSON form (``to_dict``) is a line of a journal, a row of the store, and an element of ``show --format json``.
 """
 
 from __future__ import annotations
@@ -22,18 +21,18 @@ UNSET = "UNSET"
 OK = "OK"
 ERROR = "ERROR"
 
-# Tuples: what is looked up may be of any type, also one that has no hash.
+# Tuples, not sets: a value from JSON may have no hash.
 _KINDS = (INTERNAL, SERVER, "CLIENT", "PRODUCER", "CONSUMER")
 _CODES = (UNSET, ERROR, OK)
 
 
 class SpanError(ValueError):
-    """A dictionary is not a span."""
+    """A dictionary is not the JSON form of a span. The message names the wrong field."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened within a span. ``time_ns``: nanoseconds since the epoch."""
+    """Something that happens during a span. ``time_ns``: nanoseconds since the epoch."""
 
     name: str
     time_ns: int
@@ -42,7 +41,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Link:
-    """A reference to another span, in this trace or another one."""
+    """A link to another span, in the same trace or in another trace."""
 
     trace_id: str
     span_id: str
@@ -51,10 +50,10 @@ class Link:
 
 @dataclass
 class Span:
-    """A piece of work with a beginning and an end.
+    """A piece of work with a start and an end.
 
     ``start_ns`` and ``end_ns`` are nanoseconds since the epoch; ``end_ns`` is 0 while the span is open. ``parent_id`` is
-    None for a root. ``status_code`` is one of UNSET, OK, ERROR.
+    None for a root span. ``status_code`` is one of UNSET, OK, ERROR.
     """
 
     trace_id: str
@@ -72,7 +71,7 @@ class Span:
     resource: Attributes = field(default_factory=dict)
 
     def fail(self, message: str = "") -> None:
-        """Set the status to ERROR."""
+        """Set the status to ERROR, with this message."""
         self.status_code = ERROR
         self.status_message = message
 
@@ -95,10 +94,10 @@ class Span:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Span:
-        """Read the JSON form.
+        """Return the span of a JSON form.
 
-        Raises SpanError where a field is missing or of the wrong shape. Unknown fields are ignored, so that an older
-        reader can read a newer writer's journal.
+        Unknown fields are ignored, so that an older version can read the journal of a newer version. Raises SpanError if a
+        field is missing or has a wrong value.
         """
         try:
             status = data["status"]
@@ -123,7 +122,7 @@ class Span:
         return span
 
     def _check(self) -> None:
-        """Refuse what would break a destination later. Most spans have no events and no links; this runs for every line."""
+        """Raise SpanError if a value would later fail at a receiver. Must be fast: it runs for every line of a journal."""
         if not (_is_trace(self.trace_id) and _is_span(self.span_id)):
             raise SpanError("not a span: malformed trace or span id")
         if not (self.parent_id is None or _is_span(self.parent_id)):
@@ -142,7 +141,7 @@ class Span:
                 raise SpanError("not a span: malformed link")
 
 
-# All-zero ids are invalid by W3C's rules.
+# W3C Trace Context: an id of zeros only is invalid.
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}").fullmatch
 _SPAN_ID = re.compile(r"(?!0{16})[0-9a-f]{16}").fullmatch
 
@@ -157,7 +156,7 @@ def _link(data: Any) -> Link:
 
 def _mapping(value: Any) -> dict[str, Any]:
     if type(value) is not dict:
-        raise TypeError("no object")
+        raise TypeError("not an object")
     return value
 
 
@@ -170,12 +169,12 @@ def _is_span(value: object) -> bool:
 
 
 def _is_time(value: object) -> bool:
-    # SQLite's and OTLP's integers have 64 bits, one of them for the sign.
+    # Integers of SQLite and OTLP have 64 bits, one of them for the sign.
     return type(value) is int and 0 <= value < 1 << 63
 
 
 def encode(data: object) -> str:
-    """Return compact one-line JSON. ASCII only: a name with a broken character must not break the line."""
+    """Return compact JSON in one line, ASCII only: a broken character in a name must not break the line."""
     return _ENCODER.encode(data)
 
 

@@ -1,4 +1,4 @@
-"""Where spans are delivered: an OTLP receiver, else the local store."""
+"""Chooses where spans are delivered: to an OTLP receiver if an endpoint is set, else to the store."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ...trace.span import Span
 
 
 class DeliveryError(Exception):
-    """A batch was not accepted; it may be tried again later.
+    """A batch was not delivered. A later retry is possible.
 
-    ``refused``: nobody takes anything there now, so that trying again at once is no use. ``unfit``: the receiver says that
-    what it was sent is wrong or too large, so that sending the same again is no use.
+    ``refused``: the destination accepts nothing now, so an immediate retry does not help. ``unfit``: the receiver says that
+    the batch is invalid or too large, so a retry with the same batch does not help.
     """
 
     def __init__(self, message: str, *, refused: bool = False, unfit: bool = False) -> None:
@@ -24,14 +24,14 @@ class DeliveryError(Exception):
 
 
 class SetupError(Exception):
-    """The destination cannot work as it is set up. The message says what to do."""
+    """The destination is not set up correctly. The message says what to do."""
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """A batch that was accepted, but for so many spans, which the receiver rejected for good, and why it says so.
+    """The answer to an accepted batch: how many of its spans the receiver rejected, and the receiver's reason.
 
-    OTLP's partial success: nothing of it may be sent again.
+    If spans were rejected, this is a partial success in OTLP: no span of the batch may be sent again.
     """
 
     rejected: int = 0
@@ -39,28 +39,28 @@ class Accepted:
 
 
 class Destination(Protocol):
-    """Somebody who takes spans."""
+    """A receiver or a store that accepts spans. ``name``: for messages."""
 
     name: str
 
     def deliver(self, spans: Sequence[Span], timeout: float) -> Accepted:
-        """Deliver a batch within ``timeout`` seconds, trying again as long as that makes sense.
+        """Deliver a batch within ``timeout`` seconds, with retries if they can help.
 
         Raises DeliveryError, SetupError.
         """
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close all connections."""
 
 
 def traces_endpoint(environ: Mapping[str, str]) -> str:
-    """Return the OTLP endpoint that the standard variables set, or nothing."""
+    """Return the OTLP endpoint for spans that the standard variables set; empty if none is set."""
     specific = environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "").strip()
     return specific or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip()
 
 
 def metrics_endpoint(environ: Mapping[str, str]) -> str:
-    """Return where metrics go by the standard variables; nothing where they are off or no endpoint is set."""
+    """Return the OTLP endpoint for metrics from the standard variables; empty if metrics are off or no endpoint is set."""
     off = (
         environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
         or environ.get("OTEL_METRICS_EXPORTER", "").strip().lower() == "none"
@@ -70,7 +70,7 @@ def metrics_endpoint(environ: Mapping[str, str]) -> str:
 
 
 def is_disabled(environ: Mapping[str, str]) -> bool:
-    """Tell whether the standard variables ask that nothing be emitted."""
+    """Return whether the standard variables turn tracing off."""
     return (
         environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
         or environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none"
@@ -78,11 +78,11 @@ def is_disabled(environ: Mapping[str, str]) -> bool:
 
 
 def configured_destination(environ: Mapping[str, str], store: Path) -> Destination:
-    """Return the destination that the environment asks for: OTLP where an endpoint is set, else the store.
+    """Return the destination that the environment sets: OTLP if there is an endpoint, else the store.
 
-    Raises SetupError.
+    Raises SetupError if the variables are wrong or a package is missing.
     """
-    # Imported where needed: the SDK is large, and a machine without it can still use the store.
+    # Imported here: the SDK is large, and a machine without it can still use the store.
     if traces_endpoint(environ):
         from .otlp import Otlp
 

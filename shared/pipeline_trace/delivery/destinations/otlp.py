@@ -1,4 +1,7 @@
-"""Delivery to an OTLP receiver by opentelemetry-exporter-otlp, over HTTP or gRPC. The only importer of the SDK for spans."""
+"""Delivers spans to an OTLP receiver over HTTP or gRPC, with opentelemetry-exporter-otlp.
+
+For spans, no other module imports the OpenTelemetry SDK.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +24,10 @@ _PORTS = {"https": 443, "http": 80}
 
 
 class Otlp:
-    """Takes spans to the receiver which the standard OTEL_EXPORTER_OTLP_* variables name."""
+    """Delivers spans to the receiver that the standard OTEL_EXPORTER_OTLP_* variables name."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        """Read the variables. Raises SetupError where they make no sense or a package is missing."""
+        """Read the variables. Raises SetupError if a value is not valid or a package is missing."""
         self.name = traces_endpoint(environ)
         self._protocol = protocol(environ, self.name)
         self._address = address(self.name, self._protocol)
@@ -55,7 +58,7 @@ class Otlp:
         self._problems.remove()
 
     def _reach(self, timeout: float) -> None:
-        """Tell at once where nobody listens: the exporter would try again until its time is over."""
+        """Raise DeliveryError if no receiver listens. The exporter alone would retry until its timeout."""
         try:
             socket.create_connection(self._address, max(min(timeout, self._seconds), 0.05)).close()
         except OSError as error:
@@ -66,17 +69,17 @@ class Otlp:
             return self._grpc(seconds) if self._protocol == GRPC else self._http(seconds)
         except ImportError as error:
             packages = "opentelemetry-sdk opentelemetry-exporter-otlp"
-            raise SetupError(f"{error.name} is missing; {sys.executable} -m pip install {packages}") from None
+            raise SetupError(f"{error.name} is missing; run: {sys.executable} -m pip install {packages}") from None
 
     def _grpc(self, seconds: float) -> Any:
-        # gRPC writes to stderr by itself, where people expect our one line.
+        # gRPC writes its own lines to stderr, between ours.
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
         problems = self._problems
 
         class Exporter(OTLPSpanExporter):
-            """Looks at the answers, which the exporter throws away."""
+            """Passes the receiver's answers to Problems; the exporter itself ignores them."""
 
             def _initialize_channel_and_stub(self) -> None:
                 super()._initialize_channel_and_stub()  # type: ignore[no-untyped-call]
@@ -91,7 +94,7 @@ class Otlp:
                 stub.Export = export
 
         exporter = Exporter(timeout=seconds)
-        # It filters out what it said before; we want to know it each time.
+        # The exporter suppresses repeated messages. We need each of them.
         logging.getLogger("opentelemetry.exporter.otlp.proto.grpc.exporter").filters.clear()
         return exporter
 
@@ -104,11 +107,11 @@ class Otlp:
 
 
 def make_session(certificate: str) -> Any:
-    """Return a requests session for an exporter. ``certificate``: OpenTelemetry's own variable for it, or nothing."""
+    """Return a requests session for an exporter. ``certificate``: the value of OpenTelemetry's variable, or empty."""
     import requests
 
     class Session(requests.Session):
-        """Prefers OpenTelemetry's own certificate variable to REQUESTS_CA_BUNDLE, which is for all programs."""
+        """Prefers OpenTelemetry's certificate variable to REQUESTS_CA_BUNDLE, which is for all programs."""
 
         def merge_environment_settings(self, *args: Any, **kwargs: Any) -> Any:
             settings = super().merge_environment_settings(*args, **kwargs)
@@ -117,7 +120,7 @@ def make_session(certificate: str) -> Any:
             return settings
 
     session = Session()
-    # A redirect to a login page would answer 200 and look like success.
+    # A redirect to a login page ends with status 200, which looks like a success.
     session.max_redirects = 0
     return session
 
@@ -130,23 +133,28 @@ def _parts(receiver: str) -> tuple[str, str, int | None]:
             return url.scheme, url.hostname, url.port
     except ValueError:
         pass
-    raise SetupError(f"OTEL_EXPORTER_OTLP_ENDPOINT={receiver} is no URL such as http://collector:4318")
+    raise SetupError(
+        f"OTEL_EXPORTER_OTLP_ENDPOINT={receiver} is not an http(s) URL; set it to one such as http://collector:4318"
+    )
 
 
 def address(receiver: str, by: str) -> tuple[str, int]:
-    """Return host and port of an endpoint that is spoken to by GRPC or HTTP. Raises SetupError."""
+    """Return host and port of an endpoint. ``by``: GRPC or HTTP. Raises SetupError if the endpoint is not a URL."""
     scheme, host, port = _parts(receiver)
     return host, port or (4317 if by == GRPC and scheme == "http" else _PORTS[scheme])
 
 
 def protocol(environ: Mapping[str, str], receiver: str, signal: str = "TRACES") -> str:
-    """Return GRPC or HTTP, as the variables say for TRACES or METRICS, else by the endpoint's port. Raises SetupError."""
+    """Return GRPC or HTTP: from the variables, else from the endpoint's port. ``signal``: TRACES or METRICS.
+
+    Raises SetupError if the endpoint or the protocol is not valid.
+    """
     port = _parts(receiver)[2]
     asked = environ.get(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL") or environ.get("OTEL_EXPORTER_OTLP_PROTOCOL") or ""
     asked = asked.strip().lower()
     if asked and asked not in (GRPC, HTTP):
         raise SetupError(f"OTEL_EXPORTER_OTLP_PROTOCOL={asked} is not supported; use {HTTP} or {GRPC}")
-    # 4317 is the registered port of OTLP over gRPC; HTTP there never works (docs/decisions/0003).
+    # 4317 is the registered port of OTLP over gRPC. HTTP never works there (docs/decisions/0003).
     return asked or (GRPC if port == 4317 else HTTP)
 
 
@@ -155,11 +163,14 @@ def _seconds(environ: Mapping[str, str]) -> float:
     try:
         return float(text)
     except ValueError:
-        raise SetupError(f"OTEL_EXPORTER_OTLP_TIMEOUT={text} is not a number of seconds") from None
+        raise SetupError(f"OTEL_EXPORTER_OTLP_TIMEOUT={text} is not a number of seconds; set it to one such as 10") from None
 
 
 class Problems(logging.Handler):
-    """Remembers what the exporters only log, or do not look at, of the thread that cleared it last."""
+    """Collects why a delivery failed, which the exporters only log or ignore.
+
+    It counts only log records of the thread that called ``clear`` last.
+    """
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -169,7 +180,7 @@ class Problems(logging.Handler):
         self._logger.propagate = False
 
     def clear(self) -> None:
-        """Forget what was; from now on this thread's exports count. Another's may be those of metrics."""
+        """Forget all problems. From now on, only this thread's exports count: another thread may export metrics."""
         self._thread = threading.get_ident()
         self._logged = ""
         self._status = ""
@@ -178,22 +189,22 @@ class Problems(logging.Handler):
 
     @property
     def reason(self) -> str:
-        """Return why the last batch was not accepted."""
+        """The reason why the last batch was not accepted, for a message."""
         return self._status or self._logged or "the receiver did not accept the spans"
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.thread != self._thread:
             return
         said = record.getMessage()
-        # Over gRPC only the log says it.
+        # Over gRPC, only the log has the status.
         self.unfit = self.unfit or "INVALID_ARGUMENT" in said
         transient = re.match(r"Transient error (.+) encountered", said)
-        # The last line only says that the time was over; what went wrong stands before.
+        # The last line only reports the timeout. The line before it has the cause.
         if not (self._logged and "due to timeout" in said):
             self._logged = transient[1] if transient else said
 
     def look(self, response: Any, *_args: object, **_kwargs: object) -> None:
-        """Look at an answer over HTTP."""
+        """Note the status and the partial success of an HTTP response."""
         ok = response.status_code == 200
         self._status = "" if ok else f"{response.status_code} {response.reason}"
         self.unfit = response.status_code in (400, 413)
@@ -208,17 +219,17 @@ class Problems(logging.Handler):
             self.partial(answer)
 
     def partial(self, answer: Any) -> None:
-        """Note a partial success, which the exporters take for a whole one."""
+        """Note a partial success. The exporters do not distinguish it from a full success."""
         said = answer.partial_success
         self.accepted = Accepted(int(said.rejected_spans), str(said.error_message))
 
     def remove(self) -> None:
-        """Stop listening."""
+        """Stop collecting log records."""
         self._logger.removeHandler(self)
 
 
 def _span_maker() -> Any:
-    """Return a function from our spans to the SDK's. Imports the SDK."""
+    """Return a function that converts our spans to spans of the SDK. Imports the SDK."""
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import Event, ReadableSpan
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -232,7 +243,7 @@ def _span_maker() -> Any:
     resources: dict[tuple[str, ...], tuple[Any, Any]] = {}
 
     class Hashed(Resource):
-        """Computes its hash once: the encoder asks for it for every span."""
+        """Computes its hash once, because the encoder needs it for every span."""
 
         def __init__(self, attributes: Mapping[str, Any]) -> None:
             super().__init__(attributes)
@@ -245,7 +256,7 @@ def _span_maker() -> Any:
         return SpanContext(int(trace, 16), int(span, 16), is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 
     def resource(span: Span) -> Any:
-        # One Resource object for equal attributes: the encoder groups by it.
+        # Equal attributes share one Resource object: the encoder groups spans by it.
         key = tuple(map(str, span.resource.values()))
         known = resources.get(key)
         if known is None or known[0] != span.resource:
@@ -270,7 +281,7 @@ def _span_maker() -> Any:
         )
 
     def many(spans: Sequence[Span]) -> list[Any]:
-        # A destination lives long in the poller, where every build has a resource of its own.
+        # In the poller, a destination lives long and every build has another resource.
         if len(resources) > 1000:
             resources.clear()
         return [one(span) for span in spans]

@@ -1,4 +1,7 @@
-"""The local store: spans in an SQLite file, for one machine. Several may write; not for NFS."""
+"""Keeps spans in the store, an SQLite file on the local disk.
+
+Several processes can write at the same time. Do not put the file on NFS.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +16,18 @@ from ...trace import conventions as c
 from ...trace.span import Span, encode
 from . import Accepted, DeliveryError, SetupError
 
-# A change's way is found by these few, whatever else there is: runs, playbooks, deploys, and roots that name a commit.
+# The few spans from which a change's path is found: runs, playbooks, deploys, and root spans that name a commit.
 _NOTED = f"""(
     instr(body, '"{c.PIPELINE_RESULT}":') OR instr(body, '"{c.ANSIBLE_TYPE}":"{c.TYPE_PLAYBOOK}"')
     OR instr(body, '"{c.TASK_TYPE}":"{c.DEPLOY}"') OR parent_id IS NULL AND instr(body, '"{c.VCS_HEAD_REVISION}":')
 )"""
-# What happened inside a play, and steps that neither failed nor started a build.
+# Spans inside a playbook, and steps that neither failed nor started a build.
 _DETAIL = f"""(
     instr(body, '"{c.ANSIBLE_TYPE}":') AND NOT instr(body, '"{c.ANSIBLE_TYPE}":"{c.TYPE_PLAYBOOK}"')
     AND NOT instr(body, '"{c.ANSIBLE_TYPE}":"{c.TYPE_COMMAND}"')
     OR instr(body, '"{c.JENKINS_TYPE}":"{c.TYPE_STEP}"') AND instr(body, '"links":[]') AND NOT instr(body, '"code":"ERROR"')
 )"""
-# Few of all spans, and enough to tell how builds usually go.
+# Few spans, but enough to know the usual durations of builds.
 _STAGES = " OR ".join(
     f"""instr(body, '"{c.JENKINS_TYPE}":"{kind}"')""" for kind in (c.TYPE_RUN, c.TYPE_STAGE, c.TYPE_BRANCH)
 )
@@ -53,32 +56,32 @@ INSERT OR IGNORE INTO changed_traces SELECT DISTINCT trace_id, 1, CAST(strftime(
 CREATE INDEX IF NOT EXISTS spans_noted ON spans (end_ns) WHERE {_NOTED};
 CREATE INDEX IF NOT EXISTS spans_of_stages ON spans (pipeline, end_ns) WHERE {_STAGES};
 """
-# 3: with changed_traces, from which `serve` learns which lines of its list to write anew. 4: with spans_of_stages.
+# 3: added changed_traces, which tells `serve` which lines of its list to update. 4: added spans_of_stages.
 _VERSION = 4
 _NOTE = """
 INSERT INTO changed_traces VALUES (?, 1, ?)
 ON CONFLICT (trace_id) DO UPDATE SET changes = changes + 1, arrived_s = excluded.arrived_s
 """
 _INSERT = "INSERT INTO spans VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (trace_id, span_id) DO NOTHING"
-# Other people's span ids may be anything: only a span without a parent of its own trace hangs under another one.
+# Span ids of other tools may repeat, so a parent in another trace counts only if the span's own trace has no such parent.
 _ORPHAN = "NOT EXISTS (SELECT 1 FROM spans p WHERE p.trace_id = spans.trace_id AND p.span_id = spans.parent_id)"
-# SQLite takes a bounded number of values in a query.
+# SQLite limits the number of values in a query.
 _VALUES = 500
 MOST_RUNS = 2000
 
 
 class Store:
-    """Takes spans into an SQLite file, and finds traces in it."""
+    """Adds spans to an SQLite file, and finds traces in it. Reading raises SetupError if the file cannot be read."""
 
     def __init__(self, path: Path, *, busy_seconds: float = 5.0) -> None:
-        """Name the file; it is opened and made at the first use."""
+        """Set the file. The first use opens it, and creates it if needed. ``busy_seconds``: how long to wait for a lock."""
         self.path = path
         self.name = f"the local store {path}"
         self._busy_seconds = busy_seconds
         self._connection: sqlite3.Connection | None = None
 
     def deliver(self, spans: Sequence[Span], timeout: float) -> Accepted:
-        """See Destination.deliver. A second delivery of a span changes nothing."""
+        """See Destination.deliver. If the store has a span already, it keeps the first one."""
         try:
             database = self._open(timeout)
             with database:
@@ -98,46 +101,49 @@ class Store:
             self._connection = None
 
     def trace(self, trace_id: str) -> list[Span]:
-        """Return a trace's spans."""
+        """Return the spans of a trace; empty if the trace is unknown."""
         return self._spans("trace_id = ?", trace_id)
 
     def traces_with_spans(self, span_ids: Iterable[str]) -> set[str]:
-        """Return the traces that have a span with one of these ids."""
+        """Return the ids of the traces that have a span with one of these ids."""
         return self._traces("span_id", span_ids)
 
     def traces_with_parents(self, span_ids: Iterable[str]) -> set[str]:
-        """Return the traces that have a span whose parent has one of these ids and is not in that trace."""
+        """Return the ids of the traces with a span whose parent has one of these ids and is not in the same trace."""
         return self._traces("parent_id", span_ids, _ORPHAN)
 
     def spans_of_run(self, pipeline: str, run: str) -> list[Span]:
-        """Return the spans of a pipeline's run, of whichever system: full job name and build number for Jenkins."""
+        """Return the spans of a run. For Jenkins: ``pipeline`` is the full job name, ``run`` the build number."""
         return self._spans("pipeline = ? AND run = ?", pipeline, run)
 
     def runs_between(self, from_ns: int, to_ns: int) -> list[Span]:
-        """Return the run spans that ended between two times, nanoseconds since the epoch: the newest MOST_RUNS."""
+        """Return the run spans that ended between two times (ns since the epoch), newest first, at most MOST_RUNS."""
         run = f"""instr(body, '"{c.JENKINS_TYPE}":"{c.TYPE_RUN}"')"""
         where = f"end_ns BETWEEN ? AND ? AND {_NOTED} AND {run} ORDER BY end_ns DESC LIMIT {MOST_RUNS}"
         return self._spans(where, from_ns, to_ns)
 
     def stages_between(self, pipeline: str, from_ns: int, to_ns: int) -> list[Span]:
-        """Return the newest runs, stages and branches of a job that ended between two times, a bounded number of them."""
+        """Return the runs, stages and branches of a job that ended between two times (ns since the epoch), newest first."""
         where = f"pipeline = ? AND end_ns BETWEEN ? AND ? AND ({_STAGES}) ORDER BY end_ns DESC LIMIT {_MOST_STAGES}"
         return self._spans(where, pipeline, from_ns, to_ns)
 
     def latest(self) -> tuple[str, int] | None:
-        """Return the trace in which something ended last, and when: nanoseconds since the epoch."""
+        """Return the id of the trace whose span ended last, and that end in nanoseconds since the epoch; None if empty."""
         rows = self._rows("SELECT trace_id, end_ns FROM spans ORDER BY end_ns DESC LIMIT 1")
         return (str(rows[0][0]), int(rows[0][1])) if rows else None
 
     def change_spans(self, texts: Sequence[str], most: int) -> list[Span]:
-        """Return the newest runs, playbooks, deploys and roots with a commit whose JSON form has one of these texts."""
+        """Return the newest runs, playbooks, deploys and root spans with a commit that match.
+
+        A span matches if its JSON form contains one of ``texts``. ``most``: the highest number of spans.
+        """
         found = " OR ".join(["instr(body, ?)"] * len(texts))
         newest = f"ORDER BY end_ns DESC LIMIT {most}"
         rows = self._rows(f"SELECT body FROM spans INDEXED BY spans_noted WHERE {_NOTED} AND ({found}) {newest}", *texts)
         return [Span.from_dict(json.loads(row[0])) for row in rows]
 
     def outline(self, trace_id: str, most: int) -> list[Span]:
-        """Return a trace's spans without plays, tasks, hosts and plain steps; no more than asked for."""
+        """Return at most ``most`` spans of a trace, without plays, tasks, hosts and plain steps."""
         return self._spans(f"trace_id = ? AND NOT {_DETAIL} LIMIT {most}", trace_id)
 
     def _traces(self, column: str, span_ids: Iterable[str], condition: str = "1") -> set[str]:
@@ -154,7 +160,7 @@ class Store:
         return [Span.from_dict(json.loads(row[0])) for row in self._rows(f"SELECT body FROM spans WHERE {where}", *values)]
 
     def _rows(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:
-        """Return what a query finds. Raises SetupError where the file cannot be read."""
+        """Return the rows of a query. Raises SetupError if the file cannot be read."""
         try:
             return self._open().execute(query, values).fetchall()
         except sqlite3.Error as error:
@@ -168,7 +174,7 @@ class Store:
         return self._connection
 
     def _connect(self, seconds: float) -> sqlite3.Connection:
-        """Open the file, trying again while another process makes it: SQLite does not wait for a change to WAL."""
+        """Open the file. Retry while another process creates it: SQLite does not wait for the change to WAL mode."""
         deadline = time.monotonic() + seconds
         while True:
             connection = sqlite3.connect(self.path, timeout=seconds)
@@ -187,7 +193,7 @@ class Store:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(_SCHEMA)
             connection.execute(f"PRAGMA user_version = {_VERSION}")
-        # FULL: what was accepted is deleted from the journal, so it must outlive a power cut.
+        # FULL: accepted spans are deleted from the journal, so they must survive a power failure.
         connection.execute("PRAGMA synchronous = FULL")
 
 
@@ -197,5 +203,5 @@ def _row(span: Span) -> tuple[object, ...]:
 
 
 def _text(value: object) -> str | None:
-    """Return what can be looked for: other people's spans may have anything there."""
+    """Return the value as text to search for, or None. Spans of other tools can have values of any type."""
     return str(value).encode("utf-8", "replace").decode() if isinstance(value, (str, int, float)) else None

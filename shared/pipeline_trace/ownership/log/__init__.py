@@ -1,1 +1,1 @@
-"""Judges a failure by what its command printed."""
+"""Gives verdicts from what the failed command printed."""

@@ -1,4 +1,4 @@
-"""Ansible's results: those that ended a playbook, as texts to judge. From a callback's facts, else from its output. Pure."""
+"""Reads the Ansible results that ended a playbook, from the callback's facts or from the output. Does no I/O."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FATAL = re.compile(
     r"|^failed: \[([^\]]+?)\] \(item=.*?\) => (.*)"
 )
 _RECAP = re.compile(r"^(\S+) +: ok=\d+ +changed=\d+ +unreachable=(\d+) +failed=(\d+)")
-# Of outputs, the lines that are looked into.
+# Of a text in a result, only the last lines are read.
 _TAIL = 40
 _TEXTS = (
     "msg",
@@ -30,7 +30,7 @@ _TEXTS = (
     "body",
     "failures",
 )
-# The program that a module drives.
+# The program behind a module.
 _PROGRAMS = {
     "uri": "curl",
     "get_url": "curl",
@@ -46,7 +46,7 @@ _PROGRAMS = {
 
 @dataclass(frozen=True)
 class TaskFailure:
-    """A task that failed, on the hosts that failed alike. ``program``: what it drives, "" where that is not known."""
+    """A task that failed, with the hosts that it failed on. ``program``: the program behind the module, "" if not known."""
 
     unreachable: bool
     hosts: tuple[str, ...]
@@ -59,13 +59,13 @@ class TaskFailure:
 
 
 def failure_of_results(facts: Any) -> TaskFailure | None:
-    """Return the failure that results tell of: an object, or a list of one each host."""
+    """Return the failure in Ansible results; None for none. ``facts``: one result, or a list with one for each host."""
     results = [fact for fact in (facts if isinstance(facts, list) else [facts]) if isinstance(fact, Mapping)]
     if not results:
         return None
     last = results[-1]
     alike = [fact for fact in results if fact.get("task") == last.get("task")]
-    # A node that cannot be reached says more than what another one did afterwards.
+    # A host that failed tells more than one that Ansible could not reach.
     chosen = next((fact for fact in alike if fact.get("event") == "failed"), last)
     result = chosen.get("result")
     return _failure(
@@ -78,7 +78,7 @@ def failure_of_results(facts: Any) -> TaskFailure | None:
 
 
 def failure_of_output(lines: Sequence[str]) -> TaskFailure | None:
-    """Return the failure that ended a playbook: none that was ignored or rescued."""
+    """Return the failure that ended a playbook, without ignored and rescued ones; None for none."""
     left = {match[1]: match[2] != "0" or match[3] != "0" for match in map(_RECAP.match, lines) if match}
     task, found = "", []
     for number, line in enumerate(lines):
@@ -100,7 +100,7 @@ def failure_of_output(lines: Sequence[str]) -> TaskFailure | None:
 
 
 def _failure(unreachable: bool, hosts: tuple[str, ...], task: str, action: str, result: Mapping[str, Any]) -> TaskFailure:
-    # Output does not name the module; only `assert` answers so.
+    # The output does not name the module, but only `assert` has this key.
     module = action.rpartition(".")[2] or ("assert" if "assertion" in result else "")
     command = _command(result.get("cmd"))
     program = _PROGRAMS.get(module, module.split("_")[0])
@@ -121,7 +121,7 @@ def _failure(unreachable: bool, hosts: tuple[str, ...], task: str, action: str, 
 
 
 def _texts(result: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
-    """Yield what a result says, the message first; of a loop what its failed items say."""
+    """Yield the texts in a result, the message first. For a loop, yield the texts of its failed items."""
     for key in _TEXTS:
         value = result.get(key)
         if isinstance(value, str) and value.strip() and value != "(traceback unavailable)":
@@ -147,7 +147,7 @@ def _command(value: Any) -> str:
 
 
 def _whole(lines: Sequence[str], number: int, first: str) -> str:
-    """Return a result that is printed over several lines."""
+    """Return a result that the output shows over several lines."""
     if not first.rstrip().endswith("{"):
         return first
     text = [first]

@@ -1,4 +1,4 @@
-"""A log's structure: which part of it decides, and what stands around that. Pure."""
+"""Splits a log into parts, and finds the part that decides. Does no I/O."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 _ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-# The Timestamper's, GitHub's and BuildKit's marks before a line.
+# What the Timestamper plugin, GitHub and BuildKit write before a line.
 _MARK = re.compile(r"^(?:\[?\d{4}-\d\d-\d\dT[\d:.]+Z?\]? |\d\d:\d\d:\d\d(?:\.\d+)? (?= ?[+\[>A-Z])|#\d+ [\d.]+ (?=\S))")
 _JENKINS = re.compile(
     r"^\[Pipeline\] |^(?:ERROR: )?script returned exit code \d+|^Finished: [A-Z]+$|^Running on |^Started by "
 )
 _TRACE = re.compile(r"^\++ (?=\S)")
 _HUNK = re.compile(r"^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
-# What only shows something, or cleans up: what failed was before it.
+# Commands that only show something or clean up: the failure was before them.
 _SHOWS = re.compile(
     r"\++ (?:exit|return|rm|echo|printf|cat|tail|head|true|false|set|\[|\[\[|test|free|df|dmesg|ps|trap|kill|sleep|wait|date"
     r"|tee|ls|journalctl|docker(?:-compose| compose)? (?:logs|ps|inspect|rm|stop|down)"
     r"|kubectl (?:\S+ )*?(?:logs|describe|get|top)"
     r"|systemctl status|ss|netstat|lsof|\w+=)(?: |$)"
 )
-# Logs are bounded by the one who fetches them; what is pasted may not be.
+# Fetched logs have a limit already; a log from `why --log` may not.
 _MOST_LINES = 400
 _MOST_LETTERS = 32_000
-# Of a line, what is judged; and of a part of a log, its end.
+# Limits, in characters: the beginning and the end of a long line, and the end of a part of a log.
 _HEAD, _TAIL = 1000, 500
 _MOST_JUDGED = 64_000
 
 
 @dataclass(frozen=True)
 class Section:
-    """A command and what it printed. ``command`` is "" where none is shown."""
+    """A command and what it printed. ``command``: "" if the log shows none."""
 
     command: str
     lines: list[str] = field(default_factory=list)
 
 
 def lines_of(log: str) -> list[str]:
-    """Return a log's last lines as people see them: no colours, no marks of time, of progress bars the end."""
+    """Return the last lines of a log as people see them: no colours, no timestamps, only the end of progress bars."""
     found = []
     for line in log.splitlines()[-_MOST_LINES:]:
         line = _ANSI.sub("", line) if "\x1b" in line else line
@@ -50,7 +50,7 @@ def lines_of(log: str) -> list[str]:
 
 
 def judged(lines: Sequence[str]) -> list[str]:
-    """Return the lines as they are judged: none is endless, nor are all of them together."""
+    """Return the lines with long lines shortened, and only the last ones if they are too long together."""
     found = [line if len(line) <= _HEAD + _TAIL else f"{line[:_HEAD]} … {line[-_TAIL:]}" for line in lines]
     left = _MOST_JUDGED
     for number in range(len(found) - 1, -1, -1):
@@ -61,7 +61,7 @@ def judged(lines: Sequence[str]) -> list[str]:
 
 
 def sections(lines: Sequence[str]) -> list[Section]:
-    """Part a log by the commands that the shell shows (``set -x``). Lines of a diff are none."""
+    """Split a log at the commands that the shell prints (``set -x``). Lines of a diff are not commands."""
     found = [Section("")]
     left_old = left_new = 0
     for line in lines:
@@ -79,7 +79,7 @@ def sections(lines: Sequence[str]) -> list[Section]:
 
 
 def deciding(parts: Sequence[Section]) -> int:
-    """Return where the deciding part begins: the last command that does more than show something."""
+    """Return the index of the deciding section: the last command that does more than show something."""
     at = len(parts) - 1
     while at > 0 and _SHOWS.match(parts[at].command):
         at -= 1
@@ -87,7 +87,7 @@ def deciding(parts: Sequence[Section]) -> int:
 
 
 def added(lines: Sequence[str]) -> tuple[str, str]:
-    """Return the text that diffs shown in a log add, and what they show besides."""
+    """Return the lines that the diffs in a log add, and the other lines of the diffs, as two texts."""
     new: list[str] = []
     other: list[str] = []
     inside = False

@@ -1,4 +1,4 @@
-"""What is judged: the deciding part of a log, and what stands around it. Pure."""
+"""Prepares the parts of a log that the rules judge. Does no I/O."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from . import ansible, blocks
 from .patterns import Text
 
 _PREFIX = re.compile(r"^(?:\w+=\S*|sudo|time|timeout|nohup|nice|env|exec|xvfb-run|-\S+|\d+[smh]?|then|do|if|!)$")
-# What runs a program of the project's dependencies: its own words are not those of a package manager.
+# Programs that can run a dependency of the project. The output is then not that of a package manager.
 _RUNNERS = frozenset(("npm", "yarn", "pnpm", "bun", "bundle", "poetry", "uv", "pipenv", "hatch", "composer"))
 _RUNS_MODULE = re.compile(r"^python[\d.]*$")
 
 
 @dataclass(frozen=True)
 class Case:
-    """A failure.
+    """A part of a log to judge.
 
-    ``command``: the one that failed, and what it works on; ``program``: its name, or the Ansible module's. ``before``: the
-    lines that came before the deciding ones. ``code``: the exit status, of the failed task where Ansible tells it.
+    ``command``: the failed command with its arguments. ``program``: its name, or that of the Ansible module. ``lines``: what
+    it printed. ``before``: the lines before those. ``script``: the whole script. ``code``: the exit status, from the failed
+    task if Ansible tells it.
     """
 
     command: str
@@ -36,7 +37,7 @@ class Case:
 
 
 def cases_of(command: str, code: int | None, log: str, task_result: Any = None) -> list[Case]:
-    """Return what may decide, the most likely first: the last command, then those before it."""
+    """Return the parts that may decide, most likely first: the last command, then the ones before it."""
     lines = blocks.lines_of(log)
     parts = blocks.sections(lines)
     at = blocks.deciding(parts)
@@ -64,7 +65,7 @@ def _last_line(command: str) -> str:
 
 
 def _program(command: str) -> str:
-    """Return the name of the program that a command calls, of ``python3 -m NAME`` NAME's."""
+    """Return the program that a command calls; for ``python3 -m NAME``, NAME."""
     words = command.split()
     while words and _PREFIX.match(words[0]):
         words = words[1:]

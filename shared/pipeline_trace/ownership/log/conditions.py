@@ -1,4 +1,4 @@
-"""The conditions of rules: what stands around a line. Pure."""
+"""Checks the conditions of rules: what is around a matched line. Does no I/O."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ _LEFT = re.compile(
     re.IGNORECASE,
 )
 _HOST = re.compile(r"[a-z][\w-]*(?:\.[\w-]+)+|\b\w+\d+\b")
-# A file with its line, or a class of errors: no host, for all its dots.
+# A file with a line number, or an error class: not a host, even with dots.
 _CLASS = re.compile(r"[\w/.-]+\.\w{1,4}:\d+|[\w.$]*(?:Error|Exception)\b|\b[\w-]+\.(?:py|js|ts|go|java|rb|php|sh)\b")
 _DOTTED = re.compile(r"\w\.\w")
-# The domain of a host: what is numbered stands before it.
+# The domain of a host, without the host's name, which may have a number.
 _DOMAIN = re.compile(r"\b[a-z][\w-]*\.([a-z][a-z-]+\.[a-z]{2,})\b")
 _ROLLOUT = re.compile(
     r"rollout|--wait|--atomic|helm (?:upgrade|install)|kubectl wait|condition|systemctl|container", re.IGNORECASE
@@ -62,25 +62,25 @@ _HERE = frozenset(("localhost", "127.0.0.1", "::1"))
 
 @dataclass(frozen=True)
 class Match:
-    """A match: its line's number among the deciding ones, and the name that it holds, "" for none."""
+    """A match. ``number``: the index of the line in the deciding part. ``name``: the name that it captures, "" for none."""
 
     number: int
     name: str
 
 
 class Conditions:
-    """Says whether a condition holds of a finding."""
+    """Checks conditions for a match in a case."""
 
     def __init__(self, rules: Rules, case: Case) -> None:
         self._rules = rules
         self._case = case
 
     def hold(self, conditions: Sequence[Condition], finding: Match) -> bool:
-        """Tell whether all of them hold."""
+        """Return whether all conditions hold."""
         return all(self._holds(condition, finding) for condition in conditions)
 
     def any(self, conditions: Sequence[Condition], finding: Match) -> bool:
-        """Tell whether one of them holds."""
+        """Return whether at least one condition holds."""
         return any(self._holds(condition, finding) for condition in conditions)
 
     def _holds(self, condition: Condition, finding: Match) -> bool:
@@ -102,12 +102,12 @@ class Conditions:
         return predicate(finding)
 
     def target(self, finding: Match) -> str:
-        """Return what the address or the program of a finding is, "" where nothing says it."""
+        """Return the target of a match, from its address or program; "" if nothing tells it."""
         case, line, around = self._case, self._line(finding), self._around(finding)
         targets = self._rules.targets.items()
         by_url = [name for name, target in targets if name != "app" and target.url.on(line)]
         if case.task and case.task.unreachable and not _HERE.intersection(case.task.hosts):
-            # A host of the inventory, whatever address it has behind a tunnel.
+            # A host of the inventory, even if its address is that of a tunnel.
             by_url = ["host", *by_url]
         by_tool = [name for name, target in targets if case.program in target.tools]
         found = [*by_url, *by_tool]
@@ -140,7 +140,7 @@ class Conditions:
         return True
 
     def _in_diff(self, finding: Match) -> bool:
-        """What the line names is new in a diff that the log shows."""
+        """Return whether a diff in the log adds what the line names."""
         new, other = self._diff
         if not new:
             return False
@@ -153,7 +153,7 @@ class Conditions:
         return _EMPTY.search(self._before) is not None or _GAP.search(re.sub(r"^\S+ ", "", self._case.command)) is not None
 
     def _listed(self, finding: Match) -> bool:
-        """The log shows what there is instead."""
+        """Return whether the log lists what is available instead."""
         return _LISTS.search(self._around(finding, 3)) is not None or _LISTS.search(self._before) is not None
 
     def _internal(self, finding: Match) -> bool:
@@ -176,14 +176,14 @@ class Conditions:
 
     @staticmethod
     def _base(finding: Match) -> str:
-        """Return a package's bare name."""
+        """Return the name of a package without its version and scope."""
         name = re.split(r"[<>=!~^;,\[ ]", finding.name.strip("'\"`,.()"))[0]
         parts = [part for part in re.split(r"[/:]|(?<=.)@", name) if part]
         known = [part for part in parts if not part[0].isdigit()]
         return known[-1].lower() if known else ""
 
     def _public_image(self, finding: Match) -> bool:
-        """An image of Docker Hub's own or with no registry named."""
+        """Return whether the image is from Docker Hub, or names no registry."""
         text = self._line(finding)
         found = _IMAGE.search(finding.name or text)
         return found is not None and not re.search(
@@ -191,7 +191,7 @@ class Conditions:
         )
 
     def _misspelt(self, finding: Match) -> bool:
-        """The command is one slip away from a program that pipelines call."""
+        """Return whether the command is one typing error away from a program that pipelines call."""
         name = finding.name.rstrip("0123456789.")
         programs = self._rules.names["programs"]
         if len(name) < 3 or finding.name in programs or name in programs:
@@ -199,17 +199,17 @@ class Conditions:
         return any(_slip(finding.name, program) for program in programs if len(program) > 2)
 
     def _agent_lists(self, finding: Match) -> bool:
-        """The log shows that the agent's image should hold the tool."""
+        """Return whether the log shows that the agent's image should have the tool."""
         word = re.compile(rf"(?<![\w-]){re.escape(finding.name)}(?![\w-])") if finding.name else None
         lines = [line for line in self._case.before if not line.startswith("+")]
         return word is not None and any(word.search(line) and _AGENT.search("\n".join(lines)) for line in lines)
 
     def _bare_host(self, finding: Match) -> bool:
-        """A host without a domain: a service beside the build, not one of the network."""
+        """Return whether the host has no domain: it is then a service next to the build, not a host in the network."""
         return _DOTTED.search(_CLASS.sub("", self._line(finding))) is None
 
     def _misspelt_host(self, finding: Match) -> bool:
-        """The host is one letter away from another one that the log names: exmaple.com and example.com."""
+        """Return whether the host is one typing error away from another host in the log: exmaple.com and example.com."""
         here = set(_DOMAIN.findall(self._line(finding)))
         text = "\n".join((*self._case.before, self._case.command, self._case.script, *self._case.lines))
         return any(_slip(one, other) for one in here for other in set(_DOMAIN.findall(text)) - here)
@@ -221,11 +221,11 @@ class Conditions:
         return any(line.startswith("+") and _MANIFEST.search(line) for line in self._case.before)
 
     def _manifest_lacks(self, finding: Match) -> bool:
-        """The manifest that the log shows does not name the tool."""
+        """Return whether the log shows a manifest that does not name the tool."""
         if not finding.name or not self._manifest_shown(finding):
             return False
         shown = "\n".join(line for line in self._case.before if not line.startswith("+ "))
-        # As an entry, not as a word of a script.
+        # The name must be an entry, not a word in a script.
         entry = rf"(?m)(?:^|[\"'\s/]){re.escape(finding.name)}[\"']?\s*(?:[:=<>~\[@;,]|v?\d|$)"
         return re.search(entry, shown) is None
 
@@ -234,13 +234,13 @@ class Conditions:
         return name.startswith(("./", "../")) or ("/" in name and not name.startswith("/")) or bool(_WORKSPACE.search(name))
 
     def _repo_path(self, finding: Match) -> bool:
-        """What is missing is a path of the repository, not of the system."""
+        """Return whether the missing file is in the repository, not in the system."""
         paths = [first or second for first, second in _PATH.findall(self._line(finding))]
         files = [path for path in paths if "/" in path or "." in path]
         return bool(files) and all(not path.startswith(("/", "~")) or _WORKSPACE.search(path) for path in files)
 
     def _answers_elsewhere(self, finding: Match) -> bool:
-        """The log shows that the same host answers, on another port."""
+        """Return whether the log shows that the same host answers on another port."""
         hosts = set(_HOST.findall(self._around(finding)))
         return any(_ANSWERS.search(line) and hosts & set(_HOST.findall(line)) for line in self._case.before)
 
@@ -258,7 +258,7 @@ class Conditions:
 
 
 def _slip(word: str, other: str) -> bool:
-    """Tell whether a word is another one with a letter changed, missing, too many, or two exchanged."""
+    """Return whether two words differ by one letter: changed, missing, added, or exchanged with the next one."""
     if abs(len(word) - len(other)) > 1 or word == other:
         return False
     start = 0

@@ -1,4 +1,4 @@
-"""Judges a failure by what its command printed: rules over the deciding part of the log, conditions over the rest. Pure."""
+"""Gives verdicts from a log: rules match lines of the deciding part, conditions look at the rest. Does no I/O."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .conditions import Conditions, Match
 from .rules import Rule, Rules, load_rules
 
 _CONFIDENCE = {4: 0.95, 3: 0.85, 2: 0.7, 1: 0.5, 0: 0.4}
-# A line that warns or tells of a try counts a little more than a mere consequence, a quoted error less.
+# A warning or a retry counts a little more than a symptom; a quoted error counts less.
 _PASSING = 1.5
 _ERROR = 2
 _QUOTED = -1
@@ -24,25 +24,25 @@ _TRACEBACK = re.compile(
     r"^\s+File \"(?!/usr/|/opt/|<)[^\"]+\", line \d+|^\s+at .*\((?!node:|/usr/|/opt/)[^)]*:\d+\)", re.MULTILINE
 )
 _HEALTH = re.compile(r"\bhealth|unhealthy|smoke test|readiness", re.IGNORECASE)
-# What a playbook checks of a node, not of the change.
+# Words of checks that concern the node, not the change.
 _NODE = re.compile(
     r"ansible_(?:mem|mounts|processor|swap|date|kernel|uptime)"
     r"|\b(?:node|disk|memory|free|clock|ntp|chrony|load average|swap|mount|volume|uptime)\b"
 )
 _STATUSES = {
-    124: ("timeout", "Compare the time with that of earlier runs; the text does not say what hung."),
-    126: ("file_mode", "Look at the mode and the interpreter of what was called."),
-    127: ("missing_tool", "Find out whether the tool belongs to the agent or to the project's own dependencies."),
-    134: ("crash", "Look at what aborted the process."),
-    137: ("out_of_memory", "Compare the memory it used with the agent's, and with earlier runs."),
-    139: ("crash", "Look at what crashed: the project's own program or a tool."),
-    143: ("aborted", "Ask who or what ended it."),
+    124: ("timeout", "Compare the duration with earlier runs; the log does not say what hung."),
+    126: ("file_mode", "Check that the called file is executable, and check its interpreter."),
+    127: ("missing_tool", "Find out whether the agent or the project's dependencies should provide the tool."),
+    134: ("crash", "Find out why the process aborted."),
+    137: ("out_of_memory", "Compare its memory use with the agent's memory and with earlier runs."),
+    139: ("crash", "Find out what crashed: the project's program or a tool."),
+    143: ("aborted", "Find out who or what ended it."),
 }
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A rule that matched, where, and what it says there."""
+    """A rule that matches a line. ``strength``: of the match; ``order``: the rule's position."""
 
     rule: Rule
     finding: Match
@@ -52,24 +52,24 @@ class Candidate:
 
     @property
     def rank(self) -> tuple[float, bool, int, int]:
-        """What the strongest is found by; of equals the last, of equals on one line the first rule's."""
+        """Return the sort key: the strongest match wins, then an own rule, then the last line, then the first rule."""
         return self.strength, self.rule.own, self.finding.number, -self.order
 
 
 def verdict_of_log(
     command: str, exit_status: int | None, log: str, task_result: Any = None, rules: Rules | None = None
 ) -> Verdict:
-    """Return whose a failure is.
+    """Return who should look first at a failure, from its log. Raises RulesError if the rules cannot be loaded.
 
-    ``command``: the script that failed; ``log``: what it printed, or its end; ``task_result``: of Ansible, the failed result
-    (event, host, task, action, result) or a list of them. Raises RulesError where rules are to be loaded and cannot.
+    ``command``: the script that failed. ``log``: what it printed, or the end of that. ``task_result``: the failed Ansible
+    result (event, host, task, action, result), or a list of them. ``rules``: None loads the default rules.
     """
     rules = rules or load_rules()
     found = cases.cases_of(command, exit_status, log, task_result)
     verdict = _Judge(rules, found[0]).verdict()
     if verdict:
         return verdict
-    # A shell stops at what failed; a whole console goes on after it.
+    # A shell stops at the command that failed; the console log of a build continues after it.
     for one in found[1:] if exit_status is None or "[Pipeline] " in log else ():
         verdict = _Judge(rules, one).verdict()
         if verdict and verdict.owner != UNKNOWN:
@@ -86,7 +86,7 @@ class _Judge:
         self._classes: dict[int, tuple[bool, bool, bool]] = {}
 
     def verdict(self) -> Verdict | None:
-        """Return what the rules say of this part, None where they say nothing."""
+        """Return the verdict on this part; None if no rule matches."""
         candidates = self._candidates()
         if self._case.task is None or self._case.task.action in ("command", "shell", "script"):
             tests = testruns.verdict_of_test_run(self._rules, self._case, candidates, self.of)
@@ -98,12 +98,12 @@ class _Judge:
         return self._unreachable() or self._check() or self._traceback() or self._hint(candidates)
 
     def _hint(self, candidates: list[Candidate]) -> Verdict | None:
-        """What kind of tool it was, where no rule knows its words."""
+        """Return the verdict of the hint rules, which know only the kind of tool."""
         hints = sorted((one for one in candidates if 0 <= one.strength < 1), key=lambda one: one.rank, reverse=True)
         return next((verdict for verdict in map(self.of, hints) if verdict.kind != "unknown"), None)
 
     def _own_fault(self, candidates: list[Candidate], verdict: Verdict) -> Verdict:
-        """Where a new version does not answer, and nobody knows why: perhaps it names its own fault."""
+        """Return a better verdict if a new version does not answer and the log also names the cause; else the verdict."""
         if (verdict.owner, verdict.kind) != (UNKNOWN, "app_unhealthy"):
             return verdict
         others = sorted((one for one in candidates if one.strength >= 2), key=lambda one: one.rank, reverse=True)
@@ -142,14 +142,14 @@ class _Judge:
         return list(found.values())
 
     def _class(self, number: int) -> tuple[bool, bool, bool]:
-        """Tell whether a line only advises, tells of what may have passed, or quotes."""
+        """Return whether a line only advises, whether it may have passed later, and whether it quotes."""
         if number not in self._classes:
             line, known = self._case.lines[number], self._rules.lines
             self._classes[number] = (known["mute"].on(line), known["passing"].on(line), known["quoted"].on(line))
         return self._classes[number]
 
     def of(self, candidate: Candidate) -> Verdict:
-        """Return what a rule says where it matched, its conditions looked at."""
+        """Return the verdict of a rule where it matches, with its conditions applied."""
         rule, finding = candidate.rule, candidate.finding
         owner, kind, then = rule.owner, rule.kind, rule.next
         for where in rule.where:
@@ -180,10 +180,10 @@ class _Judge:
             evidence_line(self._case.lines[0]) if self._case.lines else "unreachable",
             f"hosts: {', '.join(task.hosts)}",
         ]
-        return Verdict(OPS, "host_unreachable", 0.8, evidence, "Ops looks at the host named; the change is not the cause.")
+        return Verdict(OPS, "host_unreachable", 0.8, evidence, "Ops looks at the host; the change is not the cause.")
 
     def _check(self) -> Verdict | None:
-        """A playbook's own check of a value, where no rule knows what it speaks of."""
+        """Return the verdict on a failed check (assert or fail) in the playbook, if no rule matches."""
         task = self._case.task
         if not task or not (task.action in ("assert", "fail") or "assertion: " in self._case.text.lower):
             return None
@@ -191,11 +191,11 @@ class _Judge:
         owner, kind = (OPS, "node_setup") if node else (DEV, "config_error")
         if kind == "config_error" and _HEALTH.search(f"{task.task} {self._case.text.value}"):
             kind = "app_unhealthy"
-        then = "Ops looks at the node." if node else "Dev corrects what the playbook's own check refuses."
+        then = "Ops looks at the node." if node else "Dev corrects the value that the playbook's check rejects."
         return Verdict(owner, kind, 0.6, [evidence_line(self._case.lines[0]) if self._case.lines else task.task], then)
 
     def _traceback(self) -> Verdict | None:
-        """An exception of a class that no rule knows, in the project's own code."""
+        """Return the verdict on an exception in the project's code that no rule matches."""
         found = _TRACEBACK.search(self._case.text.value)
         if not found:
             return None
@@ -203,16 +203,16 @@ class _Judge:
 
 
 def _by_status(one: Case, status: int | None) -> Verdict:
-    """Return what the exit status alone says: never whose it is."""
+    """Return the verdict from the exit status alone. Its owner is always unknown."""
     last = next((line for line in reversed(one.lines) if line.strip()), "")
     evidence = [evidence_line(last)] if last else []
     if status is not None:
         evidence.append(f"exit status {status}")
-    kind, then = _STATUSES.get(status or 0, ("unknown", "Read the log; no rule knows this text."))
+    kind, then = _STATUSES.get(status or 0, ("unknown", "Read the log; no rule matches this text."))
     return Verdict(UNKNOWN, kind, 0.3, evidence, then)
 
 
 def evidence_line(line: str) -> str:
-    """Return a line as evidence."""
+    """Return a line as evidence: stripped, and cut if it is very long."""
     line = line.strip()
     return line if len(line) <= _MOST_LETTERS else f"{line[:_MOST_LETTERS]}…"

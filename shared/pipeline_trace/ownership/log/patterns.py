@@ -1,6 +1,6 @@
-"""Regular expressions that are looked for by the hundred in one text.
+"""Searches a text for hundreds of regular expressions.
 
-Each alternative is kept apart with a word that a text must have for it to match: most are ruled out without being tried.
+Each alternative has a word that a text must contain to match. This rules most alternatives out without a search.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ import re
 from collections.abc import Iterable, Iterator
 
 _WORD = re.compile(r"[a-z0-9_]+")
-# How far a repetition reaches: without an end, one line of a minified file would take minutes.
+# Limits of a repetition, in characters. Without them, one line of a minified file would take minutes.
 _REACH = 400
 _WORD_REACH = 160
 _GROUP_REACH = 20
 
 
 class Text:
-    """A text to look into: small letters alone, each where it was in the text."""
+    """A text to search, also in lower case, with all positions unchanged."""
 
     def __init__(self, value: str) -> None:
         self.value = value
@@ -25,13 +25,13 @@ class Text:
 
 
 def lower(value: str) -> str:
-    """Return the text in small letters, as long as it was."""
+    """Return the text in lower case, with the same length."""
     small = value.lower()
     return small if len(small) == len(value) else "".join(c.lower() if len(c.lower()) == 1 else c for c in value)
 
 
 class _Alternative:
-    """An expression, and what a text must have for it to match: ``word`` whole, ``part`` anywhere."""
+    """An expression, and what a text must contain to match. ``word``: as a whole word. ``part``: anywhere."""
 
     def __init__(self, expression: str) -> None:
         self.word, self.part = _required(expression)
@@ -41,31 +41,31 @@ class _Alternative:
 
 
 class Pattern:
-    """Alternatives, in letters of either case. ``(?P<name>…)`` is the only group that is kept, in each of them."""
+    """Alternatives of an expression, ignoring case. Each keeps only the group ``(?P<name>…)``."""
 
     def __init__(self, *expressions: str) -> None:
-        """Raises re.error where an expression is none."""
+        """Compile the expressions. Raises re.error if one is not valid."""
         self._alternatives = [_Alternative(part) for expression in expressions for part in _split(expression)]
 
     def finditer(self, text: Text) -> Iterator[re.Match[str]]:
-        """Yield the matches in the text's small letters, in no order."""
+        """Yield the matches in the lower-case text, in no particular order."""
         words, small = text.words, text.lower
         for alternative in self._alternatives:
             if (not alternative.word or alternative.word in words) and alternative.part in small:
                 yield from alternative.regex.finditer(small)
 
     def search(self, text: Text) -> bool:
-        """Tell whether it is anywhere in the text."""
+        """Return whether the text has a match."""
         return next(self.finditer(text), None) is not None
 
     def on(self, line: str) -> bool:
-        """Tell whether it is on a line, which may be in letters of either case."""
+        """Return whether a line has a match, ignoring case."""
         small = lower(line)
         return any(alternative.part in small and alternative.regex.search(small) for alternative in self._alternatives)
 
 
 def _tokens(expression: str) -> Iterator[str]:
-    """Yield an expression's pieces: escapes and classes whole, else characters."""
+    """Yield the pieces of an expression: an escape or a character class as one piece, else single characters."""
     at = 0
     while at < len(expression):
         end = at + 1
@@ -84,7 +84,7 @@ def _tokens(expression: str) -> Iterator[str]:
 
 
 def _split(expression: str) -> list[str]:
-    """Return the alternatives of the outermost level."""
+    """Return the alternatives at the top level of an expression."""
     parts, depth = [""], 0
     for token in _tokens(expression):
         depth += (token == "(") - (token == ")")
@@ -96,7 +96,7 @@ def _split(expression: str) -> list[str]:
 
 
 def _bounded(tokens: Iterable[str]) -> Iterator[str]:
-    """Give every repetition an end."""
+    """Yield the pieces, with a limit on each repetition."""
     before = ""
     for token in tokens:
         if token in ("+", "*"):
@@ -108,12 +108,12 @@ def _bounded(tokens: Iterable[str]) -> Iterator[str]:
 
 
 def _small(token: str) -> str:
-    """Return a piece in small letters: they are looked for in small letters alone, which is faster."""
+    """Return a piece in lower case, but not its escapes. Texts are searched in lower case, which is faster."""
     return re.sub(r"\\.|[^\\]+", lambda part: part[0] if part[0][0] == "\\" else part[0].lower(), token)
 
 
 def _required(expression: str) -> tuple[str, str]:
-    """Return the longest word that a match holds whole, and the longest text that it holds; "" for none."""
+    """Return the longest whole word and the longest text that every match contains; "" for none."""
     runs, depth = [""], 0
     for token in _tokens(expression):
         depth += (token == "(") - (token == ")")
@@ -123,7 +123,7 @@ def _required(expression: str) -> tuple[str, str]:
         elif depth or token == ")" or token in (".", "^", "$", "+", "(") or token[0] == "[":
             runs.append("")
         elif token == r"\b":
-            # A word may end here, and nothing stands between it and what follows.
+            # A word may end here, directly before the next character.
             runs[-1] += "\0"
         elif token[0] == "\\":
             if token[1].isalnum():

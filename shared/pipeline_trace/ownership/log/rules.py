@@ -1,4 +1,4 @@
-"""The rules: data in rules.yaml, and a user's own in a file of the same form that come before them."""
+"""Loads the rules: the built-in ones in rules.yaml, and before them the user's rules from a file in the same format."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHIPPED = Path(__file__).with_name("rules.yaml")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RULE_KEYS = {"kind", "owner", "strength", "any", "unless", "where", "next"}
 _WHERE_KEYS = {"if", "unless", "owner", "kind", "next"}
-# What `if` and `unless` may say besides the targets' names, and line:, exit:, action: and command: with a value.
+# Allowed in `if` and `unless`, besides the names of targets and line:, exit:, action: and command: with a value.
 PREDICATES = frozenset(
     (
         "always",
@@ -53,12 +53,15 @@ _COMPARED = ("line", "exit", "action", "command")
 
 
 class RulesError(Exception):
-    """A file of rules cannot be used. The message names the file and the fault, in one line."""
+    """A file of rules is not valid. The message names the file and the error in one line."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What must hold, or with ``negated`` must not: a predicate or a target, else ``regex`` on a line or the command."""
+    """A condition, or its opposite if ``negated``.
+
+    ``what``: a predicate, a target, or one of _COMPARED; for these, ``regex`` searches the line or the command.
+    """
 
     what: str
     negated: bool
@@ -68,7 +71,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Where:
-    """A change of a rule's answer: the conditions that must hold, and those of which none may."""
+    """A change to a rule's answer: it applies if all conditions and no exceptions hold."""
 
     conditions: Sequence[Condition]
     exceptions: Sequence[Condition]
@@ -79,7 +82,10 @@ class Where:
 
 @dataclass(frozen=True)
 class Rule:
-    """See rules.yaml. ``strength`` counts from 0; a user's own rules stand above shipped ones of their strength."""
+    """A rule; see rules.yaml. ``strength``: the index in STRENGTHS.
+
+    ``own``: True for a user's rule, which wins over a built-in rule of equal strength.
+    """
 
     kind: str
     owner: str
@@ -93,7 +99,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Target:
-    """What an address or a program is."""
+    """How to recognize a target: by URL, program or port."""
 
     url: Pattern
     tools: frozenset[str]
@@ -102,7 +108,7 @@ class Target:
 
 @dataclass
 class Rules:
-    """All that the judge of texts knows of tools."""
+    """The rules and tables that judge logs."""
 
     rules: list[Rule] = field(default_factory=list)
     lines: dict[str, Pattern] = field(default_factory=dict)
@@ -111,9 +117,9 @@ class Rules:
 
 
 def load_rules(path: str | os.PathLike[str] | None = None) -> Rules:
-    """Return the rules shipped, and before them those of ``path``, or of PIPELINE_TRACE_RULES where it is None.
+    """Return the built-in rules, and before them the user's rules. Raises RulesError.
 
-    Raises RulesError.
+    ``path``: the user's file; None: the file in PIPELINE_TRACE_RULES, if set.
     """
     own = path or os.environ.get(VARIABLE) or None
     return _load(str(own) if own else None)
@@ -132,11 +138,12 @@ def _add(rules: Rules, path: Path, *, own: bool) -> None:
     try:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RulesError(f"{path} cannot be read as rules: {' '.join(str(error).split())}") from None
+        said = " ".join(str(error).split())
+        raise RulesError(f"cannot read the rules in {path}: {said}; correct the file (docs/ownership.md)") from None
     if not isinstance(data, dict) or (own and set(data) != {"rules"}):
-        raise RulesError(f"{path} holds no rules: one key `rules`, a list, is wanted (docs/ownership.md)")
+        raise RulesError(f"{path} has no rules; write one key `rules` with a list (docs/ownership.md)")
     if not isinstance(data["rules"], list):
-        raise RulesError(f"{path}: `rules` is no list")
+        raise RulesError(f"{path}: `rules` is not a list; write one (docs/ownership.md)")
     for number, entry in enumerate(data["rules"], 1):
         try:
             rules.rules.append(_rule(entry, own=own))
@@ -147,13 +154,13 @@ def _add(rules: Rules, path: Path, *, own: bool) -> None:
 
 
 def _fault(error: Exception) -> str:
-    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
+    return f"{error} is missing; add it" if isinstance(error, KeyError) else str(error)
 
 
 def _rule(entry: Mapping[str, Any], *, own: bool) -> Rule:
     unknown = set(entry) - _RULE_KEYS
     if unknown:
-        raise ValueError(f"unknown key {min(unknown)!r}; known are {', '.join(sorted(_RULE_KEYS))}")
+        raise ValueError(f"unknown key {min(unknown)!r}; use {', '.join(sorted(_RULE_KEYS))}")
     return Rule(
         kind=_text(entry["kind"]),
         owner=_one_of(entry["owner"], OWNERS),
@@ -169,7 +176,7 @@ def _rule(entry: Mapping[str, Any], *, own: bool) -> Rule:
 def _where(entry: Mapping[str, Any]) -> Where:
     unknown = set(entry) - _WHERE_KEYS
     if unknown:
-        raise ValueError(f"unknown key {min(unknown)!r} in where")
+        raise ValueError(f"unknown key {min(unknown)!r} in where; use {', '.join(sorted(_WHERE_KEYS))}")
     owner = entry.get("owner")
     return Where(
         conditions=_conditions(entry["if"]),
@@ -197,7 +204,7 @@ def _conditions(value: Any) -> Sequence[Condition]:
     for text in _texts(value):
         what, colon, expression = text.removeprefix("not ").partition(":")
         if not (what in _COMPARED if colon else what in PREDICATES | TARGETS):
-            raise ValueError(f"unknown condition {text!r}")
+            raise ValueError(f"unknown condition {text!r}; docs/ownership.md lists the conditions")
         found.append(Condition(what, text.startswith("not "), expression, re.compile(expression, re.IGNORECASE)))
     return found
 
@@ -205,17 +212,17 @@ def _conditions(value: Any) -> Sequence[Condition]:
 def _texts(value: Any) -> Sequence[str]:
     texts = [value] if isinstance(value, str) else value
     if not all(isinstance(text, str) and text for text in texts):
-        raise ValueError(f"{value!r} is no text and no list of texts")
+        raise ValueError(f"{value!r} is not a text or a list of texts; write texts in quotes")
     return list(texts)
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is no text")
+        raise ValueError(f"{value!r} is not a text; write it in quotes")
     return value
 
 
 def _one_of(value: Any, known: Sequence[str]) -> str:
     if value not in known:
-        raise ValueError(f"{value!r} is none of {', '.join(known)}")
+        raise ValueError(f"{value!r} is not a known value; use {', '.join(known)}")
     return str(value)

@@ -1,6 +1,7 @@
-"""A test run that failed: the project's own code, or what the tests run on? Pure.
+"""Gives verdicts on failed test runs: is it the project's code, or what the tests run on? Does no I/O.
 
-An error's words say little within tests: mocks, stubs and test servers make errors on purpose, and assertions quote them.
+An error message in a test run tells little: mocks, stubs and test servers cause errors on purpose, and assertions quote
+them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from .rules import Rules
 if TYPE_CHECKING:
     from .judge import Candidate
 
-# What is short on a machine is short for every test that needs it; a network may be a test's own.
+# A machine's problem hits every test that needs the resource; a network may be a fake of the test.
 _MACHINE = frozenset(("disk_full", "agent_limit", "out_of_memory", "storage_broken", "daemon", "lock", "clock", "leftovers"))
 _REACH = frozenset(
     (
@@ -50,7 +51,7 @@ _THEN = "Dev looks at the test that failed."
 def verdict_of_test_run(
     rules: Rules, case: Case, candidates: Sequence[Candidate], of: Callable[[Candidate], Verdict]
 ) -> Verdict | None:
-    """Return whose a failed test run is, None where none failed. ``of``: what a candidate says on its own."""
+    """Return the verdict on a failed test run; None if no test failed. ``of``: returns the verdict of one candidate."""
     failed = next((match for match in rules.lines["tests.failed"].finditer(case.text)), None)
     if failed is None:
         return None
@@ -71,12 +72,12 @@ def verdict_of_test_run(
     line = case.text.value[failed.start() : failed.end() + 160].strip().splitlines()[0]
     evidence = [line[:240]]
     if own_making and (reach or machine):
-        evidence.append("the error is of the test's own making: a mock, a stub or a server of its own")
+        evidence.append("the test causes this error itself, with a mock, a stub or a test server")
     return Verdict(DEV, "test_failure", 0.9 if not reach else 0.75, evidence, _THEN)
 
 
 def _unreached(rules: Rules, case: Case, reach: Sequence[Candidate], of: Callable[[Candidate], Verdict]) -> Verdict | None:
-    """Return the verdict where tests could not reach what they need, None where only some assert and fail besides."""
+    """Return the verdict if tests could not reach a service; None if other assertions failed besides."""
     best = max(reach, key=lambda candidate: candidate.rank)
     verdict = of(best)
     set_up = rules.lines["tests.set_up"].search(case.text)
@@ -86,11 +87,11 @@ def _unreached(rules: Rules, case: Case, reach: Sequence[Candidate], of: Callabl
     everywhere = set_up or len(reach) > 1 or not _PASSED.search(case.text.value)
     near = "\n".join(case.lines[max(best.finding.number - 1, 0) : best.finding.number + 2])
     if verdict.kind in ("network_timeout", "timeout") and not _NAMED.search(near):
-        # A test that is too slow, or waits for itself.
+        # The test is too slow, or waits for itself.
         return None
     if verdict.owner == OPS and not (everywhere and _NAMED.search(near)):
         return Verdict(
-            UNKNOWN, verdict.kind, 0.4, verdict.evidence, "Find out what the tests should have reached, and who runs it."
+            UNKNOWN, verdict.kind, 0.4, verdict.evidence, "Find out which service the tests did not reach, and who runs it."
         )
     return verdict
 

@@ -1,21 +1,21 @@
-"""One file a CI system: from the environment to the run that this process is part of.
+"""One module for each CI system: from the environment to the run that this process is part of.
 
-``find`` names the file that fits, without importing any of them: this runs inside ansible-playbook, and `exec` starts fast.
+``system_of`` names the module without an import of any of them, because `exec` must start fast.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-# The variables that override what a build says of its controller, and that choose how traces are cut.
+# These variables override the controller's URL, and choose between one trace for a chain of builds and one for each build.
 JENKINS_ROOT_URL = "PIPELINE_TRACE_JENKINS_URL"
 TRACE_PER = "PIPELINE_TRACE_PER"
-# The values of PIPELINE_TRACE_PER: one trace for a chain of builds, or one for each build.
+# The values of PIPELINE_TRACE_PER.
 PER_PIPELINE, PER_BUILD = "pipeline", "build"
 
 
 def system_of(environ: Mapping[str, str]) -> str:
-    """Return the name of the CI system that runs this process, which is that of its file here; else nothing."""
+    """Return the CI system that runs this process, which is also the name of its module; empty outside CI."""
     if is_in_jenkins(environ):
         return "jenkins"
     if environ.get("GITHUB_ACTIONS") == "true" and environ.get("GITHUB_RUN_ID"):
@@ -30,7 +30,7 @@ def system_of(environ: Mapping[str, str]) -> str:
 
 
 def is_in_jenkins(environ: Mapping[str, str]) -> bool:
-    """Tell whether this process is part of a Jenkins build."""
+    """Return whether this process is part of a Jenkins build."""
     return bool(environ.get("BUILD_NUMBER")) and any(
         environ.get(name) for name in ("JENKINS_URL", "JENKINS_HOME", "JENKINS_NODE_COOKIE", JENKINS_ROOT_URL)
     )

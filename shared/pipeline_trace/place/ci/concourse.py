@@ -1,7 +1,7 @@
-"""Concourse: a trace a build. Where its tracing is on, it puts TRACEPARENT into what it runs, and that comes first.
+"""Concourse: each build is one trace. If tracing is on in Concourse, it sets TRACEPARENT, which takes precedence.
 
-Source: Concourse's page "Implementing a Resource Type" (metadata). Tasks see these variables only where a pipeline hands
-them on (docs/joining.md). Standard library only: this runs inside ansible-playbook.
+Source: the page "Implementing a Resource Type" (metadata) of Concourse. A task has these variables only if the pipeline
+passes them to it (docs/joining.md).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from . import run
 
 
 def locate(environ: Mapping[str, str]) -> Place:
-    """Return where a process inside a build stands."""
+    """Return the place of a process inside a build."""
     address, build = run.without_login(environ["ATC_EXTERNAL_URL"]), environ["BUILD_ID"]
     names = (environ.get("BUILD_PIPELINE_NAME", ""), environ.get("BUILD_JOB_NAME", ""))
     found = run.CiRun(
         trace_id=trace_id(("concourse", address.lower(), build)),
         resource={
-            # A build that was started by hand is of no pipeline.
+            # A one-off build, started by hand, has no pipeline.
             c.PIPELINE_NAME: "/".join(filter(None, names)) or "one-off",
             c.PIPELINE_RUN_ID: build,
             c.PIPELINE_RUN_URL: address and f"{address}/builds/{build}",

@@ -1,8 +1,8 @@
-"""GitHub Actions: the identifiers that the OpenTelemetry Collector's githubreceiver computes for a workflow run.
+"""GitHub Actions: computes the ids that the githubreceiver of the OpenTelemetry Collector computes for a workflow run.
 
 Source: receiver/githubreceiver/trace_event_handling.go of opentelemetry-collector-contrib (newTraceID, newParentSpanID).
-Its job and step spans have identifiers that need the job's check run id, which no variable holds: the parent is the run.
-Standard library only: this runs inside ansible-playbook.
+The parent is the span of the workflow run. The ids of the receiver's job and step spans need the job's check run id, which
+no environment variable holds.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _PULL = re.compile(r"refs/pull/(\d+)/")
 
 
 def locate(environ: Mapping[str, str]) -> Place:
-    """Return where a process inside a workflow run stands."""
+    """Return the place of a process inside a workflow run."""
     number, attempt = environ["GITHUB_RUN_ID"], environ.get("GITHUB_RUN_ATTEMPT") or "1"
     found = run.CiRun(
         trace_id=_digest(number, attempt, "t")[:32],
-        # Not the first half: the receiver takes these.
+        # Not the first 16 digits: the receiver uses these ones too.
         parent_id=_digest(number, attempt, "s")[16:32],
         resource=_resource(environ, number, attempt),
         attributes={c.TASK_NAME: environ.get("GITHUB_JOB", "")},
@@ -39,7 +39,7 @@ def _resource(environ: Mapping[str, str], number: str, attempt: str) -> dict[str
     server, repository = environ.get("GITHUB_SERVER_URL", ""), environ.get("GITHUB_REPOSITORY", "")
     url = f"{server}/{repository}" if server and repository else ""
     pull = _PULL.match(environ.get("GITHUB_REF", ""))
-    # In a pull request GITHUB_SHA is a merge that is on no branch.
+    # In a pull request, GITHUB_SHA is a merge commit that is on no branch.
     revision = "" if environ.get("GITHUB_HEAD_REF") else environ.get("GITHUB_SHA", "")
     return {
         c.PIPELINE_NAME: environ.get("GITHUB_WORKFLOW", ""),

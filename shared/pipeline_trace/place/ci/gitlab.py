@@ -1,6 +1,6 @@
-"""GitLab CI: a trace a pipeline, in which what its jobs run are roots. Nobody emits a span of the pipeline itself.
+"""GitLab CI: each pipeline is one trace. Commands in its jobs are root spans, because the pipeline itself has no span.
 
-Source: GitLab's page "Predefined CI/CD variables reference". Standard library only: this runs inside ansible-playbook.
+Source: the page "Predefined CI/CD variables reference" of GitLab.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from . import run
 
 
 def locate(environ: Mapping[str, str]) -> Place:
-    """Return where a process inside a pipeline stands."""
+    """Return the place of a process inside a pipeline."""
     server = run.without_login(environ.get("CI_SERVER_URL", "")).lower()
     found = run.CiRun(
         trace_id=trace_id(("gitlab", server, environ["CI_PIPELINE_ID"])),
@@ -38,7 +38,7 @@ def _resource(environ: Mapping[str, str]) -> dict[str, str]:
         c.WORKER_ID: environ.get("CI_RUNNER_ID", ""),
         c.WORKER_NAME: environ.get("CI_RUNNER_DESCRIPTION", ""),
         c.VCS_PROVIDER_NAME: "gitlab",
-        # Not CI_REPOSITORY_URL, which holds the job's token.
+        # Not CI_REPOSITORY_URL, which contains the job's token.
         c.VCS_REPOSITORY_URL: run.without_login(environ.get("CI_PROJECT_URL", "")),
         c.VCS_REPOSITORY_NAME: environ.get("CI_PROJECT_NAME", ""),
         c.VCS_OWNER_NAME: environ.get("CI_PROJECT_NAMESPACE", ""),

@@ -1,7 +1,6 @@
-"""No CI system: a person's own machine. What is run is told by the git commit, and whether the tree has changes.
+"""No CI system, such as on a laptop: gives the git commit, and whether the working tree has changes.
 
-The commit is read from git's files; only the look at the tree asks git, within a time that holds whatever happens.
-Standard library only: this runs inside ansible-playbook.
+The commit comes from git's files. Only the check for changes runs git, with a time limit.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ _HEAD = "refs/heads/"
 
 
 def locate(environ: Mapping[str, str], seconds: float) -> Place:
-    """Return where a process outside CI stands.
+    """Return the place of a process outside CI. ``seconds``: the time limit for git.
 
-    ``seconds``: how long git may take to look at the tree. A process with a parent leaves it to that to say the commit.
+    If TRACEPARENT names a parent, the git attributes are left out: the parent has them.
     """
     place = place_outside_ci(environ)
     if context_of(environ)[0]:
@@ -35,7 +34,7 @@ def locate(environ: Mapping[str, str], seconds: float) -> Place:
 
 
 def checkout_attributes(folder: Path, environ: Mapping[str, str], seconds: float) -> dict[str, AttributeValue]:
-    """Return the commit, the branch and whether the tree is clean, as far as they are known; nothing outside git."""
+    """Return attributes of the commit, the branch and a clean tree, as far as known; none outside a git repository."""
     with suppress(OSError, UnicodeDecodeError):
         git = _find(folder)
         if git:
@@ -50,7 +49,7 @@ def checkout_attributes(folder: Path, environ: Mapping[str, str], seconds: float
 
 
 def _find(folder: Path) -> Path | None:
-    """Return git's folder of a working tree: ``.git`` itself, or where that file points."""
+    """Return the git folder of a working tree: ``.git``, or the folder that a ``.git`` file names; None without one."""
     for above in (folder, *folder.parents):
         git = above / ".git"
         if git.is_dir():
@@ -61,14 +60,14 @@ def _find(folder: Path) -> Path | None:
 
 
 def _head(git: Path) -> tuple[str, str]:
-    """Return the commit and the branch, empty where they are not known."""
+    """Return the commit and the branch, each empty if unknown."""
     head = (git / "HEAD").read_text(encoding="utf-8").strip()
     if not head.startswith("ref:"):
         return (head if _REVISION.fullmatch(head) else ""), ""
     name = head[4:].strip()
     common = git
     with suppress(FileNotFoundError):
-        # Of a linked working tree: branches are those of the main one.
+        # A linked working tree: its branches are in the folder of the main one.
         common = git / (git / "commondir").read_text(encoding="utf-8").strip()
     return _resolved(common, name), name.removeprefix(_HEAD) if name.startswith(_HEAD) else ""
 
@@ -86,8 +85,8 @@ def _resolved(common: Path, name: str) -> str:
 
 
 def _clean(folder: Path, environ: Mapping[str, str], seconds: float) -> dict[str, AttributeValue]:
-    """Return whether tracked files are as committed; nothing where git does not say so in time."""
-    # Nothing of the repository's own is to run, nor be written.
+    """Return the attribute that says if the tracked files are unchanged; none if git does not answer in time."""
+    # Run no program of the repository, and write nothing to it.
     words = ["git", "-c", "core.fsmonitor=false", "status", "--porcelain", "--untracked-files=no", "--ignore-submodules"]
     try:
         process = subprocess.Popen(

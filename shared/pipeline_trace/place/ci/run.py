@@ -1,6 +1,6 @@
-"""A run of a CI system whose identifiers its environment tells, and where a process inside it stands. Pure.
+"""Describes a run of a CI system whose ids follow from the environment, and gives the place of a process inside it.
 
-Standard library only: this runs inside ansible-playbook.
+Does no I/O.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from ..w3c import KEY, Place, context_of, place_outside_ci
 
 @dataclass(frozen=True)
 class CiRun:
-    """A run. ``parent_id``: its run span, where somebody emits one; else its processes are roots in its trace.
+    """A run. ``parent_id``: the id of its span if some tool makes one; if None, its processes are root spans.
 
-    ``resource``: what is true of the whole run; ``attributes``: of the part of it that this process is in. Empty values
-    are left out.
+    ``resource``: attributes of the whole run. ``attributes``: of the job that this process is part of. An empty value means
+    that the attribute is not set.
     """
 
     trace_id: str
@@ -27,7 +27,7 @@ class CiRun:
 
 
 def place_in_run(environ: Mapping[str, str], run: CiRun) -> Place:
-    """Return where a process in a run stands: TRACEPARENT, else PIPELINE_TRACE_KEY, else the run."""
+    """Return the place of a process in a run: from TRACEPARENT, else PIPELINE_TRACE_KEY, else the run."""
     place = place_outside_ci(environ)
     if not (context_of(environ)[0] or environ.get(KEY)):
         place = replace(place, trace_id=run.trace_id, parent_id=run.parent_id)
@@ -39,7 +39,7 @@ def _said(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def without_login(url: str) -> str:
-    """Return a repository's or server's URL without a login and without ``.git``; nothing where it is none."""
+    """Return the URL of a repository or server without login and ``.git``; empty if it is not a URL."""
     try:
         parts = urlsplit(url.strip())
     except ValueError:

@@ -1,8 +1,7 @@
-"""Zuul: a trace a buildset (all jobs of a change in a pipeline), else a build. Its own spans' identifiers are not handed on.
+"""Zuul: each buildset (all jobs of a change in a pipeline) is one trace; without a buildset, each build.
 
-Source: Zuul's page "Job Content" (zuul.build, zuul.buildset, …) and the variables of zuul-jobs' zuul_legacy_vars. Zuul's are
-variables of Ansible; a job puts them into the environment (docs/joining.md). Standard library only: this runs inside
-ansible-playbook.
+Zuul does not pass the ids of its own spans to jobs. Source: the page "Job Content" of Zuul (zuul.build, zuul.buildset, …)
+and zuul_legacy_vars of zuul-jobs. These are Ansible variables; a job copies them to the environment (docs/joining.md).
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from . import run
 
 
 def locate(environ: Mapping[str, str]) -> Place:
-    """Return where a process inside a build stands."""
+    """Return the place of a process inside a build."""
     build = environ["ZUUL_UUID"]
     buildset = environ.get("ZUUL_BUILDSET") or build
     branch = environ.get("ZUUL_BRANCH", "")

@@ -1,4 +1,4 @@
-// Elements, and the pane that shows all of one span. Data gets into the page as text only, never as markup.
+// Elements, and the pane with the details of a span. Data enters the page only as text, never as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 const FAMILIES = {
@@ -30,7 +30,7 @@ function icon(name) {
 
 function stateChip(row) {
   if (row.state === "success" || row.state === "unset") return null;
-  // Loud where a failure began, quiet where it only passed through.
+  // Strong where a failure began, weak where it only passed through.
   return element("span", `chip s-${row.state}${row.failedBelow ? " quiet" : ""}`, WORDS[row.state]);
 }
 
@@ -46,7 +46,7 @@ function remarkChip(row) {
 function skewChip(row) {
   if (!row.skewed) return null;
   const chip = element("span", "chip skewed", "clock skew");
-  chip.title = "Lies outside its parent's time: the clocks of two machines differ";
+  chip.title = "Begins or ends outside its parent: the clocks of two machines differ";
   return chip;
 }
 
@@ -55,7 +55,7 @@ function typeBadge(row) {
   return element("span", `badge f-${family}`, icon(family), element("span", "word", row.type));
 }
 
-// A link only where the whole text is an http or https URL; everything else stays text.
+// A link only if the whole text is an http or https URL; all other texts stay text.
 function textOrLink(text) {
   let url = null;
   try {
@@ -108,14 +108,14 @@ function timings(row) {
     pairs.push(["End", element("div", "", isoTime(end, false)), element("div", "muted", isoTime(end, true))]);
   }
   if (row.critical !== null) {
-    const own = row.critical ? `${duration(row.critical)} of its own` : "through what is below it";
+    const own = row.critical ? `${duration(row.critical)} own time` : "only through its children";
     pairs.push(["Critical path", own]);
   }
   if (row.usual) {
     const { median, p95, count } = row.usual;
-    pairs.push(["Usually", `${duration(median)}, p95 ${duration(p95)}, of its last ${count} runs that succeeded`]);
+    pairs.push(["Usually", `median ${duration(median)}, p95 ${duration(p95)} of the last ${count} successful runs`]);
   }
-  if (row.skewed) pairs.push(["Clock skew", "This span lies outside its parent's time: the clocks of two machines differ."]);
+  if (row.skewed) pairs.push(["Clock skew", "This span begins or ends outside its parent: the clocks of two machines differ."]);
   return section("Times", facts(pairs));
 }
 

@@ -1,11 +1,11 @@
-// The data of the page, decoded, and which of its rows are shown. Nothing here touches the page.
+// Decodes the data of the page, and decides which rows are shown. Does not change the page.
 
 const DATA = JSON.parse(document.getElementById("trace-data").textContent);
 const TEXTS = DATA.texts;
 const FAILED = new Set(["error", "failure", "timeout"]);
 const STAGES = new Set(["stage", "branch"]);
 const WORDS = Object.fromEntries(DATA.states.map((state, index) => [state, DATA.words[index]]));
-// More rows than this are not all opened at once.
+// If there are more rows than this, some are folded at first.
 const MANY_ROWS = 300;
 
 const ROWS = DATA.rows.map(decodeRow);
@@ -18,7 +18,7 @@ for (let at = 0; at < DATA.usual.length; at += 4) {
 for (let at = 0; at < DATA.attempts.length; at += 2) ROWS[DATA.attempts[at]].attempts = DATA.attempts[at + 1];
 for (const index of DATA.flaky) ROWS[index].flaky = true;
 
-// The order of a row's values is that of html.py; those at the end may be missing.
+// The values of a row have the order of pagedata.py. Values at the end may be missing.
 function decodeRow(values, index) {
   const [depth, name, type, state, begin, length, span, trace, kind, code, resource, skewed, parent, remark, message] =
     values;
@@ -44,7 +44,7 @@ function decodeRow(values, index) {
     events: values[16] || [],
     links: values[17] || [],
     side: DATA.sides[index],
-    // On the critical path: the microseconds of it that are its own, 0 where it only leads to what is.
+    // Own time on the critical path in microseconds; 0 if only a descendant is on it; null if off the path.
     critical: null,
     usual: null,
     attempts: 0,
@@ -52,7 +52,7 @@ function decodeRow(values, index) {
   };
 }
 
-// Adds each row's parent, the row after its last descendant, its place among its siblings, and what its descendants are.
+// Adds to each row its parent, the row after its last descendant, its position, and facts about its descendants.
 function placeRows(rows) {
   const path = [];
   const roots = { count: 0 };
@@ -72,7 +72,7 @@ function placeRows(rows) {
     const parent = row.parent;
     if (!parent) continue;
     parent.end = Math.max(parent.end, row.end);
-    // Counted where they began: a failure that came from below is not another one.
+    // Count a failure where it began: a parent that failed because of it is not another one.
     parent.failedBelow += row.failedBelow || (FAILED.has(row.state) ? 1 : 0);
     parent.stageBelow ||= STAGES.has(row.type);
   }
@@ -82,7 +82,7 @@ function endOf(row) {
   return row.open ? Math.max(DATA.extent, row.begin) : row.begin + row.length;
 }
 
-// Which rows are shown: what is folded, and what the search leaves.
+// The rows that are shown: depends on the folds and on the search.
 class View {
   constructor(rows) {
     this.rows = rows;
@@ -123,7 +123,7 @@ class View {
     this.folds.fill(0);
   }
 
-  // Open down to the stages, whatever they hold; without any stage, the roots alone.
+  // Opens the rows down to the stages; without stages, only the roots.
   collapseToStages() {
     for (const row of this.rows) {
       const reached = !row.parent || !this.folds[row.parent.index];
@@ -131,7 +131,7 @@ class View {
     }
   }
 
-  // Shows the rows that match, and their ancestors. A search has folds of its own: ending it brings back the chosen ones.
+  // Shows the rows that match, and their ancestors. A search has separate folds; after it, the earlier folds return.
   filter(query, failedOnly, criticalOnly) {
     if (!query && !failedOnly && !criticalOnly) {
       this.kept = this.matched = null;
@@ -155,7 +155,7 @@ class View {
   }
 }
 
-// A failed path is open to its end. Of the rest, where there are many rows: no hosts, then nothing below steps and playbooks.
+// The path to a failure is open. If there are many other rows, first hosts are folded, then steps and playbooks.
 function initialFolds(rows) {
   const folds = new Uint8Array(rows.length);
   for (const types of [["task"], ["step", "playbook", "exec"]]) {
@@ -190,7 +190,7 @@ function matcher(query) {
   };
 }
 
-// Microseconds -> 171 ms, 4.6 s, 2 min 03 s, 1 h 02 min, 3 d 04 h. model.py has the same.
+// Microseconds -> 171 ms, 4.6 s, 2 min 03 s, 1 h 02 min, 3 d 04 h. lookup/wording.py does the same.
 function duration(signed) {
   const micros = Math.abs(signed);
   const sign = signed < 0 ? "\u2212" : "";
@@ -210,7 +210,7 @@ function offset(micros) {
   return micros < 0 ? duration(micros) : `+${duration(micros)}`;
 }
 
-// The marks of the time axis, in microseconds: round steps, about as many as fit.
+// Returns the marks of the time axis in microseconds: round steps, as many as fit.
 function ticks(extent, most) {
   const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 15e3, 3e4, 6e4, 12e4, 3e5, 6e5, 9e5, 18e5, 36e5,
     72e5, 108e5, 216e5, 432e5, 864e5].map((millis) => millis * 1000);
@@ -221,12 +221,12 @@ function ticks(extent, most) {
   return marks;
 }
 
-// A duration without the part that is zero at round times: 30 s, 2 min, 1 h.
+// Returns a duration without a zero part: 30 s, 2 min, 1 h.
 function tickLabel(micros) {
   return micros ? duration(micros).replace(/\.0 | 00 (s|min|h)$/, (part) => (part === ".0 " ? " " : "")) : "0";
 }
 
-// Microseconds since the epoch -> ISO 8601 with milliseconds, in the reader's zone or in UTC.
+// Microseconds since the epoch -> ISO 8601 with milliseconds, in the local time zone or in UTC.
 function isoTime(micros, utc) {
   const date = new Date(micros / 1000);
   if (Number.isNaN(date.getTime())) return "unknown";

@@ -67,6 +67,6 @@ function usualChip(row) {
   const { median, p95, count } = row.usual;
   const slow = endOf(row) - row.begin > p95;
   const chip = element("span", slow ? "chip usual slow" : "chip usual", `${slow ? "slow: " : ""}usually ${duration(median)}`);
-  chip.title = `Of its last ${count} runs that succeeded: median ${duration(median)}, p95 ${duration(p95)}`;
+  chip.title = `Last ${count} successful runs: median ${duration(median)}, p95 ${duration(p95)}`;
   return chip;
 }

@@ -1,9 +1,9 @@
-// Whose spans are in front, the axis, printing, and the page's beginning.
+// The Dev and Ops views, the axis, printing, and the start of the page.
 
 const SIDES = { d: "dev", o: "ops" };
 let side = "all";
 
-// What is of both sides is in front in either view.
+// Spans of both sides are never dimmed.
 function isDimmed(row) {
   return side !== "all" && row.side in SIDES && SIDES[row.side] !== side;
 }
@@ -45,7 +45,7 @@ function print(started) {
   draw();
 }
 
-// Of a log the end tells most.
+// The end of a log tells most.
 function showLogEnds() {
   for (const log of document.querySelectorAll(".log")) log.scrollTop = log.scrollHeight;
 }

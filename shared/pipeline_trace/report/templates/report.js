@@ -1,4 +1,4 @@
-// The waterfall: a treegrid that holds only the rows in sight, its keys, the search and the details pane.
+// The waterfall: a treegrid that contains only the visible rows, its keys, the search and the details pane.
 
 const OVERSCAN = 12;
 const MOST_INDENTS = 16;
@@ -19,7 +19,7 @@ let selected = null;
 let printing = false;
 let frame = 0;
 
-// What changes while a row is drawn.
+// Updates what can change after a row is drawn.
 function updateRow(made, row, rowHeight) {
   const place = places.get(row);
   made.style.top = `${place * rowHeight}px`;
@@ -41,7 +41,7 @@ function wantedRows(height) {
   const first = Math.max(0, Math.floor(-top / height) - OVERSCAN);
   const last = Math.ceil((window.innerHeight - top) / height) + OVERSCAN;
   const wanted = shown.slice(first, Math.max(first, last));
-  // The row that has the focus stays, wherever the page is scrolled to: the focus would be lost with it.
+  // The row with the focus stays in the page wherever the user scrolls. Otherwise the focus would be lost.
   if (active && places.has(active)) {
     const place = places.get(active);
     if (place < first) wanted.unshift(active);
@@ -50,7 +50,7 @@ function wantedRows(height) {
   return wanted;
 }
 
-// Draws the rows in sight. Those that are drawn already are not touched while the page only scrolls.
+// Draws the visible rows. While the page only scrolls, rows that are already drawn stay unchanged.
 function draw(scrolled = false) {
   frame = 0;
   const height = rowHeight();
@@ -77,7 +77,7 @@ function drawSoon() {
   if (!frame) frame = requestAnimationFrame(() => draw(true));
 }
 
-// After folding or searching: which rows there are.
+// Updates the rows after folding or searching.
 function refresh(redrawAll) {
   const hadFocus = body.contains(document.activeElement);
   shown = view.visibleRows();
@@ -95,7 +95,7 @@ function refresh(redrawAll) {
   if (hadFocus && active) drawn.get(active).focus({ preventScroll: true });
 }
 
-// Scrolls as little as needed; `centre`: to the middle of what is free between the axis and the pane at the bottom.
+// Scrolls as little as possible. `centre`: to the middle of the free space between the axis and the bottom pane.
 function reveal(row, centre) {
   const height = rowHeight();
   const top = body.getBoundingClientRect().top + places.get(row) * height;
@@ -143,7 +143,7 @@ function setOpen(row, open) {
   refresh();
 }
 
-// To a row wherever it is: what hides it is undone.
+// Goes to a row; opens folds and clears the search if they hide it.
 function jump(row) {
   if (view.kept && !view.kept[row.index]) clearSearch();
   view.openAncestors(row);

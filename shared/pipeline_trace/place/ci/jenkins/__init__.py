@@ -1,1 +1,1 @@
-"""Jenkins: where a build stands in a trace, and where a process inside a build does. Standard library only."""
+"""Jenkins: finds the place of a build in a trace, and of a process inside a build."""

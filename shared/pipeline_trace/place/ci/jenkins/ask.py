@@ -1,7 +1,7 @@
-"""Asks the controller from inside a build, within a time limit that holds whatever happens.
+"""Asks the controller for facts about a build, from inside the build, within a strict time limit.
 
-A forked child asks and is killed when the time is over: name look-ups and slow bodies obey no time-out, and a thread of ours
-must not live in ansible-playbook, which forks. Standard library only.
+A forked child process asks, and is killed at the time limit: timeouts do not apply to DNS lookups and slow responses. A
+thread is not possible, because ansible-playbook forks.
 """
 
 from __future__ import annotations
@@ -27,20 +27,21 @@ from . import documents
 from .chain import BuildPlace, Cause, Facts, Gone, Unanswered, place_of_build
 from .graph import nodes_by_id as read_graph
 from .identity import Build, build_url_parts
-from .inside import Answer
+from .inside import ControllerAnswer
 
 SECONDS = 2.0
 _LARGEST = 20 << 20
 
 
-def ask_controller(build: Build, environ: Mapping[str, str], known: BuildPlace | None = None) -> Answer | None:
-    """Return what the controller says of a build, or None where it does not say within SECONDS.
+def ask_controller(build: Build, environ: Mapping[str, str], known: BuildPlace | None = None) -> ControllerAnswer | None:
+    """Return the controller's answer about a build, or None if there is none within SECONDS.
 
-    Anonymous, or with JENKINS_USER and JENKINS_API_TOKEN. ``known``: the build's place, where the chain need not be asked.
+    Uses JENKINS_USER and JENKINS_API_TOKEN if both are set, else anonymous access. ``known``: the build's place, if known;
+    then this does not ask for the builds that started it.
     """
     reading, writing = os.pipe()
     with warnings.catch_warnings():
-        # Python warns at a fork with threads; the child only asks and leaves by _exit.
+        # Python warns about a fork with threads. This child only asks, and ends with _exit.
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child == 0:
@@ -56,25 +57,25 @@ def ask_controller(build: Build, environ: Mapping[str, str], known: BuildPlace |
             os.waitpid(child, 0)
     if not data:
         return None
-    # From our own child, over our own pipe.
-    answer: Answer | None = pickle.loads(data)
+    # Safe to unpickle: our own child process wrote it.
+    answer: ControllerAnswer | None = pickle.loads(data)
     return answer
 
 
 def _child(pipe: int, build: Build, environ: Mapping[str, str], known: BuildPlace | None) -> None:
-    """Ask, write the answer and leave without running anything of the parent's."""
+    """Ask, write the answer, and end the process without the parent's exit handlers."""
     try:
         data = pickle.dumps(_answer(build, _Client(environ), known))
         while data:
             data = data[os.write(pipe, data) :]
-    except BaseException:  # noqa: S110 - whatever happens here, the parent goes on without an answer
+    except BaseException:  # noqa: S110 - after any error here, the parent continues without an answer
         pass
     finally:
         os._exit(0)
 
 
 def _read(pipe: int, deadline: float) -> bytes:
-    """Read until the end; nothing where that does not come in time."""
+    """Return all data until the end of the pipe; empty if the end does not come before the deadline."""
     chunks: list[bytes] = []
     while True:
         left = deadline - time.monotonic()
@@ -86,7 +87,7 @@ def _read(pipe: int, deadline: float) -> bytes:
         chunks.append(chunk)
 
 
-def _answer(build: Build, client: _Client, known: BuildPlace | None) -> Answer | None:
+def _answer(build: Build, client: _Client, known: BuildPlace | None) -> ControllerAnswer | None:
     try:
         facts = client.facts(build)
     except (Gone, Unanswered):
@@ -95,14 +96,14 @@ def _answer(build: Build, client: _Client, known: BuildPlace | None) -> Answer |
     try:
         placed = known or place_of_build(build, client)
     except (Gone, Unanswered):
-        # The stage is right all the same, and hangs under it whichever trace holds it.
+        # The id of the stage does not depend on the trace, so the parent span is still right.
         placed, whole = BuildPlace(build.trace_id), False
     nodes = read_graph(documents.graph_nodes(client.documents[build]))
-    return Answer(placed, facts.parameters, nodes, client.clock_skew_ms, whole)
+    return ControllerAnswer(placed, facts.parameters, nodes, client.clock_skew_ms, whole)
 
 
 class _NoRedirect(HTTPRedirectHandler):
-    """A redirect leads to a login page, or takes the token to another host."""
+    """Follows no redirect: it could lead to a login page, or send the token to another host."""
 
     def redirect_request(self, *_args: Any, **_kwargs: Any) -> None:
         return None
@@ -117,7 +118,7 @@ class _Client:
         self.documents: dict[Build, Mapping[str, Any]] = {}
         self._opener = build_opener(_NoRedirect)
         by_url = build_url_parts(self.environ.get("BUILD_URL", ""))
-        # Where builds see the controller is where it can be asked; the identity may be overridden.
+        # Ask at the URL that builds use. PIPELINE_TRACE_JENKINS_URL only changes the identity.
         self._address = (by_url[0] if by_url else self.environ.get("JENKINS_URL", "")).rstrip("/")
 
     def facts(self, build: Build) -> Facts:
@@ -131,7 +132,7 @@ class _Client:
         return documents.facts_of(build, self.documents[build])
 
     def starter(self, upstream: Build, started: Build, cause: Cause) -> str:
-        """See Fetch.starter. A process's parent is its stage: what its build hangs under is for the poller to find."""
+        """See Fetch.starter. The parent of a process is its stage; only the poller needs the exact parent of the build."""
         return upstream.run_span_id
 
     def _get(self, path: str) -> Mapping[str, Any]:

@@ -1,7 +1,6 @@
-"""Where a Jenkins build stands in a trace: the chain of builds that started it.
+"""Finds the place of a Jenkins build in a trace from the chain of builds that started it.
 
-``place_of_build`` is the one function that places a build. The poller and every process inside a build use it, so both
-find the same trace without any wiring between them. Standard library only: this runs inside ansible-playbook.
+The poller and each process inside a build use ``place_of_build``, so they find the same trace without contact.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ LONGEST_CHAIN = 50
 
 @dataclass(frozen=True)
 class Cause:
-    """What set a build off. ``build``: the upstream build, for the causes that name one."""
+    """A cause of a build. ``build``: the upstream build, if there is one. ``by_step``: a ``build`` step started this one."""
 
     kind: str
     build: Build | None = None
@@ -33,9 +32,10 @@ class Cause:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a controller says of a build, as far as its place depends on it.
+    """The facts about a build that its place depends on.
 
-    ``repeats``: the build that a replay, restart or rebuild repeats; what it copied from there is no parent.
+    ``repeats``: the build that this replay, restart or rebuild repeats. The causes and the TRACEPARENT parameter are copies
+    from that build, so they name no parent.
     """
 
     causes: Sequence[Cause] = ()
@@ -44,26 +44,26 @@ class Facts:
 
 
 class Gone(Exception):
-    """The controller says for good that a build cannot be seen: 404, or no permission."""
+    """The build does not exist, or we have no permission to read it (404 or 403). A retry does not help."""
 
 
 class Unanswered(Exception):
-    """The controller could not be asked now."""
+    """The controller gives no answer now. A retry may help."""
 
 
 class Fetch(Protocol):
-    """Asks a controller."""
+    """Gets facts about builds from a controller."""
 
     def facts(self, build: Build) -> Facts:
-        """Return a build's facts. Raises Gone, Unanswered."""
+        """Return the facts about a build. Raises Gone, Unanswered."""
 
     def starter(self, upstream: Build, started: Build, cause: Cause) -> str:
-        """Return the id of the upstream's span that started a build. Raises Gone, Unanswered."""
+        """Return the id of the span in the upstream build that started a build. Raises Gone, Unanswered."""
 
 
 @dataclass(frozen=True)
 class BuildPlace:
-    """Where a build stands: its trace, its run span's parent (None for a root), and its links."""
+    """The place of a build: its trace, the parent of its run span (None for a root span), and links."""
 
     trace_id: str
     parent_id: str | None = None
@@ -72,10 +72,11 @@ class BuildPlace:
 
 
 def place_of_build(build: Build, fetch: Fetch, trace_per: str = PER_PIPELINE) -> BuildPlace:
-    """Place a build in a trace (DESIGN: "Identity").
+    """Return the place of a build in a trace.
 
-    The root of the chain of upstream causes names the trace. The first build on the way up that has a parameter
-    TRACEPARENT or PIPELINE_TRACE_KEY ends the walk. Raises Unanswered, and Gone where the build itself cannot be seen.
+    This follows the upstream causes to the build that started the chain; that build names the trace. A build with a
+    TRACEPARENT or PIPELINE_TRACE_KEY parameter ends the search, and its parameter names the trace. Raises Unanswered, and
+    Gone if the build itself cannot be read.
     """
     facts = fetch.facts(build)
     causes = [] if facts.repeats else [cause for cause in facts.causes if cause.build]
@@ -108,9 +109,9 @@ def place_of_build(build: Build, fetch: Fetch, trace_per: str = PER_PIPELINE) ->
 
 
 def _root(build: Build, fetch: Fetch) -> BuildPlace | None:
-    """Walk up from an upstream build to what names the trace; None where the walk does not end.
+    """Follow the chain from an upstream build to the place that names the trace; None if the chain has no end.
 
-    Raises Gone where the first build of the walk cannot be seen; further up, the last one that can is the root.
+    Raises Gone if the upstream build cannot be read. If a build further up cannot be read, the one below it is the root.
     """
     seen: set[Build] = set()
     current = build
@@ -134,7 +135,7 @@ def _root(build: Build, fetch: Fetch) -> BuildPlace | None:
 
 
 def _given(facts: Facts) -> BuildPlace | None:
-    """Return the place that a build's parameters give it."""
+    """Return the place that a build's parameters set, or None."""
     context = None if facts.repeats else _context(facts.parameters)
     if context:
         return BuildPlace(context.trace_id, context.span_id, (), context.sampled)

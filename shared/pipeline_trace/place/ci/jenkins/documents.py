@@ -1,4 +1,4 @@
-"""From a controller's JSON to what a build's place depends on. Pure; standard library only."""
+"""Reads the facts about a build from the JSON of the Jenkins API. Does no I/O."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 from .chain import Cause, Facts
 from .identity import Build
 
-# What a build's place depends on, and what else is known of a cause.
+# The fields for a build's place, and further fields of a cause.
 TREE = (
     "actions[_class,causes[_class,shortDescription,upstreamProject,upstreamBuild,userId,userName,addr,note],"
     "parameters[_class,name,value]]"
 )
 GRAPH_TREE = "nodes[_class,id,displayName,parents,iconColor]"
 
-# Exceptions and interruptions that say that the platform failed, by the last part of their class.
+# Exceptions and interruptions that mean a failure of the platform: the last part of the class name.
 PLATFORM_FAILURES = frozenset(
     {
         "RemovedNodeCause",
@@ -33,7 +33,7 @@ PLATFORM_FAILURES = frozenset(
 _REPEATS = ("ReplayCause", "RestartDeclarativePipelineCause", "RebuildCause")
 _NUMBER = re.compile(r"#(\d+)")
 
-# By the last part of the cause's class; what is not listed is called by its class.
+# The kind for each cause: by the last part of the class name. Other causes keep the class name.
 _KINDS = {
     "UserIdCause": "user",
     "UserCause": "user",
@@ -54,20 +54,20 @@ _KINDS = {
 
 
 def short_class(document: Mapping[str, Any]) -> str:
-    """Return the class's own name of a document: behind the last dot and dollar."""
+    """Return the class of a document without package and outer class, such as ``UserIdCause``."""
     return str(document.get("_class") or "").rpartition(".")[2].rpartition("$")[2]
 
 
 def actions_of(document: Mapping[str, Any], *names: str) -> Iterator[Mapping[str, Any]]:
-    """Yield a build's actions of these classes. Several answers list different numbers of actions: never by position."""
+    """Yield a build's actions of these classes. Never look up actions by position: their number changes between answers."""
     for action in document.get("actions") or ():
-        # Most are empty.
+        # Most actions are empty.
         if action and isinstance(action, Mapping) and short_class(action) in names:
             yield action
 
 
 def parameters_of(document: Mapping[str, Any]) -> dict[str, str]:
-    """Return a build's parameters that have a value; password parameters have none in the API."""
+    """Return a build's parameters that have a value. In the API, password parameters have none."""
     found: dict[str, str] = {}
     for action in actions_of(document, "ParametersAction"):
         for parameter in action.get("parameters") or ():
@@ -78,7 +78,7 @@ def parameters_of(document: Mapping[str, Any]) -> dict[str, str]:
 
 
 def facts_of(build: Build, document: Mapping[str, Any]) -> Facts:
-    """Return the facts that a build's document holds."""
+    """Return the facts in the JSON document of a build."""
     causes: list[Cause] = []
     repeats: Build | None = None
     for action in actions_of(document, "CauseAction"):
@@ -104,7 +104,7 @@ def _cause(controller: str, data: Mapping[str, Any]) -> Cause:
 
 
 def _repeated(build: Build, data: Mapping[str, Any]) -> Build | None:
-    """Return the build that is repeated: only the sentence names it ("Replayed #12")."""
+    """Return the repeated build, or None. Some causes name it only in the description ("Replayed #12")."""
     number = data.get("upstreamBuild")
     match = _NUMBER.search(str(data.get("shortDescription") or ""))
     if isinstance(number, int):
@@ -113,7 +113,7 @@ def _repeated(build: Build, data: Mapping[str, Any]) -> Build | None:
 
 
 def graph_nodes(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the nodes of a run's flow graph as answered, or nothing where it has none."""
+    """Return the nodes of a build's flow graph as in the document; empty without a graph."""
     for action in actions_of(document, "FlowGraphAction"):
         return [node for node in action.get("nodes") or () if isinstance(node, Mapping)]
     return []

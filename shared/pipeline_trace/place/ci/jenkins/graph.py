@@ -1,7 +1,7 @@
-"""A Pipeline run's flow graph: which block a node is in, and which nodes are stages. Pure.
+"""Reads the flow graph of a Pipeline build: the block of each node, and the stages. Does no I/O.
 
-Source: FlowGraphAction.nodes of Jenkins' workflow-api. ``StepStartNode`` opens a block, ``StepEndNode`` closes it; an end
-node closes the innermost block that is open where it stands. Nesting follows from ``parents`` alone.
+Source: FlowGraphAction.nodes of the Jenkins plugin workflow-api. ``StepStartNode`` opens a block, and ``StepEndNode`` closes
+the innermost open block. The nesting follows from ``parents`` only.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ _STAGE = "Stage : Start"
 
 
 @dataclass
-class Node:
-    """A node of the graph, with the ids of others.
+class FlowNode:
+    """A node of the graph. Its last four fields are ids of other nodes.
 
-    ``block``: the start of the block it is in; ``before``: what ran just before it; ``closes``: the start that an end node
-    closes; ``closed_by``: the end that closes a start node.
+    ``block``: the start node of the block that the node is in. ``before``: the node that ran just before. ``closes``: of an
+    end node, its start node. ``closed_by``: of a start node, its end node.
     """
 
     id: str
@@ -32,16 +32,16 @@ class Node:
     closed_by: str | None = None
 
 
-def nodes_by_id(documents: Iterable[Mapping[str, Any]]) -> dict[str, Node]:
-    """Return a run's nodes by id, in order of their numeric ids.
+def nodes_by_id(documents: Iterable[Mapping[str, Any]]) -> dict[str, FlowNode]:
+    """Return a build's nodes by id, in order of their numeric ids.
 
-    Nodes without an id, a class or known parents are left out: the answer was pruned or is of another version.
+    Ignores documents without a numeric id or a class, as from a pruned answer or another version. Ignores unknown parents.
     """
     known = [d for d in documents if str(d.get("id", "")).isdecimal() and "_class" in d]
-    nodes: dict[str, Node] = {}
+    nodes: dict[str, FlowNode] = {}
     for document in sorted(known, key=lambda d: int(d["id"])):
         kind = document["_class"].rpartition(".")[2]
-        node = Node(
+        node = FlowNode(
             str(document["id"]),
             str(document.get("displayName") or ""),
             str(document.get("iconColor") or ""),
@@ -53,7 +53,7 @@ def nodes_by_id(documents: Iterable[Mapping[str, Any]]) -> dict[str, Node]:
     return nodes
 
 
-def _place(node: Node, parents: list[str], nodes: Mapping[str, Node]) -> None:
+def _place(node: FlowNode, parents: list[str], nodes: Mapping[str, FlowNode]) -> None:
     before = next((nodes[parent] for parent in parents if parent in nodes), None)
     inside = _inside(before, nodes)
     node.before = before.id if before else None
@@ -65,29 +65,29 @@ def _place(node: Node, parents: list[str], nodes: Mapping[str, Node]) -> None:
         node.block = inside
 
 
-def _inside(before: Node | None, nodes: Mapping[str, Node]) -> str | None:
-    """Return the block in which that lies what follows a node."""
+def _inside(before: FlowNode | None, nodes: Mapping[str, FlowNode]) -> str | None:
+    """Return the start node of the block that the next node after this one is in; None outside all blocks."""
     if before is None:
         return None
-    # Behind an end node one is in the block around the one that it closed: Node.block is just that.
+    # After an end node, this is the block around the closed block, which is the end node's own block.
     return before.id if before.is_start else before.block
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage: its node, and its occurrence among the stages of its name, counted from 0 by numeric id."""
+    """A stage: its node, and its number among the stages with the same name, from 0, in order of numeric ids."""
 
-    node: Node
+    node: FlowNode
     occurrence: int
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """Return the part of the stage's key behind the build's."""
+        """Return the part of the stage's key that follows the build's key."""
         return ("stage", self.node.name, str(self.occurrence))
 
 
-def stages_by_id(nodes: Mapping[str, Node]) -> dict[str, Stage]:
-    """Return the stages by node id: start nodes inside a ``Stage : Start``."""
+def stages_by_id(nodes: Mapping[str, FlowNode]) -> dict[str, Stage]:
+    """Return the stages by node id. A stage is a start node directly inside a node named ``Stage : Start``."""
     counts: dict[str, int] = {}
     found: dict[str, Stage] = {}
     for node in nodes.values():

@@ -1,7 +1,4 @@
-"""A Jenkins build's identity: controller, job and number, and the URLs that name them.
-
-Standard library only: this runs inside ansible-playbook.
-"""
+"""Defines the identity of a Jenkins build (controller, job, number), and reads it from URLs."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from ....trace.ids import span_id, trace_id
 
 @dataclass(frozen=True)
 class Build:
-    """A build's identity. ``controller``: the configured root URL, normalised; ``job``: the full name."""
+    """A build's identity. ``controller``: its root URL, normalised. ``job``: the full name, with folders."""
 
     controller: str
     job: str
@@ -21,12 +18,17 @@ class Build:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Return the build's key."""
+        """Return the key that the build's ids follow from (see trace/ids.py)."""
         return ("jenkins", self.controller, self.job, str(self.number))
 
     @property
+    def name(self) -> str:
+        """Return the build's name as every command takes it: JOB#N."""
+        return f"{self.job}#{self.number}"
+
+    @property
     def trace_id(self) -> str:
-        """Return the id of the trace of which this build is the root."""
+        """Return the id of the trace if this build is the root of its chain."""
         return trace_id(self.key)
 
     @property
@@ -40,11 +42,11 @@ class Build:
 
 
 def normalised_url(url: str) -> str:
-    """Return a controller's root URL in the one form: lower-case scheme and host, no default port, no trailing slash.
+    """Return a controller's root URL with lower-case scheme and host, without default port and trailing slash.
 
-    Raises ValueError where it is no http(s) URL.
+    Raises ValueError if it is not an http or https URL.
     """
-    wrong = ValueError(f"{url!r} is no URL such as https://jenkins.example.com/")
+    wrong = ValueError(f"{url!r} is not an http(s) URL; use one such as https://jenkins.example.com/")
     try:
         parts = urlsplit(url.strip())
         number = parts.port
@@ -59,9 +61,9 @@ def normalised_url(url: str) -> str:
 
 
 def build_url_parts(url: str) -> tuple[str, str, int] | None:
-    """Return the root URL, the full job name and the number of a build's URL; None where it is none.
+    """Return the root URL, full job name and number from a build URL; None if it is not a build URL.
 
-    The path is ASCII, so it survives an agent in the C locale, which JOB_NAME does not.
+    Use this before JOB_NAME: the path of a URL is ASCII, but an agent in the C locale can damage JOB_NAME.
     """
     try:
         parts = urlsplit(url.strip())

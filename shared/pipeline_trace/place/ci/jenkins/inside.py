@@ -1,7 +1,4 @@
-"""A process inside a Jenkins build: which build and stage it belongs to, by the environment and, where it can, by asking.
-
-Standard library only: this runs inside ansible-playbook.
-"""
+"""Finds the build and stage that a process is part of, from the environment and from the controller if it answers."""
 
 from __future__ import annotations
 
@@ -14,32 +11,32 @@ from ....trace.span import AttributeValue, Link
 from ...w3c import BAGGAGE, KEY, TRACEPARENT, TRACESTATE, Context, Place, context_of
 from .. import JENKINS_ROOT_URL, PER_PIPELINE
 from .chain import BuildPlace
-from .graph import Node, stages_by_id
+from .graph import FlowNode, stages_by_id
 from .identity import Build, build_url_parts, normalised_url
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the controller said of the build that a process is part of.
+class ControllerAnswer:
+    """The controller's answer about the build that a process is part of.
 
-    ``nodes``: the run's flow graph, empty where it has none. ``clock_skew_ms``: this machine's clock minus the
-    controller's, in milliseconds, known to a second. ``whole``: the walk up the chain came to its end.
+    ``nodes``: the flow graph, empty if the build has none. ``clock_skew_ms``: this machine's clock minus the controller's
+    clock in milliseconds, precise to one second. ``whole``: False if the chain of builds could not be read to its end.
     """
 
     place: BuildPlace
     parameters: Mapping[str, str] = field(default_factory=dict)
-    nodes: Mapping[str, Node] = field(default_factory=dict)
+    nodes: Mapping[str, FlowNode] = field(default_factory=dict)
     clock_skew_ms: int | None = None
     whole: bool = True
 
 
-Ask = Callable[[Build], "Answer | None"]
+Ask = Callable[[Build], "ControllerAnswer | None"]
 
 
 def build_of(environ: Mapping[str, str]) -> Build | None:
-    """Return the build that this process is part of; None where the environment does not say its controller or job.
+    """Return the build that this process is part of; None if the environment does not name its controller or job.
 
-    PIPELINE_TRACE_JENKINS_URL overrides the controller's URL. The job comes from BUILD_URL, from JOB_NAME only without.
+    PIPELINE_TRACE_JENKINS_URL overrides the controller's URL. The job comes from BUILD_URL, else from JOB_NAME.
     """
     by_url = build_url_parts(environ.get("BUILD_URL", ""))
     root = environ.get(JENKINS_ROOT_URL) or environ.get("JENKINS_URL") or (by_url[0] if by_url else "")
@@ -57,10 +54,10 @@ def build_of(environ: Mapping[str, str]) -> Build | None:
 
 
 def locate(environ: Mapping[str, str], ask: Ask, trace_per: str = PER_PIPELINE) -> Place | None:
-    """Return where a process inside a build stands; None where the build cannot be told.
+    """Return the place of a process inside a build; None if the environment does not name the build.
 
-    The trace is the build's; the parent its stage, by STAGE_NAME, else its run span. ``ask`` is not called with
-    ``trace_per`` build.
+    The trace is the trace of the build. The parent is the stage that STAGE_NAME names, else the run span. If ``trace_per``
+    is build, ``ask`` is not called.
     """
     build = build_of(environ)
     if build is None:
@@ -74,7 +71,7 @@ def locate(environ: Mapping[str, str], ask: Ask, trace_per: str = PER_PIPELINE) 
         attributes[c.JENKINS_CLOCK_SKEW_MS] = answer.clock_skew_ms
     trace, said, links = _trace(environ, build, context, answer)
     if context and trace == context.trace_id and not _confirmed(environ, TRACEPARENT, answer):
-        # Set by `exec` or the Jenkins OpenTelemetry plugin: it is the parent itself.
+        # `exec` or the Jenkins OpenTelemetry plugin set TRACEPARENT: its span is the parent.
         polled = answer.place.trace_id if answer else build.trace_id
         links = (*links, Link(polled, parent, {c.JENKINS_LINK: c.LINK_STAGE}))
         parent = context.span_id
@@ -92,33 +89,31 @@ def locate(environ: Mapping[str, str], ask: Ask, trace_per: str = PER_PIPELINE) 
 
 
 def _trace(
-    environ: Mapping[str, str], build: Build, context: Context | None, answer: Answer | None
+    environ: Mapping[str, str], build: Build, context: Context | None, answer: ControllerAnswer | None
 ) -> tuple[str, tuple[str, ...], tuple[Link, ...]]:
     """Return the trace, warnings and links."""
     if context and not _confirmed(environ, TRACEPARENT, answer):
         return context.trace_id, (), ()
     if answer:
         ignored = environ.get(KEY) and not context and not _confirmed(environ, KEY, answer)
-        said = (
-            (f"{KEY} is ignored: in Jenkins it has to be a build parameter, which the poller sees too",) if ignored else ()
-        )
+        said = (f"{KEY} is ignored, because the poller does not see it; make it a build parameter",) if ignored else ()
         return answer.place.trace_id, said, ()
     if environ.get(KEY):
         return key_trace_id(environ[KEY]), (), ()
     return build.trace_id, (), ()
 
 
-def _confirmed(environ: Mapping[str, str], name: str, answer: Answer | None) -> bool:
-    """Tell whether the controller says that the build has a parameter of this name and value."""
+def _confirmed(environ: Mapping[str, str], name: str, answer: ControllerAnswer | None) -> bool:
+    """Return whether the build has a parameter with the name and value of this variable, by the controller's answer."""
     return answer is not None and answer.parameters.get(name, "").strip() == environ.get(name, "").strip() != ""
 
 
-def _stage(name: str, build: Build, answer: Answer | None) -> tuple[str, dict[str, AttributeValue]]:
-    """Return the id of the span of the stage with this name, and attributes that say how sure that is."""
+def _stage(name: str, build: Build, answer: ControllerAnswer | None) -> tuple[str, dict[str, AttributeValue]]:
+    """Return the span id of the stage with this name, and attributes that say if the stage is only assumed."""
     if not name:
         return build.run_span_id, {}
     if answer is None or not answer.nodes:
-        # An agent in the C locale hands over other letters: an id made of them would be nobody's.
+        # An agent in the C locale changes non-ASCII letters. An id made from them would match no span.
         if not name.isascii() or "?" in name:
             return build.run_span_id, {}
         return build.span_id("stage", name, "0"), {c.JENKINS_STAGE_ASSUMED: True}
@@ -131,7 +126,7 @@ def _stage(name: str, build: Build, answer: Answer | None) -> tuple[str, dict[st
 
 
 def run_resource(build: Build, environ: Mapping[str, str]) -> dict[str, AttributeValue]:
-    """Return the attributes of the run that every span of a process inside it carries."""
+    """Return the attributes of the build for every span of a process inside it."""
     found: dict[str, AttributeValue] = {c.PIPELINE_NAME: build.job, c.PIPELINE_RUN_ID: str(build.number)}
     if environ.get("BUILD_URL"):
         found[c.PIPELINE_RUN_URL] = environ["BUILD_URL"]
@@ -141,7 +136,7 @@ def run_resource(build: Build, environ: Mapping[str, str]) -> dict[str, Attribut
 
 
 def missing_variable_hint(environ: Mapping[str, str]) -> str:
-    """Return the line for people where a build is there but cannot be told."""
+    """Return a warning for a process in a build that the environment does not name."""
     missing = "JENKINS_URL" if not environ.get("JENKINS_URL") else "BUILD_URL"
     where = f"{missing} is not set (Manage Jenkins > System > Jenkins URL)"
-    return f"{where}: this run gets a trace of its own; set {JENKINS_ROOT_URL}"
+    return f"{where}, so this process is in a separate trace; set it, or set {JENKINS_ROOT_URL}"

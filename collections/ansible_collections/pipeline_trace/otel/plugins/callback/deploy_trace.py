@@ -1,187 +1,28 @@
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""Ansible's hooks, each a line or two: what they mean is in plugin_utils."""
+"""The callback plugin: passes Ansible's hooks to the modules in plugin_utils, which do the work."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: deploy_trace
 type: notification
-short_description: Traces playbooks with OpenTelemetry, within the trace of the Jenkins build that runs them
+short_description: Traces playbooks with OpenTelemetry, in the trace of the Jenkins build that runs them
 version_added: "0.1.0"
 description:
-  - Makes a span of every playbook, play, role, block, task and host, while the playbook runs.
-  - The spans are part of the trace that E(TRACEPARENT) names, else of the Jenkins build that runs the playbook, which
-    C(pipeline-trace poll) reports. Nothing has to be handed over.
-  - They go to the OpenTelemetry Collector or backend that E(OTEL_EXPORTER_OTLP_ENDPOINT) names; without it into a local
-    store, which C(pipeline-trace show) and C(pipeline-trace report) read.
-  - What a task runs has E(TRACEPARENT) of its host's span in its environment, on remote hosts too.
-  - Of results only the masked message of failures leaves. Whatever goes wrong in here is one warning; the playbook's result
-    is its own.
+  - Makes a span for every playbook, play, role, block, task and host while the playbook runs.
+  - The spans join the trace that E(TRACEPARENT) names. Without it, they join the trace of the Jenkins build that runs the
+    playbook, which C(pipeline-trace poll) reports. You do not have to pass ids between the two.
+  - The spans go to the OpenTelemetry Collector or backend that E(OTEL_EXPORTER_OTLP_ENDPOINT) names. Without it, they go to
+    a local store, which C(pipeline-trace show) and C(pipeline-trace report) read.
+  - Every command that a task runs has E(TRACEPARENT) in its environment, also on remote hosts. It names the host's span.
+  - Of a task's result, only the message of a failure is sent, with secrets masked.
+  - An error in this callback is one warning. It never changes the result of the playbook.
 author: The pipeline-trace authors (@pipeline-trace)
 requirements:
-  - enabled in C(callbacks_enabled)
+  - the callback is enabled in C(callbacks_enabled)
   - opentelemetry-sdk and opentelemetry-exporter-otlp (Python), to send to a Collector or backend
-# Of several names of an option, Ansible takes the last one that is set: ours come last.
-options:
-  endpoint:
-    description:
-      - The OTLP endpoint, where the environment is lost on the way (sudo, ssh, docker run, AWX).
-      - The extra variable C(pipeline_trace_endpoint) says the same.
-    type: str
-    default: ""
-    env:
-      - name: OTEL_EXPORTER_OTLP_ENDPOINT
-    ini:
-      - section: callback_opentelemetry
-        key: endpoint
-      - section: callback_deploy_trace
-        key: endpoint
-  protocol:
-    description: The OTLP protocol, V(http/protobuf) or V(grpc). Without it, V(grpc) for port 4317, else V(http/protobuf).
-    type: str
-    default: ""
-    env:
-      - name: OTEL_EXPORTER_OTLP_PROTOCOL
-      - name: OTEL_EXPORTER_OTLP_TRACES_PROTOCOL
-    ini:
-      - section: callback_opentelemetry
-        key: otel_exporter_otlp_traces_protocol
-      - section: callback_deploy_trace
-        key: protocol
-  traceparent:
-    description:
-      - The W3C traceparent of the span that the playbook is part of, where the environment is lost on the way.
-      - The extra variable C(pipeline_trace_traceparent) says the same.
-    type: str
-    default: ""
-    env:
-      - name: TRACEPARENT
-    ini:
-      - section: callback_opentelemetry
-        key: traceparent
-      - section: callback_deploy_trace
-        key: traceparent
-  service_name:
-    description: The C(service.name) of the spans.
-    type: str
-    default: ansible
-    env:
-      - name: OTEL_SERVICE_NAME
-    ini:
-      - section: callback_opentelemetry
-        key: otel_service_name
-      - section: callback_deploy_trace
-        key: service_name
-  trace_per:
-    description:
-      - V(pipeline) makes one trace of a chain of Jenkins builds; the controller is asked for the chain.
-      - V(build) makes a trace of every build, linked to its upstream, and nobody is asked; set it for
-        C(pipeline-trace poll) too.
-    type: str
-    choices: [pipeline, build]
-    default: pipeline
-    env:
-      - name: PIPELINE_TRACE_PER
-    ini:
-      - section: callback_deploy_trace
-        key: trace_per
-  propagate:
-    description: Whether what a task runs has E(TRACEPARENT) in its environment. What a playbook's author set is kept.
-    type: bool
-    default: true
-    env:
-      - name: PIPELINE_TRACE_PROPAGATE
-    ini:
-      - section: callback_deploy_trace
-        key: propagate
-  hide_messages:
-    description: Whether even the masked message of a failure is left out.
-    type: bool
-    default: false
-    env:
-      - name: ANSIBLE_OPENTELEMETRY_DISABLE_LOGS
-      - name: PIPELINE_TRACE_HIDE_MESSAGES
-    ini:
-      - section: callback_opentelemetry
-        key: disable_logs
-      - section: callback_deploy_trace
-        key: hide_messages
-  task_arguments:
-    description: Whether the arguments of tasks leave, masked and as written in the playbook. Never under C(no_log).
-    type: bool
-    default: false
-    env:
-      - name: PIPELINE_TRACE_TASK_ARGUMENTS
-    ini:
-      - section: callback_deploy_trace
-        key: task_arguments
-  trace_url:
-    description: What is said at the end instead of the trace id; V({trace_id}) is filled in.
-    type: str
-    default: ""
-    env:
-      - name: PIPELINE_TRACE_URL
-    ini:
-      - section: callback_deploy_trace
-        key: trace_url
-  flush_limit:
-    description: How many seconds the end of ansible-playbook may wait until all spans are delivered.
-    type: float
-    default: 5.0
-    env:
-      - name: PIPELINE_TRACE_FLUSH_LIMIT
-    ini:
-      - section: callback_deploy_trace
-        key: flush_limit
-  deployment_environment:
-    description:
-      - The environment that is deployed to (C(deployment.environment.name)).
-      - Without it, extra variables, then Jenkins parameters and environment variables, then the inventory's path say it.
-    type: str
-    default: ""
-    env:
-      - name: PIPELINE_TRACE_DEPLOYMENT_ENVIRONMENT
-    ini:
-      - section: callback_deploy_trace
-        key: deployment_environment
-  deployment_name:
-    description: The name of what is deployed (C(deployment.name)); found like the environment.
-    type: str
-    default: ""
-    env:
-      - name: PIPELINE_TRACE_DEPLOYMENT_NAME
-    ini:
-      - section: callback_deploy_trace
-        key: deployment_name
-  revision:
-    description: The commit that is deployed (C(vcs.ref.head.revision)); found like the environment.
-    type: str
-    default: ""
-    env:
-      - name: PIPELINE_TRACE_REVISION
-    ini:
-      - section: callback_deploy_trace
-        key: revision
-  version:
-    description: The version that is deployed (C(artifact.version)); found like the environment.
-    type: str
-    default: ""
-    env:
-      - name: PIPELINE_TRACE_VERSION
-    ini:
-      - section: callback_deploy_trace
-        key: version
-  enable_from_environment:
-    description: The name of an environment variable without which, set to V(true), nothing is traced.
-    type: str
-    default: ""
-    env:
-      - name: ANSIBLE_OPENTELEMETRY_ENABLE_FROM_ENVIRONMENT
-    ini:
-      - section: callback_opentelemetry
-        key: enable_from_environment
-      - section: callback_deploy_trace
-        key: enable_from_environment
+extends_documentation_fragment:
+  - pipeline_trace.otel.deploy_trace
 """
 
 import functools
@@ -207,12 +48,12 @@ _PLAY_FIELDS = ("strategy", "serial", "any_errors_fatal", "max_fail_percentage")
 
 
 def _names(value):
-    """Return a list of the command line; ad-hoc commands have a text in its place, the API nothing."""
+    """Return a list from the command line. It is empty for ad-hoc commands (which have a string) and for the API."""
     return [str(name) for name in value] if isinstance(value, (list, tuple)) else []
 
 
 def _safely(hook):
-    """Whatever goes wrong in a hook is one warning, and the end of the tracing of this run."""
+    """Wrap a hook: an exception in it gives one warning and ends the tracing. It never reaches Ansible."""
 
     @functools.wraps(hook)
     def safe(self, *args, **kwargs):
@@ -221,13 +62,15 @@ def _safely(hook):
         try:
             hook(self, *args, **kwargs)
         except Exception as problem:
-            self._give_up(f"{type(problem).__name__}: {problem}")
+            self._give_up(
+                f"{type(problem).__name__}: {problem}; report it: https://github.com/pipeline-trace/pipeline-trace/issues"
+            )
 
     return safe
 
 
 class CallbackModule(CallbackBase):
-    """Makes spans of what runs."""
+    """Makes the spans of the playbooks of one Ansible command."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "notification"
@@ -264,12 +107,12 @@ class CallbackModule(CallbackBase):
         self.disabled = not self._recorder.wanted
 
     def _warn(self, text):
-        # Not display.warning(): before ansible-core 2.19 it breaks lines at 79 columns, and the commands in them.
+        # Not display.warning(): before ansible-core 2.19 it wraps lines at 79 columns, which breaks commands in them.
         self._display.display(f"[WARNING]: {text}", color=constants.COLOR_WARN, stderr=True)
 
     def _give_up(self, problem):
         self.disabled = True
-        self._warn(f"pipeline-trace: this run is not traced any further ({problem})")
+        self._warn(f"pipeline-trace: tracing stops here, the playbook continues ({problem})")
         if self._recorder is not None:
             self._recorder.give_up()
 
@@ -281,7 +124,7 @@ class CallbackModule(CallbackBase):
             self._spans.playbook(name, f"ansible {self._recorder.command.module}" if adhoc else f"playbook {name}")
 
     def _begin(self, source):
-        """Begin the recording, where that is not done; tell whether the run is recorded. ``source``: a playbook or play."""
+        """Start the recording if needed. Return whether this command is recorded. ``source``: a playbook or play."""
         if not self._recorder.begin(load_extra_vars(loader=source._loader)):
             self.disabled = True
             return False
@@ -291,7 +134,7 @@ class CallbackModule(CallbackBase):
 
     @_safely
     def v2_playbook_on_play_start(self, play):
-        # Programs may run plays that are part of no playbook.
+        # Programs that use Ansible's API may run plays without a playbook.
         if self._spans is None and not self._begin(play):
             return
         names = core.conventions
@@ -378,7 +221,7 @@ class CallbackModule(CallbackBase):
 
     def _task(self, task, attributes):
         if self._carrier:
-            # Before all else: under the free strategy another host's task may have been the last one.
+            # First: with the free strategy, another host's task may have been the last one.
             self._carrier.enter(task)
         if self._spans.has(task._uuid):
             return
@@ -388,7 +231,7 @@ class CallbackModule(CallbackBase):
             lineage.short_name(task),
             {**found, **attributes},
             lineage.groups(task),
-            # Only then does a good result say more than that it is good.
+            # Only in these cases does a successful result have details to read.
             telling=bool(task.delegate_to or task.until),
             notifies=lineage.words(task.notify),
         )

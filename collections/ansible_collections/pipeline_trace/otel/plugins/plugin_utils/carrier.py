@@ -1,9 +1,9 @@
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""Hands the trace on to what a task runs: TRACEPARENT of the running host's span, in the environment of its worker.
+"""Passes the trace to the commands of a task: sets TRACEPARENT of the host's span in the environment of the host's worker.
 
-Two ways, since a worker is forked right after ``v2_runner_on_start``: ``os.environ``, which local processes inherit, and an
-entry in the play's ``environment``, which Ansible puts before the command on a remote host. The play's comes before those of
-blocks and tasks, so what an author set anywhere wins.
+Ansible forks the worker right after ``v2_runner_on_start``. So this sets ``os.environ``, which local processes inherit, and
+an entry in the play's ``environment``, which Ansible sets on a remote host. The environments of blocks and tasks override
+the play's, and our entry comes first in it, so values that the playbook sets always win.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 from . import core
 
 _NAMES = (core.w3c.TRACEPARENT, core.w3c.TRACESTATE, core.w3c.BAGGAGE, core.w3c.TRACE_ID)
-# Ansible warns where `raw` has an environment.
+# Ansible warns if `raw` has an environment.
 _WITHOUT = ("raw", "ansible.builtin.raw", "ansible.legacy.raw")
 
 
 class Carrier:
-    """Puts the context into environments, and takes it out again."""
+    """Puts the trace context into environments, and removes it again."""
 
     def __init__(self, environ: MutableMapping[str, str], place: Any) -> None:
         self._environ = environ
@@ -44,7 +44,7 @@ class Carrier:
             self._entry[core.w3c.TRACEPARENT] = traceparent
 
     def enter(self, task: Any) -> None:
-        """Make ready for a task's workers: put the entry before its play's own environment."""
+        """Prepare for a task's workers: put our entry before the play's own environment."""
         self._into_commands = task.action not in _WITHOUT
         self._entry.clear()
         if self._into_commands:
@@ -60,7 +60,7 @@ class Carrier:
         play._environment = [self._entry, *existing]
 
     def leave(self) -> None:
-        """Take all of it out again."""
+        """Restore all environments."""
         for play, own in self._plays:
             play._environment = own
         self._plays = []

@@ -1,13 +1,12 @@
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""What a deploy is: environment, name, version and commit, from where people say them. Pure.
+"""What a playbook deploys: environment, name, version and commit.
 
-In this order, for each alone: the callback's option; an extra variable; the environment, where Jenkins puts a build's
-parameters; for the deployment's environment also the inventory's path. What nobody says is left out.
+Each comes from the first of these that says it: the callback's option; an extra variable; a variable of the process, where
+Jenkins puts a build's parameters; for the environment also the inventory's path. What nobody says is left out.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -15,52 +14,8 @@ from pathlib import PurePath
 from . import core
 
 c = core.conventions
+words = core.words
 
-# By attribute: names of extra variables, and of environment variables and Jenkins parameters.
-_VARIABLES = {
-    c.DEPLOYMENT_ENVIRONMENT: (
-        "deployment_environment",
-        "deploy_environment",
-        "deploy_env",
-        "target_environment",
-        "environment_name",
-        "env",
-    ),
-    c.DEPLOYMENT_NAME: ("deployment_name", "deploy_name", "app_name", "application", "service_name"),
-    c.VCS_HEAD_REVISION: ("git_commit", "commit", "revision", "git_sha", "sha"),
-    c.ARTIFACT_VERSION: ("app_version", "version", "release", "image_tag", "tag"),
-}
-_ENVIRONMENT = {
-    c.DEPLOYMENT_ENVIRONMENT: (
-        "DEPLOYMENT_ENVIRONMENT",
-        "DEPLOY_ENVIRONMENT",
-        "DEPLOY_ENV",
-        "TARGET_ENVIRONMENT",
-        "ENVIRONMENT",
-    ),
-    c.DEPLOYMENT_NAME: ("DEPLOYMENT_NAME", "DEPLOY_NAME", "APP_NAME", "APPLICATION"),
-    c.VCS_HEAD_REVISION: ("GIT_COMMIT", "COMMIT", "COMMIT_SHA", "CI_COMMIT_SHA", "GITHUB_SHA"),
-    c.ARTIFACT_VERSION: ("APP_VERSION", "VERSION", "RELEASE", "IMAGE_TAG"),
-}
-# Folders and files of an inventory that name an environment.
-_STANDARD = {
-    "production": "production",
-    "prod": "production",
-    "prd": "production",
-    "live": "production",
-    "staging": "staging",
-    "stage": "staging",
-    "stg": "staging",
-    "preprod": "staging",
-    "integration": "integration",
-    "int": "integration",
-    "test": "test",
-    "testing": "test",
-    "qa": "test",
-    "development": "development",
-    "dev": "development",
-}
-_REVISION = re.compile(r"[0-9a-f]{7,64}")
 _LONGEST = 200
 
 
@@ -75,14 +30,14 @@ class Sources:
 
 
 def attributes(sources: Sources) -> dict[str, str]:
-    """Return what is said of a deploy; with an environment, that it is one."""
+    """Return the attributes of a deploy; with an environment, also that the playbook is one."""
     found = {}
-    for name in _VARIABLES:
-        value = _said(name, sources)
+    for name in words.PARAMETERS:
+        value = _usable(name, [sources.options.get(name)]) or _said(name, sources)
         if value:
             found[name] = core.redact.masked(value)[:_LONGEST]
     if c.DEPLOYMENT_ENVIRONMENT not in found:
-        environment = next(filter(None, map(_from_inventory, sources.inventories)), None)
+        environment = next(filter(None, map(_of_inventory, sources.inventories)), None)
         if environment:
             found[c.DEPLOYMENT_ENVIRONMENT] = environment
     if c.DEPLOYMENT_ENVIRONMENT in found:
@@ -91,11 +46,17 @@ def attributes(sources: Sources) -> dict[str, str]:
 
 
 def _said(name: str, sources: Sources) -> str:
-    given = [sources.options.get(name) or ""]
-    given += [sources.variables.get(variable) for variable in _VARIABLES[name]]
-    given += [sources.environ.get(variable) for variable in _ENVIRONMENT[name]]
-    words = (_word(value) for value in given)
-    return next((word for word in words if word and _fits(name, word)), "")
+    """Return what the extra variables or the environment say; of an environment with several names, its one name."""
+    given = [sources.variables.get(variable) for variable in words.EXTRA_VARIABLES[name]]
+    given += [sources.environ.get(variable) for variable in words.PROCESS_VARIABLES[name]]
+    value = _usable(name, given)
+    known = name == c.DEPLOYMENT_ENVIRONMENT and words.is_environment(value)
+    return words.environment_name(value) if known else value
+
+
+def _usable(name: str, given: Iterable[object]) -> str:
+    """Return the first value that an attribute can have."""
+    return next((word for word in map(_word, given) if word and _fits(name, word)), "")
 
 
 def _word(value: object) -> str:
@@ -107,13 +68,13 @@ def _word(value: object) -> str:
 
 
 def _fits(name: str, word: str) -> bool:
-    return name != c.VCS_HEAD_REVISION or _REVISION.fullmatch(word.lower()) is not None
+    return name != c.VCS_HEAD_REVISION or words.REVISION.fullmatch(word.lower()) is not None
 
 
-def _from_inventory(path: str) -> str:
+def _of_inventory(path: str) -> str:
     """Return the environment that an inventory's path names: its file, else one of the two folders around it."""
     if "," in path or path.startswith(("/dev/", "/proc/")):
         return ""
     *folders, file = PurePath(path).parts or ("",)
-    words = [*re.split(r"[._-]", file.lower()), *(folder.lower() for folder in reversed(folders[-2:]))]
-    return next((_STANDARD[word] for word in words if word in _STANDARD), "")
+    named = [*words.words_in(file), *reversed(folders[-2:])]
+    return next((words.environment_name(word) for word in named if words.is_environment(word)), "")

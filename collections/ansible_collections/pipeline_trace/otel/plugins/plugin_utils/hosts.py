@@ -1,5 +1,5 @@
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""The spans of hosts: the only ones that come by the thousand, so every microsecond here is paid per host and task."""
+"""Writes the spans of hosts. This code must be fast: it runs for every host and task."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from . import core, results
 
 c = core.conventions
 
-# What is known without reading a text: pipeline-trace why judges the rest.
+# This verdict needs no log. For all other failures, see `pipeline-trace why`.
 _UNREACHABLE = {c.FAILURE_OWNER: "ops", c.FAILURE_KIND: "host_unreachable", c.FAILURE_CONFIDENCE: 0.8}
 _PLAIN = (results.OK, results.CHANGED)
-# Beyond this, items and retries of one host and task are counted only.
+# For one host and task, items and retries beyond this number are only counted.
 MOST_EVENTS = 500
 
 
@@ -34,7 +34,7 @@ class Running:
         self.attempt = 0
 
     def event(self, name: str, attributes: Mapping[str, Any]) -> None:
-        """Note an item or a retry; its begin is taken to be the end of the one before."""
+        """Add an event for an item or a retry. Its duration counts from the event before it."""
         now = time_ns()
         if self.events is None:
             self.events = []
@@ -50,7 +50,7 @@ class Hosts:
     """Writes the spans of hosts."""
 
     def __init__(self, journal: Any, place: Any, resource: Mapping[str, Any], *, messages: bool) -> None:
-        """``messages``: whether the masked message of a failure leaves."""
+        """``messages``: whether to record the masked messages of failures."""
         self._journal = journal
         self._trace_id = place.trace_id
         self._resource = core.span.encode(resource)
@@ -63,15 +63,15 @@ class Hosts:
         }
 
     def lines(self, parent_id: str) -> Any:
-        """Return what makes the lines of the hosts of a task."""
+        """Return the object that makes the journal lines for the hosts of a task. ``parent_id``: the task's span id."""
         return core.lines.Lines(self._trace_id, parent_id, self._resource)
 
     def running(self, host: str) -> Running | None:
-        """Return what a host runs now. It runs one task at a time; an async poll has another task's id."""
+        """Return what a host runs now, or None. Look it up by host only: an async poll has another task's id."""
         return self._running.get(host)
 
     def start(self, task: Any, host: str) -> str:
-        """A host begins a task; return the id of its span."""
+        """Write that a host begins a task. Return the id of its span."""
         name, attributes = self._names.get(host) or self._name(host)
         span_id = core.ids.random_span_id()
         now = time_ns()
@@ -80,7 +80,7 @@ class Hosts:
         return span_id
 
     def item(self, host: str, outcome: str, result: Mapping[str, Any]) -> None:
-        """An item of a loop ended on a host."""
+        """Record that an item of a loop ended on a host."""
         running = self._running.get(host)
         if running:
             tried = {c.ANSIBLE_ATTEMPTS: running.attempt + 1} if running.attempt else {}
@@ -88,21 +88,25 @@ class Hosts:
             running.attempt = 0
 
     def retry(self, host: str, result: Mapping[str, Any]) -> None:
-        """A host tries a task again. Counted here: ansible-core 2.21 names the attempt to come, others the one before."""
+        """Record that a host retries a task.
+
+        The retries are counted here: ansible-core 2.21 reports the number of the next attempt, older versions of the last.
+        """
         running = self._running.get(host)
         if running:
             running.attempt += 1
             running.event("retry", results.retry(running.attempt, result, messages=self._messages))
 
     def end(self, task: Any, host: str, outcome: str, result: Any) -> str:
-        """A host has ended a task; return the message of its failure, if it is one.
+        """Write the span of a host that ended a task. Return the message of its failure, or an empty string.
 
-        From ansible-core 2.19 on, looking into a result converts all of it, which costs more than all else here.
+        ``outcome``: a key of results.WORDS. Read ``result`` only if needed: since ansible-core 2.19, the first access
+        converts the whole result, which is slow.
         """
         running = self._running.get(host)
         now = time_ns()
         if running is None or running.task is not task:
-            # Skipped `meta` tasks end without having begun.
+            # A skipped `meta` task ends without a start.
             running = Running(task, host, core.ids.random_span_id(), now)
         else:
             del self._running[host]
@@ -131,7 +135,7 @@ class Hosts:
         return error
 
     def _name(self, host: str) -> tuple[str, str]:
-        """Return a host's name as JSON, and the beginning of its attributes."""
+        """Return a host's name as JSON, and the start of its attributes as JSON."""
         name = core.span.encode(core.redact.masked(host))
         self._names[host] = (name, f'{{"{c.ANSIBLE_TYPE}":"{c.TYPE_HOST}","{c.ANSIBLE_HOST_NAME}":{name}')
         return self._names[host]

@@ -1,7 +1,7 @@
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""What a task is inside: roles, named blocks and includes, from the play inwards; and what its failure means.
+"""Finds the roles, named blocks and includes that a task is in, and whether its failure is rescued.
 
-Reads Ansible's playbook objects, by the few fields that ansible-core 2.16 to 2.21 have in common.
+This reads only fields of Ansible's playbook objects that ansible-core 2.16 to 2.21 all have.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ ROLE, BLOCK, INCLUDE = "role", "block", "include"
 
 @dataclass(frozen=True)
 class Group:
-    """A role, a named block, or an include whose tasks are inside it. ``uuid`` is unique in the run."""
+    """A role, a named block or an include. ``uuid`` is unique in one Ansible command."""
 
     kind: str
     uuid: str
@@ -23,7 +23,7 @@ class Group:
 
 
 def groups(task: Any) -> list[Group]:
-    """Return what a task is inside, outer before inner."""
+    """Return the groups that a task is in, outer before inner."""
     found: list[Group] = []
     role: Any = None
     for node in reversed(list(_ancestors(task))):
@@ -37,7 +37,7 @@ def groups(task: Any) -> list[Group]:
 
 
 def _enter_role(found: list[Group], role: Any, node: Any) -> Any:
-    """Note that a node is in a role that what is around it is not in; return its role."""
+    """Add the role of a node if it differs from the role around it. Return the node's role."""
     own = getattr(node, "_role", None)
     if own is not None and own is not role:
         found.append(Group(ROLE, str(own._uuid), str(own.get_name())))
@@ -53,12 +53,12 @@ def _ancestors(task: Any) -> Iterator[Any]:
 
 
 def _is_include(node: Any) -> bool:
-    # Static imports leave no task behind that hosts run; what they bring is in its role or block.
+    # A static import is not a task that hosts run. Its tasks are in their role or block.
     return hasattr(node, "statically_loaded") and not node.statically_loaded
 
 
 def is_rescued(task: Any) -> bool:
-    """Tell whether a failure of a task leads to the ``rescue`` of a block around it."""
+    """Return whether a failure of a task runs the ``rescue`` of a block around it."""
     inner = task
     for node in _ancestors(task):
         if getattr(node, "rescue", None) and _holds(node.block, inner):
@@ -72,18 +72,18 @@ def _holds(tasks: Any, wanted: Any) -> bool:
 
 
 def handler_names(handler: Any) -> Set[str]:
-    """Return the words by which tasks may notify a handler: its names and the topics that it listens to."""
+    """Return the names by which tasks can notify a handler: its own names, and the topics that it listens to."""
     names = {handler.name, handler.get_name(include_role_fqcn=False), handler.get_name(), *words(handler.listen)}
     return {str(name) for name in names if name}
 
 
 def words(value: Any) -> Sequence[str]:
-    """Return what a field of names holds, which may be written as one name or as a list of them."""
+    """Return the names in a field that may hold one name or a list of names."""
     return [str(name) for name in value] if isinstance(value, (list, tuple)) else [str(value)] if value else ()
 
 
 def short_name(task: Any) -> str:
-    """Return a task's own name: that of its role before it is the role's span."""
+    """Return a task's name without the prefix of its role, which has its own span."""
     name = str(task.get_name()).strip()
     role = getattr(task, "_role", None)
     prefix = f"{role.get_name()} : " if role is not None else ""

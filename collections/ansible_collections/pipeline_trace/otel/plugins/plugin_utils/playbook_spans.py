@@ -1,8 +1,8 @@
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""What a run of a playbook becomes: playbook, play, role, block, include, task and host spans.
+"""Makes the spans of playbooks, plays, roles, blocks, includes and tasks.
 
-Everything is written as it happens and nothing is kept but what is open: ansible-playbook forks for every host and task, and
-every object kept makes a fork slower.
+Each span is written to the journal as soon as it ends, and only open spans stay in memory: ansible-playbook forks for every
+host and task, and each object in memory makes a fork slower.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from .lineage import INCLUDE, ROLE, Group
 from .notifiers import Notifiers
 
 c = core.conventions
-# Beyond this many hosts, only the totals are told.
+# Hosts beyond this number get no recap event, but count in the totals.
 _MOST_RECAPS = 1000
 _LINEAR = ("linear", "debug", "ansible.builtin.linear", "ansible.builtin.debug")
 
 
 class Work:
-    """A span that is open, and what is around it."""
+    """An open span, and the open span around it. ``last_ns``: the end of its last child, nanoseconds since the epoch."""
 
     def __init__(self, span: Any, parent: Work | None) -> None:
         self.span = span
@@ -32,7 +32,7 @@ class Work:
         self.last_ns = span.start_ns
 
     def fail(self, outcome: str, message: str) -> None:
-        """Mark it as failed, with the first failure's message."""
+        """Mark the span as failed, with the message of the first failure. ``outcome``: a key of results.WORDS."""
         if self.span.status_code != core.span.ERROR:
             self.span.fail(message)
             self.span.attributes[c.ERROR_TYPE] = outcome
@@ -40,7 +40,7 @@ class Work:
 
 
 class Task(Work):
-    """A task that is open. ``lines`` makes the lines of its hosts; ``telling``, ``notifies``: see PlaybookSpans.task."""
+    """An open task. ``lines``: makes the journal lines of its hosts. ``telling``, ``notifies``: see PlaybookSpans.task."""
 
     def __init__(self, span: Any, parent: Work | None, lines: Any, telling: bool, notifies: Iterable[str]) -> None:
         super().__init__(span, parent)
@@ -50,7 +50,7 @@ class Task(Work):
 
 
 class PlaybookSpans:
-    """Makes the spans of one command, which may run several playbooks."""
+    """Makes the spans of one Ansible command, which may run several playbooks."""
 
     def __init__(
         self,
@@ -62,7 +62,10 @@ class PlaybookSpans:
         several: bool = False,
         messages: bool = True,
     ) -> None:
-        """``place``: where the command stands. ``attributes``: of its playbooks. ``several``: they hang under one span."""
+        """``place``: the command's place. ``attributes``: for each of its playbooks.
+
+        ``several``: whether to put the playbooks under one span for the command.
+        """
         self._journal = journal
         self._place = place
         self._resource = resource
@@ -83,39 +86,39 @@ class PlaybookSpans:
 
     @property
     def trace_id(self) -> str:
-        """Return the trace id."""
+        """The trace id."""
         return str(self._place.trace_id)
 
     def playbook(self, name: str, title: str) -> None:
-        """A playbook begins; the one before has ended. ``title``: the span's name."""
+        """Begin a playbook, and end the one before. ``title``: the name of the span."""
         self._end_playbook()
         self._begun += 1
         attributes = {c.ANSIBLE_TYPE: c.TYPE_PLAYBOOK, c.ANSIBLE_PLAYBOOK_NAME: core.redact.masked(name)}
         self._playbook = self._begin(title, self._command, {**attributes, **self._place.attributes, **self._attributes})
 
     def play(self, name: str, attributes: Mapping[str, Any]) -> None:
-        """A play begins, or a batch of it; the one before has ended."""
+        """Begin a play or a batch of a play (``serial``), and end the one before."""
         self._end_play()
-        # Only under these strategies has a task ended when the next one starts.
+        # Only with these strategies does a task end before the next one starts.
         self._linear = attributes.get(c.ANSIBLE_PLAY_STRATEGY) in _LINEAR
         around = self._playbook or self._command or self._without_playbook()
         self._play = self._begin(name, around, {c.ANSIBLE_TYPE: c.TYPE_PLAY, **attributes})
 
     def _without_playbook(self) -> Work:
-        """Begin what is around the plays that a program makes and runs by itself."""
+        """Begin the span around plays that a program runs through Ansible's API."""
         attributes = {c.ANSIBLE_TYPE: c.TYPE_COMMAND, **self._place.attributes, **self._attributes}
         self._command = self._begin("ansible", None, attributes)
         return self._command
 
     def no_hosts(self, what: str) -> None:
-        """A play matched no host, or has none left: ``matched`` or ``remaining``."""
+        """Record that a play has no hosts. ``what``: ``matched`` (none matched) or ``remaining`` (none left)."""
         if self._play:
             self._play.span.attributes[c.ANSIBLE_PLAY_NO_HOSTS] = what
             if self._play.last_ns == self._play.span.start_ns:
                 self._play.span.attributes[c.TASK_RUN_RESULT] = c.SKIP
 
     def has(self, uuid: str) -> bool:
-        """Tell whether a task is open: under the free strategy it starts once a host."""
+        """Return whether a task is open. With the free strategy, a task starts once for each host."""
         return uuid in self._open
 
     def task(
@@ -128,9 +131,10 @@ class PlaybookSpans:
         telling: bool = False,
         notifies: Iterable[str] = (),
     ) -> None:
-        """A task begins.
+        """Begin a task.
 
-        ``telling``: its good results say more than that they are good. ``notifies``: handlers and topics, by its changes.
+        ``inside``: the groups that it is in. ``telling``: whether its successful results have details to read. ``notifies``:
+        the handlers and topics that it notifies if it changes something.
         """
         if self._linear:
             self._end_tasks(keep={group.uuid for group in inside})
@@ -140,12 +144,12 @@ class PlaybookSpans:
         self._open[uuid] = Task(span, parent, self.hosts.lines(span.span_id), telling, notifies)
 
     def host_start(self, uuid: str, host: str) -> str:
-        """A host begins a task: its worker is about to be forked. Return the id of its span, or nothing."""
+        """Begin a task on a host, before its worker is forked. Return the host's span id; empty if the task is unknown."""
         task = self._open.get(uuid)
         return self.hosts.start(task, host) if task else ""
 
     def host_end(self, uuid: str, host: str, outcome: str, result: Any) -> None:
-        """A host has ended a task. ``outcome``: one of results.WORDS; ``result``: Ansible's, read only where it tells."""
+        """End a task on a host. ``outcome``: a key of results.WORDS. ``result``: Ansible's, read only if needed."""
         task = self._open.get(uuid)
         if not task:
             return
@@ -159,22 +163,22 @@ class PlaybookSpans:
                 work = work.parent
 
     def host_event(self, host: str, name: str, attributes: Mapping[str, Any]) -> None:
-        """Something happened while a host runs a task."""
+        """Add an event to the span of a host that runs a task."""
         running: Running | None = self.hosts.running(host)
         if running:
             running.event(name, attributes)
 
     def handler(self, uuid: str, names: Set[str]) -> dict[str, Any]:
-        """Return the attributes of a handler that begins. ``names``: those by which tasks may notify it."""
+        """Return the attributes of a handler that begins. ``names``: the names by which tasks can notify it."""
         tasks = self._notifiers.take(uuid, names)
         return {c.ANSIBLE_TASK_HANDLER: True, **({c.ANSIBLE_TASK_NOTIFIED_BY: tasks} if tasks else {})}
 
     def diff(self) -> None:
-        """A file was changed and its difference shown; it is counted, and does not leave."""
+        """Count a diff that Ansible shows. The diff itself is not recorded."""
         self._diffs += 1
 
     def recap(self, counts: Iterable[tuple[str, Mapping[str, int]]]) -> None:
-        """A playbook is over. ``counts``: by host, over all playbooks of the command so far, as Ansible counts them."""
+        """End a playbook. ``counts``: Ansible's counters by host, which include the earlier playbooks of the command."""
         if not self._playbook:
             return
         span, totals = self._playbook.span, Counter[str]()
@@ -190,7 +194,7 @@ class PlaybookSpans:
         self._end_playbook()
 
     def end(self, expected: int) -> None:
-        """The command is over. ``expected``: how many playbooks it named."""
+        """End the command. ``expected``: how many playbooks its command line names."""
         if self._playbook:
             self._playbook.fail(results.FAILED, "ended without a recap")
             if self._command:
@@ -203,12 +207,12 @@ class PlaybookSpans:
             self._command = None
 
     def _enter(self, inside: Sequence[Group]) -> Work | None:
-        """Return the innermost of the groups, begun where they are not open."""
+        """Return the open span of the innermost group. Begins groups that are not open."""
         parent = self._play or self._playbook
         for group in inside:
             if group.uuid not in self._open:
                 if group.kind == INCLUDE:
-                    # What an include brought hangs under the include's own task; handlers come when that has ended.
+                    # The parent of included tasks is the include's task. For handlers, that task has already ended.
                     continue
                 name = f"role {group.name}" if group.kind == ROLE else group.name
                 self._open[group.uuid] = self._begin(name, parent, {c.ANSIBLE_TYPE: group.kind})
@@ -233,7 +237,7 @@ class PlaybookSpans:
         return Work(span, parent)
 
     def _end_tasks(self, keep: set[str]) -> None:
-        """End the tasks and groups in which nothing runs any more; ``keep``: groups that the next task is in."""
+        """End all open tasks and groups, except the groups in ``keep``, which the next task is in."""
         for uuid in [uuid for uuid in reversed(self._open) if uuid not in keep]:
             work = self._open.pop(uuid)
             self._finish(work, work.last_ns)

@@ -1,5 +1,8 @@
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""A run's journal and the process that ships it: set up at the run's start, settled at its end, whatever ends it."""
+"""Sets up the journal and the shipping process when an Ansible command starts, and waits for the delivery at its end.
+
+This also works if a signal or an error ends the command.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Recorder:
-    """Records one command's playbooks. ``wanted`` is False where nothing is to be recorded."""
+    """Records the playbooks of one Ansible command. ``wanted`` is False if tracing is off for this command."""
 
     spans: PlaybookSpans
     carrier: Carrier | None = None
@@ -39,7 +42,7 @@ class Recorder:
         warn: Callable[[str], object],
         say: Callable[[str], object],
     ) -> None:
-        """``warn``, ``say``: take lines for people."""
+        """``warn``, ``say``: functions that show a line to the user."""
         self.settings = settings
         self.command = command
         self._process_environ = environ
@@ -58,9 +61,9 @@ class Recorder:
             atexit.register(self._settle)
 
     def begin(self, variables: Mapping[str, Any]) -> bool:
-        """Find the run's place, make its journal and start its shipping process; tell whether it is recorded.
+        """Find the command's place, create its journal and start its shipping process. Return whether it is recorded.
 
-        ``variables``: the extra variables. Does nothing where that is done already.
+        ``variables``: Ansible's extra variables. A second call changes nothing.
         """
         if self._tried:
             return self._journal is not None
@@ -70,11 +73,11 @@ class Recorder:
             self._home = core.home.find_home(environ)
             journal = core.journal.Writer(self._home.journals)
         except (core.home.HomeError, core.journal.JournalError) as error:
-            self._warn(f"this run is not traced: {error}")
+            self._warn(f"not traced: {error}")
             return False
         if self._home.warning:
             self._warn(self._home.warning)
-        # Asked before the shipping process starts: the two would only wait for each other's processor.
+        # Before the start of the shipping process: at the same time, the two would only compete for the processor.
         place = core.locate.locate(environ, self._home.path, self.settings.trace_per)
         for warning in place.warnings:
             self._warn(warning)
@@ -103,11 +106,11 @@ class Recorder:
         )
 
     def went_on(self) -> None:
-        """A playbook ran to its end: a signal before that has not ended the run."""
+        """Note that a playbook ran to its end, so an earlier signal did not end the command."""
         self._reason = ""
 
     def give_up(self) -> None:
-        """Something of ours went wrong: what is open stays so, and the process is left to end as if we were not there."""
+        """Stop the recording after an error of ours. The shipping process closes the open spans."""
         self._given_up = True
         if self.carrier:
             self.carrier.leave()
@@ -117,19 +120,19 @@ class Recorder:
             return
         for number in _SIGNALS:
             before = signal.getsignal(number)
-            # Ignored signals (nohup) stay ignored.
+            # A signal that is ignored (nohup) stays ignored.
             if before is not signal.SIG_IGN and before is not None:
                 signal.signal(number, self._noting(before))
 
     def _noting(self, before: Any) -> Callable[[int, FrameType | None], Any]:
-        """Return a handler that notes what ended the run, then does what was done before."""
+        """Return a signal handler that records the signal, then does what the earlier handler does."""
 
         def handler(number: int, frame: FrameType | None) -> Any:
-            # A forked worker has our handlers until it sets its own.
+            # A forked worker has our handler until it sets its own.
             if os.getpid() == self._process:
                 self._reason = signal.Signals(number).name
                 if number == signal.SIGTERM:
-                    # No atexit follows: Ansible kills itself. The shipping process goes on.
+                    # Ansible kills itself, so atexit does not run. The shipping process continues.
                     self._journal.note_end(self._reason)
             if callable(before):
                 return before(number, frame)
@@ -140,7 +143,7 @@ class Recorder:
         return handler
 
     def _settle(self) -> None:
-        """End the journal and wait for its delivery, no longer than the flush limit. Runs at the process's exit."""
+        """End the journal, and wait for its delivery, at most for the flush limit. Runs at the exit of the process."""
         if os.getpid() != self._process:
             return
         with suppress(Exception):
@@ -148,11 +151,11 @@ class Recorder:
                 return
             if self.carrier:
                 self.carrier.leave()
-            # What a signal or a failure of ours left open is closed by the shipping process.
+            # After a signal or an error of ours, the shipping process closes the open spans.
             if not (self._reason or self._given_up):
                 self.spans.end(len(self.command.playbooks))
             self._journal.end(self._reason)
-            # Who presses Ctrl-C again does not want to wait, but is told where the spans are.
+            # A second Ctrl-C ends the wait. The user still gets the line that says where the spans are.
             with suppress(KeyboardInterrupt):
                 self._shipper.settle()
             self._tell(delivered=not self._journal.path.exists())
@@ -163,18 +166,15 @@ class Recorder:
             count, path = self._journal.dropped, self._journal.path
             self._warn(f"{count} spans could not be written to {path} ({self._journal.problem}); free some space there")
         if not delivered:
-            waiting = core.reader.count_waiting(self._journal.path)
-            problem = core.progress.load_progress(self._journal.path).problem or "no answer in time"
-            command = core.start.command_line("ship")
-            self._warn(f"{waiting} spans wait in {self._journal.path} ({problem}); deliver them with: {command}")
+            self._warn_of_waiting()
             return
         if not self._journal.spans:
             return
         trace, receiver = self.spans.trace_id, core.destinations.traces_endpoint(self._environ)
-        state = core.progress.take_progress(self._journal.path)
-        if state.rejected:
-            lost = f"{state.rejected} of {self._journal.spans} spans of trace {trace} were rejected"
-            self._warn(f"{lost} by {receiver} ({state.reason or 'no reason given'})")
+        rejected = self._rejected()
+        if rejected:
+            lost = f"{rejected.rejected} of {self._journal.spans} spans of trace {trace} were rejected"
+            self._warn(f"{lost} by {receiver} ({rejected.reason or 'no reason given'}); see the receiver's log")
         elif self.settings.trace_url:
             self._say(self.settings.trace_url.replace("{trace_id}", trace))
         elif receiver:
@@ -184,3 +184,17 @@ class Recorder:
             self._say(f"{here}; set OTEL_EXPORTER_OTLP_ENDPOINT to send it to a Collector")
         else:
             self._say(f"trace {trace} is in {self._home.store}; {core.start.viewing_hint(trace)}")
+
+    def _warn_of_waiting(self) -> None:
+        path = self._journal.path
+        waiting = core.load("delivery.reader").count_waiting(path)
+        problem = core.load("delivery.progress").load_progress(path).problem or "no answer in time"
+        self._warn(f"{waiting} spans wait in {path} ({problem}); deliver them with: {core.start.command_line('ship')}")
+
+    def _rejected(self) -> Any:
+        """Return the delivery state if the receiver rejected spans, else None."""
+        # The shipping process leaves this file only where something was rejected.
+        if not core.journal.progress_path(self._journal.path).exists():
+            return None
+        state = core.load("delivery.progress").take_progress(self._journal.path)
+        return state if state.rejected else None

@@ -1,5 +1,8 @@
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""What a result says, as attributes: outcome, message, condition, delegation. Nothing else of a result leaves. Pure."""
+"""Makes attributes from Ansible's results: outcome, message, condition, delegation. Nothing else of a result is recorded.
+
+Does no I/O.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ masked = core.redact.masked
 OK, CHANGED, FAILED, IGNORED = "ok", "changed", "failed", "ignored"
 RESCUED, UNREACHABLE, SKIPPED = "rescued", "unreachable", "skipped"
 
-# What a host's outcome is in the words of the conventions. `error`: the platform failed, not what ran on it.
+# The result of each outcome, in the words of the semantic conventions. `error`: the platform failed, not the work on it.
 WORDS = {
     OK: c.SUCCESS,
     CHANGED: c.SUCCESS,
@@ -35,9 +38,10 @@ _MOST_STDERR = 65536
 
 
 def extras(outcome: str, result: Mapping[str, Any], delegated_to: object = None, *, messages: bool = True) -> dict[str, Any]:
-    """Return the attributes of a host's result beyond its outcome; most have none.
+    """Return the attributes of a host's result, without its outcome. Most results have none.
 
-    ``delegated_to``: the host that did it, as the result's task says it; a loop's may be a template still.
+    ``delegated_to``: the host that ran the task, from the result's task. In a loop it may still be a template; then it is
+    left out. ``messages``: whether to include the message of a failure.
     """
     found: dict[str, Any] = {}
     if delegated_to and "{{" not in str(delegated_to):
@@ -63,9 +67,9 @@ def _skip(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def failure_message(result: Mapping[str, Any]) -> str:
-    """Return what a failed result says, masked: its ``msg`` and the last lines of its ``stderr``.
+    """Return the masked message of a failed result: its ``msg`` and the last lines of its ``stderr``.
 
-    Of a loop, the messages of the items that failed. Under ``no_log`` the result is censored, and only that is said.
+    For a loop, this includes the messages of the failed items. With ``no_log``, the result is HIDDEN.
     """
     if is_hidden(result):
         return HIDDEN
@@ -75,7 +79,7 @@ def failure_message(result: Mapping[str, Any]) -> str:
         parts.append(f"{item_label(item)}: {failure_message(item)}")
     stderr = str(result.get("stderr") or result.get("module_stderr") or "").strip()
     if stderr:
-        # Masked before it is cut: a secret over several lines shows by its first one.
+        # Mask before the cut: a secret over several lines is known by its first line.
         stderr = masked(stderr[-_MOST_STDERR:])
         parts.append("\n".join(stderr.splitlines()[-_STDERR_LINES:]))
     message = "\n".join(part for part in parts if part) or "failed without a message"
@@ -83,7 +87,7 @@ def failure_message(result: Mapping[str, Any]) -> str:
 
 
 def _failed(result: Mapping[str, Any]) -> bool:
-    """Tell whether an item or attempt failed. Callbacks are not told by ``failed``: by 2.21 never, else not of attempts."""
+    """Return whether an item or attempt failed. ``failed`` is missing in 2.21, and for attempts in older versions too."""
     for word in ("failed", "failed_when_result"):
         if word in result:
             return bool(result[word])
@@ -91,7 +95,7 @@ def _failed(result: Mapping[str, Any]) -> bool:
 
 
 def item_label(result: Mapping[str, Any]) -> str:
-    """Return the label of a loop's item, masked."""
+    """Return the masked label of a loop's item."""
     if is_hidden(result):
         return "(hidden)"
     label = result.get("_ansible_item_label", result.get("item", ""))
@@ -99,7 +103,7 @@ def item_label(result: Mapping[str, Any]) -> str:
 
 
 def item(outcome: str, result: Mapping[str, Any], *, messages: bool = True) -> dict[str, Any]:
-    """Return the attributes of a loop's item that ended."""
+    """Return the attributes of an ended item of a loop."""
     found = {c.ANSIBLE_ITEM_LABEL: item_label(result), c.ANSIBLE_RESULT: outcome}
     if outcome == FAILED and messages:
         found[c.ANSIBLE_MESSAGE] = short(failure_message(result))
@@ -107,7 +111,7 @@ def item(outcome: str, result: Mapping[str, Any], *, messages: bool = True) -> d
 
 
 def retry(attempt: int, result: Mapping[str, Any], *, messages: bool = True) -> dict[str, Any]:
-    """Return the attributes of an attempt that was not the last one; what it says only where it failed."""
+    """Return the attributes of an attempt before a retry, with its message if it failed. ``attempt``: from 1."""
     found: dict[str, Any] = {c.ANSIBLE_ATTEMPT: attempt}
     if result.get("retries"):
         # Ansible's `retries` counts the first attempt too.
@@ -118,16 +122,16 @@ def retry(attempt: int, result: Mapping[str, Any], *, messages: bool = True) -> 
 
 
 def asynchronous(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes of an answer to the question whether an asynchronous job is done."""
+    """Return the attributes of the status of an asynchronous job."""
     found: dict[str, Any] = {c.ANSIBLE_ASYNC_JOB_ID: str(result.get("ansible_job_id") or "")}
     found[c.ANSIBLE_ASYNC_FINISHED] = bool(result.get("finished"))
     return found
 
 
 def task(task: Any, *, arguments: bool) -> dict[str, Any]:
-    """Return the attributes of a task that starts; what is as usual is left out.
+    """Return the attributes of a task that begins, without keywords that have their default value.
 
-    ``arguments``: whether the arguments leave, as written in the playbook (they are not templated yet).
+    ``arguments``: whether to include the task's arguments, as written in the playbook (before templating).
     """
     found: dict[str, Any] = {c.ANSIBLE_TASK_ACTION: str(task.action)}
     for name in ("run_once", "check_mode", "no_log", "ignore_errors"):
@@ -143,10 +147,10 @@ def task(task: Any, *, arguments: bool) -> dict[str, Any]:
 
 
 def is_hidden(result: Mapping[str, Any]) -> bool:
-    """Tell whether ``no_log`` holds for a result."""
+    """Return whether ``no_log`` is set for a result."""
     return bool(result.get("_ansible_no_log")) or "censored" in result
 
 
 def short(value: str) -> str:
-    """Return a text masked and of bounded length."""
+    """Return the masked text, cut to _SHORT_LIMIT characters."""
     return str(core.redact.clip(masked(value), _SHORT_LIMIT))

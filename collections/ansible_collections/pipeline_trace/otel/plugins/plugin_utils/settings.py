@@ -1,5 +1,5 @@
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""What the callback is asked for, and what command it is part of."""
+"""Reads the callback's options, and describes the Ansible command that it runs in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from . import core
 
 c = core.conventions
 
-# By attribute: the options that say what a deploy is.
+# The option for each attribute of a deploy.
 _DEPLOYMENT = {
     c.DEPLOYMENT_ENVIRONMENT: "deployment_environment",
     c.DEPLOYMENT_NAME: "deployment_name",
@@ -22,7 +22,7 @@ _DEPLOYMENT = {
 
 @dataclass(frozen=True)
 class Command:
-    """What runs: the playbooks named, and how. All of it is empty where Ansible is driven through its API."""
+    """The Ansible command: its playbooks, inventories and options. All fields are empty if a program uses Ansible's API."""
 
     playbooks: Sequence[str] = ()
     inventories: Sequence[str] = ()
@@ -32,7 +32,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Settings:
-    """The callback's options. ``flush_limit``: seconds. ``deployment``: by attribute."""
+    """The callback's options. ``flush_limit``: seconds. ``deployment``: option values by attribute name."""
 
     endpoint: str
     protocol: str
@@ -49,7 +49,7 @@ class Settings:
 
     @classmethod
     def read(cls, option: Callable[[str], Any]) -> Settings:
-        """Read Ansible's options. ``option``: the callback's get_option."""
+        """Return the settings from Ansible's options. ``option``: the callback's get_option."""
 
         def text(name: str) -> str:
             return str(option(name) or "").strip()
@@ -70,9 +70,9 @@ class Settings:
         )
 
     def environ(self, environ: Mapping[str, str], variables: Mapping[str, Any]) -> dict[str, str]:
-        """Return the environment as the options and extra variables have it.
+        """Return a copy of the environment, updated with the options and extra variables.
 
-        Extra variables win, then the environment, then ini files: Ansible resolves the last two.
+        Extra variables override the environment, which overrides ini files. Ansible itself resolves the last two.
         """
         found = dict(environ)
         endpoint = variables.get("pipeline_trace_endpoint")

@@ -1,4 +1,4 @@
-"""What the commands that look into this machine's store have in common."""
+"""Access to this machine's store, for the commands that read traces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from . import fail
 
 @contextmanager
 def open_lookup() -> Iterator[Lookup]:
-    """Yield what finds traces; that there is none is one line."""
+    """Yield a Lookup on this machine's store, and close it. If a trace is not found, the command fails with one line."""
     with closing(Lookup(home.find_home(os.environ))) as found:
         try:
             yield found
