@@ -74,8 +74,9 @@ PLAYBOOK = """
     - name: Restart
       ansible.builtin.debug: {msg: done}
 """
-# So many lines has the journal of a whole run.
-LINES = 69
+# Two hosts, which is enough for tasks that run side by side. So many lines has the journal of a whole run.
+HOSTS = "h1,h2,"
+LINES = 55
 
 
 def chance(*what: object) -> random.Random:
@@ -162,6 +163,7 @@ def test_nothing_that_had_ended_is_missing_after_a_kill_at_a_random_point(
                 folder,
                 {**env, "BUILD_ID": "1", "JENKINS_NODE_COOKIE": str(folder), "JENKINS_SERVER_COOKIE": "s"},
                 playbook,
+                hosts=HOSTS,
                 session=kind == "abort",
             )
             for folder in folders
@@ -169,7 +171,7 @@ def test_nothing_that_had_ended_is_missing_after_a_kill_at_a_random_point(
         for run in started:
             stack.callback(run.close)
         # Nobody touches this one, which ships into the same folder.
-        bystanders = [Run(tmp_path / "bystander", env, playbook)] if batch == 0 else []
+        bystanders = [Run(tmp_path / "bystander", env, playbook, hosts=HOSTS)] if batch == 0 else []
         for run in bystanders:
             stack.callback(run.close)
         with ThreadPoolExecutor(AT_ONCE + 1) as pool:
@@ -287,7 +289,7 @@ def test_all_arrives_when_the_folder_goes_away_right_after_an_abort(tmp_path: Pa
             folder = tmp_path / str(number)
             folder.mkdir()
             env = {**support.environ(folder), **receiver.environ(), "PIPELINE_TRACE_FLUSH_LIMIT": "60"}
-            run = Run(folder, env, playbook)
+            run = Run(folder, env, playbook, hosts=HOSTS)
             try:
                 assert run.find_journal()
                 processes.wait_for(lambda: run.ships() or run.process.poll() is not None, "the shipping process", 30)
@@ -517,9 +519,16 @@ def cpu_seconds() -> float:
     return spent.user + spent.system + spent.children_user + spent.children_system
 
 
+# In a small process: Linux counts what a process had before its exec, which here would be the tests' own memory.
+MEASURE = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(os.waitstatus_to_exitcode(status), usage.ru_maxrss)
+"""
+
+
 def measured(*command: object, env: Env) -> tuple[int, int]:
     """Run a command; return its exit status and the most memory that it had, in bytes."""
-    process = subprocess.Popen([str(word) for word in command], env=env, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, usage.ru_maxrss * 1024
+    status, kilobytes = support.run(sys.executable, "-c", MEASURE, *command, env=env, timeout=900).stdout.split()
+    return int(status), int(kilobytes) * 1024

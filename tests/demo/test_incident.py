@@ -19,7 +19,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         pytest.skip("no ssh client: `make sshd` installs it")
 
     def tell(folder: Path) -> support.Completed:
-        return support.spawn("demo", "--incident", "-o", folder / "told", env=support.environ(folder), timeout=300)
+        return support.spawn("demo", "--incident", "-o", folder / "told", env=support.environ(folder), timeout=900)
 
     done = played.once(installs.shared_folder(tmp_path_factory.getbasetemp()) / "incident", tell)
     assert done.returncode == 0, done.stderr

@@ -21,7 +21,9 @@ EXEC = f"{support.BIN}/pipeline-trace exec --"
 def shell(env: dict[str, str], tmp_path: Path) -> Iterator[pexpect.spawn]:
     """An interactive shell in a terminal of its own."""
     inside = {**env, "PS1": PROMPT, "TERM": "dumb"}
-    child = pexpect.spawn("bash", ["--norc", "--noprofile", "--noediting", "-i"], env=inside, encoding="utf-8", timeout=30)
+    # Whoever runs the tests may ignore SIGINT, and children inherit that.
+    words = ["--default-signal", "bash", "--norc", "--noprofile", "--noediting", "-i"]
+    child = pexpect.spawn("env", words, env=inside, encoding="utf-8", timeout=60)
     child.delaybeforesend = None
     child.setecho(False)
     child.expect_exact(PROMPT)
