@@ -33,10 +33,10 @@ types: $(VENV)/.installed-test ## mypy, strict
 	$(BIN)/mypy
 
 unit: $(VENV)/.installed-test $(VENV)/wheelhouse/.done sshd $(firstword $(CORE_VENVS)) $(lastword $(CORE_VENVS)) ## the tests alone
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 quick: $(VENV)/.installed-test ## the tests that start no process, no browser and no virtual environment: within a minute
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --quick
+	$(BIN)/python -m pytest -n $(WORKERS) --quick
 
 test-matrix: $(VENV)/.installed-test $(CORE_VENVS) ## the callback's tests with every supported ansible-core
 	@WORKERS=$(WORKERS) scripts/test-matrix $(CORES)

@@ -37,7 +37,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """In a quick run leave out what starts processes, and forbid the rest to start any."""
+    """In a quick run leave out what starts processes, and forbid the rest to start any.
+
+    Groups, whose tests one worker runs, come first: what takes long alone must not begin last.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
     if config.getoption("quick"):
         # For good: by now xdist's own processes run.
         sys.addaudithook(_forbid)

@@ -15,7 +15,7 @@ from pipeline_trace.commands import fail
 
 from .fetch.api import Login
 from .poll.discovery import Selection
-from .poll.poller import Settings
+from .poll.poller import PollSettings
 from .poll.service import ControllerOptions
 
 # Options for one controller. With --config, the file has a key for each of them.
@@ -33,7 +33,7 @@ def controllers_of(ctx: click.Context, asked: Mapping[str, Any]) -> list[Control
     if not asked["jenkins_url"]:
         raise click.UsageError("name a controller with --jenkins-url (or JENKINS_URL), or several with --config")
     selection = Selection(asked["include"], asked["exclude"])
-    settings = Settings(asked["detail"], asked["trace_per"], _ago(asked["since"]), selection, asked["root_url"])
+    settings = PollSettings(asked["detail"], asked["trace_per"], _ago(asked["since"]), selection, asked["root_url"])
     return [ControllerOptions(asked["jenkins_url"], _login(asked["token_file"]), settings, asked["interval"])]
 
 
@@ -49,7 +49,7 @@ def _configured(path: Path) -> list[ControllerOptions]:
         ControllerOptions(
             one.url,
             login,
-            Settings(one.detail, one.trace_per, _ago(one.since), Selection(one.include, one.exclude), one.root_url),
+            PollSettings(one.detail, one.trace_per, _ago(one.since), Selection(one.include, one.exclude), one.root_url),
             one.interval,
             one.requests_per_second,
         )

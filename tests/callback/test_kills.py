@@ -483,9 +483,9 @@ def write_old_journals(folder: Path) -> tuple[int, int]:
 @pytest.mark.slow
 def test_hundreds_of_megabytes_of_old_journals_slow_nothing(tmp_path: Path, env: Env) -> None:
     playbook = support.write_playbook(tmp_path, PLAYBOOK)
-    began = time.monotonic()
+    began = cpu_seconds()
     assert support.run_playbook(playbook, env=env).returncode == 0
-    alone = time.monotonic() - began
+    alone = cpu_seconds() - began
     runs_home = Path(env["PIPELINE_TRACE_HOME"])
     shutil.rmtree(runs_home)
     size, spans = write_old_journals(runs_home / "journals")
@@ -493,15 +493,15 @@ def test_hundreds_of_megabytes_of_old_journals_slow_nothing(tmp_path: Path, env:
 
     # The receiver is down: the journals stay, and the callback's end does not look at them.
     down = {**env, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
-    began = time.monotonic()
+    began = cpu_seconds()
     done = support.run_playbook(playbook, env=down)
     assert (done.returncode, len(runs.ours(done.stderr))) == (0, 1)
-    assert time.monotonic() - began < alone + 3
+    assert cpu_seconds() - began < alone + 2
 
-    began = time.monotonic()
+    began = cpu_seconds()
     shown = support.trace("show", env=env)
     assert (shown.returncode, "playbook site.yml" in shown.stdout) == (0, True)
-    assert time.monotonic() - began < 5
+    assert cpu_seconds() - began < 2
 
     shipped, memory = measured(support.BIN / "pipeline-trace", "ship", env=env)
     assert (shipped, support.journals(env)) == (0, [])
@@ -509,6 +509,12 @@ def test_hundreds_of_megabytes_of_old_journals_slow_nothing(tmp_path: Path, env:
     with sqlite3.connect(runs_home / "traces.db") as database:
         (stored,) = database.execute("SELECT count(*) FROM spans").fetchone()
     assert stored > spans
+
+
+def cpu_seconds() -> float:
+    """Return the CPU time of this process and of those that it has waited for: no clock of a busy machine."""
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
 
 
 def measured(*command: object, env: Env) -> tuple[int, int]:

@@ -83,8 +83,8 @@ def play(
 
 
 def documentation() -> dict[str, Any]:
-    """Return the callback's own DOCUMENTATION."""
-    path = support.ROOT / "collections/ansible_collections/pipeline_trace/otel/plugins/callback/deploy_trace.py"
+    """Return the documentation of the callback's options."""
+    path = support.ROOT / "collections/ansible_collections/pipeline_trace/otel/plugins/doc_fragments/deploy_trace.py"
     text = path.read_text().partition('DOCUMENTATION = r"""')[2].partition('"""')[0]
     found: dict[str, Any] = yaml.safe_load(text)
     return found

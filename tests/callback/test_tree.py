@@ -17,6 +17,9 @@ from support import installs, played, shapes
 from support.otlp_receiver import Receiver
 from support.played import SLACK_NS, Played, events
 
+# One worker: what is played once is waited for by nobody else.
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("tree")]
+
 MANY_HOSTS = 300
 HOSTILE_NAMES = (
     "quotes \" and ' and \\",
@@ -117,8 +120,6 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play import Play
 from ansible.plugins.loader import init_plugin_loader
 from ansible.vars.manager import VariableManager
-
-pytestmark = pytest.mark.process
 
 init_plugin_loader()
 loader = DataLoader()

@@ -10,13 +10,14 @@ import support
 from support import installs, played, shapes
 from support.played import Played, events
 
+pytestmark = pytest.mark.process
+
 VERSIONS = ("2.16", "2.21")
 
 RUNNER = """
 import sys
 import ansible_runner
 
-pytestmark = pytest.mark.process
 folder, interpreter = sys.argv[1:]
 runner = ansible_runner.run(
     private_data_dir=folder,

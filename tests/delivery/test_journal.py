@@ -515,13 +515,13 @@ def test_the_state_survives(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_without_a_good_state_nothing_was_shipped(tmp_path: Path, data: bytes) -> None:
     path = write(tmp_path, 1)
-    progress.progress_path(path).write_bytes(data)
+    journal.progress_path(path).write_bytes(data)
     assert progress.load_progress(path) == Progress()
 
 
 def test_a_state_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     path = write(tmp_path, 1)
-    progress.progress_path(path).mkdir()
+    journal.progress_path(path).mkdir()
     progress.save_progress(path, Progress(5, 1))
     assert progress.load_progress(path) == Progress()
     assert not list(tmp_path.glob("*.new"))

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import support
 from playwright.sync_api import Browser
+from support import installs, played
 from support.report_pages import needs_chromium
 
-pytestmark = pytest.mark.process
+# One worker: what is played once is waited for by nobody else.
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("demo")]
 
 MS = 1_000_000
 
@@ -20,9 +22,13 @@ MS = 1_000_000
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, list[dict[str, Any]]]:
     """The demo, told once: its folder, its output and the spans."""
-    folder = tmp_path_factory.mktemp("demo")
-    done = support.spawn("demo", "-o", folder / "told", env=support.environ(folder))
+
+    def tell(folder: Path) -> support.Completed:
+        return support.spawn("demo", "-o", folder / "told", env=support.environ(folder))
+
+    done = played.once(installs.shared_folder(tmp_path_factory.getbasetemp()) / "demo", tell)
     assert done.returncode == 0, done.stderr
+    folder = done.folder
     env = {**support.environ(folder), "PIPELINE_TRACE_HOME": str(folder / "told")}
     shown = support.trace("show", "app-build#1", "--format", "json", env=env)
     return folder / "told", done.stdout, json.loads(shown.stdout)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 import support
+from support import installs, played
 
-pytestmark = pytest.mark.process
+# One worker: what is played once is waited for by nobody else.
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("incident")]
 
 
 @pytest.fixture(scope="module")
@@ -16,10 +18,13 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The incidents, told once: their folder and what a reader sees."""
     if not shutil.which("ssh"):
         pytest.skip("no ssh client: `make sshd` installs it")
-    folder = tmp_path_factory.mktemp("incident")
-    done = support.spawn("demo", "--incident", "-o", folder / "told", env=support.environ(folder), timeout=300)
+
+    def tell(folder: Path) -> support.Completed:
+        return support.spawn("demo", "--incident", "-o", folder / "told", env=support.environ(folder), timeout=300)
+
+    done = played.once(installs.shared_folder(tmp_path_factory.getbasetemp()) / "incident", tell)
     assert done.returncode == 0, done.stderr
-    return folder / "told", done.stdout
+    return done.folder / "told", done.stdout
 
 
 def answer(told: str, question: str) -> list[str]:

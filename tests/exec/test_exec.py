@@ -88,7 +88,8 @@ def test_a_child_that_failed_or_was_killed_is_an_error(
 @pytest.mark.parametrize("name", ["HUP", "USR1", "QUIT"])
 def test_other_signals_are_passed_on_too(env: dict[str, str], name: str) -> None:
     script = f"trap 'echo got; exit 7' {name}; echo ready; while :; do sleep 0.05; done"
-    words = [str(support.BIN / "pipeline-trace"), "exec", "--", "bash", "-c", script]
+    # Whoever runs the tests may ignore signals, children inherit that, and a shell cannot trap what is ignored.
+    words = ["env", "--default-signal", str(support.BIN / "pipeline-trace"), "exec", "--", "bash", "-c", script]
     with subprocess.Popen(words, env=env, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout
         assert child.stdout.readline() == "ready\n"
@@ -99,14 +100,12 @@ def test_other_signals_are_passed_on_too(env: dict[str, str], name: str) -> None
 
 def test_a_signal_that_comes_before_the_child_reaches_it(env: dict[str, str]) -> None:
     """Whenever it comes: either nothing has begun, or the child gets it."""
-    words = [str(support.BIN / "pipeline-trace"), "exec", "--", "sleep", "30"]
+    words = [str(support.BIN / "pipeline-trace"), "exec", "--", "sleep", "60"]
     for pause in (0.0, 0.02, 0.05, 0.1, 0.2):
-        begin = time.monotonic()
         with subprocess.Popen(words, env=env, stderr=subprocess.PIPE, text=True) as child:
             time.sleep(pause)
             child.terminate()
-            assert child.wait(20) in (-signal.SIGTERM, 128 + signal.SIGTERM)
-        assert time.monotonic() - begin < 20
+            assert child.wait(25) in (-signal.SIGTERM, 128 + signal.SIGTERM)
 
 
 def test_the_childs_signals_are_as_it_expects_them(env: dict[str, str]) -> None:

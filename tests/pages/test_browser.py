@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -238,10 +237,8 @@ def test_all_rows_of_the_view_are_printed(open_report: Open) -> None:
 
 def test_10000_spans_open_and_scroll(open_report: Open) -> None:
     spans = many(10_000)
-    begun = time.monotonic()
     page = open_report(spans)
     row(page, "RUN nightly").wait_for()
-    assert time.monotonic() - begun < 10
     # Hosts are folded, but those on the way to a failure.
     assert int(page.get_by_role("treegrid").get_attribute("aria-rowcount") or 0) < 1200
     page.click("#expand")

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from support.graphs import node, recorded
 
-from pipeline_trace.place.ci.jenkins.graph import Node, nodes_by_id, stages_by_id
+from pipeline_trace.place.ci.jenkins.graph import FlowNode, nodes_by_id, stages_by_id
 
 
-def blocks(nodes: Mapping[str, Node], id_: str) -> list[str]:
+def blocks(nodes: Mapping[str, FlowNode], id_: str) -> list[str]:
     """Return the names of the blocks around a node, inner before outer."""
     found = []
     block = nodes[id_].block

@@ -11,10 +11,10 @@ from pipeline_trace.place import locate as locating
 from pipeline_trace.place.ci import PER_BUILD
 from pipeline_trace.place.ci import is_in_jenkins as inside
 from pipeline_trace.place.ci.jenkins.chain import BuildPlace
-from pipeline_trace.place.ci.jenkins.graph import Node
+from pipeline_trace.place.ci.jenkins.graph import FlowNode
 from pipeline_trace.place.ci.jenkins.graph import nodes_by_id as read_graph
 from pipeline_trace.place.ci.jenkins.identity import Build, build_url_parts, normalised_url
-from pipeline_trace.place.ci.jenkins.inside import Answer, build_of, locate, missing_variable_hint
+from pipeline_trace.place.ci.jenkins.inside import ControllerAnswer, build_of, locate, missing_variable_hint
 from pipeline_trace.place.w3c import Place
 from pipeline_trace.trace.ids import key_trace_id
 
@@ -32,16 +32,16 @@ STAGE = BUILD.span_id("stage", "Deploy", "0")
 ROOT_TRACE = Build("https://ci.example.com", "root", 1).trace_id
 
 
-def silent(build: Build) -> Answer | None:
+def silent(build: Build) -> ControllerAnswer | None:
     return None
 
 
-def never(build: Build) -> Answer | None:
+def never(build: Build) -> ControllerAnswer | None:
     raise AssertionError("nobody is to be asked")
 
 
 def answering(**fields: Any) -> Any:
-    return lambda build: Answer(**{"place": BuildPlace(ROOT_TRACE), **fields})
+    return lambda build: ControllerAnswer(**{"place": BuildPlace(ROOT_TRACE), **fields})
 
 
 def standing(environ: dict[str, str], ask: Any = silent, trace_per: str = "pipeline") -> Place:
@@ -54,7 +54,7 @@ def without(*names: str) -> dict[str, str]:
     return {name: value for name, value in ENV.items() if name not in names}
 
 
-def graph(*stages: tuple[str, bool]) -> dict[str, Node]:
+def graph(*stages: tuple[str, bool]) -> dict[str, FlowNode]:
     """Return the graph of a run with stages beside each other, each open or closed."""
     documents = [node(2, "Start of Pipeline", "first"), node(3, "Execute in parallel : Start", "start", 2)]
     for number, (name, is_open) in enumerate(stages):

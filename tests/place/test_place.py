@@ -9,7 +9,7 @@ import pytest
 from pipeline_trace.place.ci import PER_BUILD
 from pipeline_trace.place.ci.jenkins.chain import BuildPlace, Cause, Facts, Gone, Unanswered, place_of_build
 from pipeline_trace.place.ci.jenkins.identity import Build
-from pipeline_trace.place.ci.jenkins.inside import Answer, locate
+from pipeline_trace.place.ci.jenkins.inside import ControllerAnswer, locate
 from pipeline_trace.trace.ids import key_trace_id, span_id
 from pipeline_trace.trace.span import Link
 
@@ -219,7 +219,7 @@ def test_the_poller_and_the_process_inside_read_one_value_alike(value: str) -> N
     """A text parameter may hold white space; both sides see it."""
     placed = place_of_build(build("app#7"), Fetch({"app#7": Facts([USER], {"TRACEPARENT": value})}))
     environ = {"JENKINS_URL": f"{ROOT}/", "BUILD_URL": f"{ROOT}/job/app/7/", "BUILD_NUMBER": "7", "TRACEPARENT": value}
-    asked = locate(environ, lambda build: Answer(placed, {"TRACEPARENT": value}))
+    asked = locate(environ, lambda build: ControllerAnswer(placed, {"TRACEPARENT": value}))
     silent = locate(environ, lambda build: None)
     assert asked is not None
     assert silent is not None

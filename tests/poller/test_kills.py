@@ -18,7 +18,10 @@ import support
 from controller import Controller
 from support.otlp_receiver import Receiver
 
+pytestmark = pytest.mark.process
+
 JOBS, BUILDS = 60, 110
+POLL = ("poll", "--once", "--detail", "stage", "--jenkins-url")
 Spans = list[dict[str, Any]]
 
 # Dies instead of a method's call number N: of Writer (journal) or State.
@@ -27,8 +30,6 @@ import os, signal, sys
 from jenkins_poller.poll.state import State
 from pipeline_trace.commands import main
 from pipeline_trace.delivery.journal import Writer
-
-pytestmark = pytest.mark.process
 
 owner, name, left = {"Writer": Writer, "State": State}[sys.argv[1]], sys.argv[2], int(sys.argv[3])
 method = getattr(owner, name)
@@ -53,7 +54,7 @@ def jenkins() -> Iterator[Controller]:
 
 
 def command(jenkins: Controller) -> list[str]:
-    return [str(support.BIN / "pipeline-trace"), "poll", "--once", "--detail", "stage", "--jenkins-url", jenkins.url]
+    return [str(support.BIN / "pipeline-trace"), *POLL, jenkins.url]
 
 
 def by_id(spans: Spans) -> dict[str, dict[str, Any]]:
@@ -62,11 +63,11 @@ def by_id(spans: Spans) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def whole(jenkins: Controller, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, dict[str, Any]], float]:
-    """What a poll that nobody kills delivers, by span id, and how many seconds it takes."""
+    """What a poll that nobody kills delivers, by span id, and how many seconds it takes once it has begun."""
     with Receiver() as receiver:
         env = support.environ(tmp_path_factory.mktemp("whole"), **receiver.environ())
         began = time.monotonic()
-        done = support.run(*command(jenkins), env=env)
+        done = support.trace(*POLL, jenkins.url, env=env)
         seconds = time.monotonic() - began
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith(f"{BUILDS} builds read")
@@ -99,11 +100,11 @@ def test_sigkill_at_a_random_point_of_a_backfill_costs_nothing(
         # Once it has begun: until then there is only Python's own start.
         while poller.poll() is None and not (tmp_path / "trace-home" / "pollers").exists():
             time.sleep(0.005)
-        time.sleep(random.Random(seed).uniform(0, max(seconds - 0.3, 0.3)))
+        time.sleep(random.Random(seed).uniform(0, seconds))
         poller.send_signal(signal.SIGKILL)
         poller.wait()
 
-        done = support.run(*command(jenkins), env=env)
+        done = support.trace(*POLL, jenkins.url, env=env)
         assert (done.returncode, done.stderr) == (0, "")
         spans = receiver.spans()
         # A build that was read again is the same: what was emitted never changes.
@@ -118,7 +119,7 @@ def test_sigkill_at_a_random_point_of_a_backfill_costs_nothing(
         runs = {expected[span_id]["resource"]["cicd.pipeline.run.url.full"] for span_id in twice}
         assert len(runs) <= 32 or len(twice) <= 512
 
-        last = support.run(*command(jenkins), env=env)
+        last = support.trace(*POLL, jenkins.url, env=env)
         assert (last.returncode, last.stdout) == (0, "0 builds read, 0 spans\n")
         assert len(receiver.spans()) == len(spans)
 
@@ -145,7 +146,7 @@ def test_sigkill_just_before_something_is_kept_costs_nothing(
     env = support.environ(tmp_path)
     killed = support.run(sys.executable, "-c", DYING, owner, method, call, *command(jenkins)[1:], env=env)
     assert killed.returncode == -signal.SIGKILL
-    done = support.run(*command(jenkins), env=env)
+    done = support.trace(*POLL, jenkins.url, env=env)
     assert (done.returncode, done.stderr) == (0, "")
     spans = support.stored(env)
     assert [span for span in spans if span != expected[span["span_id"]]] == []
@@ -161,10 +162,10 @@ def test_kills_one_after_another_still_end_with_every_build_once_in_the_store(
     chance = random.Random(1)
     for _ in range(5):
         poller = subprocess.Popen(command(jenkins), env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(chance.uniform(0.3, seconds))
+        time.sleep(chance.uniform(0.3, 0.3 + seconds))
         poller.kill()
         poller.wait()
-    done = support.run(*command(jenkins), env=env)
+    done = support.trace(*POLL, jenkins.url, env=env)
     assert (done.returncode, done.stderr) == (0, "")
     spans = support.stored(env)
     assert (by_id(spans).keys(), len(spans)) == (expected.keys(), len(expected))

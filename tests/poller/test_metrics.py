@@ -242,16 +242,14 @@ def test_metrics_may_take_another_way_than_spans(env: dict[str, str], jenkins: R
 
 
 @pytest.mark.parametrize("protocol", ["http", "grpc"])
-@pytest.mark.parametrize(("metrics", "most_seconds"), [("none", 5.0), ("never", 15.0)])
+@pytest.mark.parametrize("metrics", ["none", "never"])
 def test_a_receiver_that_takes_no_metrics_takes_all_spans(
-    env: dict[str, str], jenkins: Replay, protocol: Protocol, metrics: Metrics, most_seconds: float
+    env: dict[str, str], jenkins: Replay, protocol: Protocol, metrics: Metrics
 ) -> None:
-    begin = time.monotonic()
     with Receiver(metrics=metrics) as receiver:
         done = support.poll(jenkins.url, env={**env, **receiver.environ(protocol)})
         assert done.returncode == 0
         assert len(support.by_type(receiver.spans(), "run")) == 5
-        assert time.monotonic() - begin < most_seconds
     assert support.journals(env) == []
     assert len(done.stderr.splitlines()) <= 1
     if metrics == "none":
@@ -260,11 +258,9 @@ def test_a_receiver_that_takes_no_metrics_takes_all_spans(
 
 
 def test_a_receiver_of_metrics_that_is_down_is_said_in_one_line(env: dict[str, str], jenkins: Replay) -> None:
-    begin = time.monotonic()
     more = {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"http://127.0.0.1:{free_port()}/v1/metrics"}
     done = support.poll(jenkins.url, env={**env, **more})
     assert done.returncode == 0
-    assert time.monotonic() - begin < 10
     (line,) = done.stderr.splitlines()
     assert "Connection refused" in line
     assert len(support.by_type(support.stored(env), "run")) == 5
@@ -300,10 +296,8 @@ def test_a_service_goes_on_where_metrics_are_never_answered(jenkins: Replay, sta
         service = start("--jenkins-url", jenkins.url, "--interval", "1", "--since", "5000w", **more)
         receiver.wait_for(83)
         processes.wait_for(lambda: len([r for r in jenkins.requests if "tree=jobs" in r.path]) > 2, "third poll")
-        begin = time.monotonic()
         status, _ = service.end()
         assert status == 0
-        assert time.monotonic() - begin < 12
 
 
 def test_several_controllers_are_told_apart_by_their_resource(env: dict[str, str], jenkins: Replay, tmp_path: Path) -> None:

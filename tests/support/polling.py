@@ -10,7 +10,7 @@ import pytest
 
 from jenkins_poller.fetch.api import Controller, Login
 from jenkins_poller.poll.discovery import Selection
-from jenkins_poller.poll.poller import Poller, Settings, SweepError, Swept
+from jenkins_poller.poll.poller import Poller, PollSettings, SweepError, Swept
 from jenkins_poller.poll.state import State
 from pipeline_trace.delivery import ship
 from pipeline_trace.delivery.destinations import Accepted
@@ -59,7 +59,7 @@ class Polling:
         self._memory = Memory()
         self.state = State(folder / "pollers", jenkins.url)
         controller = Controller(jenkins.url, login, first_pause=0.001)
-        settings = Settings(detail, "pipeline", since_ms, Selection())
+        settings = PollSettings(detail, "pipeline", since_ms, Selection())
         self._poller = Poller(controller, self.state, self._journals, settings, lambda url: {"service.name": "ci"})
 
     def sweep(self) -> Swept:

@@ -93,7 +93,7 @@ class Run:
             if self.process.poll() is not None:
                 return False
             assert time.monotonic() < deadline, "no journal in time"
-            time.sleep(0.001)
+            time.sleep(0.003)
         return True
 
     def wait_for_line(self, count: int, seconds: float = 60) -> bool:
@@ -105,7 +105,7 @@ class Run:
             if self.process.poll() is not None:
                 return False
             assert time.monotonic() < deadline, f"no {count} lines in time"
-            time.sleep(0.001)
+            time.sleep(0.003)
         return True
 
     def journal_bytes(self) -> bytes:

@@ -1,7 +1,7 @@
 """What users and networks get wrong: one clear line, the right exit status, nothing lost and nothing emitted in part.
 
-Most faults of a controller are tried with a Poller in this process, whose pauses between retries are short; real processes
-show what is printed.
+Most faults of a controller are tried with a Poller in this process, whose pauses between retries are short. What is printed
+is tried with whole commands, most of them in this process too.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ import support
 from support import processes
 from support.polling import ROOT, TOKEN, USER, Polling, Run
 
-from jenkins_poller.fetch.api import Login
+from jenkins_poller.fetch.api import Controller, Login
 from jenkins_poller.poll.state import State
+from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.span import Span
 from pipeline_trace_demo.faults import Kind
 from pipeline_trace_demo.replay import Fault, Replay
 
@@ -246,7 +248,7 @@ def test_waiting_is_as_long_as_the_controller_asks(tmp_path: Path, jenkins: Repl
     assert slept == [7.0, 60.0]
 
 
-# Real processes
+# Whole commands
 
 
 def assert_one_line(done: support.Completed, exit_status: int, *said: str) -> None:
@@ -275,10 +277,26 @@ def closed_port() -> int:
         return int(taken.getsockname()[1])
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands in this process try again at once."""
+    monkeypatch.setitem(Controller.__init__.__kwdefaults__, "first_pause", 0.001)
+
+
+def leave_span(env: Mapping[str, str]) -> None:
+    """Leave a span in the store."""
+    home = Path(env["PIPELINE_TRACE_HOME"])
+    home.mkdir(mode=0o700)
+    store = Store(home / "traces.db")
+    store.deliver([Span("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", None, "span", 1, 2)], 5.0)
+    store.close()
+
+
 def poll_env(env: Mapping[str, str], **more: str) -> dict[str, str]:
     return {**env, "JENKINS_USER": USER, "JENKINS_API_TOKEN": TOKEN, **more}
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("url", ["http://127.0.0.1:{port}", "http://jenkins.invalid:8080/ci", "http://[::1]:{port}"])
 def test_a_controller_that_cannot_be_reached(env: dict[str, str], url: str) -> None:
     url = url.format(port=closed_port())
@@ -309,6 +327,7 @@ def test_no_permission_with_a_login_does_not_ask_for_one(env: dict[str, str]) ->
     assert "set JENKINS_USER" not in done.stderr
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
@@ -364,7 +383,8 @@ def test_nowhere_to_write_is_one_line_that_names_the_variable(
 @pytest.mark.process
 def test_a_second_poller_on_the_same_state(env: dict[str, str], jenkins: Replay) -> None:
     first = State(Path(env["PIPELINE_TRACE_HOME"]) / "pollers", jenkins.url)
-    done = support.poll(jenkins.url, env=env)
+    # In this process its own lock would not be seen.
+    done = support.spawn("poll", "--once", "--jenkins-url", jenkins.url, env=env)
     first.close()
     assert_one_line(done, 1, "another poller", "stop it first")
     assert jenkins.requests == []
@@ -411,6 +431,22 @@ def test_wrong_options_are_wrong_usage(env: dict[str, str], options: list[str], 
     assert_one_line(support.trace("poll", "--once", *url, *options, env=env), 2, named)
 
 
+@pytest.mark.process
+@pytest.mark.parametrize("words", [["poll", "--once"], ["show", "a", "b"], ["exec"]])
+def test_wrong_usage_arrives_as_status_2_and_on_stderr_alone(env: dict[str, str], words: list[str]) -> None:
+    """Real processes; what is wrong with which words is tried within this one."""
+    done = support.spawn(*words, env=env)
+    assert_one_line(done, 2)
+    assert done.stdout == ""
+
+
+@pytest.mark.process
+def test_a_failure_arrives_as_status_1_and_on_stderr_alone(env: dict[str, str]) -> None:
+    done = support.spawn("show", env=env)
+    assert_one_line(done, 1, "pipeline-trace: there is no trace here yet")
+    assert done.stdout == ""
+
+
 def test_a_missing_jenkins_url_is_wrong_usage(env: dict[str, str]) -> None:
     assert_one_line(support.trace("poll", "--once", env=env), 2, "--jenkins-url")
 
@@ -443,6 +479,7 @@ def test_an_empty_or_binary_token_file(env: dict[str, str], tmp_path: Path) -> N
     assert_one_line(done, 1, str(path))
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("token", ["one\ntwo", "tök€n\U0001f680"])
 def test_a_token_that_no_header_takes_is_one_line(env: dict[str, str], token: str) -> None:
     done = support.poll(f"http://127.0.0.1:{closed_port()}", env={**env, "JENKINS_USER": USER, "JENKINS_API_TOKEN": token})
@@ -475,7 +512,7 @@ def test_an_empty_store_says_what_to_do(env: dict[str, str]) -> None:
     ["f" * 32, "app#7", "https://ci.example.com/job/app/7/", "nonsense", "http://[::1/job/a/1", "ftp://x/job/a/1", "\udcff"],
 )
 def test_an_unknown_trace(env: dict[str, str], wanted: str) -> None:
-    assert support.spawn("exec", "--", "true", env=env).returncode == 0
+    leave_span(env)
     for command in ("show", "report"):
         assert_one_line(support.trace(command, wanted, env=env), 1)
 
@@ -526,7 +563,7 @@ def test_variables_of_opentelemetry_that_make_no_sense(env: dict[str, str], vari
 
 
 def test_a_report_to_a_path_that_cannot_be_written(env: dict[str, str], tmp_path: Path) -> None:
-    assert support.spawn("exec", "--", "true", env=env).returncode == 0
+    leave_span(env)
     (tmp_path / "file").touch()
     for output in (tmp_path / "file" / "x.html", tmp_path / "missing" / "x.html"):
         assert_one_line(support.trace("report", "-o", output, env=env), 1, str(output))
@@ -644,7 +681,8 @@ def test_exec_hands_on_what_looks_like_an_option_of_its_own(env: dict[str, str])
 @pytest.mark.parametrize("name", ["TERM", "INT"])
 def test_exec_passes_signals_on_and_lets_the_child_decide(env: dict[str, str], name: str) -> None:
     script = f"trap 'echo cleaned; exit 7' {name}; echo ready; while :; do sleep 0.05; done"
-    words = [str(support.BIN / "pipeline-trace"), "exec", "--", "bash", "-c", script]
+    # Whoever runs the tests may ignore signals, children inherit that, and a shell cannot trap what is ignored.
+    words = ["env", "--default-signal", str(support.BIN / "pipeline-trace"), "exec", "--", "bash", "-c", script]
     with subprocess.Popen(words, env=env, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout
         assert child.stdout.readline() == "ready\n"

@@ -113,6 +113,7 @@ def test_the_folder_jenkins_does_not_hide_python_jenkins() -> None:
 
 
 @pytest.mark.process
+@pytest.mark.xdist_group("pip")
 @needs_wheels
 def test_wheel_holds_everything_once(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
@@ -121,6 +122,7 @@ def test_wheel_holds_everything_once(wheel: Path) -> None:
 
 
 @pytest.mark.process
+@pytest.mark.xdist_group("galaxy")
 @needs_wheels
 def test_tarball_holds_files_that_work_alone(tarball: Path) -> None:
     with tarfile.open(tarball) as archive:
@@ -137,6 +139,7 @@ def test_tarball_holds_files_that_work_alone(tarball: Path) -> None:
 
 
 @pytest.mark.process
+@pytest.mark.xdist_group("pip")
 @pytest.mark.parametrize("folder", [".", COLLECTION])
 def test_galaxy_refuses_to_build_without_the_script(tmp_path: Path, env: dict[str, str], folder: str) -> None:
     sources = tmp_path / "sources"
@@ -148,6 +151,7 @@ def test_galaxy_refuses_to_build_without_the_script(tmp_path: Path, env: dict[st
 
 
 @pytest.mark.process
+@pytest.mark.xdist_group("pip")
 @needs_wheels
 def test_pip_install_traces_a_playbook(by_pip: Install, tmp_path: Path) -> None:
     env = by_pip.environ(tmp_path)
@@ -160,6 +164,7 @@ def test_pip_install_traces_a_playbook(by_pip: Install, tmp_path: Path) -> None:
 
 
 @pytest.mark.process
+@pytest.mark.xdist_group("pip")
 @needs_wheels
 @pytest.mark.parametrize("command", ["demo", "poll", "report", "exec", "serve"])
 def test_pip_install_has_the_commands(by_pip: Install, tmp_path: Path, command: str) -> None:
@@ -169,6 +174,7 @@ def test_pip_install_has_the_commands(by_pip: Install, tmp_path: Path, command: 
 
 
 @pytest.mark.process
+@pytest.mark.xdist_group("galaxy")
 @needs_wheels
 @pytest.mark.parametrize("kind", ["by_pip", "by_galaxy"])
 def test_ansible_doc_reads_the_callback(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
@@ -180,6 +186,7 @@ def test_ansible_doc_reads_the_callback(kind: str, tmp_path: Path, request: pyte
 
 
 @pytest.mark.process
+@pytest.mark.xdist_group("galaxy")
 @needs_wheels
 def test_galaxy_verifies_what_it_installs(by_galaxy: Install, tarball: Path, tmp_path: Path) -> None:
     # A copy of its own: where a playbook has run, ansible-galaxy takes what Python compiled for a change.
@@ -190,6 +197,7 @@ def test_galaxy_verifies_what_it_installs(by_galaxy: Install, tarball: Path, tmp
 
 
 @pytest.mark.process
+@pytest.mark.xdist_group("galaxy")
 @needs_wheels
 @pytest.mark.parametrize("kind", ["by_galaxy", "bare"])
 def test_galaxy_install_delivers_into_the_store(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
@@ -205,6 +213,7 @@ def test_galaxy_install_delivers_into_the_store(kind: str, tmp_path: Path, reque
 
 
 @pytest.mark.process
+@pytest.mark.xdist_group("galaxy")
 @needs_wheels
 @pytest.mark.parametrize("protocol", ["http", "grpc"])
 def test_galaxy_install_delivers_by_otlp(by_galaxy: Install, tmp_path: Path, protocol: str) -> None:
@@ -218,6 +227,7 @@ def test_galaxy_install_delivers_by_otlp(by_galaxy: Install, tmp_path: Path, pro
 
 
 @pytest.mark.process
+@pytest.mark.xdist_group("galaxy")
 @needs_wheels
 def test_galaxy_install_names_a_command_that_delivers_what_waits(by_galaxy: Install, tmp_path: Path) -> None:
     port = free_port()
@@ -235,6 +245,7 @@ def test_galaxy_install_names_a_command_that_delivers_what_waits(by_galaxy: Inst
 
 
 @pytest.mark.process
+@pytest.mark.xdist_group("galaxy")
 @needs_wheels
 def test_without_opentelemetry_one_line_says_what_to_install(bare: Install, tmp_path: Path) -> None:
     env = bare.environ(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{free_port()}")
@@ -246,6 +257,7 @@ def test_without_opentelemetry_one_line_says_what_to_install(bare: Install, tmp_
 
 
 @pytest.mark.process
+@pytest.mark.xdist_group("galaxy")
 @needs_wheels
 @pytest.mark.parametrize("arguments", [(), ("show",), ("--help",)])
 def test_galaxy_install_says_where_other_commands_are(bare: Install, tmp_path: Path, arguments: tuple[str, ...]) -> None:

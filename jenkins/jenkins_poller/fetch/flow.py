@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pipeline_trace.place.ci.jenkins.graph import Node, Stage, stages_by_id
+from pipeline_trace.place.ci.jenkins.graph import FlowNode, Stage, stages_by_id
 
 STAGE, BRANCH, AGENT, STEP = "stage", "branch", "agent", "step"
 
@@ -33,7 +33,7 @@ class Element:
     """
 
     kind: str
-    node: Node
+    node: FlowNode
     name: str
     key: tuple[str, ...]
     parent: Element | None
@@ -100,7 +100,7 @@ class Flow:
         return next((element for element in self.walk() if element.id == node_id), None)
 
 
-def flow_of(nodes: Mapping[str, Node]) -> Flow:
+def flow_of(nodes: Mapping[str, FlowNode]) -> Flow:
     """Return the elements of a flow graph. ``nodes``: the graph, as ``graph.nodes_by_id`` returns it."""
     flow = Flow(after={node.before: node.id for node in reversed(list(nodes.values())) if node.before})
     found_stages = stages_by_id(nodes)
@@ -130,14 +130,14 @@ def flow_without_graph(stages: Iterable[tuple[str, str]]) -> Flow:
     counts: dict[str, int] = {}
     flow = Flow()
     for node_id, name in sorted(stages, key=lambda stage: int(stage[0])):
-        node = Node(node_id, name, "", is_start=True, is_end=False)
+        node = FlowNode(node_id, name, "", is_start=True, is_end=False)
         flow.top.append(Element(STAGE, node, name, Stage(node, counts.get(name, 0)).key, None))
         counts[name] = counts.get(name, 0) + 1
     return flow
 
 
 def _element(
-    node: Node, nodes: Mapping[str, Node], found_stages: Mapping[str, Stage], elements: Mapping[str, Element]
+    node: FlowNode, nodes: Mapping[str, FlowNode], found_stages: Mapping[str, Stage], elements: Mapping[str, Element]
 ) -> Element | None:
     around = list(_around(node, nodes))
     parent = next((elements[b.id] for b in around if b.id in elements and elements[b.id].kind in (STAGE, BRANCH)), None)
@@ -155,7 +155,7 @@ def _element(
     return Element(STEP, node, node.name, step_key, parent, agent, limited)
 
 
-def _around(node: Node, nodes: Mapping[str, Node]) -> Iterator[Node]:
+def _around(node: FlowNode, nodes: Mapping[str, FlowNode]) -> Iterator[FlowNode]:
     """Yield the blocks around a node, inner before outer."""
     block = node.block
     while block is not None:
@@ -163,7 +163,7 @@ def _around(node: Node, nodes: Mapping[str, Node]) -> Iterator[Node]:
         block = nodes[block].block
 
 
-def _count_attempts(nodes: Mapping[str, Node], elements: Mapping[str, Element]) -> None:
+def _count_attempts(nodes: Mapping[str, FlowNode], elements: Mapping[str, Element]) -> None:
     """Number the attempts of ``retry``: the block has one body for each attempt."""
     bodies: dict[str, dict[str, int]] = {}
     for node in nodes.values():
@@ -187,7 +187,7 @@ def _merge_branches(flow: Flow) -> None:
         only.parent = element.parent
 
 
-def _skipped(stage: Element, nodes: Mapping[str, Node]) -> bool:
+def _skipped(stage: Element, nodes: Mapping[str, FlowNode]) -> bool:
     """Return whether a stage did not run: it contains Declarative's internal step and nothing else that ran.
 
     In wfapi, a stage after a failed stage looks failed too. Only the graph shows the difference.

@@ -14,7 +14,7 @@ from pipeline_trace.trace.queries import build_name_parts
 
 from ..fetch.api import ApiError, Controller, Login
 from . import waiting, wording
-from .waiting import AGENT, APPROVAL, BLOCKED, BUILD, EXECUTOR, QUIET_PERIOD, Open, Wait
+from .waiting import AGENT, APPROVAL, BLOCKED, BUILD, EXECUTOR, QUIET_PERIOD, OpenBuild, OpenWait
 
 # A build may wait for a build that waits for another build, and so on.
 _MOST_BUILDS = 10
@@ -73,7 +73,7 @@ def _of_build(controller: Controller, build: Build, usual: UsualTimes) -> Verdic
     return None
 
 
-def _slow(found: Open, usual: Mapping[str, Usual]) -> Verdict | None:
+def _slow(found: OpenBuild, usual: Mapping[str, Usual]) -> Verdict | None:
     """Return the verdict on a step that runs much longer than its whole stage usually takes; None if there is none."""
     now_ms = int(time.time() * 1000)
     for activity in found.activities:
@@ -93,20 +93,20 @@ def _slow(found: Open, usual: Mapping[str, Usual]) -> Verdict | None:
     return None
 
 
-def _running(found: Open, way: list[str]) -> Verdict:
+def _running(found: OpenBuild, way: list[str]) -> Verdict:
     evidence = list(wording.open_lines([found], int(time.time() * 1000)))
     return Verdict(
         UNKNOWN, "running", 0.5, [*evidence, *way[:-1]], "The build is running. Compare with the step's usual time."
     )
 
 
-def _waits(wait: Wait, found: Open, way: list[str]) -> Verdict:
+def _waits(wait: OpenWait, found: OpenBuild, way: list[str]) -> Verdict:
     said = f"{way[-1]} {wording.wait_text(wait, int(time.time() * 1000))}"
     owner, kind, sure, then = _meaning(wait)
     return Verdict(owner, kind, sure, [said, *way[:-1], *([found.url] if found.url else [])], then)
 
 
-def _meaning(wait: Wait) -> tuple[str, str, float, str]:
+def _meaning(wait: OpenWait) -> tuple[str, str, float, str]:
     """Return a wait's owner, kind, confidence (0 to 1) and what to do next."""
     label = f" with the label {wait.what}" if wait.what else ""
     if wait.kind == AGENT and "no nodes" in wait.reason.lower():

@@ -37,7 +37,7 @@ _BY_CLASS = {"WaitingItem": QUIET_PERIOD, "BlockedItem": BLOCKED}
 
 
 @dataclass(frozen=True)
-class Wait:
+class OpenWait:
     """What a build waits for. ``since_ms``: milliseconds since the epoch; None if Jenkins does not say.
 
     ``what``: the label, the question to a person, the build or the job. ``reason``: Jenkins' own reason for the wait.
@@ -61,11 +61,11 @@ class Activity:
     stages: tuple[str, ...]
     step: str = ""
     since_ms: int | None = None
-    wait: Wait | None = None
+    wait: OpenWait | None = None
 
 
 @dataclass(frozen=True)
-class Open:
+class OpenBuild:
     """A build that runs or is queued. ``number``: None if it is queued. ``since_ms``: milliseconds since the epoch."""
 
     job: str
@@ -94,9 +94,9 @@ class _Item:
     url: str
     for_agent: bool
 
-    def wait(self, what: str = "", note: str = "") -> Wait:
+    def wait(self, what: str = "", note: str = "") -> OpenWait:
         reason = f"{self.why} ({note})" if note else self.why
-        return Wait(self.kind, self.since_ms, what, redacted(reason), self.stuck)
+        return OpenWait(self.kind, self.since_ms, what, redacted(reason), self.stuck)
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class _Agents:
         return next((cause for name, cause in self.offline.items() if cause and name in why), "")
 
 
-def open_builds(controller: Controller, selection: Selection, warn: Callable[[str], object]) -> list[Open]:
+def open_builds(controller: Controller, selection: Selection, warn: Callable[[str], object]) -> list[OpenBuild]:
     """Return the builds that are queued or run, the oldest first. Raises ApiError.
 
     ``warn``: called with a message for each part that the login may not read.
@@ -127,7 +127,7 @@ def open_builds(controller: Controller, selection: Selection, warn: Callable[[st
     return sorted(found, key=lambda one: (one.since_ms or 0, one.job, one.number or 0))
 
 
-def open_build(controller: Controller, build: Build, warn: Callable[[str], object]) -> Open | None:
+def open_build(controller: Controller, build: Build, warn: Callable[[str], object]) -> OpenBuild | None:
     """Return what one running build does; None if it has ended or was deleted. See ``open_builds``."""
     with suppress(NotFound):
         return _Running(controller, build, *_around(controller, warn)).open()
@@ -186,9 +186,9 @@ def _executing(data: Mapping[str, Any], field: str) -> Iterator[str]:
             yield str(executable["url"])
 
 
-def _queued(item: _Item) -> Open:
+def _queued(item: _Item) -> OpenBuild:
     activity = Activity((), wait=item.wait())
-    return Open(path_to_job(_path(item.url)), None, item.url, QUEUED, item.since_ms, (), (activity,))
+    return OpenBuild(path_to_job(_path(item.url)), None, item.url, QUEUED, item.since_ms, (), (activity,))
 
 
 class _Running:
@@ -201,7 +201,7 @@ class _Running:
         self._agents = agents
         self._blocks: set[str] = set()
 
-    def open(self) -> Open | None:
+    def open(self) -> OpenBuild | None:
         document = own_document(self._controller, self._build, STEP)
         if not is_running(document):
             return None
@@ -209,7 +209,7 @@ class _Running:
         since_ms = int(document.get("timestamp") or 0) or None
         url = str(document.get("url") or "")
         agents = self._agents.running.get(url, ())
-        return Open(self._build.job, self._build.number, url, RUNNING, since_ms, agents, activities)
+        return OpenBuild(self._build.job, self._build.number, url, RUNNING, since_ms, agents, activities)
 
     def _activities(self, document: Mapping[str, Any]) -> Iterator[Activity]:
         answered = documents.graph_nodes(document)
@@ -229,13 +229,13 @@ class _Running:
         with suppress(NotFound):
             run = self._controller.build(self._build, "wfapi/describe")
             if run.get("status") == "PAUSED_PENDING_INPUT":
-                yield Activity((), wait=Wait(APPROVAL, None, self._question()))
+                yield Activity((), wait=OpenWait(APPROVAL, None, self._question()))
 
-    def _activity(self, node: graph.Node, stages: tuple[str, ...]) -> Activity:
+    def _activity(self, node: graph.FlowNode, stages: tuple[str, ...]) -> Activity:
         if node.name == flow.AGENT_START:
             return Activity(stages, wait=self._for_agent(node))
         if node.name == flow.INPUT:
-            return Activity(stages, wait=Wait(APPROVAL, self._since(node), self._question()))
+            return Activity(stages, wait=OpenWait(APPROVAL, self._since(node), self._question()))
         if node.name.startswith(flow.BUILD_STEP):
             return Activity(stages, wait=self._for_build(node))
         if node.is_start or node.is_end:
@@ -245,11 +245,11 @@ class _Running:
         name = f"{node.name}: {redacted(described.description)}" if described and described.description else node.name
         return Activity(stages, name, described.start_ms if described else None)
 
-    def _since(self, node: graph.Node) -> int | None:
+    def _since(self, node: graph.FlowNode) -> int | None:
         described = node_times(self._controller, self._build, node.id)
         return described.start_ms if described else None
 
-    def _since_before(self, node: graph.Node) -> int | None:
+    def _since_before(self, node: graph.FlowNode) -> int | None:
         """Return the start of a node that wfapi does not know: when the node before it ended."""
         before = node_times(self._controller, self._build, node.before) if node.before else None
         if before is None:
@@ -257,14 +257,14 @@ class _Running:
         # A block that still runs has no end. Its start is the best known time.
         return before.start_ms if node.before in self._blocks else before.end_ms
 
-    def _for_agent(self, node: graph.Node) -> Wait:
+    def _for_agent(self, node: graph.FlowNode) -> OpenWait:
         described = node_times(self._controller, self._build, node.id)
         since_ms = described.start_ms if described else None
         label = described.description if described else ""
         for item in self._items:
             if item.for_agent and self._is_for(item, since_ms):
                 return item.wait(label, self._agents.note(item.why))
-        return Wait(AGENT, since_ms, label)
+        return OpenWait(AGENT, since_ms, label)
 
     def _is_for(self, item: _Item, since_ms: int | None) -> bool:
         """Return whether a queue item belongs to this build: by its name or URL, otherwise by its time."""
@@ -272,13 +272,13 @@ class _Running:
             return item.url.strip("/").endswith(build_path(self._build).strip("/"))
         return since_ms is not None and abs(item.since_ms - since_ms) <= _SAME_MS
 
-    def _for_build(self, node: graph.Node) -> Wait:
+    def _for_build(self, node: graph.FlowNode) -> OpenWait:
         log = node_log(self._controller, self._build, node.id)
         since_ms = self._since_before(node)
         builds = started_builds(self._build.controller, log)
         if builds:
-            return Wait(BUILD, since_ms, builds[-1].name)
-        return Wait(BUILD, since_ms, next(iter(scheduled_jobs(log)), ""), "not started yet")
+            return OpenWait(BUILD, since_ms, builds[-1].name)
+        return OpenWait(BUILD, since_ms, next(iter(scheduled_jobs(log)), ""), "not started yet")
 
     def _question(self) -> str:
         """Return the question to a person; "" if it has been answered meanwhile."""
@@ -289,10 +289,12 @@ class _Running:
         return redacted("; ".join(asked))
 
 
-def _stages(node: graph.Node, nodes: Mapping[str, graph.Node], elements: Mapping[str, flow.Element]) -> tuple[str, ...]:
+def _stages(
+    node: graph.FlowNode, nodes: Mapping[str, graph.FlowNode], elements: Mapping[str, flow.Element]
+) -> tuple[str, ...]:
     """Return the names of the stages and branches around a node, outer before inner."""
     names: list[str] = []
-    block: graph.Node | None = node
+    block: graph.FlowNode | None = node
     while block is not None:
         element = elements.get(block.id)
         if element and element.kind in (flow.STAGE, flow.BRANCH):

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline_trace.lookup.wording import human_duration
 
-from .waiting import AGENT, APPROVAL, BLOCKED, BUILD, EXECUTOR, QUIET_PERIOD, Activity, Open, Wait
+from .waiting import AGENT, APPROVAL, BLOCKED, BUILD, EXECUTOR, QUIET_PERIOD, Activity, OpenBuild, OpenWait
 
 _FOR = {
     AGENT: "for an agent",
@@ -20,7 +20,7 @@ _FOR = {
 }
 
 
-def open_lines(found: Sequence[Open], now_ms: int) -> Iterator[str]:
+def open_lines(found: Sequence[OpenBuild], now_ms: int) -> Iterator[str]:
     """Yield one line for each build, and one for each of its activities.
 
     ``now_ms``: milliseconds since the epoch.
@@ -34,7 +34,7 @@ def open_lines(found: Sequence[Open], now_ms: int) -> Iterator[str]:
             yield "  " + _activity(activity, now_ms)
 
 
-def open_document(found: Sequence[Open]) -> list[dict[str, Any]]:
+def open_document(found: Sequence[OpenBuild]) -> list[dict[str, Any]]:
     """Return the builds as JSON. Times are nanoseconds since the epoch, as in ``show --format json``."""
     return [
         {
@@ -58,7 +58,7 @@ def open_document(found: Sequence[Open]) -> list[dict[str, Any]]:
     ]
 
 
-def wait_text(wait: Wait, now_ms: int) -> str:
+def wait_text(wait: OpenWait, now_ms: int) -> str:
     """Return a wait as text. ``now_ms``: milliseconds since the epoch."""
     what = f" ({wait.what})" if wait.what else ""
     reason = f": {wait.reason}" if wait.reason else ""
@@ -74,7 +74,7 @@ def _activity(activity: Activity, now_ms: int) -> str:
     return f"{where}{step}{_since(activity.since_ms, now_ms)}"
 
 
-def _wait(wait: Wait | None) -> dict[str, Any] | None:
+def _wait(wait: OpenWait | None) -> dict[str, Any] | None:
     if wait is None:
         return None
     return {

@@ -87,14 +87,14 @@ def root_url_of(job: Job) -> str:
 
 
 @dataclass(frozen=True)
-class Listing:
+class JobListing:
     """A job's new builds, newest first. ``highest``: the highest number in the job's list; 0 if the list is empty."""
 
     new: tuple[Listed, ...]
     highest: int
 
 
-def list_builds(controller: Controller, job: str, *, above: int, since_ms: int) -> Listing:
+def list_builds(controller: Controller, job: str, *, above: int, since_ms: int) -> JobListing:
     """Return a job's builds with numbers greater than ``above`` that started at ``since_ms`` or later. Raises ApiError.
 
     ``since_ms``: milliseconds since the epoch. Jenkins limits ``builds`` to 100; ``allBuilds`` has all, but is slow.
@@ -107,13 +107,13 @@ def list_builds(controller: Controller, job: str, *, above: int, since_ms: int) 
             listed = Listed(int(data["number"]), int(data.get("timestamp") or 0), _running(data))
             highest = max(highest, listed.number)
             if listed.number <= above:
-                return Listing(tuple(new), highest)
+                return JobListing(tuple(new), highest)
             old = listed.timestamp_ms < since_ms
             if not old:
                 new.append(listed)
         # Only the last build of a page counts: a single old build among newer ones means that the controller's clock jumped.
         if old or len(page) < _PAGE:
-            return Listing(tuple(new), highest)
+            return JobListing(tuple(new), highest)
         start, field = start + _PAGE, "allBuilds"
 
 

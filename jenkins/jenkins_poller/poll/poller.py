@@ -41,7 +41,7 @@ class SweepError(Exception):
 
 
 @dataclass(frozen=True)
-class Settings:
+class PollSettings:
     """What to poll. ``since_ms``: for a job that is new to the poller, the earliest start of a build, ms since the epoch."""
 
     detail: str
@@ -100,7 +100,7 @@ class Poller:
         controller: Controller,
         state: State,
         journals: Path,
-        settings: Settings,
+        settings: PollSettings,
         service: Callable[[str], Mapping[str, AttributeValue]],
         written: Callable[[Sequence[Span]], None] = lambda made: None,
     ) -> None:

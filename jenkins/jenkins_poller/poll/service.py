@@ -21,7 +21,7 @@ from ..fetch import workers
 from ..fetch.api import Controller, Login
 from ..spans import facts
 from .logs import Changes, say
-from .poller import Poller, Settings, SweepError, Swept
+from .poller import Poller, PollSettings, SweepError, Swept
 from .state import State
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class ControllerOptions:
 
     url: str
     login: Login | None
-    settings: Settings
+    settings: PollSettings
     interval: float
     per_second: float | None = None
 

@@ -117,6 +117,11 @@ def reserve_path(journal: Path) -> Path:
     return journal.with_name(f".{journal.stem}.reserve")
 
 
+def progress_path(journal: Path) -> Path:
+    """Return the path of a journal's state file."""
+    return journal.with_suffix(".state")
+
+
 def write_private(path: Path, data: bytes) -> None:
     """Write a file with mode 0600. Raises OSError."""
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..trace.span import encode
-from .journal import write_private
+from .journal import progress_path, write_private
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,6 @@ class Progress:
     problem: str = ""
     rejected: int = 0
     reason: str = ""
-
-
-def progress_path(journal: Path) -> Path:
-    """Return the path of a journal's state file."""
-    return journal.with_suffix(".state")
 
 
 def load_progress(journal: Path) -> Progress:

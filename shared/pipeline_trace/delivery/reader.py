@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..trace.span import Span
-from .journal import SHIPPED, WRITTEN, find_journals, lock, reserve_path, unlock
-from .progress import load_progress, progress_path
+from .journal import SHIPPED, WRITTEN, find_journals, lock, progress_path, reserve_path, unlock
+from .progress import load_progress
 
 _DECODER = json.JSONDecoder()
 _MALFORMED = (ValueError, KeyError, TypeError, OverflowError, RecursionError)

@@ -17,7 +17,7 @@ from .w3c import TRACE_ID, Place, context_of, place_outside_ci
 
 if TYPE_CHECKING:
     from .ci.jenkins.identity import Build
-    from .ci.jenkins.inside import Answer
+    from .ci.jenkins.inside import ControllerAnswer
 
 
 def locate(environ: Mapping[str, str], home: Path | None, trace_per: str = "", *, git_seconds: float = 0.5) -> Place:
@@ -66,7 +66,7 @@ def _in_jenkins(environ: Mapping[str, str], home: Path | None, per: str) -> Plac
     return replace(place, warnings=(*place.warnings, inside.missing_variable_hint(environ)))
 
 
-def _ask(build: Build, environ: Mapping[str, str], home: Path | None) -> Answer | None:
+def _ask(build: Build, environ: Mapping[str, str], home: Path | None) -> ControllerAnswer | None:
     """Return the controller's answer; if it does not answer, the kept one; None if there is none."""
     from .ci.jenkins import ask, cache
 

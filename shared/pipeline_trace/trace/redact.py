@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from binascii import Error as Base64Error
+from functools import cached_property
 
 MASK = "***"
 
@@ -18,15 +19,29 @@ _TRIGGER = re.compile(
     re.IGNORECASE,
 )
 
-_PRIVATE_KEY = re.compile(
+
+class _Pattern:
+    """A regular expression that is compiled when it is first used: most texts need none, and compiling all takes 20 ms."""
+
+    def __init__(self, source: str, flags: int = 0) -> None:
+        self._source = source
+        self._flags = flags
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """The compiled expression."""
+        return re.compile(self._source, self._flags)
+
+
+_PRIVATE_KEY = _Pattern(
     r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?"
     r"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)",
     re.DOTALL,
 )
 
 # The end of a private key whose first lines are cut off: of a long output, only the end leaves the process.
-_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
-_KEY_LINE = re.compile(r"[ \t]*[A-Za-z0-9+/=]+[ \t\r]*")
+_KEY_END = _Pattern(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_KEY_LINE = _Pattern(r"[ \t]*[A-Za-z0-9+/=]+[ \t\r]*")
 
 # The begin of a word, also after a newline or tab that JSON or a repr writes as two characters.
 _BEGIN = r"(?:(?<=\\[nrt])|(?<![A-Za-z0-9_]))"
@@ -35,7 +50,7 @@ _BEGIN = r"(?:(?<=\\[nrt])|(?<![A-Za-z0-9_]))"
 _ESCAPED = r"\\{0,8}"
 
 # Tokens of well-known services, which their form gives away.
-_TOKEN = re.compile(
+_TOKEN = _Pattern(
     rf"{_BEGIN}(?:"
     r"(?:AKIA|ASIA)[0-9A-Z]{12,}"  # AWS access key ids
     r"|gh[pousr]_[A-Za-z0-9]{10,}|github_pat_[A-Za-z0-9_]{10,}"  # GitHub
@@ -47,24 +62,22 @@ _TOKEN = re.compile(
     r")"
 )
 
-_AUTHORIZATION = re.compile(
+_AUTHORIZATION = _Pattern(
     rf"(?i)({_BEGIN}(?:proxy-)?authorization\b{_ESCAPED}[\"']?[ \t]*[:=][ \t]*{_ESCAPED}[\"']?)"
     r"((?:[A-Za-z]+ +)?)[^\s\"',;\\]+"
 )
 # "Bearer authentication failed" is plain text. In all other cases, a credential follows the word.
-_BEARER = re.compile(
+_BEARER = _Pattern(
     rf"(?i)({_BEGIN}bearer +)(?!(?:auth\w*|tokens?|realm|required|scheme|header|error|challenge|is|was|not|\*)\b)"
     r"[^\s\"',;\\]{4,}"
 )
-_BASIC = re.compile(rf"(?i)({_BEGIN}basic +)([A-Za-z0-9+/_-]{{6,}}={{0,2}})")
+_BASIC = _Pattern(rf"(?i)({_BEGIN}basic +)([A-Za-z0-9+/_-]{{6,}}={{0,2}})")
 
-_URL_LOGIN = re.compile(
-    r"(?i)\b(https?|ftps?|wss?|amqps?|rediss?|mongodb(?:\+srv)?|postgres(?:ql)?|mysql)://[^\s/?#\"'<>]*@"
-)
-_URL_PASSWORD = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}://)[^\s/?#\"'<>:@]*:[^\s/?#\"'<>]*@")
+_URL_LOGIN = _Pattern(r"(?i)\b(https?|ftps?|wss?|amqps?|rediss?|mongodb(?:\+srv)?|postgres(?:ql)?|mysql)://[^\s/?#\"'<>]*@")
+_URL_PASSWORD = _Pattern(r"(?i)\b([a-z][a-z0-9+.-]{1,20}://)[^\s/?#\"'<>:@]*:[^\s/?#\"'<>]*@")
 # Options of curl and wget.
-_USER = re.compile(r"(?<![\w-])((?:-u|--user|--proxy-user)[ =]+[\"']?)[^\s:\"']+:[^\s\"']+")
-_SSHPASS = re.compile(r"(\bsshpass\s+-p\s*)[\"']?[^\s\"']+")
+_USER = _Pattern(r"(?<![\w-])((?:-u|--user|--proxy-user)[ =]+[\"']?)[^\s:\"']+:[^\s\"']+")
+_SSHPASS = _Pattern(r"(\bsshpass\s+-p\s*)[\"']?[^\s\"']+")
 
 _SECRET_NAME = (
     r"(?:passw(?:or)?d|passphrase|passwd|pwd|pass(?![a-z])|secret|token|credential|signature|(?<![a-z])sig(?![a-z])"
@@ -77,18 +90,18 @@ _VALUE = (
     r"(?:[bBuU]?\\\"(?:[^\"\\]|\\[^\"])*\\\"|[bBuU]?(?P<escape>\\{2,8}[\"']).*?(?P=escape)"
     r"|[bBuU]?\"(?:[^\"\\]|\\.)*\"|[bBuU]?'(?:[^'\\]|\\.)*'|\\.|[^\s\"'\\&<])+"
 )
-_ASSIGNED = re.compile(
+_ASSIGNED = _Pattern(
     rf"(?i)({_BEGIN}(?<![.-])-{{0,2}}{_NAMED}(?:{_ESCAPED}[\"'])?\]?[ \t]{{0,3}}(?:=>|:=|==?|:)[ \t]{{0,3}})"
     # A template is not a secret. Block scalars have their own pattern.
     rf"(?!\{{\{{|[|>][+-]?\d?\s*\n){_VALUE}",
     re.DOTALL,
 )
 # Block scalars of YAML: the indented lines that follow.
-_BLOCK = re.compile(
+_BLOCK = _Pattern(
     rf"(?im)^([ \t-]{{0,60}}[\"']?{_NAMED}[\"']?[ \t]*:[ \t]*[|>][+-]?\d?[ \t]*\n)((?:[ \t]+\S[^\n]*(?:\n|\Z)|[ \t]*\n)+)"
 )
-_OPTION = re.compile(rf"(?i)(?<![\w-])(--?{_NAMED}(?:{_ESCAPED}[\"']?[ \t]*,\s*|\s+))(?![\"']?-){_VALUE}", re.DOTALL)
-_ELEMENT = re.compile(rf"(?i)(<{_NAMED}>)[^<]+(?=</)")
+_OPTION = _Pattern(rf"(?i)(?<![\w-])(--?{_NAMED}(?:{_ESCAPED}[\"']?[ \t]*,\s*|\s+))(?![\"']?-){_VALUE}", re.DOTALL)
+_ELEMENT = _Pattern(rf"(?i)(<{_NAMED}>)[^<]+(?=</)")
 
 
 def masked(value: str) -> str:
@@ -99,25 +112,25 @@ def masked(value: str) -> str:
     """
     if not _TRIGGER.search(value):
         return value
-    value = _rest_of_keys(_PRIVATE_KEY.sub(MASK, value))
-    value = _TOKEN.sub(MASK, value)
-    value = _AUTHORIZATION.sub(rf"\1\2{MASK}", value)
-    value = _BEARER.sub(rf"\1{MASK}", value)
-    value = _BASIC.sub(_basic, value)
-    value = _URL_LOGIN.sub(rf"\1://{MASK}@", value)
-    value = _URL_PASSWORD.sub(rf"\1{MASK}@", value)
-    value = _BLOCK.sub(rf"\1  {MASK}\n", value)
+    value = _rest_of_keys(_PRIVATE_KEY.regex.sub(MASK, value))
+    value = _TOKEN.regex.sub(MASK, value)
+    value = _AUTHORIZATION.regex.sub(rf"\1\2{MASK}", value)
+    value = _BEARER.regex.sub(rf"\1{MASK}", value)
+    value = _BASIC.regex.sub(_basic, value)
+    value = _URL_LOGIN.regex.sub(rf"\1://{MASK}@", value)
+    value = _URL_PASSWORD.regex.sub(rf"\1{MASK}@", value)
+    value = _BLOCK.regex.sub(rf"\1  {MASK}\n", value)
     for pattern in (_USER, _SSHPASS, _ELEMENT, _OPTION, _ASSIGNED):
-        value = pattern.sub(rf"\1{MASK}", value)
+        value = pattern.regex.sub(rf"\1{MASK}", value)
     return value
 
 
 def _rest_of_keys(value: str) -> str:
     """Mask private keys whose first line is missing: their last line, and the lines of the key before it."""
     parts, done = [], 0
-    for end in _KEY_END.finditer(value):
+    for end in _KEY_END.regex.finditer(value):
         start = done + len(value[done : end.start()].rstrip(" \t"))
-        while start > done and _KEY_LINE.fullmatch(
+        while start > done and _KEY_LINE.regex.fullmatch(
             value, above := value.rfind("\n", done, start - 1) + 1 or done, start - 1
         ):
             start = above
@@ -145,7 +158,7 @@ def clip(value: str, limit: int) -> str:
 
 def is_secret_name(name: str) -> bool:
     """Return whether the name of a parameter or variable says that its value is a secret."""
-    return _NAME.search(name) is not None
+    return _NAME.regex.search(name) is not None
 
 
-_NAME = re.compile(_SECRET_NAME, re.IGNORECASE)
+_NAME = _Pattern(_SECRET_NAME, re.IGNORECASE)

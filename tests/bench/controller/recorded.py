@@ -141,6 +141,6 @@ class _Repeat:
         return self._copied(value, copy)
 
 
-def _in_stage(node: graph.Node, nodes: dict[str, graph.Node]) -> bool:
+def _in_stage(node: graph.FlowNode, nodes: dict[str, graph.FlowNode]) -> bool:
     block = nodes.get(node.block or "")
     return block is not None and (block.name == _STAGE or _in_stage(block, nodes))

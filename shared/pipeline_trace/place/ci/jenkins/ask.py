@@ -27,13 +27,13 @@ from . import documents
 from .chain import BuildPlace, Cause, Facts, Gone, Unanswered, place_of_build
 from .graph import nodes_by_id as read_graph
 from .identity import Build, build_url_parts
-from .inside import Answer
+from .inside import ControllerAnswer
 
 SECONDS = 2.0
 _LARGEST = 20 << 20
 
 
-def ask_controller(build: Build, environ: Mapping[str, str], known: BuildPlace | None = None) -> Answer | None:
+def ask_controller(build: Build, environ: Mapping[str, str], known: BuildPlace | None = None) -> ControllerAnswer | None:
     """Return the controller's answer about a build, or None if there is none within SECONDS.
 
     Uses JENKINS_USER and JENKINS_API_TOKEN if both are set, else anonymous access. ``known``: the build's place, if known;
@@ -58,7 +58,7 @@ def ask_controller(build: Build, environ: Mapping[str, str], known: BuildPlace |
     if not data:
         return None
     # Safe to unpickle: our own child process wrote it.
-    answer: Answer | None = pickle.loads(data)
+    answer: ControllerAnswer | None = pickle.loads(data)
     return answer
 
 
@@ -87,7 +87,7 @@ def _read(pipe: int, deadline: float) -> bytes:
         chunks.append(chunk)
 
 
-def _answer(build: Build, client: _Client, known: BuildPlace | None) -> Answer | None:
+def _answer(build: Build, client: _Client, known: BuildPlace | None) -> ControllerAnswer | None:
     try:
         facts = client.facts(build)
     except (Gone, Unanswered):
@@ -99,7 +99,7 @@ def _answer(build: Build, client: _Client, known: BuildPlace | None) -> Answer |
         # The id of the stage does not depend on the trace, so the parent span is still right.
         placed, whole = BuildPlace(build.trace_id), False
     nodes = read_graph(documents.graph_nodes(client.documents[build]))
-    return Answer(placed, facts.parameters, nodes, client.clock_skew_ms, whole)
+    return ControllerAnswer(placed, facts.parameters, nodes, client.clock_skew_ms, whole)
 
 
 class _NoRedirect(HTTPRedirectHandler):

@@ -13,21 +13,21 @@ from ....trace.span import encode
 from ...w3c import KEY, TRACEPARENT
 from .chain import BuildPlace
 from .identity import Build
-from .inside import Answer
+from .inside import ControllerAnswer
 
 _KEEP_SECONDS = 7 * 86400
 
 
-def kept_answer(folder: Path, build: Build) -> Answer | None:
+def kept_answer(folder: Path, build: Build) -> ControllerAnswer | None:
     """Return the kept answer for a build, or None. It has no flow graph, because that changes during a build."""
     try:
         data = json.loads(_path(folder, build).read_bytes())
-        return Answer(BuildPlace(data["trace_id"], sampled=data["sampled"]), dict(data["parameters"]))
+        return ControllerAnswer(BuildPlace(data["trace_id"], sampled=data["sampled"]), dict(data["parameters"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def keep_answer(folder: Path, build: Build, answer: Answer) -> None:
+def keep_answer(folder: Path, build: Build, answer: ControllerAnswer) -> None:
     """Write the answer for a build. If that fails, nothing is kept, and the next process asks again."""
     parameters = {name: value for name, value in answer.parameters.items() if name in (TRACEPARENT, KEY)}
     data = {"trace_id": answer.place.trace_id, "sampled": answer.place.sampled, "parameters": parameters}

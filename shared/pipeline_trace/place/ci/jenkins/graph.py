@@ -14,7 +14,7 @@ _STAGE = "Stage : Start"
 
 
 @dataclass
-class Node:
+class FlowNode:
     """A node of the graph. Its last four fields are ids of other nodes.
 
     ``block``: the start node of the block that the node is in. ``before``: the node that ran just before. ``closes``: of an
@@ -32,16 +32,16 @@ class Node:
     closed_by: str | None = None
 
 
-def nodes_by_id(documents: Iterable[Mapping[str, Any]]) -> dict[str, Node]:
+def nodes_by_id(documents: Iterable[Mapping[str, Any]]) -> dict[str, FlowNode]:
     """Return a build's nodes by id, in order of their numeric ids.
 
     Ignores documents without a numeric id or a class, as from a pruned answer or another version. Ignores unknown parents.
     """
     known = [d for d in documents if str(d.get("id", "")).isdecimal() and "_class" in d]
-    nodes: dict[str, Node] = {}
+    nodes: dict[str, FlowNode] = {}
     for document in sorted(known, key=lambda d: int(d["id"])):
         kind = document["_class"].rpartition(".")[2]
-        node = Node(
+        node = FlowNode(
             str(document["id"]),
             str(document.get("displayName") or ""),
             str(document.get("iconColor") or ""),
@@ -53,7 +53,7 @@ def nodes_by_id(documents: Iterable[Mapping[str, Any]]) -> dict[str, Node]:
     return nodes
 
 
-def _place(node: Node, parents: list[str], nodes: Mapping[str, Node]) -> None:
+def _place(node: FlowNode, parents: list[str], nodes: Mapping[str, FlowNode]) -> None:
     before = next((nodes[parent] for parent in parents if parent in nodes), None)
     inside = _inside(before, nodes)
     node.before = before.id if before else None
@@ -65,7 +65,7 @@ def _place(node: Node, parents: list[str], nodes: Mapping[str, Node]) -> None:
         node.block = inside
 
 
-def _inside(before: Node | None, nodes: Mapping[str, Node]) -> str | None:
+def _inside(before: FlowNode | None, nodes: Mapping[str, FlowNode]) -> str | None:
     """Return the start node of the block that the next node after this one is in; None outside all blocks."""
     if before is None:
         return None
@@ -77,7 +77,7 @@ def _inside(before: Node | None, nodes: Mapping[str, Node]) -> str | None:
 class Stage:
     """A stage: its node, and its number among the stages with the same name, from 0, in order of numeric ids."""
 
-    node: Node
+    node: FlowNode
     occurrence: int
 
     @property
@@ -86,7 +86,7 @@ class Stage:
         return ("stage", self.node.name, str(self.occurrence))
 
 
-def stages_by_id(nodes: Mapping[str, Node]) -> dict[str, Stage]:
+def stages_by_id(nodes: Mapping[str, FlowNode]) -> dict[str, Stage]:
     """Return the stages by node id. A stage is a start node directly inside a node named ``Stage : Start``."""
     counts: dict[str, int] = {}
     found: dict[str, Stage] = {}

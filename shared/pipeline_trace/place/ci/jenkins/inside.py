@@ -11,12 +11,12 @@ from ....trace.span import AttributeValue, Link
 from ...w3c import BAGGAGE, KEY, TRACEPARENT, TRACESTATE, Context, Place, context_of
 from .. import JENKINS_ROOT_URL, PER_PIPELINE
 from .chain import BuildPlace
-from .graph import Node, stages_by_id
+from .graph import FlowNode, stages_by_id
 from .identity import Build, build_url_parts, normalised_url
 
 
 @dataclass(frozen=True)
-class Answer:
+class ControllerAnswer:
     """The controller's answer about the build that a process is part of.
 
     ``nodes``: the flow graph, empty if the build has none. ``clock_skew_ms``: this machine's clock minus the controller's
@@ -25,12 +25,12 @@ class Answer:
 
     place: BuildPlace
     parameters: Mapping[str, str] = field(default_factory=dict)
-    nodes: Mapping[str, Node] = field(default_factory=dict)
+    nodes: Mapping[str, FlowNode] = field(default_factory=dict)
     clock_skew_ms: int | None = None
     whole: bool = True
 
 
-Ask = Callable[[Build], "Answer | None"]
+Ask = Callable[[Build], "ControllerAnswer | None"]
 
 
 def build_of(environ: Mapping[str, str]) -> Build | None:
@@ -89,7 +89,7 @@ def locate(environ: Mapping[str, str], ask: Ask, trace_per: str = PER_PIPELINE) 
 
 
 def _trace(
-    environ: Mapping[str, str], build: Build, context: Context | None, answer: Answer | None
+    environ: Mapping[str, str], build: Build, context: Context | None, answer: ControllerAnswer | None
 ) -> tuple[str, tuple[str, ...], tuple[Link, ...]]:
     """Return the trace, warnings and links."""
     if context and not _confirmed(environ, TRACEPARENT, answer):
@@ -103,12 +103,12 @@ def _trace(
     return build.trace_id, (), ()
 
 
-def _confirmed(environ: Mapping[str, str], name: str, answer: Answer | None) -> bool:
+def _confirmed(environ: Mapping[str, str], name: str, answer: ControllerAnswer | None) -> bool:
     """Return whether the build has a parameter with the name and value of this variable, by the controller's answer."""
     return answer is not None and answer.parameters.get(name, "").strip() == environ.get(name, "").strip() != ""
 
 
-def _stage(name: str, build: Build, answer: Answer | None) -> tuple[str, dict[str, AttributeValue]]:
+def _stage(name: str, build: Build, answer: ControllerAnswer | None) -> tuple[str, dict[str, AttributeValue]]:
     """Return the span id of the stage with this name, and attributes that say if the stage is only assumed."""
     if not name:
         return build.run_span_id, {}

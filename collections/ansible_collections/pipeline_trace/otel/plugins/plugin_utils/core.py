@@ -6,17 +6,31 @@ The collection from ansible-galaxy has a copy. With pip, the package is installe
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 try:
-    from .pipeline_trace.delivery import destinations, home, journal, progress, reader, start
+    from .pipeline_trace.delivery import destinations, home, journal, start
     from .pipeline_trace.place import locate, w3c
     from .pipeline_trace.trace import conventions, ids, lines, redact, resource, span, words
 except ImportError as first_error:
     try:
-        from pipeline_trace.delivery import destinations, home, journal, progress, reader, start
+        from pipeline_trace.delivery import destinations, home, journal, start
         from pipeline_trace.place import locate, w3c
         from pipeline_trace.trace import conventions, ids, lines, redact, resource, span, words
     except ImportError:
         raise first_error from None
+
+_PACKAGE = span.__name__.rpartition(".trace.")[0]
+
+
+def load(name: str) -> Any:
+    """Return a module of the core that few runs need, such as delivery.reader.
+
+    Not imported above: Ansible compiles a collection's modules anew in every run.
+    """
+    return import_module(f"{_PACKAGE}.{name}")
+
 
 __all__ = [
     "conventions",
@@ -25,9 +39,8 @@ __all__ = [
     "ids",
     "journal",
     "lines",
+    "load",
     "locate",
-    "progress",
-    "reader",
     "redact",
     "resource",
     "span",

@@ -166,18 +166,15 @@ class Recorder:
             count, path = self._journal.dropped, self._journal.path
             self._warn(f"{count} spans could not be written to {path} ({self._journal.problem}); free some space there")
         if not delivered:
-            waiting = core.reader.count_waiting(self._journal.path)
-            problem = core.progress.load_progress(self._journal.path).problem or "no answer in time"
-            command = core.start.command_line("ship")
-            self._warn(f"{waiting} spans wait in {self._journal.path} ({problem}); deliver them with: {command}")
+            self._warn_of_waiting()
             return
         if not self._journal.spans:
             return
         trace, receiver = self.spans.trace_id, core.destinations.traces_endpoint(self._environ)
-        state = core.progress.take_progress(self._journal.path)
-        if state.rejected:
-            lost = f"{state.rejected} of {self._journal.spans} spans of trace {trace} were rejected"
-            self._warn(f"{lost} by {receiver} ({state.reason or 'no reason given'}); see the receiver's log")
+        rejected = self._rejected()
+        if rejected:
+            lost = f"{rejected.rejected} of {self._journal.spans} spans of trace {trace} were rejected"
+            self._warn(f"{lost} by {receiver} ({rejected.reason or 'no reason given'}); see the receiver's log")
         elif self.settings.trace_url:
             self._say(self.settings.trace_url.replace("{trace_id}", trace))
         elif receiver:
@@ -187,3 +184,17 @@ class Recorder:
             self._say(f"{here}; set OTEL_EXPORTER_OTLP_ENDPOINT to send it to a Collector")
         else:
             self._say(f"trace {trace} is in {self._home.store}; {core.start.viewing_hint(trace)}")
+
+    def _warn_of_waiting(self) -> None:
+        path = self._journal.path
+        waiting = core.load("delivery.reader").count_waiting(path)
+        problem = core.load("delivery.progress").load_progress(path).problem or "no answer in time"
+        self._warn(f"{waiting} spans wait in {path} ({problem}); deliver them with: {core.start.command_line('ship')}")
+
+    def _rejected(self) -> Any:
+        """Return the delivery state if the receiver rejected spans, else None."""
+        # The shipping process leaves this file only where something was rejected.
+        if not core.journal.progress_path(self._journal.path).exists():
+            return None
+        state = core.load("delivery.progress").take_progress(self._journal.path)
+        return state if state.rejected else None
