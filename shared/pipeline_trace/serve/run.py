@@ -1,4 +1,4 @@
-"""The process: its sockets, its signals, and what it does by the way."""
+"""Runs the server process: sockets, signals and periodic work."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Settings:
-    """``address``: where to listen; ports may be 0: any that is free. ``names``: more Host headers that are ours."""
+    """The settings. ``address``: to listen on. A port of 0 means any free port. ``names``: other accepted Host headers."""
 
     address: str
     port: int
@@ -48,7 +48,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Listening:
-    """Where the server listens."""
+    """The addresses of the server, and its store."""
 
     url: str
     grpc: str
@@ -56,14 +56,15 @@ class Listening:
 
 
 def run(home: Home, settings: Settings, ready: Callable[[Listening], None]) -> None:
-    """Serve until TERM or INT; ``ready`` is called once it listens. Raises SetupError, OSError."""
+    """Serve until the signal TERM or INT; call ``ready`` when the server listens. Raises SetupError, OSError."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="pipeline-trace: %(message)s")
-    # What clients send wrong is answered, not told here.
+    # Errors of clients go into the answer, not into this log.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     try:
         asyncio.run(_serve(home, settings, ready))
     except sqlite3.Error as error:
-        raise SetupError(f"the local store {home.store}: {error}; move it away, or set PIPELINE_TRACE_HOME") from None
+        then = "move it away, or set PIPELINE_TRACE_HOME to another folder"
+        raise SetupError(f"cannot use the store {home.store}: {error}; {then}") from None
 
 
 async def _serve(home: Home, settings: Settings, ready: Callable[[Listening], None]) -> None:
@@ -90,14 +91,14 @@ async def _serve(home: Home, settings: Settings, ready: Callable[[Listening], No
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's, which ends by the signal that stopped it: here that is a success."""
+    """uvicorn's server, but the signal that stops it does not count as an error."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
     def stop(self) -> None:
-        """End when what is being answered has been."""
+        """Stop after the current answers."""
         self.should_exit = True
 
 
@@ -135,23 +136,23 @@ def _grpc(settings: Settings, traces: over_grpc.Traces) -> tuple[Any, int]:
     try:
         return over_grpc.server(f"{where}:{settings.grpc_port}", traces, settings.limits)
     except RuntimeError:
-        raise _taken(settings.address, settings.grpc_port, "--grpc-port", "it is taken, or not allowed") from None
+        raise _taken(settings.address, settings.grpc_port, "--grpc-port", "the port is in use or not allowed") from None
 
 
 def _taken(address: str, port: int, option: str, said: str) -> SetupError:
     return SetupError(
-        f"cannot listen at {address} port {port}: {said}; "
-        f"another pipeline-trace serve or a Collector may be there: stop it, or choose another port with {option}"
+        f"cannot listen on {address} port {port}: {said}; "
+        f"stop the other pipeline-trace serve or Collector that uses it, or choose another port with {option}"
     )
 
 
 async def _sweep(listing: Listing, writer: Writer, keep: retention.Keep) -> None:
-    """Keep the list up to date, and the store within its limits."""
+    """Update the list and remove old traces, every minute."""
     while True:
         try:
             await listing.refresh(_SWEEP_SECONDS)
             while await writer.call(partial(retention.remove_some, keep=keep)):
                 pass
         except Exception as error:
-            _log.warning("the store is not tidied up: %s", error)
+            _log.warning("cannot update the list or remove old traces: %s; trying again in %d s", error, _SWEEP_SECONDS)
         await asyncio.sleep(_SWEEP_SECONDS)
