@@ -27,7 +27,7 @@ _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True)
-class Rules:
+class AccessRules:
     """The rules for requests. ``token``: "" if none is required.
 
     ``names``: the accepted Host headers, in lower case, without a port. ``any_address``: accept every IP address. A web
@@ -44,12 +44,12 @@ class Rules:
         return hmac.new(self.token.encode(), b"pipeline-trace serve, a browser", sha256).hexdigest()
 
 
-def rules(address: str, token: str, more_names: Iterable[str]) -> Rules:
+def rules(address: str, token: str, more_names: Iterable[str]) -> AccessRules:
     """Return the rules for a server that listens on this address. ``more_names``: other accepted Host headers."""
     own: set[str] = set()
     if not is_loopback(address):
         own = {socket.gethostname(), socket.getfqdn(), address}
-    return Rules(token, _LOOPBACK_NAMES | {name.lower() for name in (*own, *more_names)}, not is_loopback(address))
+    return AccessRules(token, _LOOPBACK_NAMES | {name.lower() for name in (*own, *more_names)}, not is_loopback(address))
 
 
 def is_loopback(address: str) -> bool:
@@ -60,7 +60,7 @@ def is_loopback(address: str) -> bool:
         return address == "localhost"
 
 
-def problem(rules: Rules, headers: Mapping[str, str]) -> str:
+def problem(rules: AccessRules, headers: Mapping[str, str]) -> str:
     """Return the problem with a request's Host or Origin header; "" if there is none."""
     host = headers.get("host", "")
     if not _is_ours(rules, _host(f"//{host}")):
@@ -71,13 +71,13 @@ def problem(rules: Rules, headers: Mapping[str, str]) -> str:
     return ""
 
 
-def authorised(rules: Rules, headers: Mapping[str, str]) -> bool:
+def authorised(rules: AccessRules, headers: Mapping[str, str]) -> bool:
     """Return whether a request has the token as a bearer token, as OTLP exporters send it, or needs none."""
     scheme, _, given = headers.get("authorization", "").partition(" ")
     return not rules.token or (scheme.lower() == "bearer" and same(given.strip(), rules.token))
 
 
-def logged_in(rules: Rules, headers: Mapping[str, str]) -> bool:
+def logged_in(rules: AccessRules, headers: Mapping[str, str]) -> bool:
     """Return whether the browser has logged in."""
     try:
         given = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
@@ -94,7 +94,7 @@ def same(given: str, wanted: str) -> bool:
 class Guard:
     """ASGI middleware: answers a request that is not allowed, and passes on the others."""
 
-    def __init__(self, app: ASGIApp, rules: Rules) -> None:
+    def __init__(self, app: ASGIApp, rules: AccessRules) -> None:
         self._app = app
         self._rules = rules
 
@@ -127,7 +127,7 @@ def _answer(headers: Headers, status: int, code: int, said: str, more: Mapping[s
     return PlainTextResponse(f"{said}\n", status, more)
 
 
-def _is_ours(rules: Rules, name: str) -> bool:
+def _is_ours(rules: AccessRules, name: str) -> bool:
     if name in rules.names:
         return True
     try:

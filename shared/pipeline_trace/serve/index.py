@@ -58,7 +58,7 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundTraces:
     """A page of the list. ``total``: the number of traces on all pages."""
 
     traces: Sequence[Summary]
@@ -111,7 +111,7 @@ class Index:
         with self._connection() as database:
             return int(database.execute("SELECT count(*) FROM changed_traces").fetchone()[0])
 
-    def find(self, wanted: Filter, page: int, *, without: Sequence[str] = ()) -> Found:
+    def find(self, wanted: Filter, page: int, *, without: Sequence[str] = ()) -> FoundTraces:
         """Return a page of the list, newest first. ``page``: from 1. ``without``: ids of traces to leave out."""
         where, values = _where(wanted, without)
         with self._connection() as database:
@@ -120,7 +120,7 @@ class Index:
                 f"SELECT {_COLUMNS} FROM traces WHERE {where} ORDER BY start_ns DESC, trace_id LIMIT ? OFFSET ?",
                 [*values, PAGE, (page - 1) * PAGE],
             ).fetchall()
-        return Found([_summary(row) for row in rows], int(total))
+        return FoundTraces([_summary(row) for row in rows], int(total))
 
     def environments(self) -> list[str]:
         """Return the names of all environments, sorted."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from . import bodies
 from .limits import Limits
 from .receiver import Received, receive
-from .writer import Writer
+from .writer import StoreWriter
 
 # Smaller bodies are read in the event loop: a thread would cost more.
 _SMALL = 64 << 10
@@ -24,7 +24,7 @@ class BusyError(Exception):
 class Intake:
     """Stores request bodies. When ``take`` returns, the spans are committed."""
 
-    def __init__(self, writer: Writer, limits: Limits) -> None:
+    def __init__(self, writer: StoreWriter, limits: Limits) -> None:
         self._writer = writer
         self._limits = limits
         self._in_hand = 0

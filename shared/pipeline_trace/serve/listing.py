@@ -11,7 +11,7 @@ from ..delivery.home import Home
 from ..lookup.lookup import Lookup
 from .index import Filter, Index, save
 from .summary import Summary, summarise
-from .writer import Writer
+from .writer import StoreWriter
 
 RUNNING = "running"
 
@@ -27,10 +27,10 @@ class Page:
     behind: int
 
 
-class Listing:
+class TraceList:
     """Returns pages of the list. Call it from the event loop; it works in threads."""
 
-    def __init__(self, home: Home, index: Index, writer: Writer) -> None:
+    def __init__(self, home: Home, index: Index, writer: StoreWriter) -> None:
         self._home = home
         self._index = index
         self._writer = writer

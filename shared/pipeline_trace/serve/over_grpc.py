@@ -9,7 +9,7 @@ import grpc.aio
 
 from ..delivery.destinations import DeliveryError
 from . import bodies
-from .guard import Rules, authorised
+from .guard import AccessRules, authorised
 from .intake import BusyError, Intake
 from .limits import Limits
 
@@ -19,7 +19,7 @@ _SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 class Traces:
     """Answers Export. Messages arrive as bytes and are read like those of HTTP: large ones outside the event loop."""
 
-    def __init__(self, intake: Intake, rules: Rules) -> None:
+    def __init__(self, intake: Intake, rules: AccessRules) -> None:
         self._intake = intake
         self._rules = rules
 

@@ -24,9 +24,9 @@ from .connection import Connection
 from .index import Index
 from .intake import Intake
 from .limits import Limits
-from .listing import Listing
+from .listing import TraceList
 from .web import application
-from .writer import Writer
+from .writer import StoreWriter
 
 _GRACE_SECONDS = 5
 _SWEEP_SECONDS = 60.0
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Settings:
+class ServeSettings:
     """The settings. ``address``: to listen on. A port of 0 means any free port. ``names``: other accepted Host headers."""
 
     address: str
@@ -55,7 +55,7 @@ class Listening:
     store: Path
 
 
-def run(home: Home, settings: Settings, ready: Callable[[Listening], None]) -> None:
+def run(home: Home, settings: ServeSettings, ready: Callable[[Listening], None]) -> None:
     """Serve until the signal TERM or INT; call ``ready`` when the server listens. Raises SetupError, OSError."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="pipeline-trace: %(message)s")
     # Errors of clients go into the answer, not into this log.
@@ -67,14 +67,14 @@ def run(home: Home, settings: Settings, ready: Callable[[Listening], None]) -> N
         raise SetupError(f"cannot use the store {home.store}: {error}; {then}") from None
 
 
-async def _serve(home: Home, settings: Settings, ready: Callable[[Listening], None]) -> None:
+async def _serve(home: Home, settings: ServeSettings, ready: Callable[[Listening], None]) -> None:
     limits, rules = settings.limits, guard.rules(settings.address, settings.token, settings.names)
     loop = asyncio.get_running_loop()
     with _listen(settings.address, settings.port) as listener:
         index = Index(home.store)
         await asyncio.to_thread(index.prepare)
-        writer = Writer(home.store)
-        intake, listing = Intake(writer, limits), Listing(home, index, writer)
+        writer = StoreWriter(home.store)
+        intake, listing = Intake(writer, limits), TraceList(home, index, writer)
         grpc_server, grpc_port = _grpc(settings, over_grpc.Traces(intake, rules))
         http_server = _Server(_config(application(intake, limits, rules, listing, home), limits))
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -131,7 +131,7 @@ def _listen(address: str, port: int) -> socket.socket:
         raise _taken(address, port, "--port", error.strerror or str(error)) from None
 
 
-def _grpc(settings: Settings, traces: over_grpc.Traces) -> tuple[Any, int]:
+def _grpc(settings: ServeSettings, traces: over_grpc.Traces) -> tuple[Any, int]:
     where = f"[{settings.address}]" if ":" in settings.address else settings.address
     try:
         return over_grpc.server(f"{where}:{settings.grpc_port}", traces, settings.limits)
@@ -146,7 +146,7 @@ def _taken(address: str, port: int, option: str, said: str) -> SetupError:
     )
 
 
-async def _sweep(listing: Listing, writer: Writer, keep: retention.Keep) -> None:
+async def _sweep(listing: TraceList, writer: StoreWriter, keep: retention.Keep) -> None:
     """Update the list and remove old traces, every minute."""
     while True:
         try:

@@ -23,10 +23,10 @@ from ..lookup.usual import other_builds
 from ..report import html
 from ..trace.queries import build_name_of, run_url_of
 from . import pages
-from .guard import COOKIE, LOGIN, Guard, Rules, same
+from .guard import COOKIE, LOGIN, AccessRules, Guard, same
 from .intake import Intake
 from .limits import Limits
-from .listing import Listing
+from .listing import TraceList
 from .over_http import Traces
 
 # Reports are large. This is how many are made at the same time.
@@ -43,7 +43,7 @@ _HEADERS = {
 }
 
 
-def application(intake: Intake, limits: Limits, rules: Rules, listing: Listing, home: Home) -> Starlette:
+def application(intake: Intake, limits: Limits, rules: AccessRules, listing: TraceList, home: Home) -> Starlette:
     """Return the application that answers HTTP requests."""
     web = _Web(rules, limits, listing, home)
     return Starlette(
@@ -67,7 +67,7 @@ def application(intake: Intake, limits: Limits, rules: Rules, listing: Listing, 
 class _Web:
     """The pages."""
 
-    def __init__(self, rules: Rules, limits: Limits, listing: Listing, home: Home) -> None:
+    def __init__(self, rules: AccessRules, limits: Limits, listing: TraceList, home: Home) -> None:
         self._rules = rules
         self._limits = limits
         self._listing = listing

@@ -21,7 +21,7 @@ _BUSY_SECONDS = 5.0
 Job = Callable[[sqlite3.Connection], Any]
 
 
-class Writer:
+class StoreWriter:
     """Takes spans and other changes from the event loop. When ``put`` returns, the spans are committed."""
 
     def __init__(self, store: Path) -> None:
