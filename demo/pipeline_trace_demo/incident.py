@@ -33,7 +33,7 @@ class Incident:
 
 
 HOST_DOWN = Incident(
-    title="The deploy of shop to staging fails 4 times alike, and a deploy of another team fails too",
+    title="The deploy of shop to staging fails 4 times with the same error, and a deploy of another team fails too",
     recording="95-incident-host-down.jsonl",
     failing=(("shop/deploy", 134), ("shop/deploy", 136), ("orders/deploy", 148), ("shop/deploy", 138), ("shop/deploy", 140)),
     build="shop/build#47",
@@ -41,7 +41,7 @@ HOST_DOWN = Incident(
     broken=False,
 )
 BROKEN_CHANGE = Incident(
-    title="The deploy of a new commit to integration fails 3 times alike, and no deploy of another team fails",
+    title="The deploy of a new commit to integration fails 3 times with the same error, and no deploy of another team fails",
     recording="97-incident-broken-change.jsonl",
     failing=(("shop/deploy", 187), ("shop/deploy", 188), ("shop/deploy", 189)),
     build="shop/build#64",

@@ -133,7 +133,7 @@ def test_a_browser_logs_in_and_comes_back_to_where_it_was(guarded: Server) -> No
         assert asked.url == f"{guarded.url}/login?next=%2F%3Fq%3Da%2520b"
         wrong = session.post(f"{guarded.url}/login", {"token": "wrong", "next": "/"}, timeout=20)
         assert wrong.status_code == 401
-        assert "not the token" in wrong.text
+        assert "This token is wrong." in wrong.text
         done = session.post(f"{guarded.url}/login", {"token": TOKEN, "next": "/?q=a%20b"}, timeout=20)
         assert (done.status_code, done.url) == (200, f"{guarded.url}/?q=a%20b")
         (cookie,) = session.cookies
@@ -201,7 +201,7 @@ def test_a_second_server_says_so_in_one_line(server: Server, env: dict[str, str]
     other = "--grpc-port" if which == "--port" else "--port"
     done = support.spawn("serve", which, port, other, "0", env=env)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert f"cannot listen at 127.0.0.1 port {port}" in done.stderr
+    assert f"cannot listen on 127.0.0.1 port {port}" in done.stderr
     assert which in done.stderr
 
 

@@ -85,7 +85,7 @@ def test_otel_cli_in_protobuf() -> None:
 
 
 def test_otel_cli_with_a_zero_traceparent_is_rejected_and_counted() -> None:
-    assert receive(bodies.parse(OTEL_CLI_ZERO, PROTOBUF)) == Received([], 1, f"malformed trace id '{'0' * 32}'")
+    assert receive(bodies.parse(OTEL_CLI_ZERO, PROTOBUF)) == Received([], 1, f"invalid trace id '{'0' * 32}'")
 
 
 def test_tracepusher_in_json_with_enum_names_and_snake_case() -> None:
@@ -154,14 +154,14 @@ def test_an_empty_or_zero_parent_is_none(parent: str | None) -> None:
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
-        ({"traceId": "0" * 32}, "malformed trace id"),
-        ({"traceId": TRACE[:-2]}, "malformed trace id"),
-        ({"traceId": "no digits at all"}, "malformed trace id"),
-        ({"traceId": None}, "malformed trace id"),
-        ({"spanId": "0" * 16}, "malformed span id"),
-        ({"spanId": TRACE}, "malformed span id"),
-        ({"parentSpanId": "abcd"}, "malformed parent span id"),
-        ({"startTimeUnixNano": 0, "endTimeUnixNano": "0"}, "no start and no end time"),
+        ({"traceId": "0" * 32}, "invalid trace id"),
+        ({"traceId": TRACE[:-2]}, "invalid trace id"),
+        ({"traceId": "no digits at all"}, "invalid trace id"),
+        ({"traceId": None}, "invalid trace id"),
+        ({"spanId": "0" * 16}, "invalid span id"),
+        ({"spanId": TRACE}, "invalid span id"),
+        ({"parentSpanId": "abcd"}, "invalid parent span id"),
+        ({"startTimeUnixNano": 0, "endTimeUnixNano": "0"}, "no start time and no end time"),
         ({"endTimeUnixNano": str(1 << 63)}, "a time after"),
     ],
 )
@@ -226,14 +226,14 @@ def test_a_request_without_spans_is_one(body: bytes) -> None:
     ],
 )
 def test_bad_json_is_said_in_one_line(body: bytes) -> None:
-    with pytest.raises(BodyError, match=r"no (JSON object|ExportTraceServiceRequest in JSON)[^\n]*$") as caught:
+    with pytest.raises(BodyError, match=r"not a (JSON object|valid ExportTraceServiceRequest in JSON)[^\n]*$") as caught:
         bodies.parse(body, JSON)
     assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize("body", [b"{}", b"\x0a\xff", OTEL_CLI[:-3], TRACEPUSHER])
 def test_bad_protobuf_is_said(body: bytes) -> None:
-    with pytest.raises(BodyError, match="no ExportTraceServiceRequest in protobuf"):
+    with pytest.raises(BodyError, match="the body is not a valid ExportTraceServiceRequest in protobuf"):
         bodies.parse(body, PROTOBUF)
 
 

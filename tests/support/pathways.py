@@ -11,7 +11,7 @@ from rich.console import Console
 
 from pipeline_trace.change import document, terminal
 from pipeline_trace.change.attempts import attempts_of
-from pipeline_trace.change.find import Found
+from pipeline_trace.change.find import FoundChange
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.ids import span_id, trace_id
 from pipeline_trace.trace.span import Span
@@ -139,7 +139,7 @@ def told(*stories: Story, commit: str = COMMIT) -> dict[str, Any]:
     """Return the document of a commit's path."""
     attempts = attempts_of([span for story in stories for span in story.spans])
     own = tuple(replace(one, commit=commit) for one in attempts if one.commit == commit)
-    return document.document_of(Found(commit, own=own, others=tuple(one for one in attempts if one.commit != commit)))
+    return document.document_of(FoundChange(commit, own=own, others=tuple(one for one in attempts if one.commit != commit)))
 
 
 def only(*stories: Story) -> tuple[dict[str, Any], dict[str, Any]]:

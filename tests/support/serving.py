@@ -24,9 +24,9 @@ from pipeline_trace.delivery import home
 from pipeline_trace.commands.serve import _say
 from pipeline_trace.serve.limits import Limits
 from pipeline_trace.serve.retention import Keep
-from pipeline_trace.serve.run import Settings, run
+from pipeline_trace.serve.run import ServeSettings, run
 limits = Limits(**json.loads(sys.argv[1]))
-run(home.find_home(os.environ), Settings("127.0.0.1", 0, 0, Keep(3600, 1 << 30), limits=limits), _say)
+run(home.find_home(os.environ), ServeSettings("127.0.0.1", 0, 0, Keep(3600, 1 << 30), limits=limits), _say)
 """
 
 

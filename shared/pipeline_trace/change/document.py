@@ -10,7 +10,7 @@ from ..trace import conventions as c
 from ..trace.queries import attribute_text
 from .answer import WORDS, Answer, answer_for
 from .attempt import Attempt
-from .find import Found, find_change
+from .find import FoundChange, find_change
 from .steps import ServicePath, Step, service_paths
 from .waits import Wait
 
@@ -20,7 +20,7 @@ def path_document(lookup: Lookup, reference: str = "latest") -> dict[str, Any]:
     return document_of(find_change(lookup, reference))
 
 
-def document_of(found: Found) -> dict[str, Any]:
+def document_of(found: FoundChange) -> dict[str, Any]:
     """Return the path document of the attempts that were found."""
     paths = service_paths(found.own, found.others)
     services = [_service(path, answer_for(path)) for path in paths]

@@ -27,7 +27,7 @@ _SHORTEST = 7
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundChange:
     """The attempts of a commit. ``commit``: "" if it is not known. ``own`` and ``others``: see steps.service_paths."""
 
     commit: str = ""
@@ -38,7 +38,7 @@ class Found:
     notes: tuple[str, ...] = ()
 
 
-def find_change(lookup: Lookup, reference: str) -> Found:
+def find_change(lookup: Lookup, reference: str) -> FoundChange:
     """Return the attempts of the commit that a reference names.
 
     ``reference``: a commit (at least 7 characters), a change, a version, a trace id, a build URL, ``JOB#N``, or ``latest``
@@ -67,7 +67,7 @@ def find_change(lookup: Lookup, reference: str) -> Found:
     if version:
         return version
     if _COMMIT.fullmatch(reference.lower()) and not reference.isdigit():
-        return Found(reference.lower())
+        return FoundChange(reference.lower())
     raise NotFoundError(
         f"there is no commit, change or version {reference!r} here; "
         "fetch builds with: pipeline-trace poll --once --jenkins-url URL"
@@ -104,7 +104,7 @@ def _commits(lookup: Lookup, beginning: str) -> list[str]:
     return [one for one in found if not any(other != one and other.startswith(one) for other in found)]
 
 
-def _of_commit(lookup: Lookup, commit: str, *, more: Iterable[str] = (), **known: str) -> Found:
+def _of_commit(lookup: Lookup, commit: str, *, more: Iterable[str] = (), **known: str) -> FoundChange:
     """Return the attempts of a commit. ``more``: traces to read besides those that name the commit."""
     spans = [span for span in lookup.change_spans(_naming(commit), _MOST_NOTED) if same_commit(revision_of(span), commit)]
     commit = max(map(revision_of, spans), key=len, default=commit)
@@ -112,7 +112,7 @@ def _of_commit(lookup: Lookup, commit: str, *, more: Iterable[str] = (), **known
     attempts = attempts_of(lookup.outlines(traces[:_MOST_TRACES], _MOST_SPANS))
     own = [replace(one, commit=commit) for one in attempts if same_commit(one.commit, commit)]
     notes = [f"only the newest {_MOST_TRACES} of {len(traces)} traces were read"] if len(traces) > _MOST_TRACES else []
-    return Found(
+    return FoundChange(
         commit,
         known.get("change") or _first(spans, c.VCS_CHANGE_ID),
         _first(spans, c.VCS_REPOSITORY_NAME),
@@ -134,7 +134,7 @@ def _others(lookup: Lookup, own: Sequence[Attempt], commit: str, known: set[str]
     return [one for one in attempts_of(lookup.outlines(newest, _MOST_SPANS)) if not same_commit(one.commit, commit)]
 
 
-def _of_change(lookup: Lookup, change: str, spans: Sequence[Span]) -> Found:
+def _of_change(lookup: Lookup, change: str, spans: Sequence[Span]) -> FoundChange:
     repositories = sorted({attribute_text(span, c.VCS_REPOSITORY_URL) for span in spans})
     commits = list(dict.fromkeys(commit for span in spans if (commit := revision_of(span))))
     if len(repositories) > 1:
@@ -151,7 +151,7 @@ def _of_change(lookup: Lookup, change: str, spans: Sequence[Span]) -> Found:
     return found
 
 
-def _of_version(lookup: Lookup, version: str) -> Found | None:
+def _of_version(lookup: Lookup, version: str) -> FoundChange | None:
     names = (c.ARTIFACT_VERSION, *(c.JENKINS_PARAMETER_PREFIX + name for name in PARAMETERS[c.ARTIFACT_VERSION]))
     spans = lookup.change_spans([_text(name, version) for name in names], _MOST_NOTED)
     traces = list(dict.fromkeys(span.trace_id for span in spans))
@@ -161,7 +161,7 @@ def _of_version(lookup: Lookup, version: str) -> Found | None:
     if not of_it:
         return None
     if not commits:
-        return Found(own=tuple(of_it), others=tuple(_others(lookup, of_it, "", set(traces))))
+        return FoundChange(own=tuple(of_it), others=tuple(_others(lookup, of_it, "", set(traces))))
     found = _of_commit(lookup, commits[0], more=traces[:1])
     if commits[1:]:
         others = ", ".join(commit[:7] for commit in commits[1:4]) + (", …" if commits[4:] else "")
@@ -170,7 +170,7 @@ def _of_version(lookup: Lookup, version: str) -> Found | None:
     return found
 
 
-def _of_trace(lookup: Lookup, reference: str) -> Found:
+def _of_trace(lookup: Lookup, reference: str) -> FoundChange:
     trace_id = lookup.trace_id(reference)
     runs = RunTree(lookup.outlines([trace_id], _MOST_SPANS))
     own = [span for span in runs.spans if span.trace_id == trace_id]
@@ -181,7 +181,7 @@ def _of_trace(lookup: Lookup, reference: str) -> Found:
     if commit:
         return _of_commit(lookup, commit, more=[trace_id])
     attempts = tuple(attempts_of(own))
-    return Found(own=attempts, others=tuple(_others(lookup, attempts, "", {trace_id})))
+    return FoundChange(own=attempts, others=tuple(_others(lookup, attempts, "", {trace_id})))
 
 
 def _first(spans: Sequence[Span], name: str) -> str:

@@ -80,7 +80,7 @@ def command(
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # Imported here: the web server and gRPC are large, and other commands must start fast.
     from ..serve import guard, retention
-    from ..serve.run import Settings, run
+    from ..serve.run import ServeSettings, run
 
     token = _token(token_file)
     if not guard.is_loopback(host):
@@ -91,7 +91,7 @@ def command(
             "anyone who sees the traffic sees the token; put a TLS proxy in front, or use only a trusted network",
             err=True,
         )
-    settings = Settings(host, port, grpc_port, retention.Keep(keep, keep_size), token, allow_host)
+    settings = ServeSettings(host, port, grpc_port, retention.Keep(keep, keep_size), token, allow_host)
     run(home.find_home(os.environ), settings, _say)
 
 

@@ -56,14 +56,14 @@ class OtherBuilds:
 NO_OTHER_BUILDS = OtherBuilds()
 
 
-class Source(Protocol):
+class StageSource(Protocol):
     """Finds other builds, in the store."""
 
     def stages_between(self, pipeline: str, from_ns: int, to_ns: int) -> list[Span]:
         """Return the runs, stages and branches of a job that ended between two times (ns since the epoch), newest first."""
 
 
-def other_builds(source: Source, spans: Sequence[Span]) -> OtherBuilds:
+def other_builds(source: StageSource, spans: Sequence[Span]) -> OtherBuilds:
     """Return what earlier and later builds of the same jobs say about a trace."""
     usual: dict[StageKey, Usual] = {}
     flaky: list[Flaky] = []

@@ -197,9 +197,8 @@ def _one_change(history: _History, text: Verdict) -> Verdict | None:
         # Other projects that pass do not show that what only this project needs is available.
         return None
     agents = sorted({run.agent for run in own if run.agent})
-    evidence = [
-        f"only {failing.branch} ({failing.commit[:10]}) fails, {len(own)} times on {', '.join(agents) or 'unknown agents'}"
-    ]
+    name = f"{failing.branch} ({failing.commit[:10]})" if failing.branch else failing.commit[:10]
+    evidence = [f"only {name} fails, {len(own)} times on {', '.join(agents) or 'unknown agents'}"]
     shown = since or before
     evidence.append(f"green at the same time: {', '.join(sorted({f'{run.job} on {run.agent}' for run in shown})[:4])}")
     kind = "app_unhealthy" if text.kind == "network" else text.kind

@@ -33,7 +33,7 @@ _MOST_FAILURES = 100
 NOTHING_FAILED = "nothing_failed"
 
 
-class Source(Protocol):
+class BuildSource(Protocol):
     """Finds spans. lookup.lookup.Lookup is one."""
 
     def spans(self, reference: str) -> list[Span]:
@@ -46,12 +46,12 @@ class Source(Protocol):
         """Return the spans of a build. ``pipeline``: the full job name. ``run``: the build number."""
 
 
-def verdict_for(source: Source, reference: str, rules: Rules) -> Verdict:
+def verdict_for(source: BuildSource, reference: str, rules: Rules) -> Verdict:
     """Return who should look first. ``reference``: a trace id, build URL, ``JOB#N`` or ``latest``. Raises NotFoundError."""
     return verdict_of_trace(source, source.spans(reference), reference, rules)
 
 
-def verdict_of_trace(source: Source, spans: Iterable[Span], reference: str, rules: Rules) -> Verdict:
+def verdict_of_trace(source: BuildSource, spans: Iterable[Span], reference: str, rules: Rules) -> Verdict:
     """Return who should look first at a trace, from its spans; see ``verdict_for``."""
     trace = Trace(spans)
     start = _referenced(trace, reference)
@@ -61,7 +61,7 @@ def verdict_of_trace(source: Source, spans: Iterable[Span], reference: str, rule
     return verdict_of_failure(source, failure, rules)
 
 
-def verdict_of_failure(source: Source, failure: Failure, rules: Rules) -> Verdict:
+def verdict_of_failure(source: BuildSource, failure: Failure, rules: Rules) -> Verdict:
     """Return who should look first at a failure, with the known facts in the evidence."""
     verdict = verdict_without_history(failure, rules)
     if failure.run:
@@ -142,7 +142,7 @@ def _named(failure: Failure, verdict: Verdict) -> Iterator[str]:
         yield url
 
 
-def _history(source: Source, failure: Failure, failing: Span, rules: Rules) -> list[history.PastBuild]:
+def _history(source: BuildSource, failure: Failure, failing: Span, rules: Rules) -> list[history.PastBuild]:
     """Return the builds before and after a failed build, each failed one with the line of its log that decides."""
     around = source.runs_between(failing.end_ns - _WINDOW_NS, failing.end_ns + _WINDOW_NS)
     around.sort(key=lambda run: abs(run.end_ns - failing.end_ns))
@@ -159,7 +159,7 @@ def _history(source: Source, failure: Failure, failing: Span, rules: Rules) -> l
     return found
 
 
-def _failed(source: Source, run: Span, rules: Rules) -> Sequence[history.PastBuild]:
+def _failed(source: BuildSource, run: Span, rules: Rules) -> Sequence[history.PastBuild]:
     spans = source.spans_of_build(attribute_text(run, c.PIPELINE_NAME), attribute_text(run, c.PIPELINE_RUN_ID))
     failure = Trace(spans).failure(run)
     # The downstream build that failed counts instead.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Protocol
+from typing import Any
 
 from ..lookup.states import STATES
 from ..lookup.wording import human_ms, visible
+from ..ownership import Verdict
 
 _OWNERS = {"dev": "Dev should look first", "ops": "Ops should look first"}
 _UNDECIDED = "It is unknown who should look first"
@@ -16,30 +17,6 @@ _ANSWERS = {"yes": "success", "no": "failure"}
 # Every build waits for some milliseconds: a shorter wait is not shown.
 _SHORTEST_WAIT_MS = 1000
 _WAITS = {"queue": "in the queue", "agent": "for an agent", "input": "for a person"}
-
-
-class Verdict(Protocol):
-    """What the report needs of a verdict; see pipeline_trace.ownership."""
-
-    @property
-    def owner(self) -> str:
-        """Return who should look first: dev, ops or unknown."""
-
-    @property
-    def kind(self) -> str:
-        """Return the kind of failure."""
-
-    @property
-    def confidence(self) -> float:
-        """Return the confidence, 0 to 1."""
-
-    @property
-    def evidence(self) -> Sequence[str]:
-        """Return the lines and facts that decide."""
-
-    @property
-    def next(self) -> str:
-        """Return what to do now."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from ..lookup.tree import Node
 from ..lookup.usual import OtherBuilds, stage_key
 from ..lookup.wording import visible
 from ..trace import conventions as c
+from ..trace.queries import is_stage
 from ..trace.span import Event, Link
 from .critical import Segment, own_times
 from .retries import later_attempts
@@ -26,7 +27,6 @@ STATE_WORDS = {
     "running": "Running",
     "unset": "No result",
 }
-_STAGES = frozenset({c.TYPE_STAGE, c.TYPE_BRANCH})
 _SIDES = {BOTH: "b", DEV: "d", OPS: "o"}
 _JSON = JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
@@ -53,7 +53,7 @@ class PageData:
         self._usual = list(_usual(rows, history))
         self._attempts = [value for one in later_attempts(rows) for value in one]
         flaky = {(one.job, one.name) for one in history.flaky if not one.test}
-        self._flaky = [at for at, node in enumerate(rows) if is_stage(node) and stage_key(node.span) in flaky]
+        self._flaky = [at for at, node in enumerate(rows) if is_stage(node.span) and stage_key(node.span) in flaky]
 
     def as_json(self) -> dict[str, Any]:
         """Return the data to embed in the page."""
@@ -137,13 +137,8 @@ def _value_text(value: Any) -> str:
     return str(value)
 
 
-def is_stage(node: Node) -> bool:
-    """Return whether a row is a stage or branch."""
-    return span_type(node.span) in _STAGES
-
-
 def _usual(rows: Sequence[Node], history: OtherBuilds) -> Iterator[int]:
     for at, node in enumerate(rows):
-        usual = history.usual.get(stage_key(node.span)) if is_stage(node) and state(node.span) != c.SKIP else None
+        usual = history.usual.get(stage_key(node.span)) if is_stage(node.span) and state(node.span) != c.SKIP else None
         if usual:
             yield from (at, usual.median_ns // 1000, usual.p95_ns // 1000, usual.count)

@@ -10,11 +10,10 @@ from ..lookup.tree import Node
 from ..lookup.usual import OtherBuilds, stage_key
 from ..lookup.wording import human_duration, visible
 from ..trace import conventions as c
-from ..trace.queries import build_name
+from ..trace.queries import build_name, is_stage
 from ..trace.span import Span
 from .critical import Segment, own_times
 from .lanes import Lane, platform_lanes
-from .pagedata import is_stage
 
 _MOST_TIMES = 8
 _MOST_STAGES = 100
@@ -52,7 +51,7 @@ def stage_views(rows: Sequence[Node], history: OtherBuilds, end_ns: int) -> list
     found = []
     for at, node in enumerate(rows):
         span = node.span
-        usual = history.usual.get(stage_key(span)) if is_stage(node) else None
+        usual = history.usual.get(stage_key(span)) if is_stage(node.span) else None
         if usual is None or state(span) == c.SKIP:
             continue
         took = (span.end_ns or max(end_ns, span.start_ns)) - span.start_ns

@@ -1,7 +1,7 @@
-"""`pipeline-trace serve`: an OTLP receiver into the local store, and web pages over it. One process, one event loop.
+"""Runs `pipeline-trace serve`: receives OTLP into the store, and shows web pages. It is one process with one event loop.
 
-``bodies`` and ``receiver`` turn bytes into spans, ``summary`` spans into a line of the list (all pure). ``writer`` is the
-one thread that writes into the store; ``index``, ``listing`` and ``retention`` are the list of traces and what is kept.
-``intake``, ``over_http``, ``over_grpc``, ``web`` and ``pages`` answer, behind ``guard`` and ``connection``; ``run`` is the
-process.
+``bodies`` and ``receiver`` turn bytes into spans, ``summary`` turns spans into a line of the list; none of them does I/O.
+``writer`` is the only thread that writes to the store. ``index``, ``listing`` and ``retention`` keep the list of traces and
+remove old ones. ``intake``, ``over_http``, ``over_grpc``, ``web`` and ``pages`` answer requests that ``guard`` and
+``connection`` let through. ``run`` starts and stops the process.
 """

@@ -1,4 +1,4 @@
-"""The bytes of OTLP over HTTP: a body -> a request, an answer -> a body. Pure."""
+"""Reads and writes the bodies of OTLP over HTTP. Does no I/O."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
-# zlib's: 15 bits of window, and the header tells whether it is gzip or zlib.
+# For zlib: a window of 15 bits; 32 means that the header decides between gzip and zlib.
 _ANY_HEADER = 15 + 32
 _IDS = ("traceId", "trace_id", "spanId", "span_id", "parentSpanId", "parent_span_id")
 
 
 class BodyError(Exception):
-    """A body is no OTLP request. ``too_large``: it is larger, unpacked, than what is taken."""
+    """A body is not an OTLP request. ``too_large``: it is larger than the limit, after decompression."""
 
     def __init__(self, message: str, *, too_large: bool = False) -> None:
         super().__init__(message)
@@ -32,40 +32,40 @@ class BodyError(Exception):
 
 
 def unpack(body: bytes, encoding: str, limit: int) -> bytes:
-    """Return a body without its Content-Encoding: at most ``limit`` bytes. Raises BodyError."""
+    """Return a decompressed body. ``encoding``: its Content-Encoding. ``limit``: in bytes. Raises BodyError."""
     if encoding in ("", "identity", "none"):
         return body
     unpacked = bytearray()
     rest = body
     try:
-        # gzip allows several members, one after another.
+        # A gzip body can have several members, one after another.
         while rest:
             unpacker = zlib.decompressobj(_ANY_HEADER)
             unpacked += unpacker.decompress(rest, limit + 1 - len(unpacked))
             if len(unpacked) > limit:
-                raise BodyError(f"more than {limit} bytes when unpacked", too_large=True)
+                raise BodyError(f"the decompressed body is larger than {limit} bytes; send smaller batches", too_large=True)
             if not unpacker.eof:
-                raise BodyError(f"the {encoding} body ends too early")
+                raise BodyError(f"the {encoding} body is incomplete")
             rest = unpacker.unused_data
     except zlib.error as error:
-        raise BodyError(f"no {encoding} body: {error}") from None
+        raise BodyError(f"the body is not valid {encoding}: {error}") from None
     return bytes(unpacked)
 
 
 def parse(body: bytes, content_type: str) -> ExportTraceServiceRequest:
-    """Read an ExportTraceServiceRequest: protobuf or OTLP's JSON. Raises BodyError."""
+    """Return the ExportTraceServiceRequest in a body: protobuf, or OTLP's JSON. Raises BodyError."""
     if content_type == JSON:
         return _from_json(body)
     request = ExportTraceServiceRequest()
     try:
         request.ParseFromString(body)
     except DecodeError:
-        raise BodyError("no ExportTraceServiceRequest in protobuf") from None
+        raise BodyError("the body is not a valid ExportTraceServiceRequest in protobuf") from None
     return request
 
 
 def answer(content_type: str, *, rejected: int = 0, reason: str = "") -> bytes:
-    """Return the body of a success; with rejected spans, a partial one."""
+    """Return the body of a success; of a partial success if spans were rejected. ``reason``: why the first one was."""
     response = ExportTraceServiceResponse()
     if rejected:
         response.partial_success.CopyFrom(ExportTracePartialSuccess(rejected_spans=rejected, error_message=reason))
@@ -73,7 +73,7 @@ def answer(content_type: str, *, rejected: int = 0, reason: str = "") -> bytes:
 
 
 def refusal(content_type: str, code: int, message: str) -> bytes:
-    """Return the body of a failure: google.rpc.Status, as OTLP asks. ``code``: one of gRPC's."""
+    """Return the body of a failure: google.rpc.Status, as the OTLP specification requires. ``code``: a gRPC status code."""
     return _encoded(Status(code=code, message=message), content_type)
 
 
@@ -88,21 +88,21 @@ def _from_json(body: bytes) -> ExportTraceServiceRequest:
     try:
         data = json.loads(body)
         if not isinstance(data, dict):
-            raise BodyError("no JSON object")
+            raise BodyError("the body is not a JSON object")
         if b"\\ud" in body.lower():
-            # Half a character, as JavaScript cuts texts, is no UTF-8; a whole one stays.
+            # JavaScript can cut a text in the middle of a character. Half a character is not valid UTF-8: replace it.
             data = json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8", "replace"))
         _read_ids(data)
-        # Takes snake_case names, names of enums, and 64-bit integers as texts or numbers, as tools send them.
+        # Accepts what tools send: snake_case names, enum names, and 64-bit integers as texts or numbers.
         json_format.ParseDict(data, request, ignore_unknown_fields=True)
     except (ValueError, TypeError, AttributeError, RecursionError, json_format.ParseError) as error:
         said = str(error).rsplit("field: ", 1)[-1].rstrip(".") or type(error).__name__
-        raise BodyError(f"no ExportTraceServiceRequest in JSON: {said[:200]}") from None
+        raise BodyError(f"the body is not a valid ExportTraceServiceRequest in JSON: {said[:200]}") from None
     return request
 
 
 def _read_ids(data: dict[str, Any]) -> None:
-    """Turn OTLP's hexadecimal ids into base64, in place: protobuf's JSON, which the library reads, has that for bytes."""
+    """Turn OTLP's hexadecimal ids into base64, in place: the library expects base64 for bytes in JSON."""
     for of_resource in _list(data, "resourceSpans", "resource_spans"):
         for of_scope in _list(of_resource, "scopeSpans", "scope_spans"):
             for span in _list(of_scope, "spans"):
@@ -117,7 +117,7 @@ def _list(data: dict[str, Any], *names: str) -> list[dict[str, Any]]:
 
 
 def _base64(digits: str) -> str:
-    """Return hexadecimal digits as base64; nothing, which no id is, where they are none."""
+    """Return hexadecimal digits as base64; "", which is never an id, if they are not valid."""
     try:
         return b64encode(bytes.fromhex(digits)).decode("ascii")
     except ValueError:

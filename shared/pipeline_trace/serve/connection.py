@@ -1,4 +1,4 @@
-"""A connection of the web server, with limits that uvicorn does not have: clients that say nothing, or do not read."""
+"""Adds time limits that uvicorn lacks: for clients that send no request, or do not read the answer."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 class Connection(H11Protocol):
-    """Ends a connection whose next request's head is not there in time, or that takes nothing of an answer for so long.
+    """A connection that ends if the head of the next request takes too long, or if the client stops reading an answer.
 
-    What is left of a body after the answer counts as the next head: nobody waits for it.
+    The rest of a body after the answer counts as part of the next head. Times in seconds.
     """
 
     head_seconds = 10.0
@@ -31,7 +31,7 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
         super().data_received(data)
-        # IDLE: the head of a request has begun, and not ended.
+        # IDLE: the head of a request has not ended yet.
         left_over = self.conn.their_state is h11.SEND_BODY and self.cycle.response_complete
         if self.conn.their_state is not h11.IDLE and not left_over:
             self._stop_head()

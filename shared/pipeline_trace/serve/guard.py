@@ -1,7 +1,7 @@
-"""Who may ask: known Host and Origin headers only, and with a token where one is set.
+"""Checks requests: known Host and Origin headers, and the token if there is one.
 
-A page on the web can make a browser on this machine send requests here: under a name of its own that it points at 127.0.0.1
-(DNS rebinding; the Host header is that name), or straight to this address (the Origin header is the page's).
+A web page can make a browser on this machine send requests to this server: under the page's own name, which then points at
+127.0.0.1 (DNS rebinding; the Host header has that name), or directly to this address (the Origin header names the page).
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True)
-class Rules:
-    """``token``: empty where none is asked for. ``names``: Host headers that are ours, in lower case, without a port.
+class AccessRules:
+    """The rules for requests. ``token``: "" if none is required.
 
-    ``any_address``: IP addresses are ours, too: nobody can point one that is not theirs at us.
+    ``names``: the accepted Host headers, in lower case, without a port. ``any_address``: accept every IP address. A web
+    page cannot make one point to this server.
     """
 
     token: str
@@ -39,45 +40,45 @@ class Rules:
 
     @property
     def cookie(self) -> str:
-        """Return what a browser shows instead of the token, so that it need not keep that."""
+        """Return the cookie's value. The browser stores it instead of the token."""
         return hmac.new(self.token.encode(), b"pipeline-trace serve, a browser", sha256).hexdigest()
 
 
-def rules(address: str, token: str, more_names: Iterable[str]) -> Rules:
-    """Return the rules for a server that listens at this address."""
+def rules(address: str, token: str, more_names: Iterable[str]) -> AccessRules:
+    """Return the rules for a server that listens on this address. ``more_names``: other accepted Host headers."""
     own: set[str] = set()
     if not is_loopback(address):
         own = {socket.gethostname(), socket.getfqdn(), address}
-    return Rules(token, _LOOPBACK_NAMES | {name.lower() for name in (*own, *more_names)}, not is_loopback(address))
+    return AccessRules(token, _LOOPBACK_NAMES | {name.lower() for name in (*own, *more_names)}, not is_loopback(address))
 
 
 def is_loopback(address: str) -> bool:
-    """Tell whether only this machine reaches this address. A name but localhost counts as one that others reach."""
+    """Return whether only this machine reaches this address. A name other than localhost counts as reachable by others."""
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return address == "localhost"
 
 
-def problem(rules: Rules, headers: Mapping[str, str]) -> str:
-    """Return what is wrong with a request's Host or Origin header, or nothing."""
+def problem(rules: AccessRules, headers: Mapping[str, str]) -> str:
+    """Return the problem with a request's Host or Origin header; "" if there is none."""
     host = headers.get("host", "")
     if not _is_ours(rules, _host(f"//{host}")):
-        return f"the name {host!r} in the Host header is none of this server's; --allow-host adds it"
+        return f"the Host header has the unknown name {host!r}; to accept it, start pipeline-trace serve with --allow-host"
     origin = headers.get("origin")
     if origin is not None and _place(origin) != host.lower():
-        return f"requests from pages of {origin!r} are refused"
+        return f"requests from pages of {origin!r} are not allowed; open the pages of this server directly"
     return ""
 
 
-def authorised(rules: Rules, headers: Mapping[str, str]) -> bool:
-    """Tell whether a request has the token: as a bearer, as OTLP exporters send it."""
+def authorised(rules: AccessRules, headers: Mapping[str, str]) -> bool:
+    """Return whether a request has the token as a bearer token, as OTLP exporters send it, or needs none."""
     scheme, _, given = headers.get("authorization", "").partition(" ")
     return not rules.token or (scheme.lower() == "bearer" and same(given.strip(), rules.token))
 
 
-def logged_in(rules: Rules, headers: Mapping[str, str]) -> bool:
-    """Tell whether a browser has logged in."""
+def logged_in(rules: AccessRules, headers: Mapping[str, str]) -> bool:
+    """Return whether the browser has logged in."""
     try:
         given = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
     except CookieError:
@@ -86,14 +87,14 @@ def logged_in(rules: Rules, headers: Mapping[str, str]) -> bool:
 
 
 def same(given: str, wanted: str) -> bool:
-    """Compare secrets; how long it takes tells nothing."""
+    """Return whether two secrets are equal, in constant time."""
     return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())
 
 
 class Guard:
-    """ASGI middleware: answers for the application where a request may not come in."""
+    """ASGI middleware: answers a request that is not allowed, and passes on the others."""
 
-    def __init__(self, app: ASGIApp, rules: Rules) -> None:
+    def __init__(self, app: ASGIApp, rules: AccessRules) -> None:
         self._app = app
         self._rules = rules
 
@@ -115,7 +116,8 @@ class Guard:
             if "text/html" in headers.get("accept", ""):
                 asked = scope["path"] + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")
                 return RedirectResponse(f"{LOGIN}?next={quote(asked, safe='')}", 303)
-        return _answer(headers, 401, 16, "the token is missing or wrong", {"WWW-Authenticate": "Bearer"})
+        said = "the token is missing or wrong; send the header Authorization: Bearer TOKEN"
+        return _answer(headers, 401, 16, said, {"WWW-Authenticate": "Bearer"})
 
 
 def _answer(headers: Headers, status: int, code: int, said: str, more: Mapping[str, str] | None = None) -> Response:
@@ -125,7 +127,7 @@ def _answer(headers: Headers, status: int, code: int, said: str, more: Mapping[s
     return PlainTextResponse(f"{said}\n", status, more)
 
 
-def _is_ours(rules: Rules, name: str) -> bool:
+def _is_ours(rules: AccessRules, name: str) -> bool:
     if name in rules.names:
         return True
     try:

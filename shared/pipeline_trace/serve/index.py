@@ -1,6 +1,6 @@
-"""The list of traces: a table beside the spans, kept up to date from the store's notes of which traces changed.
+"""Keeps the list of traces: a table next to the spans, updated from the store's notes of changed traces.
 
-The store makes the notes with the spans, whoever delivers them: this server, a callback's shipping process, the poller.
+The store writes these notes with the spans, whoever delivers them: this server, a callback's shipping process, the poller.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CREATE TABLE traces (
 ) WITHOUT ROWID
 """
 _BY_START = "CREATE INDEX traces_by_start ON traces (start_ns)"
-# What was there before the first start counts as new: to start a server must not remove what nobody had seen in it.
+# Traces from before the first start count as new. Otherwise the first start could remove traces at once.
 _FIRST = "UPDATE changed_traces SET arrived_s = CAST(strftime('%s', 'now') AS INTEGER)"
 _COLUMNS = "trace_id, start_ns, end_ns, spans, name, result, environments, commits, url, search"
 _CHANGED = "SELECT trace_id, changes, arrived_s FROM changed_traces ORDER BY arrived_s DESC LIMIT 500"
@@ -36,7 +36,7 @@ _BUSY_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Filter:
-    """What the list shows. Empty: everything. ``since_ns`` and ``until_ns``: when it ran, nanoseconds since the epoch."""
+    """A filter for the list; an empty one matches everything. ``since_ns`` and ``until_ns``: nanoseconds since the epoch."""
 
     words: tuple[str, ...] = ()
     result: str = ""
@@ -46,7 +46,7 @@ class Filter:
     until_ns: int | None = None
 
     def matches(self, found: Summary) -> bool:
-        """Tell whether a trace is shown."""
+        """Return whether the filter matches a trace."""
         return (
             all(word.casefold() in found.search for word in self.words)
             and self.result in ("", found.result)
@@ -58,8 +58,8 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class Found:
-    """A page of the list, and how many there are in all."""
+class FoundTraces:
+    """A page of the list. ``total``: the number of traces on all pages."""
 
     traces: Sequence[Summary]
     total: int
@@ -67,7 +67,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Change:
-    """A trace's new line; ``changes`` and ``arrived_s``: the store's note of before its spans were read."""
+    """A trace's new line. ``changes`` and ``arrived_s``: the store's note, from before the spans were read."""
 
     summary: Summary
     changes: int
@@ -75,13 +75,13 @@ class Change:
 
 
 class Index:
-    """Reads the list, from any thread."""
+    """Reads the list. Every thread may use it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def prepare(self) -> None:
-        """Make the tables, in a store that may be new. Raises SetupError, sqlite3.Error."""
+        """Create the tables if they are missing, and the store if it is new. Raises SetupError, sqlite3.Error."""
         store = Store(self._path)
         store.latest()
         store.close()
@@ -94,7 +94,7 @@ class Index:
             database.execute("COMMIT")
 
     def changes(self, most_seconds: float) -> list[Change]:
-        """Return new lines for traces that changed, as many as there is time for; one at least."""
+        """Return new lines for changed traces, as many as the time allows but at least one."""
         deadline = time.monotonic() + most_seconds
         found: list[Change] = []
         with self._connection() as database:
@@ -107,12 +107,12 @@ class Index:
         return found
 
     def waiting(self) -> int:
-        """Return how many traces changed and have no new line yet."""
+        """Return how many changed traces have no new line yet."""
         with self._connection() as database:
             return int(database.execute("SELECT count(*) FROM changed_traces").fetchone()[0])
 
-    def find(self, wanted: Filter, page: int, *, without: Sequence[str] = ()) -> Found:
-        """Return a page of the list, the newest first. ``page``: from 1. ``without``: traces that are shown elsewhere."""
+    def find(self, wanted: Filter, page: int, *, without: Sequence[str] = ()) -> FoundTraces:
+        """Return a page of the list, newest first. ``page``: from 1. ``without``: ids of traces to leave out."""
         where, values = _where(wanted, without)
         with self._connection() as database:
             total = database.execute(f"SELECT count(*) FROM traces WHERE {where}", values).fetchone()[0]
@@ -120,10 +120,10 @@ class Index:
                 f"SELECT {_COLUMNS} FROM traces WHERE {where} ORDER BY start_ns DESC, trace_id LIMIT ? OFFSET ?",
                 [*values, PAGE, (page - 1) * PAGE],
             ).fetchall()
-        return Found([_summary(row) for row in rows], int(total))
+        return FoundTraces([_summary(row) for row in rows], int(total))
 
     def environments(self) -> list[str]:
-        """Return the names of all environments."""
+        """Return the names of all environments, sorted."""
         with self._connection() as database:
             rows = database.execute("SELECT DISTINCT environments FROM traces WHERE environments != '[]'").fetchall()
         return sorted({name for (row,) in rows for name in json.loads(row)})
@@ -138,7 +138,7 @@ class Index:
 
 
 def save(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
-    """Write new lines; a trace to which more spans came meanwhile stays noted as changed."""
+    """Write new lines. A trace that received more spans since then remains marked as changed."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         for change in changes:
@@ -152,7 +152,7 @@ def save(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
 
 
 def _where(wanted: Filter, without: Sequence[str]) -> tuple[str, list[object]]:
-    """Return the same condition as Filter.matches, as SQL."""
+    """Return the condition of Filter.matches as SQL, with its values."""
     conditions, values = ["1"], list[object]()
     for word in wanted.words:
         conditions.append("instr(search, ?)")
@@ -194,7 +194,7 @@ def _row(change: Change) -> tuple[object, ...]:
 
 def _stored(value: object) -> object:
     if isinstance(value, str):
-        # Half a character, from a file name that is no UTF-8, can be in a span; SQLite takes whole ones only.
+        # A span can contain half a character, from a file name that is not UTF-8. SQLite accepts only whole characters.
         return value.encode("utf-8", "replace").decode()
     return json.dumps(value) if isinstance(value, tuple) else value
 

@@ -1,4 +1,4 @@
-"""What HTTP and gRPC share: a body's spans into the store, with a bound on what is in hand at once."""
+"""Stores the spans of request bodies, for HTTP and gRPC. Limits the bytes that are in memory at the same time."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from contextlib import contextmanager
 from . import bodies
 from .limits import Limits
 from .receiver import Received, receive
-from .writer import Writer
+from .writer import StoreWriter
 
-# Smaller bodies are read in the event loop: handing them to a thread costs more.
+# Smaller bodies are read in the event loop: a thread would cost more.
 _SMALL = 64 << 10
-# Large ones in so many threads: each may need ten times its bytes meanwhile.
+# The number of threads for large bodies. Each may need ten times the size of its body.
 _LARGE_AT_ONCE = 2
 
 
 class BusyError(Exception):
-    """So much waits to be stored that no more is taken now."""
+    """Too much data waits to be stored. The client must try again later."""
 
 
 class Intake:
-    """Takes bodies in; what ``take`` has returned from is committed."""
+    """Stores request bodies. When ``take`` returns, the spans are committed."""
 
-    def __init__(self, writer: Writer, limits: Limits) -> None:
+    def __init__(self, writer: StoreWriter, limits: Limits) -> None:
         self._writer = writer
         self._limits = limits
         self._in_hand = 0
@@ -32,7 +32,7 @@ class Intake:
 
     @contextmanager
     def hold(self) -> Iterator[Hold]:
-        """Count what is in hand of one request, until its end."""
+        """Count the bytes of one request until it ends."""
         hold = Hold(self)
         try:
             yield hold
@@ -40,18 +40,18 @@ class Intake:
             self._in_hand -= hold.size
 
     def count(self, size: int, *, alone: bool) -> None:
-        """Count bytes as in hand; a request that is alone is always taken. Raises BusyError."""
+        """Count bytes of a request. ``alone``: True accepts any size, for the only request. Raises BusyError."""
         if not alone and self._in_hand + size > self._limits.waiting_bytes:
-            raise BusyError("too much waits to be stored; send it again later")
+            raise BusyError("too much data waits to be stored; send the request again later")
         self._in_hand += size
 
     @property
     def in_hand(self) -> int:
-        """Return the bytes of all requests that are in hand."""
+        """Return the bytes of all current requests."""
         return self._in_hand
 
     async def take(self, body: bytes, kind: str, encoding: str, hold: Hold) -> Received:
-        """Store a body's spans; return what became of them. Raises BodyError, BusyError, DeliveryError."""
+        """Store the spans in a body, and return the result. Raises BodyError, BusyError, DeliveryError."""
         packed = encoding not in ("", "identity", "none")
         if len(body) < _SMALL and not packed:
             received = _read(body, kind)
@@ -66,7 +66,7 @@ class Intake:
 
 
 class Hold:
-    """The bytes of one request."""
+    """The bytes of one request that are in memory."""
 
     def __init__(self, intake: Intake) -> None:
         self._intake = intake

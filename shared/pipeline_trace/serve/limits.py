@@ -1,4 +1,4 @@
-"""What a client may ask of the server."""
+"""Defines the limits for clients."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """``body_bytes``: a body, packed and unpacked. ``waiting_bytes``: bodies in hand at once.
+    """The limits. ``body_bytes``: of one body, compressed and decompressed. ``waiting_bytes``: of all bodies in memory.
 
-    ``head_seconds``: for a request's head; ``body_seconds``: for the whole of its body; ``answer_seconds``: for a client
-    that takes nothing of its answer. ``connections``: of HTTP, at once.
+    ``head_seconds``: to send the head of a request. ``body_seconds``: to send its whole body. ``answer_seconds``: how long a
+    client may read nothing of the answer. ``connections``: HTTP connections at the same time.
     """
 
     body_bytes: int = 16 << 20

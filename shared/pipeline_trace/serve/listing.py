@@ -1,4 +1,4 @@
-"""The list of traces, up to date: what the index has, and what runs right now."""
+"""Returns the current list of traces: the index, and the traces that run now."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ..delivery.home import Home
 from ..lookup.lookup import Lookup
 from .index import Filter, Index, save
 from .summary import Summary, summarise
-from .writer import Writer
+from .writer import StoreWriter
 
 RUNNING = "running"
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page of the list. ``running``: shown before it, on the first page. ``behind``: traces that are not in it yet."""
+    """A page of the list. ``running``: traces that run now, only on page 1. ``behind``: how many are still to read."""
 
     running: Sequence[Summary]
     traces: Sequence[Summary]
@@ -27,21 +27,21 @@ class Page:
     behind: int
 
 
-class Listing:
-    """Answers from the event loop; the work is done in threads."""
+class TraceList:
+    """Returns pages of the list. Call it from the event loop; it works in threads."""
 
-    def __init__(self, home: Home, index: Index, writer: Writer) -> None:
+    def __init__(self, home: Home, index: Index, writer: StoreWriter) -> None:
         self._home = home
         self._index = index
         self._writer = writer
         self._refreshing = asyncio.Lock()
 
     async def refresh(self, most_seconds: float) -> None:
-        """Bring the index up to date, as far as there is time. Raises DeliveryError, sqlite3.Error."""
+        """Update the index, as far as the time allows. Raises DeliveryError, sqlite3.Error."""
         async with self._refreshing:
             left = await asyncio.to_thread(self._index.waiting)
             deadline = asyncio.get_running_loop().time() + most_seconds
-            # Counted down: a trace that grows all the time must not keep us here.
+            # Count down, so that a trace that keeps growing cannot keep this loop running.
             while left > 0:
                 changes = await asyncio.to_thread(self._index.changes, min(most_seconds, 0.5))
                 await self._writer.call(partial(save, changes=changes))

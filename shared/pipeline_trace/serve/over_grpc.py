@@ -1,4 +1,4 @@
-"""OTLP over gRPC: TraceService/Export."""
+"""Receives OTLP over gRPC: TraceService/Export."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import grpc.aio
 
 from ..delivery.destinations import DeliveryError
 from . import bodies
-from .guard import Rules, authorised
+from .guard import AccessRules, authorised
 from .intake import BusyError, Intake
 from .limits import Limits
 
@@ -17,17 +17,18 @@ _SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 
 
 class Traces:
-    """Answers Export. The messages come as bytes: they are read as those of HTTP are, off the event loop where large."""
+    """Answers Export. Messages arrive as bytes and are read like those of HTTP: large ones outside the event loop."""
 
-    def __init__(self, intake: Intake, rules: Rules) -> None:
+    def __init__(self, intake: Intake, rules: AccessRules) -> None:
         self._intake = intake
         self._rules = rules
 
     async def export(self, body: bytes, context: Any) -> bytes:
-        """Store a request's spans."""
+        """Store the spans of a request, and return the answer."""
         metadata = {str(key): str(value) for key, value in context.invocation_metadata()}
         if not authorised(self._rules, metadata):
-            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "the token is missing or wrong")
+            said = "the token is missing or wrong; send the metadata authorization: Bearer TOKEN"
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, said)
         try:
             with self._intake.hold() as hold:
                 hold.add(len(body))
@@ -40,14 +41,14 @@ class Traces:
 
 
 def server(address: str, traces: Traces, limits: Limits) -> tuple[Any, int]:
-    """Return a server at ``HOST:PORT`` that is not started, and its port. Raises RuntimeError where that is taken."""
+    """Return a server for ``HOST:PORT``, not started yet, and its port. Raises RuntimeError if the port cannot be used."""
     found = grpc.aio.server(
         options=[
-            # A second server must not share the port silently.
+            # Do not share the port with a second server.
             ("grpc.so_reuseport", 0),
             ("grpc.max_receive_message_length", limits.body_bytes),
             ("grpc.server_handshake_timeout_ms", int(limits.head_seconds * 1000)),
-            # Idle connections, and clients that are gone without a word.
+            # End idle connections, and those of clients that no longer answer.
             ("grpc.max_connection_idle_ms", 300_000),
             ("grpc.keepalive_time_ms", 60_000),
             ("grpc.keepalive_timeout_ms", 20_000),

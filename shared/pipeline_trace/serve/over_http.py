@@ -1,4 +1,4 @@
-"""OTLP over HTTP: POST /v1/traces."""
+"""Receives OTLP over HTTP: POST /v1/traces."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .receiver import Received
 
 _UNAVAILABLE, _INVALID, _EXHAUSTED, _DEADLINE = 14, 3, 8, 4
 _ENCODINGS = ("", "identity", "none", "gzip", "deflate")
-# Of a body that is too large so much is read and thrown away: a client that still sends would not see the answer.
+# Of a too large body, up to this many times the limit is read and discarded. A client that still sends sees no answer.
 _MOST_IGNORED = 8
 
 
 class RefusedError(Exception):
-    """A request is answered with an error. ``status``: HTTP's; ``code``: gRPC's."""
+    """A request gets an error as its answer. ``status``: the HTTP status. ``code``: the gRPC status code."""
 
     def __init__(self, status: int, code: int, message: str, **headers: str) -> None:
         super().__init__(message)
@@ -31,14 +31,14 @@ class RefusedError(Exception):
 
 
 class Traces:
-    """Answers POST /v1/traces: what was accepted is in the store before it is answered."""
+    """Answers POST /v1/traces. The accepted spans are in the store before the answer is sent."""
 
     def __init__(self, intake: Intake, limits: Limits) -> None:
         self._intake = intake
         self._limits = limits
 
     async def answer(self, request: Request) -> Response:
-        """Store a request's spans."""
+        """Store the spans of a request, and return the answer."""
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         try:
             received = await self._take(request, kind)
@@ -53,7 +53,7 @@ class Traces:
             said = f"the content type is {kind or 'missing'}; send {bodies.PROTOBUF} or {bodies.JSON}"
             raise RefusedError(415, _INVALID, said)
         if encoding not in _ENCODINGS:
-            raise RefusedError(415, _INVALID, f"the content encoding {encoding} is not known; send gzip")
+            raise RefusedError(415, _INVALID, f"the content encoding {encoding} is not supported; send gzip")
         try:
             with self._intake.hold() as hold:
                 body = await self._read(request, hold)
@@ -82,7 +82,7 @@ class Traces:
         try:
             await asyncio.wait_for(read(), self._limits.body_seconds)
         except asyncio.TimeoutError:
-            said = f"the body was not there after {self._limits.body_seconds:g} s"
+            said = f"the body did not arrive within {self._limits.body_seconds:g} s; send it again, or send smaller batches"
             raise RefusedError(408, _DEADLINE, said, Connection="close") from None
         if size > most:
             said = f"the body is larger than {most} bytes; send smaller batches"

@@ -1,4 +1,4 @@
-"""The pages: the list of traces, the login, and what says that something is not there."""
+"""Renders the pages: the list of traces, the login and messages."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _MARKS = {
 
 @dataclass(frozen=True)
 class Query:
-    """What the form of the list asks for, as it was typed; ``problem``: what of it could not be read."""
+    """The query of the list's form. ``typed``: the fields as typed. ``problem``: which fields are not valid, "" for none."""
 
     typed: Mapping[str, str]
     wanted: Filter
@@ -48,7 +48,7 @@ class Query:
 
 
 def read_query(given: Mapping[str, str]) -> Query:
-    """Read the form's fields; what cannot be read is left out, and said."""
+    """Read the fields of the form. A field that is not valid is ignored and named in ``problem``."""
     typed = {name: given.get(name, "").strip()[:500] for name in ("q", "result", "environment", "commit", "from", "to")}
     problems = []
     times: dict[str, int | None] = {}
@@ -56,7 +56,7 @@ def read_query(given: Mapping[str, str]) -> Query:
         try:
             times[name] = _time(typed[name])
         except ValueError:
-            problems.append(f"“{typed[name]}” is no time")
+            problems.append(f"“{typed[name]}” is not a valid time; write it like 2026-11-23T16:30")
             typed[name] = ""
     page = given.get("page", "")
     wanted = Filter(
@@ -71,7 +71,7 @@ def read_query(given: Mapping[str, str]) -> Query:
 
 
 def traces_page(asked: Query, found: Page, *, store: str, here: str) -> str:
-    """Return the list. ``here``: this server's address."""
+    """Return the page with the list. ``store``: its file. ``here``: the URL of this server."""
     filters = {name: text for name, text in asked.typed.items() if text}
     last = max(1, -(-found.total // PAGE))
     return _page(
@@ -97,17 +97,17 @@ def traces_page(asked: Query, found: Page, *, store: str, here: str) -> str:
 
 
 def login_page(*, then: str, wrong: bool) -> str:
-    """Return the page that asks for the token."""
+    """Return the login page. ``then``: the path to go to after it. ``wrong``: True after a wrong token."""
     return _page("login.html.j2", title="Log in", then=then, wrong=wrong)
 
 
 def message_page(title: str, text: str) -> str:
-    """Return a page that says something."""
+    """Return a page with a message."""
     return _page("message.html.j2", title=title, text=text)
 
 
 def content_policy() -> str:
-    """Return the Content-Security-Policy of these pages: one style, and forms that come back here."""
+    """Return the Content-Security-Policy of these pages: one style, and forms only to this server."""
     digest = b64encode(sha256(_STYLE.encode()).digest()).decode("ascii")
     return "; ".join(
         [
@@ -145,7 +145,7 @@ def _line(summary: Summary) -> dict[str, object]:
 
 
 def _time(text: str) -> int | None:
-    """Return a local time of the form, in nanoseconds since the epoch. Raises ValueError."""
+    """Return a local time from the form in nanoseconds since the epoch; None for none. Raises ValueError."""
     if not text:
         return None
     return int(datetime.fromisoformat(text).astimezone().timestamp()) * 1_000_000_000

@@ -1,7 +1,7 @@
-"""An OTLP request -> spans. Pure.
+"""Turns an OTLP request into spans. Does no I/O.
 
-Tolerant: other people's tools send zero ids, unknown kinds and missing times. What cannot be a span at all is counted, with
-the reason; the rest is taken.
+It is tolerant, because tools send zero ids, unknown kinds and missing times. It counts the spans that it cannot accept, with
+the reason, and accepts the others.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from ..trace.span import ERROR, INTERNAL, OK, UNSET, Event, Link, Span
 
 _KINDS = {2: "SERVER", 3: "CLIENT", 4: "PRODUCER", 5: "CONSUMER"}
 _CODES = {1: OK, 2: ERROR}
-# What our own exporter calls itself: its spans are stored as they are without a detour over OTLP.
+# The scope name of our exporter. Its spans are stored as if they had not gone through OTLP.
 _OWN_SCOPE = "pipeline-trace"
-# Nearly all attributes are one of these, and nearly all the time goes into attributes.
+# Almost all attributes have one of these types, and attributes take almost all of the time.
 _SIMPLE = frozenset({"string_value", "int_value", "bool_value"})
-# SQLite's integers have 64 bits, one of them for the sign.
+# SQLite's integers have 64 bits, with the sign.
 _LATEST = (1 << 63) - 1
 
 
 @dataclass
 class Received:
-    """The spans of a request; how many more were rejected for good, and why the first of them was."""
+    """The accepted spans of a request. ``rejected``: the number of others. ``reason``: why the first one was rejected."""
 
     spans: list[Span] = field(default_factory=list)
     rejected: int = 0
@@ -40,7 +40,7 @@ class Received:
 
 
 def receive(request: ExportTraceServiceRequest) -> Received:
-    """Return a request's spans."""
+    """Return the spans of a request."""
     received = Received()
     for of_resource in request.resource_spans:
         resource = _attributes(of_resource.resource.attributes)
@@ -57,15 +57,15 @@ def receive(request: ExportTraceServiceRequest) -> Received:
 
 
 def _problem(sent: pb.Span) -> str:
-    """Return why a span cannot be stored, or nothing."""
+    """Return why a span cannot be stored; "" if it can."""
     if not _is_id(sent.trace_id, 16):
-        return f"malformed trace id {sent.trace_id.hex()!r}"
+        return f"invalid trace id {sent.trace_id.hex()!r}"
     if not _is_id(sent.span_id, 8):
-        return f"malformed span id {sent.span_id.hex()!r}"
+        return f"invalid span id {sent.span_id.hex()!r}"
     if any(sent.parent_span_id) and len(sent.parent_span_id) != 8:
-        return f"malformed parent span id {sent.parent_span_id.hex()!r}"
+        return f"invalid parent span id {sent.parent_span_id.hex()!r}"
     if not (sent.start_time_unix_nano or sent.end_time_unix_nano):
-        return "no start and no end time"
+        return "no start time and no end time"
     if max(sent.start_time_unix_nano, sent.end_time_unix_nano) > _LATEST:
         return "a time after the year 2262"
     return ""
@@ -92,7 +92,7 @@ def _span(sent: pb.Span, resource: dict[str, Any], scope: dict[str, Any]) -> Spa
         span_id=sent.span_id.hex(),
         parent_id=sent.parent_span_id.hex() if any(sent.parent_span_id) else None,
         name=sent.name,
-        # OTLP carries ended spans only; a time that was forgotten is the other one's.
+        # OTLP has only ended spans. If one time is missing, it gets the value of the other.
         start_ns=sent.start_time_unix_nano or sent.end_time_unix_nano,
         end_ns=sent.end_time_unix_nano or sent.start_time_unix_nano,
         kind=_KINDS.get(sent.kind, INTERNAL),
@@ -117,7 +117,7 @@ def _attributes(pairs: Iterable[KeyValue]) -> dict[str, Any]:
 
 
 def _value(value: AnyValue) -> Any:
-    """Return what a span holds: texts, numbers, flags, lists of them; anything deeper as JSON."""
+    """Return a value as spans store it: text, number, boolean or a list of these; anything deeper as JSON."""
     kind = value.WhichOneof("value")
     if kind in _SIMPLE:
         return getattr(value, kind)
@@ -140,7 +140,7 @@ def _plain(value: AnyValue) -> Any:
     if kind == "bytes_value":
         return b64encode(value.bytes_value).decode("ascii")
     if kind == "double_value" and not math.isfinite(value.double_value):
-        # JSON has no such numbers; OTLP's own JSON spells them as these texts.
+        # JSON has no such numbers. OTLP's JSON writes them as these texts.
         return "NaN" if math.isnan(value.double_value) else "Infinity" if value.double_value > 0 else "-Infinity"
     return getattr(value, kind)
 

@@ -1,4 +1,4 @@
-"""How long traces are kept: by age and by size. A trace is removed whole, never a part of it."""
+"""Removes old traces, by age and by size. It always removes a whole trace."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import sqlite3
 import time
 from dataclasses import dataclass
 
-# In a transaction, others wait for the file meanwhile: so many traces, and no more after so many spans.
+# Limits of one transaction, because other processes wait for the file: the number of traces and of spans.
 _MOST_TRACES, _MOST_SPANS = 20, 5000
 
 
 @dataclass(frozen=True)
 class Keep:
-    """``seconds``: since a trace's last span arrived. ``size``: bytes of the store that are in use."""
+    """What to keep. ``seconds``: since a trace's last span arrived. ``size``: the used space of the store, in bytes."""
 
     seconds: float
     size: int
 
 
 def remove_some(connection: sqlite3.Connection, keep: Keep) -> int:
-    """Remove a few of the oldest traces that are beyond the limits; return how many.
+    """Remove a few of the oldest traces that exceed the limits, and return how many.
 
-    The newest is kept whatever its size, and so is one that changed since its line in the list was written.
+    The newest trace always stays. A trace that changed since its line in the list was written stays for now.
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -43,7 +43,7 @@ def remove_some(connection: sqlite3.Connection, keep: Keep) -> int:
     return removed
 
 
-# The last column tells the newest of all. Trace ids decide between those that came and began together.
+# The last column marks the newest trace. The trace id decides between traces with equal times.
 _OLDEST = """
 SELECT trace_id, arrived_s, spans,
     trace_id = (SELECT trace_id FROM traces ORDER BY arrived_s DESC, start_ns DESC, trace_id DESC LIMIT 1)
@@ -53,7 +53,7 @@ ORDER BY arrived_s, start_ns, trace_id LIMIT ?
 
 
 def _used(connection: sqlite3.Connection) -> int:
-    """Return the bytes in use: SQLite keeps the space of what was removed for what comes next."""
+    """Return the used bytes. SQLite keeps the space of removed rows for later ones."""
     pages, free, size = (
         connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
     )

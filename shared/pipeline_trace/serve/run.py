@@ -1,4 +1,4 @@
-"""The process: its sockets, its signals, and what it does by the way."""
+"""Runs the server process: sockets, signals and periodic work."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from .connection import Connection
 from .index import Index
 from .intake import Intake
 from .limits import Limits
-from .listing import Listing
+from .listing import TraceList
 from .web import application
-from .writer import Writer
+from .writer import StoreWriter
 
 _GRACE_SECONDS = 5
 _SWEEP_SECONDS = 60.0
@@ -34,8 +34,8 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Settings:
-    """``address``: where to listen; ports may be 0: any that is free. ``names``: more Host headers that are ours."""
+class ServeSettings:
+    """The settings. ``address``: to listen on. A port of 0 means any free port. ``names``: other accepted Host headers."""
 
     address: str
     port: int
@@ -48,32 +48,33 @@ class Settings:
 
 @dataclass(frozen=True)
 class Listening:
-    """Where the server listens."""
+    """The addresses of the server, and its store."""
 
     url: str
     grpc: str
     store: Path
 
 
-def run(home: Home, settings: Settings, ready: Callable[[Listening], None]) -> None:
-    """Serve until TERM or INT; ``ready`` is called once it listens. Raises SetupError, OSError."""
+def run(home: Home, settings: ServeSettings, ready: Callable[[Listening], None]) -> None:
+    """Serve until the signal TERM or INT; call ``ready`` when the server listens. Raises SetupError, OSError."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="pipeline-trace: %(message)s")
-    # What clients send wrong is answered, not told here.
+    # Errors of clients go into the answer, not into this log.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     try:
         asyncio.run(_serve(home, settings, ready))
     except sqlite3.Error as error:
-        raise SetupError(f"the local store {home.store}: {error}; move it away, or set PIPELINE_TRACE_HOME") from None
+        then = "move it away, or set PIPELINE_TRACE_HOME to another folder"
+        raise SetupError(f"cannot use the store {home.store}: {error}; {then}") from None
 
 
-async def _serve(home: Home, settings: Settings, ready: Callable[[Listening], None]) -> None:
+async def _serve(home: Home, settings: ServeSettings, ready: Callable[[Listening], None]) -> None:
     limits, rules = settings.limits, guard.rules(settings.address, settings.token, settings.names)
     loop = asyncio.get_running_loop()
     with _listen(settings.address, settings.port) as listener:
         index = Index(home.store)
         await asyncio.to_thread(index.prepare)
-        writer = Writer(home.store)
-        intake, listing = Intake(writer, limits), Listing(home, index, writer)
+        writer = StoreWriter(home.store)
+        intake, listing = Intake(writer, limits), TraceList(home, index, writer)
         grpc_server, grpc_port = _grpc(settings, over_grpc.Traces(intake, rules))
         http_server = _Server(_config(application(intake, limits, rules, listing, home), limits))
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -90,14 +91,14 @@ async def _serve(home: Home, settings: Settings, ready: Callable[[Listening], No
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's, which ends by the signal that stopped it: here that is a success."""
+    """uvicorn's server, but the signal that stops it does not count as an error."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
     def stop(self) -> None:
-        """End when what is being answered has been."""
+        """Stop after the current answers."""
         self.should_exit = True
 
 
@@ -130,28 +131,28 @@ def _listen(address: str, port: int) -> socket.socket:
         raise _taken(address, port, "--port", error.strerror or str(error)) from None
 
 
-def _grpc(settings: Settings, traces: over_grpc.Traces) -> tuple[Any, int]:
+def _grpc(settings: ServeSettings, traces: over_grpc.Traces) -> tuple[Any, int]:
     where = f"[{settings.address}]" if ":" in settings.address else settings.address
     try:
         return over_grpc.server(f"{where}:{settings.grpc_port}", traces, settings.limits)
     except RuntimeError:
-        raise _taken(settings.address, settings.grpc_port, "--grpc-port", "it is taken, or not allowed") from None
+        raise _taken(settings.address, settings.grpc_port, "--grpc-port", "the port is in use or not allowed") from None
 
 
 def _taken(address: str, port: int, option: str, said: str) -> SetupError:
     return SetupError(
-        f"cannot listen at {address} port {port}: {said}; "
-        f"another pipeline-trace serve or a Collector may be there: stop it, or choose another port with {option}"
+        f"cannot listen on {address} port {port}: {said}; "
+        f"stop the other pipeline-trace serve or Collector that uses it, or choose another port with {option}"
     )
 
 
-async def _sweep(listing: Listing, writer: Writer, keep: retention.Keep) -> None:
-    """Keep the list up to date, and the store within its limits."""
+async def _sweep(listing: TraceList, writer: StoreWriter, keep: retention.Keep) -> None:
+    """Update the list and remove old traces, every minute."""
     while True:
         try:
             await listing.refresh(_SWEEP_SECONDS)
             while await writer.call(partial(retention.remove_some, keep=keep)):
                 pass
         except Exception as error:
-            _log.warning("the store is not tidied up: %s", error)
+            _log.warning("cannot update the list or remove old traces: %s; trying again in %d s", error, _SWEEP_SECONDS)
         await asyncio.sleep(_SWEEP_SECONDS)

@@ -1,4 +1,4 @@
-"""Spans of a trace -> its line in the list. Pure."""
+"""Turns the spans of a trace into its line in the list. Does no I/O."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from ..trace import conventions as c
 from ..trace.queries import attribute_text, build_name, build_name_of, is_run, run_url_of
 from ..trace.span import Span
 
-# Of texts to be searched; a long trace repeats its names.
+# The limit of the text to search, in bytes. A long trace repeats its names.
 _MOST_TEXT = 64 << 10
 _SEARCHED = (c.PIPELINE_NAME, c.SERVICE_NAME, c.WORKER_NAME, c.VCS_HEAD_NAME, c.VCS_REPOSITORY_NAME, c.VCS_CHANGE_ID)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A trace in the list. Times in nanoseconds since the epoch; ``end_ns`` is 0 while something in it is open.
+    """A trace in the list. Times are nanoseconds since the epoch; ``end_ns`` is 0 while a span is open.
 
-    ``url``: where the run that it begins with is looked at, with a web server of another's. ``search``: what is searched,
-    in one case, a line each.
+    ``url``: the first run's page on its CI server, "" for none. ``search``: the lower-case text to search, one text a line.
     """
 
     trace_id: str
@@ -36,7 +35,7 @@ class Summary:
 
 
 def summarise(trace_id: str, spans: Sequence[Span]) -> Summary:
-    """Return the line of a trace that has at least one span."""
+    """Return the line for a trace with at least one span."""
     roots = tree.build_tree(spans)
     first = roots[0].span
     environments = _values(spans, (c.DEPLOYMENT_ENVIRONMENT,))
@@ -61,7 +60,7 @@ def _name(span: Span) -> str:
 
 
 def _values(spans: Iterable[Span], names: Sequence[str]) -> tuple[str, ...]:
-    """Return the different texts that spans have under these names, in order of appearance."""
+    """Return the different values of these attributes, in order of appearance."""
     found: dict[str, None] = {}
     for span in spans:
         for holder in (span.attributes, span.resource):

@@ -1,4 +1,4 @@
-"""The web server's routes."""
+"""Defines the routes of the web server."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ from ..lookup.usual import other_builds
 from ..report import html
 from ..trace.queries import build_name_of, run_url_of
 from . import pages
-from .guard import COOKIE, LOGIN, Guard, Rules, same
+from .guard import COOKIE, LOGIN, AccessRules, Guard, same
 from .intake import Intake
 from .limits import Limits
-from .listing import Listing
+from .listing import TraceList
 from .over_http import Traces
 
-# Reports are large: so many are made at once.
+# Reports are large. This is how many are made at the same time.
 _REPORTS_AT_ONCE = 2
 _LOGIN_BYTES = 10_000
 _LOGIN_SECONDS = 30 * 86400
 _HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Resource-Policy": "same-origin",
-    # Not "no-referrer": with that, the Origin of our own login form would be "null".
+    # Not "no-referrer": the Origin of the login form would be "null".
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
 
 
-def application(intake: Intake, limits: Limits, rules: Rules, listing: Listing, home: Home) -> Starlette:
-    """Return what answers over HTTP."""
+def application(intake: Intake, limits: Limits, rules: AccessRules, listing: TraceList, home: Home) -> Starlette:
+    """Return the application that answers HTTP requests."""
     web = _Web(rules, limits, listing, home)
     return Starlette(
         routes=[
@@ -67,7 +67,7 @@ def application(intake: Intake, limits: Limits, rules: Rules, listing: Listing, 
 class _Web:
     """The pages."""
 
-    def __init__(self, rules: Rules, limits: Limits, listing: Listing, home: Home) -> None:
+    def __init__(self, rules: AccessRules, limits: Limits, listing: TraceList, home: Home) -> None:
         self._rules = rules
         self._limits = limits
         self._listing = listing
@@ -75,23 +75,23 @@ class _Web:
         self._reports = asyncio.Semaphore(_REPORTS_AT_ONCE)
 
     async def traces(self, request: Request) -> Response:
-        """Answer with the list."""
+        """Return the page with the list."""
         asked = pages.read_query(request.query_params)
         found = await self._listing.page(asked.wanted, asked.page)
         return _html(pages.traces_page(asked, found, store=str(self._home.store), here=str(request.base_url).rstrip("/")))
 
     async def trace(self, request: Request) -> Response:
-        """Answer with a trace's report, as it is now."""
+        """Return a trace's report, in its current state."""
         async with self._reports:
             try:
                 text = await asyncio.to_thread(_report, self._home, request.path_params["trace_id"])
             except NotFoundError as error:
                 return _html(pages.message_page("Not found", str(error)), 404)
-        # The report has a policy of its own within it.
+        # The report contains its own policy.
         return HTMLResponse(text, headers=_HEADERS)
 
     async def login(self, request: Request) -> Response:
-        """Ask for the token; give a browser that has it a cookie."""
+        """Return the login page, or check the token and set a cookie."""
         if request.method != "POST":
             return _html(pages.login_page(then=_local(request.query_params.get("next", "/")), wrong=False))
         try:
@@ -134,12 +134,12 @@ async def _body(request: Request) -> bytes:
 
 
 def _local(target: str) -> str:
-    """Return a path on this server, whatever was asked for."""
+    """Return the target if it is a path on this server; else "/"."""
     return target if target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable() else "/"
 
 
 async def _only_traces(request: Request) -> Response:
-    raise HTTPException(404, "only traces are taken here: set OTEL_METRICS_EXPORTER=none and OTEL_LOGS_EXPORTER=none")
+    raise HTTPException(404, "this server accepts only traces; set OTEL_METRICS_EXPORTER=none and OTEL_LOGS_EXPORTER=none")
 
 
 async def _problem(request: Request, error: Exception) -> Response:
@@ -150,11 +150,11 @@ async def _problem(request: Request, error: Exception) -> Response:
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
-    return _html(pages.message_page("The store cannot be read now", str(error)), 503)
+    return _html(pages.message_page("Cannot read the store", f"{error}; reload the page in a few seconds"), 503)
 
 
 async def _gone(request: Request, error: Exception) -> Response:
-    # Nobody reads it.
+    # The client is gone: nobody reads this.
     return Response(status_code=400)
 
 

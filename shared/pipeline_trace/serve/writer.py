@@ -1,4 +1,4 @@
-"""The one thread that writes into the store. What comes while it commits goes into its next transaction together."""
+"""Writes to the store, in one thread. Spans that arrive during a commit go into the next transaction together."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from typing import Any
 from ..delivery.destinations.store import Store
 from ..trace.span import Span
 
-# Spans in a transaction: some tens of milliseconds, in which other processes wait for the file.
+# Spans in one transaction. It takes some tens of milliseconds, in which other processes wait for the file.
 _MOST_SPANS = 5000
 _BUSY_SECONDS = 5.0
 
 Job = Callable[[sqlite3.Connection], Any]
 
 
-class Writer:
-    """Takes spans and other changes from the event loop; what ``put`` has returned from is committed."""
+class StoreWriter:
+    """Takes spans and other changes from the event loop. When ``put`` returns, the spans are committed."""
 
     def __init__(self, store: Path) -> None:
-        """Start the thread, within the event loop that asks it."""
+        """Start the thread. Call it in the event loop."""
         self._path = store
         self._loop = asyncio.get_running_loop()
-        # Spans, a job, or None: the end.
+        # Spans, a job, or None to end.
         self._queue: queue.SimpleQueue[tuple[Sequence[Span] | Job | None, asyncio.Future[Any]]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
@@ -39,11 +39,11 @@ class Writer:
             await self._ask(spans)
 
     async def call(self, job: Job) -> Any:
-        """Run a job in the thread, with a connection in autocommit mode; return what it returns. Raises sqlite3.Error."""
+        """Run a job in the thread, and return its result. Its connection is in autocommit mode. Raises sqlite3.Error."""
         return await self._ask(job)
 
     async def close(self) -> None:
-        """Commit what is there, and end the thread."""
+        """Commit the remaining spans, and end the thread."""
         await self._ask(None)
         await asyncio.to_thread(self._thread.join)
 
@@ -88,7 +88,7 @@ def _outcome(job: Callable[[], Any]) -> tuple[Any, Exception | None]:
 
 def _settle(waiting: Sequence[asyncio.Future[Any]], result: Any, error: Exception | None) -> None:
     for future in waiting:
-        # Whoever asked may be gone.
+        # The caller may have given up.
         if future.done():
             continue
         if error:
