@@ -121,7 +121,9 @@ def test_a_deploy_that_hangs_for_an_approval_says_what_is_asked(env: Env, job: s
     assert "shop/deploy#249 waits for a person (Deploy to production?) since " in verdict["evidence"][0]
 
 
-def test_a_build_that_is_neither_here_nor_running_is_one_line(env: Env) -> None:
+def test_a_build_that_is_neither_here_nor_running_is_one_line(env: Env, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The controller is asked again after pauses.
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)
     done = support.trace("why", "http://127.0.0.1:1/job/app/5/", env=env)
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
     assert "fetch it with: pipeline-trace poll --once --jenkins-url" in done.stderr

@@ -249,7 +249,7 @@ def test_odd_logs_are_no_trouble() -> None:
 
 def test_time_grows_with_a_log_of_endless_lines_and_not_with_its_square() -> None:
     lines = ['{"a":"' + "x" * 3900 + '"} error failed', "a:" * 2000 + " connection refused: not found", "." * 4000 + " 503"]
-    assert_linear(lambda size: partial(verdict_of_log, "make", 1, "\n".join(lines * size)), 100)
+    assert_linear(lambda size: partial(verdict_of_log, "make", 1, "\n".join(lines * size)), 40)
 
 
 def test_odd_results_are_no_trouble() -> None:

@@ -244,8 +244,10 @@ def test_metrics_may_take_another_way_than_spans(env: dict[str, str], jenkins: R
 @pytest.mark.parametrize("protocol", ["http", "grpc"])
 @pytest.mark.parametrize("metrics", ["none", "never"])
 def test_a_receiver_that_takes_no_metrics_takes_all_spans(
-    env: dict[str, str], jenkins: Replay, protocol: Protocol, metrics: Metrics
+    env: dict[str, str], jenkins: Replay, protocol: Protocol, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # How long the end waits for a receiver that never answers.
+    monkeypatch.setattr("jenkins_poller.poll.service._LAST_METRICS_SECONDS", 0.5)
     with Receiver(metrics=metrics) as receiver:
         done = support.poll(jenkins.url, env={**env, **receiver.environ(protocol)})
         assert done.returncode == 0
