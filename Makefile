@@ -4,6 +4,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; 
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
+# Quick tests often wait for threads: more of them than processors.
+QUICK_WORKERS ?= 3
 PRODUCT := shared/pipeline_trace jenkins/jenkins_poller demo/pipeline_trace_demo \
 	$(wildcard collections/ansible_collections/pipeline_trace/otel/plugins/*/*.py)
 # Supported versions of ansible-core; the oldest and the newest are part of `make test`.
@@ -36,7 +38,7 @@ unit: $(VENV)/.installed-test $(VENV)/wheelhouse/.done sshd $(firstword $(CORE_V
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 quick: $(VENV)/.installed-test ## the tests that start no process, no browser and no virtual environment: within a minute
-	$(BIN)/python -m pytest -n $(WORKERS) --quick
+	$(BIN)/python -m pytest -n $(QUICK_WORKERS) --quick
 
 test-matrix: $(VENV)/.installed-test $(CORE_VENVS) ## the callback's tests with every supported ansible-core
 	@WORKERS=$(WORKERS) scripts/test-matrix $(CORES)

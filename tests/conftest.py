@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import support
-from playwright.sync_api import Browser, sync_playwright
 from support.report_pages import ARGUMENTS, CHROMIUM
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Modules that set up much, once: one worker runs all of each, so that no other waits for that or does it again.
 _ONE_WORKER = {
@@ -22,6 +25,8 @@ _ONE_WORKER = {
     "tests/poller/test_recordings.py",
     "tests/whole/test_packaging.py",
 }
+# A module in which every test starts processes says so at its top.
+_ALL_PROCESSES = re.compile(r"^pytestmark = \[?pytest\.mark\.process\b", re.MULTILINE)
 # What Python tells its audit hooks before a process begins.
 _STARTS = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system")
 _started: list[str] = []
@@ -36,6 +41,8 @@ def env(tmp_path: Path) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One Chromium for all pages; each test has a context of its own in it."""
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield chromium
@@ -61,6 +68,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the quick run."""
     parser.addoption("--quick", action="store_true", help="leave out the tests that start processes, browsers and venvs")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """In a quick run do not import what is left out as a whole: each worker would import it anew."""
+    if not config.getoption("quick") or collection_path.suffix != ".py":
+        return None
+    return True if _ALL_PROCESSES.search(collection_path.read_text(encoding="utf-8")) else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
