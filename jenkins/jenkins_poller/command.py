@@ -130,11 +130,11 @@ def poll(
     """
     if open_only and not once:
         raise click.UsageError("--open works only together with --once; add --once")
-    wanted = options.controllers_of(ctx, given)
-    secrets = [one.login.token for one in wanted if one.login]
+    controllers = options.controllers_of(ctx, given)
+    secrets = [one.login.token for one in controllers if one.login]
     logs.set_up(log_format or (logs.PLAIN if once else logs.TEXT), verbose, secrets)
     if open_only:
-        _list_open(wanted, form)
+        _list_open(controllers, form)
         return
     place = home.find_home(os.environ)
     if place.warning:
@@ -146,22 +146,22 @@ def poll(
         said = "no spans are delivered; unset OTEL_SDK_DISABLED and OTEL_TRACES_EXPORTER=none to deliver them"
         logs.say(logging.WARNING, said)
     try:
-        pollers = Pollers(wanted, place, destination, metered=not no_metrics)
+        pollers = Pollers(controllers, place, destination, metered=not no_metrics)
     except StateError as error:
         raise fail(str(error)) from None
     try:
         if not once:
             pollers.forever()
-        elif not _once(pollers, wanted, place, destination):
+        elif not _once(pollers, controllers, place, destination):
             ctx.exit(1)
     finally:
         pollers.close()
 
 
-def _list_open(wanted: Sequence[ControllerOptions], form: str) -> None:
-    if len(wanted) > 1:
+def _list_open(controllers: Sequence[ControllerOptions], form: str) -> None:
+    if len(controllers) > 1:
         raise click.UsageError("--open lists one controller only; name it with --jenkins-url")
-    controller, selection = Controller(wanted[0].url, wanted[0].login), wanted[0].settings.selection
+    controller, selection = Controller(controllers[0].url, controllers[0].login), controllers[0].settings.selection
     try:
         found = waiting.open_builds(controller, selection, lambda text: logs.say(logging.WARNING, text))
     except ApiError as error:
@@ -174,13 +174,16 @@ def _list_open(wanted: Sequence[ControllerOptions], form: str) -> None:
 
 
 def _once(
-    pollers: Pollers, wanted: Sequence[ControllerOptions], place: home.Home, destination: destinations.Destination | None
+    pollers: Pollers,
+    controllers: Sequence[ControllerOptions],
+    place: home.Home,
+    destination: destinations.Destination | None,
 ) -> bool:
     """Poll and deliver once. Return whether the polls of all controllers succeeded."""
     with _progress() as show:
         results = pollers.once(show)
-    for one, result in zip(wanted, results, strict=True):
-        prefix = f"{one.url}: " if len(wanted) > 1 else ""
+    for one, result in zip(controllers, results, strict=True):
+        prefix = f"{one.url}: " if len(controllers) > 1 else ""
         if isinstance(result, SweepError):
             logs.say(logging.ERROR, prefix + str(result))
         else:

@@ -51,21 +51,21 @@ class ControllerLoop:
     """Polls one controller, again and again."""
 
     def __init__(
-        self, wanted: ControllerOptions, state: State, place: home.Home, stopping: threading.Event, metrics: Metrics | None
+        self, options: ControllerOptions, state: State, place: home.Home, stopping: threading.Event, metrics: Metrics | None
     ) -> None:
-        self.wanted = wanted
+        self.options = options
         self._metrics = metrics
         self._stopping = stopping
-        self._changes = Changes(controller=wanted.url)
+        self._changes = Changes(controller=options.url)
         self._controller = Controller(
-            wanted.url,
-            wanted.login,
-            per_second=wanted.per_second,
+            options.url,
+            options.login,
+            per_second=options.per_second,
             stopping=stopping,
             observe=metrics.request if metrics else lambda kind: None,
         )
         written = metrics.build if metrics else lambda spans: None
-        self._poller = Poller(self._controller, state, place.journals, wanted.settings, service_attributes, written)
+        self._poller = Poller(self._controller, state, place.journals, options.settings, service_attributes, written)
 
     def sweep(self, progress: Progress = lambda swept, total: None) -> Swept:
         """Poll once. Raises SweepError."""
@@ -84,7 +84,7 @@ class ControllerLoop:
         while not self._stopping.is_set():
             self._sweep_and_say()
             polled.set()
-            self._stopping.wait(self.wanted.interval)
+            self._stopping.wait(self.options.interval)
 
     def _sweep_and_say(self) -> None:
         try:
@@ -98,9 +98,9 @@ class ControllerLoop:
         else:
             self._changes.well("polling works again")
             if swept.builds or swept.vanished or swept.unsampled:
-                say(logging.INFO, "polled", controller=self.wanted.url, **sweep_counts(swept))
+                say(logging.INFO, "polled", controller=self.options.url, **sweep_counts(swept))
             if swept.without_stages:
-                say(logging.WARNING, without_stages_line(swept), controller=self.wanted.url)
+                say(logging.WARNING, without_stages_line(swept), controller=self.options.url)
 
 
 class Pollers:
@@ -108,7 +108,7 @@ class Pollers:
 
     def __init__(
         self,
-        wanted: Sequence[ControllerOptions],
+        options: Sequence[ControllerOptions],
         place: home.Home,
         destination: destinations.Destination | None,
         metered: bool,
@@ -125,20 +125,20 @@ class Pollers:
         self._metrics: list[Metrics] = []
         self.polled: list[ControllerLoop] = []
         try:
-            for one in wanted:
+            for one in options:
                 self._states.append(State(place.path / "pollers", one.url))
-            for one, state in zip(wanted, self._states, strict=True):
+            for one, state in zip(options, self._states, strict=True):
                 metrics = self._measured(one) if metered and destinations.metrics_endpoint(os.environ) else None
                 self.polled.append(ControllerLoop(one, state, place, self._stopping, metrics))
         except BaseException:
             self.close()
             raise
 
-    def _measured(self, wanted: ControllerOptions) -> Metrics | None:
+    def _measured(self, options: ControllerOptions) -> Metrics | None:
         # Imported here: the SDK is large.
         from . import metrics
 
-        controller = wanted.settings.root_url or wanted.url
+        controller = options.settings.root_url or options.url
         # The journals belong to the machine, not to a controller. So only the first controller's metrics count them.
         journals = self._place.journals if not self._metrics else None
         try:
@@ -176,7 +176,7 @@ class Pollers:
             signal.signal(number, self._end)
         say(logging.INFO, "polling", controllers=len(self.polled))
         polled = threading.Event()
-        threads = [threading.Thread(target=one.run, args=(polled,), name=one.wanted.url) for one in self.polled]
+        threads = [threading.Thread(target=one.run, args=(polled,), name=one.options.url) for one in self.polled]
         for thread in threads:
             thread.start()
         try:

@@ -20,7 +20,7 @@ from ..ownership.log.rules import Rules, RulesError, load_rules
 from ..trace import redact
 from . import fail, local
 
-# Entry points that judge a build that runs now: ``look(wanted, environ, usual) -> Verdict | None``.
+# Entry points that judge a build that runs now: ``verdict_of_running(reference, environ, usual) -> Verdict | None``.
 LIVE = "pipeline_trace.live"
 # The usual time of a stage comes from the runs of this period.
 _DAYS_NS = 90 * 86_400 * 1_000_000_000

@@ -66,7 +66,9 @@ class Lookup:
 
     def spans_of_build(self, pipeline: str, run: str) -> list[Span]:
         """Return the spans of a build. ``pipeline``: the full job name. ``run``: the build number."""
-        return self._of_run(pipeline, run)
+        name = build_name(pipeline, run)
+        waiting = [span for span in self._waiting if build_name_of(span) == name]
+        return [*self._store.spans_of_run(pipeline, run), *waiting]
 
     def change_spans(self, texts: Sequence[str], most: int) -> list[Span]:
         """Return the newest runs, playbooks, deploys and root spans with a commit that match.
@@ -125,12 +127,12 @@ class Lookup:
         build = _build(reference) if "://" in reference else None
         if build:
             root, job, number = build
-            runs = self._of_run(job, number)
+            runs = self.spans_of_build(job, number)
             here = [span for span in runs if attribute_text(span, c.PIPELINE_RUN_URL).startswith(f"{root}/")]
             return _only(here, reference, f"pipeline-trace poll --once --jenkins-url {root}")
         named = build_name_parts(reference)
         if named:
-            return _only(self._of_run(*named), reference, "pipeline-trace poll --once --jenkins-url URL")
+            return _only(self.spans_of_build(*named), reference, "pipeline-trace poll --once --jenkins-url URL")
         raise NotFoundError(f"{reference!r} is not a trace id, build URL, JOB#N or latest; use one of these")
 
     def _latest(self) -> str:
@@ -146,11 +148,6 @@ class Lookup:
                 "there is no trace here yet; run a playbook with the callback enabled, or run: pipeline-trace poll --once"
             )
         return stored[0]
-
-    def _of_run(self, pipeline: str, run: str) -> list[Span]:
-        name = build_name(pipeline, run)
-        waiting = [span for span in self._waiting if build_name_of(span) == name]
-        return [*self._store.spans_of_run(pipeline, run), *waiting]
 
 
 def _build(url: str) -> tuple[str, str, str] | None:

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Protocol
 
 from ..trace import conventions as c
-from ..trace.queries import failed_tests
+from ..trace.queries import failed_tests, is_stage
 from ..trace.span import Span
 from .states import STATES, span_type, state
 
@@ -17,7 +17,6 @@ MOST_RUNS = 50
 FEWEST_RUNS = 3
 # Only a rerun within one day counts for flakiness.
 RERUN_NS = 86_400 * 1_000_000_000
-_STAGES = frozenset({c.TYPE_STAGE, c.TYPE_BRANCH})
 # The full job name and the stage's name.
 StageKey = tuple[str, str]
 
@@ -84,7 +83,7 @@ def usual_times(stages: Iterable[Span]) -> dict[StageKey, Usual]:
     """Return the usual durations of stages in their last MOST_RUNS successes, for stages with at least FEWEST_RUNS."""
     lengths: dict[StageKey, list[int]] = defaultdict(list)
     for span in sorted(stages, key=lambda span: -span.end_ns):
-        if span_type(span) in _STAGES and state(span) == c.SUCCESS:
+        if is_stage(span) and state(span) == c.SUCCESS:
             lengths[stage_key(span)].append(span.end_ns - span.start_ns)
     recent = {key: sorted(found[:MOST_RUNS]) for key, found in lengths.items()}
     return {
@@ -119,7 +118,7 @@ def flaky_in(own: Iterable[Span], run: Span, around: Sequence[Span]) -> list[Fla
     ]
     stages: dict[tuple[str, str], dict[str, str]] = {_build(one): {} for one in (run, *others)}
     for span in (*own, *around):
-        if _build(span) in stages and span_type(span) in _STAGES:
+        if _build(span) in stages and is_stage(span):
             # Of several stages with the same name, the worst state counts.
             kept = stages[_build(span)]
             kept[span.name] = min(kept.get(span.name, state(span)), state(span), key=STATES.index)
