@@ -99,7 +99,7 @@ def environ(folder: Path, more: Mapping[str, str] | None = None) -> dict[str, st
     """Return the environment of a command that runs in a folder of its own."""
     scratch = str(folder / "scratch")
     # HOME is not root's: Ansible's jobs in the background would be looked for where they are not.
-    return support.environ(folder, ANSIBLE_PIPELINING="1", ANSIBLE_ASYNC_DIR=scratch, **(more or {}))
+    return support.environ(folder, ANSIBLE_ASYNC_DIR=scratch, **(more or {}))
 
 
 def once(folder: Path, run: Callable[[Path], support.Completed]) -> Played:
