@@ -23,7 +23,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, list[dict
     """The demo, told once: its folder, its output and the spans."""
 
     def tell(folder: Path) -> support.Completed:
-        return support.spawn("demo", "-o", folder / "told", env=support.environ(folder))
+        return support.spawn("demo", "-o", folder / "told", env=support.environ(folder, ANSIBLE_PIPELINING="0"))
 
     done = played.once(installs.shared_folder(tmp_path_factory.getbasetemp()) / "demo", tell)
     assert done.returncode == 0, done.stderr
