@@ -15,7 +15,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from pipeline_trace.commands import fail, parsed
+from pipeline_trace.commands import fail, format_option, parsed
 from pipeline_trace.commands.units import age_seconds
 from pipeline_trace.delivery import destinations, home, reader
 from pipeline_trace.place.ci import JENKINS_ROOT_URL, PER_BUILD, PER_PIPELINE, TRACE_PER
@@ -58,14 +58,7 @@ def _root_url(value: str | None) -> str:
     is_flag=True,
     help="With --once: do not poll. List the builds that are queued or run now, and what they wait for.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(("text", "json")),
-    default="text",
-    show_default=True,
-    help="The output format of --open.",
-)
+@format_option("The output format of --open.", "text", "json")
 @click.option(
     "--since",
     callback=parsed(age_seconds),

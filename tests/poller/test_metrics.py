@@ -149,19 +149,6 @@ def test_builds_of_a_backfill_are_no_builds_of_now(env: dict[str, str]) -> None:
     assert builds.value == 5
 
 
-@pytest.fixture
-def start(env: dict[str, str]) -> Iterator[Callable[..., Service]]:
-    started: list[Service] = []
-
-    def begin(*arguments: object, **more: str) -> Service:
-        started.append(Service({**env, **more}, *arguments))
-        return started[-1]
-
-    yield begin
-    for service in started:
-        service.close()
-
-
 @pytest.mark.process
 def test_runs_that_execute_are_active_until_they_have_ended(start: Callable[..., Service]) -> None:
     with Replay(support.recording("11")) as jenkins, Receiver() as receiver:

@@ -32,19 +32,6 @@ SINCE = ("--since", "5000w")
 
 
 @pytest.fixture
-def start(env: dict[str, str]) -> Iterator[Callable[..., Service]]:
-    started: list[Service] = []
-
-    def begin(*arguments: object, **more: str) -> Service:
-        started.append(Service({**env, **more}, *arguments))
-        return started[-1]
-
-    yield begin
-    for service in started:
-        service.close()
-
-
-@pytest.fixture
 def jenkins() -> Iterator[Replay]:
     with Replay(support.recording("11")) as replay:
         yield replay

@@ -9,7 +9,7 @@ from pipeline_trace.lookup.usual import Usual
 from pipeline_trace.lookup.wording import human_duration
 from pipeline_trace.ownership import Verdict
 from pipeline_trace.ownership.verdict import OPS, UNKNOWN
-from pipeline_trace.place.ci.jenkins.identity import Build, build_url_parts, normalised_url
+from pipeline_trace.place.ci.jenkins.identity import Build, build_at, normalised_url
 from pipeline_trace.trace.queries import build_name_parts
 
 from ..fetch.api import ApiError, Controller, Login
@@ -44,11 +44,10 @@ def verdict_of_running(reference: str, environ: Mapping[str, str], usual: UsualT
 
 
 def _build(reference: str, environ: Mapping[str, str]) -> Build | None:
+    if "://" in reference and (build := build_at(reference)):
+        return build
+    named, root = build_name_parts(reference), environ.get("JENKINS_URL", "")
     try:
-        parts = build_url_parts(reference) if "://" in reference else None
-        if parts:
-            return Build(normalised_url(parts[0]), parts[1], int(parts[2]))
-        named, root = build_name_parts(reference), environ.get("JENKINS_URL", "")
         return Build(normalised_url(root), named[0], int(named[1])) if named and root else None
     except ValueError:
         return None

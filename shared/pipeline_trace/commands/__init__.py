@@ -16,6 +16,7 @@ from ..delivery.destinations import DeliveryError, SetupError
 from ..delivery.home import HomeError
 
 Value = TypeVar("Value")
+Command = TypeVar("Command", bound=Callable[..., object])
 
 GROUP = "pipeline_trace.commands"
 _OWN = ("context", "doctor", "exec", "path", "report", "serve", "ship", "show", "why")
@@ -72,6 +73,11 @@ def main() -> None:
 def fail(message: str) -> click.ClickException:
     """Return the exception for a failed command: it prints ``message`` as one line and sets exit status 1."""
     return _Failure(message)
+
+
+def format_option(help_text: str, *forms: str) -> Callable[[Command], Command]:
+    """Return the option --format, which a command gets as ``form``. ``forms``: its values, the default first."""
+    return click.option("--format", "form", type=click.Choice(forms), default=forms[0], show_default=True, help=help_text)
 
 
 def parsed(parse: Callable[[str], Value]) -> Callable[[click.Context, click.Parameter, str], Value]:

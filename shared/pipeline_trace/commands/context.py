@@ -12,19 +12,19 @@ from ..delivery import home
 from ..place import locate
 from ..place.w3c import BAGGAGE, TRACE_ID, TRACEPARENT, TRACESTATE, child_environment
 from ..trace.ids import random_span_id
+from . import format_option
 
 _CARRIED = (TRACEPARENT, TRACESTATE, BAGGAGE, TRACE_ID)
 
 
 @click.command("context")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(("env", "groovy", "traceparent", "json")),
-    default="env",
-    show_default=True,
-    help="env: lines for eval; groovy: lines for withEnv, without a final newline; traceparent: only this value; "
+@format_option(
+    "env: lines for eval; groovy: lines for withEnv, without a final newline; traceparent: only this value; "
     "json: trace id and span id as separate fields.",
+    "env",
+    "groovy",
+    "traceparent",
+    "json",
 )
 def command(form: str) -> None:
     """Print this process's place in a trace, for scripts.

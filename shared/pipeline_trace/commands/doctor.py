@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 import click
 
 from ..trace import redact
-from . import doctor_ansible, doctor_checks
+from . import doctor_ansible, doctor_checks, format_option
 from .doctor_checks import BROKEN, HINT, OK, Check, Checks
 
 GROUP = "pipeline_trace.checks"
@@ -26,14 +26,7 @@ _COLOURS = {OK: "green", HINT: "yellow", BROKEN: "red"}
     show_envvar=True,
     help="Also check whether the poller can read this controller.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(("text", "json")),
-    default="text",
-    show_default=True,
-    help="How to print the checks.",
-)
+@format_option("How to print the checks.", "text", "json")
 def command(jenkins_url: str | None, form: str) -> None:
     """Check the setup on this machine, and print how to fix it.
 

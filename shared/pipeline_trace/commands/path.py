@@ -9,14 +9,12 @@ import click
 from rich.console import Console
 
 from ..change import document, terminal
-from . import local
+from . import format_option, local
 
 
 @click.command("path")
 @click.argument("change", default="latest", metavar="[COMMIT|CHANGE|VERSION]")
-@click.option(
-    "--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True, help="How to print the path."
-)
+@format_option("How to print the path.", "text", "json")
 def command(change: str, form: str) -> None:
     """Show a commit's path to production: can I deploy?
 

@@ -9,19 +9,12 @@ import click
 from rich.console import Console
 
 from ..report import terminal
-from . import local
+from . import format_option, local
 
 
 @click.command("show")
 @click.argument("trace", default="latest")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(("tree", "json")),
-    default="tree",
-    show_default=True,
-    help="How to print the trace.",
-)
+@format_option("How to print the trace.", "tree", "json")
 def command(trace: str, form: str) -> None:
     """Show a trace from this machine's store.
 

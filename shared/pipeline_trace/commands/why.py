@@ -18,7 +18,7 @@ from ..ownership import Verdict, judge
 from ..ownership.log.judge import verdict_of_log
 from ..ownership.log.rules import Rules, RulesError, load_rules
 from ..trace import redact
-from . import fail, local
+from . import fail, format_option, local
 
 # Entry points that judge a build that runs now: ``verdict_of_running(reference, environ, usual) -> Verdict | None``.
 LIVE = "pipeline_trace.live"
@@ -43,14 +43,7 @@ _WIDTH = 160
     type=click.Path(dir_okay=False),
     help="A file with your own rules. They are tried before the built-in rules. Default: the file in PIPELINE_TRACE_RULES.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(("text", "json")),
-    default="text",
-    show_default=True,
-    help="How to print the verdict.",
-)
+@format_option("How to print the verdict.", "text", "json")
 def command(trace: str, log: str | None, exit_status: int | None, script: str, own: str | None, form: str) -> None:
     """Say who should look first at a failure: Dev or Ops.
 

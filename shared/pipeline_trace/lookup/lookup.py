@@ -9,7 +9,7 @@ from ..delivery.destinations.store import Store
 from ..delivery.home import Home
 from ..delivery.journal import find_journals
 from ..delivery.reader import Reader
-from ..place.ci.jenkins.identity import build_url_parts, normalised_url
+from ..place.ci.jenkins.identity import build_at
 from ..trace import conventions as c
 from ..trace.queries import attribute_text, build_name, build_name_of, build_name_parts, is_playbook, is_run
 from ..trace.span import Span, encode
@@ -124,12 +124,11 @@ class Lookup:
             if self._trace(reference.lower()):
                 return reference.lower()
             raise NotFoundError(f"there is no trace {reference} here; to see the newest, run: pipeline-trace show latest")
-        build = _build(reference) if "://" in reference else None
+        build = build_at(reference) if "://" in reference else None
         if build:
-            root, job, number = build
-            runs = self.spans_of_build(job, number)
-            here = [span for span in runs if attribute_text(span, c.PIPELINE_RUN_URL).startswith(f"{root}/")]
-            return _only(here, reference, f"pipeline-trace poll --once --jenkins-url {root}")
+            runs = self.spans_of_build(build.job, str(build.number))
+            here = [span for span in runs if attribute_text(span, c.PIPELINE_RUN_URL).startswith(f"{build.controller}/")]
+            return _only(here, reference, f"pipeline-trace poll --once --jenkins-url {build.controller}")
         named = build_name_parts(reference)
         if named:
             return _only(self.spans_of_build(*named), reference, "pipeline-trace poll --once --jenkins-url URL")
@@ -148,15 +147,6 @@ class Lookup:
                 "there is no trace here yet; run a playbook with the callback enabled, or run: pipeline-trace poll --once"
             )
         return stored[0]
-
-
-def _build(url: str) -> tuple[str, str, str] | None:
-    """Return the root URL, full job name and number from a build URL; None if it is not a build URL."""
-    parts = build_url_parts(url)
-    try:
-        return (normalised_url(parts[0]), parts[1], str(parts[2])) if parts else None
-    except ValueError:
-        return None
 
 
 def _only(runs: Iterable[Span], reference: str, hint: str) -> str:

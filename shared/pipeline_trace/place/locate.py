@@ -57,7 +57,7 @@ def _in_jenkins(environ: Mapping[str, str], home: Path | None, per: str) -> Plac
     context = context_of(environ)[0]
     build = inside.build_of(environ)
     if context and build and environ.get(TRACE_ID) == context.trace_id:
-        # A parent process of ours has asked already. TRACEPARENT is the parent, whatever a build parameter says.
+        # A pipeline-trace process above this one has asked. TRACEPARENT is the parent, whatever a build parameter says.
         return replace(place_outside_ci(environ), resource=inside.run_resource(build, environ))
     place = inside.locate(environ, lambda build: _ask(build, environ, home), per)
     if place:

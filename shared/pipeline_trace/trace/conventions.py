@@ -9,7 +9,6 @@ from __future__ import annotations
 
 # The resource of a span: the service that sends it, and the host that it runs on
 SERVICE_NAME = "service.name"
-SERVICE_VERSION = "service.version"
 SERVICE_INSTANCE_ID = "service.instance.id"
 HOST_NAME = "host.name"
 
@@ -33,7 +32,6 @@ TASK_RUN_URL = "cicd.pipeline.task.run.url.full"
 TASK_RUN_RESULT = "cicd.pipeline.task.run.result"
 WORKER_ID = "cicd.worker.id"
 WORKER_NAME = "cicd.worker.name"
-WORKER_URL = "cicd.worker.url.full"
 ERROR_TYPE = "error.type"
 
 # Metrics of CI/CD, and their attributes (registry: cicd.*)

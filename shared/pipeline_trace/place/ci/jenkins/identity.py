@@ -60,6 +60,15 @@ def normalised_url(url: str) -> str:
     return f"{parts.scheme.lower()}://{host.lower()}{port}{parts.path.rstrip('/')}"
 
 
+def build_at(url: str) -> Build | None:
+    """Return the build of a URL; None where it is no build's URL."""
+    parts = build_url_parts(url)
+    try:
+        return Build(normalised_url(parts[0]), parts[1], parts[2]) if parts else None
+    except ValueError:
+        return None
+
+
 def build_url_parts(url: str) -> tuple[str, str, int] | None:
     """Return the root URL, full job name and number from a build URL; None if it is not a build URL.
 

@@ -110,7 +110,7 @@ class Recorder:
         self._reason = ""
 
     def give_up(self) -> None:
-        """Stop the recording after an error of ours. The shipping process closes the open spans."""
+        """Stop the recording after an error in the callback. The shipping process closes the open spans."""
         self._given_up = True
         if self.carrier:
             self.carrier.leave()
@@ -151,7 +151,7 @@ class Recorder:
                 return
             if self.carrier:
                 self.carrier.leave()
-            # After a signal or an error of ours, the shipping process closes the open spans.
+            # After a signal or an error in the callback, the shipping process closes the open spans.
             if not (self._reason or self._given_up):
                 self.spans.end(len(self.command.playbooks))
             self._journal.end(self._reason)
