@@ -11,6 +11,8 @@ from binascii import Error as Base64Error
 from functools import cached_property
 
 MASK = "***"
+# Characters around the part of a long text that is kept: a secret that the cut goes through must be known as one.
+_MARGIN = 2000
 
 # A text without any of these holds no secret. This is true for most texts.
 _TRIGGER = re.compile(
@@ -147,6 +149,26 @@ def _basic(match: re.Match[str]) -> str:
     except (Base64Error, ValueError):
         return match[0]
     return match[1] + MASK if b":" in decoded else match[0]
+
+
+def masked_start(value: str, limit: int) -> str:
+    """Return the first ``limit`` characters of a text, masked. If it is longer, add how many characters are left out.
+
+    The cost does not grow with the text: only this part and a margin after it are masked. The margin is then dropped, so
+    half a secret at its end never shows.
+    """
+    if len(value) <= limit + _MARGIN:
+        return clip(masked(value), limit)
+    kept = masked(value[: limit + _MARGIN])
+    return f"{kept[: max(min(limit, len(kept) - _MARGIN), 0)]}… ({len(value) - limit} more characters)"
+
+
+def masked_end(value: str, limit: int) -> str:
+    """Return the last ``limit`` characters of a text, masked. As with ``masked_start``, the cost does not grow with it."""
+    if len(value) <= limit + _MARGIN:
+        return masked(value)[-limit:]
+    kept = masked(value[-limit - _MARGIN :])
+    return kept[max(_MARGIN, len(kept) - limit) :]
 
 
 def clip(value: str, limit: int) -> str:
