@@ -21,7 +21,7 @@ MOST_EVENTS = 500
 class Running:
     """A host that runs a task."""
 
-    __slots__ = ("attempt", "events", "host", "last_ns", "left_out", "span_id", "start_ns", "task")
+    __slots__ = ("attempt", "end", "events", "host", "last_ns", "left_out", "span_id", "start_ns", "task")
 
     def __init__(self, task: Any, host: str, span_id: str, start_ns: int) -> None:
         self.task = task
@@ -32,6 +32,8 @@ class Running:
         self.events: list[dict[str, Any]] | None = None
         self.left_out = 0
         self.attempt = 0
+        # The end of an include, which may still fail: its time, outcome and result.
+        self.end: tuple[int, str, Any] | None = None
 
     def event(self, name: str, attributes: Mapping[str, Any]) -> None:
         """Add an event for an item or a retry. Its duration counts from the event before it."""
@@ -57,6 +59,7 @@ class Hosts:
         self._messages = messages
         self._names: dict[str, tuple[str, str]] = {}
         self._running: dict[str, Running] = {}
+        self._includes: list[Running] = []
         self._words = {
             outcome: f',"{c.ANSIBLE_RESULT}":"{outcome}","{c.TASK_RUN_RESULT}":"{word}"'
             for outcome, word in results.WORDS.items()
@@ -97,14 +100,42 @@ class Hosts:
             running.attempt += 1
             running.event("retry", results.retry(running.attempt, result, messages=self._messages))
 
-    def end(self, task: Any, host: str, outcome: str, result: Any) -> str:
+    def tasks(self) -> set[Any]:
+        """Return the tasks that hosts run now."""
+        return {running.task for running in self._running.values()}
+
+    def release(self) -> None:
+        """Write the spans of the hosts that ended an include: by now it would have failed."""
+        for running in self._includes:
+            if running.end and self._running.get(running.host) is running:
+                end_ns, outcome, result = running.end
+                self.end(running.task, running.host, outcome, result, end_ns)
+        self._includes.clear()
+
+    def stop(self, message: str) -> set[Any]:
+        """Write the spans of all hosts that run, as failed. ``message``: why they stopped. Return their tasks."""
+        tasks = self.tasks()
+        attributes = core.span.encode({c.TASK_RUN_RESULT: c.ERROR, c.ERROR_TYPE: "interrupted", c.ANSIBLE_MESSAGE: message})
+        for running in self._running.values():
+            name, own = self._names[running.host]
+            events = core.span.encode(running.events) if running.events else "[]"
+            running.task.last_ns = now = time_ns()
+            self._journal.span_line(
+                running.task.lines.span(
+                    running.span_id, name, running.start_ns, now, f"{own},{attributes[1:]}", events, message
+                )
+            )
+        self._running.clear()
+        return tasks
+
+    def end(self, task: Any, host: str, outcome: str, result: Any, end_ns: int = 0) -> str:
         """Write the span of a host that ended a task. Return the message of its failure, or an empty string.
 
         ``outcome``: a key of results.WORDS. Read ``result`` only if needed: since ansible-core 2.19, the first access
-        converts the whole result, which is slow.
+        converts the whole result, which is slow. ``end_ns``: when it ended, if that is not now.
         """
         running = self._running.get(host)
-        now = time_ns()
+        now = end_ns or time_ns()
         if running is None or running.task is not task:
             # A skipped `meta` task ends without a start.
             running = Running(task, host, core.ids.random_span_id(), now)
@@ -114,6 +145,12 @@ class Hosts:
         attributes += self._words[outcome]
         extras = {}
         if task.telling or outcome not in _PLAIN:
+            if task.including and outcome in _PLAIN and not end_ns:
+                running.end = (now, outcome, result)
+                self._running[host] = running
+                self._includes.append(running)
+                return ""
+            task.learn(result._task)
             extras = results.extras(outcome, result._result, result._task.delegate_to, messages=self._messages)
         error = ""
         if outcome in results.BAD:

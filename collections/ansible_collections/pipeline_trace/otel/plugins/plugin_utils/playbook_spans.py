@@ -16,37 +16,13 @@ from . import core, results
 from .hosts import Hosts, Running
 from .lineage import INCLUDE, ROLE, Group
 from .notifiers import Notifiers
+from .verdict import PlayRun
+from .work import INTERRUPTED, Play, Task, Work, fail
 
 c = core.conventions
 # Hosts beyond this number get no recap event, but count in the totals.
 _MOST_RECAPS = 1000
 _LINEAR = ("linear", "debug", "ansible.builtin.linear", "ansible.builtin.debug")
-
-
-class Work:
-    """An open span, and the open span around it. ``last_ns``: the end of its last child, nanoseconds since the epoch."""
-
-    def __init__(self, span: Any, parent: Work | None) -> None:
-        self.span = span
-        self.parent = parent
-        self.last_ns = span.start_ns
-
-    def fail(self, outcome: str, message: str) -> None:
-        """Mark the span as failed, with the message of the first failure. ``outcome``: a key of results.WORDS."""
-        if self.span.status_code != core.span.ERROR:
-            self.span.fail(message)
-            self.span.attributes[c.ERROR_TYPE] = outcome
-            self.span.attributes[c.TASK_RUN_RESULT] = results.WORDS[outcome]
-
-
-class Task(Work):
-    """An open task. ``lines``: makes the journal lines of its hosts. ``telling``, ``notifies``: see PlaybookSpans.task."""
-
-    def __init__(self, span: Any, parent: Work | None, lines: Any, telling: bool, notifies: Iterable[str]) -> None:
-        super().__init__(span, parent)
-        self.lines = lines
-        self.telling = telling
-        self.notifies = notifies
 
 
 class PlaybookSpans:
@@ -74,7 +50,9 @@ class PlaybookSpans:
         self._linear = True
         self._command: Work | None = None
         self._playbook: Work | None = None
-        self._play: Work | None = None
+        self._play: Play | None = None
+        # Ansible's result of the last play: that of the command, if no other one follows.
+        self._result: int | None = None
         # Roles, blocks, includes and tasks by uuid, outer before inner.
         self._open: dict[str, Work] = {}
         self._notifiers = Notifiers()
@@ -96,13 +74,14 @@ class PlaybookSpans:
         attributes = {c.ANSIBLE_TYPE: c.TYPE_PLAYBOOK, c.ANSIBLE_PLAYBOOK_NAME: core.redact.masked(name)}
         self._playbook = self._begin(title, self._command, {**attributes, **self._place.attributes, **self._attributes})
 
-    def play(self, name: str, attributes: Mapping[str, Any]) -> None:
-        """Begin a play or a batch of a play (``serial``), and end the one before."""
+    def play(self, name: str, attributes: Mapping[str, Any], run: PlayRun | None = None) -> None:
+        """Begin a play or a batch of a play (``serial``), and end the one before. ``run``: what Ansible knows of it."""
         self._end_play()
         # Only with these strategies does a task end before the next one starts.
         self._linear = attributes.get(c.ANSIBLE_PLAY_STRATEGY) in _LINEAR
         around = self._playbook or self._command or self._without_playbook()
-        self._play = self._begin(name, around, {c.ANSIBLE_TYPE: c.TYPE_PLAY, **attributes})
+        span = self._begin(name, around, {c.ANSIBLE_TYPE: c.TYPE_PLAY, **attributes}).span
+        self._play = Play(span, around, run)
 
     def _without_playbook(self) -> Work:
         """Begin the span around plays that a program runs through Ansible's API."""
@@ -129,19 +108,23 @@ class PlaybookSpans:
         inside: Sequence[Group],
         *,
         telling: bool = False,
+        including: bool = False,
         notifies: Iterable[str] = (),
     ) -> None:
         """Begin a task.
 
-        ``inside``: the groups that it is in. ``telling``: whether its successful results have details to read. ``notifies``:
-        the handlers and topics that it notifies if it changes something.
+        ``inside``: the groups that it is in. ``telling``: whether its successful results have details to read.
+        ``including``: whether it is a dynamic include, which may still fail after a successful result. ``notifies``: the
+        handlers and topics that it notifies if it changes something.
         """
+        self.hosts.release()
         if self._linear:
             self._end_tasks(keep={group.uuid for group in inside})
         parent = self._enter(inside)
         span = self._make(name, parent, {c.ANSIBLE_TYPE: c.TYPE_TASK, c.TASK_NAME: core.redact.masked(name), **attributes})
         self._journal.open(span)
-        self._open[uuid] = Task(span, parent, self.hosts.lines(span.span_id), telling, notifies)
+        lines = self.hosts.lines(span.span_id)
+        self._open[uuid] = Task(span, parent, lines, telling=telling or including, including=including, notifies=notifies)
 
     def host_start(self, uuid: str, host: str) -> str:
         """Begin a task on a host, before its worker is forked. Return the host's span id; empty if the task is unknown."""
@@ -157,10 +140,9 @@ class PlaybookSpans:
         if task.notifies and outcome == results.CHANGED:
             self._notifiers.note(task.notifies, task.span.name)
         if outcome in results.BAD:
-            work: Work | None = task
-            while work is not None:
-                work.fail(outcome, f"{core.redact.masked(host)}: {message}")
-                work = work.parent
+            fail(task, outcome, f"{core.redact.masked(host)}: {message}")
+            if self._play:
+                self._play.hosts.add(host)
 
     def host_event(self, host: str, name: str, attributes: Mapping[str, Any]) -> None:
         """Add an event to the span of a host that runs a task."""
@@ -177,10 +159,20 @@ class PlaybookSpans:
         """Count a diff that Ansible shows. The diff itself is not recorded."""
         self._diffs += 1
 
-    def recap(self, counts: Iterable[tuple[str, Mapping[str, int]]]) -> None:
-        """End a playbook. ``counts``: Ansible's counters by host, which include the earlier playbooks of the command."""
+    def recap(self, counts: Iterable[tuple[str, Mapping[str, int]]], problem: str = "") -> None:
+        """End a playbook. ``counts``: Ansible's counters by host, which include the earlier playbooks of the command.
+
+        ``problem``: why the command will fail, even if no host did.
+        """
         if not self._playbook:
             return
+        self._end_play()
+        if self._result:
+            self._playbook.fail(*(self._playbook.failure or (results.FAILED, f"Ansible's result is {self._result}")))
+        elif self._result is None and self._playbook.failure:
+            self._playbook.fail(*self._playbook.failure)
+        elif problem:
+            self._playbook.fail(INTERRUPTED, problem)
         span, totals = self._playbook.span, Counter[str]()
         for host, so_far in counts:
             numbers = Counter(so_far)
@@ -193,18 +185,39 @@ class PlaybookSpans:
         span.attributes.update({f"{c.ANSIBLE_STATS_PREFIX}{word}": number for word, number in totals.items()})
         self._end_playbook()
 
-    def end(self, expected: int) -> None:
-        """End the command. ``expected``: how many playbooks its command line names."""
-        if self._playbook:
-            self._playbook.fail(results.FAILED, "ended without a recap")
-            if self._command:
-                self._command.fail(results.FAILED, "ended without a recap")
+    def end(self, expected: int, problem: str = "") -> None:
+        """End the command. ``expected``: how many playbooks its command line names.
+
+        ``problem``: why Ansible stopped before the recap, if it did and that is known.
+        """
+        if self._playbook or (self._play and self._play.broke_off):
+            self._stop(f"Ansible stopped: {problem}" if problem else "Ansible stopped before its recap; its output says why")
         self._end_playbook()
         if self._command:
+            if self._command.failure:
+                self._command.fail(*self._command.failure)
             if 0 < self._begun < expected:
                 self._command.fail(results.FAILED, f"only {self._begun} of {expected} playbooks ran")
             self._finish(self._command)
             self._command = None
+
+    def end_finished(self) -> None:
+        """End the tasks that no host runs any more, before the rest is cut off."""
+        self.hosts.release()
+        running = self.hosts.tasks()
+        for uuid, work in list(self._open.items()):
+            if isinstance(work, Task) and work not in running and work.last_ns > work.span.start_ns:
+                self._finish(self._open.pop(uuid), work.last_ns)
+
+    def _stop(self, message: str) -> None:
+        """Mark as failed what Ansible did not bring to its end."""
+        if self._play and (self._play.run is None or self._play.broke_off):
+            last = list(self._open.values())[-1:]
+            for task in self.hosts.stop(message) or [work for work in last if work.last_ns == work.span.start_ns]:
+                fail(task, INTERRUPTED, message)
+            self._play.fail(INTERRUPTED, message)
+        if self._playbook:
+            self._playbook.fail(INTERRUPTED, message)
 
     def _enter(self, inside: Sequence[Group]) -> Work | None:
         """Return the open span of the innermost group. Begins groups that are not open."""
@@ -237,14 +250,28 @@ class PlaybookSpans:
         return Work(span, parent)
 
     def _end_tasks(self, keep: set[str]) -> None:
-        """End all open tasks and groups, except the groups in ``keep``, which the next task is in."""
-        for uuid in [uuid for uuid in reversed(self._open) if uuid not in keep]:
+        """End all open tasks and groups, except the groups in ``keep``, which the next task is in.
+
+        A group ends with what is around it: a handler is in the role of an include, but not in the include.
+        """
+        kept: set[Work | None] = {self._play, self._playbook}
+        ended = []
+        for uuid, work in self._open.items():
+            if uuid in keep and work.parent in kept:
+                kept.add(work)
+            else:
+                ended.append(uuid)
+        for uuid in reversed(ended):
             work = self._open.pop(uuid)
             self._finish(work, work.last_ns)
 
     def _end_play(self) -> None:
+        self.hosts.release()
         self._end_tasks(keep=set())
         if self._play:
+            self._play.judge()
+            if self._play.run and self._play.run.result is not None:
+                self._result = self._play.run.result
             self._finish(self._play)
             self._play = None
 
@@ -256,8 +283,7 @@ class PlaybookSpans:
                 attributes[c.ANSIBLE_DIFFS] = self._diffs
                 self._diffs = 0
             if c.DEPLOYMENT_ENVIRONMENT in attributes:
-                failed = self._playbook.span.status_code == core.span.ERROR
-                attributes[c.DEPLOYMENT_STATUS] = "failed" if failed else "succeeded"
+                attributes[c.DEPLOYMENT_STATUS] = "failed" if self._playbook.failed else "succeeded"
             self._finish(self._playbook)
             self._playbook = None
 
@@ -266,4 +292,6 @@ class PlaybookSpans:
         work.span.attributes.setdefault(c.TASK_RUN_RESULT, c.SUCCESS)
         if work.parent:
             work.parent.last_ns = max(work.parent.last_ns, work.span.end_ns)
+            if work.failed and work.parent.failure is None:
+                work.parent.failure = work.failure
         self._journal.span(work.span)

@@ -16,10 +16,11 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
-from . import core, deployment
+from . import core, deployment, results
 from .carrier import Carrier
 from .playbook_spans import PlaybookSpans
 from .settings import Command, Settings
+from .verdict import Errors, Verdict
 
 c = core.conventions
 
@@ -41,14 +42,18 @@ class Recorder:
         ansible_version: str,
         warn: Callable[[str], object],
         say: Callable[[str], object],
+        verdict: Verdict,
+        errors: Errors,
     ) -> None:
-        """``warn``, ``say``: functions that show a line to the user."""
+        """``warn``, ``say``: show a line to the user. ``verdict``, ``errors``: what Ansible decides and says."""
         self.settings = settings
         self.command = command
         self._process_environ = environ
         self._ansible_version = ansible_version
         self._warn = lambda text: warn(f"pipeline-trace: {text}")
-        self._say = lambda text: say(f"pipeline-trace: {text}")
+        self._say = lambda text: None if settings.quiet else say(f"pipeline-trace: {text}")
+        self._verdict = verdict
+        self._errors = errors
         self._process = os.getpid()
         self._journal: Any = None
         self._shipper: Any = None
@@ -153,13 +158,21 @@ class Recorder:
                 self.carrier.leave()
             # After a signal or an error in the callback, the shipping process closes the open spans.
             if not (self._reason or self._given_up):
-                self.spans.end(len(self.command.playbooks))
+                self._end_spans()
             self._journal.end(self._reason)
             # A second Ctrl-C ends the wait. The user still gets the line that says where the spans are.
             with suppress(KeyboardInterrupt):
                 self._shipper.settle()
             self._tell(delivered=not self._journal.path.exists())
             self._shipper.release()
+
+    def _end_spans(self) -> None:
+        problem = results.short(self._errors.last())
+        self._reason = self._verdict.killed_by(problem)
+        if self._reason:
+            self.spans.end_finished()
+        else:
+            self.spans.end(len(self.command.playbooks), problem)
 
     def _tell(self, delivered: bool) -> None:
         if self._journal.dropped:
