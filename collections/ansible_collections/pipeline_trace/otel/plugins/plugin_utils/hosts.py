@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from time import time_ns
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import core, results
@@ -16,12 +15,14 @@ _UNREACHABLE = {c.FAILURE_OWNER: "ops", c.FAILURE_KIND: "host_unreachable", c.FA
 _PLAIN = (results.OK, results.CHANGED)
 # For one host and task, items and retries beyond this number are only counted.
 MOST_EVENTS = 500
+# Failed items of a loop that the message of the whole names.
+_MOST_NAMED = 10
 
 
 class Running:
     """A host that runs a task."""
 
-    __slots__ = ("attempt", "events", "host", "last_ns", "left_out", "span_id", "start_ns", "task")
+    __slots__ = ("attempt", "events", "failed", "host", "last_ns", "left_out", "span_id", "start_ns", "task")
 
     def __init__(self, task: Any, host: str, span_id: str, start_ns: int) -> None:
         self.task = task
@@ -30,12 +31,12 @@ class Running:
         self.start_ns = start_ns
         self.last_ns = start_ns
         self.events: list[dict[str, Any]] | None = None
+        self.failed: list[str] = []
         self.left_out = 0
         self.attempt = 0
 
-    def event(self, name: str, attributes: Mapping[str, Any]) -> None:
+    def event(self, name: str, now: int, attributes: Mapping[str, Any]) -> None:
         """Add an event for an item or a retry. Its duration counts from the event before it."""
-        now = time_ns()
         if self.events is None:
             self.events = []
         if len(self.events) < MOST_EVENTS:
@@ -49,8 +50,22 @@ class Running:
 class Hosts:
     """Writes the spans of hosts."""
 
-    def __init__(self, journal: Any, place: Any, resource: Mapping[str, Any], *, messages: bool) -> None:
-        """``messages``: whether to record the masked messages of failures."""
+    def __init__(
+        self,
+        journal: Any,
+        place: Any,
+        resource: Mapping[str, Any],
+        now: Callable[[], int],
+        *,
+        messages: bool,
+        all_told: bool = True,
+    ) -> None:
+        """``now``: see core.clock. ``messages``: whether to record the masked messages of failures.
+
+        ``all_told``: whether hosts that do not fail have spans too.
+        """
+        self._all_told = all_told
+        self._now = now
         self._journal = journal
         self._trace_id = place.trace_id
         self._resource = core.span.encode(resource)
@@ -66,6 +81,11 @@ class Hosts:
         """Return the object that makes the journal lines for the hosts of a task. ``parent_id``: the task's span id."""
         return core.lines.Lines(self._trace_id, parent_id, self._resource)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a host runs a task."""
+        return bool(self._running)
+
     def running(self, host: str) -> Running | None:
         """Return what a host runs now, or None. Look it up by host only: an async poll has another task's id."""
         return self._running.get(host)
@@ -74,9 +94,10 @@ class Hosts:
         """Write that a host begins a task. Return the id of its span."""
         name, attributes = self._names.get(host) or self._name(host)
         span_id = core.ids.random_span_id()
-        now = time_ns()
+        now = self._now()
         self._running[host] = Running(task, host, span_id, now)
-        self._journal.open_line(task.lines.open(span_id, name, now, attributes + "}"))
+        if self._all_told:
+            self._journal.open_line(task.lines.open(span_id, name, now, attributes + "}"))
         return span_id
 
     def item(self, host: str, outcome: str, result: Mapping[str, Any]) -> None:
@@ -84,8 +105,11 @@ class Hosts:
         running = self._running.get(host)
         if running:
             tried = {c.ANSIBLE_ATTEMPTS: running.attempt + 1} if running.attempt else {}
-            running.event("item", {**results.item(outcome, result, messages=self._messages), **tried})
+            attributes = results.item(outcome, result, messages=self._messages)
+            running.event("item", self._now(), {**attributes, **tried})
             running.attempt = 0
+            if c.ANSIBLE_MESSAGE in attributes and len(running.failed) < _MOST_NAMED:
+                running.failed.append(f"{attributes[c.ANSIBLE_ITEM_LABEL]}: {attributes[c.ANSIBLE_MESSAGE]}")
 
     def retry(self, host: str, result: Mapping[str, Any]) -> None:
         """Record that a host retries a task.
@@ -95,26 +119,34 @@ class Hosts:
         running = self._running.get(host)
         if running:
             running.attempt += 1
-            running.event("retry", results.retry(running.attempt, result, messages=self._messages))
+            running.event("retry", self._now(), results.retry(running.attempt, result, messages=self._messages))
 
     def end(self, task: Any, host: str, outcome: str, result: Any) -> str:
         """Write the span of a host that ended a task. Return the message of its failure, or an empty string.
 
-        ``outcome``: a key of results.WORDS. Read ``result`` only if needed: since ansible-core 2.19, the first access
-        converts the whole result, which is slow.
+        ``outcome``: a key of results.WORDS. ``result``: Ansible's.
         """
         running = self._running.get(host)
-        now = time_ns()
+        now = self._now()
         if running is None or running.task is not task:
             # A skipped `meta` task ends without a start.
             running = Running(task, host, core.ids.random_span_id(), now)
         else:
             del self._running[host]
+        task.last_ns = now
+        if not self._all_told and outcome not in results.TOLD:
+            return ""
         name, attributes = self._names.get(host) or self._name(host)
         attributes += self._words[outcome]
         extras = {}
         if task.telling or outcome not in _PLAIN:
-            extras = results.extras(outcome, result._result, result._task.delegate_to, messages=self._messages)
+            extras = results.extras(
+                outcome,
+                results.data(result),
+                result._task.delegate_to,
+                messages=self._messages,
+                items=running.failed,
+            )
         error = ""
         if outcome in results.BAD:
             extras[c.ERROR_TYPE] = outcome
@@ -128,7 +160,6 @@ class Hosts:
         if extras:
             attributes += "," + core.span.encode(extras)[1:-1]
         events = core.span.encode(running.events) if running.events else "[]"
-        task.last_ns = now
         self._journal.span_line(
             task.lines.span(running.span_id, name, running.start_ns, now, attributes + "}", events, error)
         )
