@@ -50,6 +50,7 @@ OPTIONS = {
     "service_name": ("OTEL_SERVICE_NAME", "deploys"),
     "trace_per": ("PIPELINE_TRACE_PER", "build"),
     "propagate": ("PIPELINE_TRACE_PROPAGATE", "false"),
+    "detail": ("PIPELINE_TRACE_DETAIL", "task"),
     "hide_messages": ("PIPELINE_TRACE_HIDE_MESSAGES", "true"),
     "task_arguments": ("PIPELINE_TRACE_TASK_ARGUMENTS", "true"),
     "trace_url": ("PIPELINE_TRACE_URL", "https://traces.example.com/{trace_id}?orgId=1"),

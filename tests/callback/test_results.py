@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.pipeline_trace.otel.plugins.plugin_utils import hosts, results
+from ansible_collections.pipeline_trace.otel.plugins.plugin_utils.core import redact
 from ansible_collections.pipeline_trace.otel.plugins.plugin_utils.playbook_spans import PlaybookSpans
 
 from pipeline_trace.place.w3c import Place
+from pipeline_trace.trace.clock import start_clock
 
 
 @pytest.mark.parametrize("outcome", [results.OK, results.CHANGED])
@@ -48,23 +50,63 @@ def test_a_message_is_msg_and_the_last_lines_of_stderr_masked(result: dict[str, 
 
 
 def test_the_message_of_a_loop_names_the_items_that_failed() -> None:
-    items = [
-        {"item": "one", "msg": "fine"},
-        {"item": "two", "failed": True, "msg": "broken"},
-        {"_ansible_item_label": "three", "item": {"password": "x"}, "unreachable": True, "msg": "away"},
-        {"item": "four", "failed": True, "_ansible_no_log": True, "msg": "secret"},
-    ]
-    assert results.failure_message({"msg": "One or more items failed", "results": items}).splitlines() == [
+    _, spans = a_run()
+    spans.task("uuid", "Loop", {}, [])
+    spans.host_start("uuid", "h1")
+    spans.hosts.item("h1", results.OK, {"item": "one", "msg": "fine"})
+    spans.hosts.item("h1", results.FAILED, {"item": "two", "msg": "broken"})
+    away = {"_ansible_item_label": "three", "item": {"password": "x"}, "unreachable": True, "msg": "away"}
+    spans.hosts.item("h1", results.FAILED, away)
+    spans.hosts.item("h1", results.FAILED, {"item": "four", "_ansible_no_log": True, "msg": "secret"})
+    running = spans.hosts.running("h1")
+    assert running
+    items = ["two: broken", "three: away", f"(hidden): {results.HIDDEN}"]
+    assert running.failed == items
+    assert results.failure_message({"msg": "One or more items failed"}, items).splitlines() == [
         "One or more items failed",
-        "two: broken",
-        "three: away",
-        f"(hidden): {results.HIDDEN}",
+        *items,
     ]
 
 
 def test_a_message_has_a_bounded_length() -> None:
     assert len(results.failure_message({"msg": "x" * 100_000})) < 5000
-    assert len(results.failure_message({"msg": "", "results": [{"item": "x" * 9999, "failed": True}] * 5000})) < 5000
+    assert len(results.failure_message({"msg": "", "stderr": "x" * 100_000}, ["y" * 600] * 10)) < 5000
+
+
+# 30 MB each. A text of this kind asks for every pattern.
+_LINE = "2026-11-29T12:00:00Z INFO auth-service request id=4711 user=mara path=/api/v2/items key=abc token=def took 12 ms\n"
+_LARGE = {
+    "text": _LINE * 270_000,
+    "list": ["x" * 1000] * 30_000,
+    "list of numbers": list(range(3_000_000)),
+    "nested": {"a": {"b": [{"c": "y" * 30_000_000}]}},
+}
+
+
+@pytest.mark.parametrize("large", _LARGE.values(), ids=_LARGE)
+def test_what_is_masked_does_not_grow_with_the_size_of_a_result(monkeypatch: pytest.MonkeyPatch, large: object) -> None:
+    real, read = redact.masked, [0]
+
+    def counting(text: str) -> str:
+        read[0] += len(text)
+        return real(text)
+
+    monkeypatch.setattr(redact, "masked", counting)
+    result = {"msg": large, "stderr": large, "stdout": large, "item": large, "false_condition": large}
+    for outcome in results.WORDS:
+        results.extras(outcome, result)
+        results.item(outcome, result)
+        results.retry(1, {**result, "failed": True})
+    assert 0 < read[0] < 40 * 30_000
+
+
+def test_an_encrypted_variable_is_never_decrypted_for_a_text() -> None:
+    class Encrypted:
+        def __str__(self) -> str:
+            raise AssertionError("decrypted")
+
+    assert results.failure_message({"msg": [Encrypted()]}) == "[<Encrypted>]"
+    assert results.item_label({"item": Encrypted()}) == "<Encrypted>"
 
 
 @pytest.mark.parametrize("censored", [{"_ansible_no_log": True}, {"censored": "the output has been hidden"}])
@@ -143,7 +185,6 @@ def test_only_failed_attempts_have_a_message() -> None:
 def test_what_failed_is_known_though_callbacks_are_not_told(result: dict[str, Any], failed: bool) -> None:
     said = {**result, "msg": "text", "item": "one"}
     assert ("ansible.message" in results.retry(1, said)) is failed
-    assert ("one: text" in results.failure_message({"msg": "", "results": [said]})) is failed
 
 
 @pytest.mark.parametrize("finished", [True, 1])
@@ -205,7 +246,7 @@ class Kept:
 def a_run() -> tuple[Kept, PlaybookSpans]:
     """Return a play that has begun."""
     kept = Kept()
-    spans = PlaybookSpans(kept, Place("a" * 32), {"service.name": "ansible"}, attributes={})
+    spans = PlaybookSpans(kept, Place("a" * 32), {"service.name": "ansible"}, attributes={}, now=start_clock())
     spans.playbook("site.yml", "playbook site.yml")
     spans.play("Deploy", {"ansible.play.strategy": "linear"})
     return kept, spans

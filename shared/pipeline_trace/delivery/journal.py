@@ -86,6 +86,11 @@ class Writer:
         self._reserve.unlink(missing_ok=True)
         self._append(encode({"type": "end", "reason": reason, "dropped": self.dropped}))
 
+    @property
+    def size(self) -> int:
+        """How many bytes are written."""
+        return os.fstat(self._file).st_size
+
     def sync(self) -> None:
         """Flush the journal to disk, so that it survives a power failure."""
         os.fsync(self._file)

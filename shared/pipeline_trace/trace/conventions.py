@@ -213,5 +213,8 @@ ANSIBLE_EVENTS_LEFT_OUT = "ansible.events.left_out"
 ANSIBLE_ASYNC_FINISHED = "ansible.async.finished"
 ANSIBLE_ASYNC_JOB_ID = "ansible.async.job_id"
 # Other callbacks write these. pipeline-trace only reads them.
+ANSIBLE_TASKS_LEFT_OUT = "ansible.tasks.left_out"
+# And the outcome of hosts, such as ansible.hosts.changed.
+ANSIBLE_HOSTS_PREFIX = "ansible.hosts."
 ANSIBLE_HOST_RESULT = "ansible.host.result"
 ANSIBLE_TASK_RESULT = "ansible.task.result"

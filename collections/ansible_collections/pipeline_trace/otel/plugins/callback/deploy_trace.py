@@ -53,6 +53,11 @@ def _names(value):
     return [str(name) for name in value] if isinstance(value, (list, tuple)) else []
 
 
+def _warn(display, text):
+    # Not display.warning(): before ansible-core 2.19 it wraps lines at 79 columns, which breaks commands in them.
+    display.display(f"[WARNING]: {text}", color=constants.COLOR_WARN, stderr=True)
+
+
 def _problem_of_output():
     """Return why the command will fail at its end because nobody reads its output, or an empty string."""
     # Python tries this again at the exit, and then ends with 120.
@@ -119,20 +124,16 @@ class CallbackModule(CallbackBase):
             Settings.read(self.get_option),
             command,
             ansible_version=ansible_version,
-            warn=self._warn,
+            warn=functools.partial(_warn, self._display),
             say=functools.partial(self._display.display, stderr=True),
             verdict=self._verdict,
             errors=self._errors,
         )
         self.disabled = not self._recorder.wanted
 
-    def _warn(self, text):
-        # Not display.warning(): before ansible-core 2.19 it wraps lines at 79 columns, which breaks commands in them.
-        self._display.display(f"[WARNING]: {text}", color=constants.COLOR_WARN, stderr=True)
-
     def _give_up(self, problem):
         self.disabled = True
-        self._warn(f"pipeline-trace: tracing stops here, the playbook continues ({problem})")
+        _warn(self._display, f"pipeline-trace: tracing stops here, the playbook continues ({problem})")
         if self._recorder is not None:
             self._recorder.give_up()
 
@@ -144,8 +145,8 @@ class CallbackModule(CallbackBase):
             self._spans.playbook(name, f"ansible {self._recorder.command.module}" if adhoc else f"playbook {name}")
 
     def _begin(self, source):
-        """Start the recording if needed. Return whether this command is recorded. ``source``: a playbook or play."""
-        if not self._recorder.begin(load_extra_vars(loader=source._loader)):
+        """Start the recording if needed. Return whether this run is recorded. ``source``: a playbook or play."""
+        if not self._recorder.begin(functools.partial(load_extra_vars, loader=source._loader)):
             self.disabled = True
             return False
         self._spans = self._recorder.spans
@@ -155,7 +156,7 @@ class CallbackModule(CallbackBase):
     @_safely
     def v2_playbook_on_play_start(self, play):
         # Programs that use Ansible's API may run plays without a playbook.
-        if self._spans is None and not self._begin(play):
+        if not self._begin(play):
             return
         names = core.conventions
         name = play.get_name().strip()
@@ -212,7 +213,7 @@ class CallbackModule(CallbackBase):
 
     @_safely
     def v2_runner_item_on_ok(self, result):
-        self._item(result, results.CHANGED if result._result.get("changed") else results.OK)
+        self._item(result, results.CHANGED if results.data(result).get("changed") else results.OK)
 
     @_safely
     def v2_runner_item_on_failed(self, result):
@@ -224,15 +225,15 @@ class CallbackModule(CallbackBase):
 
     @_safely
     def v2_runner_retry(self, result):
-        self._spans.hosts.retry(result._host.name, result._result)
+        self._spans.hosts.retry(result._host.name, results.data(result))
 
     @_safely
     def v2_runner_on_async_poll(self, result):
-        self._spans.host_event(result._host.name, "async poll", results.asynchronous(result._result))
+        self._spans.host_event(result._host.name, "async poll", results.asynchronous(results.data(result)))
 
     @_safely
     def v2_runner_on_async_failed(self, result):
-        self._spans.host_event(result._host.name, "async failed", results.asynchronous(result._result))
+        self._spans.host_event(result._host.name, "async failed", results.asynchronous(results.data(result)))
 
     @_safely
     def v2_on_file_diff(self, result):
@@ -264,7 +265,8 @@ class CallbackModule(CallbackBase):
         )
 
     def _item(self, result, outcome):
-        self._spans.hosts.item(result._host.name, outcome, result._result)
+        self._spans.hosts.item(result._host.name, outcome, results.data(result))
 
     def _ended(self, result, outcome):
-        self._spans.host_end(result._task._uuid, result._host.name, outcome, result)
+        if self._spans.host_end(result._task._uuid, result._host.name, outcome, result) and self._carrier:
+            self._carrier.rest()

@@ -72,6 +72,20 @@ options:
     ini:
       - section: callback_deploy_trace
         key: trace_per
+  detail:
+    description:
+      - How much of a playbook has spans of its own. Some backends charge for each span.
+      - V(host) makes a span for each host of a task. V(task) makes spans for hosts that fail only. V(play) makes spans for
+        plays, and for tasks and hosts that fail.
+      - What has no span is counted on the span around it, in attributes such as C(ansible.hosts.changed).
+    type: str
+    choices: [host, task, play]
+    default: host
+    env:
+      - name: PIPELINE_TRACE_DETAIL
+    ini:
+      - section: callback_deploy_trace
+        key: detail
   propagate:
     description: Whether tasks have E(TRACEPARENT) in their environment. A value that the playbook sets is kept.
     type: bool

@@ -13,7 +13,7 @@ from typing import Any
 
 from . import core
 
-_NAMES = (core.w3c.TRACEPARENT, core.w3c.TRACESTATE, core.w3c.BAGGAGE, core.w3c.TRACE_ID)
+_NAMES = (core.w3c.TRACEPARENT, core.w3c.TRACE_ID)
 # Ansible warns if `raw` has an environment.
 _WITHOUT = ("raw", "ansible.builtin.raw", "ansible.legacy.raw")
 
@@ -59,14 +59,18 @@ class Carrier:
         self._plays.append((play, own))
         play._environment = [self._entry, *existing]
 
+    def rest(self) -> None:
+        """Restore the environment of this process, until the next worker is forked."""
+        for name, value in self._before.items():
+            if value is None:
+                self._environ.pop(name, None)
+            else:
+                self._environ[name] = value
+
     def leave(self) -> None:
         """Restore all environments."""
         for play, own in self._plays:
             play._environment = own
         self._plays = []
         self._entry.clear()
-        for name, value in self._before.items():
-            if value is None:
-                self._environ.pop(name, None)
-            else:
-                self._environ[name] = value
+        self.rest()

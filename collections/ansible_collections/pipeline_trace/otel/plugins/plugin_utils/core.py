@@ -12,12 +12,12 @@ from typing import Any
 try:
     from .pipeline_trace.delivery import destinations, home, journal, start
     from .pipeline_trace.place import locate, w3c
-    from .pipeline_trace.trace import conventions, ids, lines, redact, resource, span, words
+    from .pipeline_trace.trace import clock, conventions, ids, lines, redact, resource, span, words
 except ImportError as first_error:
     try:
         from pipeline_trace.delivery import destinations, home, journal, start
         from pipeline_trace.place import locate, w3c
-        from pipeline_trace.trace import conventions, ids, lines, redact, resource, span, words
+        from pipeline_trace.trace import clock, conventions, ids, lines, redact, resource, span, words
     except ImportError:
         raise first_error from None
 
@@ -33,6 +33,7 @@ def load(name: str) -> Any:
 
 
 __all__ = [
+    "clock",
     "conventions",
     "destinations",
     "home",

@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from time import time_ns
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import core, results
@@ -16,12 +15,14 @@ _UNREACHABLE = {c.FAILURE_OWNER: "ops", c.FAILURE_KIND: "host_unreachable", c.FA
 _PLAIN = (results.OK, results.CHANGED)
 # For one host and task, items and retries beyond this number are only counted.
 MOST_EVENTS = 500
+# Failed items of a loop that the message of the whole names.
+_MOST_NAMED = 10
 
 
 class Running:
     """A host that runs a task."""
 
-    __slots__ = ("attempt", "end", "events", "host", "last_ns", "left_out", "span_id", "start_ns", "task")
+    __slots__ = ("attempt", "end", "events", "failed", "host", "last_ns", "left_out", "span_id", "start_ns", "task")
 
     def __init__(self, task: Any, host: str, span_id: str, start_ns: int) -> None:
         self.task = task
@@ -30,14 +31,14 @@ class Running:
         self.start_ns = start_ns
         self.last_ns = start_ns
         self.events: list[dict[str, Any]] | None = None
+        self.failed: list[str] = []
         self.left_out = 0
         self.attempt = 0
-        # The end of an include, which may still fail: its time, outcome and result.
+        # Of an include that may still fail: time, outcome and result of its end.
         self.end: tuple[int, str, Any] | None = None
 
-    def event(self, name: str, attributes: Mapping[str, Any]) -> None:
+    def event(self, name: str, now: int, attributes: Mapping[str, Any]) -> None:
         """Add an event for an item or a retry. Its duration counts from the event before it."""
-        now = time_ns()
         if self.events is None:
             self.events = []
         if len(self.events) < MOST_EVENTS:
@@ -51,15 +52,30 @@ class Running:
 class Hosts:
     """Writes the spans of hosts."""
 
-    def __init__(self, journal: Any, place: Any, resource: Mapping[str, Any], *, messages: bool) -> None:
-        """``messages``: whether to record the masked messages of failures."""
+    def __init__(
+        self,
+        journal: Any,
+        place: Any,
+        resource: Mapping[str, Any],
+        now: Callable[[], int],
+        *,
+        messages: bool,
+        all_told: bool = True,
+    ) -> None:
+        """``now``: see core.clock. ``messages``: whether to record the masked messages of failures.
+
+        ``all_told``: whether hosts that do not fail have spans too.
+        """
+        self._all_told = all_told
+        self._now = now
         self._journal = journal
         self._trace_id = place.trace_id
         self._resource = core.span.encode(resource)
         self._messages = messages
         self._names: dict[str, tuple[str, str]] = {}
         self._running: dict[str, Running] = {}
-        self._includes: list[Running] = []
+        # Hosts whose include has a successful result, but whose file or role Ansible has not loaded yet.
+        self._including: dict[str, Running] = {}
         self._words = {
             outcome: f',"{c.ANSIBLE_RESULT}":"{outcome}","{c.TASK_RUN_RESULT}":"{word}"'
             for outcome, word in results.WORDS.items()
@@ -69,6 +85,11 @@ class Hosts:
         """Return the object that makes the journal lines for the hosts of a task. ``parent_id``: the task's span id."""
         return core.lines.Lines(self._trace_id, parent_id, self._resource)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a host runs a task."""
+        return bool(self._running)
+
     def running(self, host: str) -> Running | None:
         """Return what a host runs now, or None. Look it up by host only: an async poll has another task's id."""
         return self._running.get(host)
@@ -77,9 +98,10 @@ class Hosts:
         """Write that a host begins a task. Return the id of its span."""
         name, attributes = self._names.get(host) or self._name(host)
         span_id = core.ids.random_span_id()
-        now = time_ns()
+        now = self._now()
         self._running[host] = Running(task, host, span_id, now)
-        self._journal.open_line(task.lines.open(span_id, name, now, attributes + "}"))
+        if self._all_told:
+            self._journal.open_line(task.lines.open(span_id, name, now, attributes + "}"))
         return span_id
 
     def item(self, host: str, outcome: str, result: Mapping[str, Any]) -> None:
@@ -87,8 +109,11 @@ class Hosts:
         running = self._running.get(host)
         if running:
             tried = {c.ANSIBLE_ATTEMPTS: running.attempt + 1} if running.attempt else {}
-            running.event("item", {**results.item(outcome, result, messages=self._messages), **tried})
+            attributes = results.item(outcome, result, messages=self._messages)
+            running.event("item", self._now(), {**attributes, **tried})
             running.attempt = 0
+            if c.ANSIBLE_MESSAGE in attributes and len(running.failed) < _MOST_NAMED:
+                running.failed.append(f"{attributes[c.ANSIBLE_ITEM_LABEL]}: {attributes[c.ANSIBLE_MESSAGE]}")
 
     def retry(self, host: str, result: Mapping[str, Any]) -> None:
         """Record that a host retries a task.
@@ -98,60 +123,80 @@ class Hosts:
         running = self._running.get(host)
         if running:
             running.attempt += 1
-            running.event("retry", results.retry(running.attempt, result, messages=self._messages))
+            running.event("retry", self._now(), results.retry(running.attempt, result, messages=self._messages))
 
-    def tasks(self) -> set[Any]:
-        """Return the tasks that hosts run now."""
-        return {running.task for running in self._running.values()}
+    def runs(self, task: Any) -> bool:
+        """Return whether a host runs a task now."""
+        return any(running.task is task for running in self._running.values())
 
     def release(self) -> None:
         """Write the spans of the hosts that ended an include: by now it would have failed."""
-        for running in self._includes:
-            if running.end and self._running.get(running.host) is running:
-                end_ns, outcome, result = running.end
-                self.end(running.task, running.host, outcome, result, end_ns)
-        self._includes.clear()
+        while self._including:
+            host, running = self._including.popitem()
+            if running.end:
+                self._running[host] = running
+                before = running.task.last_ns
+                self.end(running.task, host, running.end[1], running.end[2])
+                running.task.last_ns = max(before, running.task.last_ns)
 
-    def stop(self, message: str) -> set[Any]:
-        """Write the spans of all hosts that run, as failed. ``message``: why they stopped. Return their tasks."""
-        tasks = self.tasks()
-        attributes = core.span.encode({c.TASK_RUN_RESULT: c.ERROR, c.ERROR_TYPE: "interrupted", c.ANSIBLE_MESSAGE: message})
-        for running in self._running.values():
-            name, own = self._names[running.host]
-            events = core.span.encode(running.events) if running.events else "[]"
-            running.task.last_ns = now = time_ns()
-            self._journal.span_line(
-                running.task.lines.span(
-                    running.span_id, name, running.start_ns, now, f"{own},{attributes[1:]}", events, message
-                )
-            )
+    def stop(self, message: str, signal: str = "") -> list[Any]:
+        """Write the spans of all hosts that run: as failed, or as cancelled by a signal. Return their tasks.
+
+        ``message``: why they failed. ``signal``: its name.
+        """
+        own = {c.TASK_RUN_RESULT: c.ERROR, c.ERROR_TYPE: results.INTERRUPTED, c.ANSIBLE_MESSAGE: message}
+        if signal:
+            own = {c.TASK_RUN_RESULT: c.CANCELLATION}
+        stopped = [*self._including.values(), *self._running.values()]
+        self._including.clear()
         self._running.clear()
-        return tasks
+        for running in stopped:
+            name, attributes = self._names.get(running.host) or self._name(running.host)
+            attributes += "," + core.span.encode(own)[1:]
+            now = running.task.last_ns = self._now()
+            if signal:
+                running.event("interrupted", now, {"reason": signal})
+            events = core.span.encode(running.events or [])
+            self._journal.span_line(
+                running.task.lines.span(running.span_id, name, running.start_ns, now, attributes, events, message)
+            )
+        return [running.task for running in stopped]
 
-    def end(self, task: Any, host: str, outcome: str, result: Any, end_ns: int = 0) -> str:
+    def end(self, task: Any, host: str, outcome: str, result: Any) -> str:
         """Write the span of a host that ended a task. Return the message of its failure, or an empty string.
 
-        ``outcome``: a key of results.WORDS. Read ``result`` only if needed: since ansible-core 2.19, the first access
-        converts the whole result, which is slow. ``end_ns``: when it ended, if that is not now.
+        ``outcome``: a key of results.WORDS. ``result``: Ansible's.
         """
         running = self._running.get(host)
-        now = end_ns or time_ns()
+        now = self._now()
         if running is None or running.task is not task:
-            # A skipped `meta` task ends without a start.
-            running = Running(task, host, core.ids.random_span_id(), now)
+            running = self._including.pop(host, None)
+            if running is None or running.task is not task:
+                # A skipped `meta` task ends without a start.
+                running = Running(task, host, core.ids.random_span_id(), now)
         else:
             del self._running[host]
+        if task.including and outcome in _PLAIN:
+            if running.end is None:
+                running.end = (now, outcome, result)
+                self._including[host] = running
+                return ""
+            now = running.end[0]
+        task.last_ns = now
+        if not self._all_told and outcome not in results.TOLD:
+            return ""
         name, attributes = self._names.get(host) or self._name(host)
         attributes += self._words[outcome]
         extras = {}
         if task.telling or outcome not in _PLAIN:
-            if task.including and outcome in _PLAIN and not end_ns:
-                running.end = (now, outcome, result)
-                self._running[host] = running
-                self._includes.append(running)
-                return ""
             task.learn(result._task)
-            extras = results.extras(outcome, result._result, result._task.delegate_to, messages=self._messages)
+            extras = results.extras(
+                outcome,
+                results.data(result),
+                result._task.delegate_to,
+                messages=self._messages,
+                items=running.failed,
+            )
         error = ""
         if outcome in results.BAD:
             extras[c.ERROR_TYPE] = outcome
@@ -165,7 +210,6 @@ class Hosts:
         if extras:
             attributes += "," + core.span.encode(extras)[1:-1]
         events = core.span.encode(running.events) if running.events else "[]"
-        task.last_ns = now
         self._journal.span_line(
             task.lines.span(running.span_id, name, running.start_ns, now, attributes + "}", events, error)
         )

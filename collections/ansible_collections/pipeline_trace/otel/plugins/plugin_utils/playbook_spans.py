@@ -8,8 +8,7 @@ host and task, and each object in memory makes a fork slower.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
-from time import time_ns
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from . import core, results
@@ -17,11 +16,13 @@ from .hosts import Hosts, Running
 from .lineage import INCLUDE, ROLE, Group
 from .notifiers import Notifiers
 from .verdict import PlayRun
-from .work import INTERRUPTED, Play, Task, Work, fail
+from .work import Play, Task, Work, fail
 
 c = core.conventions
 # Hosts beyond this number get no recap event, but count in the totals.
 _MOST_RECAPS = 1000
+# The smallest thing that has a span, unless it fails.
+DETAIL_HOST, DETAIL_PLAY = "host", "play"
 _LINEAR = ("linear", "debug", "ansible.builtin.linear", "ansible.builtin.debug")
 
 
@@ -35,10 +36,13 @@ class PlaybookSpans:
         resource: Mapping[str, Any],
         *,
         attributes: Mapping[str, Any],
+        now: Callable[[], int],
+        detail: str = DETAIL_HOST,
         several: bool = False,
         messages: bool = True,
     ) -> None:
-        """``place``: the command's place. ``attributes``: for each of its playbooks.
+        """``place``: the command's place. ``attributes``: for each of its playbooks. ``now``: see core.clock.
+        ``detail``: the smallest thing that has a span though it did not fail: host, task or play.
 
         ``several``: whether to put the playbooks under one span for the command.
         """
@@ -46,7 +50,9 @@ class PlaybookSpans:
         self._place = place
         self._resource = resource
         self._attributes = attributes
-        self.hosts = Hosts(journal, place, resource, messages=messages)
+        self._now = now
+        self._detail = detail
+        self.hosts = Hosts(journal, place, resource, now, messages=messages, all_told=detail == DETAIL_HOST)
         self._linear = True
         self._command: Work | None = None
         self._playbook: Work | None = None
@@ -80,7 +86,8 @@ class PlaybookSpans:
         # Only with these strategies does a task end before the next one starts.
         self._linear = attributes.get(c.ANSIBLE_PLAY_STRATEGY) in _LINEAR
         around = self._playbook or self._command or self._without_playbook()
-        span = self._begin(name, around, {c.ANSIBLE_TYPE: c.TYPE_PLAY, **attributes}).span
+        span = self._make(name, around, {c.ANSIBLE_TYPE: c.TYPE_PLAY, **attributes})
+        self._journal.open(span)
         self._play = Play(span, around, run)
 
     def _without_playbook(self) -> Work:
@@ -122,33 +129,60 @@ class PlaybookSpans:
             self._end_tasks(keep={group.uuid for group in inside})
         parent = self._enter(inside)
         span = self._make(name, parent, {c.ANSIBLE_TYPE: c.TYPE_TASK, c.TASK_NAME: core.redact.masked(name), **attributes})
-        self._journal.open(span)
+        told = self._detail != DETAIL_PLAY
+        if told:
+            self._journal.open(span)
         lines = self.hosts.lines(span.span_id)
-        self._open[uuid] = Task(span, parent, lines, telling=telling or including, including=including, notifies=notifies)
+        details = {"telling": telling or including, "including": including, "notifies": notifies}
+        self._open[uuid] = Task(span, parent, lines, told=told, **details)
 
     def host_start(self, uuid: str, host: str) -> str:
-        """Begin a task on a host, before its worker is forked. Return the host's span id; empty if the task is unknown."""
-        task = self._open.get(uuid)
-        return self.hosts.start(task, host) if task else ""
+        """Begin a task on a host, before its worker is forked. Return the id of the span that its worker is in.
 
-    def host_end(self, uuid: str, host: str, outcome: str, result: Any) -> None:
-        """End a task on a host. ``outcome``: a key of results.WORDS. ``result``: Ansible's, read only if needed."""
+        That is the host's span, or the one around it if the host has none. It is empty if the task is unknown.
+        """
         task = self._open.get(uuid)
         if not task:
-            return
+            return ""
+        span_id = self.hosts.start(task, host)
+        if self._detail == DETAIL_HOST:
+            return span_id
+        around = self._play if self._detail == DETAIL_PLAY and self._play else task
+        return str(around.span.span_id)
+
+    def host_end(self, uuid: str, host: str, outcome: str, result: Any) -> bool:
+        """End a task on a host. Return whether no host runs a task now.
+
+        ``outcome``: a key of results.WORDS. ``result``: Ansible's, read only if needed.
+        """
+        task = self._open.get(uuid)
+        if not task:
+            return False
         message = self.hosts.end(task, host, outcome, result)
+        if self._detail != DETAIL_HOST:
+            self._count(task, outcome)
         if task.notifies and outcome == results.CHANGED:
             self._notifiers.note(task.notifies, task.span.name)
         if outcome in results.BAD:
             fail(task, outcome, f"{core.redact.masked(host)}: {message}")
             if self._play:
                 self._play.hosts.add(host)
+        return not self.hosts.busy
+
+    def _count(self, task: Work, outcome: str) -> None:
+        """Count the outcome of a host on the spans around it. Those of a failure are sent, whatever the detail."""
+        work: Work | None = task
+        while work is not None and work is not self._playbook:
+            if work is task or work is self._play:
+                work.counts[outcome] = work.counts.get(outcome, 0) + 1
+            work.told = work.told or outcome in results.TOLD
+            work = work.parent
 
     def host_event(self, host: str, name: str, attributes: Mapping[str, Any]) -> None:
         """Add an event to the span of a host that runs a task."""
         running: Running | None = self.hosts.running(host)
         if running:
-            running.event(name, attributes)
+            running.event(name, self._now(), attributes)
 
     def handler(self, uuid: str, names: Set[str]) -> dict[str, Any]:
         """Return the attributes of a handler that begins. ``names``: the names by which tasks can notify it."""
@@ -172,7 +206,7 @@ class PlaybookSpans:
         elif self._result is None and self._playbook.failure:
             self._playbook.fail(*self._playbook.failure)
         elif problem:
-            self._playbook.fail(INTERRUPTED, problem)
+            self._playbook.fail(results.INTERRUPTED, problem)
         span, totals = self._playbook.span, Counter[str]()
         for host, so_far in counts:
             numbers = Counter(so_far)
@@ -181,7 +215,7 @@ class PlaybookSpans:
             totals.update(numbers)
             if len(span.events) < _MOST_RECAPS:
                 attributes = {c.ANSIBLE_HOST_NAME: core.redact.masked(host), **numbers}
-                span.events.append(core.span.Event("recap", time_ns(), attributes))
+                span.events.append(core.span.Event("recap", self._now(), attributes))
         span.attributes.update({f"{c.ANSIBLE_STATS_PREFIX}{word}": number for word, number in totals.items()})
         self._end_playbook()
 
@@ -198,26 +232,33 @@ class PlaybookSpans:
                 self._command.fail(*self._command.failure)
             if 0 < self._begun < expected:
                 self._command.fail(results.FAILED, f"only {self._begun} of {expected} playbooks ran")
-            self._finish(self._command)
+            # A program may wait for long before it runs the next play, or ends.
+            self._finish(self._command, 0 if self._begun else self._command.last_ns)
             self._command = None
 
-    def end_finished(self) -> None:
-        """End the tasks that no host runs any more, before the rest is cut off."""
+    def cancel(self, signal: str) -> None:
+        """End the command, whose open spans a signal cut off. ``signal``: its name."""
         self.hosts.release()
-        running = self.hosts.tasks()
-        for uuid, work in list(self._open.items()):
-            if isinstance(work, Task) and work not in running and work.last_ns > work.span.start_ns:
+        stopped, now = self.hosts.stop("", signal), self._now()
+        for uuid, work in reversed(list(self._open.items())):
+            if isinstance(work, Task) and work not in stopped and work.last_ns > work.span.start_ns:
                 self._finish(self._open.pop(uuid), work.last_ns)
+        for around in (*reversed(self._open.values()), self._play, self._playbook, self._command):
+            if around:
+                around.cancel(signal, now)
+                self._finish(around, now)
+        self._open.clear()
+        self._play = self._playbook = self._command = None
 
     def _stop(self, message: str) -> None:
         """Mark as failed what Ansible did not bring to its end."""
         if self._play and (self._play.run is None or self._play.broke_off):
             last = list(self._open.values())[-1:]
-            for task in self.hosts.stop(message) or [work for work in last if work.last_ns == work.span.start_ns]:
-                fail(task, INTERRUPTED, message)
-            self._play.fail(INTERRUPTED, message)
+            for work in self.hosts.stop(message) or [work for work in last if work.last_ns == work.span.start_ns]:
+                fail(work, results.INTERRUPTED, message)
+            self._play.fail(results.INTERRUPTED, message)
         if self._playbook:
-            self._playbook.fail(INTERRUPTED, message)
+            self._playbook.fail(results.INTERRUPTED, message)
 
     def _enter(self, inside: Sequence[Group]) -> Work | None:
         """Return the open span of the innermost group. Begins groups that are not open."""
@@ -228,7 +269,8 @@ class PlaybookSpans:
                     # The parent of included tasks is the include's task. For handlers, that task has already ended.
                     continue
                 name = f"role {group.name}" if group.kind == ROLE else group.name
-                self._open[group.uuid] = self._begin(name, parent, {c.ANSIBLE_TYPE: group.kind})
+                told = self._detail != DETAIL_PLAY
+                self._open[group.uuid] = self._begin(name, parent, {c.ANSIBLE_TYPE: group.kind}, told=told)
             parent = self._open[group.uuid]
         return parent
 
@@ -238,22 +280,28 @@ class PlaybookSpans:
             span_id=core.ids.random_span_id(),
             parent_id=parent.span.span_id if parent else self._place.parent_id,
             name=core.redact.masked(name),
-            start_ns=time_ns(),
+            start_ns=self._now(),
             attributes=dict(attributes),
             links=[] if parent else list(self._place.links),
             resource=self._resource,
         )
 
-    def _begin(self, name: str, parent: Work | None, attributes: Mapping[str, Any]) -> Work:
+    def _begin(self, name: str, parent: Work | None, attributes: Mapping[str, Any], *, told: bool = True) -> Work:
         span = self._make(name, parent, attributes)
-        self._journal.open(span)
-        return Work(span, parent)
+        if told:
+            self._journal.open(span)
+        return Work(span, parent, told=told)
 
     def _end_tasks(self, keep: set[str]) -> None:
         """End all open tasks and groups, except the groups in ``keep``, which the next task is in.
 
         A group ends with what is around it: a handler is in the role of an include, but not in the include.
         """
+        if self.hosts.busy:
+            # Where Ansible cannot start a worker, it goes on as if the host had nothing to do.
+            message = "Ansible went on without its result"
+            for task in self.hosts.stop(message):
+                fail(task, results.INTERRUPTED, message)
         kept: set[Work | None] = {self._play, self._playbook}
         ended = []
         for uuid, work in self._open.items():
@@ -272,7 +320,7 @@ class PlaybookSpans:
             self._play.judge()
             if self._play.run and self._play.run.result is not None:
                 self._result = self._play.run.result
-            self._finish(self._play)
+            self._finish(self._play, 0 if self._playbook else self._play.last_ns)
             self._play = None
 
     def _end_playbook(self) -> None:
@@ -288,10 +336,15 @@ class PlaybookSpans:
             self._playbook = None
 
     def _finish(self, work: Work, end_ns: int = 0) -> None:
-        work.span.end_ns = end_ns or time_ns()
+        work.span.end_ns = end_ns or self._now()
         work.span.attributes.setdefault(c.TASK_RUN_RESULT, c.SUCCESS)
         if work.parent:
             work.parent.last_ns = max(work.parent.last_ns, work.span.end_ns)
             if work.failed and work.parent.failure is None:
                 work.parent.failure = work.failure
-        self._journal.span(work.span)
+        if work.told:
+            work.span.attributes.update({f"{c.ANSIBLE_HOSTS_PREFIX}{word}": count for word, count in work.counts.items()})
+            self._journal.span(work.span)
+        elif isinstance(work, Task) and self._play:
+            attributes = self._play.span.attributes
+            attributes[c.ANSIBLE_TASKS_LEFT_OUT] = attributes.get(c.ANSIBLE_TASKS_LEFT_OUT, 0) + 1

@@ -6,13 +6,12 @@ Does no I/O.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import core
+from . import core, texts
 
 c = core.conventions
-masked = core.redact.masked
 
 OK, CHANGED, FAILED, IGNORED = "ok", "changed", "failed", "ignored"
 RESCUED, UNREACHABLE, SKIPPED = "rescued", "unreachable", "skipped"
@@ -28,26 +27,42 @@ WORDS = {
     SKIPPED: c.SKIP,
 }
 BAD = (FAILED, UNREACHABLE)
+# The error.type of what Ansible did not bring to its end. It is no outcome: Ansible has no result then.
+INTERRUPTED = "interrupted"
 TOLD = (FAILED, UNREACHABLE, IGNORED, RESCUED)
 
 HIDDEN = "the output has been hidden: no_log is set"
 _MESSAGE_LIMIT = 4000
-_SHORT_LIMIT = 500
 _STDERR_LINES = 10
-_MOST_STDERR = 65536
 
 
-def extras(outcome: str, result: Mapping[str, Any], delegated_to: object = None, *, messages: bool = True) -> dict[str, Any]:
+def data(result: Any) -> Mapping[str, Any]:
+    """Return the data of Ansible's result, without a copy.
+
+    Since ansible-core 2.19, ``_result`` copies and converts all of it, outputs of many megabytes too.
+    """
+    found = getattr(result, "_return_data", None)
+    return found if isinstance(found, Mapping) else result._result
+
+
+def extras(
+    outcome: str,
+    result: Mapping[str, Any],
+    delegated_to: object = None,
+    *,
+    messages: bool = True,
+    items: Iterable[str] = (),
+) -> dict[str, Any]:
     """Return the attributes of a host's result, without its outcome. Most results have none.
 
     ``delegated_to``: the host that ran the task, from the result's task. In a loop it may still be a template; then it is
-    left out. ``messages``: whether to include the message of a failure.
+    left out. ``messages``: whether to include the message of a failure. ``items``: see failure_message.
     """
     found: dict[str, Any] = {}
     if delegated_to and "{{" not in str(delegated_to):
-        found[c.ANSIBLE_DELEGATED_TO] = short(str(delegated_to))
+        found[c.ANSIBLE_DELEGATED_TO] = texts.short(str(delegated_to))
     if outcome in TOLD and messages:
-        found[c.ANSIBLE_MESSAGE] = failure_message(result)
+        found[c.ANSIBLE_MESSAGE] = failure_message(result, items)
     if outcome == SKIPPED:
         found.update(_skip(result))
     if result.get("attempts"):
@@ -60,30 +75,25 @@ def _skip(result: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     found = {}
     if result.get("false_condition") is not None:
-        found[c.ANSIBLE_SKIP_CONDITION] = short(str(result["false_condition"]))
+        found[c.ANSIBLE_SKIP_CONDITION] = texts.short(result["false_condition"])
     if result.get("skip_reason"):
-        found[c.ANSIBLE_SKIP_REASON] = short(str(result["skip_reason"]))
+        found[c.ANSIBLE_SKIP_REASON] = texts.short(result["skip_reason"])
     return found
 
 
-def failure_message(result: Mapping[str, Any]) -> str:
+def failure_message(result: Mapping[str, Any], items: Iterable[str] = ()) -> str:
     """Return the masked message of a failed result: its ``msg`` and the last lines of its ``stderr``.
 
-    For a loop, this includes the messages of the failed items. With ``no_log``, the result is HIDDEN.
+    ``items``: for a loop, the masked messages of the items that failed. With ``no_log``, the result is HIDDEN.
     """
     if is_hidden(result):
         return HIDDEN
-    parts = [str(result.get("msg") or "").strip()]
-    failed = [item for item in result.get("results") or () if isinstance(item, Mapping) and _failed(item)]
-    for item in failed[:_STDERR_LINES]:
-        parts.append(f"{item_label(item)}: {failure_message(item)}")
-    stderr = str(result.get("stderr") or result.get("module_stderr") or "").strip()
+    parts = [texts.start(result.get("msg") or "", _MESSAGE_LIMIT).strip(), *items]
+    stderr = result.get("stderr") or result.get("module_stderr")
     if stderr:
-        # Mask before the cut: a secret over several lines is known by its first line.
-        stderr = masked(stderr[-_MOST_STDERR:])
-        parts.append("\n".join(stderr.splitlines()[-_STDERR_LINES:]))
+        parts.append(texts.last_lines(stderr, _STDERR_LINES, _MESSAGE_LIMIT).strip())
     message = "\n".join(part for part in parts if part) or "failed without a message"
-    return str(core.redact.clip(masked(message), _MESSAGE_LIMIT))
+    return str(core.redact.clip(message, _MESSAGE_LIMIT))
 
 
 def _failed(result: Mapping[str, Any]) -> bool:
@@ -98,15 +108,14 @@ def item_label(result: Mapping[str, Any]) -> str:
     """Return the masked label of a loop's item."""
     if is_hidden(result):
         return "(hidden)"
-    label = result.get("_ansible_item_label", result.get("item", ""))
-    return short(label if isinstance(label, str) else str(label))
+    return texts.short(result.get("_ansible_item_label", result.get("item", "")))
 
 
 def item(outcome: str, result: Mapping[str, Any], *, messages: bool = True) -> dict[str, Any]:
     """Return the attributes of an ended item of a loop."""
     found = {c.ANSIBLE_ITEM_LABEL: item_label(result), c.ANSIBLE_RESULT: outcome}
     if outcome == FAILED and messages:
-        found[c.ANSIBLE_MESSAGE] = short(failure_message(result))
+        found[c.ANSIBLE_MESSAGE] = texts.short(failure_message(result))
     return found
 
 
@@ -117,7 +126,7 @@ def retry(attempt: int, result: Mapping[str, Any], *, messages: bool = True) -> 
         # Ansible's `retries` counts the first attempt too.
         found[c.ANSIBLE_RETRIES_LEFT] = int(result["retries"]) - attempt
     if messages and _failed(result):
-        found[c.ANSIBLE_MESSAGE] = short(failure_message(result))
+        found[c.ANSIBLE_MESSAGE] = texts.short(failure_message(result))
     return found
 
 
@@ -140,17 +149,12 @@ def task(task: Any, *, arguments: bool) -> dict[str, Any]:
     if getattr(task, "async_val", 0):
         found[c.ANSIBLE_TASK_ASYNC] = True
     if getattr(task, "delegate_to", None):
-        found[c.ANSIBLE_TASK_DELEGATE_TO] = short(str(task.delegate_to))
+        found[c.ANSIBLE_TASK_DELEGATE_TO] = texts.short(str(task.delegate_to))
     if arguments and not task.no_log:
-        found[c.ANSIBLE_TASK_ARGUMENTS] = short(str(dict(task.args)))
+        found[c.ANSIBLE_TASK_ARGUMENTS] = texts.short(dict(task.args))
     return found
 
 
 def is_hidden(result: Mapping[str, Any]) -> bool:
     """Return whether ``no_log`` is set for a result."""
     return bool(result.get("_ansible_no_log")) or "censored" in result
-
-
-def short(value: str) -> str:
-    """Return the masked text, cut to _SHORT_LIMIT characters."""
-    return str(core.redact.clip(masked(value), _SHORT_LIMIT))

@@ -39,6 +39,7 @@ class Settings:
     traceparent: str
     service_name: str
     trace_per: str
+    detail: str
     propagate: bool
     messages: bool
     task_arguments: bool
@@ -61,6 +62,7 @@ class Settings:
             traceparent=text("traceparent"),
             service_name=text("service_name"),
             trace_per=text("trace_per"),
+            detail=text("detail"),
             propagate=bool(option("propagate")),
             messages=not option("hide_messages"),
             task_arguments=bool(option("task_arguments")),

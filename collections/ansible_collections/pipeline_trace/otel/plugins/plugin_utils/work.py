@@ -1,5 +1,5 @@
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""The open spans of a playbook, and what makes them fail."""
+"""The open spans of a run of Ansible: which one is around which, what is known before they end, and what makes them fail."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from . import core, results
 from .verdict import PlayRun
 
 c = core.conventions
+# Hosts that the message of a play names.
 _MOST_NAMES = 10
-# The error.type of what Ansible did not bring to its end.
-INTERRUPTED = "interrupted"
 
 
 class Work:
     """An open span, and the open span around it.
 
-    ``last_ns``: the end of its last child, nanoseconds since the epoch. ``failure``: the first failure in it, as the
-    arguments of ``fail``; it may not be one of the span itself.
+    ``last_ns``: the end of its last child, nanoseconds since the epoch. ``told``: whether the span is sent. ``counts``: how
+    often hosts ended a task in it, by outcome, if they have no spans. ``failure``: the first failure in it, as the arguments
+    of ``fail``; it may not be one of the span itself.
     """
 
-    def __init__(self, span: Any, parent: Work | None) -> None:
+    def __init__(self, span: Any, parent: Work | None, *, told: bool = True) -> None:
         self.span = span
         self.parent = parent
+        self.told = told
         self.last_ns = span.start_ns
+        self.counts: dict[str, int] = {}
         self.failure: tuple[str, str] | None = None
 
     @property
@@ -33,13 +35,23 @@ class Work:
         """Whether the span is marked as failed."""
         return bool(self.span.status_code == core.span.ERROR)
 
+    def cancel(self, signal: str, now: int) -> None:
+        """Mark the span as cancelled by a signal, unless it has failed. ``signal``: its name. ``now``: see core.clock."""
+        self.span.events.append(core.span.Event("interrupted", now, {"reason": signal}))
+        if not self.failed:
+            self.span.attributes[c.TASK_RUN_RESULT] = c.CANCELLATION
+
     def fail(self, outcome: str, message: str) -> None:
-        """Mark the span as failed, with the message of the first failure. ``outcome``: of results.BAD, or INTERRUPTED."""
+        """Mark the span as failed, with the message of the first failure.
+
+        ``outcome``: of results.BAD, or results.INTERRUPTED.
+        """
         if not self.failed:
             self.failure = (outcome, message)
             self.span.fail(message)
             self.span.attributes[c.ERROR_TYPE] = outcome
             self.span.attributes[c.TASK_RUN_RESULT] = results.WORDS.get(outcome, c.ERROR)
+            self.told = True
 
 
 class Play(Work):
@@ -72,9 +84,17 @@ class Task(Work):
     """An open task. ``lines``: makes the journal lines of its hosts. For the rest, see PlaybookSpans.task."""
 
     def __init__(
-        self, span: Any, parent: Work | None, lines: Any, *, telling: bool, including: bool, notifies: Iterable[str]
+        self,
+        span: Any,
+        parent: Work | None,
+        lines: Any,
+        *,
+        told: bool,
+        telling: bool,
+        including: bool,
+        notifies: Iterable[str],
     ) -> None:
-        super().__init__(span, parent)
+        super().__init__(span, parent, told=told)
         self.lines = lines
         self.telling = telling
         self.including = including
