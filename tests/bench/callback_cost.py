@@ -24,6 +24,28 @@ from receiver import Receiver
 from tables import Sample, Samples
 
 HOSTS = 50
+_ITEMS = 60
+_LINE = "2026-11-29T12:00:00Z INFO auth-service request id=4711 user=mara path=/api/v2/items status=200 key=abc took 12 ms\n"
+# Items of 300 kB each; a message of 10 MB.
+_LARGE = [
+    {
+        "name": "play",
+        "hosts": "all",
+        "gather_facts": False,
+        "vars": {"line": _LINE, "output": "{{ line * 2700 }}"},
+        "tasks": [
+            {
+                "name": "make",
+                "ansible.builtin.set_fact": {
+                    "outputs": f"{{{{ range({_ITEMS}) | map('string') | map('regex_replace', '$', output) | list }}}}"
+                },
+            },
+            {"name": "look", "ansible.builtin.debug": {"msg": "short"}, "loop": "{{ outputs }}"},
+            {"name": "fail", "ansible.builtin.fail": {"msg": "{{ line * 90000 }}"}, "ignore_errors": True},
+        ],
+    }
+]
+_LARGE_RESULTS = _ITEMS + 1
 _DRIVER = Path(__file__).with_name("drive_hooks.py")
 
 
@@ -59,6 +81,13 @@ class Bench:
         command = [PYTHON.with_name("ansible-playbook"), "-i", hosts, "-c", "local", playbook]
         return self._in_turns(f"ansible-playbook, {HOSTS} hosts, {tasks} tasks", HOSTS * tasks, lambda _callback: command)
 
+    def large(self) -> dict[str, Samples]:
+        """Measure ansible-playbook with large results: a loop over the outputs of many commands, and a failure's message."""
+        playbook = self._folder / "large.yml"
+        playbook.write_text(json.dumps(_LARGE))
+        command = [PYTHON.with_name("ansible-playbook"), "-i", "h1,", "-c", "local", playbook]
+        return self._in_turns("large results", _LARGE_RESULTS, lambda _callback: command)
+
     def _in_turns(self, title: str, count: int, command: Callable[[str], Sequence[object]]) -> dict[str, Samples]:
         """Return the rounds by callback. Each round has another order, so that nobody always comes after the same."""
         samples: dict[str, list[Sample]] = {callback: [] for callback in self._callbacks}
@@ -82,13 +111,17 @@ def report(options: argparse.Namespace) -> str:
         bench.warm_up()
         unforked = [bench.unforked(count) for count in options.counts]
         real = bench.real(options.tasks) if options.real else None
+        large = bench.large() if options.real else None
     lines = [f"{'; '.join(environment.versions())}. Median (least–most) of {options.rounds} rounds.", ""]
     lines += ["Command: `" + shlex.join([".venv/bin/python", "tests/bench/callback_cost.py", *sys.argv[1:]]) + "`", ""]
-    lines += ["### Targets", "", *tables.targets(unforked, real), ""]
+    lines += ["### Targets", "", *tables.targets(unforked, real, large), ""]
     lines += ["### The hooks alone", "", *tables.unforked(unforked), ""]
     if real:
         title = f"### Real runs of ansible-playbook: {HOSTS} hosts × {options.tasks} tasks (debug), 5 forks"
         lines += [title, "", *tables.real(real), ""]
+    if large:
+        title = f"### Large results: a loop over {_ITEMS} items of 300 kB, and a failure with a message of 10 MB"
+        lines += [title, "", *tables.large(large), ""]
     return "\n".join(lines)
 
 

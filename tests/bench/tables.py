@@ -67,6 +67,16 @@ class Sample:
         return self.process.wall_s
 
     @property
+    def main_s(self) -> float:
+        """CPU of the main process with its workers, s."""
+        return self.process.cpu_s
+
+    @property
+    def main_ms(self) -> float:
+        """CPU of the main process with its workers, ms per host-task."""
+        return self.process.cpu_s * 1e3 / self.count
+
+    @property
     def all_ms(self) -> float:
         """CPU of all processes of the run, the shipping process included, ms per host-task."""
         return (self.process.cpu_s + self.process.left_cpu_s) * 1e3 / self.count
@@ -151,7 +161,22 @@ def real(run: dict[str, Samples]) -> list[str]:
     return table(heads, map(row, run))
 
 
-def targets(runs: Sequence[dict[str, Samples]], run: dict[str, Samples] | None) -> list[str]:
+def large(run: dict[str, Samples]) -> list[str]:
+    """Return the table of the runs with large results. ``run``: the samples by callback."""
+    heads = ["callback", "CPU of ansible-playbook, s", "× none", "wall time, s", "more CPU than with no-op, ms per result"]
+
+    def row(name: str) -> list[str]:
+        samples = run[name]
+        ratio = _pairs(samples, run["none"], "main_s", lambda one, other: one / other, 2)
+        more = _pairs(samples, run[NOOP], "main_ms", lambda one, other: one - other, 2)
+        return [NAMES[name], _of(samples, "main_s", 2), ratio, _of(samples, "wall_s", 1), more]
+
+    return table(heads, map(row, run))
+
+
+def targets(
+    runs: Sequence[dict[str, Samples]], run: dict[str, Samples] | None, large_run: dict[str, Samples] | None
+) -> list[str]:
     """Return the targets of the callback beside the medians reached."""
     rows = []
 
@@ -163,6 +188,8 @@ def targets(runs: Sequence[dict[str, Samples]], run: dict[str, Samples] | None) 
     ours = [samples[OURS] for samples in runs]
     hooks = [_median(samples, "hooks_us") for samples in ours]
     add("CPU in the hooks ≤ 50 µs per host-task", 50, hooks, 1)
+    ratios = [median(a.hooks_us / b.hooks_us for a, b in zip(s[OURS], s[NOOP], strict=True)) for s in runs]
+    add("CPU in the hooks ≤ 1.5 × a no-op with the same hooks", 1.5, ratios, 2)
     add(f"flat: the last count's at most {_FLAT} × the first's", _FLAT, [hooks[-1] / hooks[0]], 2)
     large = [samples for samples in ours if samples[0].count >= 5000]
     add("CPU of shipping ≤ 80 µs per span, 5,000 host-tasks and more", 80, [_median(s, "shipping_us") for s in large], 0)
@@ -173,6 +200,11 @@ def targets(runs: Sequence[dict[str, Samples]], run: dict[str, Samples] | None) 
     if run:
         add("pause ≤ 0.5 s in real runs", 0.5, [_median(run[OURS], "pause_s")], 2)
         ours.append(run[OURS])
+    if large_run:
+        pairs = list(zip(large_run[OURS], large_run["none"], strict=True))
+        add("large results: CPU ≤ 1.1 × that without a callback", 1.1, [median(a.main_s / b.main_s for a, b in pairs)], 2)
+        pairs = list(zip(large_run[OURS], large_run[NOOP], strict=True))
+        add("large results: ≤ 2 ms each more than with no-op", 2, [median(a.main_ms - b.main_ms for a, b in pairs)], 2)
     missing = [sum(sample.expected - sample.received.distinct for sample in samples) for samples in ours]
     add("spans missing, all rounds together: 0", 0, missing, 0)
     return table(["target", "reached (medians, by count)", "met"], rows)

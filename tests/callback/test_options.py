@@ -301,6 +301,18 @@ def test_without_a_folder_to_write_the_playbook_runs_untraced(tmp_path: Path) ->
     assert line.startswith("[WARNING]: pipeline-trace: not traced: cannot write /proc/nowhere")
 
 
+@pytest.mark.process
+def test_where_hardly_any_files_may_be_open_ansible_has_them_all(tmp_path: Path) -> None:
+    command = support.playbook_command(support.write_playbook(tmp_path, PLAYBOOK), hosts="h1,")
+    (tmp_path / "scratch").mkdir()
+    done = played.run(tmp_path, ["sh", "-c", 'ulimit -n 60; exec "$@"', "sh", *command])
+    assert (done.returncode, done.stderr.splitlines()) == (
+        0,
+        ["[WARNING]: pipeline-trace: not traced: only 60 files may be open; raise that with: ulimit -n 64"],
+    )
+    assert not support.journals(played.environ(tmp_path))
+
+
 SABOTEUR = """
 import sys
 from ansible.plugins.callback import CallbackBase

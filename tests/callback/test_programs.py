@@ -211,3 +211,13 @@ def test_a_clock_that_is_set_gives_no_time_that_was_not(stepped: list[dict[str, 
     (slow,) = [span for span in stepped if span["name"] == "While"]
     assert slow["end_unix_nano"] - slow["start_unix_nano"] >= 1.5e9
     assert {kind: sum(played.kind(span) == kind for span in stepped) for kind in ("task", "host")} == {"task": 3, "host": 3}
+
+
+@pytest.mark.parametrize("step", [-3600, 3600])
+def test_a_clock_that_is_set_does_not_change_how_long_a_command_took(tmp_path: Path, step: int) -> None:
+    (tmp_path / "sitecustomize.py").write_text(CLOCK)
+    env = {**support.environ(tmp_path), "PYTHONPATH": str(tmp_path), "STEP": str(step)}
+    assert support.spawn("exec", "--", "sleep", "1.5", env=env).returncode == 0
+    processes.wait_for(lambda: not support.journals(env), "end of the delivery")
+    (span,) = support.stored(env)
+    assert 1.5e9 <= span["end_unix_nano"] - span["start_unix_nano"] < 600e9

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn
@@ -16,8 +15,8 @@ from ..delivery import destinations, home, journal
 from ..delivery.start import ShippingProcess
 from ..place import locate
 from ..place.w3c import Place, child_environment
+from ..trace import clock, ids, resource
 from ..trace import conventions as c
-from ..trace import ids, resource
 from ..trace.span import Span
 from . import child
 
@@ -74,7 +73,8 @@ def _run(name: str, words: list[str], signals: child.Signals) -> int:
     place = locate.locate(environ, folder.path, git_seconds=_GIT_SECONDS)
     for warning in place.warnings:
         _say(warning)
-    span = _span(name or os.path.basename(words[0]), words, place)
+    now = clock.start_clock()
+    span = _span(name or os.path.basename(words[0]), words, place, now())
     span.resource = {**resource.from_environment(environ, "pipeline-trace"), **place.resource}
     inner = child_environment(environ, place, span.span_id)
     if not place.sampled:
@@ -90,7 +90,7 @@ def _run(name: str, words: list[str], signals: child.Signals) -> int:
             ShippingProcess(writer.path, environ, _FLUSH_SECONDS).release()
 
     status = signals.run(words, inner, started)
-    _end(span, status)
+    _end(span, status, now())
     writer.span(span)
     writer.end()
     if writer.dropped:
@@ -103,13 +103,13 @@ def _untraced(words: list[str], environ: dict[str, str], signals: child.Signals,
     return _status(signals.run(words, environ))
 
 
-def _span(name: str, words: list[str], place: Place) -> Span:
+def _span(name: str, words: list[str], place: Place, start_ns: int) -> Span:
     return Span(
         trace_id=place.trace_id,
         span_id=ids.random_span_id(),
         parent_id=place.parent_id,
         name=_masked(name),
-        start_ns=time.time_ns(),
+        start_ns=start_ns,
         attributes={c.PROCESS_EXECUTABLE_NAME: _masked(os.path.basename(words[0])), **place.attributes},
         links=list(place.links),
     )
@@ -124,9 +124,9 @@ def _masked(name: str) -> str:
     return redact.masked(name)
 
 
-def _end(span: Span, status: int) -> None:
+def _end(span: Span, status: int, end_ns: int) -> None:
     """Set the span's end, result and status. ``status``: the exit status, or minus N if signal N ended the command."""
-    span.end_ns = time.time_ns()
+    span.end_ns = end_ns
     span.attributes[c.TASK_RUN_RESULT] = c.SUCCESS if status == 0 else c.FAILURE
     if status >= 0:
         span.attributes[c.PROCESS_EXIT_CODE] = status

@@ -34,12 +34,15 @@ class Carrier:
         self._plays: list[tuple[Any, Any]] = []
         self._entry: dict[str, str] = {}
         self._into_commands = False
+        self._handed = False
 
     def hand(self, span_id: str) -> None:
         """Set the context for the worker that is about to be forked."""
         traceparent = f"{self._prefix}{span_id}-01"
         self._environ[core.w3c.TRACEPARENT] = traceparent
-        self._environ[core.w3c.TRACE_ID] = self._trace_id
+        if not self._handed:
+            self._environ[core.w3c.TRACE_ID] = self._trace_id
+            self._handed = True
         if self._into_commands:
             self._entry[core.w3c.TRACEPARENT] = traceparent
 
@@ -61,6 +64,7 @@ class Carrier:
 
     def rest(self) -> None:
         """Restore the environment of this process, until the next worker is forked."""
+        self._handed = False
         for name, value in self._before.items():
             if value is None:
                 self._environ.pop(name, None)

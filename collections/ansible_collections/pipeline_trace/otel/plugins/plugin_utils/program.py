@@ -156,6 +156,10 @@ class Program:
         if os.getpid() != self._process or delivery is None:
             return
         with suppress(Exception):
+            if not self._traces:
+                # What was to begin the first run went wrong.
+                delivery.journal.discard()
+                return
             for run in list(self._open):
                 self._finish(run)
             delivery.end(self.reason)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import threading
 from collections.abc import Callable, Mapping, MutableMapping
@@ -16,6 +17,8 @@ from .settings import Command, Settings
 from .verdict import Errors, Verdict
 
 c = core.conventions
+# With fewer files that may be open, Ansible itself is near its end, and our journal could be the one too many.
+_FEWEST_FILES = 64
 
 
 class Recorder:
@@ -61,6 +64,10 @@ class Recorder:
         """
         if self._recording:
             return True
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        if 0 <= files < _FEWEST_FILES:
+            self._warn(f"not traced: only {files} files may be open; raise that with: ulimit -n {_FEWEST_FILES}")
+            return False
         program = this_program()
         program.finish_earlier()
         variables = find_variables()
@@ -92,7 +99,7 @@ class Recorder:
         self, journal: Any, place: Any, environ: Mapping[str, str], variables: Mapping[str, Any]
     ) -> PlaybookSpans:
         found: dict[str, Any] = core.resource.from_environment(environ, self.settings.service_name or "ansible")
-        resource = {**found, c.HOST_NAME: socket.gethostname(), c.ANSIBLE_VERSION: self._ansible_version, **place.resource}
+        found = {**found, c.HOST_NAME: socket.gethostname(), c.ANSIBLE_VERSION: self._ansible_version, **place.resource}
         sources = deployment.Sources(self.settings.deployment, variables, environ, self.command.inventories)
         attributes: dict[str, Any] = dict(deployment.attributes(sources))
         if self.command.check_mode:
@@ -101,7 +108,7 @@ class Recorder:
         return PlaybookSpans(
             journal,
             place,
-            resource,
+            found,
             attributes=attributes,
             now=core.clock.start_clock(),
             detail=self.settings.detail,
