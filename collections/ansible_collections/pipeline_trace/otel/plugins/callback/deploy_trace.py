@@ -195,6 +195,8 @@ class CallbackModule(CallbackBase):
 
     @_safely
     def v2_runner_on_failed(self, result, ignore_errors=False):
+        if results.is_terminated(results.data(result)):
+            self._recorder.doubt()
         if ignore_errors:
             self._ended(result, results.IGNORED)
         else:
@@ -217,6 +219,8 @@ class CallbackModule(CallbackBase):
 
     @_safely
     def v2_runner_item_on_failed(self, result):
+        if results.is_terminated(results.data(result)):
+            self._recorder.doubt()
         self._item(result, results.FAILED)
 
     @_safely

@@ -81,6 +81,10 @@ class Hosts:
             for outcome, word in results.WORDS.items()
         }
 
+    def write_to(self, journal: Any) -> None:
+        """Write to another journal from now on."""
+        self._journal = journal
+
     def lines(self, parent_id: str) -> Any:
         """Return the object that makes the journal lines for the hosts of a task. ``parent_id``: the task's span id."""
         return core.lines.Lines(self._trace_id, parent_id, self._resource)

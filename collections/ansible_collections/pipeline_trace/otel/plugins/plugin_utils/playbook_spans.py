@@ -73,6 +73,11 @@ class PlaybookSpans:
         """The trace id."""
         return str(self._place.trace_id)
 
+    def write_to(self, journal: Any) -> None:
+        """Write to another journal from now on."""
+        self._journal = journal
+        self.hosts.write_to(journal)
+
     def playbook(self, name: str, title: str) -> None:
         """Begin a playbook, and end the one before. ``title``: the name of the span."""
         self._end_playbook()

@@ -11,6 +11,7 @@ from typing import Any
 
 from . import core, deployment, texts
 from .carrier import Carrier
+from .doubt import Doubt
 from .playbook_spans import PlaybookSpans
 from .program import Delivery, this_program
 from .settings import Command, Settings
@@ -89,6 +90,7 @@ class Recorder:
         delivery.start()
         self.thread = threading.get_ident()
         self.spans = self._make_spans(delivery.journal, place, environ, variables)
+        self._doubt = Doubt(delivery.journal, self.spans.write_to)
         if self.settings.propagate:
             self.carrier = Carrier(self._process_environ, place)
         self._recording = True
@@ -132,14 +134,26 @@ class Recorder:
         if self.carrier:
             self.carrier.leave()
         # After a signal or an error in the callback, the shipping process closes the open spans.
-        if this_program().reason or self._given_up:
-            return
         problem = texts.short(self._errors.last())
         signal = self._verdict.killed_by(problem)
-        if signal:
+        if not signal:
+            self._doubt.wait()
+        if this_program().reason or self._given_up:
+            self._doubt.end(this_program().reason)
+        elif signal:
+            self._doubt.end(signal)
             self.spans.cancel(signal)
         else:
+            self._doubt.end()
             self.spans.end(len(self.command.playbooks), problem)
+
+    def doubt(self) -> None:
+        """Note that a signal ended a command of a task. The next one may end Ansible."""
+        self._doubt.begin()
+
+    def cut_off(self, signal: str) -> None:
+        """Note that a signal comes to this process, which may end it. ``signal``: its name."""
+        self._doubt.end(signal)
 
     def warn_of_loss(self, delivery: Delivery) -> None:
         """Tell the user how many spans could not be written, if any."""

@@ -36,10 +36,9 @@ class Work:
         return bool(self.span.status_code == core.span.ERROR)
 
     def cancel(self, signal: str, now: int) -> None:
-        """Mark the span as cancelled by a signal, unless it has failed. ``signal``: its name. ``now``: see core.clock."""
-        self.span.events.append(core.span.Event("interrupted", now, {"reason": signal}))
-        if not self.failed:
-            self.span.attributes[c.TASK_RUN_RESULT] = c.CANCELLATION
+        """Mark the span as cancelled by a signal. ``signal``: its name. ``now``: see core.clock."""
+        self.span.cancel(signal, now)
+        self.told = True
 
     def fail(self, outcome: str, message: str) -> None:
         """Mark the span as failed, with the message of the first failure.
