@@ -84,13 +84,14 @@ def _skip(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def failure_message(result: Mapping[str, Any], items: Iterable[str] = ()) -> str:
-    """Return the masked message of a failed result: its ``msg`` and the last lines of its ``stderr``.
+    """Return the masked message of a failed result: its ``msg`` or ``reason``, and the last lines of its ``stderr``.
 
     ``items``: for a loop, the masked messages of the items that failed. With ``no_log``, the result is HIDDEN.
     """
     if is_hidden(result):
         return HIDDEN
-    parts = [texts.start(result.get("msg") or "", _MESSAGE_LIMIT).strip(), *items]
+    # A failed include has only a reason.
+    parts = [texts.start(result.get("msg") or result.get("reason") or "", _MESSAGE_LIMIT).strip(), *items]
     stderr = result.get("stderr") or result.get("module_stderr")
     if stderr:
         parts.append(texts.last_lines(stderr, _STDERR_LINES, _MESSAGE_LIMIT).strip())
