@@ -37,9 +37,7 @@ class Block:
     name: str = ""
     _parent: Any = None
     _role: Any = None
-    block: list[Any] = field(default_factory=list)
     rescue: list[Any] = field(default_factory=list)
-    always: list[Any] = field(default_factory=list)
     _uuid: str = field(default_factory=new_uuid)
 
 
@@ -137,45 +135,6 @@ def test_groups_of_equal_names_are_told_apart_by_their_ids() -> None:
 )
 def test_the_role_before_a_name_is_left_out(name: str, role: Role | None, shown: str) -> None:
     assert lineage.short_name(RoleTask(name, _role=role) if role else Task(name)) == shown
-
-
-def guarded(section: str = "block", parent: Any = None, rescue: bool = True) -> Task:
-    """Return a task in a section of a block that has a rescue or not."""
-    block = Block("Guarded", parent, rescue=[Task("Rescue")] if rescue else [])
-    task = Task(_parent=block)
-    getattr(block, section).append(task)
-    return task
-
-
-def test_a_failure_in_a_block_with_rescue_is_rescued() -> None:
-    assert lineage.is_rescued(guarded())
-    assert not lineage.is_rescued(guarded(rescue=False))
-    assert not lineage.is_rescued(Task())
-
-
-@pytest.mark.parametrize("section", ["rescue", "always"])
-def test_a_failure_in_rescue_or_always_is_not_rescued_by_its_own_block(section: str) -> None:
-    assert not lineage.is_rescued(guarded(section))
-
-
-@pytest.mark.parametrize("section", ["block", "rescue", "always"])
-def test_the_block_around_rescues_whatever_fails_in_it(section: str) -> None:
-    outer = Block("Outer", rescue=[Task("Rescue")])
-    task = guarded(section, outer, rescue=section != "block")
-    outer.block.append(task._parent)
-    assert lineage.is_rescued(task)
-
-
-def test_a_failure_in_an_included_file_is_rescued_around_the_include() -> None:
-    outer = Block("Outer", rescue=[Task("Rescue")])
-    include = Include("Include", outer)
-    outer.block.append(include)
-    # Ansible gives hosts copies of the include, which have its id.
-    copy = Include("Include", outer, _uuid=include._uuid)
-    brought = Block(_parent=copy)
-    task = Task(_parent=brought)
-    brought.block.append(task)
-    assert lineage.is_rescued(task)
 
 
 @pytest.mark.parametrize(

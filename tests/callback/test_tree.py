@@ -497,7 +497,12 @@ def test_a_playbook_that_ansible_gives_up_has_failed_though_it_has_no_recap(ran:
     assert run.returncode != 0
     assert "not_there" in run.stdout + run.stderr
     assert "PLAY RECAP" not in run.stdout
-    assert run.root()["status"] == {"code": "ERROR", "message": "ended without a recap"}
+    status = run.root()["status"]
+    assert status["code"] == "ERROR"
+    assert status["message"].startswith("Ansible stopped: ")
+    assert "'not_there' is undefined" in status["message"]
+    assert run.root()["attributes"]["error.type"] == "interrupted"
+    # What had ended before is as it ended.
     assert run.at("Fine")["status"]["code"] == "UNSET"
     assert not events(run.root(), "recap")
 

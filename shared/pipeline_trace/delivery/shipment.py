@@ -195,13 +195,15 @@ def _takes(destination: Destination, spans: Sequence[Span], timeout: float) -> b
 
 def _closed(span: Span, reason: str, died_ns: int) -> Span:
     """Close a span of a dead writer: the result is error after a kill, cancellation after SIGTERM or SIGINT."""
-    cancelled = reason in _CANCELLED
     span.end_ns = max(died_ns, span.start_ns)
-    span.attributes[c.TASK_RUN_RESULT] = c.CANCELLATION if cancelled else c.ERROR
-    span.events = [*span.events, Event("interrupted", span.end_ns, {"reason": reason or "never ended"})]
-    if not cancelled:
-        span.attributes[c.ERROR_TYPE] = "interrupted"
-        span.fail(f"still open when its process ended ({reason or 'never ended'})")
+    if reason in _CANCELLED:
+        span.cancel(reason, span.end_ns)
+        return span
+    reason = reason or "never ended"
+    span.attributes[c.TASK_RUN_RESULT] = c.ERROR
+    span.attributes[c.ERROR_TYPE] = "interrupted"
+    span.events = [*span.events, Event("interrupted", span.end_ns, {"reason": reason})]
+    span.fail(f"still open when its process ended ({reason})")
     return span
 
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import conventions as c
+
 AttributeValue = str | bool | int | float | Sequence[str] | Sequence[bool] | Sequence[int] | Sequence[float]
 Attributes = Mapping[str, AttributeValue]
 
@@ -74,6 +76,13 @@ class Span:
         """Set the status to ERROR, with this message."""
         self.status_code = ERROR
         self.status_message = message
+
+    def cancel(self, reason: str, time_ns: int) -> None:
+        """Set the result to cancellation, with an event. ``reason``: SIGTERM or SIGINT. ``time_ns``: ns since the epoch."""
+        self.status_code, self.status_message = UNSET, ""
+        self.attributes[c.TASK_RUN_RESULT] = c.CANCELLATION
+        self.attributes.pop(c.ERROR_TYPE, None)
+        self.events = [*self.events, Event("interrupted", time_ns, {"reason": reason})]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""

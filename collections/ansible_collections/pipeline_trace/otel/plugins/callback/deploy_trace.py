@@ -40,6 +40,7 @@ try:
     from ansible_collections.pipeline_trace.otel.plugins.plugin_utils import core, lineage, results
     from ansible_collections.pipeline_trace.otel.plugins.plugin_utils.recorder import Recorder
     from ansible_collections.pipeline_trace.otel.plugins.plugin_utils.settings import Command, Settings
+    from ansible_collections.pipeline_trace.otel.plugins.plugin_utils.verdict import Errors, Verdict
 except ImportError as error:
     PROBLEM = f"{error}; run: {sys.executable} -m pip install pipeline-trace"
 
@@ -55,6 +56,20 @@ def _names(value):
 def _warn(display, text):
     # Not display.warning(): before ansible-core 2.19 it wraps lines at 79 columns, which breaks commands in them.
     display.display(f"[WARNING]: {text}", color=constants.COLOR_WARN, stderr=True)
+
+
+def _problem_of_output():
+    """Return why the command will fail at its end because nobody reads its output, or an empty string."""
+    # Python tries this again at the exit, and then ends with 120.
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        return f"its output could not be written: {error.strerror}"
+    except ValueError:
+        # It is closed, which Python passes over.
+        pass
+    return ""
 
 
 def _safely(hook):
@@ -88,6 +103,9 @@ class CallbackModule(CallbackBase):
         self._spans = None
         if PROBLEM:
             self._give_up(PROBLEM)
+        else:
+            self._verdict = Verdict()
+            self._errors = Errors(self._display)
 
     def set_options(self, task_keys=None, var_options=None, direct=None):
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
@@ -108,6 +126,8 @@ class CallbackModule(CallbackBase):
             ansible_version=ansible_version,
             warn=functools.partial(_warn, self._display),
             say=functools.partial(self._display.display, stderr=True),
+            verdict=self._verdict,
+            errors=self._errors,
         )
         self.disabled = not self._recorder.wanted
 
@@ -144,7 +164,8 @@ class CallbackModule(CallbackBase):
         given = {
             field: value if isinstance(value, (bool, int, float)) else str(value) for field, value in fields.items() if value
         }
-        self._spans.play(name, {names.ANSIBLE_PLAY_NAME: core.redact.masked(name), **given})
+        self._errors.pass_over()
+        self._spans.play(name, {names.ANSIBLE_PLAY_NAME: core.redact.masked(name), **given}, self._verdict.play())
 
     @_safely
     def v2_playbook_on_no_hosts_matched(self):
@@ -174,10 +195,15 @@ class CallbackModule(CallbackBase):
 
     @_safely
     def v2_runner_on_failed(self, result, ignore_errors=False):
+        if results.is_terminated(results.data(result)):
+            self._recorder.doubt()
         if ignore_errors:
             self._ended(result, results.IGNORED)
         else:
-            self._ended(result, results.RESCUED if lineage.is_rescued(result._task) else results.FAILED)
+            # Ansible has shown the error of an include that failed.
+            self._errors.pass_over()
+            rescued = self._verdict.is_rescued(result._host.name)
+            self._ended(result, results.RESCUED if rescued else results.FAILED)
 
     @_safely
     def v2_runner_on_unreachable(self, result):
@@ -193,6 +219,8 @@ class CallbackModule(CallbackBase):
 
     @_safely
     def v2_runner_item_on_failed(self, result):
+        if results.is_terminated(results.data(result)):
+            self._recorder.doubt()
         self._item(result, results.FAILED)
 
     @_safely
@@ -218,7 +246,9 @@ class CallbackModule(CallbackBase):
     @_safely
     def v2_playbook_on_stats(self, stats):
         self._recorder.went_on()
-        self._spans.recap((host, stats.summarize(host)) for host in sorted(stats.processed))
+        self._errors.pass_over()
+        counts = ((host, stats.summarize(host)) for host in sorted(stats.processed))
+        self._spans.recap(counts, _problem_of_output())
 
     def _task(self, task, attributes):
         if self._carrier:
@@ -233,7 +263,8 @@ class CallbackModule(CallbackBase):
             {**found, **attributes},
             lineage.groups(task),
             # Only in these cases does a successful result have details to read.
-            telling=bool(task.delegate_to or task.until),
+            telling=bool(task.delegate_to or task.until or "{{" in str(task.action)),
+            including=lineage.is_include(task),
             notifies=lineage.words(task.notify),
         )
 

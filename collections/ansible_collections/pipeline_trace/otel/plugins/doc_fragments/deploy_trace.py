@@ -134,6 +134,15 @@ options:
     ini:
       - section: callback_deploy_trace
         key: flush_limit
+  quiet:
+    description: Whether to leave out the line at the end that says where the trace is. Warnings are shown all the same.
+    type: bool
+    default: false
+    env:
+      - name: PIPELINE_TRACE_QUIET
+    ini:
+      - section: callback_deploy_trace
+        key: quiet
   deployment_environment:
     description:
       - The environment that the playbook deploys to (C(deployment.environment.name)).

@@ -22,7 +22,7 @@ _MOST_NAMED = 10
 class Running:
     """A host that runs a task."""
 
-    __slots__ = ("attempt", "events", "failed", "host", "last_ns", "left_out", "span_id", "start_ns", "task")
+    __slots__ = ("attempt", "end", "events", "failed", "host", "last_ns", "left_out", "span_id", "start_ns", "task")
 
     def __init__(self, task: Any, host: str, span_id: str, start_ns: int) -> None:
         self.task = task
@@ -34,6 +34,8 @@ class Running:
         self.failed: list[str] = []
         self.left_out = 0
         self.attempt = 0
+        # Of an include that may still fail: time, outcome and result of its end.
+        self.end: tuple[int, str, Any] | None = None
 
     def event(self, name: str, now: int, attributes: Mapping[str, Any]) -> None:
         """Add an event for an item or a retry. Its duration counts from the event before it."""
@@ -72,10 +74,16 @@ class Hosts:
         self._messages = messages
         self._names: dict[str, tuple[str, str]] = {}
         self._running: dict[str, Running] = {}
+        # Hosts whose include has a successful result, but whose file or role Ansible has not loaded yet.
+        self._including: dict[str, Running] = {}
         self._words = {
             outcome: f',"{c.ANSIBLE_RESULT}":"{outcome}","{c.TASK_RUN_RESULT}":"{word}"'
             for outcome, word in results.WORDS.items()
         }
+
+    def write_to(self, journal: Any) -> None:
+        """Write to another journal from now on."""
+        self._journal = journal
 
     def lines(self, parent_id: str) -> Any:
         """Return the object that makes the journal lines for the hosts of a task. ``parent_id``: the task's span id."""
@@ -121,6 +129,43 @@ class Hosts:
             running.attempt += 1
             running.event("retry", self._now(), results.retry(running.attempt, result, messages=self._messages))
 
+    def runs(self, task: Any) -> bool:
+        """Return whether a host runs a task now."""
+        return any(running.task is task for running in self._running.values())
+
+    def release(self) -> None:
+        """Write the spans of the hosts that ended an include: by now it would have failed."""
+        while self._including:
+            host, running = self._including.popitem()
+            if running.end:
+                self._running[host] = running
+                before = running.task.last_ns
+                self.end(running.task, host, running.end[1], running.end[2])
+                running.task.last_ns = max(before, running.task.last_ns)
+
+    def stop(self, message: str, signal: str = "") -> list[Any]:
+        """Write the spans of all hosts that run: as failed, or as cancelled by a signal. Return their tasks.
+
+        ``message``: why they failed. ``signal``: its name.
+        """
+        own = {c.TASK_RUN_RESULT: c.ERROR, c.ERROR_TYPE: results.INTERRUPTED, c.ANSIBLE_MESSAGE: message}
+        if signal:
+            own = {c.TASK_RUN_RESULT: c.CANCELLATION}
+        stopped = [*self._including.values(), *self._running.values()]
+        self._including.clear()
+        self._running.clear()
+        for running in stopped:
+            name, attributes = self._names.get(running.host) or self._name(running.host)
+            attributes += "," + core.span.encode(own)[1:]
+            now = running.task.last_ns = self._now()
+            if signal:
+                running.event("interrupted", now, {"reason": signal})
+            events = core.span.encode(running.events or [])
+            self._journal.span_line(
+                running.task.lines.span(running.span_id, name, running.start_ns, now, attributes, events, message)
+            )
+        return [running.task for running in stopped]
+
     def end(self, task: Any, host: str, outcome: str, result: Any) -> str:
         """Write the span of a host that ended a task. Return the message of its failure, or an empty string.
 
@@ -129,10 +174,18 @@ class Hosts:
         running = self._running.get(host)
         now = self._now()
         if running is None or running.task is not task:
-            # A skipped `meta` task ends without a start.
-            running = Running(task, host, core.ids.random_span_id(), now)
+            running = self._including.pop(host, None)
+            if running is None or running.task is not task:
+                # A skipped `meta` task ends without a start.
+                running = Running(task, host, core.ids.random_span_id(), now)
         else:
             del self._running[host]
+        if task.including and outcome in _PLAIN:
+            if running.end is None:
+                running.end = (now, outcome, result)
+                self._including[host] = running
+                return ""
+            now = running.end[0]
         task.last_ns = now
         if not self._all_told and outcome not in results.TOLD:
             return ""
@@ -140,6 +193,7 @@ class Hosts:
         attributes += self._words[outcome]
         extras = {}
         if task.telling or outcome not in _PLAIN:
+            task.learn(result._task)
             extras = results.extras(
                 outcome,
                 results.data(result),

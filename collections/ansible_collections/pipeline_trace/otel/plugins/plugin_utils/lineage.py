@@ -1,5 +1,5 @@
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""Finds the roles, named blocks and includes that a task is in, and whether its failure is rescued.
+"""Finds the roles, named blocks and includes that a task is in.
 
 This reads only fields of Ansible's playbook objects that ansible-core 2.16 to 2.21 all have.
 """
@@ -28,7 +28,7 @@ def groups(task: Any) -> list[Group]:
     role: Any = None
     for node in reversed(list(_ancestors(task))):
         role = _enter_role(found, role, node)
-        if _is_include(node):
+        if is_include(node):
             found.append(Group(INCLUDE, str(node._uuid), str(node.name or node.action)))
         elif hasattr(node, "rescue") and node.name:
             found.append(Group(BLOCK, str(node._uuid), str(node.name)))
@@ -52,23 +52,9 @@ def _ancestors(task: Any) -> Iterator[Any]:
         node = getattr(node, "_parent", None)
 
 
-def _is_include(node: Any) -> bool:
-    # A static import is not a task that hosts run. Its tasks are in their role or block.
+def is_include(node: Any) -> bool:
+    """Return whether a task is a dynamic include. A static import is no task that hosts run."""
     return hasattr(node, "statically_loaded") and not node.statically_loaded
-
-
-def is_rescued(task: Any) -> bool:
-    """Return whether a failure of a task runs the ``rescue`` of a block around it."""
-    inner = task
-    for node in _ancestors(task):
-        if getattr(node, "rescue", None) and _holds(node.block, inner):
-            return True
-        inner = node
-    return False
-
-
-def _holds(tasks: Any, wanted: Any) -> bool:
-    return any(item._uuid == wanted._uuid for item in tasks)
 
 
 def handler_names(handler: Any) -> Set[str]:

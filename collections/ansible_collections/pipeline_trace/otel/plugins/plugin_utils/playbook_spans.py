@@ -15,7 +15,8 @@ from . import core, results
 from .hosts import Hosts, Running
 from .lineage import INCLUDE, ROLE, Group
 from .notifiers import Notifiers
-from .work import Task, Work
+from .verdict import PlayRun
+from .work import Play, Task, Work, fail
 
 c = core.conventions
 # Hosts beyond this number get no recap event, but count in the totals.
@@ -55,7 +56,9 @@ class PlaybookSpans:
         self._linear = True
         self._command: Work | None = None
         self._playbook: Work | None = None
-        self._play: Work | None = None
+        self._play: Play | None = None
+        # Ansible's result of the last play: that of the command, if no other one follows.
+        self._result: int | None = None
         # Roles, blocks, includes and tasks by uuid, outer before inner.
         self._open: dict[str, Work] = {}
         self._notifiers = Notifiers()
@@ -70,6 +73,11 @@ class PlaybookSpans:
         """The trace id."""
         return str(self._place.trace_id)
 
+    def write_to(self, journal: Any) -> None:
+        """Write to another journal from now on."""
+        self._journal = journal
+        self.hosts.write_to(journal)
+
     def playbook(self, name: str, title: str) -> None:
         """Begin a playbook, and end the one before. ``title``: the name of the span."""
         self._end_playbook()
@@ -77,13 +85,15 @@ class PlaybookSpans:
         attributes = {c.ANSIBLE_TYPE: c.TYPE_PLAYBOOK, c.ANSIBLE_PLAYBOOK_NAME: core.redact.masked(name)}
         self._playbook = self._begin(title, self._command, {**attributes, **self._place.attributes, **self._attributes})
 
-    def play(self, name: str, attributes: Mapping[str, Any]) -> None:
-        """Begin a play or a batch of a play (``serial``), and end the one before."""
+    def play(self, name: str, attributes: Mapping[str, Any], run: PlayRun | None = None) -> None:
+        """Begin a play or a batch of a play (``serial``), and end the one before. ``run``: what Ansible knows of it."""
         self._end_play()
         # Only with these strategies does a task end before the next one starts.
         self._linear = attributes.get(c.ANSIBLE_PLAY_STRATEGY) in _LINEAR
         around = self._playbook or self._command or self._without_playbook()
-        self._play = self._begin(name, around, {c.ANSIBLE_TYPE: c.TYPE_PLAY, **attributes})
+        span = self._make(name, around, {c.ANSIBLE_TYPE: c.TYPE_PLAY, **attributes})
+        self._journal.open(span)
+        self._play = Play(span, around, run)
 
     def _without_playbook(self) -> Work:
         """Begin the span around plays that a program runs through Ansible's API."""
@@ -110,13 +120,16 @@ class PlaybookSpans:
         inside: Sequence[Group],
         *,
         telling: bool = False,
+        including: bool = False,
         notifies: Iterable[str] = (),
     ) -> None:
         """Begin a task.
 
-        ``inside``: the groups that it is in. ``telling``: whether its successful results have details to read. ``notifies``:
-        the handlers and topics that it notifies if it changes something.
+        ``inside``: the groups that it is in. ``telling``: whether its successful results have details to read.
+        ``including``: whether it is a dynamic include, which may still fail after a successful result. ``notifies``: the
+        handlers and topics that it notifies if it changes something.
         """
+        self.hosts.release()
         if self._linear:
             self._end_tasks(keep={group.uuid for group in inside})
         parent = self._enter(inside)
@@ -125,7 +138,8 @@ class PlaybookSpans:
         if told:
             self._journal.open(span)
         lines = self.hosts.lines(span.span_id)
-        self._open[uuid] = Task(span, parent, lines, told=told, telling=telling, notifies=notifies)
+        details = {"telling": telling or including, "including": including, "notifies": notifies}
+        self._open[uuid] = Task(span, parent, lines, told=told, **details)
 
     def host_start(self, uuid: str, host: str) -> str:
         """Begin a task on a host, before its worker is forked. Return the id of the span that its worker is in.
@@ -155,10 +169,9 @@ class PlaybookSpans:
         if task.notifies and outcome == results.CHANGED:
             self._notifiers.note(task.notifies, task.span.name)
         if outcome in results.BAD:
-            work: Work | None = task
-            while work is not None:
-                work.fail(outcome, f"{core.redact.masked(host)}: {message}")
-                work = work.parent
+            fail(task, outcome, f"{core.redact.masked(host)}: {message}")
+            if self._play:
+                self._play.hosts.add(host)
         return not self.hosts.busy
 
     def _count(self, task: Work, outcome: str) -> None:
@@ -185,10 +198,20 @@ class PlaybookSpans:
         """Count a diff that Ansible shows. The diff itself is not recorded."""
         self._diffs += 1
 
-    def recap(self, counts: Iterable[tuple[str, Mapping[str, int]]]) -> None:
-        """End a playbook. ``counts``: Ansible's counters by host, which include the earlier playbooks of the command."""
+    def recap(self, counts: Iterable[tuple[str, Mapping[str, int]]], problem: str = "") -> None:
+        """End a playbook. ``counts``: Ansible's counters by host, which include the earlier playbooks of the command.
+
+        ``problem``: why the command will fail, even if no host did.
+        """
         if not self._playbook:
             return
+        self._end_play()
+        if self._result:
+            self._playbook.fail(*(self._playbook.failure or (results.FAILED, f"Ansible's result is {self._result}")))
+        elif self._result is None and self._playbook.failure:
+            self._playbook.fail(*self._playbook.failure)
+        elif problem:
+            self._playbook.fail(results.INTERRUPTED, problem)
         span, totals = self._playbook.span, Counter[str]()
         for host, so_far in counts:
             numbers = Counter(so_far)
@@ -201,19 +224,46 @@ class PlaybookSpans:
         span.attributes.update({f"{c.ANSIBLE_STATS_PREFIX}{word}": number for word, number in totals.items()})
         self._end_playbook()
 
-    def end(self, expected: int) -> None:
-        """End the command. ``expected``: how many playbooks its command line names."""
-        if self._playbook:
-            self._playbook.fail(results.FAILED, "ended without a recap")
-            if self._command:
-                self._command.fail(results.FAILED, "ended without a recap")
+    def end(self, expected: int, problem: str = "") -> None:
+        """End the command. ``expected``: how many playbooks its command line names.
+
+        ``problem``: why Ansible stopped before the recap, if it did and that is known.
+        """
+        if self._playbook or (self._play and self._play.broke_off):
+            self._stop(f"Ansible stopped: {problem}" if problem else "Ansible stopped before its recap; its output says why")
         self._end_playbook()
         if self._command:
+            if self._command.failure:
+                self._command.fail(*self._command.failure)
             if 0 < self._begun < expected:
                 self._command.fail(results.FAILED, f"only {self._begun} of {expected} playbooks ran")
             # A program may wait for long before it runs the next play, or ends.
             self._finish(self._command, 0 if self._begun else self._command.last_ns)
             self._command = None
+
+    def cancel(self, signal: str) -> None:
+        """End the command, whose open spans a signal cut off. ``signal``: its name."""
+        self.hosts.release()
+        stopped, now = self.hosts.stop("", signal), self._now()
+        for uuid, work in reversed(list(self._open.items())):
+            if isinstance(work, Task) and work not in stopped and work.last_ns > work.span.start_ns:
+                self._finish(self._open.pop(uuid), work.last_ns)
+        for around in (*reversed(self._open.values()), self._play, self._playbook, self._command):
+            if around:
+                around.cancel(signal, now)
+                self._finish(around, now)
+        self._open.clear()
+        self._play = self._playbook = self._command = None
+
+    def _stop(self, message: str) -> None:
+        """Mark as failed what Ansible did not bring to its end."""
+        if self._play and (self._play.run is None or self._play.broke_off):
+            last = list(self._open.values())[-1:]
+            for work in self.hosts.stop(message) or [work for work in last if work.last_ns == work.span.start_ns]:
+                fail(work, results.INTERRUPTED, message)
+            self._play.fail(results.INTERRUPTED, message)
+        if self._playbook:
+            self._playbook.fail(results.INTERRUPTED, message)
 
     def _enter(self, inside: Sequence[Group]) -> Work | None:
         """Return the open span of the innermost group. Begins groups that are not open."""
@@ -248,14 +298,33 @@ class PlaybookSpans:
         return Work(span, parent, told=told)
 
     def _end_tasks(self, keep: set[str]) -> None:
-        """End all open tasks and groups, except the groups in ``keep``, which the next task is in."""
-        for uuid in [uuid for uuid in reversed(self._open) if uuid not in keep]:
+        """End all open tasks and groups, except the groups in ``keep``, which the next task is in.
+
+        A group ends with what is around it: a handler is in the role of an include, but not in the include.
+        """
+        if self.hosts.busy:
+            # Where Ansible cannot start a worker, it goes on as if the host had nothing to do.
+            message = "Ansible went on without its result"
+            for task in self.hosts.stop(message):
+                fail(task, results.INTERRUPTED, message)
+        kept: set[Work | None] = {self._play, self._playbook}
+        ended = []
+        for uuid, work in self._open.items():
+            if uuid in keep and work.parent in kept:
+                kept.add(work)
+            else:
+                ended.append(uuid)
+        for uuid in reversed(ended):
             work = self._open.pop(uuid)
             self._finish(work, work.last_ns)
 
     def _end_play(self) -> None:
+        self.hosts.release()
         self._end_tasks(keep=set())
         if self._play:
+            self._play.judge()
+            if self._play.run and self._play.run.result is not None:
+                self._result = self._play.run.result
             self._finish(self._play, 0 if self._playbook else self._play.last_ns)
             self._play = None
 
@@ -267,8 +336,7 @@ class PlaybookSpans:
                 attributes[c.ANSIBLE_DIFFS] = self._diffs
                 self._diffs = 0
             if c.DEPLOYMENT_ENVIRONMENT in attributes:
-                failed = self._playbook.span.status_code == core.span.ERROR
-                attributes[c.DEPLOYMENT_STATUS] = "failed" if failed else "succeeded"
+                attributes[c.DEPLOYMENT_STATUS] = "failed" if self._playbook.failed else "succeeded"
             self._finish(self._playbook)
             self._playbook = None
 
@@ -277,6 +345,8 @@ class PlaybookSpans:
         work.span.attributes.setdefault(c.TASK_RUN_RESULT, c.SUCCESS)
         if work.parent:
             work.parent.last_ns = max(work.parent.last_ns, work.span.end_ns)
+            if work.failed and work.parent.failure is None:
+                work.parent.failure = work.failure
         if work.told:
             work.span.attributes.update({f"{c.ANSIBLE_HOSTS_PREFIX}{word}": count for word, count in work.counts.items()})
             self._journal.span(work.span)

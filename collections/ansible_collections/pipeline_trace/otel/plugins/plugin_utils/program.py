@@ -32,6 +32,9 @@ class Run(Protocol):
     def finish(self) -> None:
         """End its spans, and put the environment back."""
 
+    def cut_off(self, signal: str) -> None:
+        """Note that a signal comes to this process, which may end it. ``signal``: its name."""
+
     def warn_of_loss(self, delivery: Delivery) -> None:
         """Tell the user how many spans could not be written, if any."""
 
@@ -140,6 +143,8 @@ class Program:
         # A forked worker has our handler until it sets its own.
         if os.getpid() == self._process:
             self.reason = signal.Signals(number).name
+            for run in self._open:
+                run.cut_off(self.reason)
             if number == signal.SIGTERM and self._delivery:
                 # Ansible kills itself, so atexit does not run. The shipping process continues.
                 self._delivery.journal.note_end(self.reason)

@@ -9,11 +9,13 @@ import threading
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
-from . import core, deployment
+from . import core, deployment, texts
 from .carrier import Carrier
+from .doubt import Doubt
 from .playbook_spans import PlaybookSpans
 from .program import Delivery, this_program
 from .settings import Command, Settings
+from .verdict import Errors, Verdict
 
 c = core.conventions
 # With fewer files that may be open, Ansible itself is near its end, and our journal could be the one too many.
@@ -38,15 +40,19 @@ class Recorder:
         ansible_version: str,
         warn: Callable[[str], object],
         say: Callable[[str], object],
+        verdict: Verdict,
+        errors: Errors,
     ) -> None:
-        """``warn``, ``say``: functions that show a line to the user."""
+        """``warn``, ``say``: show a line to the user. ``verdict``, ``errors``: what Ansible decides and says."""
         self.settings = settings
         self.command = command
         self.thread = 0
         self._process_environ = environ
         self._ansible_version = ansible_version
         self._warn = lambda text: warn(f"pipeline-trace: {text}")
-        self._say = lambda text: say(f"pipeline-trace: {text}")
+        self._say = lambda text: None if settings.quiet else say(f"pipeline-trace: {text}")
+        self._verdict = verdict
+        self._errors = errors
         self._recording = False
         self._given_up = False
         enabled = not settings.enabled_by or environ.get(settings.enabled_by, "").lower() == "true"
@@ -84,6 +90,7 @@ class Recorder:
         delivery.start()
         self.thread = threading.get_ident()
         self.spans = self._make_spans(delivery.journal, place, environ, variables)
+        self._doubt = Doubt(delivery.journal, self.spans.write_to)
         if self.settings.propagate:
             self.carrier = Carrier(self._process_environ, place)
         self._recording = True
@@ -127,8 +134,26 @@ class Recorder:
         if self.carrier:
             self.carrier.leave()
         # After a signal or an error in the callback, the shipping process closes the open spans.
-        if not (this_program().reason or self._given_up):
-            self.spans.end(len(self.command.playbooks))
+        problem = texts.short(self._errors.last())
+        signal = self._verdict.killed_by(problem)
+        if not signal:
+            self._doubt.wait()
+        if this_program().reason or self._given_up:
+            self._doubt.end(this_program().reason)
+        elif signal:
+            self._doubt.end(signal)
+            self.spans.cancel(signal)
+        else:
+            self._doubt.end()
+            self.spans.end(len(self.command.playbooks), problem)
+
+    def doubt(self) -> None:
+        """Note that a signal ended a command of a task. The next one may end Ansible."""
+        self._doubt.begin()
+
+    def cut_off(self, signal: str) -> None:
+        """Note that a signal comes to this process, which may end it. ``signal``: its name."""
+        self._doubt.end(signal)
 
     def warn_of_loss(self, delivery: Delivery) -> None:
         """Tell the user how many spans could not be written, if any."""

@@ -27,6 +27,10 @@ WORDS = {
     SKIPPED: c.SKIP,
 }
 BAD = (FAILED, UNREACHABLE)
+# The exit status of a command that TERM or INT ended, as Python's subprocess and as shells tell it.
+_ABORTS = (-15, -2, 143, 130)
+# The error.type of what Ansible did not bring to its end. It is no outcome: Ansible has no result then.
+INTERRUPTED = "interrupted"
 TOLD = (FAILED, UNREACHABLE, IGNORED, RESCUED)
 
 HIDDEN = "the output has been hidden: no_log is set"
@@ -100,6 +104,11 @@ def _failed(result: Mapping[str, Any]) -> bool:
         if word in result:
             return bool(result[word])
     return bool(result.get("unreachable") or result.get("exception") or result.get("rc"))
+
+
+def is_terminated(result: Mapping[str, Any]) -> bool:
+    """Return whether a signal of _ABORTS ended the command of a failed result."""
+    return result.get("rc") in _ABORTS
 
 
 def item_label(result: Mapping[str, Any]) -> str:

@@ -45,6 +45,7 @@ class Settings:
     task_arguments: bool
     trace_url: str
     flush_limit: float
+    quiet: bool
     enabled_by: str
     deployment: Mapping[str, str]
 
@@ -67,6 +68,7 @@ class Settings:
             task_arguments=bool(option("task_arguments")),
             trace_url=text("trace_url"),
             flush_limit=float(option("flush_limit")),
+            quiet=bool(option("quiet")),
             enabled_by=text("enable_from_environment"),
             deployment={attribute: text(name) for attribute, name in _DEPLOYMENT.items()},
         )
