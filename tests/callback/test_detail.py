@@ -115,6 +115,12 @@ def test_with_plays_the_tasks_that_did_not_fail_are_counted_on_their_play(tmp_pa
     assert counts(run.at("After")) == {"hosts.ok": 2, "tasks.left_out": 1}
 
 
+def test_show_says_what_has_no_span(tmp_path_factory: pytest.TempPathFactory) -> None:
+    lines = support.trace("show", env=ran(tmp_path_factory, "play").env).stdout.splitlines()
+    (deploy,) = [line for line in lines if "play Deploy" in line]
+    assert "4 tasks, hosts: 8 ok, 1 changed, 1 ignored, 1 failed, 7 skipped" in deploy
+
+
 @pytest.mark.parametrize(("detail", "path"), [("task", ("Deploy", "Fine")), ("play", ("Deploy",))])
 def test_what_a_task_runs_is_below_a_span_that_is_sent(
     tmp_path_factory: pytest.TempPathFactory, detail: str, path: tuple[str, ...]

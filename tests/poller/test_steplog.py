@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from jenkins_poller.fetch import steplog
+from pipeline_trace.trace import redact
 
 
 def test_html_becomes_text() -> None:
@@ -36,3 +39,18 @@ def test_secrets_are_masked_before_the_text_is_cut() -> None:
     text = "x" * 90 + f" token={secret}\n" + "y" * (steplog.MOST_LETTERS - len(secret) + 4)
     assert secret[-8:] not in steplog.log_tail(text)
     assert "hunter2" not in steplog.log_tail("curl -u ci:hunter2 https://a\nPASSWORD=hunter2")
+
+
+def test_what_is_masked_does_not_grow_with_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, read = redact.masked, [0]
+
+    def counting(text: str) -> str:
+        read[0] += len(text)
+        return real(text)
+
+    monkeypatch.setattr(redact, "masked", counting)
+    line = "[2026-11-23T16:25:43.539Z] INFO request user=mara key=abc token=def took 12 ms\n"
+    end = "\x1b[8mha:////4" + "A" * 400 + "=\x1b[0mERROR: broken\n"
+    assert steplog.log_tail(line * 50_000 + end).endswith("took 12 ms\nERROR: broken")
+    assert steplog.node_log_text(line * 50_000 + end).endswith("took 12 ms\nERROR: broken")
+    assert 0 < read[0] < 4 * steplog.MOST_LETTERS

@@ -134,8 +134,8 @@ def parameter_attributes(document: Mapping[str, Any]) -> dict[str, AttributeValu
 
 
 def short_text(value: str) -> str:
-    """Return a text with masked secrets, at most _LONGEST_VALUE characters long."""
-    return redact.clip(redact.masked(value), _LONGEST_VALUE)
+    """Return the beginning of a text with masked secrets, at most _LONGEST_VALUE characters long."""
+    return redact.masked_start(value, _LONGEST_VALUE)
 
 
 def trigger_events(facts: Facts, time_ns: int) -> list[Event]:

@@ -88,6 +88,15 @@ def remark(span: Span) -> str:
     return word if word in _REMARKS else ""
 
 
+def left_out(span: Span) -> str:
+    """Return what has no spans below this one, such as ``4 tasks, hosts: 3 ok, 1 changed``; empty if nothing is left out."""
+    tasks = span.attributes.get(c.ANSIBLE_TASKS_LEFT_OUT)
+    counted = {word: span.attributes.get(f"{c.ANSIBLE_HOSTS_PREFIX}{word}") for word in _ANSIBLE_STATES}
+    hosts = ", ".join(f"{count} {word}" for word, count in counted.items() if isinstance(count, int))
+    parts = [f"{tasks} tasks"] if isinstance(tasks, int) else []
+    return ", ".join([*parts, f"hosts: {hosts}"] if hosts else parts)
+
+
 def message(span: Span) -> str:
     """Return a span's failure message: the status message, else its exception's, else error.type, else an empty string."""
     if span.status_message:

@@ -58,6 +58,9 @@ def _line(node: tree.Node, now: int) -> Text:
     remark = states.remark(span)
     if remark:
         line.append(f"  {remark}", style="yellow")
+    left_out = states.left_out(span)
+    if left_out:
+        line.append(f"  {left_out}", style="dim")
     if node.skewed:
         line.append("  clock skewed", style="yellow")
     message = states.message(span)
