@@ -94,9 +94,10 @@ def follow(path: Path, destination: Destination, flush_limit: float, wait: Calla
     try:
         shipment = Shipment(reader, destination)
         _while_written(shipment, reader, flush_limit, wait)
-        died_ns = time.time_ns()
-        # The writer waits for us from its end on. A delivery may have been in progress at that time.
-        since_end = (died_ns - reader.modified_ns()) / 1e9 if reader.ended() else 0.0
+        now_ns = time.time_ns()
+        # A delivery may have been in progress when the writer ended. It waits for us from then on.
+        died_ns = reader.modified_ns() if reader.ended() else now_ns
+        since_end = (now_ns - died_ns) / 1e9
         deadline = time.monotonic() + flush_limit - since_end
         with contextlib.suppress(DeliveryError, SetupError):
             # Once only: the destination itself retries within its timeout.

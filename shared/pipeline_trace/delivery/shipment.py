@@ -53,6 +53,7 @@ class Shipment:
         self.problem = ""
         self._done = False
         self._finishing = False
+        self._latest_ns = 0
 
     @property
     def outcome(self) -> Outcome:
@@ -91,7 +92,10 @@ class Shipment:
         self._reader.count_torn_end()
         reason = self.end.reason if self.end else "SIGKILL or a crash"
         lost = self.end is not None and self.end.dropped > 0 and not reason
-        for span in self._still_open():
+        still_open = list(self._still_open())
+        # A file's time is less exact than those of spans, and no child may end after its parent.
+        died_ns = max([died_ns, self._latest_ns, *(span.start_ns for span in still_open)])
+        for span in still_open:
             self._batch.append(_unknown(span, died_ns) if lost else _closed(span, reason, died_ns))
         self._open.clear()
         self._flush(timeout)
@@ -112,6 +116,7 @@ class Shipment:
             self._open[line.opened.span_id] = line.opened
         elif line.span:
             self._open.pop(line.span.span_id, None)
+            self._latest_ns = max(self._latest_ns, line.span.end_ns)
             if line.end > self._state.offset:
                 self._batch.append(line.span)
         else:
