@@ -12,7 +12,7 @@ import yaml
 from ansible_collections.pipeline_trace.otel.plugins.plugin_utils import deployment
 from ansible_collections.pipeline_trace.otel.plugins.plugin_utils.deployment import Sources
 from support import installs, played
-from support.otlp_receiver import Receiver
+from support.otlp_receiver import Receiver, free_port
 from support.played import Played
 
 from pipeline_trace.trace import words
@@ -60,8 +60,8 @@ OPTIONS = {
     "revision": ("PIPELINE_TRACE_REVISION", REVISION),
     "version": ("PIPELINE_TRACE_VERSION", "1.2.3"),
 }
-# Those that say where spans go have tests of their own.
-DESTINATION = {"endpoint", "protocol", "enable_from_environment"}
+# Those that say where spans go, and what is said, have tests of their own.
+DESTINATION = {"endpoint", "protocol", "enable_from_environment", "quiet"}
 
 Env = dict[str, str]
 
@@ -171,6 +171,20 @@ def test_the_trace_is_not_handed_on_where_that_is_turned_off(with_all: Played, r
 @pytest.mark.process
 def test_the_line_at_the_end_is_the_url_filled_in(with_all: Played) -> None:
     assert with_all.ours == [f"pipeline-trace: https://traces.example.com/{TRACE}?orgId=1"]
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("by_ini", [True, False], ids=["ini", "environment"])
+def test_quiet_leaves_out_the_line_and_no_warning(tmp_path: Path, by_ini: bool) -> None:
+    ini = section("callback_deploy_trace", {"quiet": "true"}) if by_ini else ""
+    env = {} if by_ini else {"PIPELINE_TRACE_QUIET": "1"}
+    if not by_ini:
+        # Nobody takes the spans.
+        env["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{free_port()}"
+    run = play(tmp_path, ini=ini, env=env)
+    assert run.returncode == 0
+    assert bool(run.spans) == by_ini
+    assert ["spans wait in" in line for line in run.ours] == ([] if by_ini else [True])
 
 
 @pytest.mark.process

@@ -26,6 +26,21 @@ h1
 h2
 h3
 """
+# A connection that reaches nobody, without ssh.
+DEAD = """
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.connection import ConnectionBase
+
+DOCUMENTATION = "name: dead\\nshort_description: none\\ndescription: none"
+
+class Connection(ConnectionBase):
+    transport = "dead"
+
+    def _connect(self):
+        raise AnsibleConnectionFailure("nobody is there")
+
+    exec_command = put_file = fetch_file = close = lambda self, *args, **kwargs: self._connect()
+"""
 # Forked, Ansible is imported once for all of them. Each child is an ansible-playbook with an exit status of its own.
 FORKING = """
 import json, os, sys
@@ -63,6 +78,8 @@ class Maker:
         path = self._folder / "site.yml"
         path.write_text(json.dumps(plays, indent=1))
         (self._folder / "inventory.ini").write_text(INVENTORY)
+        (self._folder / "connection_plugins").mkdir()
+        (self._folder / "connection_plugins" / "dead.py").write_text(DEAD)
         return path
 
     def _name(self, kind: str) -> str:
@@ -73,7 +90,8 @@ class Maker:
         return self._random.random() < chance
 
     def _play(self) -> Node:
-        play: Node = {"name": self._name("play"), "hosts": "all", "gather_facts": False}
+        hosts = self._random.choices(("all", "h1,h2", "h3", "nobody"), (16, 2, 2, 1))[0]
+        play: Node = {"name": self._name("play"), "hosts": hosts, "gather_facts": False}
         if self._maybe(0.25):
             play["strategy"] = self._random.choice(("free", "host_pinned"))
         for keyword, value, chance in (
@@ -101,18 +119,10 @@ class Maker:
         return [self._node(depth) for _ in range(self._random.choice((1, 2, 2, 3)))]
 
     def _node(self, depth: int) -> Node:
-        kinds: list[tuple[Any, int]] = [(self._task, 5), (self._loop, 1), (self._once, 1), (self._meta, 1)]
+        kinds = {self._task: 10, self._loop: 2, self._once: 2, self._meta: 2, self._lost: 1}
         if depth:
-            kinds += [
-                (self._block, 5),
-                (self._import, 2),
-                (self._include, 2),
-                (self._import_role, 1),
-                (self._include_role, 1),
-            ]
-        make = self._random.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])[0]
-        node: Node = make(depth)
-        return node
+            kinds |= {self._block: 10, self._import: 4, self._include: 4, self._import_role: 2, self._include_role: 2}
+        return self._random.choices(list(kinds), list(kinds.values()))[0](depth)
 
     def _some(self) -> list[str]:
         return self._random.choice((["h1"], ["h1", "h2"], list(HOSTS), ["h2"]))
@@ -148,6 +158,14 @@ class Maker:
 
     def _once(self, depth: int) -> Node:
         return {"name": self._name("once"), **self._outcome(), "run_once": True}
+
+    def _lost(self, depth: int) -> Node:
+        """Return a task that does not reach some hosts."""
+        connection = "{{ 'dead' if inventory_hostname in " + str(self._some()) + " else 'local' }}"
+        task = {"name": self._name("lost"), "ansible.builtin.raw": "true", "vars": {"ansible_connection": connection}}
+        if self._maybe(0.3):
+            task["ignore_unreachable"] = True
+        return task
 
     def _meta(self, depth: int) -> Node:
         action = self._random.choice(
