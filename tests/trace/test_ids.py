@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from hashlib import sha256
+from itertools import islice
 
 import pytest
 
@@ -98,6 +99,18 @@ def test_random_ids_are_never_zero(make: Callable[[], str], size: int, monkeypat
     monkeypatch.setattr(os, "urandom", lambda asked: drawn.pop(0) if asked == size else pytest.fail("another size"))
     assert make() == "01" + "00" * (size - 1)
     assert not drawn
+
+
+def test_many_span_ids_are_all_different_and_valid() -> None:
+    drawn = list(islice(ids.span_ids(), 1000))
+    assert len(set(drawn)) == 1000
+    assert all(len(one) == 16 and set(one) <= set("0123456789abcdef") for one in drawn)
+
+
+def test_no_span_id_of_zeros_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    pools = iter([bytes(16), b"\1" * 8])
+    monkeypatch.setattr(os, "urandom", lambda _size: next(pools))
+    assert next(ids.span_ids()) == "01" * 8
 
 
 @pytest.mark.process

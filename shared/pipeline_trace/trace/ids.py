@@ -7,9 +7,13 @@ compute the same ids, so they do not have to pass ids to each other.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 _SCHEME = b"pipeline-trace/1"
+
+_DRAWN = 256
+# W3C Trace Context: an id of zeros only is invalid.
+_NONE = "0" * 16
 
 
 def _digest(kind: bytes, key: Sequence[str]) -> bytes:
@@ -51,6 +55,16 @@ def random_trace_id() -> str:
 def random_span_id() -> str:
     """Return a new span id: 16 lower-case hexadecimal digits, never all zero."""
     return _random(8)
+
+
+def span_ids() -> Iterator[str]:
+    """Yield new span ids, for which random bytes are drawn many at a time. Do not share it with a forked process."""
+    while True:
+        drawn = os.urandom(8 * _DRAWN).hex()
+        for start in range(0, len(drawn), 16):
+            span_id = drawn[start : start + 16]
+            if span_id != _NONE:
+                yield span_id
 
 
 def _random(size: int) -> str:

@@ -191,7 +191,7 @@ class CallbackModule(CallbackBase):
 
     @_safely
     def v2_runner_on_ok(self, result):
-        self._ended(result, results.CHANGED if result.is_changed() else results.OK)
+        self._ended(result, results.CHANGED if results.is_changed(result) else results.OK)
 
     @_safely
     def v2_runner_on_failed(self, result, ignore_errors=False):

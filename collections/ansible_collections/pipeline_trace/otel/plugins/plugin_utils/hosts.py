@@ -72,6 +72,7 @@ class Hosts:
         self._trace_id = place.trace_id
         self._resource = core.span.encode(resource)
         self._messages = messages
+        self._new_id = core.ids.span_ids().__next__
         self._names: dict[str, tuple[str, str]] = {}
         self._running: dict[str, Running] = {}
         # Hosts whose include has a successful result, but whose file or role Ansible has not loaded yet.
@@ -101,7 +102,7 @@ class Hosts:
     def start(self, task: Any, host: str) -> str:
         """Write that a host begins a task. Return the id of its span."""
         name, attributes = self._names.get(host) or self._name(host)
-        span_id = core.ids.random_span_id()
+        span_id = self._new_id()
         now = self._now()
         self._running[host] = Running(task, host, span_id, now)
         if self._all_told:
@@ -177,7 +178,7 @@ class Hosts:
             running = self._including.pop(host, None)
             if running is None or running.task is not task:
                 # A skipped `meta` task ends without a start.
-                running = Running(task, host, core.ids.random_span_id(), now)
+                running = Running(task, host, self._new_id(), now)
         else:
             del self._running[host]
         if task.including and outcome in _PLAIN:

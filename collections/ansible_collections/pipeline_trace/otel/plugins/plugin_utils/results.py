@@ -44,7 +44,14 @@ def data(result: Any) -> Mapping[str, Any]:
     Since ansible-core 2.19, ``_result`` copies and converts all of it, outputs of many megabytes too.
     """
     found = getattr(result, "_return_data", None)
-    return found if isinstance(found, Mapping) else result._result
+    return found if isinstance(found, dict) else result._result
+
+
+def is_changed(result: Any) -> bool:
+    """Return whether Ansible's result changed something."""
+    changed = data(result).get("changed")
+    # For a loop, Ansible looks at each item.
+    return bool(result.is_changed() if changed is None else changed)
 
 
 def extras(
