@@ -113,25 +113,31 @@ def term_to_commands(run: Run) -> None:
                 send(shell, signal.SIGTERM)
 
 
+Abort = Callable[..., tuple[Run, list[dict[str, Any]], float]]
+
+
 @pytest.fixture
-def abort(tmp_path: Path) -> Iterator[Callable[[Callable[[Run], None]], tuple[Run, list[dict[str, Any]], float]]]:
+def abort(tmp_path: Path) -> Iterator[Abort]:
     """Return what does something to a playbook in its slow task, and gives what that left, and when it had ended."""
     env = support.environ(tmp_path)
     marks = tmp_path / "marks"
     marks.mkdir()
-    run = Run(tmp_path / "run", env, support.write_playbook(tmp_path, support.WAITING), "-e", f"marks={marks}", session=True)
+    started = []
 
-    def stop(how: Callable[[Run], None]) -> tuple[Run, list[dict[str, Any]], float]:
+    def stop(how: Callable[[Run], None], text: str = support.WAITING) -> tuple[Run, list[dict[str, Any]], float]:
+        playbook = support.write_playbook(tmp_path, text)
+        run = Run(tmp_path / "run", env, playbook, "-e", f"marks={marks}", session=True)
+        started.append(run)
         processes.wait_for(lambda: len(list(marks.glob("h*"))) == len(HOSTS), "hosts in the slow task", 60)
         how(run)
         run.end()
-        ended = time.time()
+        gone = time.time()
         processes.wait_for(lambda: not support.journals(env), "end of the delivery", 30)
-        return run, support.stored(env), ended
+        return run, support.stored(env), gone
 
     yield stop
     (marks / "go").touch()
-    runs.end_all(env, [run])
+    runs.end_all(env, started)
 
 
 def ended(span: dict[str, Any]) -> tuple[str, str, list[str]]:
@@ -153,7 +159,7 @@ def ended(span: dict[str, Any]) -> tuple[str, str, list[str]]:
     ],
     ids=lambda how: how.__name__,
 )
-def test_whatever_term_comes_to_first_what_was_open_is_cancelled(abort: Any, how: Callable[[Run], None]) -> None:
+def test_whatever_term_comes_to_first_what_was_open_is_cancelled(abort: Abort, how: Callable[[Run], None]) -> None:
     run, spans, gone = abort(how)
     cancelled = [span for span in spans if ended(span) == ("UNSET", "cancellation", ["SIGTERM"])]
     assert sorted(span["name"] for span in cancelled) == sorted(OPEN), (run.stdout, run.stderr)
@@ -168,7 +174,13 @@ def test_whatever_term_comes_to_first_what_was_open_is_cancelled(abort: Any, how
         assert span["end_unix_nano"] / 1e9 <= gone
 
 
-def test_worker_that_is_killed_is_an_error(abort: Any) -> None:
+def test_what_had_ended_is_not_cancelled_though_the_free_strategy_could_go_back_to_it(abort: Abort) -> None:
+    _, spans, _ = abort(term_to_the_group, support.WAITING.replace("hosts: all", "hosts: all\n  strategy: free"))
+    assert ended(support.named(spans, "Fast")) == ("UNSET", "success", [])
+    assert ended(support.named(spans, "Slow")) == ("UNSET", "cancellation", ["SIGTERM"])
+
+
+def test_worker_that_is_killed_is_an_error(abort: Abort) -> None:
     run, spans, _ = abort(kill_a_worker)
     assert DEAD in run.stdout + run.stderr
     failed = [span for span in spans if span["status"]["code"] == "ERROR"]
@@ -181,7 +193,7 @@ def test_worker_that_is_killed_is_an_error(abort: Any) -> None:
         )
 
 
-def test_command_that_term_ends_while_ansible_lives_on_has_failed(abort: Any) -> None:
+def test_command_that_term_ends_while_ansible_lives_on_has_failed(abort: Abort) -> None:
     run, spans, _ = abort(term_to_commands)
     assert run.process.returncode == 2
     failed = [span for span in spans if span["status"]["code"] == "ERROR"]

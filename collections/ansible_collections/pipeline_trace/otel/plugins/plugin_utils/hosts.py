@@ -134,8 +134,9 @@ class Hosts:
         """Return whether a host runs a task now."""
         return any(running.task is task for running in self._running.values())
 
-    def release(self) -> None:
-        """Write the spans of the hosts that ended an include: by now it would have failed."""
+    def release(self) -> list[tuple[Any, str]]:
+        """Write the spans of the hosts that ended an include: by now it would have failed. Return tasks and outcomes."""
+        released = []
         while self._including:
             host, running = self._including.popitem()
             if running.end:
@@ -143,6 +144,12 @@ class Hosts:
                 before = running.task.last_ns
                 self.end(running.task, host, running.end[1], running.end[2])
                 running.task.last_ns = max(before, running.task.last_ns)
+                released.append((running.task, running.end[1]))
+        return released
+
+    def awaits(self, host: str) -> bool:
+        """Return whether the include that a host ended may still fail."""
+        return host in self._including
 
     def stop(self, message: str, signal: str = "") -> list[Any]:
         """Write the spans of all hosts that run: as failed, or as cancelled by a signal. Return their tasks.
@@ -155,7 +162,8 @@ class Hosts:
         stopped = [*self._including.values(), *self._running.values()]
         self._including.clear()
         self._running.clear()
-        for running in stopped:
+        # A host without a span of its own has one only if it fails.
+        for running in stopped if self._all_told or not signal else ():
             name, attributes = self._names.get(running.host) or self._name(running.host)
             attributes += "," + core.span.encode(own)[1:]
             now = running.task.last_ns = self._now()

@@ -129,7 +129,7 @@ class PlaybookSpans:
         ``including``: whether it is a dynamic include, which may still fail after a successful result. ``notifies``: the
         handlers and topics that it notifies if it changes something.
         """
-        self.hosts.release()
+        self._release()
         if self._linear:
             self._end_tasks(keep={group.uuid for group in inside})
         parent = self._enter(inside)
@@ -164,7 +164,7 @@ class PlaybookSpans:
         if not task:
             return False
         message = self.hosts.end(task, host, outcome, result)
-        if self._detail != DETAIL_HOST:
+        if self._detail != DETAIL_HOST and not self.hosts.awaits(host):
             self._count(task, outcome)
         if task.notifies and outcome == results.CHANGED:
             self._notifiers.note(task.notifies, task.span.name)
@@ -173,6 +173,12 @@ class PlaybookSpans:
             if self._play:
                 self._play.hosts.add(host)
         return not self.hosts.busy
+
+    def _release(self) -> None:
+        """Take the includes that have not failed by now as what their results said."""
+        for task, outcome in self.hosts.release():
+            if self._detail != DETAIL_HOST:
+                self._count(task, outcome)
 
     def _count(self, task: Work, outcome: str) -> None:
         """Count the outcome of a host on the spans around it. Those of a failure are sent, whatever the detail."""
@@ -243,17 +249,22 @@ class PlaybookSpans:
 
     def cancel(self, signal: str) -> None:
         """End the command, whose open spans a signal cut off. ``signal``: its name."""
-        self.hosts.release()
-        stopped, now = self.hosts.stop("", signal), self._now()
-        for uuid, work in reversed(list(self._open.items())):
-            if isinstance(work, Task) and work not in stopped and work.last_ns > work.span.start_ns:
-                self._finish(self._open.pop(uuid), work.last_ns)
+        self.end_finished()
+        self.hosts.stop("", signal)
+        now = self._now()
         for around in (*reversed(self._open.values()), self._play, self._playbook, self._command):
             if around:
                 around.cancel(signal, now)
                 self._finish(around, now)
         self._open.clear()
         self._play = self._playbook = self._command = None
+
+    def end_finished(self) -> None:
+        """End the tasks that no host runs any more. Without the linear strategy, there may be many."""
+        self._release()
+        for uuid, work in reversed(list(self._open.items())):
+            if isinstance(work, Task) and work.last_ns > work.span.start_ns and not self.hosts.runs(work):
+                self._finish(self._open.pop(uuid), work.last_ns)
 
     def _stop(self, message: str) -> None:
         """Mark as failed what Ansible did not bring to its end."""
@@ -319,7 +330,7 @@ class PlaybookSpans:
             self._finish(work, work.last_ns)
 
     def _end_play(self) -> None:
-        self.hosts.release()
+        self._release()
         self._end_tasks(keep=set())
         if self._play:
             self._play.judge()
@@ -345,7 +356,8 @@ class PlaybookSpans:
         work.span.attributes.setdefault(c.TASK_RUN_RESULT, c.SUCCESS)
         if work.parent:
             work.parent.last_ns = max(work.parent.last_ns, work.span.end_ns)
-            if work.failed and work.parent.failure is None:
+            # Ansible's result decides whether a playbook fails, perhaps by a failure that did not fail its own play.
+            if work.parent.failure is None and (work.failed or work.parent is self._playbook):
                 work.parent.failure = work.failure
         if work.told:
             work.span.attributes.update({f"{c.ANSIBLE_HOSTS_PREFIX}{word}": count for word, count in work.counts.items()})

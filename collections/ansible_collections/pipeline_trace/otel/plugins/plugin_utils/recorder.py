@@ -7,6 +7,7 @@ import resource
 import socket
 import threading
 from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 from . import core, deployment, texts
@@ -153,6 +154,9 @@ class Recorder:
 
     def cut_off(self, signal: str) -> None:
         """Note that a signal comes to this process, which may end it. ``signal``: its name."""
+        with suppress(Exception), self._verdict.between_hooks() as free:
+            if free:
+                self.spans.end_finished()
         self._doubt.end(signal)
 
     def warn_of_loss(self, delivery: Delivery) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Set
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -74,6 +75,17 @@ class Verdict:
         count = self._manager._stats.rescued.get(host, 0)
         before, self._rescued[host] = self._rescued.get(host, 0), count
         return bool(count > before)
+
+    @contextmanager
+    def between_hooks(self) -> Iterator[bool]:
+        """Give whether Ansible calls no hook now. It calls none until this ends. For a signal handler, which cannot wait."""
+        lock = getattr(self._manager, "_callback_lock", None)
+        free = bool(lock and lock.acquire(blocking=False))
+        try:
+            yield free
+        finally:
+            if lock and free:
+                lock.release()
 
     def killed_by(self, message: str) -> str:
         """Return the signal of TERM and INT that ended Ansible's workers and so the run, or an empty string.

@@ -38,7 +38,6 @@ class Work:
     def cancel(self, signal: str, now: int) -> None:
         """Mark the span as cancelled by a signal. ``signal``: its name. ``now``: see core.clock."""
         self.span.cancel(signal, now)
-        self.told = True
 
     def fail(self, outcome: str, message: str) -> None:
         """Mark the span as failed, with the message of the first failure.
