@@ -1,6 +1,7 @@
 """Delivers journals: one, all of a folder, or one that is still being written.
 
-Every span is delivered at least once, with the same ids each time.
+Every span is delivered at least once, with the same ids each time. Whatever an error is, it ends at the journal that it
+occurred in: it is noted there, and the delivery is tried again later.
 """
 
 from __future__ import annotations
@@ -10,17 +11,21 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from .destinations import DeliveryError, Destination, SetupError
-from .journal import SUFFIX, find_journals
+from .aside import set_aside
+from .destinations import DeliveryError, Destination
+from .journal import find_journals
+from .progress import load_progress
 from .reader import Reader
-from .shipment import Outcome, Shipment
+from .schedule import Patience, in_order
+from .shipment import Outcome, Shipment, said
 
 _TICK = 0.1
 _BATCH_SECONDS = 1.0
 _SLOWEST_RETRY = 30.0
-# Seconds for one batch, if there is no flush limit.
+# Seconds for one batch, if nobody waits. The destination may have a lower limit of its own.
 _PATIENCE = 60.0
-_KEEP_SECONDS = 600.0
+# Seconds for a batch after the flush limit: enough for a receiver that answers.
+_LAST_SECONDS = 1.0
 
 
 def ship_one(path: Path, destination: Destination, timeout: float = _PATIENCE) -> Outcome:
@@ -32,24 +37,44 @@ def ship_one(path: Path, destination: Destination, timeout: float = _PATIENCE) -
         reader = Reader(path)
     except OSError as error:
         return Outcome(problem="" if isinstance(error, FileNotFoundError) else f"{path}: {error.strerror}")
-    try:
-        if not reader.claim() or reader.written():
-            return Outcome()
-        shipment = Shipment(reader, destination)
-        with contextlib.suppress(DeliveryError, SetupError):
+    with contextlib.closing(reader):
+        try:
+            return _ship(reader, destination, timeout)
+        except Exception as error:
+            # A lock or a file that fails: the other journals do not need it.
+            return Outcome(problem=f"{path}: {said(error)}", journal=path)
+
+
+def _ship(reader: Reader, destination: Destination, timeout: float) -> Outcome:
+    if not reader.claim() or reader.written():
+        return Outcome()
+    shipment = Shipment(reader, destination)
+    if not shipment.foreign:
+        try:
             shipment.finish(timeout, reader.modified_ns())
-        return shipment.outcome
-    finally:
-        reader.close()
+        except Exception as error:
+            shipment.failed(error, time.time())
+    outcome = shipment.outcome
+    if shipment.foreign:
+        outcome.aside = set_aside(reader.path)
+    return outcome
 
 
-def ship_all(folder: Path, destination: Destination, timeout: float = _PATIENCE) -> list[Outcome]:
-    """Deliver all journals of a folder that no process writes, oldest first. Stop if the destination fails."""
-    _forget_states(folder)
+def ship_all(folder: Path, destination: Destination, timeout: float = _PATIENCE, *, all_now: bool = False) -> list[Outcome]:
+    """Deliver all journals of a folder that no process writes, until the destination accepts none of them.
+
+    ``all_now``: also those that failed and whose next try is later, because a person asks for it. Journals that did not fail
+    come first. If the last outcome is ``blocked``, the rest of the journals was not tried.
+    """
+    states = [(path, load_progress(path)) for path in find_journals(folder)]
+    patience = Patience()
     outcomes = []
-    for path in find_journals(folder):
-        outcomes.append(ship_one(path, destination, timeout))
-        if outcomes[-1].blocked:
+    for path in in_order(states, time.time(), all_now=all_now):
+        outcomes.append(ship_one(path, destination, patience.seconds(timeout)))
+        last = outcomes[-1]
+        if patience.is_over(failed=bool(last.problem), delivered=last.done):
+            last.blocked = True
+        if last.blocked:
             break
     return outcomes
 
@@ -57,15 +82,21 @@ def ship_all(folder: Path, destination: Destination, timeout: float = _PATIENCE)
 def ship_all_patiently(folder: Path, destination: Destination, patience: float) -> list[Outcome]:
     """Deliver all journals of a folder that no process writes, and wait for those that other processes ship.
 
-    ``patience``: seconds to wait. Then this delivers what the other processes left.
+    ``patience``: seconds to wait. Then this delivers what the other processes left, and what failed only for a moment.
     """
-    outcomes = ship_all(folder, destination)
+    outcomes = ship_all(folder, destination, all_now=True)
     deadline = time.monotonic() + patience
-    if any(outcome.blocked for outcome in outcomes) or not _delivered_by_others(folder):
+    if any(outcome.blocked for outcome in outcomes):
         return outcomes
+    waits = [outcome.wait for outcome in outcomes if outcome.wait is not None]
+    busy = _delivered_by_others(folder)
+    if not busy and not any(wait <= patience for wait in waits):
+        return outcomes
+    time.sleep(max((wait for wait in waits if wait <= patience), default=0.0))
     while time.monotonic() < deadline and _delivered_by_others(folder):
         time.sleep(_TICK / 2)
-    return [*outcomes, *ship_all(folder, destination)]
+    # What failed is delivered again, so its first outcome does not count.
+    return [outcome for outcome in outcomes if outcome.done or outcome.aside] + ship_all(folder, destination, all_now=True)
 
 
 def _delivered_by_others(folder: Path) -> bool:
@@ -88,44 +119,49 @@ def follow(path: Path, destination: Destination, flush_limit: float, wait: Calla
         reader = Reader(path)
     except OSError as error:
         return Outcome(problem=str(error))
-    if not reader.claim():
-        reader.close()
-        return Outcome()
-    try:
+    with contextlib.closing(reader):
+        if not reader.claim():
+            return Outcome()
         shipment = Shipment(reader, destination)
-        _while_written(shipment, reader, flush_limit, wait)
+        _while_written(shipment, reader, wait)
         died_ns = time.time_ns()
         # The writer waits for us from its end on. A delivery may have been in progress at that time.
         since_end = (died_ns - reader.modified_ns()) / 1e9 if reader.ended() else 0.0
-        deadline = time.monotonic() + flush_limit - since_end
-        with contextlib.suppress(DeliveryError, SetupError):
-            # Once only: the destination itself retries within its timeout.
-            shipment.finish(max(deadline - time.monotonic(), 0.05), died_ns)
+        _finish(shipment, time.monotonic() + flush_limit - since_end, died_ns)
         return shipment.outcome
-    finally:
-        reader.close()
 
 
-def _while_written(shipment: Shipment, reader: Reader, timeout: float, wait: Callable[[float], None]) -> None:
+def _while_written(shipment: Shipment, reader: Reader, wait: Callable[[float], None]) -> None:
     """Deliver about every second while the journal is being written. After failures, wait longer and longer."""
     next_try, pause = time.monotonic() + _BATCH_SECONDS, _BATCH_SECONDS
     while reader.written():
         wait(_TICK)
-        if time.monotonic() < next_try:
+        # After some answers that are not an OTLP receiver's, `ship` sets the journal aside when it is complete.
+        if time.monotonic() < next_try or shipment.foreign:
             continue
         try:
-            shipment.step(timeout)
+            shipment.step(_PATIENCE)
             pause = _BATCH_SECONDS
-        except SetupError:
+        except DeliveryError as error:
+            pause = max(min(pause * 2, _SLOWEST_RETRY), error.wait or 0.0)
+        except Exception as error:
+            shipment.failed(error, time.time())
             pause = _SLOWEST_RETRY
-        except DeliveryError:
-            pause = min(pause * 2, _SLOWEST_RETRY)
         next_try = time.monotonic() + pause
 
 
-def _forget_states(folder: Path) -> None:
-    """Delete old state files whose journal is deleted."""
-    for state in folder.glob("*.state"):
-        with contextlib.suppress(FileNotFoundError):
-            if not state.with_suffix(SUFFIX).exists() and time.time() - state.stat().st_mtime > _KEEP_SECONDS:
-                state.unlink()
+def _finish(shipment: Shipment, deadline: float, died_ns: int) -> None:
+    """Deliver the rest, and try again until the deadline if that may help."""
+    pause = _TICK
+    while not shipment.foreign:
+        try:
+            shipment.finish(max(deadline - time.monotonic(), _LAST_SECONDS), died_ns)
+            return
+        except Exception as error:
+            asked = error.wait if isinstance(error, DeliveryError) else None
+            pause = min(pause * 2, _BATCH_SECONDS * 2) if asked is None else asked
+            early = isinstance(error, DeliveryError) and error.passing
+            if not early or time.monotonic() + pause >= deadline:
+                shipment.failed(error, time.time())
+                return
+        time.sleep(pause)
