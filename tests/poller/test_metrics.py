@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -17,7 +15,6 @@ from support.service import Service
 
 from jenkins_poller.poll.backlog import Backlog
 from jenkins_poller.spans import measured
-from pipeline_trace.delivery.destinations import otlp
 from pipeline_trace.delivery.journal import Writer, find_journals
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Span
@@ -32,6 +29,7 @@ EXPECTED = {
     "pipeline_trace.poller.builds": ("{build}", "sum", True, set()),
     "pipeline_trace.poller.lag": ("s", "gauge", False, set()),
     "pipeline_trace.poller.requests": ("{request}", "sum", True, {"http.response.status_code"}),
+    "pipeline_trace.poller.set_aside": ("{journal}", "sum", False, set()),
     "pipeline_trace.poller.waiting.journals": ("{journal}", "sum", False, set()),
     "pipeline_trace.poller.waiting.spans": ("{span}", "sum", False, set()),
 }
@@ -265,17 +263,13 @@ def test_settings_of_metrics_that_make_no_sense_cost_no_span(env: dict[str, str]
     assert "no metrics are sent" in line
 
 
-def test_what_an_exporter_of_metrics_logs_is_no_problem_of_spans() -> None:
-    problems = otlp.Problems()
-    problems.clear()
-    logger = logging.getLogger("opentelemetry.exporter.test")
-    other = threading.Thread(target=logger.error, args=("Failed to export metrics: INVALID_ARGUMENT",))
-    other.start()
-    other.join()
-    assert not problems.unfit
-    logger.error("Failed to export traces: INVALID_ARGUMENT")
-    assert problems.unfit
-    problems.remove()
+def test_a_login_page_that_answers_200_takes_no_metrics_and_is_said_once(env: dict[str, str], jenkins: Replay) -> None:
+    with Receiver(metrics="page") as receiver:
+        done = support.poll(jenkins.url, env={**env, **receiver.environ("http")})
+        assert done.returncode == 0
+        assert len(support.by_type(receiver.spans(), "run")) == 5
+    (line,) = done.stderr.splitlines()
+    assert "does not accept metrics (answered 200 with text/html" in line
 
 
 @pytest.mark.process

@@ -239,9 +239,15 @@ class Shipment:
                 if not error.too_large:
                     raise
             most //= 2
-        if not self._finishing:
+        if not self._finishing or not self._takes_others(timeout):
             raise whole
         return Accepted(reason=self._keep([span])), [span]
+
+    def _takes_others(self, timeout: float) -> bool:
+        """Return whether the receiver accepts another span of the journal, so that the batch's first one is to blame."""
+        if self._state.delivered:
+            return True
+        return len(self._batch) > 1 and _takes(self._destination, [self._batch[-1].span], timeout)
 
     def _keep(self, spans: Sequence[Span]) -> str:
         """Append spans that the receiver will never accept to a ``.refused`` file. Return a message that names it.
@@ -304,7 +310,7 @@ def _takes(destination: Destination, spans: Sequence[Span], timeout: float) -> b
     try:
         destination.deliver(spans, timeout)
     except DeliveryError as error:
-        if not error.unfit:
+        if not (error.unfit or error.too_large):
             raise
         return False
     return True

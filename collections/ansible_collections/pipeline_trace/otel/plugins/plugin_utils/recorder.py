@@ -77,6 +77,9 @@ class Recorder:
             return False
         if self._home.warning:
             self._warn(self._home.warning)
+        wrong = core.destinations.setup_warning(environ)
+        if wrong:
+            self._warn(wrong)
         # Before the start of the shipping process: at the same time, the two would only compete for the processor.
         place = core.locate.locate(environ, self._home.path, self.settings.trace_per)
         for warning in place.warnings:
@@ -170,7 +173,7 @@ class Recorder:
             return
         if not self._journal.spans:
             return
-        trace, receiver = self.spans.trace_id, core.destinations.traces_endpoint(self._environ)
+        trace, receiver = self.spans.trace_id, core.redact.masked(core.destinations.traces_endpoint(self._environ))
         rejected = self._rejected()
         if rejected:
             lost = f"{rejected.rejected} of {self._journal.spans} spans of trace {trace} were rejected"
