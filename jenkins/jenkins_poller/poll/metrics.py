@@ -199,7 +199,7 @@ class _Exporter(MetricExporter):
             return self._accepted(result)
         if result is None:
             return self._failed(problem)
-        if result.passing and endpoint.protocol(self._environ, endpoint.METRICS) == endpoint.GRPC:
+        if (result.passing or result.refused) and endpoint.protocol(self._environ, endpoint.METRICS) == endpoint.GRPC:
             # A channel that lost its connection waits longer and longer before it makes a new one.
             self._inner.shutdown()
             self._inner = _inner(self._environ, self._watch)

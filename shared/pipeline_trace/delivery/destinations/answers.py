@@ -75,12 +75,13 @@ def http(answer: HttpAnswer, parse: Parse, now: float) -> Accepted | DeliveryErr
 def grpc(code: str, details: str, wait: float | None = None) -> DeliveryError:
     """Return what a failed call over gRPC means. ``code``: the name of its status. ``wait``: RetryInfo's seconds."""
     first = _first_words(details.encode("utf-8", "replace"), 160)
+    refused = code == "UNAVAILABLE" and _NO_CONNECTION.search(details) is not None
     return DeliveryError(
         redact.masked(f"{code}: {first}" if first else code),
-        refused=code == "UNAVAILABLE" and _NO_CONNECTION.search(details) is not None,
+        refused=refused,
         unfit=code == "INVALID_ARGUMENT",
         too_large=code == "OUT_OF_RANGE" or (code == "RESOURCE_EXHAUSTED" and _TOO_LARGE.search(details) is not None),
-        passing=code in _PASSING_CODES,
+        passing=code in _PASSING_CODES and not refused,
         wait=None if wait is None else _bounded(wait),
     )
 

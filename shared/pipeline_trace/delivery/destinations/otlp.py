@@ -58,7 +58,7 @@ class Otlp:
             # Nothing was sent.
             raise DeliveryError(f"{self.name}: {redact.masked(str(problem)[:200])}", unfit=True)
         if isinstance(result, DeliveryError):
-            if self._grpc and result.passing:
+            if self._grpc and (result.passing or result.refused):
                 # A channel that lost its connection waits longer and longer before it makes a new one.
                 self._drop()
             raise result.prefixed(self.name)
