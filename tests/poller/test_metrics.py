@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import support
 from support import processes
+from support.otlp_receiver import Fault as ReceiverFault
 from support.otlp_receiver import Metrics, Point, Protocol, Receiver, free_port
+from support.proxy import Proxy
 from support.service import Service
 
 from jenkins_poller.poll.backlog import Backlog
@@ -242,6 +244,46 @@ def test_a_receiver_that_takes_no_metrics_takes_all_spans(
     if metrics == "none":
         assert "does not accept metrics" in done.stderr
         assert "OTEL_METRICS_EXPORTER=none" in done.stderr
+
+
+def test_what_was_lost_is_said_in_one_line_and_counted(env: dict[str, str], jenkins: Replay) -> None:
+    with Receiver(fault=ReceiverFault("partial", rejected=2, message="no such tenant", times=1)) as receiver:
+        done = support.poll(jenkins.url, env={**env, **receiver.environ("http")})
+        lost = values(receiver.last("pipeline_trace.poller.lost.spans"))
+    assert done.returncode == 0
+    (line,) = done.stderr.splitlines()
+    assert "2 rejected by the receiver (no such tenant)" in line
+    assert lost == {("rejected",): 2}
+
+
+def test_a_journal_that_is_refused_for_ever_holds_up_no_builds(env: dict[str, str], jenkins: Replay) -> None:
+    folder = Path(env["PIPELINE_TRACE_HOME"]) / "journals"
+    folder.mkdir(parents=True)
+    writer = Writer(folder)
+    writer.span(span("poison", 1, 2))
+    writer.end()
+    poison = ReceiverFault("status", status=403, where=lambda spans: any(one["name"] == "poison" for one in spans))
+    with Receiver(fault=poison) as receiver:
+        done = support.poll(jenkins.url, env={**env, **receiver.environ("http")})
+        assert len(support.by_type(receiver.spans(), "run")) == 5
+    (line,) = done.stderr.splitlines()
+    assert f"1 spans wait in {folder}" in line
+    assert "403 Forbidden" in line
+    assert find_journals(folder) == [writer.path]
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+def test_metrics_and_spans_go_through_a_proxy(env: dict[str, str], jenkins: Replay, protocol: Protocol) -> None:
+    with Receiver() as receiver, Proxy() as proxy:
+        host, port = "collector.internal", receiver.url(protocol).rpartition(":")[2]
+        proxy.names[host] = f"127.0.0.1:{port}"
+        ways = {"http_proxy": proxy.url, "no_proxy": "127.0.0.0/8", "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{host}:{port}"}
+        words = ("poll", "--once", "--since", "36500d", "--jenkins-url", jenkins.url)
+        done = support.spawn(*words, env={**env, **receiver.environ(protocol), **ways})
+        assert (done.returncode, done.stderr) == (0, "")
+        assert len(support.by_type(receiver.spans(), "run")) == 5
+        assert receiver.last("cicd.pipeline.run.duration")
 
 
 def test_a_receiver_of_metrics_that_is_down_is_said_in_one_line(env: dict[str, str], jenkins: Replay) -> None:

@@ -20,6 +20,7 @@ from .shipment import Outcome
 REJECTED, TORN, DROPPED = "rejected", "torn", "dropped"
 # For so long, the callback may be about to read the state of its own journal.
 _GRACE_SECONDS = 60.0
+_KEEP_SECONDS = 30 * 86_400.0
 
 
 @dataclass
@@ -64,6 +65,14 @@ def forget_told(outcomes: Iterable[Outcome]) -> None:
         if one.done and one.journal:
             with suppress(OSError):
                 progress_path(one.journal).unlink(missing_ok=True)
+
+
+def forget_old(folder: Path) -> None:
+    """Delete state files that are older than 30 days and whose journal is gone: nobody asked for them."""
+    for path in folder.glob("*.state"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _KEEP_SECONDS and not path.with_suffix(SUFFIX).exists():
+                path.unlink()
 
 
 def untold(folder: Path, *, take: bool) -> Losses:

@@ -74,6 +74,7 @@ def _follow(journal: Path, flush_limit: float) -> int:
         if outcome.done:
             # No process waits for us now, so deliver what earlier processes left.
             ship.ship_all(journal.parent, destination)
+            losses.forget_old(journal.parent)
         destination.close()
     except Exception as error:
         # Any error: nobody sees our stderr, but the writer and `ship` read the state.

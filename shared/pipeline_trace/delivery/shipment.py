@@ -207,7 +207,7 @@ class Shipment:
             rejected=self._state.rejected + lost,
             reason=accepted.reason or self._state.reason,
         )
-        self.problem = ""
+        self.problem, self._blocked, self._wait = "", False, None
         save_progress(self._reader.path, self._state)
         del self._batch[: len(some)]
         self._bytes -= sum(waiting.size for waiting in some)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,13 +23,11 @@ def said(folder: Path, outcomes: Sequence[Outcome], advice: str) -> str:
 
 
 def reasons(outcomes: Sequence[Outcome]) -> str:
-    """Return why deliveries failed, the most frequent reason first; empty if none failed."""
-    blocked = next((one.problem for one in outcomes if one.blocked and one.problem), "")
-    counts = Counter(one.problem for one in outcomes if one.problem and not one.aside)
-    ordered = sorted(counts, key=lambda text: (text != blocked, -counts[text], text))
-    words = [f"{text} ({counts[text]} journals)" if len(counts) > 1 else text for text in ordered[:_MOST_REASONS]]
-    words += [f"{len(ordered) - _MOST_REASONS} more reasons"] if len(ordered) > _MOST_REASONS else []
-    return "; ".join(words)
+    """Return why deliveries failed; empty if none failed. The reason that holds for all journals comes first."""
+    failed = [one for one in outcomes if one.problem and not one.aside]
+    found = list(dict.fromkeys(one.problem for one in sorted(failed, key=lambda one: not one.blocked)))
+    more = [f"and {len(found) - _MOST_REASONS} more reasons"] if len(found) > _MOST_REASONS else []
+    return "; ".join([*found[:_MOST_REASONS], *more])
 
 
 def said_count(folder: Path) -> str:

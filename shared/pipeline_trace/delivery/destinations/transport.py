@@ -168,7 +168,9 @@ def _broken(error: Exception, size: int) -> DeliveryError:
 
     if has(requests.ConnectTimeout):
         return DeliveryError("no connection in time", refused=True)
-    if has(NewConnectionError, ssl.SSLError, requests.exceptions.ProxyError):
+    if has(requests.exceptions.ProxyError):
+        return DeliveryError(f"the proxy of http_proxy or https_proxy: {_said(causes)}", refused=True)
+    if has(NewConnectionError, ssl.SSLError):
         return DeliveryError(_said(causes), refused=True)
     if has(TimeoutError, requests.Timeout):
         return DeliveryError("no answer in time")
