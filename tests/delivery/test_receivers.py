@@ -199,6 +199,20 @@ def test_one_journal_that_is_refused_for_ever_blocks_no_other(
         destination.close()
 
 
+def test_many_journals_that_are_refused_block_none_that_came_later(
+    env: Env, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = [write(folder, span(1, "poison", trace=trace)) for trace in range(1, 31)]
+    for trace in range(31, 34):
+        write(folder, span(1, trace=trace))
+    with Receiver(fault=Fault("status", status=500, where=_poison)) as receiver:
+        destination = exporter(env | receiver.environ("http"), monkeypatch)
+        ship.ship_all(folder, destination)
+        destination.close()
+        assert len(receiver.spans()) == 3
+    assert find_journals(folder) == bad
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize(
     "fault", [None, Fault("status", status=503), Fault("answer", status=200)], ids=["down", "503", "page"]

@@ -19,18 +19,31 @@ def test_journals_that_never_failed_come_first_and_then_those_that_have_waited_l
         (MIDDLE, Progress(tries=2, next_try=NOW - 60)),
         (NEW, Progress()),
     ]
-    assert schedule.in_order(states, NOW, all_now=False) == [NEW, MIDDLE, OLD]
+    assert taken(states) == [NEW, MIDDLE, OLD]
+
+
+def taken(states: list[tuple[Path, Progress]], *, all_now: bool = False, after_failure: bool = False) -> list[Path]:
+    queue, found = schedule.Queue(states, NOW, all_now=all_now), []
+    while path := queue.take(after_failure=after_failure):
+        found.append(path)
+    return found
+
+
+def test_after_a_failure_comes_the_newest_that_never_failed() -> None:
+    states = [(OLD, Progress()), (MIDDLE, Progress()), (NEW, Progress(tries=1))]
+    assert taken(states) == [OLD, MIDDLE, NEW]
+    assert taken(states, after_failure=True) == [MIDDLE, OLD, NEW]
 
 
 def test_a_journal_waits_for_its_next_try_unless_a_person_asks() -> None:
     states = [(OLD, Progress(tries=5, next_try=NOW + 60)), (NEW, Progress())]
-    assert schedule.in_order(states, NOW, all_now=False) == [NEW]
-    assert schedule.in_order(states, NOW, all_now=True) == [NEW, OLD]
+    assert taken(states) == [NEW]
+    assert taken(states, all_now=True) == [NEW, OLD]
 
 
 def test_a_next_try_that_a_wrong_clock_wrote_holds_nothing_up() -> None:
-    assert schedule.in_order([(OLD, Progress(tries=2, next_try=NOW + 10 * 86_400))], NOW, all_now=False) == [OLD]
-    assert schedule.in_order([(OLD, Progress(tries=2, next_try=float("nan")))], NOW, all_now=False) == [OLD]
+    assert taken([(OLD, Progress(tries=2, next_try=NOW + 10 * 86_400))]) == [OLD]
+    assert taken([(OLD, Progress(tries=2, next_try=float("nan")))]) == [OLD]
 
 
 @pytest.mark.parametrize(

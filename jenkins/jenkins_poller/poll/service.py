@@ -198,13 +198,7 @@ class Pollers:
     def _deliver(self, timeout: float = _DELIVERY_SECONDS) -> None:
         if self._destination is None:
             return
-        try:
-            outcome = deliver_journals(self._place.journals, self._destination, timeout)
-        except Exception as error:
-            # Any error: the polls must continue, and the next delivery may succeed.
-            said = f"the delivery failed ({type(error).__name__}: {error}); the poller tries again after each poll"
-            self._delivery.problem(type(error).__name__, said)
-            return
+        outcome = deliver_journals(self._place.journals, self._destination, timeout)
         if outcome.delivered:
             say(logging.INFO, "delivered", spans=outcome.delivered, to=self._destination.name)
         self.count(outcome.losses)
@@ -252,6 +246,15 @@ class Delivered:
 
 def deliver_journals(journals: Path, destination: destinations.Destination, timeout: float = _DELIVERY_SECONDS) -> Delivered:
     """Deliver the spans in journals. ``timeout``: seconds for each batch."""
+    try:
+        return _delivered(journals, destination, timeout)
+    except Exception as error:
+        # Any error: the polls must continue, and the next delivery may succeed.
+        problem = f"the delivery failed: {type(error).__name__}: {error}"
+        return Delivered(0, problem, losses.Losses(), (), all_tried=False)
+
+
+def _delivered(journals: Path, destination: destinations.Destination, timeout: float) -> Delivered:
     earlier = losses.untold(journals, take=True)
     outcomes = ship.ship_all(journals, destination, timeout)
     losses.forget_told(outcomes)

@@ -7,6 +7,7 @@ journal failed too.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -32,14 +33,23 @@ def next_try(tries: int, asked: float | None, now: float) -> float:
     return now + max(pause, asked or 0.0)
 
 
-def in_order(journals: Iterable[tuple[Path, Progress]], now: float, *, all_now: bool) -> list[Path]:
-    """Return the journals to deliver, in this order: those that never failed, oldest first; then by their next try.
+class Queue:
+    """The journals to deliver: those that never failed, oldest first; then the others by their next try."""
 
-    ``now``: seconds since the epoch. ``all_now``: also those whose next try is later.
-    """
-    due = [(path, state) for path, state in journals if all_now or not now < state.next_try <= now + _LONGEST_WAIT]
-    due.sort(key=lambda one: (one[1].tries > 0, one[1].next_try, one[0]))
-    return [path for path, _ in due]
+    def __init__(self, journals: Iterable[tuple[Path, Progress]], now: float, *, all_now: bool) -> None:
+        """``now``: seconds since the epoch. ``all_now``: also those whose next try is later."""
+        due = [(path, state) for path, state in journals if all_now or not now < state.next_try <= now + _LONGEST_WAIT]
+        self._healthy = deque(sorted(path for path, state in due if not state.tries))
+        self._failed = deque(path for _, path in sorted((state.next_try, path) for path, state in due if state.tries))
+
+    def take(self, *, after_failure: bool = False) -> Path | None:
+        """Return the next journal; None if there is none. After a failure, the newest one that never failed.
+
+        What one batch caused may concern its neighbours in time too, such as all builds of one job.
+        """
+        if self._healthy:
+            return self._healthy.pop() if after_failure else self._healthy.popleft()
+        return self._failed.popleft() if self._failed else None
 
 
 class Patience:

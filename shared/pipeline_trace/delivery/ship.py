@@ -16,7 +16,7 @@ from .destinations import DeliveryError, Destination
 from .journal import find_journals
 from .progress import load_progress
 from .reader import Reader
-from .schedule import Patience, in_order
+from .schedule import Patience, Queue
 from .shipment import Outcome, Shipment, said
 
 _TICK = 0.1
@@ -67,15 +67,15 @@ def ship_all(folder: Path, destination: Destination, timeout: float = _PATIENCE,
     come first. If the last outcome is ``blocked``, the rest of the journals was not tried.
     """
     states = [(path, load_progress(path)) for path in find_journals(folder)]
-    patience = Patience()
-    outcomes = []
-    for path in in_order(states, time.time(), all_now=all_now):
-        outcomes.append(ship_one(path, destination, patience.seconds(timeout)))
-        last = outcomes[-1]
+    queue, patience = Queue(states, time.time(), all_now=all_now), Patience()
+    outcomes: list[Outcome] = []
+    path = queue.take()
+    while path:
+        last = ship_one(path, destination, patience.seconds(timeout))
+        outcomes.append(last)
         if patience.is_over(failed=bool(last.problem), delivered=last.done):
             last.blocked = True
-        if last.blocked:
-            break
+        path = None if last.blocked else queue.take(after_failure=bool(last.problem))
     return outcomes
 
 

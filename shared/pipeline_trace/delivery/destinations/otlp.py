@@ -16,6 +16,8 @@ from .. import sizes
 from . import Accepted, DeliveryError, SetupError, endpoint, traces_endpoint, transport
 from .endpoint import GRPC, TRACES
 
+_PACKAGES = "opentelemetry-sdk opentelemetry-exporter-otlp"
+
 
 class Otlp:
     """Delivers spans to the receiver that the standard OTEL_EXPORTER_OTLP_* variables name."""
@@ -36,8 +38,13 @@ class Otlp:
             self._make_spans = _span_maker()
             self._exporter: Any = self._make()
         except ImportError as error:
-            packages = "opentelemetry-sdk opentelemetry-exporter-otlp"
-            raise SetupError(f"{error.name} is missing; run: {sys.executable} -m pip install {packages}") from None
+            raise SetupError(f"{error.name} is missing; run: {sys.executable} -m pip install {_PACKAGES}") from None
+        except SetupError:
+            raise
+        except Exception as error:
+            # Versions that do not fit each other raise errors of many types when they are imported.
+            said = f"opentelemetry's packages do not work ({type(error).__name__}: {error})"
+            raise SetupError(f"{said[:300]}; run: {sys.executable} -m pip install --upgrade {_PACKAGES}") from None
 
     def deliver(self, spans: Sequence[Span], timeout: float) -> Accepted:
         """See Destination.deliver. Sends one request."""
