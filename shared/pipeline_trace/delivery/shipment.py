@@ -69,8 +69,8 @@ class Shipment:
         self._open: dict[str, Opened] = {}
         self._batch: list[_Waiting] = []
         self._bytes = 0
-        # Spans of a batch. Fewer after the receiver said that a batch is too large.
-        self._most = BATCH
+        # Bytes of a batch. Fewer after the receiver said that a batch is too large.
+        self._room = sizes.MOST
         self._end = 0
         self.end: Line | None = None
         self.problem = ""
@@ -174,7 +174,7 @@ class Shipment:
         self._bytes += self._batch[-1].size
 
     def _is_full(self) -> bool:
-        return len(self._batch) >= self._most or self._bytes >= sizes.MOST
+        return len(self._batch) >= BATCH or self._bytes >= self._room
 
     def _flush(self, timeout: float, *, only_full: bool = False) -> None:
         while self._batch and (self._is_full() or not only_full):
@@ -182,24 +182,23 @@ class Shipment:
 
     def _fitting(self) -> int:
         """Return how many of the waiting spans make one request: at least one."""
-        room = sizes.MOST
-        for count, waiting in enumerate(self._batch[: self._most]):
+        room = self._room
+        for count, waiting in enumerate(self._batch[:BATCH]):
             room -= waiting.size
             if room < 0:
                 return max(count, 1)
-        return min(len(self._batch), self._most)
+        return min(len(self._batch), BATCH)
 
     def _send(self, some: Sequence[_Waiting], timeout: float) -> None:
-        """Deliver the first spans that wait, and save the state. If they are too many, only set a lower limit."""
+        """Deliver the first spans that wait, and save the state. If they are too large, only set a lower limit."""
         try:
             accepted, refused = self._deliver([waiting.span for waiting in some], timeout)
         except (DeliveryError, SetupError) as error:
             if isinstance(error, DeliveryError) and error.too_large and len(some) > 1:
-                self._most = max(len(some) // 2, 1)
+                self._room = sum(waiting.size for waiting in some) // 2
                 return
             self._note(error)
             raise
-        self._most = min(self._most * 2, BATCH)
         lost = accepted.rejected + len(refused)
         self._state = Progress(
             offset=max(some[-1].end, self._state.offset),
