@@ -199,6 +199,20 @@ def test_one_journal_that_is_refused_for_ever_blocks_no_other(
         destination.close()
 
 
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_time_that_a_receiver_asks_for_is_kept(
+    env: Env, folder: Path, monkeypatch: pytest.MonkeyPatch, protocol: Protocol
+) -> None:
+    path = write(folder, span(1))
+    with Receiver(fault=Fault("status", status=503, retry_after=600)) as receiver:
+        destination = exporter(env | receiver.environ(protocol), monkeypatch)
+        ship.ship_all(folder, destination)
+        assert time.time() + 590 < progress.load_progress(path).next_try <= time.time() + 600
+        assert ship.ship_all(folder, destination) == []
+        destination.close()
+        assert len(receiver.asked) == 1
+
+
 def test_many_journals_that_are_refused_block_none_that_came_later(
     env: Env, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

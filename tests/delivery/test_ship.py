@@ -469,6 +469,16 @@ def test_a_passing_refusal_at_the_end_is_tried_again_within_the_limit(tmp_path: 
     assert progress.load_progress(path).next_try > time.time() + 50
 
 
+def test_a_receiver_that_asks_to_wait_is_not_asked_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = Memory(1, error=lambda: DeliveryError("busy", passing=True, wait=3600.0))
+    follower = _Follower(tmp_path, memory, monkeypatch)
+    follower.write("span", 1)
+    processes.wait_for(lambda: memory.calls == 1, "first delivery")
+    outcome = follower.end()
+    assert (outcome.done, outcome.problem, memory.calls) == (False, "busy", 1)
+    assert progress.load_progress(follower.path).next_try > time.time() + 3500
+
+
 @pytest.mark.parametrize("flush_limit", [0.0, 0.25])
 def test_the_flush_limit_does_not_bound_deliveries_while_it_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flush_limit: float

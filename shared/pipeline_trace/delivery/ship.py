@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import NamedTuple
 
 from .aside import set_aside
 from .destinations import DeliveryError, Destination
@@ -42,7 +43,7 @@ def ship_one(path: Path, destination: Destination, timeout: float = _PATIENCE) -
             return _ship(reader, destination, timeout)
         except Exception as error:
             # A lock or a file that fails: the other journals do not need it.
-            return Outcome(problem=f"{path}: {said(error)}", journal=path)
+            return Outcome(problem=f"{path}: {said(error)}")
 
 
 def _ship(reader: Reader, destination: Destination, timeout: float) -> Outcome:
@@ -60,20 +61,28 @@ def _ship(reader: Reader, destination: Destination, timeout: float) -> Outcome:
     return outcome
 
 
-def ship_all(folder: Path, destination: Destination, timeout: float = _PATIENCE, *, all_now: bool = False) -> list[Outcome]:
+def ship_all(
+    folder: Path,
+    destination: Destination,
+    timeout: float = _PATIENCE,
+    *,
+    all_now: bool = False,
+    without: Collection[Path] = (),
+) -> list[Outcome]:
     """Deliver all journals of a folder that no process writes, until the destination accepts none of them.
 
     ``all_now``: also those that failed and whose next try is later, because a person asks for it. Journals that did not fail
-    come first. If the last outcome is ``blocked``, the rest of the journals was not tried.
+    come first. ``without``: journals to leave alone. If the last outcome is ``blocked``, the rest was not tried.
     """
-    states = [(path, load_progress(path)) for path in find_journals(folder)]
+    states = [(path, load_progress(path)) for path in find_journals(folder) if path not in without]
     queue, patience = Queue(states, time.time(), all_now=all_now), Patience()
     outcomes: list[Outcome] = []
     path = queue.take()
     while path:
         last = ship_one(path, destination, patience.seconds(timeout))
         outcomes.append(last)
-        if patience.is_over(failed=bool(last.problem), delivered=last.done):
+        # Without a journal, it could not be read: that says nothing about the destination.
+        if patience.is_over(failed=bool(last.problem and last.journal), delivered=last.done):
             last.blocked = True
         path = None if last.blocked else queue.take(after_failure=bool(last.problem))
     return outcomes
@@ -88,15 +97,16 @@ def ship_all_patiently(folder: Path, destination: Destination, patience: float) 
     deadline = time.monotonic() + patience
     if any(outcome.blocked for outcome in outcomes):
         return outcomes
-    waits = [outcome.wait for outcome in outcomes if outcome.wait is not None]
-    busy = _delivered_by_others(folder)
-    if not busy and not any(wait <= patience for wait in waits):
+    again = {one.journal: one.wait for one in outcomes if one.wait is not None and one.wait <= patience}
+    if not again and not _delivered_by_others(folder):
         return outcomes
-    time.sleep(max((wait for wait in waits if wait <= patience), default=0.0))
+    time.sleep(max(again.values(), default=0.0))
     while time.monotonic() < deadline and _delivered_by_others(folder):
         time.sleep(_TICK / 2)
-    # What failed is delivered again, so its first outcome does not count.
-    return [outcome for outcome in outcomes if outcome.done or outcome.aside] + ship_all(folder, destination, all_now=True)
+    # What is delivered again has a new outcome.
+    final = [one for one in outcomes if one.journal not in again and (one.done or one.problem)]
+    failed = {one.journal for one in final if one.problem and one.journal}
+    return final + ship_all(folder, destination, all_now=True, without=failed)
 
 
 def _delivered_by_others(folder: Path) -> bool:
@@ -123,36 +133,55 @@ def follow(path: Path, destination: Destination, flush_limit: float, wait: Calla
         if not reader.claim():
             return Outcome()
         shipment = Shipment(reader, destination)
-        _while_written(shipment, reader, wait)
+        held = _while_written(shipment, reader, wait)
         died_ns = time.time_ns()
         # The writer waits for us from its end on. A delivery may have been in progress at that time.
         since_end = (died_ns - reader.modified_ns()) / 1e9 if reader.ended() else 0.0
-        _finish(shipment, time.monotonic() + flush_limit - since_end, died_ns)
+        _finish(shipment, time.monotonic() + flush_limit - since_end, died_ns, held)
         return shipment.outcome
 
 
-def _while_written(shipment: Shipment, reader: Reader, wait: Callable[[float], None]) -> None:
-    """Deliver about every second while the journal is being written. After failures, wait longer and longer."""
+class _Held(NamedTuple):
+    """A refusal of a receiver that asks to wait. ``until``: of the monotonic clock."""
+
+    error: DeliveryError
+    until: float
+
+
+def _while_written(shipment: Shipment, reader: Reader, wait: Callable[[float], None]) -> _Held | None:
+    """Deliver about every second while the journal is being written. After failures, wait longer and longer.
+
+    Return the last refusal, if the receiver asked to wait and was not asked again.
+    """
+    held = None
     next_try, pause = time.monotonic() + _BATCH_SECONDS, _BATCH_SECONDS
     while reader.written():
         wait(_TICK)
         # After some answers that are not an OTLP receiver's, `ship` sets the journal aside when it is complete.
         if time.monotonic() < next_try or shipment.foreign:
             continue
+        held = None
         try:
             shipment.step(_PATIENCE)
             pause = _BATCH_SECONDS
         except DeliveryError as error:
             pause = max(min(pause * 2, _SLOWEST_RETRY), error.wait or 0.0)
+            held = _Held(error, time.monotonic() + error.wait) if error.wait else None
         except Exception as error:
             shipment.failed(error, time.time())
             pause = _SLOWEST_RETRY
         next_try = time.monotonic() + pause
+    return held
 
 
-def _finish(shipment: Shipment, deadline: float, died_ns: int) -> None:
-    """Deliver the rest, and try again until the deadline if that may help."""
+def _finish(shipment: Shipment, deadline: float, died_ns: int, held: _Held | None) -> None:
+    """Deliver the rest, and try again until the deadline if that may help. ``held``: wait for the end of this first."""
     pause = _TICK
+    if held and held.until >= deadline:
+        shipment.failed(held.error, time.time())
+        return
+    if held:
+        time.sleep(max(held.until - time.monotonic(), 0.0))
     while not shipment.foreign:
         try:
             shipment.finish(max(deadline - time.monotonic(), _LAST_SECONDS), died_ns)

@@ -5,7 +5,6 @@ Every span is delivered at least once, with the same ids each time. If the write
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,8 +12,8 @@ from typing import Any, NamedTuple
 
 from ..trace import conventions as c
 from ..trace import redact
-from ..trace.span import Event, Span, encode
-from . import schedule, sizes
+from ..trace.span import Event, Span
+from . import refusal, schedule, sizes
 from .destinations import Accepted, DeliveryError, Destination, SetupError
 from .progress import Progress, load_progress, save_progress
 from .reader import Line, Opened, Reader
@@ -221,46 +220,21 @@ class Shipment:
             # An invalid span must not block the others. We search for it only at the end, when there is time.
             if not error.unfit or error.too_large or not self._finishing or len(spans) == 1:
                 raise
-            refused = sift(self._destination, spans, timeout, error)
-            return Accepted(reason=self._keep(refused) if refused else ""), refused
+            refused = refusal.sift(self._destination, spans, timeout, error)
+            return Accepted(reason=refusal.keep(self._reader.path, refused) if refused else ""), refused
 
     def _cut(self, span: Span, timeout: float, whole: DeliveryError) -> tuple[Accepted, list[Span]]:
         """Deliver a span that is too large without a part of it. ``whole``: the error for all of it."""
-        size = sizes.of_span(span)
-        most = sizes.MOST if size > sizes.MOST else size // 2
-        while most >= sizes.LEAST:
-            smaller = sizes.cut_span(span, most)
-            if smaller is None:
-                break
-            try:
-                return self._destination.deliver([smaller], timeout), []
-            except DeliveryError as error:
-                if not error.too_large:
-                    raise
-            most //= 2
-        if not self._finishing or not self._takes_others(timeout):
+        accepted = refusal.deliver_cut(self._destination, span, timeout)
+        if accepted:
+            return accepted, []
+        # Only if the receiver accepts others, the span itself is to blame.
+        if not self._finishing or not (self._state.delivered or self._takes_last(timeout)):
             raise whole
-        return Accepted(reason=self._keep([span])), [span]
+        return Accepted(reason=refusal.keep(self._reader.path, [span])), [span]
 
-    def _takes_others(self, timeout: float) -> bool:
-        """Return whether the receiver accepts another span of the journal, so that the batch's first one is to blame."""
-        if self._state.delivered:
-            return True
-        return len(self._batch) > 1 and _takes(self._destination, [self._batch[-1].span], timeout)
-
-    def _keep(self, spans: Sequence[Span]) -> str:
-        """Append spans that the receiver will never accept to a ``.refused`` file. Return a message that names it.
-
-        Raises DeliveryError if that is not possible: then they stay in the journal.
-        """
-        path = self._reader.path.with_suffix(".refused")
-        try:
-            with open(path, "a", encoding="ascii", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-                file.writelines(encode(span.to_dict()) + "\n" for span in spans)
-        except OSError as error:
-            text = f"spans that the receiver rejects cannot be kept in {path} ({error.strerror}); free some space there"
-            raise DeliveryError(text) from None
-        return f"kept in {path}"
+    def _takes_last(self, timeout: float) -> bool:
+        return len(self._batch) > 1 and refusal.takes(self._destination, [self._batch[-1].span], timeout)
 
     def _note(self, error: DeliveryError | SetupError) -> None:
         """Save the problem, if it is a new one, and how many answers in a row were not an OTLP receiver's."""
@@ -281,38 +255,6 @@ def said(error: Exception) -> str:
     if isinstance(error, (DeliveryError, SetupError)):
         return str(error)
     return redact.masked(f"{type(error).__name__}: {error}"[:300])
-
-
-def sift(destination: Destination, spans: Sequence[Span], timeout: float, whole: DeliveryError) -> list[Span]:
-    """Deliver all spans of a batch except those that the receiver refuses as invalid. Return the refused spans.
-
-    ``whole``: the error for the whole batch. This raises it if the receiver refuses the first, the middle and the last span,
-    because then the cause is not a single span. Raises DeliveryError.
-    """
-    probes = sorted({0, len(spans) // 2, len(spans) - 1})
-    refused = [spans[i] for i in probes if not _takes(destination, [spans[i]], timeout)]
-    if len(refused) == len(probes):
-        raise whole
-    todo = [[span for i, span in enumerate(spans) if i not in probes]]
-    while todo:
-        some = todo.pop()
-        if not some or _takes(destination, some, timeout):
-            continue
-        if len(some) == 1:
-            refused += some
-        else:
-            todo += [some[: len(some) // 2], some[len(some) // 2 :]]
-    return refused
-
-
-def _takes(destination: Destination, spans: Sequence[Span], timeout: float) -> bool:
-    try:
-        destination.deliver(spans, timeout)
-    except DeliveryError as error:
-        if not (error.unfit or error.too_large):
-            raise
-        return False
-    return True
 
 
 def _closed(span: Span, reason: str, died_ns: int) -> Span:
