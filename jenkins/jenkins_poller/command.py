@@ -17,7 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from pipeline_trace.commands import fail, format_option, parsed
 from pipeline_trace.commands.units import age_seconds
-from pipeline_trace.delivery import destinations, home, reader
+from pipeline_trace.delivery import destinations, home, losses
+from pipeline_trace.delivery import waiting as waiting_spans
 from pipeline_trace.place.ci import JENKINS_ROOT_URL, PER_BUILD, PER_PIPELINE, TRACE_PER
 from pipeline_trace.place.ci.jenkins.identity import normalised_url
 
@@ -182,19 +183,21 @@ def _once(
         else:
             _say(prefix, result)
     if destination:
-        _deliver(place, destination)
+        pollers.count(_deliver(place, destination))
     return not any(isinstance(result, SweepError) for result in results)
 
 
-def _deliver(place: home.Home, destination: destinations.Destination) -> None:
-    """Deliver the spans in journals. A receiver that is down is a warning, not a failure of the poll."""
+def _deliver(place: home.Home, destination: destinations.Destination) -> losses.Losses:
+    """Deliver the spans in journals, and return what was lost. A receiver that is down is a warning, not a failed poll."""
     done = service.deliver_journals(place.journals, destination)
     if done.delivered:
         click.echo(f"{done.delivered} spans delivered to {destination.name}")
+    for text in done.warnings:
+        logs.say(logging.WARNING, text)
     if done.problem:
-        waiting = reader.count_all_waiting(place.journals)
-        said = f"{waiting} spans wait in {place.journals} ({done.problem}); deliver them with: pipeline-trace ship"
+        said = f"{waiting_spans.said_count(place.journals)} ({done.problem}); deliver them with: pipeline-trace ship"
         logs.say(logging.WARNING, said)
+    return done.losses
 
 
 def _say(prefix: str, swept: Swept) -> None:

@@ -272,6 +272,50 @@ def test_receiver_that_goes_in_the_middle_and_comes_back_misses_nothing(
         run.close()
 
 
+def test_a_login_page_that_answers_200_is_no_delivery_and_one_line_says_what_answered(tmp_path: Path, env: Env) -> None:
+    with Receiver(fault=Fault("answer", status=200)) as receiver:
+        env |= receiver.environ("http")
+        done = ended(tmp_path / "run", env)
+        assert done.status == 2
+        assert_said_waiting(done, env)
+        assert 'answered 200 with text/html ("<!doctype html><title>Sign in' in done.ours[0]
+        receiver.fault = None
+        assert support.trace("ship", env=env).returncode == 0
+        assert len(runs.ids(receiver.spans())) == ALL_SPANS
+
+
+def test_a_wrong_endpoint_is_said_before_the_first_task_and_nothing_is_lost(tmp_path: Path, env: Env) -> None:
+    env |= {"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"}
+    done = ended(tmp_path / "run", env)
+    assert done.status == 2
+    first, last = done.ours
+    assert (
+        "OTEL_EXPORTER_OTLP_ENDPOINT=collector:4318 does not begin with http:// or https://; set it to a URL such as"
+        in first
+    )
+    assert done.output.index(first) < done.output.index("TASK [Fast]")
+    assert f"{ALL_SPANS} spans wait" in last
+    with Receiver() as receiver:
+        assert support.trace("ship", env={**env, **receiver.environ("http")}).returncode == 0
+        assert len(runs.ids(receiver.spans())) == ALL_SPANS
+
+
+@pytest.mark.parametrize("limit", ["0", "0.25"])
+def test_a_short_flush_limit_delivers_while_the_playbook_runs_all_the_same(tmp_path: Path, env: Env, limit: str) -> None:
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    # Slower than the limit: each delivery has its own time.
+    with Receiver(fault=Fault("slow", seconds=0.5)) as receiver:
+        env |= {**receiver.environ("http"), "PIPELINE_TRACE_FLUSH_LIMIT": limit}
+        run = Run(tmp_path / "run", env, support.write_playbook(tmp_path, support.WAITING), "-e", f"marks={marks}")
+        try:
+            assert len(receiver.wait_for(4)) >= 4
+        finally:
+            (marks / "go").touch()
+            assert run.end() == 0
+            run.close()
+
+
 # Pipes
 
 

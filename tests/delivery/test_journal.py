@@ -50,6 +50,22 @@ def names(lines: list[Line]) -> list[str]:
     return [line.span.name for line in lines if line.span]
 
 
+def test_a_writer_that_cannot_write_leaves_nothing_open_and_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> None:
+        path.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(journal, "write_private", full)
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(50):
+        with pytest.raises(JournalError, match="No space left on device"):
+            Writer(tmp_path)
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert list(tmp_path.iterdir()) == []
+
+
 @contextmanager
 def process(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
     """Run Python in a process of its own; it says a line when it is ready and ends when its input is closed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import processes
 
-from pipeline_trace.delivery import journal, progress, reader, ship, shipment
+from pipeline_trace.delivery import journal, losses, progress, reader, ship, shipment
 from pipeline_trace.delivery.destinations import Accepted, DeliveryError, SetupError
 from pipeline_trace.delivery.journal import Writer
 from pipeline_trace.delivery.progress import Progress
@@ -330,13 +332,24 @@ def test_one_line_that_the_destination_cannot_take_does_not_hold_up_the_others(t
     assert (found, outcome.done, outcome.torn) == (["span 1", "span 2"], True, 3)
 
 
-def test_journals_are_delivered_oldest_first_up_to_one_that_fails(tmp_path: Path) -> None:
+def test_journals_are_delivered_oldest_first_until_the_destination_is_gone(tmp_path: Path) -> None:
     paths = [write(tmp_path, 1) for _ in range(3)]
-    memory = Memory(2)
+    memory = Memory(2, error=lambda: DeliveryError("down", refused=True))
     outcomes = ship.ship_all(tmp_path, memory)
     assert [outcome.done for outcome in outcomes] == [True, False]
     assert [path.exists() for path in paths] == [False, True, True]
     assert all(outcome.done for outcome in ship.ship_all(tmp_path, memory))
+
+
+def test_a_journal_that_fails_alone_holds_up_no_other(tmp_path: Path) -> None:
+    paths = [write(tmp_path, 1) for _ in range(3)]
+    memory = Memory(1, error=lambda: DeliveryError("no", wait=60.0))
+    outcomes = ship.ship_all(tmp_path, memory)
+    assert [(outcome.done, outcome.blocked) for outcome in outcomes] == [(False, False), (True, False), (True, False)]
+    assert [path.exists() for path in paths] == [True, False, False]
+    # The receiver asked for a minute; a person does not wait for it.
+    assert ship.ship_all(tmp_path, memory) == []
+    assert [outcome.done for outcome in ship.ship_all(tmp_path, memory, all_now=True)] == [True]
 
 
 def test_a_journal_that_is_gone_is_no_problem(tmp_path: Path) -> None:
@@ -356,8 +369,9 @@ def test_a_journal_that_is_being_written_is_left_alone(tmp_path: Path, monkeypat
 class _Follower:
     """ship.follow on a journal whose writer the test plays: no lock of a process is needed."""
 
-    def __init__(self, folder: Path, memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, folder: Path, memory: Memory, monkeypatch: pytest.MonkeyPatch, flush_limit: float = 2.0) -> None:
         self.alive = True
+        self.flush_limit = flush_limit
         monkeypatch.setattr(ship, "_BATCH_SECONDS", 0.01)
         monkeypatch.setattr(ship, "_TICK", 0.002)
         monkeypatch.setattr(Reader, "written", lambda reader: self.alive)
@@ -368,7 +382,7 @@ class _Follower:
         self._thread.start()
 
     def _follow(self, memory: Memory) -> None:
-        self.outcomes.append(ship.follow(self.path, memory, 2.0, time.sleep))
+        self.outcomes.append(ship.follow(self.path, memory, self.flush_limit, time.sleep))
 
     def write(self, kind: str, number: int) -> None:
         with self.path.open("a", encoding="ascii") as file:
@@ -416,6 +430,111 @@ def test_following_gives_up_at_once_where_the_receiver_refuses(tmp_path: Path, m
     assert (outcome.done, outcome.problem) == (False, "nobody listens")
     assert progress.load_progress(follower.path).problem == "nobody listens"
     assert reader.count_waiting(follower.path) == 1
+
+
+def test_following_sends_no_more_while_something_else_than_a_receiver_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = Memory(*range(1, 1000), error=lambda: DeliveryError("a page", foreign=True))
+    monkeypatch.setattr(ship, "_SLOWEST_RETRY", 0.01)
+    follower = _Follower(tmp_path, memory, monkeypatch)
+    follower.write("span", 1)
+    processes.wait_for(lambda: memory.calls == 3, "three answers")
+    outcome = follower.end()
+    assert (outcome.done, memory.calls) == (False, 3)
+    # Its writer looks whether the journal is still there. So it is `ship` that sets it aside.
+    assert follower.path.exists()
+    assert [outcome.aside for outcome in ship.ship_all(tmp_path, memory)] == [True]
+    assert (memory.calls, follower.path.exists()) == (3, False)
+    assert (tmp_path / "aside" / follower.path.name).exists()
+
+
+def test_following_survives_whatever_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = Memory(1, 2, error=lambda: MemoryError("much"))
+    monkeypatch.setattr(ship, "_SLOWEST_RETRY", 0.01)
+    follower = _Follower(tmp_path, memory, monkeypatch)
+    follower.write("span", 1)
+    assert memory.delivered.wait(5)
+    assert follower.end().done
+
+
+def test_a_passing_refusal_at_the_end_is_tried_again_within_the_limit(tmp_path: Path) -> None:
+    path = write(tmp_path, 1)
+    memory = Memory(1, 2, error=lambda: DeliveryError("busy", passing=True))
+    assert ship.follow(path, memory, 5.0, time.sleep).done
+    path = write(tmp_path, 1)
+    memory = Memory(1, error=lambda: DeliveryError("busy", passing=True, wait=60.0))
+    outcome = ship.follow(path, memory, 5.0, time.sleep)
+    assert (outcome.done, memory.calls) == (False, 1)
+    assert progress.load_progress(path).next_try > time.time() + 50
+
+
+def test_a_receiver_that_asks_to_wait_is_not_asked_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = Memory(1, error=lambda: DeliveryError("busy", passing=True, wait=3600.0))
+    follower = _Follower(tmp_path, memory, monkeypatch)
+    follower.write("span", 1)
+    processes.wait_for(lambda: memory.calls == 1, "first delivery")
+    outcome = follower.end()
+    assert (outcome.done, outcome.problem, memory.calls) == (False, "busy", 1)
+    assert progress.load_progress(follower.path).next_try > time.time() + 3500
+
+
+@pytest.mark.parametrize("flush_limit", [0.0, 0.25])
+def test_the_flush_limit_does_not_bound_deliveries_while_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flush_limit: float
+) -> None:
+    given: list[float] = []
+
+    class Noting(Memory):
+        def deliver(self, spans: Sequence[Span], timeout: float) -> Accepted:
+            given.append(timeout)
+            return super().deliver(spans, timeout)
+
+    memory = Noting()
+    follower = _Follower(tmp_path, memory, monkeypatch, flush_limit)
+    follower.write("span", 1)
+    assert memory.delivered.wait(5)
+    follower.write("span", 2)
+    assert follower.end().done
+    assert given[0] == 60.0
+    assert given[-1] <= 60.0
+
+
+def test_more_open_spans_than_a_batch_has_are_closed_in_batches(tmp_path: Path) -> None:
+    path = write(tmp_path, 1, opened=range(10_000, 10_000 + 2 * BATCH), reason="SIGTERM")
+    memory = Memory()
+    assert deliver(path, memory).delivered == 2 * BATCH + 1
+    assert max(map(len, memory.batches)) <= BATCH
+
+
+def test_what_was_lost_in_the_background_is_told_once_by_ship(tmp_path: Path) -> None:
+    path = write(tmp_path, 2)
+    path.write_bytes(b"garbage\n" + path.read_bytes())
+
+    class Rejecting(Memory):
+        def deliver(self, spans: Sequence[Span], timeout: float) -> Accepted:
+            return Accepted(1, "no such tenant")
+
+    assert ship.ship_one(path, Rejecting()).done
+    state = path.with_suffix(".state")
+    # The process that waits for this delivery may be about to read it.
+    assert losses.untold(tmp_path, take=True).said() == ""
+    os.utime(state, (1, 1))
+    told = "1 incomplete lines skipped; 1 rejected by the receiver (no such tenant)"
+    assert losses.untold(tmp_path, take=False).said() == told
+    assert losses.untold(tmp_path, take=True).said() == told
+    assert losses.untold(tmp_path, take=True).said() == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_state_of_an_older_version_is_read_and_an_older_version_reads_ours(tmp_path: Path) -> None:
+    path = write(tmp_path, 1)
+    old = {"offset": 7, "delivered": 1, "problem": "p", "rejected": 2, "reason": "r"}
+    path.with_suffix(".state").write_text(encode(old))
+    assert progress.load_progress(path) == Progress(7, 1, "p", 2, "r")
+    progress.save_progress(path, Progress(7, 1, "p", 2, "r", torn=1, tries=2, foreign=1, next_try=5.5))
+    assert old.items() <= json.loads(path.with_suffix(".state").read_text()).items()
+    assert progress.load_progress(path).next_try == 5.5
 
 
 def test_the_time_for_a_delivery_is_cut_to_what_is_left_of_the_flush_limit(tmp_path: Path) -> None:

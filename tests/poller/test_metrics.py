@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,12 +10,13 @@ from typing import Any
 import pytest
 import support
 from support import processes
+from support.otlp_receiver import Fault as ReceiverFault
 from support.otlp_receiver import Metrics, Point, Protocol, Receiver, free_port
+from support.proxy import Proxy
 from support.service import Service
 
 from jenkins_poller.poll.backlog import Backlog
 from jenkins_poller.spans import measured
-from pipeline_trace.delivery.destinations import otlp
 from pipeline_trace.delivery.journal import Writer, find_journals
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Span
@@ -32,6 +31,7 @@ EXPECTED = {
     "pipeline_trace.poller.builds": ("{build}", "sum", True, set()),
     "pipeline_trace.poller.lag": ("s", "gauge", False, set()),
     "pipeline_trace.poller.requests": ("{request}", "sum", True, {"http.response.status_code"}),
+    "pipeline_trace.poller.set_aside": ("{journal}", "sum", False, set()),
     "pipeline_trace.poller.waiting.journals": ("{journal}", "sum", False, set()),
     "pipeline_trace.poller.waiting.spans": ("{span}", "sum", False, set()),
 }
@@ -246,6 +246,46 @@ def test_a_receiver_that_takes_no_metrics_takes_all_spans(
         assert "OTEL_METRICS_EXPORTER=none" in done.stderr
 
 
+def test_what_was_lost_is_said_in_one_line_and_counted(env: dict[str, str], jenkins: Replay) -> None:
+    with Receiver(fault=ReceiverFault("partial", rejected=2, message="no such tenant", times=1)) as receiver:
+        done = support.poll(jenkins.url, env={**env, **receiver.environ("http")})
+        lost = values(receiver.last("pipeline_trace.poller.lost.spans"))
+    assert done.returncode == 0
+    (line,) = done.stderr.splitlines()
+    assert "2 rejected by the receiver (no such tenant)" in line
+    assert lost == {("rejected",): 2}
+
+
+def test_a_journal_that_is_refused_for_ever_holds_up_no_builds(env: dict[str, str], jenkins: Replay) -> None:
+    folder = Path(env["PIPELINE_TRACE_HOME"]) / "journals"
+    folder.mkdir(parents=True)
+    writer = Writer(folder)
+    writer.span(span("poison", 1, 2))
+    writer.end()
+    poison = ReceiverFault("status", status=403, where=lambda spans: any(one["name"] == "poison" for one in spans))
+    with Receiver(fault=poison) as receiver:
+        done = support.poll(jenkins.url, env={**env, **receiver.environ("http")})
+        assert len(support.by_type(receiver.spans(), "run")) == 5
+    (line,) = done.stderr.splitlines()
+    assert f"1 spans wait in {folder}" in line
+    assert "403 Forbidden" in line
+    assert find_journals(folder) == [writer.path]
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+def test_metrics_and_spans_go_through_a_proxy(env: dict[str, str], jenkins: Replay, protocol: Protocol) -> None:
+    with Receiver() as receiver, Proxy() as proxy:
+        host, port = "collector.internal", receiver.url(protocol).rpartition(":")[2]
+        proxy.names[host] = f"127.0.0.1:{port}"
+        ways = {"http_proxy": proxy.url, "no_proxy": "127.0.0.0/8", "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{host}:{port}"}
+        words = ("poll", "--once", "--since", "36500d", "--jenkins-url", jenkins.url)
+        done = support.spawn(*words, env={**env, **receiver.environ(protocol), **ways})
+        assert (done.returncode, done.stderr) == (0, "")
+        assert len(support.by_type(receiver.spans(), "run")) == 5
+        assert receiver.last("cicd.pipeline.run.duration")
+
+
 def test_a_receiver_of_metrics_that_is_down_is_said_in_one_line(env: dict[str, str], jenkins: Replay) -> None:
     more = {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"http://127.0.0.1:{free_port()}/v1/metrics"}
     done = support.poll(jenkins.url, env={**env, **more})
@@ -265,17 +305,13 @@ def test_settings_of_metrics_that_make_no_sense_cost_no_span(env: dict[str, str]
     assert "no metrics are sent" in line
 
 
-def test_what_an_exporter_of_metrics_logs_is_no_problem_of_spans() -> None:
-    problems = otlp.Problems()
-    problems.clear()
-    logger = logging.getLogger("opentelemetry.exporter.test")
-    other = threading.Thread(target=logger.error, args=("Failed to export metrics: INVALID_ARGUMENT",))
-    other.start()
-    other.join()
-    assert not problems.unfit
-    logger.error("Failed to export traces: INVALID_ARGUMENT")
-    assert problems.unfit
-    problems.remove()
+def test_a_login_page_that_answers_200_takes_no_metrics_and_is_said_once(env: dict[str, str], jenkins: Replay) -> None:
+    with Receiver(metrics="page") as receiver:
+        done = support.poll(jenkins.url, env={**env, **receiver.environ("http")})
+        assert done.returncode == 0
+        assert len(support.by_type(receiver.spans(), "run")) == 5
+    (line,) = done.stderr.splitlines()
+    assert "does not accept metrics (answered 200 with text/html" in line
 
 
 @pytest.mark.process

@@ -137,16 +137,27 @@ def test_what_a_killed_poller_left_half_written_is_taken_away(tmp_path: Path) ->
     state.close()
 
 
-def test_a_journal_is_found_by_others_only_when_it_is_whole(tmp_path: Path, jenkins: Replay) -> None:
+def test_a_journal_is_found_by_others_only_when_it_is_whole(
+    tmp_path: Path, jenkins: Replay, monkeypatch: pytest.MonkeyPatch
+) -> None:
     state = State(tmp_path / "pollers", jenkins.url)
     settings = PollSettings("step", "pipeline", 0, Selection())
     service = {"service.name": "ci"}
     poller = Poller(Controller(jenkins.url), state, tmp_path / "journals", settings, lambda url: service)
-    # There is no such folder: it is written all the same, and cannot be moved there.
-    with pytest.raises(SweepError, match="PIPELINE_TRACE_HOME"):
-        poller.sweep()
-    (whole,) = state.folder.iterdir()
-    assert '"type":"end"' in whole.read_text().splitlines()[-1]
+    written: list[str] = []
+
+    def refused(path: Path, target: Path) -> Path:
+        written.append(path.read_text())
+        raise OSError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", refused)
+        with pytest.raises(SweepError, match="PIPELINE_TRACE_HOME"):
+            poller.sweep()
+    (whole,) = written
+    assert '"type":"end"' in whole.splitlines()[-1]
+    # The next poll reads the builds again, so nothing stays behind.
+    assert list(state.folder.iterdir()) == []
     (tmp_path / "journals").mkdir()
     assert poller.sweep().builds == BUILDS
     assert len(list((tmp_path / "journals").iterdir())) == 1

@@ -44,9 +44,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-Kind = Literal["status", "slow", "never", "close", "partial", "redirect"]
+Kind = Literal["status", "slow", "never", "close", "partial", "redirect", "answer"]
 Protocol = Literal["http", "grpc"]
-Metrics = Literal["take", "none", "never"]
+Metrics = Literal["take", "none", "never", "page"]
 
 _HOST = "127.0.0.1"
 _PATH = "/v1/traces"
@@ -78,9 +78,11 @@ class Fault:
     seconds, as a header or RetryInfo), ``slow`` (accepted after ``seconds``), ``never`` (no answer until the receiver
     closes or the fault is taken away), ``close`` (the connection is closed without an answer; over gRPC the call ends
     as the client then sees it), ``partial`` (the first ``rejected`` spans are not accepted, ``message`` says why),
-    ``redirect`` (302 to a login page, which answers 200; over gRPC the error that clients make of it).
+    ``redirect`` (302 to a login page, which answers 200; over gRPC the error that clients make of it), ``answer`` (over
+    HTTP, ``status`` with ``body`` and ``content_type``, and nothing is taken).
     It happens to the next ``times`` requests; None: to all of them. ``where``: only to those whose spans, in the form of
-    ``show --format json``, it is true of.
+    ``show --format json``, it is true of. ``over``: only to those with more bytes, unpacked. ``code``: over gRPC, the
+    name of the status, instead of the one that ``status`` is mapped to; its details are ``message``.
     """
 
     kind: Kind
@@ -91,6 +93,10 @@ class Fault:
     message: str = "rejected by the test"
     times: int | None = None
     where: Callable[[list[dict[str, Any]]], bool] | None = None
+    over: int = -1
+    code: str = ""
+    content_type: str = "text/html"
+    body: bytes = _LOGIN_PAGE
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -127,7 +133,8 @@ class Receiver:
     ``http_port`` and ``grpc_port``: 0 for free ones, such as ``free_port()`` to start on a port known before. ``tls``:
     serve both by TLS with a certificate of its own making, in the file ``certificate``. ``fault``: see Fault; it may be
     set at any time, from any thread, and None heals the receiver. ``metrics``: what becomes of metrics: they are taken, 404
-    or UNIMPLEMENTED says that nobody takes them here, or no answer comes until the receiver closes.
+    or UNIMPLEMENTED says that nobody takes them here, no answer comes until the receiver closes, or a login page answers
+    200 (over HTTP).
     """
 
     def __init__(
@@ -276,7 +283,9 @@ class Receiver:
             self._bodies.append(request.SerializeToString())
             self._lock.notify_all()
             fault = self._fault
-            if fault is None or self._fault_left == 0 or (fault.where and not fault.where(list(_read(request)))):
+            if fault is None or self._fault_left == 0 or len(self._bodies[-1]) <= fault.over:
+                return None
+            if fault.where and not fault.where(list(_read(request))):
                 return None
             if self._fault_left is not None:
                 self._fault_left -= 1
@@ -335,6 +344,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.path == _METRICS_PATH and self.server.receiver.metrics == "page":
+            self._send(200, _LOGIN_PAGE, {"Content-Type": "text/html"})
+            return
         if self.path == _METRICS_PATH and self.server.receiver.metrics != "none":
             unpack = _ENCODINGS[self.headers.get("Content-Encoding", "identity")]
             self.server.receiver.measure(ExportMetricsServiceRequest.FromString(unpack(body)))
@@ -354,6 +366,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault and fault.kind == "status":
             after = {"Retry-After": str(fault.retry_after)} if fault.retry_after is not None else {}
             self._send(fault.status, b"refused by the test", after)
+        elif fault and fault.kind == "answer":
+            kind = {"Content-Type": fault.content_type} if fault.content_type else {}
+            self._send(fault.status, fault.body, kind, plain=False)
         elif fault and fault.kind == "redirect":
             self._send(302, b"", {"Location": f"{self.server.receiver.http_url}{_LOGIN_PATH}"})
         else:
@@ -369,9 +384,10 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self.server.receiver.accept(request, "http", fault)
         self._send(200, answer.SerializeToString(), {"Content-Type": "application/x-protobuf"})
 
-    def _send(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+    def _send(self, status: int, body: bytes, headers: Mapping[str, str] | None = None, *, plain: bool = True) -> None:
         self.send_response(status)
-        for name, value in {"Content-Type": "text/plain", **(headers or {}), "Content-Length": str(len(body))}.items():
+        default = {"Content-Type": "text/plain"} if plain else {}
+        for name, value in {**default, **(headers or {}), "Content-Length": str(len(body))}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
@@ -416,6 +432,8 @@ def _abort(context: grpc.ServicerContext, fault: Fault) -> NoReturn:
     if fault.retry_after is not None:
         info = RetryInfo(retry_delay=Duration(seconds=fault.retry_after))
         context.set_trailing_metadata((("google.rpc.retryinfo-bin", info.SerializeToString()),))
+    if fault.code:
+        context.abort(grpc.StatusCode[fault.code], fault.message)
     context.abort(_GRPC_CODES.get(fault.status, grpc.StatusCode.UNKNOWN), "refused by the test")
     raise AssertionError("abort raises")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from pipeline_trace.delivery import journal, progress, reader
+from pipeline_trace.delivery import aside, journal, progress, reader
 
 
 class Backlog:
@@ -18,6 +18,10 @@ class Backlog:
     def journals(self) -> int:
         """Return the number of journals."""
         return len(journal.find_journals(self._folder))
+
+    def aside(self) -> int:
+        """Return the number of journals that are set aside."""
+        return aside.count_aside(self._folder)
 
     def spans(self) -> int:
         """Return the number of spans that are not delivered yet."""

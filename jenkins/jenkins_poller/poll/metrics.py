@@ -5,8 +5,6 @@ Metrics never stop or slow down a poll. They are sent from another thread, and a
 
 from __future__ import annotations
 
-import logging
-import os
 import socket
 import time
 from collections import Counter
@@ -15,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 
 from pipeline_trace import __version__
-from pipeline_trace.delivery.destinations import metrics_endpoint, otlp, traces_endpoint
+from pipeline_trace.delivery.destinations import Accepted, SetupError, endpoint, metrics_endpoint, traces_endpoint, transport
 from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace import redact
 from pipeline_trace.trace.span import AttributeValue, Span
 
 from ..spans import measured
@@ -30,7 +30,6 @@ from .logs import Changes
 
 # In seconds. Builds take seconds to hours; the SDK's default boundaries are for milliseconds.
 _BOUNDARIES = (1, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400)
-_CONNECT_SECONDS = 1.0
 # Errors of the controller, by ApiError.kind. HTTP statuses of 500 and above are its errors too.
 _CONTROLLER_ERRORS = ("timeout", "connection", "no_json")
 
@@ -72,12 +71,16 @@ class Metrics:
             c.WORKER_COUNT, [self._look_at_workers], "{worker}", "Agents at the last poll"
         )
         meter.create_observable_gauge(c.POLLER_LAG, [self._look_at_lag], "s", "Time since the end of the newest build")
+        self._lost = meter.create_counter(c.POLLER_LOST_SPANS, "{span}", "Spans that will never arrive")
         if self._backlog:
             meter.create_observable_up_down_counter(
                 c.POLLER_WAITING_JOURNALS, [self._look_at_journals], "{journal}", "Journals that wait for delivery"
             )
             meter.create_observable_up_down_counter(
                 c.POLLER_WAITING_SPANS, [self._look_at_spans], "{span}", "Spans that wait for delivery"
+            )
+            meter.create_observable_up_down_counter(
+                c.POLLER_SET_ASIDE, [self._look_at_aside], "{journal}", "Journals that are set aside"
             )
 
     def request(self, kind: str) -> None:
@@ -95,6 +98,12 @@ class Metrics:
         self._newest_ns = max(self._newest_ns, spans[0].end_ns)
         for one in measured.measurements_of_build(spans, time.time_ns()):
             self._add[one.metric](one.value, one.attributes)
+
+    def lost(self, counts: Mapping[str, int]) -> None:
+        """Count spans that will never arrive, by reason."""
+        for reason, count in counts.items():
+            if count:
+                self._lost.add(count, {c.LOST_REASON: reason})
 
     def polled(self, active: Counter[str], workers: Mapping[str, int]) -> None:
         """Record what a poll saw. ``active``: running builds, by job. ``workers``: agents, by state."""
@@ -130,6 +139,9 @@ class Metrics:
     def _look_at_spans(self, _: CallbackOptions) -> Iterable[Observation]:
         return [Observation(self._backlog.spans())] if self._backlog else []
 
+    def _look_at_aside(self, _: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(self._backlog.aside())] if self._backlog else []
+
 
 def metrics_resource(service: Mapping[str, AttributeValue], controller: str) -> dict[str, AttributeValue]:
     """Return the resource attributes of a controller's metrics. ``service``: the resource attributes of its spans."""
@@ -138,56 +150,67 @@ def metrics_resource(service: Mapping[str, AttributeValue], controller: str) -> 
 
 def metric_exporter(environ: Mapping[str, str], changes: Changes) -> MetricExporter:
     """Return the exporter that the OTEL_EXPORTER_OTLP_* variables describe. Raises SetupError."""
-    receiver = metrics_endpoint(environ)
-    by = otlp.protocol(environ, receiver, "METRICS")
-    found = otlp.address(receiver, by)
-    inner = _grpc() if by == otlp.GRPC else _http(environ)
-    return _Exporter(inner, receiver, found, changes, shared=receiver == traces_endpoint(environ))
+    problem = endpoint.setup_problem(environ, endpoint.METRICS)
+    if problem:
+        raise SetupError(problem)
+    return _Exporter(environ, changes)
 
 
-def _grpc() -> Any:
-    # By default, gRPC writes to stderr between our own lines.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
+def _inner(environ: Mapping[str, str], watch: transport.Watch) -> Any:
+    """Return OpenTelemetry's exporter, whose requests go through ``watch``."""
+    certificates = endpoint.certificates(environ, endpoint.METRICS)
+    if endpoint.protocol(environ, endpoint.METRICS) == endpoint.GRPC:
+        transport.prepare_grpc(environ, certificates)
+        from opentelemetry.exporter.otlp.proto.grpc import metric_exporter as grpc_exporter
 
-    made = OTLPMetricExporter()
-    # A filter of this logger drops repeated messages. _Exporter needs each of them.
-    logging.getLogger("opentelemetry.exporter.otlp.proto.grpc.exporter").filters.clear()
-    return made
-
-
-def _http(environ: Mapping[str, str]) -> Any:
+        compression = transport.grpc_compression(environ, endpoint.METRICS)
+        made = grpc_exporter.OTLPMetricExporter(compression=compression)
+        transport.watch_stub(made, watch)
+        return made
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 
-    certificate = environ.get("OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE") or environ.get("OTEL_EXPORTER_OTLP_CERTIFICATE")
-    return OTLPMetricExporter(session=otlp.make_session(certificate or ""))
+    return OTLPMetricExporter(session=transport.make_session(certificates, watch))
 
 
 class _Exporter(MetricExporter):
-    """Fails fast if the receiver does not listen, and logs each problem once.
+    """Sends each request once, takes only OTLP's answers for a success, and logs each problem once."""
 
-    ``shared``: spans go to the same receiver, so the delivery of spans already logs that it does not listen.
-    """
-
-    def __init__(self, inner: Any, receiver: str, address: tuple[str, int], changes: Changes, *, shared: bool) -> None:
-        super().__init__(inner._preferred_temporality, inner._preferred_aggregation)
-        self._inner = inner
-        self._receiver = receiver
-        self._address = address
+    def __init__(self, environ: Mapping[str, str], changes: Changes) -> None:
+        self._environ = environ
+        self._watch = transport.Watch(ExportMetricsServiceResponse)
+        self._inner = _inner(environ, self._watch)
+        super().__init__(self._inner._preferred_temporality, self._inner._preferred_aggregation)
+        receiver = metrics_endpoint(environ)
+        self._receiver = redact.masked(receiver)
         self._changes = changes
-        self._shared = shared
-        self._problems = otlp.Problems()
+        # Spans go to the same receiver, so the delivery of spans already logs that it does not listen.
+        self._shared = receiver == traces_endpoint(environ)
 
     def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> MetricExportResult:
-        self._problems.clear()
+        self._watch.result = None
+        problem = "the metrics cannot be encoded"
         try:
-            # Without this check, the exporter retries until its time-out.
-            socket.create_connection(self._address, _CONNECT_SECONDS).close()
-        except OSError as error:
-            return self._failed(error.strerror or str(error), said=self._shared)
-        if self._inner.export(metrics_data, timeout_millis) is not MetricExportResult.SUCCESS:
-            return self._failed(self._problems.reason)
-        self._changes.well(f"{self._receiver} accepts metrics again")
+            self._inner.export(metrics_data, timeout_millis)
+        except Exception as error:
+            # Any error: the watch's own, or one of the exporter's. Neither may end the thread that sends metrics.
+            problem = redact.masked(f"{type(error).__name__}: {error}")
+        result = self._watch.result
+        if isinstance(result, Accepted):
+            return self._accepted(result)
+        if result is None:
+            return self._failed(problem)
+        if (result.passing or result.refused) and endpoint.protocol(self._environ, endpoint.METRICS) == endpoint.GRPC:
+            # A channel that lost its connection waits longer and longer before it makes a new one.
+            self._inner.shutdown()
+            self._inner = _inner(self._environ, self._watch)
+        return self._failed(str(result), said=self._shared and result.refused)
+
+    def _accepted(self, result: Accepted) -> MetricExportResult:
+        if result.rejected > 0:
+            problem = f"it rejected some of them: {redact.masked(result.reason) or 'no reason given'}"
+            self._changes.problem(problem, f"{self._receiver} does not accept all metrics ({problem}); see its log")
+        else:
+            self._changes.well(f"{self._receiver} accepts metrics again")
         return MetricExportResult.SUCCESS
 
     def _failed(self, problem: str, *, said: bool = False) -> MetricExportResult:

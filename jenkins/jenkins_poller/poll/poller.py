@@ -246,17 +246,21 @@ class Poller:
 
     def _journal(self, made: Iterable[Span]) -> None:
         journal = Writer(self._unfinished)
-        for span in made:
-            journal.span(span)
-        if journal.dropped:
-            journal.discard()
-            raise SweepError(f"cannot write {journal.path} ({journal.problem}); free some space, or set PIPELINE_TRACE_HOME")
-        journal.sync()
-        journal.end()
         try:
+            for span in made:
+                journal.span(span)
+            if journal.dropped:
+                said = f"cannot write {journal.path} ({journal.problem}); free some space, or set PIPELINE_TRACE_HOME"
+                raise SweepError(said)
+            journal.sync()
+            journal.end()
             journal.path.rename(self._journals / journal.path.name)
         except OSError as error:
+            journal.discard()
             raise SweepError(f"cannot write {self._journals} ({error.strerror}); set PIPELINE_TRACE_HOME") from None
+        except BaseException:
+            journal.discard()
+            raise
 
 
 def _chunks(builds: list[Build], size: int) -> Iterator[list[Build]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from pipeline_trace.delivery import destinations, home, reader, ship
+from pipeline_trace.delivery import aside, destinations, home, journal, losses, progress, ship, waiting
 from pipeline_trace.trace import resource
 from pipeline_trace.trace.span import AttributeValue
 
@@ -201,14 +201,21 @@ class Pollers:
         outcome = deliver_journals(self._place.journals, self._destination, timeout)
         if outcome.delivered:
             say(logging.INFO, "delivered", spans=outcome.delivered, to=self._destination.name)
+        self.count(outcome.losses)
+        for text in outcome.warnings:
+            say(logging.WARNING, text)
         if outcome.problem:
-            count = reader.count_all_waiting(self._place.journals) if outcome.problem != self._delivery.last else 0
-            said = (
-                f"{count} spans wait in {self._place.journals} ({outcome.problem}); the poller tries again after each poll"
-            )
-            self._delivery.problem(outcome.problem, said)
-        else:
+            if outcome.problem != self._delivery.last:
+                count = waiting.said_count(self._place.journals)
+                said = f"{count} ({outcome.problem}); the poller tries again after each poll"
+                self._delivery.problem(outcome.problem, said)
+        elif outcome.all_tried:
             self._delivery.well(f"{self._destination.name} accepts spans again")
+
+    def count(self, lost: losses.Losses) -> None:
+        """Add what was lost in deliveries to the metrics."""
+        if self._metrics:
+            self._metrics[0].lost(lost.counts)
 
     def close(self) -> None:
         """Send the metrics a last time, and close states and connections."""
@@ -223,17 +230,47 @@ class Pollers:
 
 @dataclass(frozen=True)
 class Delivered:
-    """The result of a delivery. ``delivered``: the number of spans. ``problem``: why some spans still wait."""
+    """The result of a delivery.
+
+    ``delivered``: the number of spans. ``problem``: why some spans still wait. ``losses``: what will never arrive.
+    ``warnings``: lines about losses and journals that were set aside. ``all_tried``: whether no journal waits for its next
+    try.
+    """
 
     delivered: int
     problem: str
+    losses: losses.Losses
+    warnings: tuple[str, ...]
+    all_tried: bool
 
 
 def deliver_journals(journals: Path, destination: destinations.Destination, timeout: float = _DELIVERY_SECONDS) -> Delivered:
     """Deliver the spans in journals. ``timeout``: seconds for each batch."""
+    try:
+        return _delivered(journals, destination, timeout)
+    except Exception as error:
+        # Any error: the polls must continue, and the next delivery may succeed.
+        problem = f"the delivery failed: {type(error).__name__}: {error}"
+        return Delivered(0, problem, losses.Losses(), (), all_tried=False)
+
+
+def _delivered(journals: Path, destination: destinations.Destination, timeout: float) -> Delivered:
+    earlier = losses.untold(journals, take=True)
     outcomes = ship.ship_all(journals, destination, timeout)
-    delivered = sum(outcome.delivered for outcome in outcomes if outcome.done)
-    return Delivered(delivered, next((outcome.problem for outcome in outcomes if outcome.problem), ""))
+    losses.forget_told(outcomes)
+    lost = losses.of_outcomes(outcomes)
+    lost.include(earlier)
+    words = lost.said()
+    warnings = [f"not everything could be delivered to {destination.name}: {words}; see its log"] if words else []
+    if any(outcome.aside for outcome in outcomes):
+        warnings.append(aside.said_aside(journals))
+    return Delivered(
+        delivered=sum(outcome.delivered for outcome in outcomes if outcome.done),
+        problem=waiting.reasons(outcomes),
+        losses=lost,
+        warnings=tuple(warnings),
+        all_tried=not any(progress.load_progress(path).tries for path in journal.find_journals(journals)),
+    )
 
 
 def sweep_counts(swept: Swept) -> dict[str, int]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from ..delivery import destinations, home, reader
+from ..delivery import aside, destinations, home, journal, losses, progress, waiting
 from ..place import ci
 from ..trace import redact
 
@@ -58,14 +58,30 @@ def machine(environ: Mapping[str, str]) -> Iterator[Check]:
         return
     mend = f"export {home.HOME}=/a/folder/of/yours" if place.warning else ""
     yield Check("home", HINT if place.warning else OK, place.warning or f"{place.path} is writable", mend)
-    waiting = reader.count_all_waiting(place.journals)
-    said = f"{waiting} spans wait in {place.journals}" if waiting else "no spans wait for delivery"
-    yield Check("journals", HINT if waiting else OK, said, "pipeline-trace ship" if waiting else "")
+    yield from _journals(place.journals)
     refused = list(place.journals.glob("*.refused"))
     if refused:
         said = f"a receiver rejected some spans; they are kept in {refused[0]}"
         yield Check("refused", HINT, said, f"to remove them: rm {refused[0]}")
     yield _store(place.store)
+
+
+def _journals(folder: Path) -> Iterator[Check]:
+    if journal.find_journals(folder):
+        states = map(progress.load_progress, journal.find_journals(folder))
+        problem = next((f" ({state.problem})" for state in states if state.problem), "")
+        yield Check("journals", HINT, waiting.said_count(folder) + problem, "pipeline-trace ship")
+    else:
+        yield Check("journals", OK, "no spans wait for delivery")
+    set_aside = aside.count_aside(folder)
+    if set_aside:
+        said = f"{set_aside} journals are set aside: three times, something else than an OTLP receiver answered"
+        yield Check("aside", HINT, said, f"correct OTEL_EXPORTER_OTLP_ENDPOINT, then run: {aside.bring_back(folder)}")
+    lost = losses.untold(folder, take=False).said()
+    if lost:
+        yield Check(
+            "losses", HINT, f"in earlier deliveries: {lost}", "see the receiver's log; pipeline-trace ship forgets it"
+        )
 
 
 def _store(path: Path) -> Check:
@@ -89,6 +105,7 @@ def delivery(environ: Mapping[str, str]) -> Iterator[Check]:
         mend = "export OTEL_EXPORTER_OTLP_ENDPOINT=http://collector.example.com:4318" if ci.system_of(environ) else ""
         yield Check("delivery", HINT if mend else OK, "no endpoint is set: spans stay in the store on this machine", mend)
         return
+    warning = destinations.setup_warning(environ)
     try:
         destination = destinations.configured_destination(environ, Path(os.devnull))
         try:
@@ -104,7 +121,7 @@ def delivery(environ: Mapping[str, str]) -> Iterator[Check]:
         )
         yield Check("delivery", BROKEN, redact.masked(str(error)), mend)
     else:
-        yield Check("delivery", OK, f"{endpoint} answers")
+        yield Check("delivery", HINT if warning else OK, warning or f"{endpoint} answers")
 
 
 def packages(environ: Mapping[str, str]) -> Iterator[Check]:

@@ -13,6 +13,7 @@ import errno
 import fcntl
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from ..trace.span import Span, encode
@@ -39,16 +40,27 @@ class Writer:
         self._torn = False
         hidden = folder / f".{name}"
         self._reserve = reserve_path(self.path)
+        self._file = -1
         try:
             self._file = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
             # Lock it before others can find it: they ship and delete a journal without a writer.
             lock(self._file, WRITTEN)
-            os.rename(hidden, self.path)
             write_private(self._reserve, bytes(_RESERVE))
+            os.rename(hidden, self.path)
         except OSError as error:
+            self._undo(hidden)
             raise JournalError(
                 f"cannot write {self.path} ({error.strerror}); free space there, or set PIPELINE_TRACE_HOME"
             ) from None
+
+    def _undo(self, hidden: Path) -> None:
+        """Close and remove what was opened."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+            for path in (hidden, self._reserve):
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
 
     def open(self, span: Span) -> None:
         """Write a span that has begun."""
@@ -99,8 +111,9 @@ class Writer:
         """Delete the journal, if nothing is to be recorded."""
         self.path.unlink(missing_ok=True)
         self._reserve.unlink(missing_ok=True)
-        os.close(self._file)
-        self._file = -1
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
     def _append(self, line: str) -> bool:
         """Write one line with one system call. Return whether all of it is written."""
@@ -131,7 +144,8 @@ def write_private(path: Path, data: bytes) -> None:
     """Write a file with mode 0600. Raises OSError."""
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        os.write(file, data)
+        if os.write(file, data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:
         os.close(file)
 

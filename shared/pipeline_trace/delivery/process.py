@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from . import home, ship
+from . import aside, home, losses, ship, shipment, waiting
 from .destinations import SetupError, configured_destination
 from .progress import load_progress, save_progress
-from .reader import count_all_waiting
 from .start import CALL
 
 # Allocations between two runs of the garbage collector: about as many as some batches need.
@@ -47,19 +46,18 @@ def ship_waiting(environ: Mapping[str, str]) -> tuple[str, str]:
         destination = configured_destination(environ, place.store)
     except (home.HomeError, SetupError) as error:
         return "nothing delivered", str(error)
+    earlier = losses.untold(place.journals, take=True).said()
     outcomes = ship.ship_all_patiently(place.journals, destination, _FLUSH_LIMIT)
     destination.close()
-    delivered, torn = sum(o.delivered for o in outcomes if o.done), sum(o.torn for o in outcomes)
-    said = f"{delivered} spans delivered to {destination.name}"
-    said += f"; {torn} incomplete lines skipped" if torn else ""
-    rejected = sum(o.rejected for o in outcomes)
-    reason = next((o.reason for o in outcomes if o.reason), "no reason given")
-    said += f"; {rejected} rejected by the receiver ({reason})" if rejected else ""
-    problem = next((o.problem for o in sorted(outcomes, key=lambda o: not o.blocked) if o.problem), "")
-    if problem and any(o.blocked for o in outcomes):
-        spans = count_all_waiting(place.journals)
-        problem = f"{problem}; {spans} spans wait in {place.journals}, run this command again when the receiver answers"
-    return said, problem
+    losses.forget_told(outcomes)
+    done = [
+        f"{sum(o.delivered for o in outcomes if o.done)} spans delivered to {destination.name}",
+        losses.of_outcomes(outcomes).said(),
+        f"earlier, in the background: {earlier}" if earlier else "",
+    ]
+    problems = [waiting.said(place.journals, outcomes, "run this command again when it takes them")]
+    problems.append(aside.said_aside(place.journals))
+    return "; ".join(filter(None, done)), "; ".join(filter(None, problems))
 
 
 def _follow(journal: Path, flush_limit: float) -> int:
@@ -69,17 +67,19 @@ def _follow(journal: Path, flush_limit: float) -> int:
     signal.pthread_sigmask(signal.SIG_SETMASK, {CALL})
     try:
         destination = configured_destination(os.environ, home.Home(journal.parent.parent).store)
-    except SetupError as error:
-        save_progress(journal, replace(load_progress(journal), problem=str(error)))
+        # Objects of the SDK's import stay for ever. Without freeze, they are half of the garbage collector's work.
+        gc.freeze()
+        gc.set_threshold(_GARBAGE)
+        outcome = ship.follow(journal, destination, flush_limit, _wait)
+        if outcome.done:
+            # No process waits for us now, so deliver what earlier processes left.
+            ship.ship_all(journal.parent, destination)
+            losses.forget_old(journal.parent)
+        destination.close()
+    except Exception as error:
+        # Any error: nobody sees our stderr, but the writer and `ship` read the state.
+        save_progress(journal, replace(load_progress(journal), problem=shipment.said(error)))
         return 1
-    # Objects of the SDK's import stay for ever. Without freeze, they are half of the garbage collector's work.
-    gc.freeze()
-    gc.set_threshold(_GARBAGE)
-    outcome = ship.follow(journal, destination, flush_limit, _wait)
-    if outcome.done:
-        # No process waits for us now, so deliver what earlier processes left.
-        ship.ship_all(journal.parent, destination)
-    destination.close()
     return 0 if outcome.done else 1
 
 

@@ -6,12 +6,11 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..trace.span import Span
-from .journal import SHIPPED, WRITTEN, find_journals, lock, progress_path, reserve_path, unlock
+from .journal import SHIPPED, WRITTEN, lock, progress_path, reserve_path, unlock
 from .progress import load_progress
 
 _DECODER = json.JSONDecoder()
@@ -133,15 +132,6 @@ def count_waiting(journal: Path) -> int:
                 opened.discard(line.span.span_id)
                 count += end > offset
     return count + len(opened)
-
-
-def count_all_waiting(folder: Path) -> int:
-    """Return how many spans wait in the journals of a folder, without journals that cannot be read."""
-    count = 0
-    for path in find_journals(folder):
-        with suppress(OSError):
-            count += count_waiting(path)
-    return count
 
 
 def _parsed(raw: bytes, end: int) -> Line | None:

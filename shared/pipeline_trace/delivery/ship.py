@@ -1,26 +1,33 @@
 """Delivers journals: one, all of a folder, or one that is still being written.
 
-Every span is delivered at least once, with the same ids each time.
+Every span is delivered at least once, with the same ids each time. Whatever an error is, it ends at the journal that it
+occurred in: it is noted there, and the delivery is tried again later.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import NamedTuple
 
-from .destinations import DeliveryError, Destination, SetupError
-from .journal import SUFFIX, find_journals
+from ..trace.clock import start_clock
+from .aside import set_aside
+from .destinations import DeliveryError, Destination
+from .journal import find_journals
+from .progress import load_progress
 from .reader import Reader
-from .shipment import Outcome, Shipment
+from .schedule import Patience, Queue
+from .shipment import Outcome, Shipment, said
 
 _TICK = 0.1
 _BATCH_SECONDS = 1.0
 _SLOWEST_RETRY = 30.0
-# Seconds for one batch, if there is no flush limit.
+# Seconds for one batch, if nobody waits. The destination may have a lower limit of its own.
 _PATIENCE = 60.0
-_KEEP_SECONDS = 600.0
+# Seconds for a batch after the flush limit: enough for a receiver that answers.
+_LAST_SECONDS = 1.0
 
 
 def ship_one(path: Path, destination: Destination, timeout: float = _PATIENCE) -> Outcome:
@@ -32,40 +39,75 @@ def ship_one(path: Path, destination: Destination, timeout: float = _PATIENCE) -
         reader = Reader(path)
     except OSError as error:
         return Outcome(problem="" if isinstance(error, FileNotFoundError) else f"{path}: {error.strerror}")
-    try:
-        if not reader.claim() or reader.written():
-            return Outcome()
-        shipment = Shipment(reader, destination)
-        with contextlib.suppress(DeliveryError, SetupError):
+    with contextlib.closing(reader):
+        try:
+            return _ship(reader, destination, timeout)
+        except Exception as error:
+            # A lock or a file that fails: the other journals do not need it.
+            return Outcome(problem=f"{path}: {said(error)}")
+
+
+def _ship(reader: Reader, destination: Destination, timeout: float) -> Outcome:
+    if not reader.claim() or reader.written():
+        return Outcome()
+    shipment = Shipment(reader, destination)
+    if not shipment.foreign:
+        try:
             shipment.finish(timeout, reader.modified_ns())
-        return shipment.outcome
-    finally:
-        reader.close()
+        except Exception as error:
+            shipment.failed(error, time.time())
+    outcome = shipment.outcome
+    if shipment.foreign:
+        outcome.aside = set_aside(reader.path)
+    return outcome
 
 
-def ship_all(folder: Path, destination: Destination, timeout: float = _PATIENCE) -> list[Outcome]:
-    """Deliver all journals of a folder that no process writes, oldest first. Stop if the destination fails."""
-    _forget_states(folder)
-    outcomes = []
-    for path in find_journals(folder):
-        outcomes.append(ship_one(path, destination, timeout))
-        if outcomes[-1].blocked:
-            break
+def ship_all(
+    folder: Path,
+    destination: Destination,
+    timeout: float = _PATIENCE,
+    *,
+    all_now: bool = False,
+    without: Collection[Path] = (),
+) -> list[Outcome]:
+    """Deliver all journals of a folder that no process writes, until the destination accepts none of them.
+
+    ``all_now``: also those that failed and whose next try is later, because a person asks for it. Journals that did not fail
+    come first. ``without``: journals to leave alone. If the last outcome is ``blocked``, the rest was not tried.
+    """
+    states = [(path, load_progress(path)) for path in find_journals(folder) if path not in without]
+    queue, patience = Queue(states, time.time(), all_now=all_now), Patience()
+    outcomes: list[Outcome] = []
+    path = queue.take()
+    while path:
+        last = ship_one(path, destination, patience.seconds(timeout))
+        outcomes.append(last)
+        # Without a journal, it could not be read: that says nothing about the destination.
+        if patience.is_over(failed=bool(last.problem and last.journal), delivered=last.done):
+            last.blocked = True
+        path = None if last.blocked else queue.take(after_failure=bool(last.problem))
     return outcomes
 
 
 def ship_all_patiently(folder: Path, destination: Destination, patience: float) -> list[Outcome]:
     """Deliver all journals of a folder that no process writes, and wait for those that other processes ship.
 
-    ``patience``: seconds to wait. Then this delivers what the other processes left.
+    ``patience``: seconds to wait. Then this delivers what the other processes left, and what failed only for a moment.
     """
-    outcomes = ship_all(folder, destination)
+    outcomes = ship_all(folder, destination, all_now=True)
     deadline = time.monotonic() + patience
-    if any(outcome.blocked for outcome in outcomes) or not _delivered_by_others(folder):
+    if any(outcome.blocked for outcome in outcomes):
         return outcomes
+    again = {one.journal: one.wait for one in outcomes if one.wait is not None and one.wait <= patience}
+    if not again and not _delivered_by_others(folder):
+        return outcomes
+    time.sleep(max(again.values(), default=0.0))
     while time.monotonic() < deadline and _delivered_by_others(folder):
         time.sleep(_TICK / 2)
-    return [*outcomes, *ship_all(folder, destination)]
+    # What is delivered again has a new outcome.
+    final = [one for one in outcomes if one.journal not in again and (one.done or one.problem)]
+    failed = {one.journal for one in final if one.problem and one.journal}
+    return final + ship_all(folder, destination, all_now=True, without=failed)
 
 
 def _delivered_by_others(folder: Path) -> bool:
@@ -88,45 +130,73 @@ def follow(path: Path, destination: Destination, flush_limit: float, wait: Calla
         reader = Reader(path)
     except OSError as error:
         return Outcome(problem=str(error))
-    if not reader.claim():
-        reader.close()
-        return Outcome()
-    try:
-        shipment = Shipment(reader, destination)
-        _while_written(shipment, reader, flush_limit, wait)
-        now_ns = time.time_ns()
-        # A delivery may have been in progress when the writer ended. It waits for us from then on.
-        died_ns = reader.modified_ns() if reader.ended() else now_ns
-        since_end = (now_ns - died_ns) / 1e9
-        deadline = time.monotonic() + flush_limit - since_end
-        with contextlib.suppress(DeliveryError, SetupError):
-            # Once only: the destination itself retries within its timeout.
-            shipment.finish(max(deadline - time.monotonic(), 0.05), died_ns)
+    with contextlib.closing(reader):
+        if not reader.claim():
+            return Outcome()
+        shipment, now = Shipment(reader, destination), start_clock()
+        held, alive = _while_written(shipment, reader, wait)
+        # The writer waits for us from its end on. A delivery may have been in progress at that time. Somebody may have set
+        # the clock since then.
+        ago = max(min((time.time_ns() - reader.modified_ns()) / 1e9, time.monotonic() - alive), 0.0)
+        since_end = ago if reader.ended() else 0.0
+        died_ns = now() - int(since_end * 1e9)
+        _finish(shipment, time.monotonic() + flush_limit - since_end, died_ns, held)
         return shipment.outcome
-    finally:
-        reader.close()
 
 
-def _while_written(shipment: Shipment, reader: Reader, timeout: float, wait: Callable[[float], None]) -> None:
-    """Deliver about every second while the journal is being written. After failures, wait longer and longer."""
-    next_try, pause = time.monotonic() + _BATCH_SECONDS, _BATCH_SECONDS
+class _Held(NamedTuple):
+    """A refusal of a receiver that asks to wait. ``until``: of the monotonic clock."""
+
+    error: DeliveryError
+    until: float
+
+
+def _while_written(shipment: Shipment, reader: Reader, wait: Callable[[float], None]) -> tuple[_Held | None, float]:
+    """Deliver about every second while the journal is being written. After failures, wait longer and longer.
+
+    Return the last refusal, if the receiver asked to wait and was not asked again, and when (of the monotonic clock) the
+    writer was there last.
+    """
+    held = None
+    alive = time.monotonic()
+    next_try, pause = alive + _BATCH_SECONDS, _BATCH_SECONDS
     while reader.written():
+        alive = time.monotonic()
         wait(_TICK)
-        if time.monotonic() < next_try:
+        # After some answers that are not an OTLP receiver's, `ship` sets the journal aside when it is complete.
+        if time.monotonic() < next_try or shipment.foreign:
             continue
+        held = None
         try:
-            shipment.step(timeout)
+            shipment.step(_PATIENCE)
             pause = _BATCH_SECONDS
-        except SetupError:
+        except DeliveryError as error:
+            pause = max(min(pause * 2, _SLOWEST_RETRY), error.wait or 0.0)
+            held = _Held(error, time.monotonic() + error.wait) if error.wait else None
+        except Exception as error:
+            shipment.failed(error, time.time())
             pause = _SLOWEST_RETRY
-        except DeliveryError:
-            pause = min(pause * 2, _SLOWEST_RETRY)
         next_try = time.monotonic() + pause
+    return held, alive
 
 
-def _forget_states(folder: Path) -> None:
-    """Delete old state files whose journal is deleted."""
-    for state in folder.glob("*.state"):
-        with contextlib.suppress(FileNotFoundError):
-            if not state.with_suffix(SUFFIX).exists() and time.time() - state.stat().st_mtime > _KEEP_SECONDS:
-                state.unlink()
+def _finish(shipment: Shipment, deadline: float, died_ns: int, held: _Held | None) -> None:
+    """Deliver the rest, and try again until the deadline if that may help. ``held``: wait for the end of this first."""
+    pause = _TICK
+    if held and held.until >= deadline:
+        shipment.failed(held.error, time.time())
+        return
+    if held:
+        time.sleep(max(held.until - time.monotonic(), 0.0))
+    while not shipment.foreign:
+        try:
+            shipment.finish(max(deadline - time.monotonic(), _LAST_SECONDS), died_ns)
+            return
+        except Exception as error:
+            asked = error.wait if isinstance(error, DeliveryError) else None
+            pause = min(pause * 2, _BATCH_SECONDS * 2) if asked is None else asked
+            early = isinstance(error, DeliveryError) and error.passing
+            if not early or time.monotonic() + pause >= deadline:
+                shipment.failed(error, time.time())
+                return
+        time.sleep(pause)

@@ -5,18 +5,24 @@ Every span is delivered at least once, with the same ids each time. If the write
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from ..trace import conventions as c
-from ..trace.span import Event, Span, encode
+from ..trace import redact
+from ..trace.span import Event, Span
+from . import refusal, schedule, sizes
 from .destinations import Accepted, DeliveryError, Destination, SetupError
 from .progress import Progress, load_progress, save_progress
 from .reader import Line, Opened, Reader
 
 BATCH = 512
+# Answers in a row that are not an OTLP receiver's. Each time, the spans may have arrived.
+MOST_FOREIGN = 3
+# Seconds before an early retry, if the receiver asks for no other time.
+_SOON = 1.0
 _CANCELLED = frozenset({"SIGTERM", "SIGINT"})
 
 
@@ -27,6 +33,8 @@ class Outcome:
     ``delivered``: spans. ``torn``: incomplete lines that were skipped. ``dropped``: spans that the writer could not write.
     ``rejected``: spans that the receiver will never accept; ``reason`` says why. ``problem``: why the delivery failed.
     ``blocked``: the problem is the destination's, so the next journal would fail too. ``done``: all of it is delivered.
+    ``aside``: the journal was set aside (aside.py). ``wait``: the seconds after which an early retry may help, else None.
+    ``journal``: its path.
     """
 
     delivered: int = 0
@@ -37,6 +45,17 @@ class Outcome:
     blocked: bool = False
     problem: str = ""
     done: bool = False
+    aside: bool = False
+    wait: float | None = None
+    journal: Path | None = field(default=None, compare=False)
+
+
+class _Waiting(NamedTuple):
+    """A span of the batch. ``end``: the offset in bytes after its line. ``size``: its bytes in a request."""
+
+    span: Span
+    end: int
+    size: int
 
 
 class Shipment:
@@ -47,10 +66,15 @@ class Shipment:
         self._destination = destination
         self._state = load_progress(reader.path)
         self._open: dict[str, Opened] = {}
-        self._batch: list[Span] = []
-        self._batch_end = 0
+        self._batch: list[_Waiting] = []
+        self._bytes = 0
+        # Bytes of a batch. Fewer after the receiver said that a batch is too large.
+        self._room = sizes.MOST
+        self._end = 0
         self.end: Line | None = None
         self.problem = ""
+        self._blocked = False
+        self._wait: float | None = None
         self._done = False
         self._finishing = False
         self._latest_ns = 0
@@ -64,22 +88,28 @@ class Shipment:
             dropped=self.end.dropped if self.end else 0,
             rejected=self._state.rejected,
             reason=self._state.reason,
-            blocked=bool(self.problem),
+            blocked=self._blocked,
             problem=self.problem,
             done=self._done,
+            wait=self._wait,
+            journal=self._reader.path,
         )
+
+    @property
+    def foreign(self) -> bool:
+        """Whether so many answers were not an OTLP receiver's that the journal is not sent again."""
+        return self._state.foreign >= MOST_FOREIGN
 
     def step(self, timeout: float) -> None:
         """Deliver all lines that are in the journal now. ``timeout``: seconds for each batch.
 
         Raises DeliveryError, SetupError. The next call delivers the rest.
         """
-        if len(self._batch) >= BATCH:
-            self._flush(timeout)
+        self._flush(timeout, only_full=True)
         for line in self._reader.lines():
             self._take(line)
-            if len(self._batch) >= BATCH:
-                self._flush(timeout)
+            if self._is_full():
+                self._flush(timeout, only_full=True)
         self._flush(timeout)
 
     def finish(self, timeout: float, died_ns: int) -> None:
@@ -93,15 +123,35 @@ class Shipment:
         reason = self.end.reason if self.end else "SIGKILL or a crash"
         lost = self.end is not None and self.end.dropped > 0 and not reason
         still_open = list(self._still_open())
-        # A file's time is less exact than those of spans, and no child may end after its parent.
+        # This clock is less exact than those of spans, and no child may end after its parent.
         died_ns = max([died_ns, self._latest_ns, *(span.start_ns for span in still_open)])
         for span in still_open:
-            self._batch.append(_unknown(span, died_ns) if lost else _closed(span, reason, died_ns))
+            self._add(_unknown(span, died_ns) if lost else _closed(span, reason, died_ns), self._end)
         self._open.clear()
         self._flush(timeout)
-        # The process that waits for us reads from the state how many spans were rejected.
-        self._reader.delete(keep_state=self._state.rejected > 0)
+        lossy = self._state.rejected > 0 or self._reader.torn > 0
+        if lossy:
+            self._state = replace(self._state, torn=self._reader.torn)
+            save_progress(self._reader.path, self._state)
+        # The process that waits for us, or the next `ship`, reads from the state what was lost (losses.py).
+        self._reader.delete(keep_state=lossy)
         self._done = True
+
+    def failed(self, error: Exception, now: float) -> None:
+        """Note that this delivery of the journal ended with an error. ``now``: seconds since the epoch.
+
+        If the error is not the destination's, the journal has to wait for its next delivery.
+        """
+        self.problem = said(error)
+        self._blocked = isinstance(error, SetupError) or (isinstance(error, DeliveryError) and error.refused)
+        if self._blocked:
+            self._save(problem=self.problem)
+            return
+        asked = error.wait if isinstance(error, DeliveryError) else None
+        if isinstance(error, DeliveryError) and error.passing:
+            self._wait = _SOON if asked is None else asked
+        tries = self._state.tries + 1
+        self._save(problem=self.problem, tries=tries, next_try=schedule.next_try(tries, asked, now))
 
     def _still_open(self) -> Iterator[Span]:
         for opened in self._open.values():
@@ -115,87 +165,101 @@ class Shipment:
         if line.opened:
             self._open[line.opened.span_id] = line.opened
         elif line.span:
-            self._open.pop(line.span.span_id, None)
             self._latest_ns = max(self._latest_ns, line.span.end_ns)
+            self._open.pop(line.span.span_id, None)
             if line.end > self._state.offset:
-                self._batch.append(line.span)
+                self._add(line.span, line.end)
         else:
             self.end = line
-        self._batch_end = line.end
+        self._end = line.end
 
-    def _flush(self, timeout: float) -> None:
-        if not self._batch:
-            return
+    def _add(self, span: Span, end: int) -> None:
+        self._batch.append(_Waiting(span, end, sizes.of_span(span)))
+        self._bytes += self._batch[-1].size
+
+    def _is_full(self) -> bool:
+        return len(self._batch) >= BATCH or self._bytes >= self._room
+
+    def _flush(self, timeout: float, *, only_full: bool = False) -> None:
+        while self._batch and (self._is_full() or not only_full):
+            self._send(self._batch[: self._fitting()], timeout)
+
+    def _fitting(self) -> int:
+        """Return how many of the waiting spans make one request: at least one."""
+        room = self._room
+        for count, waiting in enumerate(self._batch[:BATCH]):
+            room -= waiting.size
+            if room < 0:
+                return max(count, 1)
+        return min(len(self._batch), BATCH)
+
+    def _send(self, some: Sequence[_Waiting], timeout: float) -> None:
+        """Deliver the first spans that wait, and save the state. If they are too large, only set a lower limit."""
         try:
-            accepted, refused = self._deliver(timeout)
+            accepted, refused = self._deliver([waiting.span for waiting in some], timeout)
         except (DeliveryError, SetupError) as error:
-            self._problem(str(error))
+            if isinstance(error, DeliveryError) and error.too_large and len(some) > 1:
+                self._room = sum(waiting.size for waiting in some) // 2
+                return
+            self._note(error)
             raise
         lost = accepted.rejected + len(refused)
         self._state = Progress(
-            offset=max(self._batch_end, self._state.offset),
-            delivered=self._state.delivered + len(self._batch) - lost,
+            offset=max(some[-1].end, self._state.offset),
+            delivered=self._state.delivered + len(some) - lost,
             rejected=self._state.rejected + lost,
             reason=accepted.reason or self._state.reason,
         )
-        self.problem = ""
+        self.problem, self._blocked, self._wait = "", False, None
         save_progress(self._reader.path, self._state)
-        self._batch = []
+        del self._batch[: len(some)]
+        self._bytes -= sum(waiting.size for waiting in some)
 
-    def _deliver(self, timeout: float) -> tuple[Accepted, list[Span]]:
-        """Deliver the batch. Return the answer, and the spans that the receiver refuses while it accepts others."""
+    def _deliver(self, spans: Sequence[Span], timeout: float) -> tuple[Accepted, list[Span]]:
+        """Deliver a batch. Return the answer, and the spans that the receiver refuses while it accepts others."""
         try:
-            return self._destination.deliver(self._batch, timeout), []
+            return self._destination.deliver(spans, timeout), []
         except DeliveryError as error:
+            if error.too_large and len(spans) == 1:
+                return self._cut(spans[0], timeout, error)
             # An invalid span must not block the others. We search for it only at the end, when there is time.
-            if not error.unfit or not self._finishing or len(self._batch) == 1:
+            if not error.unfit or error.too_large or not self._finishing or len(spans) == 1:
                 raise
-            refused = sift(self._destination, self._batch, timeout, error)
-            return Accepted(reason=f"kept in {self._keep(refused)}" if refused else ""), refused
+            refused = refusal.sift(self._destination, spans, timeout, error)
+            return Accepted(reason=refusal.keep(self._reader.path, refused) if refused else ""), refused
 
-    def _keep(self, spans: Sequence[Span]) -> Path:
-        """Append spans that the receiver will never accept to a ``.refused`` file. Return its path."""
-        path = self._reader.path.with_suffix(".refused")
-        with open(path, "a", encoding="ascii", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            file.writelines(encode(span.to_dict()) + "\n" for span in spans)
-        return path
+    def _cut(self, span: Span, timeout: float, whole: DeliveryError) -> tuple[Accepted, list[Span]]:
+        """Deliver a span that is too large without a part of it. ``whole``: the error for all of it."""
+        accepted = refusal.deliver_cut(self._destination, span, timeout)
+        if accepted:
+            return accepted, []
+        # Only if the receiver accepts others, the span itself is to blame.
+        if not self._finishing or not (self._state.delivered or self._takes_last(timeout)):
+            raise whole
+        return Accepted(reason=refusal.keep(self._reader.path, [span])), [span]
 
-    def _problem(self, text: str) -> None:
-        if text != self.problem:
-            self.problem = text
-            save_progress(self._reader.path, replace(self._state, problem=text))
+    def _takes_last(self, timeout: float) -> bool:
+        return len(self._batch) > 1 and refusal.takes(self._destination, [self._batch[-1].span], timeout)
 
+    def _note(self, error: DeliveryError | SetupError) -> None:
+        """Save the problem, if it is a new one, and how many answers in a row were not an OTLP receiver's."""
+        foreign = self._state.foreign
+        if isinstance(error, DeliveryError) and not error.refused:
+            foreign = foreign + 1 if error.foreign else 0
+        if str(error) != self.problem or foreign != self._state.foreign:
+            self.problem = str(error)
+            self._save(problem=self.problem, foreign=foreign)
 
-def sift(destination: Destination, spans: Sequence[Span], timeout: float, whole: DeliveryError) -> list[Span]:
-    """Deliver all spans of a batch except those that the receiver refuses as invalid. Return the refused spans.
-
-    ``whole``: the error for the whole batch. This raises it if the receiver refuses the first, the middle and the last span,
-    because then the cause is not a single span. Raises DeliveryError.
-    """
-    probes = sorted({0, len(spans) // 2, len(spans) - 1})
-    refused = [spans[i] for i in probes if not _takes(destination, [spans[i]], timeout)]
-    if len(refused) == len(probes):
-        raise whole
-    todo = [[span for i, span in enumerate(spans) if i not in probes]]
-    while todo:
-        some = todo.pop()
-        if not some or _takes(destination, some, timeout):
-            continue
-        if len(some) == 1:
-            refused += some
-        else:
-            todo += [some[: len(some) // 2], some[len(some) // 2 :]]
-    return refused
+    def _save(self, **changes: Any) -> None:
+        self._state = replace(self._state, **changes)
+        save_progress(self._reader.path, self._state)
 
 
-def _takes(destination: Destination, spans: Sequence[Span], timeout: float) -> bool:
-    try:
-        destination.deliver(spans, timeout)
-    except DeliveryError as error:
-        if not error.unfit:
-            raise
-        return False
-    return True
+def said(error: Exception) -> str:
+    """Return an error for a message. Errors of other types than ours are nobody's intention, so their type is named."""
+    if isinstance(error, (DeliveryError, SetupError)):
+        return str(error)
+    return redact.masked(f"{type(error).__name__}: {error}"[:300])
 
 
 def _closed(span: Span, reason: str, died_ns: int) -> Span:

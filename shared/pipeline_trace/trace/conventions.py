@@ -81,6 +81,10 @@ FAILURE_OWNER = "pipeline_trace.failure.owner"
 FAILURE_KIND = "pipeline_trace.failure.kind"
 FAILURE_CONFIDENCE = "pipeline_trace.failure.confidence"
 
+# A span that was too large for a receiver
+LEFT_OUT_EVENTS = "pipeline_trace.left_out.events"
+LEFT_OUT_CHARACTERS = "pipeline_trace.left_out.characters"
+
 # Values of cicd.pipeline.result and cicd.pipeline.task.run.result
 SUCCESS = "success"
 FAILURE = "failure"
@@ -163,6 +167,9 @@ POLLER_BUILDS = "pipeline_trace.poller.builds"
 POLLER_LAG = "pipeline_trace.poller.lag"
 POLLER_WAITING_JOURNALS = "pipeline_trace.poller.waiting.journals"
 POLLER_WAITING_SPANS = "pipeline_trace.poller.waiting.spans"
+POLLER_LOST_SPANS = "pipeline_trace.poller.lost.spans"
+POLLER_SET_ASIDE = "pipeline_trace.poller.set_aside"
+LOST_REASON = "pipeline_trace.lost.reason"
 
 # Ansible: the type of a span
 ANSIBLE_TYPE = "ansible.type"

@@ -13,14 +13,35 @@ from ...trace.span import Span
 class DeliveryError(Exception):
     """A batch was not delivered. A later retry is possible.
 
-    ``refused``: the destination accepts nothing now, so an immediate retry does not help. ``unfit``: the receiver says that
-    the batch is invalid or too large, so a retry with the same batch does not help.
+    ``refused``: the destination accepts nothing now, so no other batch can be delivered either. ``unfit``: the receiver says
+    that the batch is invalid, so a retry with the same batch does not help. ``too_large``: smaller batches may be accepted.
+    ``foreign``: something else than an OTLP receiver answered, so the batch may have arrived or not. ``passing``: an early
+    retry may help. ``wait``: the seconds that the receiver asks for before a retry.
     """
 
-    def __init__(self, message: str, *, refused: bool = False, unfit: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        refused: bool = False,
+        unfit: bool = False,
+        too_large: bool = False,
+        foreign: bool = False,
+        passing: bool = False,
+        wait: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.refused = refused
         self.unfit = unfit
+        self.too_large = too_large
+        self.foreign = foreign
+        self.passing = passing
+        self.wait = wait
+
+    def prefixed(self, name: str) -> DeliveryError:
+        """Return this error with the destination's name before its message."""
+        self.args = (f"{name}: {self}",)
+        return self
 
 
 class SetupError(Exception):
@@ -39,23 +60,23 @@ class Accepted:
 
 
 class Destination(Protocol):
-    """A receiver or a store that accepts spans. ``name``: for messages."""
+    """A receiver or a store that accepts spans. ``name``: for messages, without secrets."""
 
     name: str
 
     def deliver(self, spans: Sequence[Span], timeout: float) -> Accepted:
-        """Deliver a batch within ``timeout`` seconds, with retries if they can help.
-
-        Raises DeliveryError, SetupError.
-        """
+        """Deliver a batch within ``timeout`` seconds. Raises DeliveryError, SetupError."""
 
     def close(self) -> None:
         """Close all connections."""
 
 
-def traces_endpoint(environ: Mapping[str, str]) -> str:
-    """Return the OTLP endpoint for spans that the standard variables set; empty if none is set."""
-    specific = environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "").strip()
+def traces_endpoint(environ: Mapping[str, str], signal: str = "TRACES") -> str:
+    """Return the OTLP endpoint for spans that the standard variables set; empty if none is set.
+
+    ``signal``: TRACES or METRICS, as in the variables' names.
+    """
+    specific = environ.get(f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT", "").strip()
     return specific or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip()
 
 
@@ -65,8 +86,7 @@ def metrics_endpoint(environ: Mapping[str, str]) -> str:
         environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
         or environ.get("OTEL_METRICS_EXPORTER", "").strip().lower() == "none"
     )
-    specific = environ.get("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "").strip()
-    return "" if off else specific or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip()
+    return "" if off else traces_endpoint(environ, "METRICS")
 
 
 def is_disabled(environ: Mapping[str, str]) -> bool:
@@ -75,6 +95,18 @@ def is_disabled(environ: Mapping[str, str]) -> bool:
         environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
         or environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none"
     )
+
+
+def setup_warning(environ: Mapping[str, str]) -> str:
+    """Return one line that says what is wrong with the variables and what they should be; empty if nothing is.
+
+    It imports no package and asks no receiver, so it is cheap enough for the begin of a playbook.
+    """
+    if not traces_endpoint(environ):
+        return ""
+    from . import endpoint
+
+    return endpoint.setup_warning(environ)
 
 
 def configured_destination(environ: Mapping[str, str], store: Path) -> Destination:

@@ -5,22 +5,18 @@ For spans, no other module imports the OpenTelemetry SDK.
 
 from __future__ import annotations
 
-import logging
-import os
-import re
-import socket
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
 
+from ...trace import redact
 from ...trace.span import ERROR, OK, Span
-from . import Accepted, DeliveryError, SetupError, traces_endpoint
+from .. import sizes
+from . import Accepted, DeliveryError, SetupError, endpoint, traces_endpoint, transport
+from .endpoint import GRPC, TRACES
 
-GRPC, HTTP = "grpc", "http/protobuf"
-_PORTS = {"https": 443, "http": 80}
+_PACKAGES = "opentelemetry-sdk opentelemetry-exporter-otlp"
 
 
 class Otlp:
@@ -28,204 +24,88 @@ class Otlp:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         """Read the variables. Raises SetupError if a value is not valid or a package is missing."""
-        self.name = traces_endpoint(environ)
-        self._protocol = protocol(environ, self.name)
-        self._address = address(self.name, self._protocol)
-        self._problems = Problems()
-        self._seconds = _seconds(environ)
-        self._certificate = (
-            environ.get("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE") or environ.get("OTEL_EXPORTER_OTLP_CERTIFICATE") or ""
-        )
-        self._exporter, self._exporter_seconds = self._make(self._seconds), self._seconds
-        self._make_spans = _span_maker()
+        problem = endpoint.setup_problem(environ)
+        if problem:
+            raise SetupError(problem)
+        self.name = redact.masked(traces_endpoint(environ))
+        self._environ = environ
+        self._grpc = endpoint.protocol(environ) == GRPC
+        self._seconds = endpoint.seconds(environ)
+        try:
+            from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+            self._watch = transport.Watch(ExportTraceServiceResponse)
+            self._make_spans = _span_maker()
+            self._exporter: Any = self._make()
+        except ImportError as error:
+            raise SetupError(f"{error.name} is missing; run: {sys.executable} -m pip install {_PACKAGES}") from None
+        except SetupError:
+            raise
+        except Exception as error:
+            # Versions that do not fit each other raise errors of many types when they are imported.
+            said = f"opentelemetry's packages do not work ({type(error).__name__}: {error})"
+            raise SetupError(f"{said[:300]}; run: {sys.executable} -m pip install --upgrade {_PACKAGES}") from None
 
     def deliver(self, spans: Sequence[Span], timeout: float) -> Accepted:
-        """See Destination.deliver."""
-        self._reach(timeout)
-        seconds = min(timeout, self._seconds)
-        if seconds < self._exporter_seconds:
-            self._exporter.shutdown()
-            self._exporter, self._exporter_seconds = self._make(seconds), seconds
-        self._problems.clear()
-        result = self._exporter.export(self._make_spans(spans))
-        if result.name != "SUCCESS":
-            raise DeliveryError(f"{self.name}: {self._problems.reason}", unfit=self._problems.unfit)
-        return self._problems.accepted
+        """See Destination.deliver. Sends one request."""
+        if sizes.of_batch(spans) > sizes.MOST:
+            raise DeliveryError(f"{self.name}: more than {sizes.MOST} bytes", too_large=True)
+        if self._exporter is None:
+            self._exporter = self._make()
+        self._watch.seconds = max(min(timeout, self._seconds), 0.05)
+        self._watch.result = None
+        # Any error: the exporter may pass our own DeliveryError on, wrap it or swallow it.
+        problem: Exception | str = "a span cannot be encoded"
+        try:
+            self._exporter.export(self._make_spans(spans))
+        except Exception as error:
+            problem = error
+        result = self._watch.result
+        if result is None:
+            # Nothing was sent.
+            raise DeliveryError(f"{self.name}: {redact.masked(str(problem)[:200])}", unfit=True)
+        if isinstance(result, DeliveryError):
+            if self._grpc and (result.passing or result.refused):
+                # A channel that lost its connection waits longer and longer before it makes a new one.
+                self._drop()
+            raise result.prefixed(self.name)
+        # Never more than there were, whatever the receiver says.
+        return Accepted(min(max(result.rejected, 0), len(spans)), redact.masked(result.reason))
 
     def close(self) -> None:
         """See Destination.close."""
-        self._exporter.shutdown()
-        self._problems.remove()
+        self._drop()
 
-    def _reach(self, timeout: float) -> None:
-        """Raise DeliveryError if no receiver listens. The exporter alone would retry until its timeout."""
+    def _drop(self) -> None:
+        if self._exporter is not None:
+            with suppress(Exception):
+                self._exporter.shutdown()
+            self._exporter = None
+
+    def _make(self) -> Any:
+        """Return an exporter. Raises SetupError if it does not accept the variables."""
+        certificates = endpoint.certificates(self._environ)
         try:
-            socket.create_connection(self._address, max(min(timeout, self._seconds), 0.05)).close()
-        except OSError as error:
-            raise DeliveryError(f"{self.name}: {error.strerror or error}", refused=True) from None
+            return self._over_grpc(certificates) if self._grpc else self._over_http(certificates)
+        except ImportError:
+            raise
+        except Exception as error:
+            said = f"the exporter does not accept an OTEL_EXPORTER_OTLP_* variable ({error}); correct it"
+            raise SetupError(redact.masked(said)) from None
 
-    def _make(self, seconds: float) -> Any:
-        try:
-            return self._grpc(seconds) if self._protocol == GRPC else self._http(seconds)
-        except ImportError as error:
-            packages = "opentelemetry-sdk opentelemetry-exporter-otlp"
-            raise SetupError(f"{error.name} is missing; run: {sys.executable} -m pip install {packages}") from None
-
-    def _grpc(self, seconds: float) -> Any:
-        # gRPC writes its own lines to stderr, between ours.
-        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    def _over_grpc(self, certificates: str) -> Any:
+        transport.prepare_grpc(self._environ, certificates)
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
-        problems = self._problems
-
-        class Exporter(OTLPSpanExporter):
-            """Passes the receiver's answers to Problems; the exporter itself ignores them."""
-
-            def _initialize_channel_and_stub(self) -> None:
-                super()._initialize_channel_and_stub()  # type: ignore[no-untyped-call]
-                stub: Any = self._client
-                send = stub.Export
-
-                def export(*args: Any, **kwargs: Any) -> Any:
-                    answer = send(*args, **kwargs)
-                    problems.partial(answer)
-                    return answer
-
-                stub.Export = export
-
-        exporter = Exporter(timeout=seconds)
-        # The exporter suppresses repeated messages. We need each of them.
-        logging.getLogger("opentelemetry.exporter.otlp.proto.grpc.exporter").filters.clear()
+        compression = transport.grpc_compression(self._environ, TRACES)
+        exporter = OTLPSpanExporter(timeout=self._seconds, compression=compression)
+        transport.watch_stub(exporter, self._watch)
         return exporter
 
-    def _http(self, seconds: float) -> Any:
+    def _over_http(self, certificates: str) -> Any:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-        session = make_session(self._certificate)
-        session.hooks["response"].append(self._problems.look)
-        return OTLPSpanExporter(timeout=seconds, session=session)
-
-
-def make_session(certificate: str) -> Any:
-    """Return a requests session for an exporter. ``certificate``: the value of OpenTelemetry's variable, or empty."""
-    import requests
-
-    class Session(requests.Session):
-        """Prefers OpenTelemetry's certificate variable to REQUESTS_CA_BUNDLE, which is for all programs."""
-
-        def merge_environment_settings(self, *args: Any, **kwargs: Any) -> Any:
-            settings = super().merge_environment_settings(*args, **kwargs)
-            if certificate:
-                settings["verify"] = certificate
-            return settings
-
-    session = Session()
-    # A redirect to a login page ends with status 200, which looks like a success.
-    session.max_redirects = 0
-    return session
-
-
-def _parts(receiver: str) -> tuple[str, str, int | None]:
-    """Return the scheme, host and port of an endpoint."""
-    try:
-        url = urlsplit(receiver if "://" in receiver else f"http://{receiver}")
-        if url.scheme in _PORTS and url.hostname:
-            return url.scheme, url.hostname, url.port
-    except ValueError:
-        pass
-    raise SetupError(
-        f"OTEL_EXPORTER_OTLP_ENDPOINT={receiver} is not an http(s) URL; set it to one such as http://collector:4318"
-    )
-
-
-def address(receiver: str, by: str) -> tuple[str, int]:
-    """Return host and port of an endpoint. ``by``: GRPC or HTTP. Raises SetupError if the endpoint is not a URL."""
-    scheme, host, port = _parts(receiver)
-    return host, port or (4317 if by == GRPC and scheme == "http" else _PORTS[scheme])
-
-
-def protocol(environ: Mapping[str, str], receiver: str, signal: str = "TRACES") -> str:
-    """Return GRPC or HTTP: from the variables, else from the endpoint's port. ``signal``: TRACES or METRICS.
-
-    Raises SetupError if the endpoint or the protocol is not valid.
-    """
-    port = _parts(receiver)[2]
-    asked = environ.get(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL") or environ.get("OTEL_EXPORTER_OTLP_PROTOCOL") or ""
-    asked = asked.strip().lower()
-    if asked and asked not in (GRPC, HTTP):
-        raise SetupError(f"OTEL_EXPORTER_OTLP_PROTOCOL={asked} is not supported; use {HTTP} or {GRPC}")
-    # 4317 is the registered port of OTLP over gRPC. HTTP never works there (docs/decisions/0003).
-    return asked or (GRPC if port == 4317 else HTTP)
-
-
-def _seconds(environ: Mapping[str, str]) -> float:
-    text = environ.get("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT") or environ.get("OTEL_EXPORTER_OTLP_TIMEOUT") or "10"
-    try:
-        return float(text)
-    except ValueError:
-        raise SetupError(f"OTEL_EXPORTER_OTLP_TIMEOUT={text} is not a number of seconds; set it to one such as 10") from None
-
-
-class Problems(logging.Handler):
-    """Collects why a delivery failed, which the exporters only log or ignore.
-
-    It counts only log records of the thread that called ``clear`` last.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.clear()
-        self._logger = logging.getLogger("opentelemetry.exporter")
-        self._logger.addHandler(self)
-        self._logger.propagate = False
-
-    def clear(self) -> None:
-        """Forget all problems. From now on, only this thread's exports count: another thread may export metrics."""
-        self._thread = threading.get_ident()
-        self._logged = ""
-        self._status = ""
-        self.unfit = False
-        self.accepted = Accepted()
-
-    @property
-    def reason(self) -> str:
-        """The reason why the last batch was not accepted, for a message."""
-        return self._status or self._logged or "the receiver did not accept the spans"
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.thread != self._thread:
-            return
-        said = record.getMessage()
-        # Over gRPC, only the log has the status.
-        self.unfit = self.unfit or "INVALID_ARGUMENT" in said
-        transient = re.match(r"Transient error (.+) encountered", said)
-        # The last line only reports the timeout. The line before it has the cause.
-        if not (self._logged and "due to timeout" in said):
-            self._logged = transient[1] if transient else said
-
-    def look(self, response: Any, *_args: object, **_kwargs: object) -> None:
-        """Note the status and the partial success of an HTTP response."""
-        ok = response.status_code == 200
-        self._status = "" if ok else f"{response.status_code} {response.reason}"
-        self.unfit = response.status_code in (400, 413)
-        if not ok or not response.content:
-            return
-        from google.protobuf.message import DecodeError
-        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-
-        answer = ExportTraceServiceResponse()
-        with suppress(DecodeError):
-            answer.ParseFromString(response.content)
-            self.partial(answer)
-
-    def partial(self, answer: Any) -> None:
-        """Note a partial success. The exporters do not distinguish it from a full success."""
-        said = answer.partial_success
-        self.accepted = Accepted(int(said.rejected_spans), str(said.error_message))
-
-    def remove(self) -> None:
-        """Stop collecting log records."""
-        self._logger.removeHandler(self)
+        return OTLPSpanExporter(timeout=self._seconds, session=transport.make_session(certificates, self._watch))
 
 
 def _span_maker() -> Any:

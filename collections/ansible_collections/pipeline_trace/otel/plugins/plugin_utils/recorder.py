@@ -81,6 +81,9 @@ class Recorder:
             return False
         if delivery.home.warning:
             self._warn(delivery.home.warning)
+        wrong = core.destinations.setup_warning(environ)
+        if wrong:
+            self._warn(wrong)
         # Before the start of the shipping process: at the same time, the two would only compete for the processor.
         place = core.locate.locate(environ, delivery.home.path, self.settings.trace_per)
         for warning in place.warnings:
@@ -175,7 +178,7 @@ class Recorder:
             return
         if not journal.spans:
             return
-        trace, receiver = self.spans.trace_id, core.destinations.traces_endpoint(delivery.environ)
+        trace, receiver = self.spans.trace_id, core.redact.masked(core.destinations.traces_endpoint(delivery.environ))
         named = f"trace {trace}" if traces == 1 else f"{traces} traces, the last one {trace},"
         rejected = self._rejected(journal)
         if rejected:

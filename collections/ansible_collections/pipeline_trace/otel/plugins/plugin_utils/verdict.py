@@ -3,7 +3,7 @@
 
 No hook tells this, and to decide it again from the playbook would be a second Ansible. So this reads it where Ansible keeps
 it: in the TaskQueueManager, which sends the hooks, and in the frame of its ``run``, which has a play's result. It changes
-nothing there. docs/decisions/0014-exit-status.md says what is read, in which versions of ansible-core.
+nothing there. docs/decisions/0015-exit-status.md says what is read, in which versions of ansible-core.
 """
 
 from __future__ import annotations

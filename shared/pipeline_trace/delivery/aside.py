@@ -1,0 +1,59 @@
+"""Sets journals aside that something else than an OTLP receiver answered, again and again.
+
+Its spans may have arrived each time, so it is not sent again by itself. Nothing is deleted.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from .journal import SUFFIX, progress_path, reserve_path
+from .progress import load_progress, save_progress
+
+_FOLDER = "aside"
+
+
+def set_aside(journal: Path) -> bool:
+    """Move a journal that no process writes out of the way of deliveries. Return whether that was possible.
+
+    The caller must hold its lock (Reader.claim). Its state moves too, so that a delivery that a person asks for goes on
+    where the last one ended.
+    """
+    folder = journal.parent / _FOLDER
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        save_progress(journal, replace(load_progress(journal), foreign=0, tries=0, next_try=0.0))
+        with suppress(FileNotFoundError):
+            os.rename(progress_path(journal), progress_path(folder / journal.name))
+        os.rename(journal, folder / journal.name)
+    except OSError:
+        return False
+    reserve_path(journal).unlink(missing_ok=True)
+    return True
+
+
+def count_aside(folder: Path) -> int:
+    """Return how many journals of a folder are set aside."""
+    with suppress(OSError):
+        return sum(name.endswith(SUFFIX) for name in os.listdir(folder / _FOLDER))
+    return 0
+
+
+def said_aside(folder: Path) -> str:
+    """Return a line that says how many journals are set aside and how to send them again; empty if none is."""
+    count = count_aside(folder)
+    if not count:
+        return ""
+    return (
+        f"{count} journals are set aside in {folder / _FOLDER}: three times, something else than an OTLP receiver answered; "
+        f"correct OTEL_EXPORTER_OTLP_ENDPOINT, then run: {bring_back(folder)}"
+    )
+
+
+def bring_back(folder: Path) -> str:
+    """Return the shell command that lets journals that are set aside be delivered again."""
+    return f"mv {shlex.quote(str(folder / _FOLDER))}/* {shlex.quote(str(folder))}/ && pipeline-trace ship"

@@ -1,0 +1,219 @@
+"""Watches what OpenTelemetry's exporters send and what they are answered.
+
+The exporters take any status below 400 for a success, retry by themselves, and only log why they failed. So their requests
+go through a session (HTTP) or a stub (gRPC) that decides. Without a success, it raises DeliveryError, which also stops the
+exporter's own retries. docs/decisions/0014 says why the exporters are kept.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import ssl
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from ...trace import redact
+from . import Accepted, DeliveryError, answers, endpoint
+
+# The exporters log each failure. We say it in our own words, once.
+_LOGGER = logging.getLogger("opentelemetry.exporter")
+# Bytes of a request. A connection that breaks during a larger one may be the answer to its size.
+_LARGE = 1 << 20
+
+
+class Watch:
+    """The result of an exporter's last request. ``seconds``: its time limit; None for the exporter's own."""
+
+    def __init__(self, response: Any) -> None:
+        """``response``: the protobuf class of OTLP's response."""
+        self._response = response
+        self.seconds: float | None = None
+        self.result: Accepted | DeliveryError | None = None
+        _LOGGER.addHandler(logging.NullHandler())
+        _LOGGER.propagate = False
+
+    def decide(self, result: Accepted | DeliveryError) -> None:
+        """Note the result. Raises it if it is a DeliveryError."""
+        self.result = result
+        if isinstance(result, DeliveryError):
+            raise result
+
+    def parse(self, body: bytes, strict: bool) -> tuple[int, str]:
+        """Return the rejected items and the message of a protobuf response. Raises ValueError if it is not one.
+
+        ``strict``: unknown fields are an error too.
+        """
+        from google.protobuf.message import DecodeError
+
+        answer = self._response()
+        try:
+            answer.ParseFromString(body)
+        except DecodeError:
+            raise ValueError("not OTLP's response") from None
+        size = answer.ByteSize()
+        answer.DiscardUnknownFields()
+        if strict and answer.ByteSize() != size:
+            raise ValueError("fields that OTLP's response does not have")
+        return partial(answer)
+
+
+def partial(answer: Any) -> tuple[int, str]:
+    """Return the rejected items and the message of OTLP's response."""
+    said = answer.partial_success
+    count = said.rejected_spans if hasattr(said, "rejected_spans") else said.rejected_data_points
+    return int(count), str(said.error_message)
+
+
+def make_session(certificates: str, watch: Watch) -> Any:
+    """Return a requests session for an exporter. ``certificates``: a file of trusted certificates, or empty."""
+    import requests
+
+    class Session(requests.Session):
+        """Sends one request, without redirects, and lets only OTLP's answers pass."""
+
+        def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> Any:
+            if watch.seconds is not None:
+                kwargs["timeout"] = watch.seconds
+            size = len(kwargs.get("data") or b"")
+            kwargs |= {"allow_redirects": False, "stream": True}
+            try:
+                response = super().request(method, url, *args, **kwargs)
+                answer = _read(response)
+            except (requests.RequestException, OSError) as error:
+                watch.decide(_broken(error, size))
+            watch.decide(answers.http(answer, watch.parse, time.time()))
+            return response
+
+        def merge_environment_settings(self, *args: Any, **kwargs: Any) -> Any:
+            settings = super().merge_environment_settings(*args, **kwargs)
+            if certificates:
+                settings["verify"] = certificates
+            return settings
+
+    return Session()
+
+
+def watch_stub(exporter: Any, watch: Watch) -> None:
+    """Let a gRPC exporter's calls go through ``watch``."""
+    import grpc
+
+    send = exporter._client.Export
+
+    def export(*args: Any, **kwargs: Any) -> Any:
+        if watch.seconds is not None:
+            kwargs["timeout"] = watch.seconds
+        try:
+            answer = send(*args, **kwargs)
+        except grpc.RpcError as error:
+            watch.decide(answers.grpc(error.code().name, error.details() or "", _retry_info(error)))
+        watch.decide(Accepted(*partial(answer)))
+        return answer
+
+    exporter._client.Export = export
+
+
+def prepare_grpc(environ: Mapping[str, str], certificates: str) -> None:
+    """Set the variables that gRPC's core reads. It knows only its own for certificates, and proxies in lower case."""
+    # By default, gRPC writes to stderr between our own lines.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    if os.path.isfile(certificates):
+        os.environ.setdefault("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", certificates)
+    for name in ("http_proxy", "https_proxy", "no_proxy"):
+        if not environ.get(name) and environ.get(name.upper()):
+            os.environ[name] = environ[name.upper()]
+
+
+def grpc_compression(environ: Mapping[str, str], signal: str) -> Any:
+    """Return gRPC's value for the variables. The exporter itself rejects "none", which OpenTelemetry allows."""
+    import grpc
+
+    gzip = endpoint.compression(environ, signal) == "gzip"
+    return grpc.Compression.Gzip if gzip else grpc.Compression.NoCompression
+
+
+def _read(response: Any) -> answers.HttpAnswer:
+    """Read the begin of the body, and close the connection if there is more."""
+    body = b""
+    for chunk in response.iter_content(1024):
+        body += chunk
+        if len(body) > answers.MOST_BODY:
+            break
+    whole = len(body) <= answers.MOST_BODY
+    if not whole:
+        response.close()
+    headers = response.headers
+    return answers.HttpAnswer(
+        response.status_code,
+        response.reason or "",
+        headers.get("Content-Type") or "",
+        body[: answers.MOST_BODY],
+        headers.get("Retry-After") or "",
+        (headers.get("Location") or "") if 300 <= response.status_code < 400 else "",
+        whole,
+    )
+
+
+def _broken(error: Exception, size: int) -> DeliveryError:
+    """Return what an error of the connection means. ``size``: the bytes of the request."""
+    import requests
+    from urllib3.exceptions import NewConnectionError
+
+    causes = list(_causes(error))
+
+    def has(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(cause, kinds) for cause in causes)
+
+    if has(requests.ConnectTimeout):
+        return DeliveryError("no connection in time", refused=True)
+    if has(requests.exceptions.ProxyError):
+        return DeliveryError(f"the proxy of http_proxy or https_proxy: {_said(causes)}", refused=True)
+    if has(NewConnectionError, ssl.SSLError):
+        return DeliveryError(_said(causes), refused=True)
+    if has(TimeoutError, requests.Timeout):
+        return DeliveryError("no answer in time")
+    if has(requests.ConnectionError):
+        # Some receivers close the connection in the middle of a request that is too large.
+        return DeliveryError(_said(causes), passing=True, too_large=size > _LARGE)
+    # The answer was cut off, or a setting such as the file of certificates is wrong.
+    return DeliveryError(_said(causes), refused=not has(requests.exceptions.ChunkedEncodingError))
+
+
+def _said(causes: Sequence[BaseException]) -> str:
+    """Return the deepest cause in words: the libraries wrap errors of the system in several of their own."""
+    for cause in reversed(causes):
+        if isinstance(cause, ssl.SSLError):
+            return redact.masked(f"TLS: {getattr(cause, 'verify_message', '') or cause.reason or cause}")
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+    return redact.masked(str(causes[-1])[:200]) or type(causes[-1]).__name__
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and the errors in it, outermost first."""
+    todo: list[BaseException] = [error]
+    seen: set[int] = set()
+    while todo:
+        one = todo.pop(0)
+        if id(one) in seen or len(seen) > 20:
+            continue
+        seen.add(id(one))
+        yield one
+        inner = [*one.args, getattr(one, "reason", None), one.__cause__, one.__context__]
+        todo += [cause for cause in inner if isinstance(cause, BaseException)]
+
+
+def _retry_info(error: Any) -> float | None:
+    """Return the seconds that the receiver asks to wait, from google.rpc.RetryInfo; None if it does not ask."""
+    from google.protobuf.message import DecodeError
+    from google.rpc.error_details_pb2 import RetryInfo
+
+    with suppress(DecodeError, TypeError, ValueError):
+        data = dict(error.trailing_metadata() or ()).get("google.rpc.retryinfo-bin")
+        if data is not None:
+            info = RetryInfo()
+            info.ParseFromString(data)
+            return float(info.retry_delay.seconds) + float(info.retry_delay.nanos) / 1e9
+    return None
