@@ -269,7 +269,8 @@ def test_memory_does_not_grow_with_hosts_and_tasks_8353() -> None:
     for number in range(1, 100):
         task(number)
     gc.collect()
-    assert kept.lines == 5000
+    # The hosts, and the tasks but for the last one, which is open.
+    assert kept.lines == 5000 + 99
     assert len(gc.get_objects()) - before < 200
 
 

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from . import core, results
+from .output import Output
 
 c = core.conventions
 
@@ -52,27 +53,16 @@ class Running:
 class Hosts:
     """Writes the spans of hosts."""
 
-    def __init__(
-        self,
-        journal: Any,
-        place: Any,
-        resource: Mapping[str, Any],
-        now: Callable[[], int],
-        *,
-        messages: bool,
-        all_told: bool = True,
-    ) -> None:
-        """``now``: see core.clock. ``messages``: whether to record the masked messages of failures.
+    def __init__(self, output: Output, *, messages: bool, all_told: bool = True) -> None:
+        """``messages``: whether to record the masked messages of failures.
 
         ``all_told``: whether hosts that do not fail have spans too.
         """
         self._all_told = all_told
-        self._now = now
-        self._journal = journal
-        self._trace_id = place.trace_id
-        self._resource = core.span.encode(resource)
+        self._output = output
+        self._now = output.now
+        self._new_id = output.new_id
         self._messages = messages
-        self._new_id = core.ids.span_ids().__next__
         self._names: dict[str, tuple[str, str]] = {}
         self._running: dict[str, Running] = {}
         # Hosts whose include has a successful result, but whose file or role Ansible has not loaded yet.
@@ -81,14 +71,6 @@ class Hosts:
             outcome: f',"{c.ANSIBLE_RESULT}":"{outcome}","{c.TASK_RUN_RESULT}":"{word}"'
             for outcome, word in results.WORDS.items()
         }
-
-    def write_to(self, journal: Any) -> None:
-        """Write to another journal from now on."""
-        self._journal = journal
-
-    def lines(self, parent_id: str) -> Any:
-        """Return the object that makes the journal lines for the hosts of a task. ``parent_id``: the task's span id."""
-        return core.lines.Lines(self._trace_id, parent_id, self._resource)
 
     @property
     def busy(self) -> bool:
@@ -106,7 +88,7 @@ class Hosts:
         now = self._now()
         self._running[host] = Running(task, host, span_id, now)
         if self._all_told:
-            self._journal.open_line(task.lines.open(span_id, name, now, attributes + "}"))
+            self._output.journal.open_line(task.lines.open(span_id, name, now, attributes + "}"))
         return span_id
 
     def item(self, host: str, outcome: str, result: Mapping[str, Any]) -> None:
@@ -170,7 +152,7 @@ class Hosts:
             if signal:
                 running.event("interrupted", now, {"reason": signal})
             events = core.span.encode(running.events or [])
-            self._journal.span_line(
+            self._output.journal.span_line(
                 running.task.lines.span(running.span_id, name, running.start_ns, now, attributes, events, message)
             )
         return [running.task for running in stopped]
@@ -223,7 +205,7 @@ class Hosts:
         if extras:
             attributes += "," + core.span.encode(extras)[1:-1]
         events = core.span.encode(running.events) if running.events else "[]"
-        self._journal.span_line(
+        self._output.journal.span_line(
             task.lines.span(running.span_id, name, running.start_ns, now, attributes + "}", events, error)
         )
         return error

@@ -15,6 +15,7 @@ from . import core, results
 from .hosts import Hosts, Running
 from .lineage import INCLUDE, ROLE, Group
 from .notifiers import Notifiers
+from .output import Output
 from .verdict import PlayRun
 from .work import Play, Task, Work, fail
 
@@ -42,17 +43,16 @@ class PlaybookSpans:
         messages: bool = True,
     ) -> None:
         """``place``: the command's place. ``attributes``: for each of its playbooks. ``now``: see core.clock.
-        ``detail``: the smallest thing that has a span though it did not fail: host, task or play.
 
+        ``detail``: the smallest thing that has a span though it did not fail: host, task or play.
         ``several``: whether to put the playbooks under one span for the command.
         """
-        self._journal = journal
         self._place = place
-        self._resource = resource
+        self._output = Output(journal, place, resource, now)
         self._attributes = attributes
         self._now = now
         self._detail = detail
-        self.hosts = Hosts(journal, place, resource, now, messages=messages, all_told=detail == DETAIL_HOST)
+        self.hosts = Hosts(self._output, messages=messages, all_told=detail == DETAIL_HOST)
         self._linear = True
         self._command: Work | None = None
         self._playbook: Work | None = None
@@ -71,12 +71,11 @@ class PlaybookSpans:
     @property
     def trace_id(self) -> str:
         """The trace id."""
-        return str(self._place.trace_id)
+        return self._output.trace_id
 
     def write_to(self, journal: Any) -> None:
         """Write to another journal from now on."""
-        self._journal = journal
-        self.hosts.write_to(journal)
+        self._output.journal = journal
 
     def playbook(self, name: str, title: str) -> None:
         """Begin a playbook, and end the one before. ``title``: the name of the span."""
@@ -91,9 +90,9 @@ class PlaybookSpans:
         # Only with these strategies does a task end before the next one starts.
         self._linear = attributes.get(c.ANSIBLE_PLAY_STRATEGY) in _LINEAR
         around = self._playbook or self._command or self._without_playbook()
-        span = self._make(name, around, {c.ANSIBLE_TYPE: c.TYPE_PLAY, **attributes})
-        self._journal.open(span)
+        span = self._output.span(name, around, {c.ANSIBLE_TYPE: c.TYPE_PLAY, **attributes})
         self._play = Play(span, around, run)
+        self._output.open(self._play)
 
     def _without_playbook(self) -> Work:
         """Begin the span around plays that a program runs through Ansible's API."""
@@ -133,13 +132,11 @@ class PlaybookSpans:
         if self._linear:
             self._end_tasks(keep={group.uuid for group in inside})
         parent = self._enter(inside)
-        span = self._make(name, parent, {c.ANSIBLE_TYPE: c.TYPE_TASK, c.TASK_NAME: core.redact.masked(name), **attributes})
-        told = self._detail != DETAIL_PLAY
-        if told:
-            self._journal.open(span)
-        lines = self.hosts.lines(span.span_id)
+        span = self._output.span(name, parent, {c.ANSIBLE_TYPE: c.TYPE_TASK, c.TASK_NAME: "", **attributes})
+        span.attributes[c.TASK_NAME] = span.name
         details = {"telling": telling or including, "including": including, "notifies": notifies}
-        self._open[uuid] = Task(span, parent, lines, told=told, **details)
+        self._open[uuid] = Task(span, parent, told=self._detail != DETAIL_PLAY, **details)
+        self._output.open(self._open[uuid])
 
     def host_start(self, uuid: str, host: str) -> str:
         """Begin a task on a host, before its worker is forked. Return the id of the span that its worker is in.
@@ -290,23 +287,10 @@ class PlaybookSpans:
             parent = self._open[group.uuid]
         return parent
 
-    def _make(self, name: str, parent: Work | None, attributes: Mapping[str, Any]) -> Any:
-        return core.span.Span(
-            trace_id=self._place.trace_id,
-            span_id=core.ids.random_span_id(),
-            parent_id=parent.span.span_id if parent else self._place.parent_id,
-            name=core.redact.masked(name),
-            start_ns=self._now(),
-            attributes=dict(attributes),
-            links=[] if parent else list(self._place.links),
-            resource=self._resource,
-        )
-
     def _begin(self, name: str, parent: Work | None, attributes: Mapping[str, Any], *, told: bool = True) -> Work:
-        span = self._make(name, parent, attributes)
-        if told:
-            self._journal.open(span)
-        return Work(span, parent, told=told)
+        work = Work(self._output.span(name, parent, attributes), parent, told=told)
+        self._output.open(work)
+        return work
 
     def _end_tasks(self, keep: set[str]) -> None:
         """End all open tasks and groups, except the groups in ``keep``, which the next task is in.
@@ -361,7 +345,7 @@ class PlaybookSpans:
                 work.parent.failure = work.failure
         if work.told:
             work.span.attributes.update({f"{c.ANSIBLE_HOSTS_PREFIX}{word}": count for word, count in work.counts.items()})
-            self._journal.span(work.span)
+            self._output.end(work)
         elif isinstance(work, Task) and self._play:
             attributes = self._play.span.attributes
             attributes[c.ANSIBLE_TASKS_LEFT_OUT] = attributes.get(c.ANSIBLE_TASKS_LEFT_OUT, 0) + 1

@@ -17,15 +17,16 @@ _MOST_NAMES = 10
 class Work:
     """An open span, and the open span around it.
 
-    ``last_ns``: the end of its last child, nanoseconds since the epoch. ``told``: whether the span is sent. ``counts``: how
-    often hosts ended a task in it, by outcome, if they have no spans. ``failure``: the first failure in it, as the arguments
-    of ``fail``; it may not be one of the span itself.
+    ``lines``: makes the journal lines of what is below it. ``last_ns``: the end of its last child, nanoseconds since the
+    epoch. ``told``: whether the span is sent. ``counts``: how often hosts ended a task in it, by outcome, if they have no
+    spans. ``failure``: the first failure in it, as the arguments of ``fail``; it may not be one of the span itself.
     """
 
     def __init__(self, span: Any, parent: Work | None, *, told: bool = True) -> None:
         self.span = span
         self.parent = parent
         self.told = told
+        self.lines: Any = None
         self.last_ns = span.start_ns
         self.counts: dict[str, int] = {}
         self.failure: tuple[str, str] | None = None
@@ -79,13 +80,12 @@ class Play(Work):
 
 
 class Task(Work):
-    """An open task. ``lines``: makes the journal lines of its hosts. For the rest, see PlaybookSpans.task."""
+    """An open task. For its fields, see PlaybookSpans.task."""
 
     def __init__(
         self,
         span: Any,
         parent: Work | None,
-        lines: Any,
         *,
         told: bool,
         telling: bool,
@@ -93,7 +93,6 @@ class Task(Work):
         notifies: Iterable[str],
     ) -> None:
         super().__init__(span, parent, told=told)
-        self.lines = lines
         self.telling = telling
         self.including = including
         self.notifies = notifies
