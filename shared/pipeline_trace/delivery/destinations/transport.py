@@ -20,6 +20,8 @@ from . import Accepted, DeliveryError, answers, endpoint
 
 # The exporters log each failure. We say it in our own words, once.
 _LOGGER = logging.getLogger("opentelemetry.exporter")
+_LOGGER.addHandler(logging.NullHandler())
+_LOGGER.propagate = False
 # Bytes of a request. A connection that breaks during a larger one may be the answer to its size.
 _LARGE = 1 << 20
 
@@ -32,8 +34,6 @@ class Watch:
         self._response = response
         self.seconds: float | None = None
         self.result: Accepted | DeliveryError | None = None
-        _LOGGER.addHandler(logging.NullHandler())
-        _LOGGER.propagate = False
 
     def decide(self, result: Accepted | DeliveryError) -> None:
         """Note the result. Raises it if it is a DeliveryError."""
