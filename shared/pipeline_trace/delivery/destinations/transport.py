@@ -115,10 +115,11 @@ def watch_stub(exporter: Any, watch: Watch) -> None:
     exporter._client.Export = export
 
 
-def prepare_grpc(environ: Mapping[str, str], certificates: str) -> None:
+def prepare_grpc(environ: Mapping[str, str]) -> None:
     """Set the variables that gRPC's core reads. It knows only its own for certificates, and proxies in lower case."""
     # By default, gRPC writes to stderr between our own lines.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    certificates = endpoint.common_certificates(environ)
     if os.path.isfile(certificates):
         os.environ.setdefault("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", certificates)
     for name in ("http_proxy", "https_proxy", "no_proxy"):
