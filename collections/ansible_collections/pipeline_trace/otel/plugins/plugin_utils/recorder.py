@@ -77,9 +77,6 @@ class Recorder:
             return False
         if self._home.warning:
             self._warn(self._home.warning)
-        wrong = core.destinations.setup_warning(environ)
-        if wrong:
-            self._warn(wrong)
         # Before the start of the shipping process: at the same time, the two would only compete for the processor.
         place = core.locate.locate(environ, self._home.path, self.settings.trace_per)
         for warning in place.warnings:
@@ -87,6 +84,9 @@ class Recorder:
         if not place.sampled:
             journal.discard()
             return False
+        wrong = core.destinations.setup_warning(environ)
+        if wrong:
+            self._warn(wrong)
         self._environ = environ
         self._journal = journal
         self._shipper = core.start.ShippingProcess(journal.path, environ, self.settings.flush_limit)
