@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 import sqlite3
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,7 +30,10 @@ from .listing import TraceList
 from .web import application
 from .writer import StoreWriter
 
+# After the signal to end: for bodies that are being read, for current answers, and for all else.
+_READING_SECONDS = 4
 _GRACE_SECONDS = 5
+_LAST_SECONDS = 9
 _SWEEP_SECONDS = 60.0
 _log = logging.getLogger(__name__)
 
@@ -77,17 +82,36 @@ async def _serve(home: Home, settings: ServeSettings, ready: Callable[[Listening
         intake, listing = Intake(writer, limits), TraceList(home, index, writer)
         grpc_server, grpc_port = _grpc(settings, over_grpc.Traces(intake, rules))
         http_server = _Server(_config(application(intake, limits, rules, listing, home), limits))
+        signalled = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, http_server.stop)
+            loop.add_signal_handler(number, signalled.set)
         await grpc_server.start()
         sweeper = asyncio.create_task(_sweep(listing, writer, settings.keep))
         where = f"[{settings.address}]" if ":" in settings.address else settings.address
         ready(Listening(f"http://{where}:{listener.getsockname()[1]}", f"{where}:{grpc_port}", home.store))
-        await http_server.serve(sockets=[listener])
-        await grpc_server.stop(_GRACE_SECONDS)
+        serving = asyncio.create_task(http_server.serve(sockets=[listener]))
+        await asyncio.wait([serving, asyncio.create_task(signalled.wait())], return_when=asyncio.FIRST_COMPLETED)
+        _leave_later()
+        http_server.stop()
+        loop.call_later(_READING_SECONDS, intake.stop)
+        await asyncio.gather(serving, grpc_server.stop(_GRACE_SECONDS))
         sweeper.cancel()
         await asyncio.wait([sweeper])
         await writer.close()
+
+
+def _leave_later() -> None:
+    """End this process after a while, whatever is in hand: a thread that computes cannot be interrupted."""
+    last = threading.Timer(_LAST_SECONDS, _leave)
+    last.daemon = True
+    last.start()
+
+
+def _leave() -> None:
+    """End this process now. Spans that a client was told are accepted are committed; it sends the others again."""
+    _log.warning("requests were not read within %d s after the signal; their clients send them again", _LAST_SECONDS)
+    # Not sys.exit: Python would wait for its threads.
+    os._exit(0)
 
 
 class _Server(uvicorn.Server):
