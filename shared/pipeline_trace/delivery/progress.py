@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..trace.files import read_regular
 from ..trace.span import encode
 from .journal import progress_path, write_private
+
+_MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -30,10 +33,10 @@ class Progress:
 def load_progress(journal: Path) -> Progress:
     """Return a journal's state; if the file is missing or broken, the state of an undelivered journal."""
     try:
-        data: dict[str, Any] = json.loads(progress_path(journal).read_bytes())
+        data: dict[str, Any] = json.loads(read_regular(progress_path(journal), _MOST_BYTES))
         counts = int(data["offset"]), int(data["delivered"]), str(data["problem"])
         return Progress(*counts, int(data["rejected"]), str(data["reason"]))
-    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return Progress()
 
 
