@@ -175,7 +175,7 @@ async def _sweep(listing: TraceList, writer: StoreWriter, keep: retention.Keep) 
     while True:
         try:
             await listing.refresh(_SWEEP_SECONDS)
-            while await writer.call(partial(retention.remove_some, keep=keep)):
+            while any(await writer.call(partial(retention.remove_some, keep=keep))):
                 pass
         except Exception as error:
             _log.warning("cannot update the list or remove old traces: %s; trying again in %d s", error, _SWEEP_SECONDS)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ...trace import conventions as c
 from ...trace.span import Span, encode
@@ -89,6 +89,8 @@ _ORPHAN = "NOT EXISTS (SELECT 1 FROM spans p WHERE p.trace_id = spans.trace_id A
 # SQLite limits the number of values in a query.
 _VALUES = 500
 MOST_RUNS = 2000
+_UNREADABLE = "{name} cannot be read ({error}); move it away, or set PIPELINE_TRACE_HOME"
+T = TypeVar("T")
 
 
 class Store:
@@ -117,6 +119,20 @@ class Store:
             self.close()
             raise DeliveryError(f"{self.name}: {error}", refused=True) from None
         return Accepted()
+
+    def run(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a job on the file, and return its result. The connection has no open transaction.
+
+        Raises SetupError if the file cannot be read or is from a newer version, DeliveryError if it cannot be written.
+        """
+        try:
+            return job(self._open())
+        except NewerVersionError as error:
+            raise SetupError(str(error)) from None
+        except sqlite3.OperationalError as error:
+            raise DeliveryError(f"{self.name}: {error}; try again later") from None
+        except sqlite3.Error as error:
+            raise SetupError(_UNREADABLE.format(name=self.name, error=error)) from None
 
     def close(self) -> None:
         """See Destination.close."""
@@ -190,7 +206,7 @@ class Store:
         except NewerVersionError as error:
             raise SetupError(str(error)) from None
         except sqlite3.Error as error:
-            raise SetupError(f"{self.name} cannot be read ({error}); move it away, or set PIPELINE_TRACE_HOME") from None
+            raise SetupError(_UNREADABLE.format(name=self.name, error=error)) from None
 
     def _open(self, timeout: float | None = None) -> sqlite3.Connection:
         seconds = self._busy_seconds if timeout is None else max(min(timeout, self._busy_seconds), 0.05)
@@ -219,6 +235,8 @@ class Store:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         if not check(connection, STEPS, self.name):
             self.path.chmod(0o600)
+            # So that `prune` can give space back to the disk. Possible only before there is a table.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute("PRAGMA journal_mode = WAL")
             upgrade(connection, STEPS, self.name)
         # FULL: accepted spans are deleted from the journal, so they must survive a power failure.
