@@ -237,17 +237,20 @@ def test_the_command_tells_and_does_the_same(env: dict[str, str]) -> None:
     with closing(sqlite3.connect(home / "traces.db", isolation_level=None)) as database:
         arrive(database, 1, OLD)
     old = journal(home / "journals", OLD)
+    (home / "journals" / "aside").mkdir()
+    aside = journal(home / "journals" / "aside", OLD)
     said = []
     for words in (["--dry-run"], []):
         done = support.trace("prune", "--keep", "30d", *words, env=env)
         assert (done.returncode, done.stderr) == (0, "")
         said.append(done.stdout)
-    first, second = said[1].splitlines()
+    first, second, third = said[1].splitlines()
     assert first.startswith("removed 1 traces with 2 spans (")
     assert second == f"removed {old}: 2 spans not delivered (nobody tried); unchanged for 40 days"
+    assert third == second.replace(str(old), str(aside))
     assert said[0] == said[1].replace("removed", "would remove")
     assert left(store) == {2: 2}
-    assert not old.exists()
+    assert not (old.exists() or aside.exists())
     assert support.trace("prune", env=env).returncode == 2
 
 

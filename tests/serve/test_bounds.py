@@ -317,6 +317,6 @@ def test_term_ends_the_server_in_time_whatever_is_in_hand(env: dict[str, str]) -
         assert time.monotonic() - began < 10
         sender.join()
     assert answers == [503]
-    last = "pipeline-trace: requests were not read within 9 s after the signal; their clients send them again\n"
+    last = "pipeline-trace: requests were not read within 8 s after the signal; their clients send them again\n"
     assert (status, said) == (0, last)
     assert [one["trace_id"] for one in support.stored(env)] == ["01" * 16]

@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 from typing import TypeVar
 
 import click
@@ -47,7 +48,9 @@ def command(keep: float, dry_run: bool) -> None:
         click.echo(f"{did} {removed.traces:,} traces with {removed.spans:,} spans ({size}) from {store.name}")
     else:
         click.echo(f"there is no local store {place.store}")
-    for left in remove_leftovers(place.journals, dry_run=dry_run):
+    # The folders in it have what was set aside.
+    folders = [place.journals, *sorted(path for path in place.journals.iterdir() if path.is_dir() and not path.is_symlink())]
+    for left in chain.from_iterable(remove_leftovers(folder, dry_run=dry_run) for folder in folders):
         for path in left.files:
             click.echo(f"{did} {path}: {left.reason}")
 

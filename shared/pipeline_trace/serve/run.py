@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from ..delivery.destinations import SetupError
 from ..delivery.home import Home
 from . import guard, over_grpc, retention
-from .connection import Connection
+from .connection import Client, Connection, Timed
 from .index import Index
 from .intake import Intake
 from .limits import Limits
@@ -33,7 +34,7 @@ from .writer import StoreWriter
 # After the signal to end: for bodies that are being read, for current answers, and for all else.
 _READING_SECONDS = 4
 _GRACE_SECONDS = 5
-_LAST_SECONDS = 9
+_LAST_SECONDS = 8
 _SWEEP_SECONDS = 60.0
 _log = logging.getLogger(__name__)
 
@@ -126,13 +127,14 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _config(app: object, limits: Limits) -> uvicorn.Config:
+def _config(app: ASGIApp, limits: Limits) -> uvicorn.Config:
     class Limited(Connection):
         head_seconds = limits.head_seconds
         answer_seconds = limits.answer_seconds
+        by_client: dict[Client, Connection] = {}
 
     return uvicorn.Config(
-        app,  # type: ignore[arg-type]
+        Timed(app, Limited.by_client),
         http=Limited,
         loop="asyncio",
         ws="none",
