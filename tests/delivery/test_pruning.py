@@ -250,7 +250,8 @@ def test_the_command_tells_and_does_the_same(env: dict[str, str]) -> None:
     assert third == second.replace(str(old), str(aside))
     assert said[0] == said[1].replace("removed", "would remove")
     assert left(store) == {2: 2}
-    assert not (old.exists() or aside.exists())
+    assert not old.exists()
+    assert not aside.exists()
     assert support.trace("prune", env=env).returncode == 2
 
 

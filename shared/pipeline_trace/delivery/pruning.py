@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 # Spans in one transaction: some tens of milliseconds.
@@ -27,11 +28,19 @@ def remove_piece(connection: sqlite3.Connection, before_s: float) -> Removed:
 
     A trace of more than PIECE spans takes several pieces. The connection must be in autocommit mode. Raises sqlite3.Error.
     """
+    return remove(connection, lambda: old_traces(connection, before_s, PIECE))
+
+
+def remove(connection: sqlite3.Connection, choose: Callable[[], Iterable[str]]) -> Removed:
+    """Remove traces until a piece is full, in one transaction. ``choose``: gives their ids, within the transaction.
+
+    It is asked for the next id when the one before is removed. Raises sqlite3.Error.
+    """
     connection.execute("BEGIN IMMEDIATE")
     try:
         removed = Removed()
-        for trace_id in old_traces(connection, before_s, PIECE):
-            removed += delete_spans(connection, trace_id, PIECE - removed.spans)
+        for trace_id in choose():
+            removed += _delete_spans(connection, trace_id, PIECE - removed.spans)
             if removed.spans >= PIECE:
                 break
         connection.execute("COMMIT")
@@ -60,8 +69,8 @@ def old_traces(connection: sqlite3.Connection, before_s: float, most: int) -> li
     return [trace_id for _, trace_id in sorted(found)]
 
 
-def delete_spans(connection: sqlite3.Connection, trace_id: str, most: int) -> Removed:
-    """Delete at most so many spans of a trace, and with the last of them the trace. Call it in a transaction."""
+def _delete_spans(connection: sqlite3.Connection, trace_id: str, most: int) -> Removed:
+    """Delete at most so many spans of a trace, and with the last of them the trace."""
     some = _SOME.format(most=max(most, 1))
     spans, size = connection.execute(_COUNT.format(some), (trace_id,)).fetchone()
     connection.execute(f"DELETE FROM spans WHERE {some}", (trace_id,))

@@ -74,10 +74,10 @@ class Budget:
         if self._items > self.limits.items:
             raise _over(f"has more than {self.limits.items} attributes, events, links and values; {_SMALLER}")
 
-    def field(self) -> None:
-        """Count a field in protobuf that is outside the spans, or a span."""
+    def fields(self, count: int) -> None:
+        """Count fields in protobuf that are outside the spans, or spans."""
         self.proceed()
-        self._fields += 1
+        self._fields += count
         most = _FIELDS_OF_SPAN * self.limits.spans
         if self._fields > most:
             raise _over(f"has more than {most} spans and other fields outside spans; {_SMALLER}")

@@ -24,7 +24,8 @@ def batches(body: bytes, budget: Budget) -> Iterator[Batch]:
         size = of_resource.resource.ByteSize()
         for of_scope in of_resource.scope_spans:
             budget.items(1)
-            yield Batch(of_resource.resource, of_scope.scope, of_scope.spans, size + of_scope.scope.ByteSize())
+            spans = ((span, span.ByteSize()) for span in of_scope.spans)
+            yield Batch(of_resource.resource, of_scope.scope, spans, size + of_scope.scope.ByteSize())
 
 
 def _request(body: bytes, budget: Budget) -> ExportTraceServiceRequest:

@@ -49,8 +49,8 @@ def receive(batches: Iterable[Batch], budget: Budget) -> Received:
         if batch.resource is not read:
             read, resource = batch.resource, _attributes(batch.resource.attributes, budget)
         scope = _scope(batch.scope)
-        for sent in batch.spans:
-            size = batch.size + (sent.ByteSize() if sent else 0)
+        for sent, own_size in batch.spans:
+            size = batch.size + own_size
             budget.span(size)
             found = _read(sent, size, resource, scope, budget)
             if isinstance(found, Span):

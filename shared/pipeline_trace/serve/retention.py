@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..delivery.pruning import PIECE, Removed, delete_spans
+from ..delivery.pruning import Removed, remove
 
 _MOST_TRACES = 20
 
@@ -24,21 +25,15 @@ def remove_some(connection: sqlite3.Connection, keep: Keep) -> Removed:
 
     The newest trace always stays. A trace that changed since its line in the list was written stays for now.
     """
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        removed = Removed()
-        for trace_id, arrived_s, newest in connection.execute(_OLDEST, (_MOST_TRACES,)).fetchall():
-            too_old = arrived_s < time.time() - keep.seconds
-            if not too_old and (newest or _used(connection) <= keep.size):
-                break
-            removed += delete_spans(connection, trace_id, PIECE - removed.spans)
-            if removed.spans >= PIECE:
-                break
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.rollback()
-        raise
-    return removed
+    return remove(connection, lambda: _exceeding(connection, keep))
+
+
+def _exceeding(connection: sqlite3.Connection, keep: Keep) -> Iterator[str]:
+    for trace_id, arrived_s, newest in connection.execute(_OLDEST, (_MOST_TRACES,)).fetchall():
+        too_old = arrived_s < time.time() - keep.seconds
+        if not too_old and (newest or _used(connection) <= keep.size):
+            break
+        yield trace_id
 
 
 # The last column marks the newest trace. The trace id decides between traces with equal times.

@@ -20,6 +20,8 @@ M = TypeVar("M", bound=Message)
 
 # Wire types: https://protobuf.dev/programming-guides/encoding/
 _VARINT, _FIXED_64, _BYTES, _GROUP, _GROUP_END, _FIXED_32 = range(6)
+# Fields between two looks at the budget.
+_COUNTED_TOGETHER = 100
 # The library's own limit for groups in each other.
 _DEEPEST = 100
 
@@ -27,17 +29,16 @@ _DEEPEST = 100
 class Batch(NamedTuple):
     """The spans of one scope in one resource. ``size``: of the resource and the scope, in bytes.
 
-    A span is None if it is too large to be stored with its resource and scope; then it is not parsed.
+    Each span comes with its own size. It is None, and not parsed, if it is too large to be stored with its resource and scope.
     """
 
     resource: Resource
     scope: InstrumentationScope
-    spans: Iterable[pb.Span | None]
+    spans: Iterable[tuple[pb.Span | None, int]]
     size: int
 
 
 class _Field(NamedTuple):
-    number: int
     start: int
     end: int
 
@@ -45,7 +46,7 @@ class _Field(NamedTuple):
 def batches(body: bytes, budget: Budget) -> Iterator[Batch]:
     """Yield the batches of a request. Raises BodyError, StoppingError, also while the spans of a batch are read."""
     most = budget.limits.span_bytes
-    for of_resource in _fields(body, _Field(0, 0, len(body)), budget, 1):
+    for of_resource in _fields(body, _Field(0, len(body)), budget, 1):
         budget.items(1)
         given = _joined(body, of_resource, budget)
         resource = _parsed(Resource, given if len(given) <= most else b"", budget)
@@ -57,10 +58,10 @@ def batches(body: bytes, budget: Budget) -> Iterator[Batch]:
             yield Batch(resource, scope, _spans(body, of_scope, most - size, budget), size)
 
 
-def _spans(body: bytes, of_scope: _Field, most: int, budget: Budget) -> Iterator[pb.Span | None]:
-    for field in _fields(body, of_scope, budget, 2):
-        small = field.end - field.start <= most
-        yield _parsed(pb.Span, body[field.start : field.end], budget) if small else None
+def _spans(body: bytes, of_scope: _Field, most: int, budget: Budget) -> Iterator[tuple[pb.Span | None, int]]:
+    for start, end in _fields(body, of_scope, budget, 2):
+        size = end - start
+        yield (_parsed(pb.Span, body[start:end], budget) if size <= most else None), size
 
 
 def _joined(body: bytes, whole: _Field, budget: Budget) -> bytes:
@@ -85,10 +86,16 @@ def _fields(data: bytes, whole: _Field, budget: Budget, wanted: int) -> Iterator
 
     Raises BodyError, StoppingError.
     """
-    groups, at, end = 0, whole.start, whole.end
+    groups, at, end, seen = 0, whole.start, whole.end, 0
     while at < end:
-        budget.field()
-        tag, at = _varint(data, at, end)
+        seen += 1
+        if seen == _COUNTED_TOGETHER:
+            budget.fields(seen)
+            seen = 0
+        tag = data[at]
+        at += 1
+        if tag >= 0x80:
+            tag, at = _varint(data, at - 1, end)
         wire, number = tag & 7, tag >> 3
         start = at
         if wire == _BYTES:
@@ -102,8 +109,9 @@ def _fields(data: bytes, whole: _Field, budget: Budget, wanted: int) -> Iterator
             groups += 1 if wire == _GROUP else -1
         if at > end or wire > _FIXED_32 or not number or not 0 <= groups <= _DEEPEST:
             raise _invalid()
-        if wire == _BYTES and not groups and number == wanted:
-            yield _Field(number, start, at)
+        if number == wanted and wire == _BYTES and not groups:
+            yield _Field(start, at)
+    budget.fields(seen)
     if groups:
         raise _invalid()
 
