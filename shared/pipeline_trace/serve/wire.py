@@ -29,7 +29,7 @@ _DEEPEST = 100
 class Batch(NamedTuple):
     """The spans of one scope in one resource. ``size``: of the resource and the scope, in bytes.
 
-    Each span comes with its own size. It is None, and not parsed, if it is too large to be stored with its resource and scope.
+    Each span comes with its own size. Instead of one that is too large to be stored with its resource and scope, None comes.
     """
 
     resource: Resource
