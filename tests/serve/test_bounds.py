@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import struct
@@ -21,6 +22,7 @@ from support.serving import Server, call
 from pipeline_trace.serve import bodies, jsontext, wire
 from pipeline_trace.serve.bodies import JSON, PROTOBUF
 from pipeline_trace.serve.budget import BodyError, Budget, StoppingError
+from pipeline_trace.serve.intake import BusyError, Intake
 from pipeline_trace.serve.limits import Limits
 from pipeline_trace.serve.receiver import Received, receive
 
@@ -261,6 +263,37 @@ def test_a_body_of_empty_members_is_refused_at_once() -> None:
     with pytest.raises(BodyError, match="members"):
         bodies.unpack(body, "gzip", Budget(Limits()))
     assert time.process_time() - began < 1
+
+
+def test_what_waits_for_the_disk_is_limited_in_spans_too() -> None:
+    """A small body can become many spans, and all requests together wait for one disk."""
+
+    class SlowDisk:
+        def __init__(self) -> None:
+            self.done = asyncio.Event()
+
+        async def put(self, _spans: object) -> None:
+            await self.done.wait()
+
+    async def run() -> None:
+        disk = SlowDisk()
+        intake = Intake(disk, replace(SMALL, waiting_items=40))  # type: ignore[arg-type]
+        body = request(*map(span, range(1, 5)))
+
+        async def take() -> Received:
+            with intake.hold() as hold:
+                return await intake.take(body, PROTOBUF, "", hold)
+
+        first = asyncio.ensure_future(take())
+        await asyncio.sleep(0)
+        with pytest.raises(BusyError, match="send the request again later"):
+            await take()
+        disk.done.set()
+        assert len((await first).spans) == 4
+        # The first one counts no longer; and one alone may be of any size.
+        assert len((await take()).spans) == 4
+
+    asyncio.run(run())
 
 
 # The server ends

@@ -83,9 +83,14 @@ class State:
         self._path = path
         try:
             self._database = _opened(path)
-            _empty(self.folder)
         except StateError:
             os.close(self._lock)
+            raise
+        try:
+            # Only now: a state of a newer version stays as it is, with all that belongs to it.
+            _empty(self.folder)
+        except StateError:
+            self.close()
             raise
 
     def close(self) -> None:
