@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from pipeline_trace.delivery import journal, progress, reader
+from pipeline_trace.delivery import journal, progress, reader, waiting
 from pipeline_trace.delivery.journal import JournalError, Writer
 from pipeline_trace.delivery.progress import Progress
 from pipeline_trace.delivery.reader import Line, Reader
@@ -637,7 +637,7 @@ def test_only_regular_files_of_ours_are_journals(tmp_path: Path) -> None:
     if os.geteuid() == 0:
         os.chown(write(tmp_path, 2), 12345, 12345)
     assert journal.find_journals(tmp_path) == [wanted]
-    assert reader.count_all_waiting(tmp_path) == 1
+    assert waiting.said_count(tmp_path) == f"1 spans wait in {tmp_path}"
     for name in ("fifo", "s", "device"):
         with pytest.raises(OSError, match=r"not a regular file|No such"):
             Reader(tmp_path / f"{name}.journal")
