@@ -14,6 +14,7 @@ import support
 from support.otlp_receiver import Fault, Protocol, Receiver, free_port
 from support.proxy import Proxy
 
+from pipeline_trace.commands import doctor_checks
 from pipeline_trace.delivery import progress, ship, sizes
 from pipeline_trace.delivery.destinations import Accepted, DeliveryError, SetupError
 from pipeline_trace.delivery.destinations.otlp import Otlp
@@ -79,23 +80,17 @@ def test_a_login_page_that_answers_200_costs_no_span_and_after_three_of_them_the
         again = support.trace("ship", env=env)
         assert (again.returncode, len(receiver.asked), asked) == (1, asked, 3)
         assert "set aside" in again.stderr
-        (aside,) = (check for check in doctor(env) if check["name"] == "aside")
-        assert (aside["state"], folder.joinpath("aside", path.name).exists()) == ("hint", True)
+        (aside,) = (check for check in doctor_checks.machine(env) if check.name == "aside")
+        assert (aside.state, folder.joinpath("aside", path.name).exists()) == ("hint", True)
         # As it says.
         receiver.fault = None
-        command = aside["mend"].partition("run: ")[2].removesuffix(" && pipeline-trace ship")
+        command = aside.mend.partition("run: ")[2].removesuffix(" && pipeline-trace ship")
         assert command.startswith("mv ")
         for one in (folder / "aside").iterdir():
             one.rename(folder / one.name)
         done = support.trace("ship", env=env)
         assert (done.returncode, done.stdout) == (0, f"2 spans delivered to {receiver.http_url}\n")
         assert len(receiver.spans()) == 2
-
-
-def doctor(env: Env) -> list[dict[str, str]]:
-    done = support.trace("doctor", "--format", "json", env=env)
-    checks: list[dict[str, str]] = json.loads(done.stdout)
-    return checks
 
 
 def test_other_answers_in_between_start_the_count_anew(env: Env, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,11 +261,15 @@ def test_a_refused_connection_is_known_at_once(env: Env, monkeypatch: pytest.Mon
     with Receiver() as receiver:
         wrong = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
         destination = exporter(env | receiver.environ(protocol) | wrong, monkeypatch)
-    began = time.monotonic()
-    with pytest.raises(DeliveryError, match=r"(?i)refused") as raised:
-        destination.deliver([span(1)], 60.0)
-    assert raised.value.refused
-    assert time.monotonic() - began < 1
+    took = []
+    # The least of some, because other processes may have this machine.
+    for _ in range(3):
+        began = time.monotonic()
+        with pytest.raises(DeliveryError, match=r"(?i)refused") as raised:
+            destination.deliver([span(1)], 60.0)
+        took.append(time.monotonic() - began)
+        assert raised.value.refused
+    assert min(took) < 1
     destination.close()
 
 
@@ -292,12 +291,12 @@ def test_a_receiver_that_comes_back_is_found_at_once(env: Env, monkeypatch: pyte
 def test_a_delivery_has_its_own_time_whatever_the_one_before_had(
     env: Env, monkeypatch: pytest.MonkeyPatch, protocol: Protocol
 ) -> None:
-    with Receiver(fault=Fault("slow", seconds=1.0)) as receiver:
+    with Receiver(fault=Fault("slow", seconds=2.0)) as receiver:
         destination = exporter(env | receiver.environ(protocol), monkeypatch)
         began = time.monotonic()
         with pytest.raises(DeliveryError):
             destination.deliver([span(1)], 0.2)
-        assert time.monotonic() - began < 0.9
+        assert time.monotonic() - began < 1.9
         assert destination.deliver([span(1)], 60.0) == Accepted()
         destination.close()
 
@@ -416,19 +415,22 @@ def test_a_compression_that_nobody_knows_is_one_line(env: Env, folder: Path, pro
     assert "OTEL_EXPORTER_OTLP_COMPRESSION=zstd is not supported" in line
 
 
-def test_a_login_in_the_endpoint_works_over_http_and_shows_nowhere(env: Env, folder: Path) -> None:
+def test_a_login_in_the_endpoint_works_over_http_and_shows_nowhere(
+    env: Env, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write(folder, span(1))
     with Receiver(fault=Fault("status", status=500)) as receiver:
         url = receiver.http_url.replace("http://", "http://ann:hunter2hunter2@")
         env |= {**receiver.environ("http"), "OTEL_EXPORTER_OTLP_ENDPOINT": url}
         failed = support.trace("ship", env=env)
         assert "hunter2" not in path.with_suffix(".state").read_text()
-        told = [f"{check['text']} {check['mend']}" for check in doctor(env)]
+        exporter(env, monkeypatch).close()
+        checks = [*doctor_checks.machine(env), *doctor_checks.delivery(env)]
         receiver.fault = None
         done = support.trace("ship", env=env)
         assert len(receiver.spans()) == 1
     assert (failed.returncode, done.returncode) == (1, 0)
-    assert "hunter2" not in failed.stdout + failed.stderr + done.stdout + "".join(told)
+    assert "hunter2" not in failed.stdout + failed.stderr + done.stdout + repr(checks)
 
 
 # Ways to a receiver

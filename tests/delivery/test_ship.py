@@ -537,6 +537,15 @@ def test_the_state_of_an_older_version_is_read_and_an_older_version_reads_ours(t
     assert progress.load_progress(path).next_try == 5.5
 
 
+def test_a_fifo_instead_of_a_state_file_blocks_nobody(tmp_path: Path) -> None:
+    path = write(tmp_path, 1)
+    os.mkfifo(path.with_suffix(".state"))
+    os.mkfifo(tmp_path / "2.state")
+    assert deliver(path, Memory()).done
+    os.utime(tmp_path / "2.state", (1, 1))
+    assert losses.untold(tmp_path, take=False).said() == ""
+
+
 def test_the_time_for_a_delivery_is_cut_to_what_is_left_of_the_flush_limit(tmp_path: Path) -> None:
     path = write(tmp_path, 1)
     given: list[float] = []

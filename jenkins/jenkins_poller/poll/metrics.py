@@ -158,9 +158,8 @@ def metric_exporter(environ: Mapping[str, str], changes: Changes) -> MetricExpor
 
 def _inner(environ: Mapping[str, str], watch: transport.Watch) -> Any:
     """Return OpenTelemetry's exporter, whose requests go through ``watch``."""
-    certificates = endpoint.certificates(environ, endpoint.METRICS)
     if endpoint.protocol(environ, endpoint.METRICS) == endpoint.GRPC:
-        transport.prepare_grpc(environ, certificates)
+        transport.prepare_grpc(environ)
         from opentelemetry.exporter.otlp.proto.grpc import metric_exporter as grpc_exporter
 
         compression = transport.grpc_compression(environ, endpoint.METRICS)
@@ -169,6 +168,7 @@ def _inner(environ: Mapping[str, str], watch: transport.Watch) -> Any:
         return made
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 
+    certificates = endpoint.certificates(environ, endpoint.METRICS)
     return OTLPMetricExporter(session=transport.make_session(certificates, watch))
 
 

@@ -17,23 +17,19 @@ from .progress import load_progress, save_progress
 _FOLDER = "aside"
 
 
-def set_aside(journal: Path) -> bool:
-    """Move a journal that no process writes out of the way of deliveries. Return whether that was possible.
+def set_aside(journal: Path) -> None:
+    """Move a journal that no process writes out of the way of deliveries. Raises OSError.
 
     The caller must hold its lock (Reader.claim). Its state moves too, so that a delivery that a person asks for goes on
     where the last one ended.
     """
     folder = journal.parent / _FOLDER
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        save_progress(journal, replace(load_progress(journal), foreign=0, tries=0, next_try=0.0))
-        with suppress(FileNotFoundError):
-            os.rename(progress_path(journal), progress_path(folder / journal.name))
-        os.rename(journal, folder / journal.name)
-    except OSError:
-        return False
+    folder.mkdir(mode=0o700, exist_ok=True)
+    state = load_progress(journal)
+    os.rename(journal, folder / journal.name)
+    save_progress(folder / journal.name, replace(state, foreign=0, tries=0, next_try=0.0))
+    progress_path(journal).unlink(missing_ok=True)
     reserve_path(journal).unlink(missing_ok=True)
-    return True
 
 
 def count_aside(folder: Path) -> int:

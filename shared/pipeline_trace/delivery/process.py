@@ -78,7 +78,8 @@ def _follow(journal: Path, flush_limit: float) -> int:
         destination.close()
     except Exception as error:
         # Any error: nobody sees our stderr, but the writer and `ship` read the state.
-        save_progress(journal, replace(load_progress(journal), problem=shipment.said(error)))
+        if journal.exists():
+            save_progress(journal, replace(load_progress(journal), problem=shipment.said(error)))
         return 1
     return 0 if outcome.done else 1
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..trace.span import encode
 from .journal import progress_path, write_private
+
+_MOST_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def load_progress(journal: Path) -> Progress:
 def read_progress(state: Path) -> Progress | None:
     """Return what a state file says; None if it is missing or broken."""
     try:
-        data: dict[str, Any] = json.loads(state.read_bytes())
+        data: dict[str, Any] = json.loads(_content(state))
         return Progress(
             offset=int(data["offset"]),
             delivered=int(data["delivered"]),
@@ -56,6 +59,15 @@ def read_progress(state: Path) -> Progress | None:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
+
+
+def _content(path: Path) -> bytes:
+    """Return the begin of a file; nothing if it is a FIFO or a device, which could block. Raises OSError."""
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return os.read(file, _MOST_BYTES) if stat.S_ISREG(os.fstat(file).st_mode) else b""
+    finally:
+        os.close(file)
 
 
 def take_progress(journal: Path) -> Progress:

@@ -43,7 +43,7 @@ def ship_one(path: Path, destination: Destination, timeout: float = _PATIENCE) -
         try:
             return _ship(reader, destination, timeout)
         except Exception as error:
-            # A lock or a file that fails: the other journals do not need it.
+            # A file of this journal fails: the others do not need it.
             return Outcome(problem=f"{path}: {said(error)}")
 
 
@@ -58,7 +58,8 @@ def _ship(reader: Reader, destination: Destination, timeout: float) -> Outcome:
             shipment.failed(error, time.time())
     outcome = shipment.outcome
     if shipment.foreign:
-        outcome.aside = set_aside(reader.path)
+        set_aside(reader.path)
+        outcome.aside = True
     return outcome
 
 

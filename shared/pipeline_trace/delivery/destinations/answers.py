@@ -29,7 +29,11 @@ _MESSAGE = ("errorMessage", "error_message")
 _PASSING = (408, 429, 502, 503, 504)
 _PASSING_CODES = ("CANCELLED", "ABORTED", "UNAVAILABLE", "DATA_LOSS", "RESOURCE_EXHAUSTED")
 _UNFIT = (400, 422)
-_TOO_LARGE = re.compile(r"larger than max|(?:message|body|payload|request)\b.{0,40}\b(?:too large|exceeds)", re.IGNORECASE)
+# A span may be cut for these words, so they must not fit a limit of a rate.
+_TOO_LARGE = re.compile(
+    r"larger than max|(?:message|body|payload|request)\b.{0,40}\b(?:too large|exceeds\b.{0,40}\b(?:size|length))",
+    re.IGNORECASE,
+)
 # gRPC core's words for a connection that could not be made. Its code is UNAVAILABLE, as for a receiver that is busy.
 _NO_CONNECTION = re.compile(
     r"failed to connect|connect(?:ion)? (?:failed|refused)|name resolution|dns|handshak|certificate|\bssl|\btls"
@@ -62,11 +66,12 @@ def http(answer: HttpAnswer, parse: Parse, now: float) -> Accepted | DeliveryErr
     if 200 <= answer.status < 300:
         return _success(answer, parse)
     said = f"{answer.status} {answer.reason}".strip() + _detail(answer)
-    too_large = answer.status == 413 or (answer.status == 400 and _TOO_LARGE.search(_text(answer.body)) is not None)
+    # A gateway may pass on what the receiver behind it says.
+    said_so = answer.status in (400, 500, 502) and _TOO_LARGE.search(_text(answer.body)) is not None
     return DeliveryError(
         redact.masked(said),
         unfit=answer.status in _UNFIT,
-        too_large=too_large,
+        too_large=answer.status == 413 or said_so,
         passing=answer.status in _PASSING,
         wait=retry_after(answer.retry_after, now),
     )

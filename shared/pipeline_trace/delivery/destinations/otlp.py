@@ -84,17 +84,16 @@ class Otlp:
 
     def _make(self) -> Any:
         """Return an exporter. Raises SetupError if it does not accept the variables."""
-        certificates = endpoint.certificates(self._environ)
         try:
-            return self._over_grpc(certificates) if self._grpc else self._over_http(certificates)
+            return self._over_grpc() if self._grpc else self._over_http()
         except ImportError:
             raise
         except Exception as error:
             said = f"the exporter does not accept an OTEL_EXPORTER_OTLP_* variable ({error}); correct it"
             raise SetupError(redact.masked(said)) from None
 
-    def _over_grpc(self, certificates: str) -> Any:
-        transport.prepare_grpc(self._environ, certificates)
+    def _over_grpc(self) -> Any:
+        transport.prepare_grpc(self._environ)
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
         compression = transport.grpc_compression(self._environ, TRACES)
@@ -102,10 +101,11 @@ class Otlp:
         transport.watch_stub(exporter, self._watch)
         return exporter
 
-    def _over_http(self, certificates: str) -> Any:
+    def _over_http(self) -> Any:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-        return OTLPSpanExporter(timeout=self._seconds, session=transport.make_session(certificates, self._watch))
+        session = transport.make_session(endpoint.certificates(self._environ), self._watch)
+        return OTLPSpanExporter(timeout=self._seconds, session=session)
 
 
 def _span_maker() -> Any:

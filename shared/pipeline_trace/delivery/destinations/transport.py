@@ -20,6 +20,8 @@ from . import Accepted, DeliveryError, answers, endpoint
 
 # The exporters log each failure. We say it in our own words, once.
 _LOGGER = logging.getLogger("opentelemetry.exporter")
+_LOGGER.addHandler(logging.NullHandler())
+_LOGGER.propagate = False
 # Bytes of a request. A connection that breaks during a larger one may be the answer to its size.
 _LARGE = 1 << 20
 
@@ -32,8 +34,6 @@ class Watch:
         self._response = response
         self.seconds: float | None = None
         self.result: Accepted | DeliveryError | None = None
-        _LOGGER.addHandler(logging.NullHandler())
-        _LOGGER.propagate = False
 
     def decide(self, result: Accepted | DeliveryError) -> None:
         """Note the result. Raises it if it is a DeliveryError."""
@@ -115,10 +115,11 @@ def watch_stub(exporter: Any, watch: Watch) -> None:
     exporter._client.Export = export
 
 
-def prepare_grpc(environ: Mapping[str, str], certificates: str) -> None:
+def prepare_grpc(environ: Mapping[str, str]) -> None:
     """Set the variables that gRPC's core reads. It knows only its own for certificates, and proxies in lower case."""
     # By default, gRPC writes to stderr between our own lines.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    certificates = endpoint.common_certificates(environ)
     if os.path.isfile(certificates):
         os.environ.setdefault("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", certificates)
     for name in ("http_proxy", "https_proxy", "no_proxy"):

@@ -53,9 +53,14 @@ class Delivery:
         self._flush_limit = flush_limit
         self._shipper: Any = None
 
+    @property
+    def is_new(self) -> bool:
+        """Whether the shipping process is not started yet."""
+        return self._shipper is None
+
     def start(self) -> None:
         """Start the shipping process, unless it is started. Raises OSError."""
-        if self._shipper is None:
+        if self.is_new:
             self._shipper = core.start.ShippingProcess(self.journal.path, self.environ, self._flush_limit)
 
     def serves(self, environ: Mapping[str, str]) -> bool:

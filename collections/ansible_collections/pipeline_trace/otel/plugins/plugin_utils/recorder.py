@@ -79,11 +79,6 @@ class Recorder:
         except (core.home.HomeError, core.journal.JournalError) as error:
             self._warn(f"not traced: {error}")
             return False
-        if delivery.home.warning:
-            self._warn(delivery.home.warning)
-        wrong = core.destinations.setup_warning(environ)
-        if wrong:
-            self._warn(wrong)
         # Before the start of the shipping process: at the same time, the two would only compete for the processor.
         place = core.locate.locate(environ, delivery.home.path, self.settings.trace_per)
         for warning in place.warnings:
@@ -91,6 +86,10 @@ class Recorder:
         if not place.sampled:
             program.forget()
             return False
+        if delivery.is_new:
+            for warning in (delivery.home.warning, core.destinations.setup_warning(environ)):
+                if warning:
+                    self._warn(warning)
         delivery.start()
         self.thread = threading.get_ident()
         self.spans = self._make_spans(delivery.journal, place, environ, variables)
