@@ -18,7 +18,7 @@ from typing import Any
 from . import core
 
 c = core.conventions
-# Jenkins waits some tens of milliseconds for each process, and a host has about five. Each host's command begins the time anew.
+# Jenkins waits some tens of milliseconds for each process; a host has about five. Each host's command begins the time anew.
 SECONDS = 3.0
 _MOST_LINES = 5_000
 _FINE = tuple(f'"{c.TASK_RUN_RESULT}":"{word}"' for word in (c.SUCCESS, c.SKIP))
