@@ -174,6 +174,35 @@ def test_whatever_term_comes_to_first_what_was_open_is_cancelled(abort: Abort, h
         assert span["end_unix_nano"] / 1e9 <= gone
 
 
+INCLUDING = """
+- name: Deploy
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Include
+      ansible.builtin.include_tasks: included.yml
+"""
+INCLUDED = """
+- name: Fast
+  ansible.builtin.debug: {msg: done}
+- name: Slow
+  ansible.builtin.shell: touch {{ marks }}/{{ inventory_hostname }}; sleep 60
+"""
+
+
+@pytest.mark.parametrize("how", [term_to_workers, term_to_the_group], ids=lambda how: how.__name__)
+def test_an_include_is_cancelled_with_what_it_brought(tmp_path: Path, abort: Abort, how: Callable[[Run], None]) -> None:
+    support.write_playbook(tmp_path, INCLUDED, "included.yml")
+    _, spans, _ = abort(how, INCLUDING)
+    assert ended(support.named(spans, "Fast")) == ("UNSET", "success", [])
+    for name in ("Include", "Slow", "Deploy", "playbook site.yml"):
+        assert ended(support.named(spans, name)) == ("UNSET", "cancellation", ["SIGTERM"])
+    by_id = {span["span_id"]: span for span in spans}
+    for span in spans:
+        parent = by_id.get(span["parent_span_id"], span)
+        assert parent["start_unix_nano"] <= span["start_unix_nano"] <= span["end_unix_nano"] <= parent["end_unix_nano"]
+
+
 def test_what_had_ended_is_not_cancelled_though_the_free_strategy_could_go_back_to_it(abort: Abort) -> None:
     _, spans, _ = abort(term_to_the_group, support.WAITING.replace("hosts: all", "hosts: all\n  strategy: free"))
     assert ended(support.named(spans, "Fast")) == ("UNSET", "success", [])

@@ -145,6 +145,8 @@ def test_the_error_that_stopped_ansible_is_the_one_since_the_last_that_did_not(k
     add("ERROR! and another")
     # Which one stopped it is not known then.
     assert errors.last() == ""
+    add(f"[ERROR]: {DEAD}")
+    assert errors.last() == DEAD
     assert Errors(SimpleNamespace()).last() == ""
 
 

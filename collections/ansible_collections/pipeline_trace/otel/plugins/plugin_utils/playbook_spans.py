@@ -260,7 +260,9 @@ class PlaybookSpans:
         """End the tasks that no host runs any more. Without the linear strategy, there may be many."""
         self._release()
         for uuid, work in reversed(list(self._open.items())):
-            if isinstance(work, Task) and work.last_ns > work.span.start_ns and not self.hosts.runs(work):
+            ended = isinstance(work, Task) and work.last_ns > work.span.start_ns and not self.hosts.runs(work)
+            # An include goes on as long as what it brought.
+            if ended and not any(inner.parent is work for inner in self._open.values()):
                 self._finish(self._open.pop(uuid), work.last_ns)
 
     def _stop(self, message: str) -> None:

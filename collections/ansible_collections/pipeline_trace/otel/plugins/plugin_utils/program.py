@@ -123,8 +123,11 @@ class Program:
         self._watch_signals()
 
     def _finish(self, run: Run) -> None:
-        self._open.remove(run)
-        run.finish()
+        # Until then, a signal may still come to it.
+        try:
+            run.finish()
+        finally:
+            self._open.remove(run)
 
     def forget(self) -> None:
         """Drop a journal that nothing is to be recorded in, unless other runs use it."""
@@ -171,7 +174,8 @@ class Program:
                 delivery.journal.discard()
                 return
             for run in list(self._open):
-                self._finish(run)
+                with suppress(Exception):
+                    self._finish(run)
             delivery.end(self.reason)
             # A second Ctrl-C ends the wait. The user still gets the line that says where the spans are.
             with suppress(KeyboardInterrupt):

@@ -157,7 +157,7 @@ class Recorder:
     def cut_off(self, signal: str) -> None:
         """Note that a signal comes to this process, which may end it. ``signal``: its name."""
         with suppress(Exception), self._verdict.between_hooks() as free:
-            if free:
+            if free and self._recording:
                 self.spans.end_finished()
         self._doubt.end(signal)
 

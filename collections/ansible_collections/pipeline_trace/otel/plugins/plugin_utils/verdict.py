@@ -132,6 +132,7 @@ class Errors:
 
     def last(self) -> str:
         """Return the first line of the error that stopped Ansible, or an empty string if that is not known."""
-        # Newer versions have a set, which has no order.
         new = [text for text in self._shown if text not in self._known]
-        return _BEFORE_MESSAGE.sub("", new[0]).strip().partition("\n")[0] if len(new) == 1 else ""
+        # Newer versions have a set, which has no order. Nothing else is said after a worker's death.
+        found = [text for text in new if _DEAD_WORKER in text] or new
+        return _BEFORE_MESSAGE.sub("", found[0]).strip().partition("\n")[0] if len(found) == 1 else ""
