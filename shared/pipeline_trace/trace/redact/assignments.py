@@ -1,0 +1,194 @@
+"""Secrets that a name gives away: ``name = value`` in all the ways in which shells, YAML, JSON, XML, SQL and logs write it."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from . import names, values
+from .pattern import Pattern, Spans
+
+_NAME_END = Pattern(r"[\w.-]*")
+_NAME_BEGIN = Pattern(r"[\w.-]*")
+_LONGEST = 80
+# Characters before a name that say what it is in.
+_WINDOW = 48
+_QUOTE = r"(?:\\{0,40}[\"'`]|&quot;|&#0?34;|&#x22;|&#0?39;|&#x27;|&apos;|%22|%27)"
+
+
+class Form(NamedTuple):
+    """A way in which a value follows a name. ``sign``: is it an operator?  ``kinds``: of names that it is for; empty: all."""
+
+    name: str
+    example: str
+    pattern: str
+    kinds: tuple[str, ...] = ()
+
+
+_SURE = (names.PASSWORD, names.SECRET, names.HEADER, names.KEY, names.NUMBER)
+# In this order; the first one that fits is it. Each begins behind the name.
+FORMS = (
+    Form("pair", '{"name": "DB_PASSWORD", "value": "SECRET"}',
+         rf"{_QUOTE}?[ \t]*[,;]?\s{{0,60}}[^{{}}\n=:]{{0,40}}?{_QUOTE}?\b(?:[vV]alue|VALUE|defaultValue|default|stringValue){_QUOTE}?[ \t]*(?:=>|[:=])[ \t]*",
+         _SURE),
+    Form("variable", 'variable "db_password" { default = "SECRET" }', rf"{_QUOTE}\s*\{{[^{{}}]{{0,200}}?\bdefault\s*=\s*", _SURE),
+    Form("operator", "DB_PASSWORD=SECRET",
+         rf"(?:{_QUOTE})?[\])]?(?: \d{{1,2}})?(?P<before>[ \t]*)(?P<sign>=>|->|<-|:=|[?+!:]?={{1,3}}|:{{1,2}}(?!//)|：|＝|%3[AaDd]|&#61;)(?P<blank>[ \t]*|%20)"),
+    Form("element", '<password type="plain">SECRET</password>', r"(?P<tag>(?:\s[^<>]{0,200})?>)(?P<blank>\s*)"),
+    Form("named element", '<string name="password">SECRET</string>', r"[\"'](?:\s[^<>]{0,200})?>(?P<blank>\s*)"),
+    Form("neighbour element", "<key>password</key><string>SECRET</string>", r"</[\w:.-]+>\s*<[\w:.-]+>"),
+    Form("cell", "| password | SECRET |", r"(?P<before>[ \t]*)(?P<cell>\|)(?P<blank>[ \t]*)", _SURE),
+    Form("part", 'form-data; name="password"\n\nSECRET', rf"{_QUOTE}(?:\r?\n|\\r\\n|\\n){{2}}", _SURE),
+    Form("tuple", "('password', 'SECRET')", rf"(?P<close>{_QUOTE}),[ \t]*(?=[bBu]?{_QUOTE})", _SURE),
+    Form("call", "setPassword('SECRET')", rf"\((?={_QUOTE})", (names.PASSWORD, names.SECRET)),
+    Form("quoted", "IDENTIFIED BY 'SECRET'", r"[ \t]+(?:BY[ \t]+|by[ \t]+|AS[ \t]+|TO[ \t]+)?(?=['\"])", (names.PASSWORD,)),
+    Form("option", "deploy --password SECRET", rf"(?P<option>{_QUOTE}?[ \t]*,?\s+|{_QUOTE}?,(?={_QUOTE}))"),
+    Form("tab", "password\tSECRET", r"\t+", _SURE),
+)  # fmt: skip
+_PATTERNS = {form.name: (form, Pattern(form.pattern)) for form in FORMS}
+# Which forms may follow, by the sign behind the name.
+_QUOTED = ("pair", "variable", "operator", "named element", "part", "tuple", "option")
+_BLANK = ("pair", "operator", "element", "cell", "quoted", "option", "tab")
+_BY_SIGN = {
+    **dict.fromkeys("=:：＝?+!-%", ("operator",)), **dict.fromkeys("\"'`\\&", _QUOTED), **dict.fromkeys(" \t\r\n", _BLANK),
+    "%": ("pair", "operator", "part"), "&": ("operator", *_QUOTED), "<": ("operator", "neighbour element"), ">": ("element",), "|": ("cell",),
+    "(": ("call",), ",": ("pair", "option"), ")": ("operator",), "]": ("operator",),
+}  # fmt: skip
+# What begins a line that assigns: nothing, a list's dash, a diff's sign, a shell's word.
+_LINE_BEGIN = Pattern(
+    r"(?:\A|\n|\r|\x00|\\n)[ \t>+~$#*-]*(?:(?:export|declare -x|set|SET|setx|env|ENV|ARG|local|readonly|typeset) +)?[\"']?\Z"
+)
+_ENCLOSING = Pattern(r"(\\{0,40}[\"'`])(?:-{0,2}\w?[ \t=]?)\Z")
+_BEFORE = Pattern(r"(?P<blank>[ \t]*)(?P<sign>[^\s\w])?\Z")
+_READS = ("get", "read", "load", "fetch", "lookup", "find", "delete", "is", "has", "check", "list", "remove", "rotate")
+_SETTERS = Pattern(
+    r"(?:^|[\s;&|])(?:setx|configure set|config set|config --global|config|nmcli [^\n]*|login\s+\S+|machine\s+\S+[^\n]*)\s+\Z"
+)
+_SHORT_QUALIFIER = Pattern(r"([A-Za-z-]+)[ _]\Z")
+
+
+def find(text: str, hits: list[int], spans: Spans) -> None:
+    """Add the values of secret names. ``hits``: where words stand that occur in such names, in their order."""
+    scan, done = values.Scan(text), 0
+    for hit in hits:
+        if hit < done:
+            continue
+        start, end = _bounds(text, hit, done)
+        done = max(end, hit + 1)
+        kind = names.kind_of(text[start:end].strip("-.")) if start < end else names.NONE
+        if kind is names.KEY and _qualified(text, start):
+            kind = names.SECRET
+        if kind is names.NONE:
+            continue
+        found = _value(scan, start, end, kind)
+        if found is not None:
+            spans.append(found)
+            done = max(done, found[1])
+
+
+def _bounds(text: str, hit: int, done: int) -> tuple[int, int]:
+    """Return where the name begins and ends that a word is a part of."""
+    end = _NAME_END.regex.match(text, hit, hit + _LONGEST)
+    window = text[max(done, hit - _LONGEST) : hit][::-1]
+    begin = _NAME_BEGIN.regex.match(window)
+    start = hit - (begin.end() if begin else 0)
+    if text[start - 1 : start] == "\\" and text[start : start + 1] in ("n", "r", "t") and hit > start:
+        start += 1
+    if text[start - 1 : start] == "%" and text[start : start + 2].upper() in ("22", "27", "3F", "26", "0A", "7B", "2C"):
+        start += 2
+    stop = end.end() if end else hit
+    while stop > hit and text[stop - 1] in ".-":
+        stop -= 1
+    return start, stop
+
+
+def _qualified(text: str, start: int) -> bool:
+    """Return whether the word before a lone "key" says that it is one: "Secret Access Key"."""
+    if text[start - 1 : start] not in (" ", "_"):
+        return False
+    before = _SHORT_QUALIFIER.regex.search(text[max(0, start - 16) : start])
+    return before is not None and before[1].lower() in names.KEY_QUALIFIERS
+
+
+def _value(scan: values.Scan, start: int, end: int, kind: str) -> tuple[int, int] | None:
+    """Return where the value of the name is that stands from ``start`` to ``end``."""
+    text = scan.text
+    window = text[max(0, start - _WINDOW) : start]
+    for form, pattern in [_PATTERNS[name] for name in _BY_SIGN.get(text[end : end + 1], ())]:
+        if form.kinds and kind not in form.kinds:
+            continue
+        found = pattern.regex.match(text, end)
+        if found is not None and _fits(form.name, found, window, text, start, kind):
+            if form.name in ("element", "named element", "neighbour element"):
+                close = text.find("<", found.end())
+                close = len(text) if close < 0 else close
+                return (found.end(), close) if text[found.end() : close].strip() else None
+            where = _where(text, start, window, form, found, kind)
+            block = values.block_below(scan, found.start("blank") if form.name == "operator" else found.end(), where)
+            return block or values.span_of(scan, found.end(), where)
+    return None
+
+
+def _fits(form: str, found: re.Match[str], window: str, text: str, start: int, kind: str) -> bool:
+    """Return whether a form may follow what stands before the name."""
+    before = window.rstrip()[-1:]
+    if form == "operator":
+        sign = found["sign"]
+        if sign == ":" and not found["blank"] and not found["before"]:
+            # `a:b:c` is a path or an image, but `password:secret` is none.
+            return kind in (names.PASSWORD, names.SECRET, names.HEADER) or text[found.start()] in "\"'" or window[-1:] == "/"
+        return sign != "->" or bool(found["blank"])
+    if form == "element":
+        return window.endswith("<")
+    if form == "named element":
+        return "<" in window and window[-1:] in ("'", '"')
+    if form == "neighbour element":
+        return window.endswith(">")
+    if form == "cell":
+        return before == "|"
+    if form == "tuple":
+        return re.search(r"[\[(]\s*[bu]?\\*[\"']\Z", window) is not None
+    if form == "call":
+        return not text[start : found.start()].lower().startswith(_READS)
+    if form == "option":
+        name = text[start : found.start()]
+        if name.startswith("-") or window.endswith(("-", "--")):
+            return re.match(r"\\*[\"']?-{1,2}[A-Za-z]", text[found.end() : found.end() + 12]) is None
+        return _SETTERS.regex.search(window) is not None
+    if form == "tab":
+        return window == "" or window[-1:] == "\n"
+    return True
+
+
+def _where(text: str, start: int, window: str, form: Form, found: re.Match[str], kind: str) -> values.Where:
+    """Return what stands around a name."""
+    groups = found.groupdict()
+    near = window[-4:]
+    enclosing = _ENCLOSING.regex.search(window) if '"' in near or "'" in near or "`" in near else None
+    quote = enclosing[1] if enclosing and not re.match(_QUOTE, text[found.start() : found.start() + 8]) else ""
+    blank = (groups.get("blank") or "") + (groups.get("before") or "")
+    if quote and form.name not in ("operator",):
+        quote = ""
+    if quote and kind is names.HEADER and text.startswith(quote, found.end()):
+        quote = ""
+    return values.Where(
+        kind,
+        quote,
+        _indent(window, start) if kind in (names.PASSWORD, names.SECRET) else None,
+        window[-1:] in ("?", "&") or window[-3:].upper() in ("%3F", "%26"),
+        window.rstrip()[-1:] == ";",
+        window.rstrip()[-1:] in ("{", "(", "[", ","),
+        bool(blank) or groups.get("sign") in (":", "："),
+        form.name == "option",
+    )
+
+
+def _indent(window: str, start: int) -> int | None:
+    """Return the indentation of a name that begins its line, ``None`` if it does not begin one."""
+    found = _LINE_BEGIN.regex.search(window)
+    if found is None or (
+        found.start() == 0 and len(window) < start and not found[0].startswith(("\n", "\r", "\x00", "\\n"))
+    ):
+        return None
+    line = found[0].lstrip("\r\n\x00")
+    return len(line) - len(line.lstrip(" \t")) if not line.lstrip(" \t").startswith("- ") else len(line.rstrip("\"'"))

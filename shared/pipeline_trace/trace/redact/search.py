@@ -1,0 +1,115 @@
+"""Where the secrets of a text are: it is searched for triggers once, and then for what they ask for."""
+
+from __future__ import annotations
+
+import re
+
+from . import assignments, commands, logs, own, tokens, urls
+from .pattern import Pattern, Spans, find_rows
+
+# A text of letters, blanks, commas and full stops has no secret, unless "pass" or "bearer" tells so.
+_SIGNS = Pattern(r"[=:@_\"'<>%/\\|~0-9$-]")
+# Parts of names whose value is a secret.
+_NAMES = ("pass", "pwd", "secret", "token", "key", "cred", "auth")
+_FOREIGN = ("пароль", "密码", "密碼", "パスワード", "비밀번호", "contraseña", "hasło")
+# Ends of more such names: too short to be looked for everywhere, but before a sign that assigns.
+_ENDS = [
+    "pin",
+    "psk",
+    "pat",
+    "sid",
+    "otp",
+    "otp",
+    "mfa",
+    "dsn",
+    "jwt",
+    "sig",
+    "sas",
+    "cvv",
+    "signature",
+    "salt",
+    "hmac",
+    "csrf",
+    "sessionid",
+    "session_id",
+    "session",
+    "seed",
+    "mnemonic",
+    "cookie",
+    "headers",
+    "team",
+    "kennwort",
+    "wachtwoord",
+    "senha",
+    "clave",
+    "certificate-data",
+    "dockerconfigjson",
+    "dockercfg",
+    "nonce",
+    "sonar.login",
+    "connectionstring",
+    "psw",
+]
+_ENDS += [before + "pw" for before in "_-. \t\n;&?'\""]
+_END = "(?:" + "|".join(sorted({re.escape(word[-3:]) for word in _ENDS})) + ")"
+_ASSIGNED = Pattern(rf"[=:](?:(?<={_END}[=:])|(?<=[\"' ].)(?<={_END}[\"' ][=:])|(?<=\\\".)(?<={_END}\\\"[=:]))")
+_COLONS = 4
+
+
+def find(text: str) -> Spans:
+    """Return the parts of a text that are secrets, in no order."""
+    spans: Spans = []
+    if (added := own.loaded()) is not own.NOTHING:
+        own.find(added, text, spans)
+    low = text.lower()
+    if _SIGNS.regex.search(text) is None and text.isascii() and "pass" not in low and "bearer" not in low:
+        return spans
+    if len(low) != len(text):
+        # One letter becomes two.
+        low = text.replace("\u0130", "i").lower()
+    _find_named(text, low, spans)
+    if "://" in low or "%3a%2f%2f" in low or "jdbc:" in low:
+        urls.find(text, spans)
+    if "@" in text and ":" in text:
+        find_rows(urls.LOGINS, text, spans)
+    tokens.find_tokens(text, spans)
+    if "bearer" in low or "basic" in low:
+        tokens.find_schemes(text, low, spans)
+    if "PRIVATE KEY" in text or "ANSIBLE_VAULT" in text or "Private-Lines" in text:
+        tokens.find_keys(text, spans)
+    if "\n" in text:
+        tokens.find_base64_lines(text, spans)
+    if "$" in text or "{" in text:
+        find_rows(tokens.HASHES, text, spans)
+    commands.find(text, low, spans)
+    if "code" in low or "otp" in low:
+        find_rows(logs.CODES, text, spans)
+    if text.count(":") >= _COLONS and logs.PORT.regex.search(text):
+        logs.find_files(text, spans)
+    if "\\" in text or "securestring" in low:
+        logs.find_dialogues(text, low, spans)
+    return spans
+
+
+def _find_named(text: str, low: str, spans: Spans) -> None:
+    """Add what names give away."""
+    hits = []
+    for found in _ASSIGNED.regex.finditer(low):
+        at = found.start() - 1
+        while low[at] in "\"' \\":
+            at -= 1
+        hits.append(at)
+    if low.startswith("pw"):
+        hits.append(0)
+    for word in _NAMES + own.loaded().names + (() if text.isascii() else _FOREIGN):
+        at = low.find(word)
+        while at >= 0:
+            hits.append(at)
+            at = low.find(word, at + len(word))
+    if hits:
+        hits.sort()
+        assignments.find(text, hits, spans)
+    if "pass" in low or " is " in low:
+        logs.find_sentences(text, spans)
+    if "identified" in low:
+        find_rows(logs.SQL, text, spans)
