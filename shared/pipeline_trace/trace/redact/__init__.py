@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from . import cut, search
-from .names import is_secret_name
+from . import search
 from .pattern import Pattern, Spans
 
 __all__ = ["MASK", "clip", "is_secret_name", "masked", "masked_end", "masked_start"]
@@ -48,6 +47,8 @@ def masked_end(value: str, limit: int) -> str:
     if begin <= 0:
         return masked(value)
     start = max(begin - _MARGIN, 0)
+    from . import cut
+
     hidden = cut.end_of_secret(value, start, begin, masked) if start else 0
     if hidden:
         return (MASK + _masked(value[hidden:], 0, len(value) - hidden))[-limit:]
@@ -59,6 +60,13 @@ def clip(value: str, limit: int) -> str:
     if len(value) <= limit:
         return value
     return f"{value[:limit]}… ({len(value) - limit} more characters)"
+
+
+def is_secret_name(name: str) -> bool:
+    """Return whether the name of a parameter or variable says that its value is a secret."""
+    from . import names
+
+    return names.is_secret_name(name)
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -8,13 +8,6 @@ from typing import NamedTuple
 from . import looks, programs
 from .pattern import Pattern, Spans
 
-# An option: what brings a line into question.
-MAYBE = Pattern(r"[\s\"'=](?:-{1,2}[A-Za-z_]|/p(?:ass(?:word)?)?:)")
-# What else does: programs that take a secret without an option, or read what is echoed. Each with a sign that such a text has.
-MAYBE_WORDS = (
-    ("|", "|"), ("/", "sqlplus"), ("_", "rabbitmqctl"), ("_", "wpa_passphrase"), (":", "config:set"), ("", "vault "), ("", "net use"),
-    ("", " set "), ("", "snyk auth"), ("", "obscure"), ("", "htpasswd"),
-)  # fmt: skip
 _WORD = Pattern(
     r"(?P<word>(?:\\{0,8}\"(?:[^\"\\]|\\(?!\")[^\n]|\\\"(?![\s,\]]|\Z))*\\{0,8}\"|'[^'\n]*'|\$\([^()\n]*\)|\\[^\n]|[^\s\"'\\|;&,()]|,(?!\s|\Z|[\"'])|&(?!&|\s)|[()])+)"
     r"|(?P<stop>[|;&\n\r\x00])|(?P<blank>(?:[ \t,]|\\\r?\n)+)|(?P<other>[^\n])"
@@ -58,11 +51,11 @@ def _rows() -> dict[str, list[_Row]]:
 def find(text: str, low: str, spans: Spans) -> None:
     """Add the secrets of the commands in a text."""
     done = 0
-    found = MAYBE.regex.search(text)
+    found = programs.MAYBE.regex.search(text)
     while found is not None:
         done = _line(text, max(done, text.rfind("\n", done, found.start()) + 1), len(text), 0, spans)
-        found = MAYBE.regex.search(text, max(done, found.end()))
-    for sign, word in MAYBE_WORDS:
+        found = programs.MAYBE.regex.search(text, max(done, found.end()))
+    for sign, word in programs.MAYBE_WORDS:
         if sign in text and word in low:
             _lines_with(word, text, low, spans)
 

@@ -20,7 +20,6 @@ CODES = (
         Pattern(r"(?i)\b(?:otp|(?:one.time|verification|security|login|auth\w*|2fa|mfa|totp|sms) (?:code|pass(?:word|code)|pin))"
                 r"(?:\s+(?:is|for \S+ is))?[:=]?\s+(?P<secret>\d{4,8})\b")),
 )  # fmt: skip
-PORT = Pattern(r":(?:\d{4,5}|\*):")
 _PGPASS = Row(
     "line of .pgpass", "db.example.com:5432:app:app:SECRET",
     Pattern(r"(?m)^[ \t]*(?:(?:\*|localhost|[\w-]+(?:\.[\w-]+)+):(?:\d{4,5}|\*)|[\w-]+:(?:5432|5433|6432|\*)):[^:\s]{1,64}:[A-Za-z_*][^:\s]{0,64}:(?P<secret>[^\s]+)"),

@@ -11,7 +11,6 @@ import os
 import stat
 import sys
 from collections.abc import Mapping
-from functools import cache
 from typing import NamedTuple
 
 from . import names as known
@@ -34,9 +33,6 @@ class Own(NamedTuple):
     prefixes: tuple[str, ...] = ()
     by_begin: Mapping[str, tuple[str, ...]] = {}
     problems: tuple[str, ...] = ()
-
-
-NOTHING = Own()
 
 
 def find(own: Own, text: str, spans: Spans) -> None:
@@ -67,15 +63,14 @@ def _find_words(own: Own, text: str, spans: Spans) -> None:
             at = text.find(word, at + len(word))
 
 
-@cache
-def loaded() -> Own:
-    """Return what the user adds. The file is read once in a process; what is wrong with it is then told on stderr."""
+def loaded() -> Own | None:
+    """Return what the user adds, ``None`` if nothing. The file is read once; what is wrong with it is then told on stderr."""
     own = read(os.environ)
     for name in own.names:
         known.add(name)
     for problem in own.problems:
         print(f"pipeline-trace: {problem}", file=sys.stderr)  # noqa: T201
-    return own
+    return own if own.words or own.names or own.prefixes else None
 
 
 def read(environ: Mapping[str, str]) -> Own:
@@ -86,7 +81,7 @@ def read(environ: Mapping[str, str]) -> Own:
         home = environ.get("PIPELINE_TRACE_HOME", "")
         path = os.path.join(home, "secrets") if home else ""
     if not path:
-        return NOTHING
+        return Own()
     try:
         # A FIFO must not hold up a deploy.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -96,7 +91,7 @@ def read(environ: Mapping[str, str]) -> Own:
                 return Own(problems=(f"the secrets of {VARIABLE} are not read: {path} is no file",))
             data = file.read(LARGEST + 1)
     except (FileNotFoundError, NotADirectoryError) as error:
-        return Own(problems=(_unread(path, error),)) if asked else NOTHING
+        return Own(problems=(_unread(path, error),)) if asked else Own()
     except (OSError, ValueError) as error:
         return Own(problems=(_unread(path, error),))
     problems = []

@@ -13,6 +13,16 @@ After ``>`` come words of which one must be in the command (``docker login``, bu
 
 from __future__ import annotations
 
+from .pattern import Pattern
+
+# An option: what brings a line into question.
+MAYBE = Pattern(r"[\s\"'=](?:-{1,2}[A-Za-z_]|/p(?:ass(?:word)?)?:)")
+# What else does: programs that take a secret without an option, or read what is echoed. Each with a sign that such a text has.
+MAYBE_WORDS = (
+    ("|", "|"), ("/", "sqlplus"), ("_", "rabbitmqctl"), ("_", "wpa_passphrase"), (":", "config:set"), ("", "vault "), ("", "net use"),
+    ("", " set "), ("", "snyk auth"), ("", "obscure"), ("", "htpasswd"),
+)  # fmt: skip
+
 # fmt: off
 PROGRAMS: tuple[tuple[str, str], ...] = (
     ("mysql mysqldump mysqladmin mysqlimport mysqlcheck mysqlshow mysqlsh mariadb mariadb-dump mariadb-admin xtrabackup", "-p+"),

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import cache
+from typing import TYPE_CHECKING
 
-from . import assignments, commands, logs, own, tokens, urls
+from . import programs, tokens
 from .pattern import Pattern, Spans, find_rows
+
+if TYPE_CHECKING:
+    from .own import Own
 
 # A text of letters, blanks, commas and full stops has no secret, unless "pass" or "bearer" tells so.
 _SIGNS = Pattern(r"[=:@_\"'<>%/\\|~0-9$-]")
@@ -53,14 +58,17 @@ _ENDS = [
 _ENDS += [before + "pw" for before in "_-. \t\n;&?'\""]
 _END = "(?:" + "|".join(sorted({re.escape(word[-3:]) for word in _ENDS})) + ")"
 _ASSIGNED = Pattern(rf"[=:](?:(?<={_END}[=:])|(?<=[\"' ].)(?<={_END}[\"' ][=:])|(?<=\\\".)(?<={_END}\\\"[=:]))")
+# What a line of .pgpass has.
 _COLONS = 4
+_PORT = Pattern(r":(?:\d{4,5}|\*):")
 
 
 def find(text: str) -> Spans:
     """Return the parts of a text that are secrets, in no order."""
     spans: Spans = []
-    if (added := own.loaded()) is not own.NOTHING:
-        own.find(added, text, spans)
+    added = _added()
+    if added:
+        _find_own(added, text, spans)
     low = text.lower()
     if _SIGNS.regex.search(text) is None and text.isascii() and "pass" not in low and "bearer" not in low:
         return spans
@@ -68,10 +76,10 @@ def find(text: str) -> Spans:
         # One letter becomes two.
         low = text.replace("\u0130", "i").lower()
     _find_named(text, low, spans)
-    if "://" in low or "%3a%2f%2f" in low or "jdbc:" in low:
+    if "://" in low or "%3a%2f%2f" in low or "jdbc:" in low or ("@" in text and ":" in text):
+        from . import urls
+
         urls.find(text, spans)
-    if "@" in text and ":" in text:
-        find_rows(urls.LOGINS, text, spans)
     tokens.find_tokens(text, spans)
     if "bearer" in low or "basic" in low:
         tokens.find_schemes(text, low, spans)
@@ -81,14 +89,42 @@ def find(text: str) -> Spans:
         tokens.find_base64_lines(text, spans)
     if "$" in text or "{" in text:
         find_rows(tokens.HASHES, text, spans)
-    commands.find(text, low, spans)
+    if programs.MAYBE.regex.search(text) or any(sign in text and word in low for sign, word in programs.MAYBE_WORDS):
+        from . import commands
+
+        commands.find(text, low, spans)
+    _find_told(text, low, spans)
+    return spans
+
+
+@cache
+def _added() -> Own | None:
+    """Return what the user adds, ``None`` if it is nothing."""
+    from . import own
+
+    return own.loaded()
+
+
+def _find_own(added: Own, text: str, spans: Spans) -> None:
+    from . import own
+
+    own.find(added, text, spans)
+
+
+def _find_told(text: str, low: str, spans: Spans) -> None:
+    """Add what programs and people tell, in this order: codes, lines of .pgpass, dialogues."""
     if "code" in low or "otp" in low:
+        from . import logs
+
         find_rows(logs.CODES, text, spans)
-    if text.count(":") >= _COLONS and logs.PORT.regex.search(text):
+    if text.count(":") >= _COLONS and _PORT.regex.search(text):
+        from . import logs
+
         logs.find_files(text, spans)
     if "\\" in text or "securestring" in low:
+        from . import logs
+
         logs.find_dialogues(text, low, spans)
-    return spans
 
 
 def _find_named(text: str, low: str, spans: Spans) -> None:
@@ -101,15 +137,21 @@ def _find_named(text: str, low: str, spans: Spans) -> None:
         hits.append(at)
     if low.startswith("pw"):
         hits.append(0)
-    for word in _NAMES + own.loaded().names + (() if text.isascii() else _FOREIGN):
+    for word in _NAMES + (added.names if (added := _added()) else ()) + (() if text.isascii() else _FOREIGN):
         at = low.find(word)
         while at >= 0:
             hits.append(at)
             at = low.find(word, at + len(word))
     if hits:
+        from . import assignments
+
         hits.sort()
         assignments.find(text, hits, spans)
     if "pass" in low or " is " in low:
+        from . import logs
+
         logs.find_sentences(text, spans)
     if "identified" in low:
+        from . import logs
+
         find_rows(logs.SQL, text, spans)

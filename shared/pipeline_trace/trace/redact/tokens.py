@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from base64 import b64decode
-from binascii import Error as Base64Error
-
 from .pattern import Pattern, Row, Spans, find_rows
 
 _WORD = r"A-Za-z0-9_"
@@ -113,12 +109,14 @@ def find_schemes(text: str, low: str, spans: Spans) -> None:
 
 def _is_login(encoded: str) -> bool:
     """Return whether a word is a login in base64, of which the end may be cut off."""
+    from base64 import b64decode
+
     encoded = encoded.rstrip("=")[:400].replace("-", "+").replace("_", "/")
     try:
         return b":" in b64decode(
             encoded[: len(encoded) // 4 * 4] if len(encoded) % 4 == 1 else encoded + "=" * (-len(encoded) % 4)
         )
-    except (Base64Error, ValueError):
+    except ValueError:
         return False
 
 
@@ -154,14 +152,14 @@ def _key_cut(text: str, start: int, end: int, spans: Spans) -> None:
 
 
 _BASE64_LINE = Pattern(r"(?m)^[ \t]*(?P<secret>[A-Za-z0-9+/]{40,}={0,2})[ \t\r]*$")
-_MIXED = (re.compile(r"[a-z]"), re.compile(r"[A-Z]"), re.compile(r"[0-9]"))
+_MIXED = (Pattern(r"[a-z]"), Pattern(r"[A-Z]"), Pattern(r"[0-9]"))
 
 
 def find_base64_lines(text: str, spans: Spans) -> None:
     """Add lines of base64 that follow each other: the middle of a key, or an encoded secret."""
     block: Spans = []
     for found in _BASE64_LINE.regex.finditer(text):
-        if not all(each.search(found["secret"]) for each in _MIXED):
+        if not all(each.regex.search(found["secret"]) for each in _MIXED):
             continue
         if block and text[block[-1][1] : found.start("secret")].strip():
             _add_block(block, spans)

@@ -46,6 +46,8 @@ def find(text: str, spans: Spans) -> None:
         done = _login(text, at, done, spans)
         at = text.find("://", at + 3)
     find_rows(ROWS, text, spans)
+    if "@" in text:
+        find_rows(LOGINS, text, spans)
 
 
 def _login(text: str, at: int, done: int, spans: Spans) -> int:
