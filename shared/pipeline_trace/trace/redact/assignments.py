@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from . import names, values
+from . import looks, names, values
 from .pattern import Pattern, Spans
 
 _NAME_END = Pattern(r"[\w.-]*")
@@ -29,41 +29,42 @@ _SURE = (names.PASSWORD, names.SECRET, names.HEADER, names.KEY, names.NUMBER)
 # In this order; the first one that fits is it. Each begins behind the name.
 FORMS = (
     Form("pair", '{"name": "DB_PASSWORD", "value": "SECRET"}',
-         rf"{_QUOTE}?[ \t]*[,;]?\s{{0,60}}[^{{}}\n=:]{{0,40}}?{_QUOTE}?\b(?:[vV]alue|VALUE|defaultValue|default|stringValue){_QUOTE}?[ \t]*(?:=>|[:=])[ \t]*",
+         rf"{_QUOTE}?[ \t]*[,;]?\s{{0,60}}[^{{}}\[\]\n]{{0,80}}?{_QUOTE}?\b(?:[vV]alue|VALUE|defaultValue|default|stringValue){_QUOTE}?[ \t]*(?:=>|[:=])[ \t]*",
          _SURE),
     Form("variable", 'variable "db_password" { default = "SECRET" }', rf"{_QUOTE}\s*\{{[^{{}}]{{0,200}}?\bdefault\s*=\s*", _SURE),
     Form("operator", "DB_PASSWORD=SECRET",
-         rf"(?:{_QUOTE})?[\])]?(?: \d{{1,2}})?(?P<before>[ \t]*)(?P<sign>=>|->|<-|:=|[?+!:]?={{1,3}}|:{{1,2}}(?!//)|：|＝|%3[AaDd]|&#61;)(?P<blank>[ \t]*|%20)"),
+         rf"(?:{_QUOTE})?[\])]?(?: \d{{1,2}})?(?P<before>[ \t]*)(?P<sign>=>|->|<-|:=|[?+!:]?={{1,3}}|:(?!//|:)|：|＝|%3[AaDd]|&#61;)(?P<blank>[ \t]*|%20)"),
     Form("element", '<password type="plain">SECRET</password>', r"(?P<tag>(?:\s[^<>]{0,200})?>)(?P<blank>\s*)"),
     Form("named element", '<string name="password">SECRET</string>', r"[\"'](?:\s[^<>]{0,200})?>(?P<blank>\s*)"),
     Form("neighbour element", "<key>password</key><string>SECRET</string>", r"</[\w:.-]+>\s*<[\w:.-]+>"),
     Form("cell", "| password | SECRET |", r"(?P<before>[ \t]*)(?P<cell>\|)(?P<blank>[ \t]*)", _SURE),
     Form("part", 'form-data; name="password"\n\nSECRET', rf"{_QUOTE}(?:\r?\n|\\r\\n|\\n){{2}}", _SURE),
     Form("tuple", "('password', 'SECRET')", rf"(?P<close>{_QUOTE}),[ \t]*(?=[bBu]?{_QUOTE})", _SURE),
-    Form("call", "setPassword('SECRET')", rf"\((?={_QUOTE})", (names.PASSWORD, names.SECRET)),
+    Form("call", "setPassword('SECRET')", rf"(?=\(\s*{_QUOTE})", (names.PASSWORD, names.SECRET)),
     Form("quoted", "IDENTIFIED BY 'SECRET'", r"[ \t]+(?:BY[ \t]+|by[ \t]+|AS[ \t]+|TO[ \t]+)?(?=['\"])", (names.PASSWORD,)),
     Form("option", "deploy --password SECRET", rf"(?P<option>{_QUOTE}?[ \t]*,?\s+|{_QUOTE}?,(?={_QUOTE}))"),
     Form("tab", "password\tSECRET", r"\t+", _SURE),
 )  # fmt: skip
 _PATTERNS = {form.name: (form, Pattern(form.pattern)) for form in FORMS}
 # Which forms may follow, by the sign behind the name.
-_QUOTED = ("pair", "variable", "operator", "named element", "part", "tuple", "option")
-_BLANK = ("pair", "operator", "element", "cell", "quoted", "option", "tab")
+_QUOTED = ("operator", "pair", "variable", "named element", "part", "tuple", "option")
+_BLANK = ("operator", "pair", "element", "cell", "quoted", "option", "tab")
 _BY_SIGN = {
     **dict.fromkeys("=:：＝?+!-%", ("operator",)), **dict.fromkeys("\"'`\\&", _QUOTED), **dict.fromkeys(" \t\r\n", _BLANK),
-    "%": ("pair", "operator", "part"), "&": ("operator", *_QUOTED), "<": ("operator", "neighbour element"), ">": ("element",), "|": ("cell",),
+    "%": ("operator", "pair", "part"), "&": ("operator", *_QUOTED), "<": ("operator", "neighbour element"), ">": ("element",), "|": ("cell",),
     "(": ("call",), ",": ("pair", "option"), ")": ("operator",), "]": ("operator",),
 }  # fmt: skip
 # What begins a line that assigns: nothing, a list's dash, a diff's sign, a shell's word.
 _LINE_BEGIN = Pattern(
     r"(?:\A|\n|\r|\x00|\\n)[ \t>+~$#*-]*(?:(?:export|declare -x|set|SET|setx|env|ENV|ARG|local|readonly|typeset) +)?[\"']?\Z"
 )
-_ENCLOSING = Pattern(r"(\\{0,40}[\"'`])(?:-{0,2}\w?[ \t=]?)\Z")
+_ENCLOSING = Pattern(r"(\\{0,40}[\"'`])(?:-{1,2}(?:\w[ =]?)?)?\Z")
 _BEFORE = Pattern(r"(?P<blank>[ \t]*)(?P<sign>[^\s\w])?\Z")
 _READS = ("get", "read", "load", "fetch", "lookup", "find", "delete", "is", "has", "check", "list", "remove", "rotate")
 _SETTERS = Pattern(
-    r"(?:^|[\s;&|])(?:setx|configure set|config set|config --global|config|nmcli [^\n]*|login\s+\S+|machine\s+\S+[^\n]*)\s+\Z"
+    r"(?:^|[\s;&|])(?:setx|setenv|SetEnv|ENV|set -\w+|configure set|config set|config --global|config|nmcli [^\n]*|login\s+\S+|machine\s+\S+[^\n]*)\s+\Z"
 )
+_TAG = Pattern(r"<(?:[\w-]{1,30}:)?\Z")
 _SHORT_QUALIFIER = Pattern(r"([A-Za-z-]+)[ _]\Z")
 
 
@@ -78,12 +79,20 @@ def find(text: str, hits: list[int], spans: Spans) -> None:
         kind = names.kind_of(text[start:end].strip("-.")) if start < end else names.NONE
         if kind is names.KEY and _qualified(text, start):
             kind = names.SECRET
-        if kind is names.NONE:
+        if kind is names.NONE or (kind is names.PASSWORD and _OPEN.regex.match(text, start)):
             continue
         found = _value(scan, start, end, kind)
         if found is not None:
+            found = (found[0], values.end_of_change(scan, found[1]))
             spans.append(found)
             done = max(done, found[1])
+
+
+# Counts of tests, lines of test runners, the shell's folders.
+_OPEN = Pattern(
+    r"[pP](?:ass|ASS)[ \t]{0,4}[=:][ \t]{0,4}\d{1,6}(?![\w.])|PASS: (?=[a-z])(?:[a-z][\w.-]*/[\w./:\[\]-]*|[a-z_]+(?=\s|\Z))"
+    r"|(?:OLD)?PWD=(?=[/~]|[A-Z]:\\)"
+)
 
 
 def _bounds(text: str, hit: int, done: int) -> tuple[int, int]:
@@ -95,6 +104,8 @@ def _bounds(text: str, hit: int, done: int) -> tuple[int, int]:
     if text[start - 1 : start] == "\\" and text[start : start + 1] in ("n", "r", "t") and hit > start:
         start += 1
     if text[start - 1 : start] == "%" and text[start : start + 2].upper() in ("22", "27", "3F", "26", "0A", "7B", "2C"):
+        start += 2
+    if text[start : start + 2] in ("-D", "-P") and start + 2 < hit:
         start += 2
     stop = end.end() if end else hit
     while stop > hit and text[stop - 1] in ".-":
@@ -122,7 +133,8 @@ def _value(scan: values.Scan, start: int, end: int, kind: str) -> tuple[int, int
             if form.name in ("element", "named element", "neighbour element"):
                 close = text.find("<", found.end())
                 close = len(text) if close < 0 else close
-                return (found.end(), close) if text[found.end() : close].strip() else None
+                content = text[found.end() : close].strip()
+                return (found.end(), close) if content and not (kind is names.KEY and names.kind_of(content)) else None
             where = _where(text, start, window, form, found, kind)
             block = values.block_below(scan, found.start("blank") if form.name == "operator" else found.end(), where)
             return block or values.span_of(scan, found.end(), where)
@@ -139,11 +151,11 @@ def _fits(form: str, found: re.Match[str], window: str, text: str, start: int, k
             return kind in (names.PASSWORD, names.SECRET, names.HEADER) or text[found.start()] in "\"'" or window[-1:] == "/"
         return sign != "->" or bool(found["blank"])
     if form == "element":
-        return window.endswith("<")
+        return _TAG.regex.search(window) is not None
     if form == "named element":
         return "<" in window and window[-1:] in ("'", '"')
     if form == "neighbour element":
-        return window.endswith(">")
+        return window.endswith(">") and kind is not names.KEY or kind is names.KEY and window.endswith(">")
     if form == "cell":
         return before == "|"
     if form == "tuple":
@@ -154,10 +166,24 @@ def _fits(form: str, found: re.Match[str], window: str, text: str, start: int, k
         name = text[start : found.start()]
         if name.startswith("-") or window.endswith(("-", "--")):
             return re.match(r"\\*[\"']?-{1,2}[A-Za-z]", text[found.end() : found.end() + 12]) is None
-        return _SETTERS.regex.search(window) is not None
+        if kind not in (names.PASSWORD, names.SECRET):
+            return _SETTERS.regex.search(window) is not None
+        return _SETTERS.regex.search(window) is not None or _follows(text, found.end(), window)
     if form == "tab":
         return window == "" or window[-1:] == "\n"
     return True
+
+
+def _follows(text: str, start: int, window: str) -> bool:
+    """Return whether the word behind a name and a blank is its value: it looks like one, or the line has these two words only."""
+    word = _WORD.regex.match(text, start)
+    if word is None or "\n" in text[start - 1 : start]:
+        return False
+    alone = window[-1:] in ("", "\n") and text[word.end() : word.end() + 1] in ("", "\n", "\r")
+    return looks.is_mixed(word[0]) or (alone and not word[0].isalpha() and not looks.is_prose(word[0]))
+
+
+_WORD = Pattern(r"[^\s\"'=:]{4,200}")
 
 
 def _where(text: str, start: int, window: str, form: Form, found: re.Match[str], kind: str) -> values.Where:
@@ -178,7 +204,7 @@ def _where(text: str, start: int, window: str, form: Form, found: re.Match[str],
         window[-1:] in ("?", "&") or window[-3:].upper() in ("%3F", "%26"),
         window.rstrip()[-1:] == ";",
         window.rstrip()[-1:] in ("{", "(", "[", ","),
-        bool(blank) or groups.get("sign") in (":", "："),
+        bool(blank) or (form.name == "operator" and "." in text[start : found.start()]) or groups.get("sign") in (":", "："),
         form.name == "option",
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import looks
+from . import looks, names
 from .pattern import Pattern, Row, Spans, find_rows
 
 _PASSWORD = r"(?:password|passwd|passphrase|passcode|pass code|pin)"
@@ -26,8 +26,49 @@ _PGPASS = Row(
 )  # fmt: skip
 SQL = (
     Row("SQL", "ALTER USER a IDENTIFIED BY SECRET",
-        Pattern(r"(?i)\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?(?:values\s+)?[\"'`]?(?P<secret>(?!random\b)[^\s\"'`;]+(?:[^\"'`\n]*(?=[\"'`]))?)")),
+        Pattern(r"(?i)\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?(?:values\s+)?"
+                r"[\"'`]?(?P<secret>(?!random\b)[^\s\"'`;]+(?:[^\"'`\n]*(?=[\"'`]))?)")),
+    Row("password of a user", "SET PASSWORD FOR 'a' = 'SECRET'",
+        Pattern(r"(?i)\bpassword\s+for\s+[^=\n]{1,100}=\s*(?:password\()?[\"'](?P<secret>[^\"'\n]+)")),
 )  # fmt: skip
+# The heads of a table whose values stand below them.
+_HEADS = Pattern(r"[\w .\"-]{1,60}(?:,[\w .\"-]{1,60}){1,60}\r?")
+_SECRET_HEAD = Pattern(r"(?i)passw|secret|token|pwd|api.?key")
+_LONGEST_HEAD = 1000
+
+
+def find_tables(text: str, spans: Spans) -> None:
+    """Add the columns of a table with commas whose heads say that they are secret."""
+    done = 0
+    while found := _SECRET_HEAD.regex.search(text, done):
+        start = max(text.rfind("\n", max(found.start() - _LONGEST_HEAD, 0), found.start()) + 1, 0)
+        end = text.find("\n", found.end())
+        if end < 0:
+            return
+        done = end
+        line = text[start:end] if end - start <= _LONGEST_HEAD else ""
+        if _HEADS.regex.fullmatch(line):
+            done = _find_cells(text, end + 1, line.split(","), spans)
+
+
+def _find_cells(text: str, start: int, heads: list[str], spans: Spans) -> int:
+    """Add the cells below secret heads. Return where the table ends."""
+    columns = [at for at, head in enumerate(heads) if names.kind_of(head.strip(' "\r')) in (names.PASSWORD, names.SECRET)]
+    while columns and start < len(text):
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        cells = text[start:end].split(",")
+        if len(cells) != len(heads):
+            break
+        for column in columns:
+            cell, before = cells[column], start + len(",".join(cells[:column])) + (column > 0)
+            bare = cell.strip(' "\r')
+            if not looks.is_nothing(bare):
+                spans.append((before + cell.index(bare), before + cell.index(bare) + len(bare)))
+        start = end + 1
+    return start
+
+
 _DIALOGUE = Row(
     "expect", 'send "SECRET\\r"',
     Pattern(r"(?i)\bsend(?:_user)?\s+(?:--\s+)?\\?\"(?!(?:y|n|yes|no|exit|quit|\$\w+|[a-z ]{0,12})\\{1,4}[rn])(?P<secret>[^\"\\\n]{4,200})\\{1,4}[rn]"),
@@ -36,6 +77,24 @@ _POWERSHELL = Row(
     "PowerShell", "ConvertTo-SecureString 'SECRET' -AsPlainText",
     Pattern(r"(?i)ConvertTo-SecureString\s+(?:-String\s+)?[\"'](?P<secret>[^\"'\n]+)"),
 )  # fmt: skip
+
+
+# What protocols and settings say in words.
+PROTOCOLS = (
+    Row("PASS", "PASS SECRET", Pattern(r"(?m)^(?:[<>]+ ?|C: ?)?PASS (?P<secret>[^\s:=]\S*)\s*$")),
+    Row("AUTH", "AUTH PLAIN SECRET", Pattern(r"\bAUTH (?:PLAIN|LOGIN|CRAM-MD5|XOAUTH2) (?P<secret>[A-Za-z0-9+/=]{6,})")),
+    Row("LOGIN", "a1 LOGIN bob SECRET", Pattern(r"(?m)^\w{1,10} LOGIN \S{1,80} (?P<secret>\S+)\s*$")),
+    Row("IDENTIFY", "NICKSERV IDENTIFY SECRET", Pattern(r"\bIDENTIFY (?P<secret>[^\s]{4,})")),
+    Row("community of SNMP", "rocommunity SECRET", Pattern(r"\b(?:r[ow]community6?|snmp-server community) (?P<secret>\S+)")),
+    Row("ZooKeeper", "addauth digest bob:SECRET", Pattern(r"\baddauth digest [^\s:]{1,80}:(?P<secret>\S+)")),
+    Row("cookie file", "example.com TRUE / FALSE 0 sid SECRET",
+        Pattern(r"(?m)^\S{1,200}\s(?:TRUE|FALSE)\s\S{1,200}\s(?:TRUE|FALSE)\s\d{1,12}\s\S{1,100}\s(?P<secret>\S+)$")),
+)  # fmt: skip
+
+
+def find_protocols(text: str, spans: Spans) -> None:
+    """Add what is said in protocols."""
+    find_rows(PROTOCOLS, text, spans)
 
 
 def find_sentences(text: str, spans: Spans) -> None:

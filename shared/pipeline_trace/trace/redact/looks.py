@@ -87,3 +87,15 @@ def is_prose(value: str) -> bool:
 def is_random(word: str) -> bool:
     """Return whether a word looks made by chance or made up to be hard to guess."""
     return len(word) >= 6 and _RANDOM.regex.fullmatch(word[:400]) is not None and not is_plain(word)
+
+
+def is_mixed(word: str) -> bool:
+    """Return whether a word has small and capital letters and digits: no name and no number has all of them."""
+    word = word[:400]
+    return (
+        len(word) >= 8
+        and any(each.isdigit() for each in word)
+        and any(each.islower() for each in word)
+        and any(each.isupper() for each in word)
+        and not is_plain(word)
+    )

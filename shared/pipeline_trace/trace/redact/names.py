@@ -45,7 +45,7 @@ _PASSWORD_WORDS = _set(
 _SECRET_WORDS = _set(
     "cred creds token tokens psk pat jwt dsn sas csrf xsrf authtoken apikey apikeys accesskey secretkey sshkey authkey masterkey"
     " signingkey encryptionkey licensekey accountkey sharedkey sharedaccesskey storagekey sessionkey hmackey keypass"
-    " appkey deploykey clientkey keydata"
+    " appkey deploykey clientkey keydata masterauth crumb"
 )
 _NUMBER_WORDS = _set("pin otp totp mfa cvv cvc")
 _HEADERS = _set("authorization cookie cookies")
@@ -59,7 +59,7 @@ _ABOUT = _set(
     " updated created rotation rotated version field fields column attribute format encoding algorithm alg ref refs reference"
     " references label labels index position rate lifetime period seconds minutes hours days bits stdin authentication lock mode"
     " strength source template class hint budget reader writer parser callback service pull ring rings board checking exchange"
-    " usages map list in at by for from env var variable mount volume rule rules words word parts part error errors message"
+    " usages exception map list in at by for from env var variable mount volume rule rules words word parts part error errors message"
     " generator generation hasher validator validation checker check exists found missing cost window"
 )
 # The value is one of a few words or a number: `update_password: on_create`, `max_tokens: 4096`.
@@ -115,7 +115,9 @@ KEY_QUALIFIERS = [
 ]
 # Whole names, whatever their words say.
 _EXACT = {
-    "userpass": PASSWORD, "auth": KEY, "_auth": SECRET, "proxy-auth": SECRET, "x-auth": SECRET, "http_auth": KEY, "basic_auth": SECRET,
+    "userpass": PASSWORD,
+    "imagepullsecrets": NONE, "github-oauth": SECRET, "gitlab-oauth": SECRET, "gitlab-token": SECRET, "http-basic": SECRET,
+    "routing_key": WEAK, "routingkey": WEAK, "auth": KEY, "_auth": SECRET, "proxy-auth": SECRET, "x-auth": SECRET, "http_auth": KEY, "basic_auth": SECRET,
     "basicauth": SECRET, "api_auth": SECRET, "sig": WEAK, "signature": WEAK, "x-amz-signature": SECRET, "salt": WEAK, "seed": WEAK,
     "session": WEAK, "sessionid": WEAK, "session_id": WEAK, "session-id": WEAK, "jsessionid": SECRET, "phpsessid": SECRET, "sid": WEAK,
     "asp.net_sessionid": SECRET, "connect.sid": SECRET, "set-cookie": HEADER, "set-cookie2": HEADER, "proxy-authorization": HEADER,

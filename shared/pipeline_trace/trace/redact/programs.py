@@ -20,7 +20,7 @@ MAYBE = Pattern(r"[\s\"'=](?:-{1,2}[A-Za-z_]|/p(?:ass(?:word)?)?:)")
 # What else does: programs that take a secret without an option, or read what is echoed. Each with a sign that such a text has.
 MAYBE_WORDS = (
     ("|", "|"), ("/", "sqlplus"), ("_", "rabbitmqctl"), ("_", "wpa_passphrase"), (":", "config:set"), ("", "vault "), ("", "net use"),
-    ("", " set "), ("", "snyk auth"), ("", "obscure"), ("", "htpasswd"),
+    ("", " set "), ("", "snyk auth"), ("", "obscure"), ("", "http-basic"), ("", "htpasswd"),
 )  # fmt: skip
 
 # fmt: off
@@ -68,6 +68,7 @@ PROGRAMS: tuple[tuple[str, str], ...] = (
     ("heroku fly flyctl doppler", "=* > config:set secrets set"),
     ("vercel netlify railway", "-t --token --auth"),
     ("snyk", "#1 > auth"),
+    ("poetry", "#3 > config"),
     ("npm yarn pnpm", "--otp --_authToken --auth"),
     ("npm yarn pnpm pip git", "#3 > _authToken _password _auth"),
     ("useradd usermod adduser", "-p --password"),

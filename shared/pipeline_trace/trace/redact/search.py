@@ -54,10 +54,14 @@ _ENDS = [
     "sonar.login",
     "connectionstring",
     "psw",
+    "samlresponse",
+    "crumb",
 ]
 _ENDS += [before + "pw" for before in "_-. \t\n;&?'\""]
 _END = "(?:" + "|".join(sorted({re.escape(word[-3:]) for word in _ENDS})) + ")"
 _ASSIGNED = Pattern(rf"[=:](?:(?<={_END}[=:])|(?<=[\"' ].)(?<={_END}[\"' ][=:])|(?<=\\\".)(?<={_END}\\\"[=:]))")
+# Words of protocols.
+_PROTOCOLS = ("PASS ", "AUTH ", "LOGIN ", "IDENTIFY ", "community", "addauth", "FALSE")
 # What a line of .pgpass has.
 _COLONS = 4
 _PORT = Pattern(r":(?:\d{4,5}|\*):")
@@ -113,6 +117,10 @@ def _find_own(added: Own, text: str, spans: Spans) -> None:
 
 def _find_told(text: str, low: str, spans: Spans) -> None:
     """Add what programs and people tell, in this order: codes, lines of .pgpass, dialogues."""
+    if any(word in text for word in _PROTOCOLS):
+        from . import logs
+
+        logs.find_protocols(text, spans)
     if "code" in low or "otp" in low:
         from . import logs
 
@@ -151,7 +159,11 @@ def _find_named(text: str, low: str, spans: Spans) -> None:
         from . import logs
 
         logs.find_sentences(text, spans)
-    if "identified" in low:
+    if "identified" in low or "password for" in low:
         from . import logs
 
         find_rows(logs.SQL, text, spans)
+    if hits and "," in text and "\n" in text:
+        from . import logs
+
+        logs.find_tables(text, spans)

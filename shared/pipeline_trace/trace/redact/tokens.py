@@ -41,7 +41,7 @@ PREFIXES: tuple[tuple[str, str], ...] = (
      r"|pscale_(?:tkn|pw|oauth)_[\w.=-]{20,}|figd_[\w-]{20,}|(?:secret|ntn)_[A-Za-z0-9]{30,}"),
     ("Telegram", r"\d{8,10}:AA[A-Za-z0-9_-]{32,}"),
     ("Discord", r"[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}"),
-    ("age, WireGuard, SSH", r"AGE-SECRET-KEY-1[A-Z0-9]{20,}"),
+    ("age, WireGuard, SSH", r"AGE-SECRET-KEY-1[A-Za-z0-9]{20,}"),
     ("Sentry", r"sntry[su]_[A-Za-z0-9+/=_-]{20,}"),
     ("Buildkite, CircleCI, Netlify, Vercel, Fly", r"bk(?:ua|at)_[0-9a-z]{20,}|CCI(?:PAT|PRJ)_[A-Za-z0-9_]{20,}|nfp_[A-Za-z0-9]{20,}"
      r"|vc[a-z]?_[A-Za-z0-9]{24,}|f(?:m1|m2|o1)_[A-Za-z0-9+/=_-]{20,}"),

@@ -25,8 +25,9 @@ ROWS = (
         Pattern(r"(?i)(?:webhook\.office|outlook\.office(?:365)?)\.com/webhook(?:b2)?/(?P<secret>[^\s\"'<>\\?#]+)")),
     Row("webhook by its path", "https://example.com/hook/SECRETSECRET",
         Pattern(r"(?i)://[^\s\"'<>\\?#]{1,200}?/(?:api/)?(?:web)?hooks?(?:/(?:catch|trigger|incoming|v\d|\d+))*/"
-                r"(?P<secret>(?=[^\s\"'<>\\?#/]*\d)[\w.~%-]{10,}[^\s\"'<>\\?#]*)")),
+                r"(?P<secret>(?=[^\s\"'<>\\?#/]*\d)(?=[^\s\"'<>\\?#/]*[A-Za-z])[\w.~%-]{10,}[^\s\"'<>\\?#]*)")),
     Row("Telegram bot", "https://api.telegram.org/bot123456:SECRET/getMe", Pattern(r"(?i)telegram\.org/(?:file/)?bot(?P<secret>\d+:[\w-]+)")),
+    Row("code of OAuth", "https://x/cb?code=SECRET", Pattern(r"[?&](?:code|assertion|client_assertion)=(?P<secret>[^\s&#\"'<>]{8,})")),
     Row("IFTTT", "https://maker.ifttt.com/trigger/x/with/key/SECRET", Pattern(r"(?i)/with/key/(?P<secret>[\w-]+)")),
     Row("Oracle's thin driver", "jdbc:oracle:thin:app/SECRET@//h:1521/x",
         Pattern(r"(?i)jdbc:oracle:(?:thin|oci8?):[^\s/@\"']{1,100}/(?P<secret>[^\s\"']{1,300})@(?=//|[\w(.-])")),

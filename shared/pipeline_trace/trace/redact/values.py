@@ -104,6 +104,10 @@ def span_of(scan: Scan, start: int, where: Where) -> tuple[int, int] | None:
     quote = _QUOTE.regex.match(text, start) if text[start] in _QUOTES else None
     if quote and not (where.enclosing and quote[0].endswith(where.enclosing[-1:]) and len(quote[0]) <= len(where.enclosing)):
         return _quoted(scan, quote.end(), quote[0], where)
+    call = _CALL.regex.match(text, start) if text[start].isidentifier() and where.kind in (names.PASSWORD, names.SECRET) else None
+    if call is not None:
+        inside = _in_brackets(text, call.end() - 1, "(", where)
+        return None if inside is None or inside[0] == inside[1] else (start, inside[1])
     bracket = text[start]
     if bracket in "{[" or (bracket == "(" and where.kind in (names.PASSWORD, names.SECRET, names.KEY)):
         inside = _in_brackets(text, start, bracket, where)
@@ -211,8 +215,10 @@ def _line(scan: Scan, start: int) -> int:
 
 _CLOSING = Pattern(r"\\{0,8}[\"'](?=[,}\])]|[ \t]*(?:[\r\n]|\\[nr]|\Z))")
 _COMMENT = Pattern(r"\s+(?:#|//|\().*", re.DOTALL)
-_COMMAND = Pattern(r"\s+(?:(?:sudo\s+)?[\w./+-]+(?=.*\s-{1,2}\w|.*\.ya?ml|.*[/|&>])|[|&>;#])")
+_COMMAND = Pattern(r"\s+(?:(?:sudo\s+)?[\w./+-]+(?=.*\s-{1,2}\w|.*\.ya?ml|\s.*/|\s*[|>]|\s*&&|.*\s(?:[|>]|&&)\s)|[|&>;#])")
 _DUMP = Pattern(r"(?:\r?\n|\\n|\x00)[A-Za-z_][A-Za-z0-9_]*=")
+# A call with arguments: `Credentials("x", ...)`.
+_CALL = Pattern(r"[A-Za-z_][\w.]{0,80}\((?=\s*[\"'\w])")
 # Characters of the rest of a line that are looked at.
 _REST = 300
 _ANY_QUOTE = Pattern(r"[\"']")
@@ -258,6 +264,7 @@ def _is_secret(value: str, where: Where) -> bool:
     bare = value.strip(" \t\"'")
     if looks.is_nothing(bare):
         return False
+    bare = bare.rstrip("}])")
     kind = where.kind
     if kind in (names.HEADER, names.SECRET, names.PASSWORD):
         if kind is names.SECRET and (looks.is_path(bare) and "/" in bare[:2]):
@@ -282,6 +289,19 @@ _BLOCK = Pattern(r"[ \t]*(?:[|>][-+]?\d?[-+]?)?[ \t]*(?:#[^\n]*)?\r?\n")
 _BLOCK_BEGINS = frozenset(" \t|>#\r\n")
 _BLOCK_LINE = Pattern(r"(?P<indent>[ \t]*)(?P<item>-[ \t])?(?P<text>[^\n]*)(?:\n|\Z)")
 _ESCAPED_BLOCK = Pattern(r"[ \t]*[|>][-+]?\d?(?P<newline>\\{1,8}n)")
+
+
+def end_of_change(scan: Scan, end: int) -> int:
+    """Return where the new value ends if ``-> new`` follows the one that ends at ``end``, else ``end``."""
+    change = _CHANGE.regex.match(scan.text, end)
+    if change is None:
+        return end
+    if change["quote"]:
+        return end_of_quoted(scan.text, change.end(), change["quote"])
+    return scan.next(_WORD_END, change.end())
+
+
+_CHANGE = Pattern(r"[\"']?[ \t]*->[ \t]*(?P<quote>[\"'])?")
 
 
 def block_below(scan: Scan, start: int, where: Where) -> tuple[int, int] | None:
