@@ -9,7 +9,6 @@ from . import looks, names, values
 from .pattern import Pattern, Spans
 
 _NAME_END = Pattern(r"[\w.-]*")
-_NAME_BEGIN = Pattern(r"[\w.-]*")
 _LONGEST = 80
 # Characters before a name that say what it is in.
 _WINDOW = 48
@@ -33,7 +32,7 @@ FORMS = (
          _SURE),
     Form("variable", 'variable "db_password" { default = "SECRET" }', rf"{_QUOTE}\s*\{{[^{{}}]{{0,200}}?\bdefault\s*=\s*", _SURE),
     Form("operator", "DB_PASSWORD=SECRET",
-         rf"(?:{_QUOTE})?[\])]?(?: \d{{1,2}})?(?P<before>[ \t]*)(?P<sign>=>|->|<-|:=|[?+!:]?={{1,3}}|:(?!//|:)|：|＝|%3[AaDd]|&#61;)(?P<blank>[ \t]*|%20)"),
+         rf"(?:{_QUOTE})?[\])]?(?: \d{{1,2}}|\.{{2,80}})?(?P<before>[ \t]*)(?P<sign>=>|->|<-|:=|[?+!:]?={{1,3}}|:(?!//|:)|：|＝|%3[AaDd]|&#61;)(?P<blank>[ \t]*|%20)"),
     Form("element", '<password type="plain">SECRET</password>', r"(?P<tag>(?:\s[^<>]{0,200})?>)(?P<blank>\s*)"),
     Form("named element", '<string name="password">SECRET</string>', r"[\"'](?:\s[^<>]{0,200})?>(?P<blank>\s*)"),
     Form("neighbour element", "<key>password</key><string>SECRET</string>", r"</[\w:.-]+>\s*<[\w:.-]+>"),
@@ -41,7 +40,7 @@ FORMS = (
     Form("part", 'form-data; name="password"\n\nSECRET', rf"{_QUOTE}(?:\r?\n|\\r\\n|\\n){{2}}", _SURE),
     Form("tuple", "('password', 'SECRET')", rf"(?P<close>{_QUOTE}),[ \t]*(?=[bBu]?{_QUOTE})", _SURE),
     Form("call", "setPassword('SECRET')", rf"(?=\(\s*{_QUOTE})", (names.PASSWORD, names.SECRET)),
-    Form("quoted", "IDENTIFIED BY 'SECRET'", r"[ \t]+(?:BY[ \t]+|by[ \t]+|AS[ \t]+|TO[ \t]+)?(?=['\"])", (names.PASSWORD,)),
+    Form("quoted", "IDENTIFIED BY 'SECRET'", r"[ \t]+(?:BY[ \t]+|by[ \t]+|AS[ \t]+|TO[ \t]+)?(?=['\"])", (names.PASSWORD, names.SECRET)),
     Form("option", "deploy --password SECRET", rf"(?P<option>{_QUOTE}?[ \t]*,?\s+|{_QUOTE}?,(?={_QUOTE}))"),
     Form("tab", "password\tSECRET", r"\t+", _SURE),
 )  # fmt: skip
@@ -52,20 +51,21 @@ _BLANK = ("operator", "pair", "element", "cell", "quoted", "option", "tab")
 _BY_SIGN = {
     **dict.fromkeys("=:：＝?+!-%", ("operator",)), **dict.fromkeys("\"'`\\&", _QUOTED), **dict.fromkeys(" \t\r\n", _BLANK),
     "%": ("operator", "pair", "part"), "&": ("operator", *_QUOTED), "<": ("operator", "neighbour element"), ">": ("element",), "|": ("cell",),
-    "(": ("call",), ",": ("pair", "option"), ")": ("operator",), "]": ("operator",),
+    "(": ("call",), ",": ("pair", "option"), ")": ("operator",), "]": ("operator",), ".": ("operator",),
 }  # fmt: skip
 # What begins a line that assigns: nothing, a list's dash, a diff's sign, a shell's word.
 _LINE_BEGIN = Pattern(
     r"(?:\A|\n|\r|\x00|\\n)[ \t>+~$#*-]*(?:(?:export|declare -x|set|SET|setx|env|ENV|ARG|local|readonly|typeset) +)?[\"']?\Z"
 )
 _ENCLOSING = Pattern(r"(\\{0,40}[\"'`])(?:-{1,2}(?:\w[ =]?)?)?\Z")
-_BEFORE = Pattern(r"(?P<blank>[ \t]*)(?P<sign>[^\s\w])?\Z")
+_OPENING = Pattern(_QUOTE)
 _READS = ("get", "read", "load", "fetch", "lookup", "find", "delete", "is", "has", "check", "list", "remove", "rotate")
 _SETTERS = Pattern(
     r"(?:^|[\s;&|])(?:setx|setenv|SetEnv|ENV|set -\w+|configure set|config set|config --global|config|nmcli [^\n]*|login\s+\S+|machine\s+\S+[^\n]*)\s+\Z"
 )
 _TAG = Pattern(r"<(?:[\w-]{1,30}:)?\Z")
-_SHORT_QUALIFIER = Pattern(r"([A-Za-z-]+)[ _]\Z")
+# Characters of the longest word that says what key it is.
+_QUALIFIER = 18
 
 
 def find(text: str, hits: list[int], spans: Spans) -> None:
@@ -97,28 +97,34 @@ _OPEN = Pattern(
 
 def _bounds(text: str, hit: int, done: int) -> tuple[int, int]:
     """Return where the name begins and ends that a word is a part of."""
-    end = _NAME_END.regex.match(text, hit, hit + _LONGEST)
-    window = text[max(done, hit - _LONGEST) : hit][::-1]
-    begin = _NAME_BEGIN.regex.match(window)
-    start = hit - (begin.end() if begin else 0)
-    if text[start - 1 : start] == "\\" and text[start : start + 1] in ("n", "r", "t") and hit > start:
+    found = _NAME_END.regex.match(text, hit, hit + _LONGEST)
+    stop = found.end() if found else hit
+    start, first = hit, max(done, hit - _LONGEST)
+    while start > first and ((before := text[start - 1]) in _LETTERS or before > "\x7f" and before.isalnum()):
+        start -= 1
+    before = text[start - 1] if start > first else ""
+    if before == "\\" and start < hit and text[start] in "nrt":
         start += 1
-    if text[start - 1 : start] == "%" and text[start : start + 2].upper() in ("22", "27", "3F", "26", "0A", "7B", "2C"):
+    elif before == "%" and text[start : start + 2].upper() in _ENCODED:
         start += 2
-    if text[start : start + 2] in ("-D", "-P") and start + 2 < hit:
+    if text[start] == "-" and text[start + 1 : start + 2] in ("D", "P") and start + 2 < hit:
         start += 2
-    stop = end.end() if end else hit
     while stop > hit and text[stop - 1] in ".-":
         stop -= 1
     return start, stop
+
+
+# What names are made of, and what URLs write before them.
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+_ENCODED = ("22", "27", "3F", "26", "0A", "7B", "2C")
 
 
 def _qualified(text: str, start: int) -> bool:
     """Return whether the word before a lone "key" says that it is one: "Secret Access Key"."""
     if text[start - 1 : start] not in (" ", "_"):
         return False
-    before = _SHORT_QUALIFIER.regex.search(text[max(0, start - 16) : start])
-    return before is not None and before[1].lower() in names.KEY_QUALIFIERS
+    window = text[max(0, start - _QUALIFIER) : start - 1]
+    return window[max(window.rfind(" "), window.rfind("\n")) + 1 :].lower() in names.KEY_QUALIFIERS
 
 
 def _value(scan: values.Scan, start: int, end: int, kind: str) -> tuple[int, int] | None:
@@ -169,6 +175,8 @@ def _fits(form: str, found: re.Match[str], window: str, text: str, start: int, k
         if kind not in (names.PASSWORD, names.SECRET):
             return _SETTERS.regex.search(window) is not None
         return _SETTERS.regex.search(window) is not None or _follows(text, found.end(), window)
+    if form == "quoted" and kind is names.SECRET:
+        return looks.is_mixed(text[found.end() + 1 : found.end() + 81].split(text[found.end()])[0])
     if form == "tab":
         return window == "" or window[-1:] == "\n"
     return True
@@ -188,23 +196,25 @@ _WORD = Pattern(r"[^\s\"'=:]{4,200}")
 
 def _where(text: str, start: int, window: str, form: Form, found: re.Match[str], kind: str) -> values.Where:
     """Return what stands around a name."""
-    groups = found.groupdict()
-    near = window[-4:]
-    enclosing = _ENCLOSING.regex.search(window) if '"' in near or "'" in near or "`" in near else None
-    quote = enclosing[1] if enclosing and not re.match(_QUOTE, text[found.start() : found.start() + 8]) else ""
-    blank = (groups.get("blank") or "") + (groups.get("before") or "")
-    if quote and form.name not in ("operator",):
-        quote = ""
-    if quote and kind is names.HEADER and text.startswith(quote, found.end()):
-        quote = ""
+    operator = form.name == "operator"
+    near, quote = window[-4:], ""
+    if operator and ('"' in near or "'" in near or "`" in near):
+        enclosing = _ENCLOSING.regex.search(window)
+        quote = enclosing[1] if enclosing and not _OPENING.regex.match(text, found.start()) else ""
+        if quote and kind is names.HEADER and text.startswith(quote, found.end()):
+            quote = ""
+    before = near.rstrip()[-1:]
+    blank = operator and bool(
+        found["blank"] or found["before"] or found["sign"] in ":：" or "." in text[start : found.start()]
+    )
     return values.Where(
         kind,
         quote,
         _indent(window, start) if kind in (names.PASSWORD, names.SECRET) else None,
-        window[-1:] in ("?", "&") or window[-3:].upper() in ("%3F", "%26"),
-        window.rstrip()[-1:] == ";",
-        window.rstrip()[-1:] in ("{", "(", "[", ","),
-        bool(blank) or (form.name == "operator" and "." in text[start : found.start()]) or groups.get("sign") in (":", "："),
+        near[-1:] in ("?", "&") or ("%" in near and near[-3:].upper() in ("%3F", "%26")),
+        before == ";",
+        before in ("{", "(", "[", ","),
+        blank or form.name == "cell",
         form.name == "option",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ _WORD = Pattern(
     r"(?P<word>(?:\\{0,8}\"(?:[^\"\\]|\\(?!\")[^\n]|\\\"(?![\s,\]]|\Z))*\\{0,8}\"|'[^'\n]*'|\$\([^()\n]*\)|\\[^\n]|[^\s\"'\\|;&,()]|,(?!\s|\Z|[\"'])|&(?!&|\s)|[()])+)"
     r"|(?P<stop>[|;&\n\r\x00])|(?P<blank>(?:[ \t,]|\\\r?\n)+)|(?P<other>[^\n])"
 )
+_BEFORE_PROGRAM = Pattern(r".*(?:\\[nrt]|\x1b\[[0-9;]*m)", re.DOTALL)
+_LONGEST_NAME = 200
 _LONGEST = 400  # words of a command
 _DEEPEST = 3  # commands in commands
 
@@ -123,16 +126,23 @@ def _command(words: list[Word], echoed: list[Word], spans: Spans) -> None:
     said = {word.text for word in words}
     if (
         echoed
-        and any(word.text.rpartition("/")[2] in programs.READERS for word in words)
+        and any(_program(word.text) in programs.READERS for word in words)
         and not said.isdisjoint(programs.READING)
     ):
         spans.extend(_of_echoed(word) for word in echoed)
     for number, word in enumerate(words):
-        rows = table.get(word.text.rpartition("/")[2].removesuffix(".exe"))
+        rows = table.get(_program(word.text))
         if rows:
             for row in rows:
                 if not row.needs or not row.needs.isdisjoint(said):
                     _arguments(row, words[number + 1 :], table, spans)
+
+
+def _program(word: str) -> str:
+    """Return the name of the program that a word begins with: without folders, and what a line or colour ended before it."""
+    if "\\" in word or "\x1b" in word:
+        word = _BEFORE_PROGRAM.regex.sub("", word[-_LONGEST_NAME:])
+    return word.rpartition("/")[2].removesuffix(".exe")
 
 
 def _of_echoed(word: Word) -> tuple[int, int]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from . import looks, names
-from .pattern import Pattern, Row, Spans, find_rows
+from .pattern import BEGIN, Pattern, Row, Spans, find_rows
 
 _PASSWORD = r"(?:password|passwd|passphrase|passcode|pass code|pin)"
 # Only where what follows looks made to be hard to guess: "password is wrong" is prose.
 _SENTENCES = (
     Row("sentence", "the password is SECRET",
-        Pattern(rf"(?i)\b{_PASSWORD}\b[^\n:=\"']{{0,60}}?\s(?:is|was|to|as|of|with|now)(?: now)?[:=]?\s+[\"'`]?(?P<secret>[^\s\"'`]{{4,200}})")),
+        Pattern(rf"(?i){BEGIN}{_PASSWORD}\b[^\n:=\"']{{0,60}}?\s(?:is|was|to|as|of|with|now)(?: now)?[:=]?\s+[\"'`]?(?P<secret>[^\s\"'`]{{4,200}})")),
     Row("for somebody", "temporary password for root@localhost: SECRET",
-        Pattern(rf"(?i)\b{_PASSWORD}\b(?:[ \t]+[^\s:=]{{1,80}}){{1,8}}[:=]\s+[\"'`]?(?P<secret>[^\s\"'`]{{4,200}})")),
+        Pattern(rf"(?i){BEGIN}{_PASSWORD}\b(?:[ \t]+[^\s:=]{{1,80}}){{1,8}}[:=]\s+[\"'`]?(?P<secret>[^\s\"'`]{{4,200}})")),
     Row("token in a sentence", "your token is SECRET",
         Pattern(r"(?i)\b(?:token|secret|key|credentials?)\s+(?:is|was)(?: now)?[:=]?\s+[\"'`]?(?P<secret>[^\s\"'`]{8,200})")),
 )  # fmt: skip
@@ -26,10 +26,10 @@ _PGPASS = Row(
 )  # fmt: skip
 SQL = (
     Row("SQL", "ALTER USER a IDENTIFIED BY SECRET",
-        Pattern(r"(?i)\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?(?:values\s+)?"
-                r"[\"'`]?(?P<secret>(?!random\b)[^\s\"'`;]+(?:[^\"'`\n]*(?=[\"'`]))?)")),
+        Pattern(rf"(?i){BEGIN}identified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?(?:values\s+)?"
+                r"(?:\\{0,8}[\"'`])?(?P<secret>(?!random\b)[^\s\"'`;]+(?:[^\"'`\n]*(?=[\"'`]))?)")),
     Row("password of a user", "SET PASSWORD FOR 'a' = 'SECRET'",
-        Pattern(r"(?i)\bpassword\s+for\s+[^=\n]{1,100}=\s*(?:password\()?[\"'](?P<secret>[^\"'\n]+)")),
+        Pattern(r"(?i)\bpassword\s+for\s+[^=\n]{1,100}=\s*(?:password\()?\\{0,8}[\"'](?P<secret>[^\"'\n]+)")),
 )  # fmt: skip
 # The heads of a table whose values stand below them.
 _HEADS = Pattern(r"[\w .\"-]{1,60}(?:,[\w .\"-]{1,60}){1,60}\r?")
@@ -83,18 +83,30 @@ _POWERSHELL = Row(
 PROTOCOLS = (
     Row("PASS", "PASS SECRET", Pattern(r"(?m)^(?:[<>]+ ?|C: ?)?PASS (?P<secret>[^\s:=]\S*)\s*$")),
     Row("AUTH", "AUTH PLAIN SECRET", Pattern(r"\bAUTH (?:PLAIN|LOGIN|CRAM-MD5|XOAUTH2) (?P<secret>[A-Za-z0-9+/=]{6,})")),
+    Row("AUTH of Redis", "AUTH SECRET", Pattern(r"(?m)^AUTH (?:\S{1,80} )?(?P<secret>\S{4,})\s*$")),
     Row("LOGIN", "a1 LOGIN bob SECRET", Pattern(r"(?m)^\w{1,10} LOGIN \S{1,80} (?P<secret>\S+)\s*$")),
     Row("IDENTIFY", "NICKSERV IDENTIFY SECRET", Pattern(r"\bIDENTIFY (?P<secret>[^\s]{4,})")),
     Row("community of SNMP", "rocommunity SECRET", Pattern(r"\b(?:r[ow]community6?|snmp-server community) (?P<secret>\S+)")),
     Row("ZooKeeper", "addauth digest bob:SECRET", Pattern(r"\baddauth digest [^\s:]{1,80}:(?P<secret>\S+)")),
     Row("cookie file", "example.com TRUE / FALSE 0 sid SECRET",
         Pattern(r"(?m)^\S{1,200}\s(?:TRUE|FALSE)\s\S{1,200}\s(?:TRUE|FALSE)\s\d{1,12}\s\S{1,100}\s(?P<secret>\S+)$")),
+    Row("command of a runner", "::add-mask::SECRET",
+        Pattern(r"::(?:add-mask|set-(?:output|env) name=\S{0,80}?(?:token|pass|secret|key)[\w-]{0,80})::(?P<secret>[^\n]+)")),
+    Row("call that logs in", "mysqli_connect('db', 'root', 'SECRET')",
+        Pattern(r"(?:connect|__construct|login|bind|auth_password|authenticate)\((?:[^()'\"\n]{0,40}['\"][^'\"\n]{0,200}['\"]){1,4},"
+                r"\s*['\"](?P<secret>[^'\"\n]+)['\"]\)")),
 )  # fmt: skip
 
 
 def find_protocols(text: str, spans: Spans) -> None:
     """Add what is said in protocols."""
     find_rows(PROTOCOLS, text, spans)
+
+
+NUMBERED = Row(
+    "setting of a router", "username bob password 7 SECRET",
+    Pattern(r"(?i)\b(?:password|secret|key|key-string) [0-9] (?P<secret>[^\s]{4,})"),
+)  # fmt: skip
 
 
 def find_sentences(text: str, spans: Spans) -> None:

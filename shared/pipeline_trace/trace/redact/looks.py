@@ -8,7 +8,7 @@ from .pattern import Pattern
 
 # None of these is a secret, whatever its name: empty, a truth value, a variable or a template.
 _NOTHING = Pattern(
-    r"(?:|n/a|~|\*{2,}|\.{3}|…|<[a-z_ -]+>|\[[a-z_ -]+\]|(?:true|false|null|none|yes|no)|\((?:hidden|redacted|masked|sensitive"
+    r"(?:|n/a|~|\*{2,}[\])}>,;.'\"]*|\.{3}|…|<[a-z_ -]+>|\[[a-z_ -]+\]|(?:true|false|null|none|yes|no)|\((?:hidden|redacted|masked|sensitive"
     r"|sensitive value|known after apply|unset|empty|omitted|not set)\)"
     r"|\{\{[ \w.|()-]*\}\}|\$\{\{[ \w.|()-]*\}\}|\$\{[A-Za-z_][\w.:]*\}|%\([a-z_]+\)s|\{[a-z_]*\})[,;)]?",
     re.IGNORECASE,
@@ -75,7 +75,7 @@ def is_plain(value: str) -> bool:
 
 def is_path(value: str) -> bool:
     """Return whether a value looks like the path of a file."""
-    return _PATH.regex.fullmatch(value[:400]) is not None
+    return not value.isalnum() and _PATH.regex.fullmatch(value[:400]) is not None
 
 
 def is_prose(value: str) -> bool:

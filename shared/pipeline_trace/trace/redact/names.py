@@ -118,7 +118,7 @@ _EXACT = {
     "userpass": PASSWORD,
     "imagepullsecrets": NONE, "github-oauth": SECRET, "gitlab-oauth": SECRET, "gitlab-token": SECRET, "http-basic": SECRET,
     "routing_key": WEAK, "routingkey": WEAK, "auth": KEY, "_auth": SECRET, "proxy-auth": SECRET, "x-auth": SECRET, "http_auth": KEY, "basic_auth": SECRET,
-    "basicauth": SECRET, "api_auth": SECRET, "sig": WEAK, "signature": WEAK, "x-amz-signature": SECRET, "salt": WEAK, "seed": WEAK,
+    "basicauth": SECRET, "api_auth": SECRET, "secure": WEAK, "sig": WEAK, "signature": WEAK, "x-amz-signature": SECRET, "salt": WEAK, "seed": WEAK,
     "session": WEAK, "sessionid": WEAK, "session_id": WEAK, "session-id": WEAK, "jsessionid": SECRET, "phpsessid": SECRET, "sid": WEAK,
     "asp.net_sessionid": SECRET, "connect.sid": SECRET, "set-cookie": HEADER, "set-cookie2": HEADER, "proxy-authorization": HEADER,
     "www-authorization": HEADER, "x-amz-credential": SECRET, "x-authorization": HEADER, "x-honeycomb-team": SECRET,

@@ -16,11 +16,11 @@ from __future__ import annotations
 from .pattern import Pattern
 
 # An option: what brings a line into question.
-MAYBE = Pattern(r"[\s\"'=](?:-{1,2}[A-Za-z_]|/p(?:ass(?:word)?)?:)")
+MAYBE = Pattern(r"[\s\"'=](?:-{1,2}[A-Za-z_]|/p(?:ass(?:word)?)?[: ])")
 # What else does: programs that take a secret without an option, or read what is echoed. Each with a sign that such a text has.
 MAYBE_WORDS = (
     ("|", "|"), ("/", "sqlplus"), ("_", "rabbitmqctl"), ("_", "wpa_passphrase"), (":", "config:set"), ("", "vault "), ("", "net use"),
-    ("", " set "), ("", "snyk auth"), ("", "obscure"), ("", "http-basic"), ("", "htpasswd"),
+    ("", " set "), ("", "snyk auth"), ("", "obscure"), ("", "openssl passwd"), ("", "http-basic"), ("", "htpasswd"),
 )  # fmt: skip
 
 # fmt: off
@@ -68,6 +68,9 @@ PROGRAMS: tuple[tuple[str, str], ...] = (
     ("heroku fly flyctl doppler", "=* > config:set secrets set"),
     ("vercel netlify railway", "-t --token --auth"),
     ("snyk", "#1 > auth"),
+    ("cypher-shell", "-p --password"),
+    ("zabbix_sender zabbix_get zabbix_agentd", "--psk"),
+    ("openssl", "#1 > passwd"),
     ("poetry", "#3 > config"),
     ("npm yarn pnpm", "--otp --_authToken --auth"),
     ("npm yarn pnpm pip git", "#3 > _authToken _password _auth"),

@@ -61,7 +61,10 @@ _ENDS += [before + "pw" for before in "_-. \t\n;&?'\""]
 _END = "(?:" + "|".join(sorted({re.escape(word[-3:]) for word in _ENDS})) + ")"
 _ASSIGNED = Pattern(rf"[=:](?:(?<={_END}[=:])|(?<=[\"' ].)(?<={_END}[\"' ][=:])|(?<=\\\".)(?<={_END}\\\"[=:]))")
 # Words of protocols.
-_PROTOCOLS = ("PASS ", "AUTH ", "LOGIN ", "IDENTIFY ", "community", "addauth", "FALSE")
+_PROTOCOLS = Pattern(
+    r"[PALIF(](?:(?<=P)ASS |(?<=A)UTH |(?<=L)OGIN |(?<=I)DENTIFY |(?<=F)ALSE|(?<=connect\()|(?<=construct\()|(?<=login\()|(?<=bind\())"
+)
+_PROTOCOL_WORDS = ("community ", "addauth ", "::add-mask", "::set-")
 # What a line of .pgpass has.
 _COLONS = 4
 _PORT = Pattern(r":(?:\d{4,5}|\*):")
@@ -117,7 +120,7 @@ def _find_own(added: Own, text: str, spans: Spans) -> None:
 
 def _find_told(text: str, low: str, spans: Spans) -> None:
     """Add what programs and people tell, in this order: codes, lines of .pgpass, dialogues."""
-    if any(word in text for word in _PROTOCOLS):
+    if _PROTOCOLS.regex.search(text) or any(word in text for word in _PROTOCOL_WORDS):
         from . import logs
 
         logs.find_protocols(text, spans)
@@ -163,6 +166,10 @@ def _find_named(text: str, low: str, spans: Spans) -> None:
         from . import logs
 
         find_rows(logs.SQL, text, spans)
+    if hits and any(number in text for number in (" 0 ", " 5 ", " 7 ", " 8 ", " 9 ")):
+        from . import logs
+
+        find_rows((logs.NUMBERED,), text, spans)
     if hits and "," in text and "\n" in text:
         from . import logs
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from .pattern import Pattern, Row, Spans, find_rows
-
-_WORD = r"A-Za-z0-9_"
-# The begin of a word, also behind a newline that JSON or a repr writes as two characters, or a URL's "%20".
-_BEGIN = rf"(?:(?<=\\[nrt])|(?<=%[23][0-9A-Fa-f])|(?<![{_WORD}]))"
+from .pattern import BEGIN, Pattern, Row, Spans, find_rows
 
 # Who gives it out, how it begins, what follows at least. The forms are the services' own: docs/security.md lists them.
 PREFIXES: tuple[tuple[str, str], ...] = (
@@ -50,7 +46,7 @@ PREFIXES: tuple[tuple[str, str], ...] = (
     ("OpenStack, Fernet", r"gAAAAA[A-Za-z0-9_=-]{40,}"),
     ("Heroku, Airtable", r"HRKU-[A-Za-z0-9_-]{20,}|pat[A-Za-z0-9]{14}\.[0-9a-f]{64}"),
 )  # fmt: skip
-_TOKEN = Pattern(_BEGIN + "(?:" + "|".join(f"(?:{form})" for _, form in PREFIXES) + ")")
+_TOKEN = Pattern(BEGIN + "(?:" + "|".join(f"(?:{form})" for _, form in PREFIXES) + ")")
 
 # Where a token may be: its own letters behind its prefix, or a prefix of letters alone.
 MAYBE = Pattern(
@@ -58,7 +54,7 @@ MAYBE = Pattern(
     r"|(?<=A)(?:KIA|SIA|BIA|CCA|GPA|IDA|ROA|NPA|NVA|IPA|Iza|TBB|TATT|TCTT|KCp|AAAA)|(?<=M)[A-Za-z0-9_-]{23})"
 )
 # Those whose prefix has nothing of this: each with the letters that a text with one has.
-_NOT_BEFORE = rf"(?<![{_WORD}]"
+_NOT_BEFORE = rf"(?<![A-Za-z0-9_]"
 BARE: tuple[tuple[str, Row], ...] = (
     ("11", Row("Jenkins", "11SECRET", Pattern(rf"(?P<secret>11{_NOT_BEFORE}11)[0-9a-f]{{32}}(?![0-9a-f]))"))),
     ("1//0", Row("Google refresh token", "1//0SECRET", Pattern(rf"(?P<secret>1//0{_NOT_BEFORE}1//0)[A-Za-z0-9_-]{{20,}})"))),
@@ -67,7 +63,7 @@ BARE: tuple[tuple[str, Row], ...] = (
     ("SK", Row("Twilio", "SKSECRET", Pattern(rf"(?P<secret>SK{_NOT_BEFORE}SK)[0-9a-f]{{32}})"))),
     ("oy2", Row("NuGet", "oy2SECRET", Pattern(rf"(?P<secret>oy2{_NOT_BEFORE}oy2)[a-z0-9]{{43}})"))),
     ("GR1348941", Row("GitLab runner", "GR1348941SECRET", Pattern(r"(?P<secret>GR1348941[A-Za-z0-9_-]{16,})"))),
-    ("AZDO", Row("Azure DevOps", "SECRETAZDO1234", Pattern(rf"(?P<secret>(?<![{_WORD}])[A-Za-z0-9]{{40,}}AZDO[A-Za-z0-9]{{4}})"))),
+    ("AZDO", Row("Azure DevOps", "SECRETAZDO1234", Pattern(rf"(?P<secret>(?<![A-Za-z0-9_])[A-Za-z0-9]{{40,}}AZDO[A-Za-z0-9]{{4}})"))),
 )  # fmt: skip
 _RUN_BACK = Pattern(r"[\w.~+/=\\%:-]*")
 _RUN = Pattern(r"[\w.~+/=\\%:-]*")
@@ -94,9 +90,9 @@ def find_tokens(text: str, spans: Spans) -> None:
 _PROSE = r"(?:auth\w*|tokens?|realm|required|scheme|header|error|challenge|is|was|not|and|or|credentials?|with|for|from|in|to|of|\*)\b"
 SCHEMES = (
     Row("bearer", "refused: Bearer SECRET",
-        Pattern(rf"(?i){_BEGIN}bearer(?: +|%20|\\? )(?!{_PROSE})(?P<secret>[^\s\"',;\\<>]{{4,}})")),
+        Pattern(rf"(?i){BEGIN}bearer(?: +|%20|\\? )(?!{_PROSE})(?P<secret>[^\s\"',;\\<>]{{4,}})")),
 )  # fmt: skip
-_BASIC = Pattern(rf"(?i){_BEGIN}basic(?: +|%20)([A-Za-z0-9+/_-]{{6,}}={{0,2}})")
+_BASIC = Pattern(rf"(?i){BEGIN}basic(?: +|%20)([A-Za-z0-9+/_-]{{6,}}={{0,2}})")
 
 
 def find_schemes(text: str, low: str, spans: Spans) -> None:

@@ -104,7 +104,11 @@ def span_of(scan: Scan, start: int, where: Where) -> tuple[int, int] | None:
     quote = _QUOTE.regex.match(text, start) if text[start] in _QUOTES else None
     if quote and not (where.enclosing and quote[0].endswith(where.enclosing[-1:]) and len(quote[0]) <= len(where.enclosing)):
         return _quoted(scan, quote.end(), quote[0], where)
-    call = _CALL.regex.match(text, start) if text[start].isidentifier() and where.kind in (names.PASSWORD, names.SECRET) else None
+    call = (
+        _CALL.regex.match(text, start)
+        if text[start].isidentifier() and where.kind in (names.PASSWORD, names.SECRET)
+        else None
+    )
     if call is not None:
         inside = _in_brackets(text, call.end() - 1, "(", where)
         return None if inside is None or inside[0] == inside[1] else (start, inside[1])
