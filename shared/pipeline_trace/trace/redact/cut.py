@@ -29,7 +29,7 @@ def _of_word(text: str, cut: int, begin: int, masked: Callable[[str], str]) -> i
     if end <= begin:
         return 0
     start = max(text.rfind(sign, max(cut - _BEFORE, 0), cut) for sign in _BREAKS) + 1
-    head = masked(text[max(start - _NAME, 0) : min(start + _HEAD, cut)])
+    head = masked(text[max(start - _NAME, 0) : min(start + _HEAD, end)])
     return end if head.endswith("***") else 0
 
 

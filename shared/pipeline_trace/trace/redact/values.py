@@ -185,6 +185,8 @@ def _end(scan: Scan, start: int, where: Where) -> int:
     if where.enclosing:
         return min(end_of_quoted(text, start, where.enclosing), _line(scan, start))
     word = _word_end(scan, start, scan.next(_WORD_END, start))
+    if text[start:word] == "***":
+        return word
     if where.in_query:
         pair = _NEXT_PAIR.regex.search(text, start, word)
         return pair.start() if pair else word
