@@ -44,7 +44,9 @@ BEFORE = ["password=", 'password="', "password: ", "password:", "--password", "h
           "Authorization:", "password: |\n", "[", "$6$", "identified", "password is", "password for", "send \"", "a,password\n"]  # fmt: skip
 
 
-@pytest.mark.parametrize("run", ["a", " ", "\\", '"', "\\\\\"", "@", "a:", "a@", "{", ".", "-", "'a' ", "\n", "a,", "\t", "&", "a=", "aB1"])
+@pytest.mark.parametrize(
+    "run", ["a", " ", "\\", '"', '\\\\"', "@", "a:", "a@", "{", ".", "-", "'a' ", "\n", "a,", "\t", "&", "a=", "aB1"]
+)
 def test_time_grows_with_a_long_run_behind_a_name(run: str) -> None:
     def work(size: int) -> partial[None]:
         texts = [before + run * (size // len(run) // len(BEFORE)) for before in BEFORE]
@@ -107,7 +109,11 @@ def test_no_cut_goes_through_a_secret_whatever_its_length(what: str) -> None:
     text = "begin of the output\n" + "all is well\n" * 400 + LONG[what] + "\n" + "the end is near\n" * 400
     for limit in range(50, len(text), 397):
         for part in (redact.masked_start(text, limit), redact.masked_end(text, limit)):
-            assert not [piece for piece in ("Zq7x", "xVrT", "mKp9", "aB1aB1", "tangerine") if piece in part], (limit, part[:300], part[-300:])
+            assert not [piece for piece in ("Zq7x", "xVrT", "mKp9", "aB1aB1", "tangerine") if piece in part], (
+                limit,
+                part[:300],
+                part[-300:],
+            )
 
 
 def test_what_stands_before_a_long_secret_is_kept() -> None:

@@ -5,13 +5,18 @@ Ids stay as they are: they come from the names of builds before these are masked
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 
 from .span import AttributeValue, Span
 
-# Shorter words of letters and digits are no secret that `redact` finds.
+# Shorter words of letters and digits, and shorter names of small letters, are no secrets that `redact` finds.
 _HARMLESS = 10
+_HARMLESS_NAME = 16
+# The file of secrets that the user names.
+SECRETS = "PIPELINE_TRACE_SECRETS"
 
 
 def mask(span: Span) -> None:
@@ -38,11 +43,25 @@ def named(name: str, value: str) -> tuple[str, str]:
 
 def masked(text: str) -> str:
     """Return a text, masked. Does not load the patterns for words that cannot be secrets: a command must start at once."""
-    if len(text) <= _HARMLESS and text.replace("-", "").isalnum():
+    letters = text.replace("-", "")
+    short = len(text) <= _HARMLESS and letters.isalnum()
+    if (short or (len(text) <= _HARMLESS_NAME and letters.isalpha() and text.islower())) and not _has_own():
         return text
     from . import redact
 
     return redact.masked(text)
+
+
+def secrets_file(environ: Mapping[str, str]) -> str:
+    """Return the path of the file of secrets that the user names, empty if there is none."""
+    home = environ.get("PIPELINE_TRACE_HOME", "")
+    path = os.path.join(home, "secrets") if home else ""
+    return environ.get(SECRETS, "") or (path if path and os.path.lexists(path) else "")
+
+
+@cache
+def _has_own() -> bool:
+    return bool(secrets_file(os.environ))
 
 
 def _masked_value(value: AttributeValue) -> AttributeValue:

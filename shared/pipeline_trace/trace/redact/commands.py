@@ -124,11 +124,7 @@ def _command(words: list[Word], echoed: list[Word], spans: Spans) -> None:
         return
     table = _rows()
     said = {word.text for word in words}
-    if (
-        echoed
-        and any(_program(word.text) in programs.READERS for word in words)
-        and not said.isdisjoint(programs.READING)
-    ):
+    if echoed and any(_program(word.text) in programs.READERS for word in words) and not said.isdisjoint(programs.READING):
         spans.extend(_of_echoed(word) for word in echoed)
     for number, word in enumerate(words):
         rows = table.get(_program(word.text))

@@ -13,10 +13,10 @@ import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from ..masking import SECRETS, secrets_file
 from . import names as known
 from .pattern import Pattern, Spans
 
-VARIABLE = "PIPELINE_TRACE_SECRETS"
 LARGEST = 1 << 18  # bytes of the file
 MOST = 1000  # lines
 SHORTEST = 4  # characters: a shorter word is a part of too many others
@@ -75,11 +75,7 @@ def loaded() -> Own | None:
 
 def read(environ: Mapping[str, str]) -> Own:
     """Return what the file of an environment adds; nothing, and why, if it cannot be read."""
-    path = environ.get(VARIABLE, "")
-    asked = bool(path)
-    if not asked:
-        home = environ.get("PIPELINE_TRACE_HOME", "")
-        path = os.path.join(home, "secrets") if home else ""
+    path = secrets_file(environ)
     if not path:
         return Own()
     try:
@@ -88,10 +84,8 @@ def read(environ: Mapping[str, str]) -> Own:
         with os.fdopen(handle, "rb") as file:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):
-                return Own(problems=(f"the secrets of {VARIABLE} are not read: {path} is no file",))
+                return Own(problems=(f"the secrets of {SECRETS} are not read: {path} is no file",))
             data = file.read(LARGEST + 1)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        return Own(problems=(_unread(path, error),)) if asked else Own()
     except (OSError, ValueError) as error:
         return Own(problems=(_unread(path, error),))
     problems = []
@@ -105,7 +99,7 @@ def read(environ: Mapping[str, str]) -> Own:
 
 def _unread(path: str, error: Exception) -> str:
     reason = getattr(error, "strerror", None) or str(error)
-    return f"the secrets in {path} are not read ({reason}): correct {VARIABLE}"
+    return f"the secrets in {path} are not read ({reason}): correct {SECRETS}"
 
 
 def parsed(text: str, path: str, problems: list[str]) -> Own:

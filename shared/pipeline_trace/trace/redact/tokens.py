@@ -54,7 +54,7 @@ MAYBE = Pattern(
     r"|(?<=A)(?:KIA|SIA|BIA|CCA|GPA|IDA|ROA|NPA|NVA|IPA|Iza|TBB|TATT|TCTT|KCp|AAAA)|(?<=M)[A-Za-z0-9_-]{23})"
 )
 # Those whose prefix has nothing of this: each with the letters that a text with one has.
-_NOT_BEFORE = rf"(?<![A-Za-z0-9_]"
+_NOT_BEFORE = r"(?<![A-Za-z0-9_]"
 BARE: tuple[tuple[str, Row], ...] = (
     ("11", Row("Jenkins", "11SECRET", Pattern(rf"(?P<secret>11{_NOT_BEFORE}11)[0-9a-f]{{32}}(?![0-9a-f]))"))),
     ("1//0", Row("Google refresh token", "1//0SECRET", Pattern(rf"(?P<secret>1//0{_NOT_BEFORE}1//0)[A-Za-z0-9_-]{{20,}})"))),
@@ -63,7 +63,7 @@ BARE: tuple[tuple[str, Row], ...] = (
     ("SK", Row("Twilio", "SKSECRET", Pattern(rf"(?P<secret>SK{_NOT_BEFORE}SK)[0-9a-f]{{32}})"))),
     ("oy2", Row("NuGet", "oy2SECRET", Pattern(rf"(?P<secret>oy2{_NOT_BEFORE}oy2)[a-z0-9]{{43}})"))),
     ("GR1348941", Row("GitLab runner", "GR1348941SECRET", Pattern(r"(?P<secret>GR1348941[A-Za-z0-9_-]{16,})"))),
-    ("AZDO", Row("Azure DevOps", "SECRETAZDO1234", Pattern(rf"(?P<secret>(?<![A-Za-z0-9_])[A-Za-z0-9]{{40,}}AZDO[A-Za-z0-9]{{4}})"))),
+    ("AZDO", Row("Azure DevOps", "SECRETAZDO1234", Pattern(r"(?P<secret>(?<![A-Za-z0-9_])[A-Za-z0-9]{40,}AZDO[A-Za-z0-9]{4})"))),
 )  # fmt: skip
 _RUN_BACK = Pattern(r"[\w.~+/=\\%:-]*")
 _RUN = Pattern(r"[\w.~+/=\\%:-]*")

@@ -176,7 +176,9 @@ def _is_names(content: str, where: Where) -> bool:
 def end_of_line(scan: Scan, start: int) -> int:
     """Return where the line ends."""
     end = scan.next(_LINE_END, start)
-    return end - 1 if end > start and scan.text[end - 1] in "\"'" else end
+    last = scan.text[end - 1 : end]
+    # A quote that ends what began before the name.
+    return end - 1 if last in ('"', "'") and end > start and scan.text.count(last, start, end) % 2 else end
 
 
 def _end(scan: Scan, start: int, where: Where) -> int:
