@@ -1,7 +1,7 @@
 """Prints what masking costs: microseconds of CPU a text, the least of several tries.
 
-Run ``python tests/bench/redact_cost.py``. Targets: at most 2 µs for 200 characters without a trigger, 0.15 µs a character of a log, and 1 ms
-for the begin or the end of a text of any length.
+Run ``python tests/bench/redact_cost.py``. Targets: at most 2 µs for 200 characters without a trigger, 0.15 µs a character
+of a log, and 1 ms for the begin or the end of a text of any length.
 """
 
 from __future__ import annotations

@@ -20,7 +20,8 @@ def test_every_text_of_a_span_is_masked_and_its_ids_stay() -> None:
     link = Link("1" * 32, "2" * 16, {"a": TOLD})
     span = Span(
         trace_id="3" * 32, span_id="4" * 16, parent_id=None, name=TOLD, start_ns=1, status_message=TOLD,
-        attributes={"a": TOLD, "b": ["x", TOLD], "c": 3, "d": True}, events=[Event(TOLD, 5, {"a": TOLD})], links=[link], resource={"a": TOLD},
+        attributes={"a": TOLD, "b": ["x", TOLD], "c": 3, "d": True}, events=[Event(TOLD, 5, {"a": TOLD})], links=[link],
+            resource={"a": TOLD},
     )  # fmt: skip
     masking.mask(span)
     assert WORD not in json.dumps(span.to_dict())
@@ -34,7 +35,8 @@ def test_every_text_of_a_span_is_masked_and_its_ids_stay() -> None:
 def test_resource_attributes_of_the_environment_are_masked_by_their_values_and_names() -> None:
     environ = {
         "OTEL_SERVICE_NAME": f"ansible https://bob:{WORD}@host",
-        "OTEL_RESOURCE_ATTRIBUTES": f"team=web,db.password={WORD},url=https%3A%2F%2Fbob%3A{WORD}%40host%2Fx,api_token={WORD}",
+        "OTEL_RESOURCE_ATTRIBUTES": f"team=web,db.password={WORD},url=https%3A%2F%2Fbob%3A{WORD}%40host%2Fx"
+        f",api_token={WORD}",
     }
     found = resource.from_environment(environ, "x")
     assert WORD not in json.dumps(found)
@@ -44,15 +46,43 @@ def test_resource_attributes_of_the_environment_are_masked_by_their_values_and_n
 
 
 SYSTEMS = {
-    "jenkins": {"BUILD_NUMBER": "5", "JENKINS_URL": f"https://bob:{WORD}@ci/", "BUILD_URL": f"https://bob:{WORD}@ci/job/a%20{TOLD}/5/",
-                "JOB_NAME": f"a {TOLD}", "NODE_NAME": f"node {TOLD}", "BRANCH_NAME": f"branch {TOLD}", "GIT_URL": f"https://bob:{WORD}@git/x"},
-    "github": {"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "5", "GITHUB_SERVER_URL": f"https://bob:{WORD}@gh", "GITHUB_REPOSITORY": "a/b",
-               "GITHUB_WORKFLOW": TOLD, "GITHUB_JOB": TOLD, "RUNNER_NAME": TOLD, "GITHUB_REF_NAME": TOLD, "GITHUB_HEAD_REF": TOLD},
-    "gitlab": {"GITLAB_CI": "true", "CI_PIPELINE_ID": "5", "CI_JOB_NAME": TOLD, "CI_JOB_URL": f"https://gl/x?private_token={WORD}",
-               "CI_PIPELINE_URL": f"https://bob:{WORD}@gl/x", "CI_RUNNER_DESCRIPTION": TOLD, "CI_COMMIT_REF_NAME": TOLD},
-    "concourse": {"ATC_EXTERNAL_URL": f"https://bob:{WORD}@atc", "BUILD_ID": "5", "BUILD_PIPELINE_NAME": TOLD, "BUILD_JOB_NAME": TOLD},
+    "jenkins": {
+        "BUILD_NUMBER": "5",
+        "JENKINS_URL": f"https://bob:{WORD}@ci/",
+        "BUILD_URL": f"https://bob:{WORD}@ci/job/a%20{TOLD}/5/",
+        "JOB_NAME": f"a {TOLD}",
+        "NODE_NAME": f"node {TOLD}",
+        "BRANCH_NAME": f"branch {TOLD}",
+        "GIT_URL": f"https://bob:{WORD}@git/x",
+    },
+    "github": {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_RUN_ID": "5",
+        "GITHUB_SERVER_URL": f"https://bob:{WORD}@gh",
+        "GITHUB_REPOSITORY": "a/b",
+        "GITHUB_WORKFLOW": TOLD,
+        "GITHUB_JOB": TOLD,
+        "RUNNER_NAME": TOLD,
+        "GITHUB_REF_NAME": TOLD,
+        "GITHUB_HEAD_REF": TOLD,
+    },
+    "gitlab": {
+        "GITLAB_CI": "true",
+        "CI_PIPELINE_ID": "5",
+        "CI_JOB_NAME": TOLD,
+        "CI_JOB_URL": f"https://gl/x?private_token={WORD}",
+        "CI_PIPELINE_URL": f"https://bob:{WORD}@gl/x",
+        "CI_RUNNER_DESCRIPTION": TOLD,
+        "CI_COMMIT_REF_NAME": TOLD,
+    },
+    "concourse": {
+        "ATC_EXTERNAL_URL": f"https://bob:{WORD}@atc",
+        "BUILD_ID": "5",
+        "BUILD_PIPELINE_NAME": TOLD,
+        "BUILD_JOB_NAME": TOLD,
+    },
     "zuul": {"ZUUL_UUID": "0" * 32, "ZUUL_PROJECT": TOLD, "ZUUL_PIPELINE": TOLD, "ZUUL_BRANCH": TOLD},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

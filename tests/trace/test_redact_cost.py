@@ -1,4 +1,5 @@
-"""What masking costs: in proportion to the text, only for the part that is kept, and no secret shows that the cut went through."""
+"""What masking costs: in proportion to the text, only for the part that is kept, and no secret shows that the cut went
+through."""
 
 from __future__ import annotations
 
@@ -15,17 +16,28 @@ _SIZE = 1 << 15
 
 # What the searches look for, again and again, and half of it: nothing may be searched again for each of them.
 UNITS = [
-    "password='a ", 'password="a\\" ', "'password=a ", '"token=a\n', "'token=x\n\"key=y\n", "password: a, ", "?token=a&", "?token=a&b",
-    ";password=a", "{password=a, ", "password={{a ", "password={", "password=(", "key={key=", "key=['a',", "secret: [", "auth=('a', ",
-    "<password>", "<password a=b>", "<key>password</key>", "password:\n  ", "password: |\n", "password: |\\n ", "password\n\n", "password\t",
-    "password -> ", 'password "', "| password |", '{"name": "password", ', 'name="password"\n\n', "a_password_", "password.........",
-    "password is ", "password for x: ", "token is ", "identified by ", "password for a", "otp ", "verification code ", "x://a:b", "x://a@",
-    "x://a:b/c@", "x://a:b#c@d", "https://h/hook/", "%3A%2F%2F", "a:b@", "a1:b2c3@", "jdbc:oracle:thin:a/", "/with/key/", "curl -u ",
-    "curl -u a:b ", "mysql -p", "mysql -pa ", " -a", '"-p", ', "sh -c '", 'sh -c "', "sh -c \\\"", "echo a | sudo -S ", "echo a | ", "vault ",
-    "htpasswd -b ", "a|", "a\\\n", "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n", "A" * 44 + "\n", "aB1" * 20 + "\n",
-    "$ANSIBLE_VAULT;1.1;AES256\n", "Private-Lines: 1\n", "a.b-c_", "-aaaaaaA", "xA-aaaaaaaaaaaaaaA", "eyJ.", "11", "dapi", "AZDO", "$6$", "{SHA}",
-    "a,password\n", "a:5432:b:c:", "PASS ", "AUTH ", "login('a', ", "send \"a", "\u200b", "pässword=", "İpassword=a ", "\x1b[31m",
-    "a://b:c@d://", "a:b:c:d:e", "set ", "Basic aaaaaaaa", "Bearer aaaa", "%22password%22%3A", "&quot;password&quot;:", "pw=", "psk: ", "_=",
+    "password='a ", 'password="a\\" ', "'password=a ", '"token=a\n', "'token=x\n\"key=y\n", "password: a, ", "?token=a&",
+    "?token=a&b",
+    ";password=a", "{password=a, ", "password={{a ", "password={", "password=(", "key={key=", "key=['a',", "secret: [",
+    "auth=('a', ",
+    "<password>", "<password a=b>", "<key>password</key>", "password:\n  ", "password: |\n", "password: |\\n ",
+    "password\n\n", "password\t",
+    "password -> ", 'password "', "| password |", '{"name": "password", ', 'name="password"\n\n', "a_password_",
+    "password.........",
+    "password is ", "password for x: ", "token is ", "identified by ", "password for a", "otp ", "verification code ",
+    "x://a:b", "x://a@",
+    "x://a:b/c@", "x://a:b#c@d", "https://h/hook/", "%3A%2F%2F", "a:b@", "a1:b2c3@", "jdbc:oracle:thin:a/", "/with/key/",
+    "curl -u ",
+    "curl -u a:b ", "mysql -p", "mysql -pa ", " -a", '"-p", ', "sh -c '", 'sh -c "', "sh -c \\\"", "echo a | sudo -S ",
+    "echo a | ", "vault ",
+    "htpasswd -b ", "a|", "a\\\n", "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n", "A" * 44 + "\n",
+    "aB1" * 20 + "\n",
+    "$ANSIBLE_VAULT;1.1;AES256\n", "Private-Lines: 1\n", "a.b-c_", "-aaaaaaA", "xA-aaaaaaaaaaaaaaA", "eyJ.", "11", "dapi",
+    "AZDO", "$6$", "{SHA}",
+    "a,password\n", "a:5432:b:c:", "PASS ", "AUTH ", "login('a', ", "send \"a", "\u200b", "pässword=", "İpassword=a ",
+    "\x1b[31m",
+    "a://b:c@d://", "a:b:c:d:e", "set ", "Basic aaaaaaaa", "Bearer aaaa", "%22password%22%3A", "&quot;password&quot;:",
+    "pw=", "psk: ", "_=",
 ]  # fmt: skip
 
 
@@ -40,8 +52,10 @@ def test_masking_twice_changes_nothing_more(unit: str) -> None:
     assert redact.masked(masked) == masked
 
 
-BEFORE = ["password=", 'password="', "password: ", "password:", "--password", "https://", "https://a:", "curl ", "curl -u ", "-p", "<password",
-          "Authorization:", "password: |\n", "[", "$6$", "identified", "password is", "password for", "send \"", "a,password\n"]  # fmt: skip
+BEFORE = ["password=", 'password="', "password: ", "password:", "--password", "https://", "https://a:", "curl ", "curl -u ",
+    "-p", "<password",
+          "Authorization:", "password: |\n", "[", "$6$", "identified", "password is", "password for", "send \"",
+          "a,password\n"]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -93,7 +107,8 @@ LONG = {
     "a single-quoted phrase": "password='" + "tangerine Zq7xVrT4mKp9 " * 400 + "'",
     "a JSON web token": "jwt eyJhbGciOiJIUzI1NiJ9." + "Zq7xVrT4mKp9" * 600 + ".sig",
     "a key": f"-----BEGIN RSA PRIVATE KEY-----\n{KEY * 4}\n-----END RSA PRIVATE KEY-----",
-    "a key in JSON": '{"k": "-----BEGIN RSA PRIVATE KEY-----' + f"\\n{KEY * 4}".replace("\n", "\\n") + '\\n-----END RSA PRIVATE KEY-----\\n"}',
+    "a key in JSON": '{"k": "-----BEGIN RSA PRIVATE KEY-----' + f"\\n{KEY * 4}".replace("\n",
+    "\\n") + '\\n-----END RSA PRIVATE KEY-----\\n"}',
     "a login in an address": f"https://bob:{'Zq7xVrT4mKp9' * 600}@host/x",
     "a bearer": f"Authorization: Bearer {'Zq7xVrT4mKp9' * 600}",
     "a block of YAML": "password: |\n" + "  tangerine Zq7xVrT4mKp9\n" * 300,

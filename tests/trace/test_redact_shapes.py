@@ -1,4 +1,5 @@
-"""All shapes of secrets.jsonl are masked whole, wherever they stand; no text of plain.txt is changed. All secrets are made up."""
+"""All shapes of secrets.jsonl are masked whole, wherever they stand; no text of plain.txt is changed. All secrets are made
+up."""
 
 from __future__ import annotations
 
@@ -69,13 +70,19 @@ def test_there_are_as_many_as_the_product_promises() -> None:
 
 
 # One shape of each family, in every place of a text.
-FORMS = ["DB_PASSWORD={WORD}", 'DB_PASSWORD="{PHRASE}"', "--password {WORD}", "--password='{PHRASE}'", "Authorization: Bearer {WORD}",
-         "https://bob:{WORD}@host.example.com/x", '{"password": "{PHRASE}"}', "mysql -uroot -p{WORD} app", "ghp_{HEX}", "api_key: {WORD}",
-         "curl -u bob:{WORD} https://x", "?access_token={WORD}&page=2", "IDENTIFIED BY '{PHRASE}'", "<password>{PHRASE}</password>"]  # fmt: skip
+FORMS = ["DB_PASSWORD={WORD}", 'DB_PASSWORD="{PHRASE}"', "--password {WORD}", "--password='{PHRASE}'",
+    "Authorization: Bearer {WORD}",
+         "https://bob:{WORD}@host.example.com/x", '{"password": "{PHRASE}"}', "mysql -uroot -p{WORD} app", "ghp_{HEX}",
+         "api_key: {WORD}",
+         "curl -u bob:{WORD} https://x", "?access_token={WORD}&page=2", "IDENTIFIED BY '{PHRASE}'",
+         "<password>{PHRASE}</password>"]  # fmt: skip
 PLACES = {
-    "alone": "{}", "in a line": "2026-11-29 ERROR said {} and ended", "behind a colon": "fatal: {}", "second line": "first\n{}\nlast",
-    "windows lines": "first\r\n{}\r\nlast", "in brackets": "failed ({})", "in square brackets": "[{}]", "behind a tab": "a\t{}",
-    "in quotes": "run \"{}\" now", "in single quotes": "run '{}' now", "behind ANSI": "\x1b[31m{}\x1b[0m", "indented": "    {}",
+    "alone": "{}", "in a line": "2026-11-29 ERROR said {} and ended", "behind a colon": "fatal: {}",
+    "second line": "first\n{}\nlast",
+    "windows lines": "first\r\n{}\r\nlast", "in brackets": "failed ({})", "in square brackets": "[{}]",
+    "behind a tab": "a\t{}",
+    "in quotes": "run \"{}\" now", "in single quotes": "run '{}' now", "behind ANSI": "\x1b[31m{}\x1b[0m",
+    "indented": "    {}",
     "listed": "- {}", "traced": "+ {}", "after a pipe": "x | {}", "twice": "{} {}",
 }  # fmt: skip
 

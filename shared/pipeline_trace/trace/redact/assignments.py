@@ -1,4 +1,5 @@
-"""Secrets that a name gives away: ``name = value`` in all the ways in which shells, YAML, JSON, XML, SQL and logs write it."""
+"""Secrets that a name gives away: ``name = value`` in all the ways in which shells, YAML, JSON, XML, SQL and logs write
+it."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ _QUOTE = r"(?:\\{0,40}[\"'`]|&quot;|&#0?34;|&#x22;|&#0?39;|&#x27;|&apos;|%22|%27
 
 
 class Form(NamedTuple):
-    """A way in which a value follows a name. ``sign``: is it an operator?  ``kinds``: of names that it is for; empty: all."""
+    """A way in which a value follows a name. ``sign``: is it an operator?  ``kinds``: of names that it is for; empty:
+    all."""
 
     name: str
     example: str
@@ -28,11 +30,14 @@ _SURE = (names.PASSWORD, names.SECRET, names.HEADER, names.KEY, names.NUMBER)
 # In this order; the first one that fits is it. Each begins behind the name.
 FORMS = (
     Form("pair", '{"name": "DB_PASSWORD", "value": "SECRET"}',
-         rf"{_QUOTE}?[ \t]*[,;]?\s{{0,60}}[^{{}}\[\]\n]{{0,80}}?{_QUOTE}?\b(?:[vV]alue|VALUE|defaultValue|default|stringValue){_QUOTE}?[ \t]*(?:=>|[:=])[ \t]*",
+         rf"{_QUOTE}?[ \t]*[,;]?\s{{0,60}}[^{{}}\[\]\n]{{0,80}}?{_QUOTE}?\b(?:[vV]alue|VALUE|defaultValue|default"
+         rf"|stringValue){_QUOTE}?[ \t]*(?:=>|[:=])[ \t]*",
          _SURE),
-    Form("variable", 'variable "db_password" { default = "SECRET" }', rf"{_QUOTE}\s*\{{[^{{}}]{{0,200}}?\bdefault\s*=\s*", _SURE),
+    Form("variable", 'variable "db_password" { default = "SECRET" }', rf"{_QUOTE}\s*\{{[^{{}}]{{0,200}}?\bdefault\s*=\s*",
+        _SURE),
     Form("operator", "DB_PASSWORD=SECRET",
-         rf"(?:{_QUOTE})?[\])]?(?: \d{{1,2}}|\.{{2,80}})?(?P<before>[ \t]*)(?P<sign>=>|->|<-|:=|[?+!:]?={{1,3}}|:(?!//|:)|：|＝|%3[AaDd]|&#61;)(?P<blank>[ \t]*|%20)"),
+         rf"(?:{_QUOTE})?[\])]?(?: \d{{1,2}}|\.{{2,80}})?(?P<before>[ \t]*)(?P<sign>=>|->|<-|:=|[?+!:]?={{1,3}}"
+         rf"|:(?!//|:)|\uff1a|\uff1d|%3[AaDd]|&#61;)(?P<blank>[ \t]*|%20)"),
     Form("element", '<password type="plain">SECRET</password>', r"(?P<tag>(?:\s[^<>]{0,200})?>)(?P<blank>\s*)"),
     Form("named element", '<string name="password">SECRET</string>', r"[\"'](?:\s[^<>]{0,200})?>(?P<blank>\s*)"),
     Form("neighbour element", "<key>password</key><string>SECRET</string>", r"</[\w:.-]+>\s*<[\w:.-]+>"),
@@ -40,7 +45,8 @@ FORMS = (
     Form("part", 'form-data; name="password"\n\nSECRET', rf"{_QUOTE}(?:\r?\n|\\r\\n|\\n){{2}}", _SURE),
     Form("tuple", "('password', 'SECRET')", rf"(?P<close>{_QUOTE}),[ \t]*(?=[bBu]?{_QUOTE})", _SURE),
     Form("call", "setPassword('SECRET')", rf"(?=\(\s*{_QUOTE})", (names.PASSWORD, names.SECRET)),
-    Form("quoted", "IDENTIFIED BY 'SECRET'", r"[ \t]+(?:BY[ \t]+|by[ \t]+|AS[ \t]+|TO[ \t]+)?(?=['\"])", (names.PASSWORD, names.SECRET)),
+    Form("quoted", "IDENTIFIED BY 'SECRET'", r"[ \t]+(?:BY[ \t]+|by[ \t]+|AS[ \t]+|TO[ \t]+)?(?=['\"])", (names.PASSWORD,
+        names.SECRET)),
     Form("option", "deploy --password SECRET", rf"(?P<option>{_QUOTE}?[ \t]*,?\s+|{_QUOTE}?,(?={_QUOTE}))"),
     Form("tab", "password\tSECRET", r"\t+", _SURE),
 )  # fmt: skip
@@ -49,10 +55,17 @@ _PATTERNS = {form.name: (form, Pattern(form.pattern)) for form in FORMS}
 _QUOTED = ("operator", "pair", "variable", "named element", "part", "tuple", "option")
 _BLANK = ("operator", "pair", "element", "cell", "quoted", "option", "tab")
 _BY_SIGN = {
-    **dict.fromkeys("=:：＝?+!-%", ("operator",)), **dict.fromkeys("\"'`\\&", _QUOTED), **dict.fromkeys(" \t\r\n", _BLANK),
-    "%": ("operator", "pair", "part"), "&": ("operator", *_QUOTED), "<": ("operator", "neighbour element"), ">": ("element",), "|": ("cell",),
-    "(": ("call",), ",": ("pair", "option"), ")": ("operator",), "]": ("operator",), ".": ("operator",),
-}  # fmt: skip
+    **dict.fromkeys("=:\uff1a\uff1d?+!-)].", ("operator",)),
+    **dict.fromkeys("\"'`\\", _QUOTED),
+    **dict.fromkeys(" \t\r\n", _BLANK),
+    "%": ("operator", "pair", "part"),
+    "&": ("operator", *_QUOTED),
+    "<": ("operator", "neighbour element"),
+    ">": ("element",),
+    "|": ("cell",),
+    "(": ("call",),
+    ",": ("pair", "option"),
+}
 # What begins a line that assigns: nothing, a list's dash, a diff's sign, a shell's word.
 _LINE_BEGIN = Pattern(
     r"(?:\A|\n|\r|\x00|\\n)[ \t>+~$#*-]*(?:(?:export|declare -x|set|SET|setx|env|ENV|ARG|local|readonly|typeset) +)?[\"']?\Z"
@@ -61,7 +74,8 @@ _ENCLOSING = Pattern(r"(\\{0,40}[\"'`])(?:-{1,2}(?:\w[ =]?)?)?\Z")
 _OPENING = Pattern(_QUOTE)
 _READS = ("get", "read", "load", "fetch", "lookup", "find", "delete", "is", "has", "check", "list", "remove", "rotate")
 _SETTERS = Pattern(
-    r"(?:^|[\s;&|])(?:setx|setenv|SetEnv|ENV|set -\w+|configure set|config set|config --global|config|nmcli [^\n]*|login\s+\S+|machine\s+\S+[^\n]*)\s+\Z"
+    r"(?:^|[\s;&|])(?:setx|setenv|SetEnv|ENV|set -\w+|configure set|config set|config --global|config|nmcli [^\n]*"
+    r"|login\s+\S+|machine\s+\S+[^\n]*)\s+\Z"
 )
 _TAG = Pattern(r"<(?:[\w-]{1,30}:)?\Z")
 # Characters of the longest word that says what key it is.
@@ -100,7 +114,7 @@ def _bounds(text: str, hit: int, done: int) -> tuple[int, int]:
     found = _NAME_END.regex.match(text, hit, hit + _LONGEST)
     stop = found.end() if found else hit
     start, first = hit, max(done, hit - _LONGEST)
-    while start > first and ((before := text[start - 1]) in _LETTERS or before > "\x7f" and before.isalnum()):
+    while start > first and _is_of_name(text[start - 1]):
         start -= 1
     before = text[start - 1] if start > first else ""
     if before == "\\" and start < hit and text[start] in "nrt":
@@ -112,6 +126,10 @@ def _bounds(text: str, hit: int, done: int) -> tuple[int, int]:
     while stop > hit and text[stop - 1] in ".-":
         stop -= 1
     return start, stop
+
+
+def _is_of_name(sign: str) -> bool:
+    return sign in _LETTERS or (sign > "\x7f" and sign.isalnum())
 
 
 # What names are made of, and what URLs write before them.
@@ -161,7 +179,7 @@ def _fits(form: str, found: re.Match[str], window: str, text: str, start: int, k
     if form == "named element":
         return "<" in window and window[-1:] in ("'", '"')
     if form == "neighbour element":
-        return window.endswith(">") and kind is not names.KEY or kind is names.KEY and window.endswith(">")
+        return window.endswith(">")
     if form == "cell":
         return before == "|"
     if form == "tuple":
@@ -183,7 +201,8 @@ def _fits(form: str, found: re.Match[str], window: str, text: str, start: int, k
 
 
 def _follows(text: str, start: int, window: str) -> bool:
-    """Return whether the word behind a name and a blank is its value: it looks like one, or the line has these two words only."""
+    """Return whether the word behind a name and a blank is its value: it looks like one, or the line has these two words
+    only."""
     word = _WORD.regex.match(text, start)
     if word is None or "\n" in text[start - 1 : start]:
         return False
@@ -205,7 +224,7 @@ def _where(text: str, start: int, window: str, form: Form, found: re.Match[str],
             quote = ""
     before = near.rstrip()[-1:]
     blank = operator and bool(
-        found["blank"] or found["before"] or found["sign"] in ":：" or "." in text[start : found.start()]
+        found["blank"] or found["before"] or found["sign"] in ":\uff1a" or "." in text[start : found.start()]
     )
     return values.Where(
         kind,

@@ -9,20 +9,24 @@ _PASSWORD = r"(?:password|passwd|passphrase|passcode|pass code|pin)"
 # Only where what follows looks made to be hard to guess: "password is wrong" is prose.
 _SENTENCES = (
     Row("sentence", "the password is SECRET",
-        Pattern(rf"(?i){BEGIN}{_PASSWORD}\b[^\n:=\"']{{0,60}}?\s(?:is|was|to|as|of|with|now)(?: now)?[:=]?\s+[\"'`]?(?P<secret>[^\s\"'`]{{4,200}})")),
+        Pattern(rf"(?i){BEGIN}{_PASSWORD}\b[^\n:=\"']{{0,60}}?\s(?:is|was|to|as|of|with"
+                rf"|now)(?: now)?[:=]?\s+[\"'`]?(?P<secret>[^\s\"'`]{{4,200}})")),
     Row("for somebody", "temporary password for root@localhost: SECRET",
         Pattern(rf"(?i){BEGIN}{_PASSWORD}\b(?:[ \t]+[^\s:=]{{1,80}}){{1,8}}[:=]\s+[\"'`]?(?P<secret>[^\s\"'`]{{4,200}})")),
     Row("token in a sentence", "your token is SECRET",
-        Pattern(r"(?i)\b(?:token|secret|key|credentials?)\s+(?:is|was)(?: now)?[:=]?\s+[\"'`]?(?P<secret>[^\s\"'`]{8,200})")),
+        Pattern(r"(?i)\b(?:token|secret|key|credentials?)\s+(?:is|was)(?: now)?[:=]?\s+[\"'`]?"
+                r"(?P<secret>[^\s\"'`]{8,200})")),
 )  # fmt: skip
 CODES = (
     Row("one-time code", "Your verification code is SECRET",
-        Pattern(r"(?i)\b(?:otp|(?:one.time|verification|security|login|auth\w*|2fa|mfa|totp|sms) (?:code|pass(?:word|code)|pin))"
+        Pattern(r"(?i)\b(?:otp|(?:one.time|verification|security|login|auth\w*|2fa|mfa|totp|sms)"
+                r" (?:code|pass(?:word|code)|pin))"
                 r"(?:\s+(?:is|for \S+ is))?[:=]?\s+(?P<secret>\d{4,8})\b")),
 )  # fmt: skip
 _PGPASS = Row(
     "line of .pgpass", "db.example.com:5432:app:app:SECRET",
-    Pattern(r"(?m)^[ \t]*(?:(?:\*|localhost|[\w-]+(?:\.[\w-]+)+):(?:\d{4,5}|\*)|[\w-]+:(?:5432|5433|6432|\*)):[^:\s]{1,64}:[A-Za-z_*][^:\s]{0,64}:(?P<secret>[^\s]+)"),
+    Pattern(r"(?m)^[ \t]*(?:(?:\*|localhost|[\w-]+(?:\.[\w-]+)+):(?:\d{4,5}|\*)|[\w-]+:(?:5432|5433|6432|\*))"
+            r":[^:\s]{1,64}:[A-Za-z_*][^:\s]{0,64}:(?P<secret>[^\s]+)"),
 )  # fmt: skip
 SQL = (
     Row("SQL", "ALTER USER a IDENTIFIED BY SECRET",
@@ -71,7 +75,8 @@ def _find_cells(text: str, start: int, heads: list[str], spans: Spans) -> int:
 
 _DIALOGUE = Row(
     "expect", 'send "SECRET\\r"',
-    Pattern(r"(?i)\bsend(?:_user)?\s+(?:--\s+)?\\?\"(?!(?:y|n|yes|no|exit|quit|\$\w+|[a-z ]{0,12})\\{1,4}[rn])(?P<secret>[^\"\\\n]{4,200})\\{1,4}[rn]"),
+    Pattern(r"(?i)\bsend(?:_user)?\s+(?:--\s+)?\\?\"(?!(?:y|n|yes|no|exit|quit|\$\w+|[a-z ]{0,12})\\{1,4}[rn])"
+            r"(?P<secret>[^\"\\\n]{4,200})\\{1,4}[rn]"),
 )  # fmt: skip
 _POWERSHELL = Row(
     "PowerShell", "ConvertTo-SecureString 'SECRET' -AsPlainText",
@@ -91,7 +96,8 @@ PROTOCOLS = (
     Row("cookie file", "example.com TRUE / FALSE 0 sid SECRET",
         Pattern(r"(?m)^\S{1,200}\s(?:TRUE|FALSE)\s\S{1,200}\s(?:TRUE|FALSE)\s\d{1,12}\s\S{1,100}\s(?P<secret>\S+)$")),
     Row("command of a runner", "::add-mask::SECRET",
-        Pattern(r"::(?:add-mask|set-(?:output|env) name=\S{0,80}?(?:token|pass|secret|key)[\w-]{0,80})::(?P<secret>[^\n]+)")),
+        Pattern(r"::(?:add-mask|set-(?:output|env) name=\S{0,80}?(?:token|pass|secret|key)[\w-]{0,80})::"
+                r"(?P<secret>[^\n]+)")),
     Row("call that logs in", "mysqli_connect('db', 'root', 'SECRET')",
         Pattern(r"(?:connect|__construct|login|bind|auth_password|authenticate)\((?:[^()'\"\n]{0,40}['\"][^'\"\n]{0,200}['\"]){1,4},"
                 r"\s*['\"](?P<secret>[^'\"\n]+)['\"]\)")),

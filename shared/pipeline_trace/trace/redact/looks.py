@@ -8,7 +8,8 @@ from .pattern import Pattern
 
 # None of these is a secret, whatever its name: empty, a truth value, a variable or a template.
 _NOTHING = Pattern(
-    r"(?:|n/a|~|\*{2,}[\])}>,;.'\"]*|\.{3}|…|<[a-z_ -]+>|\[[a-z_ -]+\]|(?:true|false|null|none|yes|no)|\((?:hidden|redacted|masked|sensitive"
+    r"(?:|n/a|~|\*{2,}[\])}>,;.'\"]*|\.{3}|…|<[a-z_ -]+>|\[[a-z_ -]+\]|(?:true|false|null|none|yes|no)|\((?:hidden"
+    r"|redacted|masked|sensitive"
     r"|sensitive value|known after apply|unset|empty|omitted|not set)\)"
     r"|\{\{[ \w.|()-]*\}\}|\$\{\{[ \w.|()-]*\}\}|\$\{[A-Za-z_][\w.:]*\}|%\([a-z_]+\)s|\{[a-z_]*\})[,;)]?",
     re.IGNORECASE,
@@ -51,10 +52,12 @@ _PLAIN = Pattern(
     re.VERBOSE,
 )
 _PATH = Pattern(
-    r"(?:~|\.{0,2})/[\w./@+ -]*|[\w./-]+\.(?:pem|key|crt|cer|json|ya?ml|txt|jks|p12|pfx|pub|gpg|asc|conf|env|ini)|[A-Z]:\\\S*"
+    r"(?:~|\.{0,2})/[\w./@+ -]*|[\w./-]+\.(?:pem|key|crt|cer|json|ya?ml|txt|jks|p12|pfx|pub|gpg|asc|conf|env|ini)"
+    r"|[A-Z]:\\\S*"
 )
 _PROSE_BEGIN = Pattern(
-    r"(?i)(?:must|is|are|was|were|not|cannot|can't|should|may|will|has|have|does|do|invalid|incorrect|expired|missing|unexpected"
+    r"(?i)(?:must|is|are|was|were|not|cannot|can't|should|may|will|has|have|does|do|invalid|incorrect|expired|missing"
+    r"|unexpected"
     r"|required|unknown|unable|failed|wrong|too|mismatch|authentication|at least|no|value pairs|rejected|denied|and|or)\b"
 )
 _RANDOM = Pattern(r"(?=[^\s]*\d)(?=[^\s]*[A-Za-z])[^\s]{6,}|[^\s]*[a-z][A-Z][a-z]*[A-Z][^\s]*|[^\s]*[!#$%^&*+][^\s]*")

@@ -27,7 +27,8 @@ def _set(words: str) -> frozenset[str]:
 
 
 # Parts of words. Where "password" is a part of a word, the word says password.
-_PASSWORD_PARTS = ("passw", "passphrase", "passcode", "passkey", "kennwort", "wachtwoord", "contrase", "senha", "haslo", "hasło",
+_PASSWORD_PARTS = ("passw", "passphrase", "passcode", "passkey", "kennwort", "wachtwoord", "contrase", "senha", "haslo",
+    "hasło",
                    "пароль", "密码", "密碼", "パスワード", "비밀번호")  # fmt: skip
 _SECRET_PARTS = (
     "secret",
@@ -43,7 +44,8 @@ _PASSWORD_WORDS = _set(
     "pass passe pwd pw pswd psw passwd pword pwds passes2 clave motdepasse userpass dbpass rootpass adminpass"
 )
 _SECRET_WORDS = _set(
-    "cred creds token tokens psk pat jwt dsn sas csrf xsrf authtoken apikey apikeys accesskey secretkey sshkey authkey masterkey"
+    "cred creds token tokens psk pat jwt dsn sas csrf xsrf authtoken apikey apikeys accesskey secretkey sshkey"
+    " authkey masterkey"
     " signingkey encryptionkey licensekey accountkey sharedkey sharedaccesskey storagekey sessionkey hmackey keypass"
     " appkey deploykey clientkey keydata masterauth crumb"
 )
@@ -53,28 +55,30 @@ _HEADERS = _set("authorization cookie cookies")
 _NOT_PASS = _set("compass bypass encompass surpass trespass overpass underpass bypass")
 # The value is about the secret, and is none itself: `token_count`, `password_file`, `secretName`.
 _ABOUT = _set(
-    "count counts length len size min max file files filename path paths dir directory folder type types kind name names url uri urls"
-    " endpoint host port ttl expiry expires expired expiration expire age policy policies enabled disabled required optional valid"
-    " validity status state limit limits used usage store manager backend provider providers engine prompt reset changed change"
-    " updated created rotation rotated version field fields column attribute format encoding algorithm alg ref refs reference"
-    " references label labels index position rate lifetime period seconds minutes hours days bits stdin authentication lock mode"
-    " strength source template class hint budget reader writer parser callback service pull ring rings board checking exchange"
-    " usages exception map list in at by for from env var variable mount volume rule rules words word parts part error errors message"
-    " generator generation hasher validator validation checker check exists found missing cost window"
+    "count counts length len size min max file files filename path paths dir directory folder type types kind name"
+    " names url uri urls endpoint host port ttl expiry expires expired expiration expire age policy policies enabled"
+    " disabled required optional valid validity status state limit limits used usage store manager backend provider"
+    " providers engine prompt reset changed change updated created rotation rotated version field fields column"
+    " attribute format encoding algorithm alg ref refs reference references label labels index position rate lifetime"
+    " period seconds minutes hours days bits stdin authentication lock mode strength source template class hint budget"
+    " reader writer parser callback service pull ring rings board checking exchange usages exception map list in at by"
+    " for from env var variable mount volume rule rules words word parts part error errors message generator"
+    " generation hasher validator validation checker check exists found missing cost window"
 )
 # The value is one of a few words or a number: `update_password: on_create`, `max_tokens: 4096`.
 _AMOUNTS = _set(
-    "max min num count total no use has is update require requires required allow enable disable show ask need needs with without"
-    " completion prompt input output show hide skip by"
+    "max min num count total no use has is update require requires required allow enable disable show ask need needs"
+    " with without completion prompt input output show hide skip by"
 )
 # What stands before "key" where the key is no secret.
 _OPEN_KEYS = _set(
-    "sort primary foreign public pub partition cache hash range group grouping index unique composite natural lookup message routing"
-    " object bucket map dict json row column shard join order ordering idempotency hot host registry translation label property config"
-    " option param parameter header missing unknown duplicate invalid known dedup dedupe search query arrow enter next prev start end"
-    " last first metric event issue project component s3 item list attribute tag field entry step job build stage task context state"
-    " distribution surrogate candidate alternate compare merge restore primarykey sortkey foreignkey publickey cachekey hostkey"
-    " parent child outer inner any every each menu function shortcut binding keyboard"
+    "sort primary foreign public pub partition cache hash range group grouping index unique composite natural lookup"
+    " message routing object bucket map dict json row column shard join order ordering idempotency hot host registry"
+    " translation label property config option param parameter header missing unknown duplicate invalid known dedup"
+    " dedupe search query arrow enter next prev start end last first metric event issue project component s3 item list"
+    " attribute tag field entry step job build stage task context state distribution surrogate candidate alternate"
+    " compare merge restore primarykey sortkey foreignkey publickey cachekey hostkey parent child outer inner any"
+    " every each menu function shortcut binding keyboard"
 )
 _KEY_WORDS = _set("key keys")
 # What follows "key" and leaves it one.
@@ -82,49 +86,27 @@ _KEY_TAILS = _set(
     "id base b64 base64 data pem value val content text secret material old new current previous prod dev test staging"
 )
 # What may stand before a lone "key", with a blank between: "Secret Access Key: ...", "Unseal Key 1: ...".
-KEY_QUALIFIERS = [
-    "api",
-    "access",
-    "unseal",
-    "secret",
-    "private",
-    "recovery",
-    "license",
-    "signing",
-    "encryption",
-    "master",
-    "root",
-    "account",
-    "storage",
-    "shared",
-    "ssh",
-    "deploy",
-    "auth",
-    "session",
-    "client",
-    "preshared",
-    "pre-shared",
-    "wep",
-    "wpa",
-    "product",
-    "activation",
-    "app",
-    "application",
-    "service",
-    "stream",
-]
+KEY_QUALIFIERS = _set(
+    "api access unseal secret private recovery license signing encryption master root account storage shared ssh"
+    " deploy auth session client preshared pre-shared wep wpa product activation app application service stream"
+)
 # Whole names, whatever their words say.
 _EXACT = {
     "userpass": PASSWORD,
     "imagepullsecrets": NONE, "github-oauth": SECRET, "gitlab-oauth": SECRET, "gitlab-token": SECRET, "http-basic": SECRET,
-    "routing_key": WEAK, "routingkey": WEAK, "auth": KEY, "_auth": SECRET, "proxy-auth": SECRET, "x-auth": SECRET, "http_auth": KEY, "basic_auth": SECRET,
-    "basicauth": SECRET, "api_auth": SECRET, "secure": WEAK, "sig": WEAK, "signature": WEAK, "x-amz-signature": SECRET, "salt": WEAK, "seed": WEAK,
-    "session": WEAK, "sessionid": WEAK, "session_id": WEAK, "session-id": WEAK, "jsessionid": SECRET, "phpsessid": SECRET, "sid": WEAK,
-    "asp.net_sessionid": SECRET, "connect.sid": SECRET, "set-cookie": HEADER, "set-cookie2": HEADER, "proxy-authorization": HEADER,
+    "routing_key": WEAK, "routingkey": WEAK, "auth": KEY, "_auth": SECRET, "proxy-auth": SECRET, "x-auth": SECRET,
+    "http_auth": KEY, "basic_auth": SECRET,
+    "basicauth": SECRET, "api_auth": SECRET, "secure": WEAK, "sig": WEAK, "signature": WEAK, "x-amz-signature": SECRET,
+    "salt": WEAK, "seed": WEAK,
+    "session": WEAK, "sessionid": WEAK, "session_id": WEAK, "session-id": WEAK, "jsessionid": SECRET, "phpsessid": SECRET,
+    "sid": WEAK,
+    "asp.net_sessionid": SECRET, "connect.sid": SECRET, "set-cookie": HEADER, "set-cookie2": HEADER,
+    "proxy-authorization": HEADER,
     "www-authorization": HEADER, "x-amz-credential": SECRET, "x-authorization": HEADER, "x-honeycomb-team": SECRET,
     "sonar.login": WEAK, "secret_id": SECRET, "secret-id": SECRET, "secretid": SECRET, "token_id": SECRET, "tokenid": SECRET,
     "private_key_id": SECRET, "client-certificate-data": SECRET, "hmac": WEAK, "nonce": WEAK, "authenticity_token": SECRET,
-    "samlresponse": SECRET, "samlrequest": WEAK, "certificate-authority-data": NONE, "swarmkey": SECRET, "authorization": HEADER,
+    "samlresponse": SECRET, "samlrequest": WEAK, "certificate-authority-data": NONE, "swarmkey": SECRET,
+    "authorization": HEADER,
 }  # fmt: skip
 _LONGEST = 200
 

@@ -1,8 +1,10 @@
-"""Secrets that the user names: the file in ``PIPELINE_TRACE_SECRETS``, else ``secrets`` in ``PIPELINE_TRACE_HOME``, if it exists.
+"""Secrets that the user names: the file in ``PIPELINE_TRACE_SECRETS``, else ``secrets`` in ``PIPELINE_TRACE_HOME``, if it
+exists.
 
-A line is a word that is never shown, ``name: NAME`` (what is assigned to this name is a secret), ``prefix: PREFIX`` (words that
-begin so are secrets), or a comment behind ``#``. ``word: WORD`` is a word too, for those that look like one of the others. There
-are no regular expressions: one could hold up a deploy.
+A line is a word that is never shown, ``name: NAME`` (what is assigned to this name is a secret), ``prefix: PREFIX`` (words
+that
+begin so are secrets), or a comment behind ``#``. ``word: WORD`` is a word too, for those that look like one of the others.
+There are no regular expressions: one could hold up a deploy.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ _REST = Pattern(r"[A-Za-z0-9_.~+/=-]{2,}")
 
 
 class Own(NamedTuple):
-    """What the user adds. ``words``: in all encodings. ``by_begin``: the same by their first letters. ``problems``: one line each."""
+    """What the user adds. ``words``: in all encodings. ``by_begin``: the same by their first letters. ``problems``: one
+    line each."""
 
     words: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
@@ -64,7 +67,8 @@ def _find_words(own: Own, text: str, spans: Spans) -> None:
 
 
 def loaded() -> Own | None:
-    """Return what the user adds, ``None`` if nothing. The file is read once; what is wrong with it is then told on stderr."""
+    """Return what the user adds, ``None`` if nothing. The file is read once; what is wrong with it is then told on
+    stderr."""
     own = read(os.environ)
     for name in own.names:
         known.add(name)
@@ -123,7 +127,8 @@ def parsed(text: str, path: str, problems: list[str]) -> Own:
     if bad:
         told = ", ".join(bad[:10]) + (", …" if len(bad) > 10 else "")
         problems.append(
-            f"lines of {path} are skipped: {told}. A word or prefix has {SHORTEST} characters or more, a name letters and digits"
+            f"lines of {path} are skipped: {told}. A word or prefix has {SHORTEST} characters or more, a name letters"
+            f" and digits"
         )
     if len(lines) > MOST:
         problems.append(f"{path} has more than {MOST} lines: the rest of it is not read, make it shorter")

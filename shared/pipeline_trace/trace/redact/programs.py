@@ -4,7 +4,8 @@ A word of a line is an option whose value is masked. What follows the option say
 
 - nothing: always;
 - ``:`` ``=`` ``%`` ``,`` ``/``: only if the value holds this sign (``-u user:password``, but not ``-u user``);
-- ``+``: only a value that is glued to the option (``mysql -pX``: a ``-p`` alone asks for it, and the next word is a database);
+- ``+``: only a value that is glued to the option (``mysql -pX``: a ``-p`` alone asks for it, and the next word is a
+database);
 - ``#3``: the third word that is no option (counted from 0 behind the program); ``#-1``: the last one;
 - ``=*``: every ``name=value`` of the command.
 
@@ -17,19 +18,23 @@ from .pattern import Pattern
 
 # An option: what brings a line into question.
 MAYBE = Pattern(r"[\s\"'=](?:-{1,2}[A-Za-z_]|/p(?:ass(?:word)?)?[: ])")
-# What else does: programs that take a secret without an option, or read what is echoed. Each with a sign that such a text has.
+# What else does: programs that take a secret without an option, or read what is echoed. Each with a sign that such a text
+# has.
 MAYBE_WORDS = (
-    ("|", "|"), ("/", "sqlplus"), ("_", "rabbitmqctl"), ("_", "wpa_passphrase"), (":", "config:set"), ("", "vault "), ("", "net use"),
+    ("|", "|"), ("/", "sqlplus"), ("_", "rabbitmqctl"), ("_", "wpa_passphrase"), (":", "config:set"), ("", "vault "), ("",
+        "net use"),
     ("", " set "), ("", "snyk auth"), ("", "obscure"), ("", "openssl passwd"), ("", "http-basic"), ("", "htpasswd"),
 )  # fmt: skip
 
 # fmt: off
 PROGRAMS: tuple[tuple[str, str], ...] = (
-    ("mysql mysqldump mysqladmin mysqlimport mysqlcheck mysqlshow mysqlsh mariadb mariadb-dump mariadb-admin xtrabackup", "-p+"),
+    ("mysql mysqldump mysqladmin mysqlimport mysqlcheck mysqlshow mysqlsh mariadb mariadb-dump mariadb-admin xtrabackup",
+        "-p+"),
     ("curl", "-u: --user: -U: --proxy-user: -b= --cookie= -E: --cert: --pass --oauth2-bearer --tlspassword --proxy-pass"),
     ("wget", "--user: --password --http-password --ftp-password --proxy-password"),
     ("http https httpie xh", "-a --auth"),
-    ("docker podman nerdctl buildah skopeo crane oras regctl img", "-p --password --creds --src-creds --dest-creds > login copy push pull inspect auth"),
+    ("docker podman nerdctl buildah skopeo crane oras regctl img",
+        "-p --password --creds --src-creds --dest-creds > login copy push pull inspect auth"),
     ("helm", "-p --password > login repo pull install upgrade"),
     ("htpasswd", "#-1 > -b -nb -bn -bc -cb -nbB -bB -Bb -bnB -nBb -Bbn -bBn -cbB -bcB -nbm -bm -bd -nbs"),
     ("redis-cli redis-benchmark valkey-cli keydb-cli", "-a --pass --askpass+"),
@@ -60,7 +65,8 @@ PROGRAMS: tuple[tuple[str, str], ...] = (
     ("vault", "#1 > login unwrap"),
     ("vault", "#2 > unseal revoke lookup renew"),
     ("consul nomad", "-token"),
-    ("kubectl oc", "--from-literal= --token -p --password --docker-password > create login config set-credentials get apply"),
+    ("kubectl oc", "--from-literal= --token -p --password --docker-password > create login config set-credentials get"
+                   " apply"),
     ("cf ibmcloud bx", "-p --apikey > login auth"),
     ("heroku fly flyctl doppler", "=* > config:set secrets set"),
     ("vercel netlify railway", "-t --token --auth"),
@@ -86,7 +92,8 @@ PROGRAMS: tuple[tuple[str, str], ...] = (
     ("ipmitool ipmi-power racadm", "-P -p"),
     ("snmpwalk snmpget snmpset snmpbulkwalk snmptrap", "-c -A -X"),
     ("wpa_passphrase", "#1"),
-    ("security", "-p -w > unlock-keychain add-generic-password add-internet-password create-keychain set-keychain-settings import"),
+    ("security", "-p -w > unlock-keychain add-generic-password add-internet-password create-keychain"
+                 " set-keychain-settings import"),
     ("tailscale", "--authkey --auth-key"),
     ("rclone", "#1 > obscure reveal"),
     ("s3cmd mc", "--secret_key --access_key"),
@@ -149,7 +156,9 @@ READERS = (
 )  # fmt: skip
 # With these words only, for programs that read other things as well.
 READING = (
-    "-S", "--stdin", "--password-stdin", "--passphrase-fd", "--with-token", "--auth-token-stdin", "-i", "stdin", "fd:0", "-in", "-d", "passwd",
-    "chpasswd", "su", "kinit", "smbpasswd", "encrypt_string", "-x", "saslpasswd2", "secret", "login", "luksOpen", "open", "-", "-kfile",
+    "-S", "--stdin", "--password-stdin", "--passphrase-fd", "--with-token", "--auth-token-stdin", "-i", "stdin", "fd:0",
+    "-in", "-d", "passwd",
+    "chpasswd", "su", "kinit", "smbpasswd", "encrypt_string", "-x", "saslpasswd2", "secret", "login", "luksOpen", "open",
+    "-", "-kfile",
     "--key-file=-", "set",
 )  # fmt: skip

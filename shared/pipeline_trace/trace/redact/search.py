@@ -18,51 +18,18 @@ _SIGNS = Pattern(r"[=:@_\"'<>%/\\|~0-9$-]")
 _NAMES = ("pass", "pwd", "secret", "token", "key", "cred", "auth")
 _FOREIGN = ("пароль", "密码", "密碼", "パスワード", "비밀번호", "contraseña", "hasło")
 # Ends of more such names: too short to be looked for everywhere, but before a sign that assigns.
-_ENDS = [
-    "pin",
-    "psk",
-    "pat",
-    "sid",
-    "otp",
-    "otp",
-    "mfa",
-    "dsn",
-    "jwt",
-    "sig",
-    "sas",
-    "cvv",
-    "signature",
-    "salt",
-    "hmac",
-    "csrf",
-    "sessionid",
-    "session_id",
-    "session",
-    "seed",
-    "mnemonic",
-    "cookie",
-    "headers",
-    "team",
-    "kennwort",
-    "wachtwoord",
-    "senha",
-    "clave",
-    "certificate-data",
-    "dockerconfigjson",
-    "dockercfg",
-    "nonce",
-    "sonar.login",
-    "connectionstring",
-    "psw",
-    "samlresponse",
-    "crumb",
-]
-_ENDS += [before + "pw" for before in "_-. \t\n;&?'\""]
+_WORDS = (
+    "pin psk pat sid otp mfa dsn jwt sig sas cvv signature salt hmac csrf sessionid session_id session seed"
+    " mnemonic cookie headers team kennwort wachtwoord senha clave certificate-data dockerconfigjson dockercfg nonce"
+    " sonar.login connectionstring psw samlresponse crumb"
+)
+_ENDS = _WORDS.split() + [before + "pw" for before in "_-. \t\n;&?'\""]
 _END = "(?:" + "|".join(sorted({re.escape(word[-3:]) for word in _ENDS})) + ")"
 _ASSIGNED = Pattern(rf"[=:](?:(?<={_END}[=:])|(?<=[\"' ].)(?<={_END}[\"' ][=:])|(?<=\\\".)(?<={_END}\\\"[=:]))")
 # Words of protocols.
 _PROTOCOLS = Pattern(
-    r"[PALIF(](?:(?<=P)ASS |(?<=A)UTH |(?<=L)OGIN |(?<=I)DENTIFY |(?<=F)ALSE|(?<=connect\()|(?<=construct\()|(?<=login\()|(?<=bind\())"
+    r"[PALIF(](?:(?<=P)ASS |(?<=A)UTH |(?<=L)OGIN |(?<=I)DENTIFY |(?<=F)ALSE|(?<=connect\()|(?<=construct\()"
+    r"|(?<=login\()|(?<=bind\())"
 )
 _PROTOCOL_WORDS = ("community ", "addauth ", "::add-mask", "::set-")
 # What a line of .pgpass has.

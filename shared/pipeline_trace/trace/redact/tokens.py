@@ -8,7 +8,8 @@ from .pattern import BEGIN, Pattern, Row, Spans, find_rows
 PREFIXES: tuple[tuple[str, str], ...] = (
     ("AWS", r"(?:AKIA|ASIA|ABIA|ACCA|AGPA|AIDA|AROA|ANPA|ANVA|AIPA)[0-9A-Z]{12,}"),
     ("GitHub", r"gh[pousr]_[A-Za-z0-9]{10,}|github_pat_[A-Za-z0-9_]{10,}"),
-    ("GitLab", r"gl(?:pat|ptt|dt|rt|rtr|cbt|soat|agent|ft|imt|ffct|wt|oas)-[A-Za-z0-9_.=-]{10,}|GR1348941[A-Za-z0-9_-]{16,}"),
+    ("GitLab", r"gl(?:pat|ptt|dt|rt|rtr|cbt|soat|agent|ft|imt|ffct|wt|oas)-[A-Za-z0-9_.=-]{10,}"
+               r"|GR1348941[A-Za-z0-9_-]{16,}"),
     ("Slack", r"xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{8,}|xapp-[A-Za-z0-9-]{10,}"),
     ("JSON web token or other base64 of JSON", r"(?<!-)eyJ[A-Za-z0-9_-]{6,}(?:[+/.=][A-Za-z0-9_+/=-]*)*"),
     ("OpenAI, Anthropic, Stripe test", r"sk-[A-Za-z0-9_-]{16,}"),
@@ -33,13 +34,15 @@ PREFIXES: tuple[tuple[str, str], ...] = (
     ("Tailscale", r"tskey-[A-Za-z0-9-]{10,}"),
     ("DigitalOcean", r"do[opr]_v1_[0-9a-f]{32,}"),
     ("New Relic", r"NR(?:AK|JS|II|RA|AL)-[A-Za-z0-9-]{16,}|NRBR-[0-9a-f]{16,}"),
-    ("Linear, Postman, Pulumi, PlanetScale, Figma, Notion", r"lin_(?:api|oauth)_[A-Za-z0-9]{20,}|PMAK-[0-9a-f-]{30,}|pul-[0-9a-f]{32,}"
+    ("Linear, Postman, Pulumi, PlanetScale, Figma, Notion",
+        r"lin_(?:api|oauth)_[A-Za-z0-9]{20,}|PMAK-[0-9a-f-]{30,}|pul-[0-9a-f]{32,}"
      r"|pscale_(?:tkn|pw|oauth)_[\w.=-]{20,}|figd_[\w-]{20,}|(?:secret|ntn)_[A-Za-z0-9]{30,}"),
     ("Telegram", r"\d{8,10}:AA[A-Za-z0-9_-]{32,}"),
     ("Discord", r"[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}"),
     ("age, WireGuard, SSH", r"AGE-SECRET-KEY-1[A-Za-z0-9]{20,}"),
     ("Sentry", r"sntry[su]_[A-Za-z0-9+/=_-]{20,}"),
-    ("Buildkite, CircleCI, Netlify, Vercel, Fly", r"bk(?:ua|at)_[0-9a-z]{20,}|CCI(?:PAT|PRJ)_[A-Za-z0-9_]{20,}|nfp_[A-Za-z0-9]{20,}"
+    ("Buildkite, CircleCI, Netlify, Vercel, Fly",
+        r"bk(?:ua|at)_[0-9a-z]{20,}|CCI(?:PAT|PRJ)_[A-Za-z0-9_]{20,}|nfp_[A-Za-z0-9]{20,}"
      r"|vc[a-z]?_[A-Za-z0-9]{24,}|f(?:m1|m2|o1)_[A-Za-z0-9+/=_-]{20,}"),
     ("1Password", r"ops_eyJ[A-Za-z0-9+/=_-]{20,}|A3-[A-Z0-9]{6}-(?:[A-Z0-9]{5,11}-?){4,6}"),
     ("OpenShift", r"sha256~[A-Za-z0-9_-]{20,}"),
@@ -63,7 +66,8 @@ BARE: tuple[tuple[str, Row], ...] = (
     ("SK", Row("Twilio", "SKSECRET", Pattern(rf"(?P<secret>SK{_NOT_BEFORE}SK)[0-9a-f]{{32}})"))),
     ("oy2", Row("NuGet", "oy2SECRET", Pattern(rf"(?P<secret>oy2{_NOT_BEFORE}oy2)[a-z0-9]{{43}})"))),
     ("GR1348941", Row("GitLab runner", "GR1348941SECRET", Pattern(r"(?P<secret>GR1348941[A-Za-z0-9_-]{16,})"))),
-    ("AZDO", Row("Azure DevOps", "SECRETAZDO1234", Pattern(r"(?P<secret>(?<![A-Za-z0-9_])[A-Za-z0-9]{40,}AZDO[A-Za-z0-9]{4})"))),
+    ("AZDO", Row("Azure DevOps", "SECRETAZDO1234",
+        Pattern(r"(?P<secret>(?<![A-Za-z0-9_])[A-Za-z0-9]{40,}AZDO[A-Za-z0-9]{4})"))),
 )  # fmt: skip
 _RUN_BACK = Pattern(r"[\w.~+/=\\%:-]*")
 _RUN = Pattern(r"[\w.~+/=\\%:-]*")
@@ -87,7 +91,10 @@ def find_tokens(text: str, spans: Spans) -> None:
 
 
 # Words that say that a credential follows.
-_PROSE = r"(?:auth\w*|tokens?|realm|required|scheme|header|error|challenge|is|was|not|and|or|credentials?|with|for|from|in|to|of|\*)\b"
+_PROSE = (
+    r"(?:auth\w*|tokens?|realm|required|scheme|header|error|challenge|is|was|not|and|or|credentials?|with|for"
+    r"|from|in|to|of|\*)\b"
+)
 SCHEMES = (
     Row("bearer", "refused: Bearer SECRET",
         Pattern(rf"(?i){BEGIN}bearer(?: +|%20|\\? )(?!{_PROSE})(?P<secret>[^\s\"',;\\<>]{{4,}})")),
@@ -170,6 +177,9 @@ def _add_block(block: Spans, spans: Spans) -> None:
 
 
 HASHES = (
-    Row("hash of a password", "root:$6$salt$SECRET", Pattern(r"(?P<secret>\$(?:1|2[abxy]?|5|6|7|y|gy|apr1|md5|argon2(?:id?|d)|scrypt|pbkdf2[\w-]*)\$[A-Za-z0-9./=,$+_-]{8,})")),
-    Row("hash of an LDAP password", "{SSHA}SECRET", Pattern(r"\{(?:S?SHA(?:256|384|512)?|S?MD5|CRYPT)\}(?P<secret>[A-Za-z0-9+/=$.]{8,})")),
+    Row("hash of a password", "root:$6$salt$SECRET", Pattern(r"(?P<secret>\$(?:1|2[abxy]?|5|6|7|y|gy|apr1|md5"
+                                                             r"|argon2(?:id?|d)|scrypt"
+                                                             r"|pbkdf2[\w-]*)\$[A-Za-z0-9./=,$+_-]{8,})")),
+    Row("hash of an LDAP password", "{SSHA}SECRET",
+        Pattern(r"\{(?:S?SHA(?:256|384|512)?|S?MD5|CRYPT)\}(?P<secret>[A-Za-z0-9+/=$.]{8,})")),
 )  # fmt: skip

@@ -26,8 +26,10 @@ ROWS = (
     Row("webhook by its path", "https://example.com/hook/SECRETSECRET",
         Pattern(r"(?i)://[^\s\"'<>\\?#]{1,200}?/(?:api/)?(?:web)?hooks?(?:/(?:catch|trigger|incoming|v\d|\d+))*/"
                 r"(?P<secret>(?=[^\s\"'<>\\?#/]*\d)(?=[^\s\"'<>\\?#/]*[A-Za-z])[\w.~%-]{10,}[^\s\"'<>\\?#]*)")),
-    Row("Telegram bot", "https://api.telegram.org/bot123456:SECRET/getMe", Pattern(r"(?i)telegram\.org/(?:file/)?bot(?P<secret>\d+:[\w-]+)")),
-    Row("code of OAuth", "https://x/cb?code=SECRET", Pattern(r"[?&](?:code|assertion|client_assertion)=(?P<secret>[^\s&#\"'<>]{8,})")),
+    Row("Telegram bot", "https://api.telegram.org/bot123456:SECRET/getMe",
+        Pattern(r"(?i)telegram\.org/(?:file/)?bot(?P<secret>\d+:[\w-]+)")),
+    Row("code of OAuth", "https://x/cb?code=SECRET",
+        Pattern(r"[?&](?:code|assertion|client_assertion)=(?P<secret>[^\s&#\"'<>]{8,})")),
     Row("IFTTT", "https://maker.ifttt.com/trigger/x/with/key/SECRET", Pattern(r"(?i)/with/key/(?P<secret>[\w-]+)")),
     Row("Oracle's thin driver", "jdbc:oracle:thin:app/SECRET@//h:1521/x",
         Pattern(r"(?i)jdbc:oracle:(?:thin|oci8?):[^\s/@\"']{1,100}/(?P<secret>[^\s\"']{1,300})@(?=//|[\w(.-])")),
@@ -36,7 +38,8 @@ ROWS = (
 LOGINS = (
     Row("login without a scheme", "deploy:SECRET1@nexus.example.com:8081",
         Pattern(r"(?<![\w/@.:%-])(?!(?:mailto|to|from|cc|bcc|sip|xmpp|user|email|mail|by|acct):)[A-Za-z][\w.-]{0,60}:"
-                r"(?P<secret>(?=[^\s@]*\d)[^\s@\"'/:<>]{4,200}|[^\s@\"'/:<>]{4,200}(?=@(?:tcp|unix)\())@(?!sha\d+:)(?=[A-Za-z\d\[])")),
+                r"(?P<secret>(?=[^\s@]*\d)[^\s@\"'/:<>]{4,200}|[^\s@\"'/:<>]{4,200}(?=@(?:tcp"
+                r"|unix)\())@(?!sha\d+:)(?=[A-Za-z\d\[])")),
 )  # fmt: skip
 
 

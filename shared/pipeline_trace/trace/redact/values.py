@@ -1,4 +1,5 @@
-"""Where a value begins and ends: quoted at any depth, in brackets, in the lines below, or a word, or the rest of the line."""
+"""Where a value begins and ends: quoted at any depth, in brackets, in the lines below, or a word, or the rest of the
+line."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ _STRUCTURE = {bracket: Pattern(rf"[\"'\\{bracket}{closer}]") for bracket, closer
 _LINE_END = Pattern(r"[\r\n\x00]|\\{1,8}[nr](?=\W|\Z|[A-Za-z_][\w.-]*[=:]|[A-Z])|\x1b\[")
 # What ends an unquoted word; a quote does where it closes what began before.
 _WORD_END = Pattern(
-    r"[\s\x00]|\x1b\[|\\{1,8}[nr](?=[\s\"'\\]|\Z|[A-Za-z_][\w.-]*[=:])|</|\\{0,8}[\"'](?=[\s,;}\])>|]|\\[nr]|\Z)|&(?:quot|#0?34|#0?39|#x27|apos);"
+    r"[\s\x00]|\x1b\[|\\{1,8}[nr](?=[\s\"'\\]|\Z|[A-Za-z_][\w.-]*[=:])|</|\\{0,8}[\"'](?=[\s,;}\])>|]|\\[nr]|\Z)"
+    r"|&(?:quot|#0?34|#0?39|#x27|apos);"
     r"|%22(?=[,}\])]|%2C|%7D|\Z)"
 )
 _QUOTED_PART = Pattern(r"\"[^\"\\\n]*(?:\\.[^\"\\\n]*)*\"|'[^'\n]*'")
@@ -31,7 +33,8 @@ _NEXT_FIELD = Pattern(r";[ \t]*(?=[\w. -]{1,40}=|\Z|[\"'])|;[ \t]*(?=[\r\n])")
 _NEXT_MEMBER = Pattern(r",[ \t]*(?=[\"']?[\w.-]{1,60}[\"']?[ \t]*[=:])|[)\]}](?=[\s,;)\]}.]|\Z)")
 # What may follow a value with blanks in the middle of a line.
 _AFTER = Pattern(
-    r",\s|;|\s{2,}|[)\]}](?=[\s,;]|\Z)|\s(?:at|for|on|in|is|was|from|and|to|as|with|of|rejected|failed|refused|expired|does|did|not|port|user)\s"
+    r",\s|;|\s{2,}|[)\]}](?=[\s,;]|\Z)|\s(?:at|for|on|in|is|was|from|and|to|as|with|of|rejected|failed|refused"
+    r"|expired|does|did|not|port|user)\s"
     r"|\s[\w.-]{1,60}[=:]|\s-{1,2}\w|\s[|&]|\s\("
 )
 
@@ -55,7 +58,8 @@ class Scan:
 
 
 class Where(NamedTuple):
-    """What stands around a name. ``enclosing``: the quote that begins right before it. ``indent``: of its line, if it begins one."""
+    """What stands around a name. ``enclosing``: the quote that begins right before it. ``indent``: of its line, if it
+    begins one."""
 
     kind: str
     enclosing: str
@@ -69,9 +73,11 @@ class Where(NamedTuple):
 
 
 def end_of_quoted(text: str, start: int, quote: str) -> int:
-    """Return where a quoted text ends that begins at ``start``, behind its opening quote; the end of the text if it never does.
+    """Return where a quoted text ends that begins at ``start``, behind its opening quote; the end of the text if it never
+    does.
 
-    The quote may be escaped: in JSON in JSON, each level puts a backslash before the quotes and the backslashes of the level before.
+    The quote may be escaped: in JSON in JSON, each level puts a backslash before the quotes and the backslashes of the
+    level before.
     """
     if quote[-1] not in "\"'`":
         end = text.find(quote, start)
