@@ -93,6 +93,8 @@ def find(text: str, hits: list[int], spans: Spans) -> None:
         kind = names.kind_of(text[start:end].strip("-.")) if start < end else names.NONE
         if kind is names.KEY and _qualified(text, start):
             kind = names.SECRET
+        if kind in (names.PASSWORD, names.SECRET) and _TOLD_OF.regex.match(text, max(start - 1, 0)):
+            kind = names.WEAK
         if kind is names.NONE or (kind is names.PASSWORD and _OPEN.regex.match(text, start)):
             continue
         found = _value(scan, start, end, kind)
@@ -102,6 +104,8 @@ def find(text: str, hits: list[int], spans: Spans) -> None:
             done = max(done, found[1])
 
 
+# The end of an address or path that a message is about, and what a message goes on with.
+_TOLD_OF = Pattern(r"/[\w.-]{1,80}: |\W?(?:credentials?|tokens?): [a-z]+ [a-z]+\b")
 # Counts of tests, lines of test runners, the shell's folders.
 _OPEN = Pattern(
     r"[pP](?:ass|ASS)[ \t]{0,4}[=:][ \t]{0,4}\d{1,6}(?![\w.])|PASS: (?=[a-z])(?:[a-z][\w.-]*/[\w./:\[\]-]*|[a-z_]+(?=\s|\Z))"
@@ -224,7 +228,11 @@ def _where(text: str, start: int, window: str, form: Form, found: re.Match[str],
             quote = ""
     before = near.rstrip()[-1:]
     blank = operator and bool(
-        found["blank"] or found["before"] or found["sign"] in ":\uff1a" or "." in text[start : found.start()]
+        found["blank"]
+        or found["before"]
+        or found["sign"] in ":\uff1a"
+        or (kind is names.KEY and found["sign"] == "==")
+        or "." in text[start : found.start()]
     )
     return values.Where(
         kind,

@@ -10,12 +10,12 @@ _PASSWORD = r"(?:password|passwd|passphrase|passcode|pass code|pin)"
 _SENTENCES = (
     Row("sentence", "the password is SECRET",
         Pattern(rf"(?i){BEGIN}{_PASSWORD}\b[^\n:=\"']{{0,60}}?\s(?:is|was|to|as|of|with"
-                rf"|now)(?: now)?[:=]?\s+[\"'`]?(?P<secret>[^\s\"'`]{{4,200}})")),
+                rf"|now)(?: now)?[:=]?\s+[\"'`]?(?P<secret>[^\s\"'`\\]{{4,200}})")),
     Row("for somebody", "temporary password for root@localhost: SECRET",
-        Pattern(rf"(?i){BEGIN}{_PASSWORD}\b(?:[ \t]+[^\s:=]{{1,80}}){{1,8}}[:=]\s+[\"'`]?(?P<secret>[^\s\"'`]{{4,200}})")),
+        Pattern(rf"(?i){BEGIN}{_PASSWORD}\b(?:[ \t]+[^\s:=]{{1,80}}){{1,8}}[:=]\s+[\"'`]?(?P<secret>[^\s\"'`\\]{{4,200}})")),
     Row("token in a sentence", "your token is SECRET",
         Pattern(r"(?i)\b(?:token|secret|key|credentials?)\s+(?:is|was)(?: now)?[:=]?\s+[\"'`]?"
-                r"(?P<secret>[^\s\"'`]{8,200})")),
+                r"(?P<secret>[^\s\"'`\\]{8,200})")),
 )  # fmt: skip
 CODES = (
     Row("one-time code", "Your verification code is SECRET",

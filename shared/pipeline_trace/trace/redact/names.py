@@ -55,20 +55,20 @@ _HEADERS = _set("authorization cookie cookies")
 _NOT_PASS = _set("compass bypass encompass surpass trespass overpass underpass bypass")
 # The value is about the secret, and is none itself: `token_count`, `password_file`, `secretName`.
 _ABOUT = _set(
-    "count counts length len size min max file files filename path paths dir directory folder type types kind name"
-    " names url uri urls endpoint host port ttl expiry expires expired expiration expire age policy policies enabled"
-    " disabled required optional valid validity status state limit limits used usage store manager backend provider"
-    " providers engine prompt reset changed change updated created rotation rotated version field fields column"
-    " attribute format encoding algorithm alg ref refs reference references label labels index position rate lifetime"
-    " period seconds minutes hours days bits stdin authentication lock mode strength source template class hint budget"
-    " reader writer parser callback service pull ring rings board checking exchange usages exception map list in at by"
-    " for from env var variable mount volume rule rules words word parts part error errors message generator"
-    " generation hasher validator validation checker check exists found missing cost window"
+    "helper helpers count counts length len size min max file files filename path paths dir directory folder type"
+    " types kind name names url uri urls endpoint host port ttl expiry expires expired expiration expire age policy"
+    " policies enabled disabled required optional valid validity status state limit limits used usage store manager"
+    " backend provider providers engine prompt reset changed change updated created rotation rotated version field"
+    " fields column attribute format encoding algorithm alg ref refs reference references label labels index position"
+    " rate lifetime period seconds minutes hours days bits stdin authentication lock mode strength source template"
+    " class hint budget reader writer parser callback service pull ring rings board checking exchange usages exception"
+    " map list in at by for from env var variable mount volume rule rules words word parts part error errors message"
+    " generator generation hasher validator validation checker check exists found missing cost window"
 )
 # The value is one of a few words or a number: `update_password: on_create`, `max_tokens: 4096`.
 _AMOUNTS = _set(
     "max min num count total no use has is update require requires required allow enable disable show ask need needs"
-    " with without completion prompt input output show hide skip by"
+    " with without completion prompt input output hide skip by"
 )
 # What stands before "key" where the key is no secret.
 _OPEN_KEYS = _set(
