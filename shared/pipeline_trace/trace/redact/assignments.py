@@ -41,7 +41,7 @@ FORMS = (
     Form("element", '<password type="plain">SECRET</password>', r"(?P<tag>(?:\s[^<>]{0,200})?>)(?P<blank>\s*)"),
     Form("named element", '<string name="password">SECRET</string>', r"[\"'](?:\s[^<>]{0,200})?>(?P<blank>\s*)"),
     Form("neighbour element", "<key>password</key><string>SECRET</string>", r"</[\w:.-]+>\s*<[\w:.-]+>"),
-    Form("cell", "| password | SECRET |", r"(?P<before>[ \t]*)(?P<cell>\|)(?P<blank>[ \t]*)", _SURE),
+    Form("cell", "| password | SECRET |", r"(?P<before>[ \t]*)(?P<cell>[|\u2502\u2503])(?P<blank>[ \t]*)", _SURE),
     Form("part", 'form-data; name="password"\n\nSECRET', rf"{_QUOTE}(?:\r?\n|\\r\\n|\\n){{2}}", _SURE),
     Form("tuple", "('password', 'SECRET')", rf"(?P<close>{_QUOTE}),[ \t]*(?=[bBu]?{_QUOTE})", _SURE),
     Form("call", "setPassword('SECRET')", rf"(?=\(\s*{_QUOTE})", (names.PASSWORD, names.SECRET)),
@@ -71,6 +71,14 @@ _LINE_BEGIN = Pattern(
     r"(?:\A|\n|\r|\x00|\\n)[ \t>+~$#*-]*(?:(?:export|declare -x|set|SET|setx|env|ENV|ARG|local|readonly|typeset) +)?[\"']?\Z"
 )
 _ENCLOSING = Pattern(r"(\\{0,40}[\"'`])(?:-{1,2}(?:\w[ =]?)?)?\Z")
+_NEXT_OPTION = Pattern(r"\\*[\"']?-{1,2}(?P<word>[A-Za-z][^\s\"'=]{0,80})")
+# A value that stands before its name: `{"value": "SECRET", "name": "DB_PASSWORD"}`.
+_VALUE_BEFORE = Pattern(
+    r"(?i)\bvalue\\*[\"']?[ \t]*[:=][ \t]*\\*[\"']?(?P<secret>[^\n\"'\\,{}]{1,200})"
+    r"\\*[\"']?,?\s{1,40}\\*[\"']?(?:name|key)\\*[\"']?[ \t]*[:=][ \t]*\\*[\"']?\Z"
+)
+_BEFORE = 300
+_DATA = "<![CDATA["
 _OPENING = Pattern(_QUOTE)
 _READS = ("get", "read", "load", "fetch", "lookup", "find", "delete", "is", "has", "check", "list", "remove", "rotate")
 _SETTERS = Pattern(
@@ -97,7 +105,7 @@ def find(text: str, hits: list[int], spans: Spans) -> None:
             kind = names.WEAK
         if kind is names.NONE or (kind is names.PASSWORD and _OPEN.regex.match(text, start)):
             continue
-        found = _value(scan, start, end, kind)
+        found = _value(scan, start, end, kind) or _value_before(text, start, kind)
         if found is not None:
             found = (found[0], values.end_of_change(scan, found[1]))
             spans.append(found)
@@ -111,6 +119,16 @@ _OPEN = Pattern(
     r"[pP](?:ass|ASS)[ \t]{0,4}[=:][ \t]{0,4}\d{1,6}(?![\w.])|PASS: (?=[a-z])(?:[a-z][\w.-]*/[\w./:\[\]-]*|[a-z_]+(?=\s|\Z))"
     r"|(?:OLD)?PWD=(?=[/~]|[A-Z]:\\)"
 )
+
+
+def _value_before(text: str, start: int, kind: str) -> tuple[int, int] | None:
+    """Return where the value is of a name that stands behind it."""
+    if kind is names.WEAK or "alue" not in (window := text[max(0, start - _BEFORE) : start]):
+        return None
+    found = _VALUE_BEFORE.regex.search(window)
+    if found is None or looks.is_nothing(found["secret"].strip()):
+        return None
+    return (start - len(window) + found.start("secret"), start - len(window) + found.end("secret"))
 
 
 def _bounds(text: str, hit: int, done: int) -> tuple[int, int]:
@@ -159,10 +177,13 @@ def _value(scan: values.Scan, start: int, end: int, kind: str) -> tuple[int, int
         found = pattern.regex.match(text, end)
         if found is not None and _fits(form.name, found, window, text, start, kind):
             if form.name in ("element", "named element", "neighbour element"):
-                close = text.find("<", found.end())
+                begin = found.end()
+                if text.startswith(_DATA, begin):
+                    begin += len(_DATA)
+                close = text.find("]]>" if begin > found.end() else "<", begin)
                 close = len(text) if close < 0 else close
-                content = text[found.end() : close].strip()
-                return (found.end(), close) if content and not (kind is names.KEY and names.kind_of(content)) else None
+                content = text[begin:close].strip()
+                return (begin, close) if content and not (kind is names.KEY and names.kind_of(content)) else None
             where = _where(text, start, window, form, found, kind)
             block = values.block_below(scan, found.start("blank") if form.name == "operator" else found.end(), where)
             return block or values.span_of(scan, found.end(), where)
@@ -185,7 +206,7 @@ def _fits(form: str, found: re.Match[str], window: str, text: str, start: int, k
     if form == "neighbour element":
         return window.endswith(">")
     if form == "cell":
-        return before == "|"
+        return before in ("|", "\u2502", "\u2503")
     if form == "tuple":
         return re.search(r"[\[(]\s*[bu]?\\*[\"']\Z", window) is not None
     if form == "call":
@@ -193,7 +214,8 @@ def _fits(form: str, found: re.Match[str], window: str, text: str, start: int, k
     if form == "option":
         name = text[start : found.start()]
         if name.startswith("-") or window.endswith(("-", "--")):
-            return re.match(r"\\*[\"']?-{1,2}[A-Za-z]", text[found.end() : found.end() + 12]) is None
+            following = _NEXT_OPTION.regex.match(text, found.end())
+            return following is None or looks.is_mixed(following["word"])
         if kind not in (names.PASSWORD, names.SECRET):
             return _SETTERS.regex.search(window) is not None
         return _SETTERS.regex.search(window) is not None or _follows(text, found.end(), window)

@@ -10,7 +10,7 @@ from . import looks, programs
 from .pattern import Pattern, Spans
 
 _WORD = Pattern(
-    r"(?P<word>(?:\\{0,8}\"(?:[^\"\\]|\\(?!\")[^\n]|\\\"(?![\s,\]]|\Z))*\\{0,8}\"|'[^'\n]*'|\$\([^()\n]*\)|\\[^\n]"
+    r"(?P<word>(?:\\{0,8}\"(?:[^\"\\]|\\(?!\")[^\n]|\\\"(?![\s,\]]|\Z))*\\{0,8}\"|'(?!\[['\"])[^'\n]*'|\$\([^()\n]*\)|\\[^\n]"
     r"|[^\s\"'\\|;&,()]|,(?!\s|\Z|[\"'])|&(?!&|\s)|[()])+)"
     r"|(?P<stop>[|;&\n\r\x00])|(?P<blank>(?:[ \t,]|\\\r?\n)+)|(?P<other>[^\n])"
 )
@@ -57,18 +57,31 @@ def find(text: str, low: str, spans: Spans) -> None:
     done = 0
     found = programs.MAYBE.regex.search(text)
     while found is not None:
-        done = _line(text, max(done, text.rfind("\n", done, found.start()) + 1), len(text), 0, spans)
+        done = _line(text, _begin(text, done, found.start()), len(text), 0, spans)
         found = programs.MAYBE.regex.search(text, max(done, found.end()))
     for sign, word in programs.MAYBE_WORDS:
         if sign in text and word in low:
             _lines_with(word, text, low, spans)
 
 
+def _begin(text: str, done: int, at: int) -> int:
+    """Return where the command begins that goes through ``at``: its line, and those before that a backslash continues."""
+    start = max(done, text.rfind("\n", done, at) + 1)
+    while (
+        start > done + 1
+        and text[start - 1] == "\n"
+        and text[start - 2] in "\\\r"
+        and text[max(start - 3, 0) : start - 1].strip("\r")[-1:] == "\\"
+    ):
+        start = max(done, text.rfind("\n", done, start - 1) + 1)
+    return start
+
+
 def _lines_with(word: str, text: str, low: str, spans: Spans) -> None:
     """Add the secrets of the commands in the lines that hold a word."""
     done, at = 0, low.find(word)
     while at >= 0:
-        done = _line(text, max(done, text.rfind("\n", done, at) + 1), len(text), 0, spans)
+        done = _line(text, _begin(text, done, at), len(text), 0, spans)
         at = low.find(word, max(done, at + 1))
 
 
@@ -99,9 +112,15 @@ def _line(text: str, start: int, end: int, depth: int, spans: Spans) -> int:
 
 def _command_in(text: str, word: Word, depth: int, spans: Spans) -> None:
     """Add the secrets of a command that is quoted: ``sh -c '...'``, an element of a list."""
-    at = word.start
-    while at < word.end:
-        at = _line(text, at, word.end, depth, spans)
+    at, end = word.start, word.end
+    quotes = [place for place in (word.text.find('"'), word.text.find("'")) if place >= 0]
+    first = word.text[: min(quotes)] if quotes else ""
+    if first and not any(each.isspace() for each in first):
+        # `ProxyCommand="..."`: only what is quoted is a command.
+        last = word.text.rfind(word.text[len(first)])
+        at, end = word.start + len(first) + 1, max(word.start + last, word.start + len(first) + 1)
+    while at < end:
+        at = _line(text, at, end, depth, spans)
 
 
 def _bare(text: str, start: int, end: int) -> Word:

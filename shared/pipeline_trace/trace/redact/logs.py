@@ -14,7 +14,7 @@ _SENTENCES = (
     Row("for somebody", "temporary password for root@localhost: SECRET",
         Pattern(rf"(?i){BEGIN}{_PASSWORD}\b(?:[ \t]+[^\s:=]{{1,80}}){{1,8}}[:=]\s+[\"'`]?(?P<secret>[^\s\"'`\\]{{4,200}})")),
     Row("token in a sentence", "your token is SECRET",
-        Pattern(r"(?i)\b(?:token|secret|key|credentials?)\s+(?:is|was)(?: now)?[:=]?\s+[\"'`]?"
+        Pattern(r"(?i)\b(?:token|secret|key|credentials?)(?: (?:value|string|word))?\s+(?:is|was)(?: now)?[:=]?\s+[\"'`]?"
                 r"(?P<secret>[^\s\"'`\\]{8,200})")),
 )  # fmt: skip
 CODES = (
@@ -22,6 +22,8 @@ CODES = (
         Pattern(r"(?i)\b(?:otp|(?:one.time|verification|security|login|auth\w*|2fa|mfa|totp|sms)"
                 r" (?:code|pass(?:word|code)|pin))"
                 r"(?:\s+(?:is|for \S+ is))?[:=]?\s+(?P<secret>\d{4,8})\b")),
+    Row("one-time code before its name", "SECRET is your login code",
+        Pattern(r"(?i)\b(?P<secret>\d{4,8}) (?:is|as) (?:your|the) [a-z -]{0,40}(?:code|pin|otp|password)\b")),
 )  # fmt: skip
 _PGPASS = Row(
     "line of .pgpass", "db.example.com:5432:app:app:SECRET",
@@ -71,6 +73,22 @@ def _find_cells(text: str, start: int, heads: list[str], spans: Spans) -> int:
                 spans.append((before + cell.index(bare), before + cell.index(bare) + len(bare)))
         start = end + 1
     return start
+
+
+_INSERT = Pattern(r"(?i)\((?P<heads>[^()]{1,500})\)\s{0,40}values\s{0,40}\((?P<cells>[^()]{1,4000})\)")
+_CELL = Pattern(r"\s*(?P<cell>'(?:[^']|'')*'|[^,']+)\s*,?")
+
+
+def find_inserts(text: str, spans: Spans) -> None:
+    """Add the values of SQL's INSERT whose columns are secret."""
+    for found in _INSERT.regex.finditer(text):
+        heads = [head.strip(' `"[]\n') for head in found["heads"].split(",")]
+        cells = list(_CELL.regex.finditer(text, found.start("cells"), found.end("cells")))
+        for head, cell in zip(heads, cells, strict=False):
+            if names.kind_of(head) in (names.PASSWORD, names.SECRET) and not looks.is_nothing(cell["cell"].strip("' ")):
+                spans.append(
+                    (cell.start("cell") + cell["cell"].startswith("'"), cell.end("cell") - cell["cell"].endswith("'"))
+                )
 
 
 _DIALOGUE = Row(

@@ -137,6 +137,10 @@ def _find_named(text: str, low: str, spans: Spans) -> None:
         from . import logs
 
         find_rows((logs.NUMBERED,), text, spans)
+    if hits and "values" in low and "(" in text:
+        from . import logs
+
+        logs.find_inserts(text, spans)
     if hits and "," in text and "\n" in text:
         from . import logs
 

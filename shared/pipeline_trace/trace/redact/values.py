@@ -122,6 +122,9 @@ def span_of(scan: Scan, start: int, where: Where) -> tuple[int, int] | None:
     if bracket in "{[" or (bracket == "(" and where.kind in (names.PASSWORD, names.SECRET, names.KEY)):
         inside = _in_brackets(text, start, bracket, where)
         if inside is not None:
+            goes_on = text[inside[1] + 1 : inside[1] + 2].isalnum() and inside[1] > inside[0]
+            if goes_on:
+                return (start, _word_end(scan, inside[1] + 1, scan.next(_WORD_END, inside[1] + 1)))
             return inside if inside[1] > inside[0] else None
     end = end_of_line(scan, start) if where.kind is names.HEADER else _end(scan, start, where)
     value = text[start:end].rstrip(" \t")
