@@ -48,12 +48,13 @@ FORMS = (
     Form("quoted", "IDENTIFIED BY 'SECRET'", r"[ \t]+(?:BY[ \t]+|by[ \t]+|AS[ \t]+|TO[ \t]+)?(?=['\"])", (names.PASSWORD,
         names.SECRET)),
     Form("option", "deploy --password SECRET", rf"(?P<option>{_QUOTE}?[ \t]*,?\s+|{_QUOTE}?,(?={_QUOTE}))"),
+    Form("numbered", "username bob password 7 SECRET", r"[ \t]+\d[ \t]+(?=\S{4})", _SURE),
     Form("tab", "password\tSECRET", r"\t+", _SURE),
 )  # fmt: skip
 _PATTERNS = {form.name: (form, Pattern(form.pattern)) for form in FORMS}
 # Which forms may follow, by the sign behind the name.
 _QUOTED = ("operator", "pair", "variable", "named element", "part", "tuple", "option")
-_BLANK = ("operator", "pair", "element", "cell", "quoted", "option", "tab")
+_BLANK = ("operator", "pair", "element", "cell", "quoted", "numbered", "option", "tab")
 _BY_SIGN = {
     **dict.fromkeys("=:\uff1a\uff1d?+!-)].", ("operator",)),
     **dict.fromkeys("\"'`\\", _QUOTED),
@@ -161,7 +162,7 @@ _ENCODED = ("22", "27", "3F", "26", "0A", "7B", "2C")
 
 def _qualified(text: str, start: int) -> bool:
     """Return whether the word before a lone "key" says that it is one: "Secret Access Key"."""
-    if text[start - 1 : start] not in (" ", "_"):
+    if start < 2 or text[start - 1] not in " _" or not text[start - 2].isalpha():
         return False
     window = text[max(0, start - _QUALIFIER) : start - 1]
     return window[max(window.rfind(" "), window.rfind("\n")) + 1 :].lower() in names.KEY_QUALIFIERS
@@ -192,7 +193,6 @@ def _value(scan: values.Scan, start: int, end: int, kind: str) -> tuple[int, int
 
 def _fits(form: str, found: re.Match[str], window: str, text: str, start: int, kind: str) -> bool:
     """Return whether a form may follow what stands before the name."""
-    before = window.rstrip()[-1:]
     if form == "operator":
         sign = found["sign"]
         if sign == ":" and not found["blank"] and not found["before"]:
@@ -206,7 +206,7 @@ def _fits(form: str, found: re.Match[str], window: str, text: str, start: int, k
     if form == "neighbour element":
         return window.endswith(">")
     if form == "cell":
-        return before in ("|", "\u2502", "\u2503")
+        return window.rstrip()[-1:] in ("|", "\u2502", "\u2503")
     if form == "tuple":
         return re.search(r"[\[(]\s*[bu]?\\*[\"']\Z", window) is not None
     if form == "call":
@@ -221,6 +221,9 @@ def _fits(form: str, found: re.Match[str], window: str, text: str, start: int, k
         return _SETTERS.regex.search(window) is not None or _follows(text, found.end(), window)
     if form == "quoted" and kind is names.SECRET:
         return looks.is_mixed(text[found.end() + 1 : found.end() + 81].split(text[found.end()])[0])
+    if form == "numbered":
+        word = _WORD.regex.match(text, found.end())
+        return word is not None and not word[0].isalpha()
     if form == "tab":
         return window == "" or window[-1:] == "\n"
     return True

@@ -127,12 +127,6 @@ def find_protocols(text: str, spans: Spans) -> None:
     find_rows(PROTOCOLS, text, spans)
 
 
-NUMBERED = Row(
-    "setting of a router", "username bob password 7 SECRET",
-    Pattern(r"(?i)\b(?:password|secret|key|key-string) [0-9] (?P<secret>[^\s]{4,})"),
-)  # fmt: skip
-
-
 def find_sentences(text: str, spans: Spans) -> None:
     """Add secrets that a sentence tells."""
     for row in _SENTENCES:
