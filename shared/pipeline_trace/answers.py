@@ -35,4 +35,4 @@ def _verdict(lookup: Lookup, spans: Sequence[Span], reference: str) -> Verdict |
     except RulesError:
         # `why` reports the error in the rules; the page shows the rest.
         return None
-    return None if verdict.kind == judge.NOTHING_FAILED else verdict
+    return None if verdict.kind == judge.NOTHING_FAILED else verdict.masked()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from jenkins_poller.fetch import steplog
-from pipeline_trace.trace import redact
+from pipeline_trace.trace.redact import search
 
 
 def test_html_becomes_text() -> None:
@@ -42,13 +44,13 @@ def test_secrets_are_masked_before_the_text_is_cut() -> None:
 
 
 def test_what_is_masked_does_not_grow_with_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    real, read = redact.masked, [0]
+    real, read = search.find, [0]
 
-    def counting(text: str) -> str:
+    def counting(text: str) -> Any:
         read[0] += len(text)
         return real(text)
 
-    monkeypatch.setattr(redact, "masked", counting)
+    monkeypatch.setattr(search, "find", counting)
     line = "[2026-11-23T16:25:43.539Z] INFO request user=mara key=abc token=def took 12 ms\n"
     end = "\x1b[8mha:////4" + "A" * 400 + "=\x1b[0mERROR: broken\n"
     assert steplog.log_tail(line * 50_000 + end).endswith("took 12 ms\nERROR: broken")

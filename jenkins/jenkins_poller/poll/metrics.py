@@ -21,7 +21,7 @@ from opentelemetry.sdk.resources import Resource
 from pipeline_trace import __version__
 from pipeline_trace.delivery.destinations import Accepted, SetupError, endpoint, metrics_endpoint, traces_endpoint, transport
 from pipeline_trace.trace import conventions as c
-from pipeline_trace.trace import redact
+from pipeline_trace.trace import masking, redact
 from pipeline_trace.trace.span import AttributeValue, Span
 
 from ..spans import measured
@@ -125,7 +125,7 @@ class Metrics:
         # A job that has no running build any more gets the value 0 once.
         jobs, self._shown = self._shown | running.keys(), set(running)
         state = {c.RUN_STATE: measured.EXECUTING}
-        return [Observation(running.get(job, 0), {c.PIPELINE_NAME: job, **state}) for job in sorted(jobs)]
+        return [Observation(running.get(job, 0), {c.PIPELINE_NAME: masking.masked(job), **state}) for job in sorted(jobs)]
 
     def _look_at_workers(self, _: CallbackOptions) -> Iterable[Observation]:
         return [Observation(count, {c.WORKER_STATE: state}) for state, count in self._workers.items()]

@@ -10,6 +10,7 @@ from pipeline_trace.place.ci.jenkins import documents
 from pipeline_trace.place.ci.jenkins.chain import BuildPlace
 from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace import masking
 from pipeline_trace.trace.span import ERROR, INTERNAL, SERVER, AttributeValue, Link, Span
 
 from ..fetch import flow
@@ -43,6 +44,8 @@ class _Maker:
         self._cleanup(run)
         self._configurations(run)
         self._judge_run(run)
+        for span in self.spans:
+            masking.mask(span)
         return self.spans
 
     @property

@@ -63,9 +63,7 @@ def command(trace: str, log: str | None, exit_status: int | None, script: str, o
 
 def print_verdict(verdict: Verdict, form: str) -> None:
     """Print a verdict. ``form``: text or json."""
-    click.echo(
-        verdict_text(verdict) if form == "text" else json.dumps(masked_verdict(verdict).to_dict(), ensure_ascii=False)
-    )
+    click.echo(verdict_text(verdict) if form == "text" else json.dumps(verdict.masked().to_dict(), ensure_ascii=False))
 
 
 def _of_trace(trace: str, rules: Rules) -> Verdict:
@@ -88,15 +86,9 @@ def _usual(lookup: Lookup, job: str) -> dict[str, Usual]:
     return {stage: usual for (name, stage), usual in known.items() if name == job}
 
 
-def masked_verdict(verdict: Verdict) -> Verdict:
-    """Return the verdict with masked secrets."""
-    evidence = [redact.masked(line) for line in verdict.evidence]
-    return Verdict(verdict.owner, verdict.kind, verdict.confidence, evidence, redact.masked(verdict.next))
-
-
 def verdict_text(verdict: Verdict) -> str:
     """Return a verdict as text of at most ten lines, with masked secrets."""
-    verdict = masked_verdict(verdict)
+    verdict = verdict.masked()
     owner = {"dev": "Dev", "ops": "Ops"}.get(verdict.owner, "unknown")
     head = f"Owner: {owner}   {verdict.kind}   ({verdict.confidence:.0%} sure)"
     evidence = [f"  - {redact.clip(' '.join(line.split()), _WIDTH)}" for line in verdict.evidence]

@@ -15,7 +15,7 @@ from ..delivery import destinations, home, journal
 from ..delivery.start import ShippingProcess
 from ..place import locate
 from ..place.w3c import Place, child_environment
-from ..trace import clock, ids, resource
+from ..trace import clock, ids, masking, resource
 from ..trace import conventions as c
 from ..trace.span import Span
 from . import child
@@ -23,8 +23,6 @@ from . import child
 # The time limit for git outside CI. The command starts only after it.
 _GIT_SECONDS = 0.03
 _FLUSH_SECONDS = 60.0
-# All secrets that trace/redact.py finds are longer.
-_HARMLESS = 10
 
 
 def main(words: Sequence[str]) -> None:
@@ -112,20 +110,11 @@ def _span(name: str, words: list[str], place: Place, start_ns: int) -> Span:
         trace_id=place.trace_id,
         span_id=ids.random_span_id(),
         parent_id=place.parent_id,
-        name=_masked(name),
+        name=masking.masked(name),
         start_ns=start_ns,
-        attributes={c.PROCESS_EXECUTABLE_NAME: _masked(os.path.basename(words[0])), **place.attributes},
+        attributes={c.PROCESS_EXECUTABLE_NAME: masking.masked(os.path.basename(words[0])), **place.attributes},
         links=list(place.links),
     )
-
-
-def _masked(name: str) -> str:
-    if len(name) <= _HARMLESS and name.replace("-", "").isalnum():
-        return name
-    # Imported here, because it compiles many patterns, which takes longer than all else in this module.
-    from ..trace import redact
-
-    return redact.masked(name)
 
 
 def _end(span: Span, status: int, end_ns: int) -> None:

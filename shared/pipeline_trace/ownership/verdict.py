@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from ..trace import redact
 
 DEV = "dev"
 OPS = "ops"
@@ -25,6 +27,10 @@ class Verdict:
     confidence: float
     evidence: Sequence[str] = ()
     next: str = ""
+
+    def masked(self) -> Verdict:
+        """Return the verdict with masked secrets: logs, and spans of others, may hold some."""
+        return replace(self, evidence=[redact.masked(line) for line in self.evidence], next=redact.masked(self.next))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict as JSON-ready data."""

@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..trace import masking
 from . import ci
 from .ci import PER_BUILD, PER_PIPELINE, TRACE_PER
 from .w3c import TRACE_ID, Place, context_of, place_outside_ci
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def locate(environ: Mapping[str, str], home: Path | None, trace_per: str = "", *, git_seconds: float = 0.5) -> Place:
-    """Return the place of a process with this environment.
+    """Return the place of a process with this environment. Texts of its attributes are masked.
 
     ``home``: the folder for answers of a controller, or None to keep none. ``trace_per``: pipeline or build; if empty,
     PIPELINE_TRACE_PER, else pipeline. ``git_seconds``: the most time for git, outside CI. In Jenkins, this may ask the
@@ -37,7 +38,13 @@ def locate(environ: Mapping[str, str], home: Path | None, trace_per: str = "", *
         from .ci import laptop
 
         place = laptop.locate(environ, git_seconds)
-    return replace(place, warnings=(*place.warnings, warning)) if warning else place
+    return replace(
+        place,
+        resource=masking.attributes(place.resource),
+        attributes=masking.attributes(place.attributes),
+        links=tuple(replace(link, attributes=masking.attributes(link.attributes)) for link in place.links),
+        warnings=tuple(masking.masked(each) for each in (*place.warnings, warning) if each),
+    )
 
 
 def is_in_ci(environ: Mapping[str, str]) -> bool:

@@ -1,0 +1,282 @@
+"""Secrets that a name gives away: ``name = value`` in all the ways in which shells, YAML, JSON, XML, SQL and logs write
+it."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from . import looks, names, values
+from .pattern import Pattern, Spans
+
+_NAME_END = Pattern(r"[\w.-]*")
+_LONGEST = 80
+# Characters before a name that say what it is in.
+_WINDOW = 48
+_QUOTE = r"(?:\\{0,40}[\"'`]|&quot;|&#0?34;|&#x22;|&#0?39;|&#x27;|&apos;|%22|%27)"
+
+
+class Form(NamedTuple):
+    """A way in which a value follows a name. ``sign``: is it an operator?  ``kinds``: of names that it is for; empty:
+    all."""
+
+    name: str
+    example: str
+    pattern: str
+    kinds: tuple[str, ...] = ()
+
+
+_SURE = (names.PASSWORD, names.SECRET, names.HEADER, names.KEY, names.NUMBER)
+# In this order; the first one that fits is it. Each begins behind the name.
+FORMS = (
+    Form("pair", '{"name": "DB_PASSWORD", "value": "SECRET"}',
+         rf"{_QUOTE}?[ \t]*[,;]?\s{{0,60}}[^{{}}\[\]\n]{{0,80}}?{_QUOTE}?\b(?:[vV]alue|VALUE|defaultValue|default"
+         rf"|stringValue){_QUOTE}?[ \t]*(?:=>|[:=])[ \t]*",
+         _SURE),
+    Form("variable", 'variable "db_password" { default = "SECRET" }', rf"{_QUOTE}\s*\{{[^{{}}]{{0,200}}?\bdefault\s*=\s*",
+        _SURE),
+    Form("operator", "DB_PASSWORD=SECRET",
+         rf"(?:{_QUOTE})?[\])]?(?: \d{{1,2}}|\.{{2,80}})?(?P<before>[ \t]*)(?P<sign>=>|->|<-|:=|[?+!:]?={{1,3}}"
+         rf"|:(?!//|:)|\uff1a|\uff1d|%3[AaDd]|&#61;)(?P<blank>[ \t]*|%20)"),
+    Form("element", '<password type="plain">SECRET</password>', r"(?P<tag>(?:\s[^<>]{0,200})?>)(?P<blank>\s*)"),
+    Form("named element", '<string name="password">SECRET</string>', r"[\"'](?:\s[^<>]{0,200})?>(?P<blank>\s*)"),
+    Form("neighbour element", "<key>password</key><string>SECRET</string>", r"</[\w:.-]+>\s*<[\w:.-]+>"),
+    Form("cell", "| password | SECRET |", r"(?P<before>[ \t]*)(?P<cell>[|\u2502\u2503])(?P<blank>[ \t]*)", _SURE),
+    Form("part", 'form-data; name="password"\n\nSECRET', rf"{_QUOTE}(?:\r?\n|\\r\\n|\\n){{2}}", _SURE),
+    Form("tuple", "('password', 'SECRET')", rf"(?P<close>{_QUOTE}),[ \t]*(?=[bBu]?{_QUOTE})", _SURE),
+    Form("call", "setPassword('SECRET')", rf"(?=\(\s*{_QUOTE})", (names.PASSWORD, names.SECRET)),
+    Form("quoted", "IDENTIFIED BY 'SECRET'", r"[ \t]+(?:BY[ \t]+|by[ \t]+|AS[ \t]+|TO[ \t]+)?(?=['\"])", (names.PASSWORD,
+        names.SECRET)),
+    Form("option", "deploy --password SECRET", rf"(?P<option>{_QUOTE}?[ \t]*,?\s+|{_QUOTE}?,(?={_QUOTE}))"),
+    Form("numbered", "username bob password 7 SECRET", r"[ \t]+\d[ \t]+(?=\S{4})", _SURE),
+    Form("tab", "password\tSECRET", r"\t+", _SURE),
+)  # fmt: skip
+_PATTERNS = {form.name: (form, Pattern(form.pattern)) for form in FORMS}
+# Which forms may follow, by the sign behind the name.
+_QUOTED = ("operator", "pair", "variable", "named element", "part", "tuple", "option")
+_BLANK = ("operator", "pair", "element", "cell", "quoted", "numbered", "option", "tab")
+_BY_SIGN = {
+    **dict.fromkeys("=:\uff1a\uff1d?+!-)].", ("operator",)),
+    **dict.fromkeys("\"'`\\", _QUOTED),
+    **dict.fromkeys(" \t\r\n", _BLANK),
+    "%": ("operator", "pair", "part"),
+    "&": ("operator", *_QUOTED),
+    "<": ("operator", "neighbour element"),
+    ">": ("element",),
+    "|": ("cell",),
+    "(": ("call",),
+    ",": ("pair", "option"),
+}
+# What begins a line that assigns: nothing, a list's dash, a diff's sign, a shell's word.
+_LINE_BEGIN = Pattern(
+    r"(?:\A|\n|\r|\x00|\\n)[ \t>+~$#*-]*(?:(?:export|declare -x|set|SET|setx|env|ENV|ARG|local|readonly|typeset) +)?[\"']?\Z"
+)
+_ENCLOSING = Pattern(r"(\\{0,40}[\"'`])(?:-{1,2}(?:\w[ =]?)?)?\Z")
+_NEXT_OPTION = Pattern(r"\\*[\"']?-{1,2}(?P<word>[A-Za-z][^\s\"'=]{0,80})")
+# A value that stands before its name: `{"value": "SECRET", "name": "DB_PASSWORD"}`.
+_VALUE_BEFORE = Pattern(
+    r"(?i)\bvalue\\*[\"']?[ \t]*[:=][ \t]*\\*[\"']?(?P<secret>[^\n\"'\\,{}]{1,200})"
+    r"\\*[\"']?,?\s{1,40}\\*[\"']?(?:name|key)\\*[\"']?[ \t]*[:=][ \t]*\\*[\"']?\Z"
+)
+_BEFORE = 300
+_DATA = "<![CDATA["
+_OPENING = Pattern(_QUOTE)
+_READS = ("get", "read", "load", "fetch", "lookup", "find", "delete", "is", "has", "check", "list", "remove", "rotate")
+_SETTERS = Pattern(
+    r"(?:^|[\s;&|])(?:setx|setenv|SetEnv|ENV|set -\w+|configure set|config set|config --global|config|nmcli [^\n]*"
+    r"|login\s+\S+|machine\s+\S+[^\n]*)\s+\Z"
+)
+_TAG = Pattern(r"<(?:[\w-]{1,30}:)?\Z")
+# Characters of the longest word that says what key it is.
+_QUALIFIER = 18
+
+
+def find(text: str, hits: list[int], spans: Spans) -> None:
+    """Add the values of secret names. ``hits``: where words stand that occur in such names, in their order."""
+    scan, done = values.Scan(text), 0
+    for hit in hits:
+        if hit < done:
+            continue
+        start, end = _bounds(text, hit, done)
+        done = max(end, hit + 1)
+        kind = names.kind_of(text[start:end].strip("-.")) if start < end else names.NONE
+        if kind is names.KEY and _qualified(text, start):
+            kind = names.SECRET
+        if kind in (names.PASSWORD, names.SECRET) and _TOLD_OF.regex.match(text, max(start - 1, 0)):
+            kind = names.WEAK
+        if kind is names.NONE or (kind is names.PASSWORD and _OPEN.regex.match(text, start)):
+            continue
+        found = _value(scan, start, end, kind) or _value_before(text, start, kind)
+        if found is not None:
+            found = (found[0], values.end_of_change(scan, found[1]))
+            spans.append(found)
+            done = max(done, found[1])
+
+
+# The end of an address or path that a message is about, and what a message goes on with.
+_TOLD_OF = Pattern(r"/[\w.-]{1,80}: |\W?(?:credentials?|tokens?): [a-z]+ [a-z]+\b")
+# Counts of tests, lines of test runners, the shell's folders.
+_OPEN = Pattern(
+    r"[pP](?:ass|ASS)[ \t]{0,4}[=:][ \t]{0,4}\d{1,6}(?![\w.])|PASS: (?=[a-z])(?:[a-z][\w.-]*/[\w./:\[\]-]*|[a-z_]+(?=\s|\Z))"
+    r"|(?:OLD)?PWD=(?=[/~]|[A-Z]:\\)"
+)
+
+
+def _value_before(text: str, start: int, kind: str) -> tuple[int, int] | None:
+    """Return where the value is of a name that stands behind it."""
+    if kind is names.WEAK or "alue" not in (window := text[max(0, start - _BEFORE) : start]):
+        return None
+    found = _VALUE_BEFORE.regex.search(window)
+    if found is None or looks.is_nothing(found["secret"].strip()):
+        return None
+    return (start - len(window) + found.start("secret"), start - len(window) + found.end("secret"))
+
+
+def _bounds(text: str, hit: int, done: int) -> tuple[int, int]:
+    """Return where the name begins and ends that a word is a part of."""
+    found = _NAME_END.regex.match(text, hit, hit + _LONGEST)
+    stop = found.end() if found else hit
+    start, first = hit, max(done, hit - _LONGEST)
+    while start > first and _is_of_name(text[start - 1]):
+        start -= 1
+    before = text[start - 1] if start > first else ""
+    if before == "\\" and start < hit and text[start] in "nrt":
+        start += 1
+    elif before == "%" and text[start : start + 2].upper() in _ENCODED:
+        start += 2
+    if text[start] == "-" and text[start + 1 : start + 2] in ("D", "P") and start + 2 < hit:
+        start += 2
+    while stop > hit and text[stop - 1] in ".-":
+        stop -= 1
+    return start, stop
+
+
+def _is_of_name(sign: str) -> bool:
+    return sign in _LETTERS or (sign > "\x7f" and sign.isalnum())
+
+
+# What names are made of, and what URLs write before them.
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+_ENCODED = ("22", "27", "3F", "26", "0A", "7B", "2C")
+
+
+def _qualified(text: str, start: int) -> bool:
+    """Return whether the word before a lone "key" says that it is one: "Secret Access Key"."""
+    if start < 2 or text[start - 1] not in " _" or not text[start - 2].isalpha():
+        return False
+    window = text[max(0, start - _QUALIFIER) : start - 1]
+    return window[max(window.rfind(" "), window.rfind("\n")) + 1 :].lower() in names.KEY_QUALIFIERS
+
+
+def _value(scan: values.Scan, start: int, end: int, kind: str) -> tuple[int, int] | None:
+    """Return where the value of the name is that stands from ``start`` to ``end``."""
+    text = scan.text
+    window = text[max(0, start - _WINDOW) : start]
+    for form, pattern in [_PATTERNS[name] for name in _BY_SIGN.get(text[end : end + 1], ())]:
+        if form.kinds and kind not in form.kinds:
+            continue
+        found = pattern.regex.match(text, end)
+        if found is not None and _fits(form.name, found, window, text, start, kind):
+            if form.name in ("element", "named element", "neighbour element"):
+                begin = found.end()
+                if text.startswith(_DATA, begin):
+                    begin += len(_DATA)
+                close = text.find("]]>" if begin > found.end() else "<", begin)
+                close = len(text) if close < 0 else close
+                content = text[begin:close].strip()
+                return (begin, close) if content and not (kind is names.KEY and names.kind_of(content)) else None
+            where = _where(text, start, window, form, found, kind)
+            block = values.block_below(scan, found.start("blank") if form.name == "operator" else found.end(), where)
+            return block or values.span_of(scan, found.end(), where)
+    return None
+
+
+def _fits(form: str, found: re.Match[str], window: str, text: str, start: int, kind: str) -> bool:
+    """Return whether a form may follow what stands before the name."""
+    if form == "operator":
+        sign = found["sign"]
+        if sign == ":" and not found["blank"] and not found["before"]:
+            # `a:b:c` is a path or an image, but `password:secret` is none.
+            return kind in (names.PASSWORD, names.SECRET, names.HEADER) or text[found.start()] in "\"'" or window[-1:] == "/"
+        return sign != "->" or bool(found["blank"])
+    if form == "element":
+        return _TAG.regex.search(window) is not None
+    if form == "named element":
+        return "<" in window and window[-1:] in ("'", '"')
+    if form == "neighbour element":
+        return window.endswith(">")
+    if form == "cell":
+        return window.rstrip()[-1:] in ("|", "\u2502", "\u2503")
+    if form == "tuple":
+        return re.search(r"[\[(]\s*[bu]?\\*[\"']\Z", window) is not None
+    if form == "call":
+        return not text[start : found.start()].lower().startswith(_READS)
+    if form == "option":
+        name = text[start : found.start()]
+        if name.startswith("-") or window.endswith(("-", "--")):
+            following = _NEXT_OPTION.regex.match(text, found.end())
+            return following is None or looks.is_mixed(following["word"])
+        if kind not in (names.PASSWORD, names.SECRET):
+            return _SETTERS.regex.search(window) is not None
+        return _SETTERS.regex.search(window) is not None or _follows(text, found.end(), window)
+    if form == "quoted" and kind is names.SECRET:
+        return looks.is_mixed(text[found.end() + 1 : found.end() + 81].split(text[found.end()])[0])
+    if form == "numbered":
+        word = _WORD.regex.match(text, found.end())
+        return word is not None and not word[0].isalpha()
+    if form == "tab":
+        return window == "" or window[-1:] == "\n"
+    return True
+
+
+def _follows(text: str, start: int, window: str) -> bool:
+    """Return whether the word behind a name and a blank is its value: it looks like one, or the line has these two words
+    only."""
+    word = _WORD.regex.match(text, start)
+    if word is None or "\n" in text[start - 1 : start]:
+        return False
+    alone = window[-1:] in ("", "\n") and text[word.end() : word.end() + 1] in ("", "\n", "\r")
+    return looks.is_mixed(word[0]) or (alone and not word[0].isalpha() and not looks.is_prose(word[0]))
+
+
+_WORD = Pattern(r"[^\s\"'=:]{4,200}")
+
+
+def _where(text: str, start: int, window: str, form: Form, found: re.Match[str], kind: str) -> values.Where:
+    """Return what stands around a name."""
+    operator = form.name == "operator"
+    near, quote = window[-4:], ""
+    if operator and ('"' in near or "'" in near or "`" in near):
+        enclosing = _ENCLOSING.regex.search(window)
+        quote = enclosing[1] if enclosing and not _OPENING.regex.match(text, found.start()) else ""
+        if quote and kind is names.HEADER and text.startswith(quote, found.end()):
+            quote = ""
+    before = near.rstrip()[-1:]
+    blank = operator and bool(
+        found["blank"]
+        or found["before"]
+        or found["sign"] in ":\uff1a"
+        or (kind is names.KEY and found["sign"] == "==")
+        or "." in text[start : found.start()]
+    )
+    return values.Where(
+        kind,
+        quote,
+        _indent(window, start) if kind in (names.PASSWORD, names.SECRET) else None,
+        near[-1:] in ("?", "&") or ("%" in near and near[-3:].upper() in ("%3F", "%26")),
+        before == ";",
+        before in ("{", "(", "[", ","),
+        blank or form.name == "cell",
+        form.name == "option",
+    )
+
+
+def _indent(window: str, start: int) -> int | None:
+    """Return the indentation of a name that begins its line, ``None`` if it does not begin one."""
+    found = _LINE_BEGIN.regex.search(window)
+    if found is None or (
+        found.start() == 0 and len(window) < start and not found[0].startswith(("\n", "\r", "\x00", "\\n"))
+    ):
+        return None
+    line = found[0].lstrip("\r\n\x00")
+    return len(line) - len(line.lstrip(" \t")) if not line.lstrip(" \t").startswith("- ") else len(line.rstrip("\"'"))

@@ -1,0 +1,264 @@
+"""Secrets in command lines, by the options of ``programs``: as a shell has them, and as a list of JSON or Python."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import NamedTuple
+
+from . import looks, programs
+from .pattern import Pattern, Spans
+
+_WORD = Pattern(
+    r"(?P<word>(?:\\{0,8}\"(?:[^\"\\]|\\(?!\")[^\n]|\\\"(?![\s,\]]|\Z))*\\{0,8}\"|'(?!\[['\"])[^'\n]*'|\$\([^()\n]*\)|\\[^\n]"
+    r"|[^\s\"'\\|;&,()]|,(?!\s|\Z|[\"'])|&(?!&|\s)|[()])+)"
+    r"|(?P<stop>[|;&\n\r\x00])|(?P<blank>(?:[ \t,]|\\\r?\n)+)|(?P<other>[^\n])"
+)
+_BEFORE_PROGRAM = Pattern(r".*(?:\\[nrt]|\x1b\[[0-9;]*m)", re.DOTALL)
+_LONGEST_NAME = 200
+_LONGEST = 400  # words of a command
+_DEEPEST = 3  # commands in commands
+
+
+class Word(NamedTuple):
+    """A word of a command: where it is without its quotes, and what it says."""
+
+    start: int
+    end: int
+    text: str
+
+
+class _Row(NamedTuple):
+    options: dict[str, str]
+    positions: tuple[tuple[int, str], ...]
+    all_pairs: bool
+    needs: frozenset[str]
+
+
+@cache
+def _rows() -> dict[str, list[_Row]]:
+    """Return the rows of each program."""
+    table: dict[str, list[_Row]] = {}
+    for names, line in programs.PROGRAMS:
+        wanted, _, needed = line.partition(">")
+        words = wanted.split()
+        options = {word.rstrip(":=%,/+"): word[len(word.rstrip(":=%,/+")) :] for word in words if word[0] in "-/"}
+        positions = tuple(
+            (int(word[1:].rstrip("/")), word[-1] if word[-1] == "/" else "") for word in words if word[0] == "#"
+        )
+        row = _Row(options, positions, "=*" in words, frozenset(needed.split()))
+        for name in names.split():
+            table.setdefault(name, []).append(row)
+    return table
+
+
+def find(text: str, low: str, spans: Spans) -> None:
+    """Add the secrets of the commands in a text."""
+    done = 0
+    found = programs.MAYBE.regex.search(text)
+    while found is not None:
+        done = _line(text, _begin(text, done, found.start()), len(text), 0, spans)
+        found = programs.MAYBE.regex.search(text, max(done, found.end()))
+    for sign, word in programs.MAYBE_WORDS:
+        if sign in text and word in low:
+            _lines_with(word, text, low, spans)
+
+
+def _begin(text: str, done: int, at: int) -> int:
+    """Return where the command begins that goes through ``at``: its line, and those before that a backslash continues."""
+    start = max(done, text.rfind("\n", done, at) + 1)
+    while (
+        start > done + 1
+        and text[start - 1] == "\n"
+        and text[start - 2] in "\\\r"
+        and text[max(start - 3, 0) : start - 1].strip("\r")[-1:] == "\\"
+    ):
+        start = max(done, text.rfind("\n", done, start - 1) + 1)
+    return start
+
+
+def _lines_with(word: str, text: str, low: str, spans: Spans) -> None:
+    """Add the secrets of the commands in the lines that hold a word."""
+    done, at = 0, low.find(word)
+    while at >= 0:
+        done = _line(text, _begin(text, done, at), len(text), 0, spans)
+        at = low.find(word, max(done, at + 1))
+
+
+def _line(text: str, start: int, end: int, depth: int, spans: Spans) -> int:
+    """Add the secrets of one line from ``start`` on, which may go on behind a backslash. Return where it ends."""
+    words: list[Word] = []
+    echoed: list[Word] = []
+    at = start
+    for each in _WORD.regex.finditer(text, start, end):
+        at = each.end()
+        if each["word"]:
+            if len(words) < _LONGEST:
+                words.append(_bare(text, each.start(), at))
+                if depth < _DEEPEST and " " in words[-1].text:
+                    _command_in(text, words[-1], depth + 1, spans)
+            continue
+        stop = each["stop"]
+        if stop is None:
+            continue
+        _command(words, echoed, spans)
+        echoed = _echoed(words) if stop == "|" else []
+        words = []
+        if stop in "\n\r\0":
+            return at
+    _command(words, echoed, spans)
+    return max(at, start + 1)
+
+
+def _command_in(text: str, word: Word, depth: int, spans: Spans) -> None:
+    """Add the secrets of a command that is quoted: ``sh -c '...'``, an element of a list."""
+    at, end = word.start, word.end
+    quotes = [place for place in (word.text.find('"'), word.text.find("'")) if place >= 0]
+    first = word.text[: min(quotes)] if quotes else ""
+    if first and not any(each.isspace() for each in first):
+        # `ProxyCommand="..."`: only what is quoted is a command.
+        last = word.text.rfind(word.text[len(first)])
+        at, end = word.start + len(first) + 1, max(word.start + last, word.start + len(first) + 1)
+    while at < end:
+        at = _line(text, at, end, depth, spans)
+
+
+def _bare(text: str, start: int, end: int) -> Word:
+    """Return a word without the quotes around it, be they a shell's or a list's."""
+    while end - start > 1 and text[start] in "[({":
+        start += 1
+    while end - start > 1 and text[end - 1] in "])}":
+        end -= 1
+    first, last = start, end
+    while first < last and text[first] == "\\":
+        first += 1
+    if first < last and text[first] in "\"'" and last - first > 1 and text[last - 1] == text[first]:
+        quote = first - start + 1
+        start, end = first + 1, end - quote
+    return Word(start, max(start, end), text[start : max(start, end)])
+
+
+def _command(words: list[Word], echoed: list[Word], spans: Spans) -> None:
+    """Add the secrets of one command."""
+    if not words:
+        return
+    table = _rows()
+    said = {word.text for word in words}
+    if echoed and any(_program(word.text) in programs.READERS for word in words) and not said.isdisjoint(programs.READING):
+        spans.extend(_of_echoed(word) for word in echoed)
+    for number, word in enumerate(words):
+        rows = table.get(_program(word.text))
+        if rows:
+            for row in rows:
+                if not row.needs or not row.needs.isdisjoint(said):
+                    _arguments(row, words[number + 1 :], table, spans)
+
+
+def _program(word: str) -> str:
+    """Return the name of the program that a word begins with: without folders, and what a line or colour ended before it."""
+    if "\\" in word or "\x1b" in word:
+        word = _BEFORE_PROGRAM.regex.sub("", word[-_LONGEST_NAME:])
+    return word.rpartition("/")[2].removesuffix(".exe")
+
+
+def _of_echoed(word: Word) -> tuple[int, int]:
+    """Return the secret part of what is echoed: of ``user:password`` for chpasswd, the password."""
+    colon = word.text.find(":")
+    return (word.start + colon + 1, word.end) if 0 < colon < len(word.text) - 1 else (word.start, word.end)
+
+
+def _echoed(words: list[Word]) -> list[Word]:
+    """Return what an ``echo`` or ``printf`` prints."""
+    for number, word in enumerate(words):
+        if word.text in ("echo", "printf"):
+            return [each for each in words[number + 1 :] if not each.text.startswith(("-", "%", "$")) and len(each.text) > 2]
+    return []
+
+
+def _arguments(row: _Row, words: list[Word], table: dict[str, list[_Row]], spans: Spans) -> None:
+    """Add the secrets in the arguments of a program, up to the next program of the table."""
+    plain: list[Word] = []
+    waiting = ""
+    for number, word in enumerate(words):
+        if waiting:
+            sign, waiting = waiting, ""
+            if (sign == "always" and not word.text.startswith("-")) or (sign != "always" and _holds(word.text, sign)):
+                _add(word, word.start, sign, spans)
+                continue
+        if (
+            number
+            and not word.text.startswith("-")
+            and word.text in table
+            and word.text not in ("net", "security", "http", "https")
+        ):
+            break
+        if word.text.startswith(("-", "/")) and row.options:
+            option, sign, start = _option(row, word.text)
+            if option:
+                if start >= 0:
+                    if sign == "+" or not sign or _holds(word.text[start:], sign):
+                        _add(word, word.start + start, sign, spans)
+                elif sign != "+":
+                    waiting = sign or "always"
+                continue
+        if not word.text.startswith("-"):
+            plain.append(word)
+            if row.all_pairs and (equals := word.text.find("=")) > 0:
+                spans.append((word.start + equals + 1, word.end))
+    for position, sign in row.positions:
+        if -len(plain) <= position < len(plain) and (position >= 0 or len(plain) > 1):
+            word = plain[position]
+            slash = word.text.find("/") + 1 if sign else 0
+            if (
+                (not sign or 1 < slash < len(word.text))
+                and not looks.is_nothing(word.text)
+                and word.text not in ("*", "/dev/stdin", "-")
+            ):
+                end = word.start + word.text.rfind("@") if sign and "@" in word.text else word.end
+                spans.append((word.start + slash, end))
+
+
+def _option(row: _Row, word: str) -> tuple[str, str, int]:
+    """Return the option that a word is, its sign, and where its value begins in the word (-1: it is the next word)."""
+    name, equals, _ = word.partition("=")
+    if name in row.options:
+        return name, row.options[name], len(name) + 1 if equals else -1
+    name, colon, _ = word.partition(":")
+    if colon and name in row.options:
+        return name, row.options[name], len(name) + 1
+    for option, sign in row.options.items():
+        if len(option) == 2 and option[0] == "-" and not word.startswith("--"):
+            at = _in_cluster(word, option[1])
+            if at > 0:
+                return option, sign, at if at < len(word) else -1
+        elif sign == "+" and word.startswith(option) and len(word) > len(option):
+            return option, sign, len(option)
+    return "", "", -1
+
+
+_FLAGS = frozenset("fsSLkviIgGnNjJOqR#0123456789")
+
+
+def _in_cluster(word: str, letter: str) -> int:
+    """Return where the value begins of a one-letter option in a word like ``-fsSLuX``, 0 if it is not in it."""
+    for at, each in enumerate(word[1:40], 1):
+        if each == letter:
+            return at + 1
+        if each not in _FLAGS:
+            return 0
+    return 0
+
+
+def _holds(value: str, sign: str) -> bool:
+    """Return whether a value holds the sign that says that a secret is in it."""
+    return sign in ("always", "+") or any(each in value for each in sign)
+
+
+def _add(word: Word, start: int, sign: str, spans: Spans) -> None:
+    """Add the value of an option, unless it is a variable or a file."""
+    value = word.text[start - word.start :]
+    if sign == "=" and (equals := value.find("=")) >= 0:
+        start, value = start + equals + 1, value[equals + 1 :]
+    bare = value.strip("\"'")
+    if bare and not looks.is_nothing(bare) and bare not in ("@-", "-"):
+        spans.append((start, word.end))
