@@ -11,11 +11,15 @@ PRODUCT := shared/pipeline_trace jenkins/jenkins_poller demo/pipeline_trace_demo
 # Supported versions of ansible-core; the oldest and the newest are part of `make test`.
 CORES := 2.16 2.17 2.18 2.19 2.20 2.21
 CORE_VENVS := $(CORES:%=.venvs/ansible-%/.done)
+# What calls most of each dependency: OTLP both ways over both protocols, the store, pages, options, YAML, Jenkins' client.
+LOWEST := tests/serve/test_receiver.py tests/serve/test_bounds.py tests/serve/test_grpc.py tests/serve/test_meeting.py \
+	tests/serve/test_list.py tests/delivery/test_migrations.py tests/poller/test_config.py tests/poller/test_connection.py \
+	tests/ownership/test_rules.py tests/pages/test_html.py
 # Other tools that join a trace. Where what they run on is missing, nothing is made, and their tests are skipped.
 PEERS := collector pytest-otel pytest-opentelemetry maven
 
-.PHONY: demo test quick test-matrix test-peers lint types unit browser sshd sanity collection bench-callback bench-poller bench-serve corpus \
-	clean help
+.PHONY: demo test quick test-matrix test-lowest test-peers lint types unit browser sshd sanity collection bench-callback bench-poller \
+	bench-serve corpus clean help
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -45,6 +49,9 @@ test-matrix: $(VENV)/.installed-test $(CORE_VENVS) ## the callback's tests with 
 
 sanity: $(VENV)/.installed $(lastword $(CORE_VENVS)) ## ansible-test sanity, with the newest ansible-core
 	@test ! -e $(lastword $(CORE_VENVS)) || PATH="$(abspath $(BIN)):$$PATH" scripts/ansible-sanity $(patsubst %/.done,%,$(lastword $(CORE_VENVS)))
+
+test-lowest: .venvs/lowest/.done ## a part of the tests with the lowest versions of the dependencies in setup.cfg
+	.venvs/lowest/bin/python -m pytest -n $(WORKERS) -p no:cacheprovider $(LOWEST)
 
 test-peers: $(VENV)/.installed-test $(PEERS:%=.peers/%/.done) ## the real Collector, pytest's plugins and Maven
 	$(BIN)/python -m pytest -n $(WORKERS) tests/peers
@@ -83,6 +90,9 @@ $(VENV)/.installed: setup.cfg | $(VENV)/bin/python
 $(VENV)/.installed-test: setup.cfg | $(VENV)/bin/python
 	@$(BIN)/pip install --quiet --disable-pip-version-check --use-pep517 -e '.[test]'
 	@touch $@ $(VENV)/.installed
+
+.venvs/lowest/.done: scripts/lowest setup.cfg | $(VENV)/bin/python
+	@scripts/lowest
 
 # Where no Python fits, nothing is made, and the tests of that version are skipped.
 .venvs/ansible-%/.done: scripts/ansible-venv

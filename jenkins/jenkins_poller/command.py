@@ -214,8 +214,12 @@ def _say(prefix: str, swept: Swept) -> None:
 def _progress() -> Iterator[Callable[[Swept, int], None]]:
     """Yield a function that updates a progress bar. The bar is shown only on a terminal."""
     console = Console(stderr=True)
+    if not console.is_terminal:
+        # Rich before 14.3 writes an empty line even when it shows nothing.
+        yield lambda _swept, _total: None
+        return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("Reading builds", total=None)
 
         def show(swept: Swept, total: int) -> None:

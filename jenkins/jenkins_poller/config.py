@@ -19,10 +19,15 @@ from pydantic_core import ErrorDetails
 from pipeline_trace.commands.units import age_seconds
 from pipeline_trace.place.ci import PER_BUILD, PER_PIPELINE
 from pipeline_trace.place.ci.jenkins.identity import normalised_url
+from pipeline_trace.trace.files import read_regular
+from pipeline_trace.yamlfile import load_yaml
 
 from .fetch.api import Login
 from .fetch.build import BUILD, STAGE, STEP
 
+# Characters of what a message says of a file's syntax.
+_LONGEST = 300
+_MOST_SECRET = 64 << 10
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRETS = ("token", "password", "api_token", "user", "username", "login")
 _WHERE_SECRETS = "do not write a login here; say where it is, with user_env or user_file and token_env or token_file"
@@ -118,7 +123,7 @@ _EXAMPLES = {
 def load(path: Path, environ: Mapping[str, str]) -> list[tuple[ControllerConfig, Login | None]]:
     """Read and check a file. Return its controllers with their logins. Raises ConfigError, with all mistakes."""
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        data = load_yaml(path, _Loader)
         config = _Config.model_validate(data if data is not None else {})
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read ({error.strerror}); check its path and permissions"]) from None
@@ -152,7 +157,7 @@ def _secret(what: str, variable: str, file: Path | None, environ: Mapping[str, s
     if file is None:
         return ""
     try:
-        value = (folder / file).read_text(encoding="utf-8").strip()
+        value = read_regular(folder / file, _MOST_SECRET).decode("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", "not UTF-8 text")
         raise ValueError(f"{what}_file: cannot read {file} ({reason}); check its path and permissions") from None
@@ -199,7 +204,7 @@ def _unknown(key: str, *, top: bool) -> str:
 def _syntax(error: yaml.YAMLError) -> str:
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    return f"{place}is not valid YAML ({problem or 'not readable'})"
+    return f"{place}is not valid YAML ({' '.join(str(problem or error).split())[:_LONGEST]})"
 
 
 class _Loader(yaml.SafeLoader):
@@ -208,7 +213,8 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
-            if key.value in seen and key.tag == "tag:yaml.org,2002:str":
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value} occurs twice", key.start_mark)
-            seen.add(str(key.value))
+            if key.tag == "tag:yaml.org,2002:str":
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(None, None, f"the key {key.value} occurs twice", key.start_mark)
+                seen.add(key.value)
         return super().construct_mapping(node, deep)

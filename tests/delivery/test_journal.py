@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import resource
+import socket
 import stat
 import subprocess
 import sys
 import textwrap
+import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from pipeline_trace.delivery import journal, progress, reader
+from pipeline_trace.delivery import journal, progress, reader, waiting
 from pipeline_trace.delivery.journal import JournalError, Writer
 from pipeline_trace.delivery.progress import Progress
 from pipeline_trace.delivery.reader import Line, Reader
@@ -581,3 +584,98 @@ def test_what_waits_is_counted_with_a_torn_line_in_it(tmp_path: Path) -> None:
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(lines[0] + b"torn\n" + lines[1] + lines[2][:30])
     assert reader.count_waiting(path) == 2
+
+
+# Hostile files
+
+
+def test_an_endless_line_is_skipped_as_it_comes(tmp_path: Path) -> None:
+    path = write(tmp_path, 1, end=False)
+    with path.open("ab") as file:
+        file.write(b'{"type":"span","name":"')
+        for _ in range(100):
+            file.write(b"x" * (1 << 20))
+        file.write(b'"}\n')
+    good = encode({"type": "span", **span(2).to_dict()}).encode() + b"\n"
+    with path.open("ab") as file:
+        file.write(good)
+    tracemalloc.start()
+    began = time.process_time()
+    lines, torn = read(path)
+    assert time.process_time() - began < 5
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (names(lines), torn, lines[-1].end) == (["span 1", "span 2"], 1, path.stat().st_size)
+    assert peak < 3 * reader.MOST_LINE
+    assert reader.count_waiting(path) == 2
+    progress.save_progress(path, Progress(lines[0].end, 1))
+    assert reader.count_waiting(path) == 1
+
+
+def test_an_endless_line_that_is_still_written_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "MOST_LINE", 1000)
+    path = write(tmp_path, 1, end=False)
+    opened = Reader(path)
+    found = []
+    for piece in (b"x" * 1500, b"x" * 10, b"", b"x" * 1500 + b"\n", encode({"type": "end"}).encode() + b"\nto"):
+        with path.open("ab") as file:
+            file.write(piece)
+        found += list(opened.lines())
+    opened.count_torn_end()
+    opened.close()
+    assert [line.kind for line in found] == ["span", "end"]
+    assert opened.torn == 2
+
+
+def test_only_regular_files_of_ours_are_journals(tmp_path: Path) -> None:
+    wanted = write(tmp_path, 1)
+    os.mkfifo(tmp_path / "fifo.journal")
+    (tmp_path / "device.journal").symlink_to("/dev/zero")
+    bound = socket.socket(socket.AF_UNIX)
+    bound.bind(str(tmp_path / "s.journal"))
+    bound.close()
+    if os.geteuid() == 0:
+        os.chown(write(tmp_path, 2), 12345, 12345)
+    assert journal.find_journals(tmp_path) == [wanted]
+    assert waiting.said_count(tmp_path) == f"1 spans wait in {tmp_path}"
+    for name in ("fifo", "s", "device"):
+        with pytest.raises(OSError, match=r"not a regular file|No such"):
+            Reader(tmp_path / f"{name}.journal")
+        with pytest.raises(OSError, match=r"not a regular file|No such"):
+            reader.count_waiting(tmp_path / f"{name}.journal")
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "device", "deep", "long", "newer"])
+def test_a_state_that_is_none_counts_as_undelivered(tmp_path: Path, kind: str) -> None:
+    path = write(tmp_path, 1)
+    state = journal.progress_path(path)
+    if kind == "fifo":
+        os.mkfifo(state)
+    elif kind == "folder":
+        state.mkdir()
+    elif kind == "device":
+        state.symlink_to("/dev/zero")
+    elif kind == "deep":
+        state.write_text("[" * 100_000)
+    elif kind == "long":
+        with state.open("wb") as file:
+            file.truncate(1 << 33)
+    else:
+        state.write_text(encode({**Progress(5, 1).__dict__, "of a newer version": [1]}))
+    assert progress.load_progress(path) == (Progress(5, 1) if kind == "newer" else Progress())
+    assert reader.count_waiting(path) == 1
+
+
+def test_a_fifo_in_the_place_of_a_new_state_holds_nothing_up(tmp_path: Path) -> None:
+    path = write(tmp_path, 1)
+    os.mkfifo(path.with_suffix(".new"))
+    progress.save_progress(path, Progress(5, 1))
+
+
+def test_lines_of_a_newer_version_are_counted_and_the_others_are_read(tmp_path: Path) -> None:
+    path = write(tmp_path, 1, end=False)
+    more = encode({"type": "span", **span(2).to_dict(), "of a newer version": 1})
+    with path.open("a", encoding="ascii") as file:
+        file.write('{"type":"of a newer version"}\n' + more + "\n")
+    lines, torn = read(path)
+    assert (names(lines), torn) == (["span 1", "span 2"], 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import signal
 import subprocess
@@ -259,3 +260,18 @@ def test_a_makefiles_failing_line_still_fails_make(env: dict[str, str], tmp_path
     done = support.run("make", "-C", tmp_path, env=env)
     assert done.returncode == 2
     assert "not reached" not in done.stdout
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full 2>/dev/full"])
+def test_the_status_is_the_commands_whatever_is_closed(env: dict[str, str], tmp_path: Path, closed: str) -> None:
+    """The command has the same open and closed streams as without us, and no journal becomes its stderr."""
+    streams = "for n in 0 1 2; do test -e /proc/self/fd/$n && echo $n; done"
+    own, ours = tmp_path / "own", tmp_path / "ours"
+    for words in (["sh", "-c"], [str(support.BIN / "pipeline-trace"), "exec", "--", "sh", "-c"]):
+        there = ours if words[1] == "exec" else own
+        line = f"{shlex.join([*words, f'( {streams} ) >{there}; echo; echo said >&2; exit 7'])} {closed}"
+        assert subprocess.run(["sh", "-c", line], env=env, timeout=30, capture_output=True).returncode == 7
+    assert ours.read_text() == own.read_text()
+    missing = shlex.join([str(support.BIN / "pipeline-trace"), "exec", "--", "/nonexistent"])
+    assert subprocess.run(["sh", "-c", f"{missing} {closed}"], env=env, timeout=30).returncode == 127
+    assert sorted(span["name"] for span in recorded(env, 2)) == ["nonexistent", "sh"]

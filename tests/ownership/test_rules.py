@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -98,3 +100,19 @@ def test_every_condition_is_known_and_every_known_one_is_there() -> None:
 
 def test_every_rule_says_what_to_do_next() -> None:
     assert all(rule.next for rule in load_rules().rules)
+
+
+def test_hostile_rules_are_one_line(tmp_path: Path) -> None:
+    """Deep ones, ones that aliases repeat, long ones, and files that are none."""
+    bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+        f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]\n" for before, name in pairwise("abcdefghij")
+    )
+    for content in ("[" * 50_000, bomb, "rules: &a [*a]\n", "x" * (2 << 20), f"rules: [{{kind: [{'x, ' * 5000}]}}]"):
+        with pytest.raises(RulesError) as caught:
+            load_rules(own(tmp_path, content))
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 700
+        rules._load.cache_clear()
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(RulesError, match="not a regular file"):
+        load_rules(tmp_path / "fifo")

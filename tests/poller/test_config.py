@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -264,3 +267,47 @@ def test_the_options_variables_do_not_count_beside_a_file(
     said = {"JENKINS_URL": "http://127.0.0.1:1/", "JENKINS_USER": "x", "PIPELINE_TRACE_PER": "build"}
     done = support.trace("poll", "--once", "--config", file, env={**env, **said})
     assert (done.returncode, done.stderr) == (0, "")
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]\n" for before, name in pairwise("abcdefghij")
+)
+MERGES = "a: &a {x: 1, y: 1}\n" + "".join(
+    f"{name}: &{name}\n  <<: [{', '.join([f'*{before}'] * 10)}]\n" for before, name in pairwise("abcdefghij")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[" * 50_000, "nested deeper than 50"),
+        ("- " * 60 + "x", "nested deeper than 50"),
+        ("{a: " * 60, "nested deeper than 50"),
+        ("? " * 60, "nested deeper than 50"),
+        (f"{BOMB}controllers: *j\n", "more than 100000 values, with those that aliases repeat"),
+        (f"{MERGES}controllers: *j\n", "more than 100000 values, with those that aliases repeat"),
+        (f"{BOMB}? *j\n: x\n", "more than 100000 values, with those that aliases repeat"),
+        ("controllers: &a [*a]\n", r"the alias \*a stands for nothing, or for itself"),
+        ("controllers: *b\n", r"the alias \*b stands for nothing, or for itself"),
+        ("x" * (2 << 20), "larger than 1048576 bytes"),
+        ("controllers:\n  - url: 2026-99-99\n", "month must be in 1..12"),
+        ("controllers: \0\n", "not valid YAML"),
+        ("!!python/object/apply:os.system [x]\n", "could not determine a constructor"),
+    ],
+)
+def test_a_hostile_file_is_one_line(file: Path, text: str, said: str) -> None:
+    (mistake,) = mistakes(file, text)
+    assert re.search(said, mistake), mistake
+    assert "\n" not in mistake
+    assert len(mistake) < 400
+
+
+def test_a_file_or_a_token_that_is_no_regular_file_holds_nothing_up(file: Path, tmp_path: Path) -> None:
+    os.mkfifo(file)
+    with pytest.raises(ConfigError, match=r"cannot be read \(not a regular file\)"):
+        load(file, {})
+    file.unlink()
+    os.mkfifo(tmp_path / "token")
+    write(file, {"url": "http://a", "user_env": "SET", "token_file": "token"})
+    with pytest.raises(ConfigError, match=r"token_file: cannot read token \(not a regular file\)"):
+        load(file, {"SET": "x"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 from pathlib import Path
 
@@ -61,3 +62,12 @@ def test_the_page_names_no_module_that_is_gone() -> None:
         for name in re.findall(r"`([\w/]+)`", line.split("|")[2])
     }
     assert named - known - folders == set()
+
+
+def test_every_dependency_has_a_lower_bound_that_can_be_installed_alone() -> None:
+    """`make test-lowest` reads these lines; one without a bound would be tested in its newest version only."""
+    setup = configparser.RawConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    lines = [line for line in setup["options"]["install_requires"].splitlines() if line]
+    assert len(lines) > 10
+    assert [line for line in lines if not re.match(r"[\w-]+ >= [\d.]+(, < \d+)?$", line)] == []

@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
@@ -14,26 +14,30 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from pipeline_trace.delivery.migrations import NewerVersionError, Step, upgrade
 from pipeline_trace.place.ci.jenkins.chain import BuildPlace
 from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace.span import Link, encode
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS jobs (
-    name TEXT PRIMARY KEY, next_number INTEGER NOT NULL, cursor INTEGER NOT NULL, settled INTEGER NOT NULL
-);
-CREATE TABLE IF NOT EXISTS open_builds (
-    job TEXT NOT NULL, number INTEGER NOT NULL, unsure INTEGER NOT NULL, PRIMARY KEY (job, number)
-);
-CREATE TABLE IF NOT EXISTS placed (
-    job TEXT NOT NULL, number INTEGER NOT NULL, trace_id TEXT NOT NULL, parent_id TEXT,
-    links TEXT NOT NULL, sampled INTEGER NOT NULL,
-    PRIMARY KEY (job, number)
-);
-CREATE TABLE IF NOT EXISTS revisions (
-    revision TEXT NOT NULL, job TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (revision, job, number)
-);
-"""
+_STEPS: Mapping[int, Step] = {
+    # Version 0 has these tables too.
+    1: (
+        """CREATE TABLE IF NOT EXISTS jobs (
+            name TEXT PRIMARY KEY, next_number INTEGER NOT NULL, cursor INTEGER NOT NULL, settled INTEGER NOT NULL
+        )""",
+        """CREATE TABLE IF NOT EXISTS open_builds (
+            job TEXT NOT NULL, number INTEGER NOT NULL, unsure INTEGER NOT NULL, PRIMARY KEY (job, number)
+        )""",
+        """CREATE TABLE IF NOT EXISTS placed (
+            job TEXT NOT NULL, number INTEGER NOT NULL, trace_id TEXT NOT NULL, parent_id TEXT,
+            links TEXT NOT NULL, sampled INTEGER NOT NULL,
+            PRIMARY KEY (job, number)
+        )""",
+        """CREATE TABLE IF NOT EXISTS revisions (
+            revision TEXT NOT NULL, job TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (revision, job, number)
+        )""",
+    ),
+}
 
 
 # A build is linked to at most this many earlier builds of its commit.
@@ -74,23 +78,20 @@ class State:
         except OSError:
             os.close(self._lock)
             raise StateError(f"another poller of {controller} already uses {path}; stop it first") from None
-        try:
-            self.folder.mkdir(mode=0o700, exist_ok=True)
-            for left in self.folder.iterdir():
-                left.unlink()
-        except OSError as error:
-            os.close(self._lock)
-            said = f"cannot write {self.folder} ({error.strerror}); set PIPELINE_TRACE_HOME to another folder"
-            raise StateError(said) from None
         self._reading = Lock()
         self._together = False
         self._path = path
         try:
-            self._database = sqlite3.connect(path, check_same_thread=False)
-            self._database.executescript(_SCHEMA)
-        except sqlite3.Error as error:
+            self._database = _opened(path)
+        except StateError:
             os.close(self._lock)
-            raise StateError(f"cannot use {path} ({error}); free some space, or set PIPELINE_TRACE_HOME") from None
+            raise
+        try:
+            # Only now: a state of a newer version stays as it is, with all that belongs to it.
+            _empty(self.folder)
+        except StateError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the state, so that another poller may use it."""
@@ -218,6 +219,39 @@ class State:
 
     def _writing(self) -> AbstractContextManager[None]:
         return nullcontext() if self._together else _Writing(self._database)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """Return a connection to a state of the newest version. Raises StateError."""
+    database = None
+    try:
+        database = sqlite3.connect(path, check_same_thread=False)
+        upgrade(database, _STEPS, f"the state {path}")
+        return database
+    except (NewerVersionError, sqlite3.Error) as error:
+        if database:
+            database.close()
+        if isinstance(error, NewerVersionError):
+            raise StateError(str(error)) from None
+        raise StateError(f"cannot use {path} ({error}); {_what_to_do(error)}") from None
+
+
+def _what_to_do(error: Exception) -> str:
+    """Return what to do if the state cannot be opened."""
+    if "locked" in str(error):
+        return "another process holds it; try again when that has ended"
+    if isinstance(error, sqlite3.OperationalError):
+        return "free some space, check its permissions, or set PIPELINE_TRACE_HOME"
+    return "move this file away to start again without it"
+
+
+def _empty(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for left in folder.iterdir():
+            left.unlink()
+    except OSError as error:
+        raise StateError(f"cannot write {folder} ({error.strerror}); set PIPELINE_TRACE_HOME to another folder") from None
 
 
 def encode_links(links: Iterable[Link]) -> str:

@@ -22,3 +22,13 @@ def size_bytes(text: object) -> int:
     if not match:
         raise ValueError(f"{text!r} is not a size; write for example 500M or 2G")
     return int(float(match[1]) * _BYTES[match[2]])
+
+
+def size_text(size: int) -> str:
+    """Return a number of bytes as text, such as 3.1 MB."""
+    if size < 1000:
+        return f"{size} bytes"
+    for unit, name in ((1e9, "GB"), (1e6, "MB")):
+        if size >= unit:
+            return f"{size / unit:.1f} {name}"
+    return f"{size / 1e3:.1f} kB"

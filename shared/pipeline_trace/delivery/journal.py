@@ -142,7 +142,7 @@ def progress_path(journal: Path) -> Path:
 
 def write_private(path: Path, data: bytes) -> None:
     """Write a file with mode 0600. Raises OSError."""
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW, 0o600)
     try:
         if os.write(file, data) < len(data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -165,5 +165,18 @@ def unlock(file: int, which: int) -> None:
 
 
 def find_journals(folder: Path) -> list[Path]:
-    """Return the journals in a folder, oldest first."""
-    return sorted(path for path in folder.glob("*" + SUFFIX) if path.is_file() and not path.is_symlink())
+    """Return the journals in a folder, oldest first: regular files of this user or of the folder's owner."""
+    try:
+        owners = {os.geteuid(), folder.stat().st_uid}
+        with os.scandir(folder) as entries:
+            found = [entry.path for entry in entries if entry.name.endswith(SUFFIX) and _is_ours(entry, owners)]
+    except OSError:
+        return []
+    return [Path(path) for path in sorted(found)]
+
+
+def _is_ours(entry: os.DirEntry[str], owners: set[int]) -> bool:
+    try:
+        return entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_uid in owners
+    except OSError:
+        return False

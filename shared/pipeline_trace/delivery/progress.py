@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..trace.files import read_regular
 from ..trace.span import encode
 from .journal import progress_path, write_private
 
@@ -44,7 +44,7 @@ def load_progress(journal: Path) -> Progress:
 def read_progress(state: Path) -> Progress | None:
     """Return what a state file says; None if it is missing or broken."""
     try:
-        data: dict[str, Any] = json.loads(_content(state))
+        data: dict[str, Any] = json.loads(read_regular(state, _MOST_BYTES))
         return Progress(
             offset=int(data["offset"]),
             delivered=int(data["delivered"]),
@@ -59,15 +59,6 @@ def read_progress(state: Path) -> Progress | None:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
-
-
-def _content(path: Path) -> bytes:
-    """Return the begin of a file; nothing if it is a FIFO or a device, which could block. Raises OSError."""
-    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        return os.read(file, _MOST_BYTES) if stat.S_ISREG(os.fstat(file).st_mode) else b""
-    finally:
-        os.close(file)
 
 
 def take_progress(journal: Path) -> Progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -9,10 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..trace.files import open_regular
 from ..trace.span import Span
 from .journal import SHIPPED, WRITTEN, lock, progress_path, reserve_path, unlock
 from .progress import load_progress
 
+# Bytes. A line of more is skipped: a span of ours has some kilobytes, and the longest one is held in memory whole.
+MOST_LINE = 16 << 20
+_PIECE = 1 << 18
 _DECODER = json.JSONDecoder()
 _MALFORMED = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
 _OPEN = b'{"type":"open",'
@@ -51,13 +56,14 @@ class Line(NamedTuple):
 class Reader:
     """Reads one journal. Keeps one descriptor open: closing a second descriptor of the file would release our lock."""
 
-    def __init__(self, path: Path) -> None:
-        """Open a journal. Raises OSError, such as FileNotFoundError."""
+    def __init__(self, path: Path, *, write: bool = True) -> None:
+        """Open a journal. ``write``: also to take its locks. Raises OSError, such as FileNotFoundError."""
         self.path = path
         self.torn = 0
         self._offset = 0
         self._rest = 0
-        self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        self._skipping = False
+        self._file = open_regular(path, os.O_RDWR if write else os.O_RDONLY)
 
     def claim(self) -> bool:
         """Take the lock "being shipped". Return whether we have it and the journal still exists."""
@@ -73,19 +79,28 @@ class Reader:
     def lines(self) -> Iterator[Line]:
         """Yield the complete lines that are new since the last call. The caller may stop at any line.
 
-        This skips incomplete and unknown lines, and counts them in ``torn``.
+        This skips incomplete, unknown and endless lines, and counts them in ``torn``.
         """
-        rest = b""
-        while chunk := os.pread(self._file, 1 << 18, self._offset + len(rest)):
-            *whole, rest = (rest + chunk).split(b"\n")
+        rest: list[bytes] = []
+        size = 0
+        while chunk := os.pread(self._file, _PIECE, self._offset + size):
+            whole = chunk.split(b"\n")
+            last = whole.pop()
             for raw in whole:
+                raw, rest, size = b"".join([*rest, raw]), [], 0
                 self._offset += len(raw) + 1
-                line = _parsed(raw, self._offset)
+                line = None if self._skipping else _parsed(raw, self._offset)
                 if line:
                     yield line
-                elif raw:
+                elif raw or self._skipping:
                     self.torn += 1
-        self._rest = len(rest)
+                self._skipping = False
+            rest.append(last)
+            size += len(last)
+            if size > MOST_LINE or self._skipping:
+                # Not even its end is there. What comes until then is not kept.
+                self._skipping, self._offset, rest, size = True, self._offset + size, [], 0
+        self._rest = size + self._skipping
 
     def count_torn_end(self) -> None:
         """Add the last line to ``torn`` if it is incomplete. Use this only when no process writes the journal."""
@@ -121,16 +136,13 @@ def count_waiting(journal: Path) -> int:
     offset = load_progress(journal).offset
     opened: set[str] = set()
     count = 0
-    end = 0
-    with journal.open("rb") as file:
-        for raw in file:
-            end += len(raw)
-            line = _parsed(raw.rstrip(b"\n"), end)
-            if line and line.opened:
+    with contextlib.closing(Reader(journal, write=False)) as reader:
+        for line in reader.lines():
+            if line.opened:
                 opened.add(line.opened.span_id)
-            elif line and line.span:
+            elif line.span:
                 opened.discard(line.span.span_id)
-                count += end > offset
+                count += line.end > offset
     return count + len(opened)
 
 

@@ -73,11 +73,18 @@ class Signals:
         try:
             return os.posix_spawnp(words[0], words, environ, setsigmask=self._before, setsigdef=_RESTORED), 0
         except FileNotFoundError:
-            sys.stderr.write(f"pipeline-trace: {words[0]}: command not found\n")
+            say(f"{words[0]}: command not found")
             return 0, 127
         except (OSError, ValueError) as error:
-            sys.stderr.write(f"pipeline-trace: {words[0]}: {getattr(error, 'strerror', None) or error}\n")
+            say(f"{words[0]}: {getattr(error, 'strerror', None) or error}")
             return 0, 126
+
+
+def say(text: str) -> None:
+    """Write a line to stderr, if there is one: it may be closed, full, or a pipe that nobody reads."""
+    with suppress(OSError, ValueError):
+        if sys.stderr:
+            sys.stderr.write(f"pipeline-trace: {text}\n")
 
 
 def signal_name(number: int) -> str:

@@ -48,8 +48,11 @@ def main(words: Sequence[str]) -> None:
 
 def leave(status: int) -> NoReturn:
     """Exit without Python's cleanup, which would only take time."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            # None, if the caller has closed it.
+            if stream:
+                stream.flush()
     os._exit(status)
 
 
@@ -58,6 +61,7 @@ def run(name: str, words: list[str]) -> int:
 
     ``name``: the span's name; if empty, the base name of the command.
     """
+    _occupy_closed_streams()
     with child.Signals() as signals:
         return _run(name, words, signals)
 
@@ -72,7 +76,7 @@ def _run(name: str, words: list[str], signals: child.Signals) -> int:
         return _untraced(words, environ, signals, error)
     place = locate.locate(environ, folder.path, git_seconds=_GIT_SECONDS)
     for warning in place.warnings:
-        _say(warning)
+        child.say(warning)
     now = clock.start_clock()
     span = _span(name or os.path.basename(words[0]), words, place, now())
     span.resource = {**resource.from_environment(environ, "pipeline-trace"), **place.resource}
@@ -94,12 +98,12 @@ def _run(name: str, words: list[str], signals: child.Signals) -> int:
     writer.span(span)
     writer.end()
     if writer.dropped:
-        _say(f"the span could not be written to {writer.path} ({writer.problem}); free some space there")
+        child.say(f"the span could not be written to {writer.path} ({writer.problem}); free some space there")
     return _status(status)
 
 
 def _untraced(words: list[str], environ: dict[str, str], signals: child.Signals, error: Exception) -> int:
-    _say(f"not traced: {error}")
+    child.say(f"not traced: {error}")
     return _status(signals.run(words, environ))
 
 
@@ -140,6 +144,12 @@ def _status(status: int) -> int:
     return status if status >= 0 else 128 - status
 
 
-def _say(text: str) -> None:
-    with suppress(OSError, ValueError):
-        sys.stderr.write(f"pipeline-trace: {text}\n")
+def _occupy_closed_streams() -> None:
+    """Open what the caller has closed, for this process only: else a journal could become the stream that errors go to."""
+    for number in (0, 1, 2):
+        with suppress(OSError):
+            os.fstat(number)
+            continue
+        with suppress(OSError):
+            # Takes the lowest free number. The command gets the stream closed, as without us.
+            os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)

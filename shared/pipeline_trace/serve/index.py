@@ -27,6 +27,7 @@ CREATE TABLE traces (
 ) WITHOUT ROWID
 """
 _BY_START = "CREATE INDEX traces_by_start ON traces (start_ns)"
+_BY_ARRIVAL = "CREATE INDEX traces_by_arrival ON traces (arrived_s, start_ns, trace_id)"
 # Traces from before the first start count as new. Otherwise the first start could remove traces at once.
 _FIRST = "UPDATE changed_traces SET arrived_s = CAST(strftime('%s', 'now') AS INTEGER)"
 _COLUMNS = "trace_id, start_ns, end_ns, spans, name, result, environments, commits, url, search"
@@ -90,6 +91,7 @@ class Index:
             if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'traces'").fetchone():
                 database.execute(_TRACES)
                 database.execute(_BY_START)
+                database.execute(_BY_ARRIVAL)
                 database.execute(_FIRST)
             database.execute("COMMIT")
 

@@ -9,6 +9,7 @@ import grpc.aio
 
 from ..delivery.destinations import DeliveryError
 from . import bodies
+from .budget import BodyError, StoppingError
 from .guard import AccessRules, authorised
 from .intake import BusyError, Intake
 from .limits import Limits
@@ -33,10 +34,11 @@ class Traces:
             with self._intake.hold() as hold:
                 hold.add(len(body))
                 received = await self._intake.take(body, bodies.PROTOBUF, "", hold)
-        except (BusyError, DeliveryError) as error:
+        except (BusyError, StoppingError, DeliveryError) as error:
             await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
-        except bodies.BodyError as error:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        except BodyError as error:
+            code = grpc.StatusCode.RESOURCE_EXHAUSTED if error.too_large else grpc.StatusCode.INVALID_ARGUMENT
+            await context.abort(code, str(error))
         return bodies.answer(bodies.PROTOBUF, rejected=received.rejected, reason=received.reason)
 
 

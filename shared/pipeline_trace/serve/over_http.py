@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from ..delivery.destinations import DeliveryError
 from . import bodies
+from .budget import BodyError, StoppingError
 from .intake import BusyError, Hold, Intake
 from .limits import Limits
 from .receiver import Received
@@ -58,9 +59,9 @@ class Traces:
             with self._intake.hold() as hold:
                 body = await self._read(request, hold)
                 return await self._intake.take(body, kind, encoding, hold)
-        except (BusyError, DeliveryError) as error:
+        except (BusyError, StoppingError, DeliveryError) as error:
             raise RefusedError(503, _UNAVAILABLE, str(error), Retry_After="1") from None
-        except bodies.BodyError as error:
+        except BodyError as error:
             status, code = (413, _EXHAUSTED) if error.too_large else (400, _INVALID)
             raise RefusedError(status, code, str(error)) from None
 
@@ -80,7 +81,7 @@ class Traces:
                     break
 
         try:
-            await asyncio.wait_for(read(), self._limits.body_seconds)
+            await asyncio.wait_for(self._intake.unless_stopped(read()), self._limits.body_seconds)
         except asyncio.TimeoutError:
             said = f"the body did not arrive within {self._limits.body_seconds:g} s; send it again, or send smaller batches"
             raise RefusedError(408, _DEADLINE, said, Connection="close") from None

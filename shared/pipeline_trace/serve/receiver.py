@@ -9,16 +9,18 @@ from __future__ import annotations
 import json
 import math
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1 import trace_pb2 as pb
 
 from ..trace import conventions as c
 from ..trace.span import ERROR, INTERNAL, OK, UNSET, Event, Link, Span
+from .budget import Budget
+from .wire import Batch
 
 _KINDS = {2: "SERVER", 3: "CLIENT", 4: "PRODUCER", 5: "CONSUMER"}
 _CODES = {1: OK, 2: ERROR}
@@ -39,21 +41,39 @@ class Received:
     reason: str = ""
 
 
-def receive(request: ExportTraceServiceRequest) -> Received:
-    """Return the spans of a request."""
+def receive(batches: Iterable[Batch], budget: Budget) -> Received:
+    """Return the spans of a request. Raises BodyError if it is over a limit, StoppingError if the server ends."""
     received = Received()
-    for of_resource in request.resource_spans:
-        resource = _attributes(of_resource.resource.attributes)
-        for of_scope in of_resource.scope_spans:
-            scope = _scope(of_scope.scope)
-            for sent in of_scope.spans:
-                problem = _problem(sent)
-                if problem:
-                    received.rejected += 1
-                    received.reason = received.reason or problem
-                else:
-                    received.spans.append(_span(sent, resource, scope))
+    read: Resource | None = None
+    for batch in batches:
+        if batch.resource is not read:
+            read, resource = batch.resource, _attributes(batch.resource.attributes, budget)
+        scope = _scope(batch.scope)
+        for sent, own_size in batch.spans:
+            size = batch.size + own_size
+            budget.span(size)
+            found = _read(sent, size, resource, scope, budget)
+            if isinstance(found, Span):
+                received.spans.append(found)
+            else:
+                received.rejected += 1
+                received.reason = received.reason or found
     return received
+
+
+def _read(sent: pb.Span | None, size: int, resource: dict[str, Any], scope: dict[str, Any], budget: Budget) -> Span | str:
+    """Return a span, or why it cannot be stored."""
+    limits = budget.limits
+    if sent is None or size > limits.span_bytes:
+        return f"a span of more than {limits.span_bytes} bytes with its resource; cut its attributes and events"
+    problem = _problem(sent)
+    if problem:
+        return problem
+    before = budget.counted
+    span = _span(sent, resource, scope, budget)
+    if budget.counted - before > limits.span_items:
+        return f"a span with more than {limits.span_items} attributes, events, links and values; send fewer of them"
+    return span
 
 
 def _problem(sent: pb.Span) -> str:
@@ -75,10 +95,15 @@ def _is_id(value: bytes, size: int) -> bool:
     return len(value) == size and any(value)
 
 
-def _span(sent: pb.Span, resource: dict[str, Any], scope: dict[str, Any]) -> Span:
-    events = [Event(e.name, e.time_unix_nano, _attributes(e.attributes)) for e in sent.events if e.time_unix_nano <= _LATEST]
+def _span(sent: pb.Span, resource: dict[str, Any], scope: dict[str, Any], budget: Budget) -> Span:
+    budget.items(len(sent.events) + len(sent.links))
+    events = [
+        Event(event.name, event.time_unix_nano, _attributes(event.attributes, budget))
+        for event in sent.events
+        if event.time_unix_nano <= _LATEST
+    ]
     links = [
-        Link(link.trace_id.hex(), link.span_id.hex(), _attributes(link.attributes))
+        Link(link.trace_id.hex(), link.span_id.hex(), _attributes(link.attributes, budget))
         for link in sent.links
         if _is_id(link.trace_id, 16) and _is_id(link.span_id, 8)
     ]
@@ -98,11 +123,19 @@ def _span(sent: pb.Span, resource: dict[str, Any], scope: dict[str, Any]) -> Spa
         kind=_KINDS.get(sent.kind, INTERNAL),
         status_code=_CODES.get(sent.status.code, UNSET),
         status_message=sent.status.message,
-        attributes={**scope, **{name: count for name, count in dropped.items() if count}, **_attributes(sent.attributes)},
+        attributes={
+            **scope,
+            **_counts(dropped),
+            **_attributes(sent.attributes, budget),
+        },
         events=events,
         links=links,
         resource=resource,
     )
+
+
+def _counts(dropped: dict[str, int]) -> dict[str, int]:
+    return {name: count for name, count in dropped.items() if count}
 
 
 def _scope(scope: InstrumentationScope) -> dict[str, Any]:
@@ -112,16 +145,17 @@ def _scope(scope: InstrumentationScope) -> dict[str, Any]:
     return {c.SCOPE_NAME: scope.name, **version}
 
 
-def _attributes(pairs: Iterable[KeyValue]) -> dict[str, Any]:
-    return {pair.key: _value(pair.value) for pair in pairs}
+def _attributes(pairs: Sequence[KeyValue], budget: Budget) -> dict[str, Any]:
+    budget.items(len(pairs))
+    return {pair.key: _value(pair.value, budget) for pair in pairs}
 
 
-def _value(value: AnyValue) -> Any:
+def _value(value: AnyValue, budget: Budget) -> Any:
     """Return a value as spans store it: text, number, boolean or a list of these; anything deeper as JSON."""
     kind = value.WhichOneof("value")
     if kind in _SIMPLE:
         return getattr(value, kind)
-    plain = _plain(value)
+    plain = _plain(value, budget, 0)
     if isinstance(plain, dict):
         return _json(plain)
     if isinstance(plain, list):
@@ -129,14 +163,17 @@ def _value(value: AnyValue) -> Any:
     return plain
 
 
-def _plain(value: AnyValue) -> Any:
+def _plain(value: AnyValue, budget: Budget, depth: int) -> Any:
+    budget.depth(depth)
     kind = value.WhichOneof("value")
     if kind is None:
         return ""
     if kind == "array_value":
-        return [_plain(item) for item in value.array_value.values]
+        budget.items(len(value.array_value.values))
+        return [_plain(item, budget, depth + 1) for item in value.array_value.values]
     if kind == "kvlist_value":
-        return {pair.key: _plain(pair.value) for pair in value.kvlist_value.values}
+        budget.items(len(value.kvlist_value.values))
+        return {pair.key: _plain(pair.value, budget, depth + 1) for pair in value.kvlist_value.values}
     if kind == "bytes_value":
         return b64encode(value.bytes_value).decode("ascii")
     if kind == "double_value" and not math.isfinite(value.double_value):

@@ -1,13 +1,15 @@
-"""Removes old traces, by age and by size. It always removes a whole trace."""
+"""Removes old traces, by age and by size, in small pieces. It always removes a whole trace in the end."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-# Limits of one transaction, because other processes wait for the file: the number of traces and of spans.
-_MOST_TRACES, _MOST_SPANS = 20, 5000
+from ..delivery.pruning import Removed, remove
+
+_MOST_TRACES = 20
 
 
 @dataclass(frozen=True)
@@ -18,36 +20,27 @@ class Keep:
     size: int
 
 
-def remove_some(connection: sqlite3.Connection, keep: Keep) -> int:
-    """Remove a few of the oldest traces that exceed the limits, and return how many.
+def remove_some(connection: sqlite3.Connection, keep: Keep) -> Removed:
+    """Remove a few of the oldest traces that exceed the limits, and return what was removed.
 
     The newest trace always stays. A trace that changed since its line in the list was written stays for now.
     """
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        removed = removed_spans = 0
-        for trace_id, arrived_s, spans, newest in connection.execute(_OLDEST, (_MOST_TRACES,)).fetchall():
-            too_old = arrived_s < time.time() - keep.seconds
-            if not too_old and (newest or _used(connection) <= keep.size):
-                break
-            for table in ("spans", "traces"):
-                connection.execute(f"DELETE FROM {table} WHERE trace_id = ?", (trace_id,))
-            removed += 1
-            removed_spans += spans
-            if removed_spans > _MOST_SPANS:
-                break
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    return removed
+    return remove(connection, lambda: _exceeding(connection, keep))
+
+
+def _exceeding(connection: sqlite3.Connection, keep: Keep) -> Iterator[str]:
+    for trace_id, arrived_s, newest in connection.execute(_OLDEST, (_MOST_TRACES,)).fetchall():
+        too_old = arrived_s < time.time() - keep.seconds
+        if not too_old and (newest or _used(connection) <= keep.size):
+            break
+        yield trace_id
 
 
 # The last column marks the newest trace. The trace id decides between traces with equal times.
 _OLDEST = """
-SELECT trace_id, arrived_s, spans,
+SELECT trace_id, arrived_s,
     trace_id = (SELECT trace_id FROM traces ORDER BY arrived_s DESC, start_ns DESC, trace_id DESC LIMIT 1)
-FROM traces WHERE trace_id NOT IN (SELECT trace_id FROM changed_traces)
+FROM traces WHERE NOT EXISTS (SELECT 1 FROM changed_traces c WHERE c.trace_id = traces.trace_id)
 ORDER BY arrived_s, start_ns, trace_id LIMIT ?
 """
 

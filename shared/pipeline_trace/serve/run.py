@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 import sqlite3
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from ..delivery.destinations import SetupError
 from ..delivery.home import Home
 from . import guard, over_grpc, retention
-from .connection import Connection
+from .connection import Client, Connection, Timed
 from .index import Index
 from .intake import Intake
 from .limits import Limits
@@ -28,7 +31,10 @@ from .listing import TraceList
 from .web import application
 from .writer import StoreWriter
 
+# After the signal to end: for bodies that are being read, for current answers, and for all else.
+_READING_SECONDS = 4
 _GRACE_SECONDS = 5
+_LAST_SECONDS = 8
 _SWEEP_SECONDS = 60.0
 _log = logging.getLogger(__name__)
 
@@ -77,17 +83,36 @@ async def _serve(home: Home, settings: ServeSettings, ready: Callable[[Listening
         intake, listing = Intake(writer, limits), TraceList(home, index, writer)
         grpc_server, grpc_port = _grpc(settings, over_grpc.Traces(intake, rules))
         http_server = _Server(_config(application(intake, limits, rules, listing, home), limits))
+        signalled = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, http_server.stop)
+            loop.add_signal_handler(number, signalled.set)
         await grpc_server.start()
         sweeper = asyncio.create_task(_sweep(listing, writer, settings.keep))
         where = f"[{settings.address}]" if ":" in settings.address else settings.address
         ready(Listening(f"http://{where}:{listener.getsockname()[1]}", f"{where}:{grpc_port}", home.store))
-        await http_server.serve(sockets=[listener])
-        await grpc_server.stop(_GRACE_SECONDS)
+        serving = asyncio.create_task(http_server.serve(sockets=[listener]))
+        await asyncio.wait([serving, asyncio.create_task(signalled.wait())], return_when=asyncio.FIRST_COMPLETED)
+        _leave_later()
+        http_server.stop()
+        loop.call_later(_READING_SECONDS, intake.stop)
+        await asyncio.gather(serving, grpc_server.stop(_GRACE_SECONDS))
         sweeper.cancel()
         await asyncio.wait([sweeper])
         await writer.close()
+
+
+def _leave_later() -> None:
+    """End this process after a while, whatever is in hand: a thread that computes cannot be interrupted."""
+    last = threading.Timer(_LAST_SECONDS, _leave)
+    last.daemon = True
+    last.start()
+
+
+def _leave() -> None:
+    """End this process now. Spans that a client was told are accepted are committed; it sends the others again."""
+    _log.warning("requests were not read within %d s after the signal; their clients send them again", _LAST_SECONDS)
+    # Not sys.exit: Python would wait for its threads.
+    os._exit(0)
 
 
 class _Server(uvicorn.Server):
@@ -102,13 +127,14 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _config(app: object, limits: Limits) -> uvicorn.Config:
+def _config(app: ASGIApp, limits: Limits) -> uvicorn.Config:
     class Limited(Connection):
         head_seconds = limits.head_seconds
         answer_seconds = limits.answer_seconds
+        by_client: dict[Client, Connection] = {}
 
     return uvicorn.Config(
-        app,  # type: ignore[arg-type]
+        Timed(app, Limited.by_client),
         http=Limited,
         loop="asyncio",
         ws="none",
@@ -151,7 +177,7 @@ async def _sweep(listing: TraceList, writer: StoreWriter, keep: retention.Keep) 
     while True:
         try:
             await listing.refresh(_SWEEP_SECONDS)
-            while await writer.call(partial(retention.remove_some, keep=keep)):
+            while any(await writer.call(partial(retention.remove_some, keep=keep))):
                 pass
         except Exception as error:
             _log.warning("cannot update the list or remove old traces: %s; trying again in %d s", error, _SWEEP_SECONDS)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ...trace import conventions as c
 from ...trace.span import Span, encode
+from ..migrations import NewerVersionError, Step, check, upgrade
 from . import Accepted, DeliveryError, SetupError
 
 # The few spans from which a change's path is found: runs, playbooks, deploys, and root spans that name a commit.
@@ -32,32 +33,52 @@ _STAGES = " OR ".join(
     f"""instr(body, '"{c.JENKINS_TYPE}":"{kind}"')""" for kind in (c.TYPE_RUN, c.TYPE_STAGE, c.TYPE_BRANCH)
 )
 _MOST_STAGES = 2500
-_SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS spans (
-    trace_id TEXT NOT NULL,
-    span_id TEXT NOT NULL,
-    parent_id TEXT,
-    end_ns INTEGER NOT NULL,
-    pipeline TEXT,
-    run TEXT,
-    body TEXT NOT NULL,
-    PRIMARY KEY (trace_id, span_id)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS spans_by_id ON spans (span_id);
-CREATE INDEX IF NOT EXISTS spans_by_parent ON spans (parent_id);
-CREATE INDEX IF NOT EXISTS spans_by_end ON spans (end_ns);
-CREATE INDEX IF NOT EXISTS spans_by_run ON spans (pipeline, run) WHERE pipeline IS NOT NULL;
-CREATE TABLE IF NOT EXISTS changed_traces (
-    trace_id TEXT PRIMARY KEY,
-    changes INTEGER NOT NULL,
-    arrived_s INTEGER NOT NULL
-) WITHOUT ROWID;
-INSERT OR IGNORE INTO changed_traces SELECT DISTINCT trace_id, 1, CAST(strftime('%s', 'now') AS INTEGER) FROM spans;
-CREATE INDEX IF NOT EXISTS spans_noted ON spans (end_ns) WHERE {_NOTED};
-CREATE INDEX IF NOT EXISTS spans_of_stages ON spans (pipeline, end_ns) WHERE {_STAGES};
-"""
-# 3: added changed_traces, which tells `serve` which lines of its list to update. 4: added spans_of_stages.
-_VERSION = 4
+_TABLES = (
+    """CREATE TABLE IF NOT EXISTS spans (
+        trace_id TEXT NOT NULL,
+        span_id TEXT NOT NULL,
+        parent_id TEXT,
+        end_ns INTEGER NOT NULL,
+        pipeline TEXT,
+        run TEXT,
+        body TEXT NOT NULL,
+        PRIMARY KEY (trace_id, span_id)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS spans_by_id ON spans (span_id)",
+    "CREATE INDEX IF NOT EXISTS spans_by_parent ON spans (parent_id)",
+    "CREATE INDEX IF NOT EXISTS spans_by_end ON spans (end_ns)",
+    "CREATE INDEX IF NOT EXISTS spans_by_run ON spans (pipeline, run) WHERE pipeline IS NOT NULL",
+    """CREATE TABLE IF NOT EXISTS changed_traces (
+        trace_id TEXT PRIMARY KEY,
+        changes INTEGER NOT NULL,
+        arrived_s INTEGER NOT NULL
+    ) WITHOUT ROWID""",
+    """INSERT OR IGNORE INTO changed_traces
+        SELECT DISTINCT trace_id, 1, CAST(strftime('%s', 'now') AS INTEGER) FROM spans""",
+    f"CREATE INDEX IF NOT EXISTS spans_noted ON spans (end_ns) WHERE {_NOTED}",
+    f"CREATE INDEX IF NOT EXISTS spans_of_stages ON spans (pipeline, end_ns) WHERE {_STAGES}",
+)
+# When the last span of each trace arrived: the old ones are found by these, not by looking at all.
+_BY_ARRIVAL = (
+    "CREATE INDEX IF NOT EXISTS changed_traces_by_arrival ON changed_traces (arrived_s)",
+    "CREATE INDEX IF NOT EXISTS traces_by_arrival ON traces (arrived_s, start_ns, trace_id)",
+)
+
+
+def _index_arrivals(connection: sqlite3.Connection) -> bool:
+    connection.execute(_BY_ARRIVAL[0])
+    # `serve` makes this table at its first start, with the index.
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'traces'").fetchone():
+        connection.execute(_BY_ARRIVAL[1])
+    return False
+
+
+# Older programs write into newer stores: the table spans keeps its columns, and what comes beside it has a default.
+STEPS: Mapping[int, Step] = {
+    # Versions before 4 lack some of these tables and indexes.
+    4: _TABLES,
+    5: _index_arrivals,
+}
 _NOTE = """
 INSERT INTO changed_traces VALUES (?, 1, ?)
 ON CONFLICT (trace_id) DO UPDATE SET changes = changes + 1, arrived_s = excluded.arrived_s
@@ -68,6 +89,8 @@ _ORPHAN = "NOT EXISTS (SELECT 1 FROM spans p WHERE p.trace_id = spans.trace_id A
 # SQLite limits the number of values in a query.
 _VALUES = 500
 MOST_RUNS = 2000
+_UNREADABLE = "{name} cannot be read ({error}); move it away, or set PIPELINE_TRACE_HOME"
+T = TypeVar("T")
 
 
 class Store:
@@ -89,10 +112,27 @@ class Store:
                 database.executemany(_INSERT, map(_row, spans))
                 if database.total_changes > before:
                     database.executemany(_NOTE, [(trace_id, int(time.time())) for trace_id in {s.trace_id for s in spans}])
+        except NewerVersionError as error:
+            self.close()
+            raise SetupError(str(error)) from None
         except sqlite3.Error as error:
             self.close()
             raise DeliveryError(f"{self.name}: {error}", refused=True) from None
         return Accepted()
+
+    def run(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a job on the file, and return its result. The connection has no open transaction.
+
+        Raises SetupError if the file cannot be read or is from a newer version, DeliveryError if it cannot be written.
+        """
+        try:
+            return job(self._open())
+        except NewerVersionError as error:
+            raise SetupError(str(error)) from None
+        except sqlite3.OperationalError as error:
+            raise DeliveryError(f"{self.name}: {error}; try again later") from None
+        except sqlite3.Error as error:
+            raise SetupError(_UNREADABLE.format(name=self.name, error=error)) from None
 
     def close(self) -> None:
         """See Destination.close."""
@@ -163,8 +203,10 @@ class Store:
         """Return the rows of a query. Raises SetupError if the file cannot be read."""
         try:
             return self._open().execute(query, values).fetchall()
+        except NewerVersionError as error:
+            raise SetupError(str(error)) from None
         except sqlite3.Error as error:
-            raise SetupError(f"{self.name} cannot be read ({error}); move it away, or set PIPELINE_TRACE_HOME") from None
+            raise SetupError(_UNREADABLE.format(name=self.name, error=error)) from None
 
     def _open(self, timeout: float | None = None) -> sqlite3.Connection:
         seconds = self._busy_seconds if timeout is None else max(min(timeout, self._busy_seconds), 0.05)
@@ -181,6 +223,9 @@ class Store:
             try:
                 self._prepare(connection)
                 return connection
+            except NewerVersionError:
+                connection.close()
+                raise
             except sqlite3.Error as error:
                 connection.close()
                 if "locked" not in str(error) or time.monotonic() > deadline:
@@ -188,11 +233,12 @@ class Store:
                 time.sleep(0.02)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        if connection.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
+        if not check(connection, STEPS, self.name):
             self.path.chmod(0o600)
+            # So that `prune` can give space back to the disk. Possible only before there is a table.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.executescript(_SCHEMA)
-            connection.execute(f"PRAGMA user_version = {_VERSION}")
+            upgrade(connection, STEPS, self.name)
         # FULL: accepted spans are deleted from the journal, so they must survive a power failure.
         connection.execute("PRAGMA synchronous = FULL")
 

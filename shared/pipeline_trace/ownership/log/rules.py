@@ -12,11 +12,14 @@ from typing import Any
 
 import yaml
 
+from ...yamlfile import load_yaml
 from ..verdict import OWNERS
 from .patterns import Pattern
 
 VARIABLE = "PIPELINE_TRACE_RULES"
 STRENGTHS = ("hint", "symptom", "error", "cause", "decisive")
+# Characters of what a message repeats of a file.
+_LONGEST = 300
 _SHIPPED = Path(__file__).with_name("rules.yaml")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RULE_KEYS = {"kind", "owner", "strength", "any", "unless", "where", "next"}
@@ -136,9 +139,9 @@ def _load(own: str | None) -> Rules:
 
 def _add(rules: Rules, path: Path, *, own: bool) -> None:
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
+        data = load_yaml(path, _LOADER) if own else yaml.load(path.read_bytes(), _LOADER)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        said = " ".join(str(error).split())
+        said = " ".join(str(getattr(error, "strerror", None) or error).split())[:_LONGEST]
         raise RulesError(f"cannot read the rules in {path}: {said}; correct the file (docs/ownership.md)") from None
     if not isinstance(data, dict) or (own and set(data) != {"rules"}):
         raise RulesError(f"{path} has no rules; write one key `rules` with a list (docs/ownership.md)")
@@ -154,7 +157,8 @@ def _add(rules: Rules, path: Path, *, own: bool) -> None:
 
 
 def _fault(error: Exception) -> str:
-    return f"{error} is missing; add it" if isinstance(error, KeyError) else str(error)
+    said = f"{error} is missing; add it" if isinstance(error, KeyError) else str(error)
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
 
 
 def _rule(entry: Mapping[str, Any], *, own: bool) -> Rule:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
+from ....trace.files import read_regular
 from ....trace.span import encode
 from ...w3c import KEY, TRACEPARENT
 from .chain import BuildPlace
@@ -16,14 +17,15 @@ from .identity import Build
 from .inside import ControllerAnswer
 
 _KEEP_SECONDS = 7 * 86400
+_MOST_BYTES = 1 << 20
 
 
 def kept_answer(folder: Path, build: Build) -> ControllerAnswer | None:
     """Return the kept answer for a build, or None. It has no flow graph, because that changes during a build."""
     try:
-        data = json.loads(_path(folder, build).read_bytes())
+        data = json.loads(read_regular(_path(folder, build), _MOST_BYTES))
         return ControllerAnswer(BuildPlace(data["trace_id"], sampled=data["sampled"]), dict(data["parameters"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
