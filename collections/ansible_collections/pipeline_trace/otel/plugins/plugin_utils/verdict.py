@@ -110,9 +110,10 @@ def _exit_code(worker: Any) -> int:
 
 def _frame_of_run() -> FrameType | None:
     """Return the frame of TaskQueueManager.run that called this hook."""
-    # Whoever calls a hook has loaded it.
-    module: Any = sys.modules.get("ansible.executor.task_queue_manager")
-    wanted = module.TaskQueueManager.run.__code__ if module else None
+    # Here, where Ansible has loaded it: not everything that uses this module needs Ansible.
+    from ansible.executor.task_queue_manager import TaskQueueManager
+
+    wanted = TaskQueueManager.run.__code__
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code is not wanted:
         frame = frame.f_back
