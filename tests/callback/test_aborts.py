@@ -119,7 +119,8 @@ Abort = Callable[..., tuple[Run, list[dict[str, Any]], float]]
 @pytest.fixture
 def abort(tmp_path: Path) -> Iterator[Abort]:
     """Return what does something to a playbook in its slow task, and gives what that left, and when it had ended."""
-    env = support.environ(tmp_path)
+    # By this variable, Jenkins finds the processes that it ends.
+    env = support.environ(tmp_path, JENKINS_NODE_COOKIE="a-cookie")
     marks = tmp_path / "marks"
     marks.mkdir()
     started = []

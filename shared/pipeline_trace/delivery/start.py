@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 # Jenkins finds the processes to kill by these variables, at the end and on abort of a build. The delivery must survive both.
-_KILLED_BY = ("BUILD_ID", "JENKINS_NODE_COOKIE", "JENKINS_SERVER_COOKIE")
+KILLED_BY = frozenset({"BUILD_ID", "JENKINS_NODE_COOKIE", "JENKINS_SERVER_COOKIE"})
 # The default action of this signal is to ignore it, so it may come before the process is ready.
 CALL = signal.SIGURG
 # In an installation from Ansible Galaxy, the package is part of the collection and has another name.
@@ -29,7 +29,7 @@ class ShippingProcess:
     def __init__(self, journal: Path, environ: Mapping[str, str], flush_limit: float) -> None:
         """Start the process. ``flush_limit``: seconds for the delivery after the writer's end. Raises OSError."""
         self._journal = journal
-        self._environ = {name: value for name, value in environ.items() if name not in _KILLED_BY}
+        self._environ = {name: value for name, value in environ.items() if name not in KILLED_BY}
         self._flush_limit = flush_limit
         self._process = self._start()
 

@@ -3,7 +3,7 @@
 
 Jenkins ends a build's processes from the inside to the outside, and waits for each: first a task's command, then Ansible's
 worker, then Ansible. So Ansible sees a failed command, and may run on for a moment, before the signal comes to itself. If it
-comes, these failures were cancellations.
+comes, these failures were cancellations. Elsewhere, nobody ends processes in this order, and nothing is held back.
 """
 
 from __future__ import annotations

@@ -151,8 +151,9 @@ class Recorder:
             self.spans.end(len(self.command.playbooks), problem)
 
     def doubt(self) -> None:
-        """Note that a signal ended a command of a task. The next one may end Ansible."""
-        self._doubt.begin()
+        """Note that a signal ended a command of a task. If Jenkins sent it, the next one ends Ansible."""
+        if not core.start.KILLED_BY.isdisjoint(self._process_environ):
+            self._doubt.begin()
 
     def cut_off(self, signal: str) -> None:
         """Note that a signal comes to this process, which may end it. ``signal``: its name."""
