@@ -302,7 +302,7 @@ def _is_secret(value: str, where: Where) -> bool:
 
 
 # The lines below a name.
-_BLOCK = Pattern(r"[ \t]*(?:[|>][-+]?\d?[-+]?)?[ \t]*(?:#[^\n]*)?\r?\n")
+_BLOCK = Pattern(r"[ \t]*(?:[|>][-+]?\d?[-+]?[ \t]*)?(?:#[^\n]*)?\r?\n")
 _BLOCK_BEGINS = frozenset(" \t|>#\r\n")
 _BLOCK_LINE = Pattern(r"(?P<indent>[ \t]*)(?P<item>-[ \t])?(?P<text>[^\n]*)(?:\n|\Z)")
 _ESCAPED_BLOCK = Pattern(r"[ \t]*[|>][-+]?\d?(?P<newline>\\{1,8}n)")
