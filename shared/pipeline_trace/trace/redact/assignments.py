@@ -30,8 +30,8 @@ _SURE = (names.PASSWORD, names.SECRET, names.HEADER, names.KEY, names.NUMBER)
 # In this order; the first one that fits is it. Each begins behind the name.
 FORMS = (
     Form("pair", '{"name": "DB_PASSWORD", "value": "SECRET"}',
-         rf"{_QUOTE}?(?:[ \t]{{0,8}}[,;])?\s{{0,60}}(?=\S)[^{{}}\[\]\n]{{0,80}}?{_QUOTE}?\b(?:[vV]alue|VALUE|defaultValue|default"
-         rf"|stringValue){_QUOTE}?[ \t]*(?:=>|[:=])[ \t]*",
+         rf"{_QUOTE}?(?:[ \t]{{0,8}}[,;])?\s{{0,60}}(?=\S)[^{{}}\[\]\n]{{0,80}}?{_QUOTE}?\b(?:[vV]alue|VALUE"
+         rf"|defaultValue|default|stringValue){_QUOTE}?[ \t]*(?:=>|[:=])[ \t]*",
          _SURE),
     Form("variable", 'variable "db_password" { default = "SECRET" }', rf"{_QUOTE}\s*\{{[^{{}}]{{0,200}}?\bdefault\s*=\s*",
         _SURE),
