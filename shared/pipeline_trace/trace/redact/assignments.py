@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from . import looks, names, values
+from . import blocks, looks, names, values
 from .pattern import Pattern, Spans
 
 _NAME_END = Pattern(r"[\w.-]*")
@@ -30,8 +30,8 @@ _SURE = (names.PASSWORD, names.SECRET, names.HEADER, names.KEY, names.NUMBER)
 # In this order; the first one that fits is it. Each begins behind the name.
 FORMS = (
     Form("pair", '{"name": "DB_PASSWORD", "value": "SECRET"}',
-         rf"{_QUOTE}?[ \t]*[,;]?\s{{0,60}}[^{{}}\[\]\n]{{0,80}}?{_QUOTE}?\b(?:[vV]alue|VALUE|defaultValue|default"
-         rf"|stringValue){_QUOTE}?[ \t]*(?:=>|[:=])[ \t]*",
+         rf"{_QUOTE}?(?:[ \t]{{0,8}}[,;])?\s{{0,60}}(?=\S)[^{{}}\[\]\n]{{0,80}}?{_QUOTE}?\b(?:[vV]alue|VALUE"
+         rf"|defaultValue|default|stringValue){_QUOTE}?[ \t]*(?:=>|[:=])[ \t]*",
          _SURE),
     Form("variable", 'variable "db_password" { default = "SECRET" }', rf"{_QUOTE}\s*\{{[^{{}}]{{0,200}}?\bdefault\s*=\s*",
         _SURE),
@@ -108,7 +108,7 @@ def find(text: str, hits: list[int], spans: Spans) -> None:
             continue
         found = _value(scan, start, end, kind) or _value_before(text, start, kind)
         if found is not None:
-            found = (found[0], values.end_of_change(scan, found[1]))
+            found = (found[0], blocks.end_of_change(scan, found[1]))
             spans.append(found)
             done = max(done, found[1])
 
@@ -186,7 +186,7 @@ def _value(scan: values.Scan, start: int, end: int, kind: str) -> tuple[int, int
                 content = text[begin:close].strip()
                 return (begin, close) if content and not (kind is names.KEY and names.kind_of(content)) else None
             where = _where(text, start, window, form, found, kind)
-            block = values.block_below(scan, found.start("blank") if form.name == "operator" else found.end(), where)
+            block = blocks.block_below(scan, found.start("blank") if form.name == "operator" else found.end(), where)
             return block or values.span_of(scan, found.end(), where)
     return None
 

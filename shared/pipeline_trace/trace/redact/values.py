@@ -22,7 +22,7 @@ _STRUCTURE = {bracket: Pattern(rf"[\"'\\{bracket}{closer}]") for bracket, closer
 # The end of a line, also one that JSON or a repr writes as two characters.
 _LINE_END = Pattern(r"[\r\n\x00]|\\{1,8}[nr](?=\W|\Z|[A-Za-z_][\w.-]*[=:]|[A-Z])|\x1b\[")
 # What ends an unquoted word; a quote does where it closes what began before.
-_WORD_END = Pattern(
+WORD_END = Pattern(
     r"[\s\x00]|\x1b\[|\\{1,8}[nr](?=[\s\"'\\]|\Z|[A-Za-z_][\w.-]*[=:])|</|\\{0,8}[\"'](?=[\s,;}\])>|]|\\[nr]|\Z)"
     r"|&(?:quot|#0?34|#0?39|#x27|apos);"
     r"|%22(?=[,}\])]|%2C|%7D|\Z)"
@@ -124,7 +124,7 @@ def span_of(scan: Scan, start: int, where: Where) -> tuple[int, int] | None:
         if inside is not None:
             goes_on = text[inside[1] + 1 : inside[1] + 2].isalnum() and inside[1] > inside[0]
             if goes_on:
-                return (start, _word_end(scan, inside[1] + 1, scan.next(_WORD_END, inside[1] + 1)))
+                return (start, _word_end(scan, inside[1] + 1, scan.next(WORD_END, inside[1] + 1)))
             return inside if inside[1] > inside[0] else None
     end = end_of_line(scan, start) if where.kind is names.HEADER else _end(scan, start, where)
     value = text[start:end].rstrip(" \t")
@@ -138,7 +138,7 @@ def _quoted(scan: Scan, start: int, quote: str, where: Where) -> tuple[int, int]
     end = end_of_quoted(text, start, quote)
     after = end + len(quote)
     if (text.startswith(("'", '"', "\\'"), after) and not text.startswith(("''", '""'), after - 1)) or _joined(text, after):
-        return (start - len(quote), _word_end(scan, after, scan.next(_WORD_END, after)))
+        return (start - len(quote), _word_end(scan, after, scan.next(WORD_END, after)))
     value = text[start:end]
     return (start, end) if value and _is_secret(value, where._replace(quoted=True)) else None
 
@@ -195,7 +195,7 @@ def _end(scan: Scan, start: int, where: Where) -> int:
     text = scan.text
     if where.enclosing:
         return min(end_of_quoted(text, start, where.enclosing), _line(scan, start))
-    word = _word_end(scan, start, scan.next(_WORD_END, start))
+    word = _word_end(scan, start, scan.next(WORD_END, start))
     if text[start:word] == "***":
         return word
     if where.in_query:
@@ -227,10 +227,10 @@ def _end(scan: Scan, start: int, where: Where) -> int:
 
 def _line(scan: Scan, start: int) -> int:
     """Return where the line ends, or the quoted text that the line is in."""
-    return min(scan.next(_LINE_END, start), scan.next(_CLOSING, start))
+    return min(scan.next(_LINE_END, start), scan.next(CLOSING, start))
 
 
-_CLOSING = Pattern(r"\\{0,8}[\"'](?=[,}\])]|[ \t]*(?:[\r\n]|\\[nr]|\Z))")
+CLOSING = Pattern(r"\\{0,8}[\"'](?=[,}\])]|[ \t]*(?:[\r\n]|\\[nr]|\Z))")
 _COMMENT = Pattern(r"\s+(?:#|//|\().*", re.DOTALL)
 _COMMAND = Pattern(r"\s+(?:(?:sudo\s+)?[\w./+-]+(?=.*\s-{1,2}\w|.*\.ya?ml|\s.*/|\s*[|>]|\s*&&|.*\s(?:[|>]|&&)\s)|[|&>;#])")
 _DUMP = Pattern(r"(?:\r?\n|\\n|\x00)[A-Za-z_][A-Za-z0-9_]*=")
@@ -272,7 +272,7 @@ def _word_end(scan: Scan, start: int, end: int) -> int:
             return end
         at = part.end()
         if at >= end:
-            end = scan.next(_WORD_END, at)
+            end = scan.next(WORD_END, at)
     return max(at, end)
 
 
@@ -299,62 +299,3 @@ def _is_secret(value: str, where: Where) -> bool:
     if kind is names.KEY and not where.spaced:
         return not looks.is_path(bare) and not bare[:8].isdigit()
     return not looks.is_plain(bare) and not looks.is_prose(bare)
-
-
-# The lines below a name.
-_BLOCK = Pattern(r"[ \t]*(?:[|>][-+]?\d?[-+]?)?[ \t]*(?:#[^\n]*)?\r?\n")
-_BLOCK_BEGINS = frozenset(" \t|>#\r\n")
-_BLOCK_LINE = Pattern(r"(?P<indent>[ \t]*)(?P<item>-[ \t])?(?P<text>[^\n]*)(?:\n|\Z)")
-_ESCAPED_BLOCK = Pattern(r"[ \t]*[|>][-+]?\d?(?P<newline>\\{1,8}n)")
-
-
-def end_of_change(scan: Scan, end: int) -> int:
-    """Return where the new value ends if ``-> new`` follows the one that ends at ``end``, else ``end``."""
-    change = _CHANGE.regex.match(scan.text, end)
-    if change is None:
-        return end
-    if change["quote"]:
-        return end_of_quoted(scan.text, change.end(), change["quote"])
-    return scan.next(_WORD_END, change.end())
-
-
-_CHANGE = Pattern(r"[\"']?[ \t]*->[ \t]*(?P<quote>[\"'])?")
-
-
-def block_below(scan: Scan, start: int, where: Where) -> tuple[int, int] | None:
-    """Return where the lines are that YAML indents below a name, ``None`` where the value is on the name's line."""
-    text = scan.text
-    if text[start : start + 1] not in _BLOCK_BEGINS:
-        return None
-    escaped = _ESCAPED_BLOCK.regex.match(text, start)
-    if escaped:
-        return _escaped_block(scan, escaped.end(), escaped["newline"])
-    block = _BLOCK.regex.match(text, start)
-    if block is None or where.indent is None:
-        return None
-    scalar = any(sign in block[0] for sign in "|>")
-    if where.kind not in (names.PASSWORD, names.SECRET) and not scalar:
-        return None
-    begin, end = None, block.end()
-    for line in _BLOCK_LINE.regex.finditer(text, block.end()):
-        if line["text"].strip() or line["item"]:
-            indent = len(line["indent"])
-            if indent < where.indent or (indent == where.indent and (not line["item"] or scalar)):
-                break
-            begin = line.start("item" if line["item"] else "text") if begin is None else begin
-            end = line.end("text")
-        if line.end() >= len(text):
-            break
-    if begin is None:
-        return None
-    return (begin, begin) if looks.is_nothing(text[begin:end].strip()) else (begin, end)
-
-
-def _escaped_block(scan: Scan, start: int, newline: str) -> tuple[int, int]:
-    """Return where the lines of a block are that JSON writes in one line."""
-    text, at = scan.text, start
-    while (end := text.find(newline, at)) >= 0:
-        at = end + len(newline)
-        if not text.startswith((" ", "\\t", newline), at):
-            break
-    return (start, min(end if end >= 0 else len(text), scan.next(_CLOSING, start)))
