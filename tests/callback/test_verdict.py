@@ -84,7 +84,8 @@ def test_hosts_that_a_play_lost_are_those_that_are_out_behind_it(manager: TaskQu
     assert play(manager, verdict, 0).lost({"h1", "h9"}) == ["h9"]
 
 
-def test_outside_of_ansible_nothing_is_known() -> None:
+@pytest.mark.usefixtures("manager")
+def test_outside_of_ansibles_run_nothing_is_known() -> None:
     verdict = Verdict()
     assert verdict.play() is None
     assert not verdict.is_rescued("h1")
