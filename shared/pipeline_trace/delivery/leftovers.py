@@ -35,11 +35,17 @@ def remove_leftovers(folder: Path, *, dry_run: bool) -> Iterator[Leftover]:
         days = int((time.time() - last_s) // _DAY)
         if days * _DAY < SECONDS:
             continue
-        with contextlib.suppress(OSError), _claimed(folder / (stem + SUFFIX)) as reason:
-            if not dry_run:
-                for path in files:
-                    path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            reason = _remove(folder / (stem + SUFFIX), [] if dry_run else files)
             yield Leftover(sorted(files), f"{reason or 'left by a journal that is gone'}; unchanged for {days} days")
+
+
+def _remove(journal: Path, files: list[Path]) -> str:
+    """Remove files of a journal. Return what waited in it; "" without one. Raises OSError if another process ships it."""
+    with _claimed(journal) as reason:
+        for path in files:
+            path.unlink(missing_ok=True)
+    return reason
 
 
 @contextlib.contextmanager

@@ -66,7 +66,7 @@ def old_traces(connection: sqlite3.Connection, before_s: float, most: int) -> li
     found: list[tuple[int, str]] = []
     for query in queries:
         found += connection.execute(query, (before_s, most)).fetchall()
-    return [trace_id for _, trace_id in sorted(found)]
+    return [trace_id for _arrived, trace_id in sorted(found)]
 
 
 def _delete_spans(connection: sqlite3.Connection, trace_id: str, most: int) -> Removed:

@@ -40,7 +40,7 @@ class Queue:
         """``now``: seconds since the epoch. ``all_now``: also those whose next try is later."""
         due = [(path, state) for path, state in journals if all_now or not now < state.next_try <= now + _LONGEST_WAIT]
         self._healthy = deque(sorted(path for path, state in due if not state.tries))
-        self._failed = deque(path for _, path in sorted((state.next_try, path) for path, state in due if state.tries))
+        self._failed = deque(path for _try, path in sorted((state.next_try, path) for path, state in due if state.tries))
 
     def take(self, *, after_failure: bool = False) -> Path | None:
         """Return the next journal; None if there is none. After a failure, the newest one that never failed.

@@ -151,7 +151,7 @@ def _is_time(text: str) -> bool:
 def _wrong_header(text: str) -> int:
     """Return the number, from 1, of the first item that is not name=value; 0 if all are."""
     for number, item in enumerate(text.split(","), 1):
-        name, sign, _ = item.partition("=")
+        name, sign, _value = item.partition("=")
         if item.strip() and not (sign and _HEADER_NAME.fullmatch(name.strip())):
             return number
     return 0

@@ -18,8 +18,8 @@ from ...trace.files import read_regular
 _MOST_INDEX = 32 << 20
 # Bytes of files that are read, because their times do not tell whether they changed.
 _MOST_READ = 8 << 20
-# Times of change and modification, device, inode, mode, user, group, size.
-_STAT = struct.Struct(">10I")
+# Time of modification, mode and size; between them: time of change, device, inode, user, group.
+_STAT = struct.Struct(">8xII8xI8xI")
 _ASSUME_VALID, _EXTENDED, _STAGE = 0x8000, 0x4000, 0x3000
 _SKIP_WORKTREE, _INTENT_TO_ADD = 0x4000, 0x2000
 _SUBMODULE = 0o160000
@@ -115,8 +115,8 @@ def _entries(data: bytes, oid_size: int) -> Iterator[_Entry]:
     if magic != b"DIRC" or version not in (2, 3, 4):
         raise _UnknownError
     at, name = 12, b""
-    for _ in range(count):
-        _, _, seconds, nanoseconds, _, _, mode, _, _, size = _STAT.unpack_from(data, at)
+    for _number in range(count):
+        seconds, nanoseconds, mode, size = _STAT.unpack_from(data, at)
         begin = at
         at += _STAT.size
         oid = data[at : at + oid_size]

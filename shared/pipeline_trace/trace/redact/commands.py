@@ -40,7 +40,7 @@ def _rows() -> dict[str, list[_Row]]:
     """Return the rows of each program."""
     table: dict[str, list[_Row]] = {}
     for names, line in programs.PROGRAMS:
-        wanted, _, needed = line.partition(">")
+        wanted, _sign, needed = line.partition(">")
         words = wanted.split()
         options = {word.rstrip(":=%,/+"): word[len(word.rstrip(":=%,/+")) :] for word in words if word[0] in "-/"}
         positions = tuple(
@@ -220,10 +220,10 @@ def _arguments(row: _Row, words: list[Word], table: dict[str, list[_Row]], spans
 
 def _option(row: _Row, word: str) -> tuple[str, str, int]:
     """Return the option that a word is, its sign, and where its value begins in the word (-1: it is the next word)."""
-    name, equals, _ = word.partition("=")
+    name, equals, _value = word.partition("=")
     if name in row.options:
         return name, row.options[name], len(name) + 1 if equals else -1
-    name, colon, _ = word.partition(":")
+    name, colon, _value = word.partition(":")
     if colon and name in row.options:
         return name, row.options[name], len(name) + 1
     for option, sign in row.options.items():

@@ -28,8 +28,7 @@ def _set(words: str) -> frozenset[str]:
 
 # Parts of words. Where "password" is a part of a word, the word says password.
 _PASSWORD_PARTS = ("passw", "passphrase", "passcode", "passkey", "kennwort", "wachtwoord", "contrase", "senha", "haslo",
-    "hasło",
-                   "пароль", "密码", "密碼", "パスワード", "비밀번호")  # fmt: skip
+                   "hasło", "пароль", "密码", "密碼", "パスワード", "비밀번호")  # fmt: skip
 _SECRET_PARTS = (
     "secret",
     "credential",

@@ -49,7 +49,7 @@ PREFIXES: tuple[tuple[str, str], ...] = (
     ("OpenStack, Fernet", r"gAAAAA[A-Za-z0-9_=-]{40,}"),
     ("Heroku, Airtable", r"HRKU-[A-Za-z0-9_-]{20,}|pat[A-Za-z0-9]{14}\.[0-9a-f]{64}"),
 )  # fmt: skip
-_TOKEN = Pattern(BEGIN + "(?:" + "|".join(f"(?:{form})" for _, form in PREFIXES) + ")")
+_TOKEN = Pattern(BEGIN + "(?:" + "|".join(f"(?:{form})" for _name, form in PREFIXES) + ")")
 
 # Where a token may be: its own letters behind its prefix, or a prefix of letters alone.
 MAYBE = Pattern(
@@ -67,7 +67,7 @@ BARE: tuple[tuple[str, Row], ...] = (
     ("oy2", Row("NuGet", "oy2SECRET", Pattern(rf"(?P<secret>oy2{_NOT_BEFORE}oy2)[a-z0-9]{{43}})"))),
     ("GR1348941", Row("GitLab runner", "GR1348941SECRET", Pattern(r"(?P<secret>GR1348941[A-Za-z0-9_-]{16,})"))),
     ("AZDO", Row("Azure DevOps", "SECRETAZDO1234",
-        Pattern(r"(?P<secret>(?<![A-Za-z0-9_])[A-Za-z0-9]{40,}AZDO[A-Za-z0-9]{4})"))),
+                 Pattern(r"(?P<secret>(?<![A-Za-z0-9_])[A-Za-z0-9]{40,}AZDO[A-Za-z0-9]{4})"))),
 )  # fmt: skip
 _RUN_BACK = Pattern(r"[\w.~+/=\\%:-]*")
 _RUN = Pattern(r"[\w.~+/=\\%:-]*")

@@ -107,7 +107,7 @@ def _end_of_login(text: str, begin: int, end: int, scheme: str) -> int:
 def _last_login_sign(rest: str, start: int) -> int:
     """Return where the last "@" is that a host follows, -1 where there is none."""
     at = rest.rfind("@", start)
-    for _ in range(8):
+    for _number in range(8):
         if at < 0 or _HOST_BEGIN.regex.match(rest, at + 1):
             return at
         at = rest.rfind("@", start, at)
