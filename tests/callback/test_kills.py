@@ -419,9 +419,8 @@ def test_another_users_journal_does_not_stop_the_others_from_being_shipped(stran
     done = as_stranger(stranger, "ship")
     assert [path.exists() for path in paths] == [False, True, False]
     assert "6 spans delivered" in done.stdout
-    # It says so, in one line.
-    assert str(paths[1]) in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    # What another user left there is that user's.
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_another_users_journal_is_no_traceback_where_the_receiver_is_down(stranger: Path) -> None:
