@@ -307,6 +307,22 @@ def test_the_docs_name_every_setting_of_community_general() -> None:
 
 
 @pytest.mark.process
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [("", []), ("bogus", ["detail=bogus", "flush_limit=bogus", "PIPELINE_TRACE_PER=bogus"])],
+    ids=["empty", "bogus"],
+)
+def test_a_value_that_is_none_is_told_and_the_default_holds(tmp_path: Path, value: str, told: list[str]) -> None:
+    names = ("DETAIL", "FLUSH_LIMIT", "PER", "QUIET", "PROPAGATE", "HIDE_MESSAGES", "TASK_ARGUMENTS")
+    run = play(tmp_path, env={f"PIPELINE_TRACE_{name}": value for name in names})
+    assert run.returncode == 0
+    warnings = [line for line in run.ours if "WARNING" in line]
+    assert len(warnings) == len(told), run.ours
+    assert all(any(word in line for line in warnings) for word in told)
+    assert support.by_type(run.spans, "host")
+
+
+@pytest.mark.process
 def test_without_a_folder_to_write_the_playbook_runs_untraced(tmp_path: Path) -> None:
     run = play(tmp_path, env={"PIPELINE_TRACE_HOME": "/proc/nowhere", "TMPDIR": "/proc/nowhere"})
     assert run.returncode == 0

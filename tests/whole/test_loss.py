@@ -189,7 +189,9 @@ def test_sigkill_of_the_playbook_and_of_the_shipping_process_loses_nothing_after
     assert_interrupted(delivered(env), "SIGKILL or a crash", code="ERROR", result="error")
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 99)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 99), (signal.SIGHUP, -signal.SIGHUP)]
+)
 def test_termination_is_a_cancellation_and_the_exit_status_is_the_one_without_us(
     tmp_path: Path, env: Env, number: signal.Signals, status: int
 ) -> None:

@@ -23,7 +23,7 @@ BATCH = 512
 MOST_FOREIGN = 3
 # Seconds before an early retry, if the receiver asks for no other time.
 _SOON = 1.0
-_CANCELLED = frozenset({"SIGTERM", "SIGINT"})
+_CANCELLED = frozenset({"SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"})
 
 
 @dataclass

@@ -65,7 +65,6 @@ options:
       - V(build) makes one trace for each build, with a link to the upstream build. The callback does not ask the controller.
         Use the same value for C(pipeline-trace poll --trace-per).
     type: str
-    choices: [pipeline, build]
     default: pipeline
     env:
       - name: PIPELINE_TRACE_PER
@@ -79,7 +78,6 @@ options:
         plays, and for tasks and hosts that fail.
       - What has no span is counted on the span around it, in attributes such as C(ansible.hosts.changed).
     type: str
-    choices: [host, task, play]
     default: host
     env:
       - name: PIPELINE_TRACE_DETAIL
@@ -127,8 +125,9 @@ options:
         key: trace_url
   flush_limit:
     description: The longest time in seconds that ansible-playbook waits at its end for the delivery of the spans.
-    type: float
-    default: 5.0
+    # Not a float, and above no choices: for a wrong or empty value, Ansible would not load the callback at all.
+    type: str
+    default: "5"
     env:
       - name: PIPELINE_TRACE_FLUSH_LIMIT
     ini:

@@ -17,7 +17,8 @@ from typing import Any, Protocol
 
 from . import core
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# HUP: the terminal is closed, or ssh has lost its connection.
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 # A journal is deleted when all of it is delivered. In a program that runs for months, this bounds its size.
 _LARGEST_JOURNAL = 16 << 20
 # Variables that say where spans are delivered, and how.
@@ -153,8 +154,8 @@ class Program:
             self.reason = signal.Signals(number).name
             for run in self._open:
                 run.cut_off(self.reason)
-            if number == signal.SIGTERM and self._delivery:
-                # Ansible kills itself, so atexit does not run. The shipping process continues.
+            if number != signal.SIGINT and self._delivery:
+                # The process kills itself, so atexit does not run. The shipping process continues.
                 self._delivery.journal.note_end(self.reason)
         handler = self._handlers[number]
         if callable(handler):

@@ -87,7 +87,8 @@ class Recorder:
             program.forget()
             return False
         if delivery.is_new:
-            for warning in (delivery.home.warning, core.destinations.setup_warning(environ)):
+            wrong = (delivery.home.warning, core.destinations.setup_warning(environ), *self.settings.warnings)
+            for warning in wrong:
                 if warning:
                     self._warn(warning)
         delivery.start()

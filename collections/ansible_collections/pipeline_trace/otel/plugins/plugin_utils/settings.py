@@ -30,9 +30,16 @@ class Command:
     module: str | None = None
 
 
+DETAILS = ("host", "task", "play")
+_FLUSH_LIMIT = 5.0
+
+
 @dataclass(frozen=True)
 class Settings:
-    """The callback's options. ``flush_limit``: seconds. ``deployment``: option values by attribute name."""
+    """The callback's options. ``flush_limit``: seconds. ``deployment``: option values by attribute name.
+
+    ``warnings``: a line for each option whose value is wrong, and so is not used.
+    """
 
     endpoint: str
     protocol: str
@@ -48,6 +55,7 @@ class Settings:
     quiet: bool
     enabled_by: str
     deployment: Mapping[str, str]
+    warnings: Sequence[str] = ()
 
     @classmethod
     def read(cls, option: Callable[[str], Any]) -> Settings:
@@ -56,21 +64,32 @@ class Settings:
         def text(name: str) -> str:
             return str(option(name) or "").strip()
 
+        warnings = []
+        detail = text("detail") or DETAILS[0]
+        if detail not in DETAILS:
+            warnings.append(f"the option detail={detail} is not valid; using {DETAILS[0]}. Set it to {', '.join(DETAILS)}")
+            detail = DETAILS[0]
+        try:
+            flush_limit = max(float(text("flush_limit") or _FLUSH_LIMIT), 0.0)
+        except ValueError:
+            given, flush_limit = text("flush_limit"), _FLUSH_LIMIT
+            warnings.append(f"the option flush_limit={given} is not a number of seconds; using {flush_limit:g}")
         return cls(
             endpoint=text("endpoint"),
             protocol=text("protocol"),
             traceparent=text("traceparent"),
             service_name=text("service_name"),
             trace_per=text("trace_per"),
-            detail=text("detail"),
+            detail=detail,
             propagate=bool(option("propagate")),
             messages=not option("hide_messages"),
             task_arguments=bool(option("task_arguments")),
             trace_url=text("trace_url"),
-            flush_limit=float(option("flush_limit")),
+            flush_limit=flush_limit,
             quiet=bool(option("quiet")),
             enabled_by=text("enable_from_environment"),
             deployment={attribute: text(name) for attribute, name in _DEPLOYMENT.items()},
+            warnings=tuple(warnings),
         )
 
     def environ(self, environ: Mapping[str, str], variables: Mapping[str, Any]) -> dict[str, str]:
