@@ -106,6 +106,8 @@ def find(text: str, hits: list[int], spans: Spans) -> None:
             kind = names.WEAK
         if kind is names.NONE or (kind is names.PASSWORD and _OPEN.regex.match(text, start)):
             continue
+        if text.startswith(":", end) and (_SOURCE.regex.match(text, start) or _TAGGED.regex.match(text, start)):
+            continue
         found = _value(scan, start, end, kind) or _value_before(text, start, kind)
         if found is not None:
             found = (found[0], blocks.end_of_change(scan, found[1]))
@@ -118,8 +120,14 @@ _TOLD_OF = Pattern(r"/[\w.-]{1,80}: |\W?(?:credentials?|tokens?): [a-z]+ [a-z]+\
 # Counts of tests, lines of test runners, the shell's folders.
 _OPEN = Pattern(
     r"[pP](?:ass|ASS)[ \t]{0,4}[=:][ \t]{0,4}\d{1,6}(?![\w.])|PASS: (?=[a-z])(?:[a-z][\w.-]*/[\w./:\[\]-]*|[a-z_]+(?=\s|\Z))"
-    r"|(?:OLD)?PWD=(?=[/~]|[A-Z]:\\)"
+    r"|(?:OLD)?PWD=(?=[/~]|[A-Z]:\\)|PASS: (?:Test|Example|Benchmark|Fuzz)\w*|PASS[ \t]+[\w.-]+/[\w./-]+(?=\s|\Z)"
 )
+# A line of a source file, as compilers and tracebacks name it; the tag of an image.
+_SOURCE = Pattern(
+    r"[\w.-]*\.(?:java|kts?|scala|groovy|go|py|rb|php|m?jsx?|tsx?|cs|cpp|cc|c|hh?|hpp|rs|swift|exs?|clj|sh|ya?ml|tf|sql|pl|lua"
+    r"|dart|vue|feature|jsonnet|toml|xml|html|md):\d"
+)
+_TAGGED = Pattern(r"(?<=/)[\w.-]*:(?:latest|stable|edge|v?\d+(?:\.\d+){0,3}(?:-[a-z]+[.\d]*)?)(?=[\s\"',)\]]|\Z)")
 
 
 def _value_before(text: str, start: int, kind: str) -> tuple[int, int] | None:

@@ -104,7 +104,7 @@ _POWERSHELL = Row(
 
 # What protocols and settings say in words.
 PROTOCOLS = (
-    Row("PASS", "PASS SECRET", Pattern(r"(?m)^(?:[<>]+ ?|C: ?)?PASS (?P<secret>[^\s:=]\S*)\s*$")),
+    Row("PASS", "PASS SECRET", Pattern(r"(?m)^(?:[<>]+ ?|C: ?)?PASS (?P<secret>(?![\w.-]+/[\w./-]+\s*$)[^\s:=]\S*)\s*$")),
     Row("AUTH", "AUTH PLAIN SECRET", Pattern(r"\bAUTH (?:PLAIN|LOGIN|CRAM-MD5|XOAUTH2) (?P<secret>[A-Za-z0-9+/=]{6,})")),
     Row("AUTH of Redis", "AUTH SECRET", Pattern(r"(?m)^AUTH (?:\S{1,80} )?(?P<secret>\S{4,})\s*$")),
     Row("LOGIN", "a1 LOGIN bob SECRET", Pattern(r"(?m)^\w{1,10} LOGIN \S{1,80} (?P<secret>\S+)\s*$")),

@@ -45,6 +45,8 @@ class Scan:
     def __init__(self, text: str) -> None:
         self.text = text
         self._next: dict[Pattern, tuple[int, int]] = {}
+        # Up to where a quote of each kind is known not to be closed.
+        self._unclosed: dict[str, int] = {}
 
     def next(self, pattern: Pattern, start: int) -> int:
         """Return where a pattern is found first, from ``start`` on; the end of the text if nowhere."""
@@ -55,6 +57,18 @@ class Scan:
         at = found.start() if found else len(self.text)
         self._next[pattern] = (start, at)
         return at
+
+    def end_of_part(self, quote: int) -> int:
+        """Return the end of the quoted part of a word that begins here; -1 if its line ends before it."""
+        sign = self.text[quote]
+        if quote < self._unclosed.get(sign, 0):
+            return -1
+        part = _QUOTED_PART.regex.match(self.text, quote)
+        if part is None:
+            line = self.text.find("\n", quote)
+            self._unclosed[sign] = len(self.text) if line < 0 else line
+            return -1
+        return part.end()
 
 
 class Where(NamedTuple):
@@ -262,15 +276,15 @@ def _has_name(rest: str) -> bool:
 
 def _word_end(scan: Scan, start: int, end: int) -> int:
     """Return where a word ends, with the quoted parts within it."""
-    text, at = scan.text, start
+    at = start
     while at < end:
         quote = scan.next(_ANY_QUOTE, at)
         if quote >= end:
             return end
-        part = _QUOTED_PART.regex.match(text, quote)
-        if part is None:
+        after = scan.end_of_part(quote)
+        if after < 0:
             return end
-        at = part.end()
+        at = after
         if at >= end:
             end = scan.next(WORD_END, at)
     return max(at, end)
