@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from pipeline_trace.delivery import progress, ship, sizes
 from pipeline_trace.delivery.destinations import Accepted, DeliveryError, SetupError
 from pipeline_trace.delivery.destinations.otlp import Otlp
 from pipeline_trace.delivery.journal import Writer, find_journals
+from pipeline_trace.delivery.reader import Reader
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Event, Span
 
@@ -302,6 +306,41 @@ def test_a_delivery_has_its_own_time_whatever_the_one_before_had(
 
 
 # Too large
+
+
+def test_an_answer_that_drips_ends_with_the_time_limit(env: Env, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each piece comes in time, and the whole would take an hour."""
+    gone = threading.Event()
+
+    def drip(listening: socket.socket) -> None:
+        connection = listening.accept()[0]
+        with connection, suppress(OSError):
+            connection.recv(1 << 16)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 100000\r\n\r\n")
+            while True:
+                connection.sendall(b"x")
+                time.sleep(0.03)
+        gone.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=drip, args=(listening,), daemon=True)
+        thread.start()
+        env["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with pytest.raises(DeliveryError, match="no answer in time"):
+            exporter(env, monkeypatch).deliver([span(1)], 0.3)
+    # The connection is closed, too.
+    assert gone.wait(30)
+
+
+@pytest.mark.process
+def test_ship_says_that_another_process_delivers(env: Env, folder: Path) -> None:
+    waiting = write(folder, span(1))
+    with closing(Reader(waiting)) as reader:
+        # In this process: fcntl's locks are those of a process, so another one has to ask.
+        assert reader.claim()
+        done = support.spawn("ship", env=env)
+    assert done.returncode == 1
+    assert f"1 spans wait in {folder}; another process is delivering them" in done.stderr
 
 
 def logs(count: int, length: int) -> list[Span]:

@@ -244,7 +244,8 @@ def test_what_the_writer_could_not_write_is_reported(tmp_path: Path) -> None:
         ("", "error", "ERROR", "never ended"),
         ("SIGTERM", "cancellation", "UNSET", "SIGTERM"),
         ("SIGINT", "cancellation", "UNSET", "SIGINT"),
-        ("SIGHUP", "error", "ERROR", "SIGHUP"),
+        ("SIGHUP", "cancellation", "UNSET", "SIGHUP"),
+        ("SIGXCPU", "error", "ERROR", "SIGXCPU"),
     ],
 )
 def test_what_was_open_is_closed_by_what_ended_its_writer(

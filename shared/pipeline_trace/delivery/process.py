@@ -56,6 +56,9 @@ def ship_waiting(environ: Mapping[str, str]) -> tuple[str, str]:
         f"earlier, in the background: {earlier}" if earlier else "",
     ]
     problems = [waiting.said(place.journals, outcomes, "run this command again when it takes them")]
+    if not problems[0] and ship.delivered_by_others(place.journals):
+        waits = waiting.said_count(place.journals)
+        problems[0] = f"{waits}; another process is delivering them, run this command again in a moment"
     problems.append(aside.said_aside(place.journals))
     return "; ".join(filter(None, done)), "; ".join(filter(None, problems))
 

@@ -100,10 +100,10 @@ def ship_all_patiently(folder: Path, destination: Destination, patience: float) 
     if any(outcome.blocked for outcome in outcomes):
         return outcomes
     again = {one.journal: one.wait for one in outcomes if one.wait is not None and one.wait <= patience}
-    if not again and not _delivered_by_others(folder):
+    if not again and not delivered_by_others(folder):
         return outcomes
     time.sleep(max(again.values(), default=0.0))
-    while time.monotonic() < deadline and _delivered_by_others(folder):
+    while time.monotonic() < deadline and delivered_by_others(folder):
         time.sleep(_TICK / 2)
     # What is delivered again has a new outcome.
     final = [one for one in outcomes if one.journal not in again and (one.done or one.problem)]
@@ -111,7 +111,7 @@ def ship_all_patiently(folder: Path, destination: Destination, patience: float) 
     return final + ship_all(folder, destination, all_now=True, without=failed)
 
 
-def _delivered_by_others(folder: Path) -> bool:
+def delivered_by_others(folder: Path) -> bool:
     """Return whether another process ships a journal that no process writes."""
     for path in find_journals(folder):
         with contextlib.suppress(OSError), contextlib.closing(Reader(path)) as reader:

@@ -263,7 +263,7 @@ def said(error: Exception) -> str:
 
 
 def _closed(span: Span, reason: str, died_ns: int) -> Span:
-    """Close a span of a dead writer: the result is error after a kill, cancellation after SIGTERM or SIGINT."""
+    """Close a span of a dead writer: the result is error after a kill, cancellation after a signal of _CANCELLED."""
     span.end_ns = max(died_ns, span.start_ns)
     if reason in _CANCELLED:
         span.cancel(reason, span.end_ns)

@@ -78,7 +78,7 @@ class Span:
         self.status_message = message
 
     def cancel(self, reason: str, time_ns: int) -> None:
-        """Set the result to cancellation, with an event. ``reason``: SIGTERM or SIGINT. ``time_ns``: ns since the epoch."""
+        """Set the result to cancellation, with an event. ``reason``: the signal's name. ``time_ns``: ns since the epoch."""
         self.status_code, self.status_message = UNSET, ""
         self.attributes[c.TASK_RUN_RESULT] = c.CANCELLATION
         self.attributes.pop(c.ERROR_TYPE, None)

@@ -24,6 +24,8 @@ _LOGGER.addHandler(logging.NullHandler())
 _LOGGER.propagate = False
 # Bytes of a request. A connection that breaks during a larger one may be the answer to its size.
 _LARGE = 1 << 20
+# Seconds for an answer, if the exporter sets no limit.
+_LONGEST_ANSWER = 60.0
 
 
 class Watch:
@@ -80,8 +82,9 @@ def make_session(certificates: str, watch: Watch) -> Any:
             size = len(kwargs.get("data") or b"")
             kwargs |= {"allow_redirects": False, "stream": True}
             try:
+                deadline = time.monotonic() + (kwargs.get("timeout") or _LONGEST_ANSWER)
                 response = super().request(method, url, *args, **kwargs)
-                answer = _read(response)
+                answer = _read(response, deadline)
             except (requests.RequestException, OSError) as error:
                 watch.decide(_broken(error, size))
             watch.decide(answers.http(answer, watch.parse, time.time()))
@@ -135,11 +138,18 @@ def grpc_compression(environ: Mapping[str, str], signal: str) -> Any:
     return grpc.Compression.Gzip if gzip else grpc.Compression.NoCompression
 
 
-def _read(response: Any) -> answers.HttpAnswer:
-    """Read the begin of the body, and close the connection if there is more."""
+def _read(response: Any, deadline: float) -> answers.HttpAnswer:
+    """Read the begin of the body, and close the connection if there is more. ``deadline``: of the monotonic clock.
+
+    Raises TimeoutError: the time limit of requests is one for each piece of an answer, however many there are.
+    """
     body = b""
-    for chunk in response.iter_content(1024):
+    # Byte by byte: a larger piece is waited for until it is whole. OTLP's answers have none, or a few.
+    for chunk in response.iter_content(1):
         body += chunk
+        if time.monotonic() > deadline:
+            response.close()
+            raise TimeoutError("its answer takes too long")
         if len(body) > answers.MOST_BODY:
             break
     whole = len(body) <= answers.MOST_BODY
