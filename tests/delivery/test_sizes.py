@@ -12,7 +12,7 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from pipeline_trace.delivery import sizes
 from pipeline_trace.delivery.destinations.otlp import _span_maker
 from pipeline_trace.trace import conventions as c
-from pipeline_trace.trace.span import ERROR, Event, Link, Span
+from pipeline_trace.trace.span import ERROR, Event, Link, Span, encode
 
 MAKE = _span_maker()
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -64,7 +64,9 @@ def test_the_estimate_is_never_lower_than_what_is_sent() -> None:
             )
             for _ in range(choice.randrange(1, 6))
         ]
-        assert encoded(some) <= sizes.of_batch(some)
+        assert encoded(some) <= sum(map(sizes.of_span, some))
+        lines = [len(encode({"type": "span", **one.to_dict()})) for one in some]
+        assert encoded(some) <= sum(map(sizes.of_line, lines, some))
 
 
 def test_the_estimate_of_a_large_span_is_close() -> None:

@@ -126,7 +126,8 @@ class Shipment:
         # This clock is less exact than those of spans, and no child may end after its parent.
         died_ns = max([died_ns, self._latest_ns, *(span.start_ns for span in still_open)])
         for span in still_open:
-            self._add(_unknown(span, died_ns) if lost else _closed(span, reason, died_ns), self._end)
+            closed = _unknown(span, died_ns) if lost else _closed(span, reason, died_ns)
+            self._add(closed, self._end, sizes.of_span(closed))
         self._open.clear()
         self._flush(timeout)
         lossy = self._state.rejected > 0 or self._reader.torn > 0
@@ -168,13 +169,13 @@ class Shipment:
             self._latest_ns = max(self._latest_ns, line.span.end_ns)
             self._open.pop(line.span.span_id, None)
             if line.end > self._state.offset:
-                self._add(line.span, line.end)
+                self._add(line.span, line.end, sizes.of_line(line.end - self._end, line.span))
         else:
             self.end = line
         self._end = line.end
 
-    def _add(self, span: Span, end: int) -> None:
-        self._batch.append(_Waiting(span, end, sizes.of_span(span)))
+    def _add(self, span: Span, end: int, size: int) -> None:
+        self._batch.append(_Waiting(span, end, size))
         self._bytes += self._batch[-1].size
 
     def _is_full(self) -> bool:
