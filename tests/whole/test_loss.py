@@ -103,8 +103,8 @@ def start(folder: Path, env: Mapping[str, str], text: str = support.WAITING, std
     command = support.playbook_command(support.write_playbook(folder, text), "-e", f"marks={folder / 'marks'}")
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
         process = subprocess.Popen(
-            # Whoever runs the tests may ignore SIGINT, and children inherit that.
-            ["env", "--default-signal=INT", *command],
+            # Whoever runs the tests may ignore these, as nohup does, and children inherit that.
+            ["env", "--default-signal=INT,HUP", *command],
             env=dict(env),
             # Away from this checkout's ansible.cfg, which enables the callback.
             cwd=folder,

@@ -7,7 +7,6 @@ host and task, and each object in memory makes a fork slower.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
@@ -16,12 +15,11 @@ from .hosts import Hosts, Running
 from .lineage import INCLUDE, ROLE, Group
 from .notifiers import Notifiers
 from .output import Output
+from .recaps import Recaps
 from .verdict import PlayRun
-from .work import Play, Task, Work, fail
+from .work import Play, Task, Work, count, fail
 
 c = core.conventions
-# Hosts beyond this number get no recap event, but count in the totals.
-_MOST_RECAPS = 1000
 # The smallest thing that has a span, unless it fails.
 DETAIL_HOST, DETAIL_PLAY = "host", "play"
 _LINEAR = ("linear", "debug", "ansible.builtin.linear", "ansible.builtin.debug")
@@ -64,7 +62,7 @@ class PlaybookSpans:
         self._notifiers = Notifiers()
         self._diffs = 0
         self._begun = 0
-        self._counted: dict[str, Mapping[str, int]] = {}
+        self._recaps = Recaps(now)
         if several:
             self._command = self._begin("ansible-playbook", None, {c.ANSIBLE_TYPE: c.TYPE_COMMAND})
 
@@ -162,7 +160,7 @@ class PlaybookSpans:
             return False
         message = self.hosts.end(task, host, outcome, result)
         if self._detail != DETAIL_HOST and not self.hosts.awaits(host):
-            self._count(task, outcome)
+            count(task, outcome, self._play)
         if task.notifies and outcome == results.CHANGED:
             self._notifiers.note(task.notifies, task.span.name)
         if outcome in results.BAD:
@@ -175,16 +173,7 @@ class PlaybookSpans:
         """Take the includes that have not failed by now as what their results said."""
         for task, outcome in self.hosts.release():
             if self._detail != DETAIL_HOST:
-                self._count(task, outcome)
-
-    def _count(self, task: Work, outcome: str) -> None:
-        """Count the outcome of a host on the spans around it. Those of a failure are sent, whatever the detail."""
-        work: Work | None = task
-        while work is not None and work is not self._playbook:
-            if work is task or work is self._play:
-                work.counts[outcome] = work.counts.get(outcome, 0) + 1
-            work.told = work.told or outcome in results.TOLD
-            work = work.parent
+                count(task, outcome, self._play)
 
     def host_event(self, host: str, name: str, attributes: Mapping[str, Any]) -> None:
         """Add an event to the span of a host that runs a task."""
@@ -215,16 +204,7 @@ class PlaybookSpans:
             self._playbook.fail(*self._playbook.failure)
         elif problem:
             self._playbook.fail(results.INTERRUPTED, problem)
-        span, totals = self._playbook.span, Counter[str]()
-        for host, so_far in counts:
-            numbers = Counter(so_far)
-            numbers.subtract(self._counted.get(host, {}))
-            self._counted[host] = so_far
-            totals.update(numbers)
-            if len(span.events) < _MOST_RECAPS:
-                attributes = {c.ANSIBLE_HOST_NAME: core.redact.masked(host), **numbers}
-                span.events.append(core.span.Event("recap", self._now(), attributes))
-        span.attributes.update({f"{c.ANSIBLE_STATS_PREFIX}{word}": number for word, number in totals.items()})
+        self._recaps.put(self._playbook.span, counts)
         self._end_playbook()
 
     def end(self, expected: int, problem: str = "") -> None:

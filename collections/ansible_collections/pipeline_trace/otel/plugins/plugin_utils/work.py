@@ -111,3 +111,13 @@ def fail(work: Work | None, outcome: str, message: str) -> None:
         work = work.parent
     if work is not None and work.failure is None:
         work.failure = (outcome, message)
+
+
+def count(task: Work, outcome: str, play: Work | None) -> None:
+    """Count the outcome of a host on its task and play, and send all spans around a failure, whatever the detail."""
+    work: Work | None = task
+    while work is not None:
+        if work is task or work is play:
+            work.counts[outcome] = work.counts.get(outcome, 0) + 1
+        work.told = work.told or outcome in results.TOLD
+        work = work.parent
