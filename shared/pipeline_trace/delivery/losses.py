@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .journal import SUFFIX, progress_path
+from .leftovers import SECONDS
 from .progress import read_progress
 from .shipment import Outcome
 
 REJECTED, TORN, DROPPED = "rejected", "torn", "dropped"
-# For so long, the callback may be about to read the state of its own journal.
+# Seconds in which the callback may still read the state of its own journal.
 _GRACE_SECONDS = 60.0
-_KEEP_SECONDS = 30 * 86_400.0
 
 
 @dataclass
@@ -68,10 +68,10 @@ def forget_told(outcomes: Iterable[Outcome]) -> None:
 
 
 def forget_old(folder: Path) -> None:
-    """Delete state files that are older than 30 days and whose journal is gone: nobody asked for them."""
+    """Delete state files that are older than 30 days and whose journal no longer exists."""
     for path in folder.glob("*.state"):
         with suppress(OSError):
-            if time.time() - path.stat().st_mtime > _KEEP_SECONDS and not path.with_suffix(SUFFIX).exists():
+            if time.time() - path.stat().st_mtime > SECONDS and not path.with_suffix(SUFFIX).exists():
                 path.unlink()
 
 

@@ -15,7 +15,7 @@ from ..trace.span import Span
 from .journal import SHIPPED, WRITTEN, lock, progress_path, reserve_path, unlock
 from .progress import load_progress
 
-# Bytes. A line of more is skipped: a span of ours has some kilobytes, and the longest one is held in memory whole.
+# Bytes. A longer line is skipped. Our spans have a few kilobytes, and a line is in memory as a whole.
 MOST_LINE = 16 << 20
 _PIECE = 1 << 18
 _DECODER = json.JSONDecoder()

@@ -24,7 +24,7 @@ from .shipment import Outcome, Shipment, said
 _TICK = 0.1
 _BATCH_SECONDS = 1.0
 _SLOWEST_RETRY = 30.0
-# Seconds for one batch, if nobody waits. The destination may have a lower limit of its own.
+# Seconds for one batch, if no process waits for it. The destination may have a lower limit.
 _PATIENCE = 60.0
 # Seconds for a batch after the flush limit: enough for a receiver that answers.
 _LAST_SECONDS = 1.0

@@ -1,5 +1,4 @@
-"""Secrets that a name gives away: ``name = value`` in all the ways in which shells, YAML, JSON, XML, SQL and logs write
-it."""
+"""Finds secrets by the name before them: ``name = value``, as shells, YAML, JSON, XML, SQL and logs write it."""
 
 from __future__ import annotations
 
@@ -17,8 +16,7 @@ _QUOTE = r"(?:\\{0,40}[\"'`]|&quot;|&#0?34;|&#x22;|&#0?39;|&#x27;|&apos;|%22|%27
 
 
 class Form(NamedTuple):
-    """A way in which a value follows a name. ``sign``: is it an operator?  ``kinds``: of names that it is for; empty:
-    all."""
+    """A way in which a value follows a name. ``kinds``: the kinds of names that it is for; if empty, all."""
 
     name: str
     example: str
@@ -238,8 +236,10 @@ def _fits(form: str, found: re.Match[str], window: str, text: str, start: int, k
 
 
 def _follows(text: str, start: int, window: str) -> bool:
-    """Return whether the word behind a name and a blank is its value: it looks like one, or the line has these two words
-    only."""
+    """Return whether the word after a name and a blank is its value.
+
+    It is if it looks like a secret, or if the line has only these two words.
+    """
     word = _WORD.regex.match(text, start)
     if word is None or "\n" in text[start - 1 : start]:
         return False

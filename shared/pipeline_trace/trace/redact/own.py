@@ -1,20 +1,19 @@
-"""Secrets that the user names: the file in ``PIPELINE_TRACE_SECRETS``, else ``secrets`` in ``PIPELINE_TRACE_HOME``, if it
-exists.
+"""Secrets that the user names: the file of ``PIPELINE_TRACE_SECRETS``, else ``PIPELINE_TRACE_HOME/secrets`` if it exists.
 
 A line is a word that is never shown, ``name: NAME`` (what is assigned to this name is a secret), ``prefix: PREFIX`` (words
-that
-begin so are secrets), or a comment behind ``#``. ``word: WORD`` is a word too, for those that look like one of the others.
-There are no regular expressions: one could hold up a deploy.
+that begin so are secrets), or a comment behind ``#``. ``word: WORD`` is a word too, for those that look like one of the
+others. There are no regular expressions: one could hold up a deploy.
 """
 
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
+from ..files import open_regular
 from ..masking import SECRETS, secrets_file
 from . import names as known
 from .pattern import Pattern, Spans
@@ -67,8 +66,7 @@ def _find_words(own: Own, text: str, spans: Spans) -> None:
 
 
 def loaded() -> Own | None:
-    """Return what the user adds, ``None`` if nothing. The file is read once; what is wrong with it is then told on
-    stderr."""
+    """Return what the user adds, ``None`` if nothing. Reads the file once, and tells on stderr what is wrong with it."""
     own = read(os.environ)
     for name in own.names:
         known.add(name)
@@ -83,17 +81,13 @@ def read(environ: Mapping[str, str]) -> Own:
     if not path:
         return Own()
     try:
-        # A FIFO must not hold up a deploy.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as file:
-            status = os.fstat(handle)
-            if not stat.S_ISREG(status.st_mode):
-                return Own(problems=(f"the secrets of {SECRETS} are not read: {path} is no file",))
+        with os.fdopen(open_regular(Path(path), os.O_RDONLY), "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
             data = file.read(LARGEST + 1)
     except (OSError, ValueError) as error:
         return Own(problems=(_unread(path, error),))
     problems = []
-    if status.st_mode & 0o077:
+    if mode & 0o077:
         problems.append(f"others can read the secrets in {path}: run chmod 600 on it")
     if len(data) > LARGEST:
         problems.append(f"{path} is longer than {LARGEST} bytes: the rest of it is not read, make it shorter")

@@ -29,8 +29,8 @@ class Row:
         self.pattern = pattern
 
 
-# The begin of a word, also behind a newline that JSON or a repr writes as two characters, a URL's "%20", a terminal's
-# colour.
+# The begin of a word. Before it there may also be a newline that JSON or a repr writes as two characters, a URL's "%20", or
+# a terminal's colour.
 BEGIN = r"(?:(?<=\\[nrt])|(?<=%[23][0-9A-Fa-f])|(?<=\x1b\[\dm)|(?<=\x1b\[\d\dm)|(?<![A-Za-z0-9_]))"
 Spans = list[tuple[int, int]]
 

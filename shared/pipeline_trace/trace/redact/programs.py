@@ -18,8 +18,7 @@ from .pattern import Pattern
 
 # An option: what brings a line into question.
 MAYBE = Pattern(r"[\s\"'=](?:-{1,2}[A-Za-z_]|/p(?:ass(?:word)?)?[: ])")
-# What else does: programs that take a secret without an option, or read what is echoed. Each with a sign that such a text
-# has.
+# Programs that take a secret without an option, or read what is echoed. Each with a sign that such a text has.
 MAYBE_WORDS = (
     ("|", "|"), ("/", "sqlplus"), ("_", "rabbitmqctl"), ("_", "wpa_passphrase"), (":", "config:set"), ("", "vault "),
     ("", "net use"), ("", " set "), ("", "snyk auth"), ("", "obscure"), ("", "openssl passwd"), ("", "http-basic"),

@@ -1,5 +1,4 @@
-"""Where a value begins and ends: quoted at any depth, in brackets, in the lines below, or a word, or the rest of the
-line."""
+"""Finds where a value begins and ends: in quotes, in brackets, in the lines below, a word, the rest of a line."""
 
 from __future__ import annotations
 
@@ -87,8 +86,7 @@ class Where(NamedTuple):
 
 
 def end_of_quoted(text: str, start: int, quote: str) -> int:
-    """Return where a quoted text ends that begins at ``start``, behind its opening quote; the end of the text if it never
-    does.
+    """Return where a quoted text ends; if it never does, the end of the text. ``start``: after its opening quote.
 
     The quote may be escaped: in JSON in JSON, each level puts a backslash before the quotes and the backslashes of the
     level before.

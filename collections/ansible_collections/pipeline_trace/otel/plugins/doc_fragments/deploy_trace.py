@@ -73,10 +73,10 @@ options:
         key: trace_per
   detail:
     description:
-      - How much of a playbook has spans of its own. Some backends charge for each span.
-      - V(host) makes a span for each host of a task. V(task) makes spans for hosts that fail only. V(play) makes spans for
-        plays, and for tasks and hosts that fail.
-      - What has no span is counted on the span around it, in attributes such as C(ansible.hosts.changed).
+      - Which parts of a playbook get a span. Fewer spans cost less in backends with a price per span.
+      - V(host) makes a span for each host of a task. V(task) makes a span for a host only if it fails. V(play) makes a span
+        for each play, and for a task or host only if it fails.
+      - Hosts and tasks without a span are counted on the span around them, in attributes such as C(ansible.hosts.changed).
     type: str
     default: host
     env:

@@ -144,7 +144,7 @@ class Hosts:
         stopped = [*self._including.values(), *self._running.values()]
         self._including.clear()
         self._running.clear()
-        # A host without a span of its own has one only if it fails.
+        # If only failed hosts get a span, a cancelled host gets none.
         for running in stopped if self._all_told or not signal else ():
             name, attributes = self._names.get(running.host) or self._name(running.host)
             attributes += "," + core.span.encode(own)[1:]
