@@ -24,7 +24,7 @@ from pipeline_trace.place.ci.jenkins.identity import normalised_url
 
 from . import options
 from .fetch.api import ApiError, Controller
-from .fetch.build import DETAILS, STEP
+from .fetch.document import DETAILS, STEP
 from .now import waiting, wording
 from .poll import logs, service
 from .poll.poller import SweepError, Swept
@@ -206,8 +206,8 @@ def _say(prefix: str, swept: Swept) -> None:
     parts += [f"{swept.vanished} deleted"] if swept.vanished else []
     parts += [f"{swept.unsampled} not recorded (their TRACEPARENT is not sampled)"] if swept.unsampled else []
     click.echo(", ".join(parts))
-    if swept.without_stages:
-        logs.say(logging.WARNING, prefix + service.without_stages_line(swept))
+    if swept.without_times:
+        logs.say(logging.WARNING, prefix + service.without_times_line(swept))
 
 
 @contextmanager

@@ -138,7 +138,7 @@ def test_a_clock_that_jumps_at_every_look_loses_nothing(
     looks = count()
     monkeypatch.setattr(time, "time_ns", lambda: int((now_s + next(looks) * step_s) * 1e9))
     monkeypatch.setattr(time, "time", lambda: now_s + next(looks) * step_s)
-    jenkins.faults = [Fault("^/job/app-deploy/2/", "starting")]
+    jenkins.faults = [Fault("^/job/app-deploy/", "starting")]
     polling.failing()
     jenkins.faults = []
     polling.sweep()

@@ -129,7 +129,8 @@ def test_nested_stages_hang_where_the_graph_says(tmp_path: Path) -> None:
 def test_nested_stages_have_their_true_durations(tmp_path: Path) -> None:
     test = support.named(polled_now("20", tmp_path), "Test")
     # wfapi says 171 ms: it stops at the first nested stage.
-    assert 4_500 < (test["end_unix_nano"] - test["start_unix_nano"]) / MS < 4_800
+    # Its last stage ends at 4,464 ms; the end node, which begins within a second of that, is not asked for.
+    assert 4_400 < (test["end_unix_nano"] - test["start_unix_nano"]) / MS < 4_800
 
 
 def test_scripted_parallels_and_equal_names_are_told_apart(tmp_path: Path) -> None:
@@ -230,8 +231,15 @@ def test_what_runs_on_an_agent_says_on_which(tmp_path: Path) -> None:
     spans = polled_now("11", tmp_path)
     smoke = next(span for span in spans if span["name"] == "Smoke test")
     assert smoke["attributes"]["cicd.worker.name"] == "deploy-agent"
-    agent = next(span for span in spans if span["name"] == "Allocate agent deploy")
-    assert agent["attributes"]["cicd.worker.name"] == "deploy-agent"
+
+
+def test_a_wait_of_a_second_or_more_for_an_agent_is_a_span(tmp_path: Path) -> None:
+    spans = polled_now("60", tmp_path)
+    (wait,) = [span for span in spans if span["name"] == "Allocate agent gpu"]
+    assert wait["end_unix_nano"] - wait["start_unix_nano"] > 1000 * MS
+    assert len([span for span in spans if span["name"] == "Prepare inventory"]) > len(
+        [span for span in spans if span["name"] == "Allocate agent deploy"]
+    )
 
 
 def test_changes_and_tests_are_attributes_of_the_run(tmp_path: Path) -> None:
@@ -298,7 +306,7 @@ def test_a_run_whose_graph_is_too_large_has_its_stages_alone(tmp_path: Path) -> 
         def grow(document: dict[str, Any]) -> None:
             (graph,) = [action for action in document["actions"] if "nodes" in action]
             last = graph["nodes"][-1]
-            graph["nodes"] += [{**last, "id": str(1000 + i)} for i in range(5001)]
+            graph["nodes"] += [{**last, "id": str(1000 + i)} for i in range(20_001)]
 
         jenkins.edit("/job/app-deploy/1/api/json", grow)
         assert support.poll(jenkins.url, "--include", "app-deploy", env=env).returncode == 0

@@ -64,8 +64,8 @@ def test_an_idle_service_ends_at_once_and_well(
 def test_builds_under_way_are_finished_and_the_rest_comes_with_the_next_poll(
     env: dict[str, str], jenkins: Replay, start: Callable[..., Service], number: signal.Signals
 ) -> None:
-    # The first four builds are begun together; each hangs in one request.
-    jenkins.faults = [Fault(r"job/[^/]+/\d+/wfapi", "slow", seconds=2)]
+    # The two jobs are begun together; each hangs in one request.
+    jenkins.faults = [Fault(r"job/[^/]+/wfapi", "slow", seconds=2)]
     service = start("--jenkins-url", jenkins.url, *SINCE)
     processes.wait_for(lambda: [r for r in jenkins.requests if "wfapi" in r.path], "first slow request")
     assert service.end(number) == (0, "")
@@ -211,7 +211,7 @@ def test_a_log_has_a_line_a_message_that_programs_can_read(
     assert [line["msg"] for line in lines] == ["polling", "polled", "delivered", "ended"]
     assert all({"time", "level"} <= line.keys() for line in lines)
     assert {line["level"] for line in lines} == {"info"}
-    assert (lines[1]["controller"], int(lines[1]["builds"]), int(lines[1]["spans"])) == (jenkins.url, BUILDS, 83)
+    assert (lines[1]["controller"], int(lines[1]["builds"]), int(lines[1]["spans"])) == (jenkins.url, BUILDS, 78)
 
 
 @pytest.mark.process
@@ -245,7 +245,7 @@ def test_spans_that_wait_are_counted_in_one_line_and_sent_later(
     processes.wait_for(lambda: len([r for r in jenkins.requests if "tree=jobs" in r.path]) > 2, "third poll")
     _, said = service.end()
     (line,) = said.splitlines()
-    assert "83 spans wait in" in line
+    assert "78 spans wait in" in line
     assert support.trace("ship", env=env).returncode == 0
     assert len(runs(env)) == BUILDS
 
@@ -308,7 +308,7 @@ def test_requests_begin_as_far_apart_as_the_rate_says(env: dict[str, str], jenki
     file.write_text(yaml.safe_dump({"controllers": [controller]}))
     assert support.trace("poll", "--once", "--config", file, env=env).returncode == 0
     begun = [request.started for request in jenkins.requests]
-    assert len(begun) >= 6
+    assert len(begun) >= 3
     assert (begun[-1] - begun[0]) / (len(begun) - 1) > 0.095
 
 
@@ -338,7 +338,7 @@ def test_at_most_four_requests_at_once_over_as_many_connections(env: dict[str, s
     jenkins._server.process_request = count  # type: ignore[method-assign]
     jenkins.faults = [Fault("wfapi", "slow", seconds=0.02)]
     assert support.poll(jenkins.url, env=env).returncode == 0
-    assert len(jenkins.requests) > 50
+    assert len(jenkins.requests) > 30
     assert jenkins.most_at_once <= 4
     assert len(opened) <= 4
 

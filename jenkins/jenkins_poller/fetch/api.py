@@ -6,6 +6,7 @@ GET, and raises the same exception for 401, 403 and 500. This module changes all
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import threading
@@ -13,12 +14,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import jenkins
 import requests
 import tenacity
+import urllib3
 from requests.adapters import HTTPAdapter
 
 from pipeline_trace.place.ci.jenkins.identity import Build
@@ -27,8 +30,14 @@ from .rate import Rate
 
 AT_ONCE = 4
 TIMEOUT_SECONDS = (10.0, 60.0)
+# Bytes of an answer, unpacked.
+MOST_BYTES = 32 << 20
+# If the controller itself does not answer; and if it is one answer that fails.
 _TRIES = 4
+_TRIES_OF_ONE = 2
 _LONGEST_PAUSE = 60.0
+# Bytes read at once.
+_PIECE = 1 << 16
 
 
 class ApiError(Exception):
@@ -49,6 +58,14 @@ class Passing(ApiError):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class Unreachable(Passing):
+    """The controller itself does not answer: there is no connection, or it is starting or overloaded."""
+
+
+class Malformed(ApiError):
+    """The answer is not what it should be: no JSON, another thing than was asked for, or too large."""
 
 
 class LoginRefused(ApiError):
@@ -101,25 +118,36 @@ class Controller:
         self._slots = threading.BoundedSemaphore(AT_ONCE)
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Passing),
-            stop=tenacity.stop_after_attempt(_TRIES) | tenacity.stop_when_event_set(stopping or threading.Event()),
+            stop=_Enough() | tenacity.stop_when_event_set(stopping or threading.Event()),
             sleep=tenacity.sleep_using_event(stopping) if stopping else tenacity.nap.sleep,
             wait=_Pauses(first_pause),
             reraise=True,
         )
 
+    @property
+    def session(self) -> str:
+        """Return what the controller calls its present run: another text after each restart; "" if it did not say."""
+        return self._client.jenkins_session
+
+    @property
+    def now_ms(self) -> int | None:
+        """Return the controller's own time of its last answer, milliseconds since the epoch; None if it did not say."""
+        return self._client.now_ms
+
     def get(self, path: str, tree: str = "") -> Any:
         """Return the JSON of a path below the controller's address.
 
-        Retries after temporary errors. Raises Passing after the last try, and LoginRefused, Forbidden, Untrusted, NotFound.
+        Retries after temporary errors. Raises Passing after the last try, and LoginRefused, Forbidden, Untrusted, NotFound,
+        Malformed.
         """
         query = {"tree": tree} if tree else None
         return self._retrying.copy()(self._once, lambda: self._client.fetch(f"{self.url}/{path}", query))
 
     def document(self, path: str, tree: str = "") -> Mapping[str, Any]:
-        """Return the JSON object of a path. Raises as ``get``, and Passing if the answer is not an object."""
+        """Return the JSON object of a path. Raises as ``get``, and Malformed if the answer is not an object."""
         answer = self.get(path, tree)
         if not isinstance(answer, dict):
-            raise Passing(f"{self.url}/{path} did not answer with a JSON object; check what answers, for example a proxy")
+            raise Malformed(f"{self.url}/{path} did not answer with a JSON object; check what answers, for example a proxy")
         return answer
 
     def build(self, build: Build, rest: str, tree: str = "") -> Mapping[str, Any]:
@@ -141,6 +169,14 @@ class Controller:
             raise
         self._observe("200")
         return answer
+
+
+class _Enough(tenacity.stop.stop_base):
+    """Stops after fewer tries if one answer fails than if the controller does not answer at all."""
+
+    def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
+        error = retry_state.outcome.exception() if retry_state.outcome else None
+        return retry_state.attempt_number >= (_TRIES if isinstance(error, Unreachable) else _TRIES_OF_ONE)
 
 
 class _Pauses(tenacity.wait.wait_base):
@@ -173,6 +209,8 @@ class _Client(jenkins.Jenkins):  # type: ignore[misc]
         # Do not take a login from ~/.netrc.
         self._session.trust_env = False
         self._has_login = login is not None
+        self.jenkins_session = ""
+        self.now_ms: int | None = None
 
     def _request(self, req: requests.Request, stream: bool | None = None) -> requests.Response:
         """Send a request, with the proxies and certificates that __init__ read once: reading them is slow."""
@@ -183,24 +221,44 @@ class _Client(jenkins.Jenkins):  # type: ignore[misc]
 
     def fetch(self, url: str, query: Mapping[str, str] | None) -> Any:
         """Return the JSON of a URL."""
-        with _typed(url):
-            return self.jenkins_request(requests.Request("GET", url, params=query), add_crumb=False).json()
+        body = self._body(requests.Request("GET", url, params=query), url, MOST_BYTES)
+        if body is None:
+            raise _of("size", Malformed(f"{url} answered with more than {MOST_BYTES >> 20} MiB; it is not read"))
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError):
+            said = f"{url} answered without JSON; the controller may be starting, or {_LOGIN_HINT}"
+            raise _of("no_json", Passing(said)) from None
 
     def fetch_text(self, url: str, most_bytes: int) -> str:
         """Return the text of a URL; "" if it is longer than ``most_bytes``."""
-        parts, size = list[bytes](), 0
-        with _typed(url), self.jenkins_request(requests.Request("GET", url), add_crumb=False, stream=True) as response:
-            for part in response.iter_content(1 << 16):
-                parts.append(part)
-                size += len(part)
+        body = self._body(requests.Request("GET", url), url, most_bytes)
+        return (body or b"").decode("utf-8", "replace")
+
+    def _body(self, request: requests.Request, url: str, most_bytes: int) -> bytes | None:
+        """Return an answer's body, unpacked; None if it is longer than ``most_bytes``."""
+        deadline = time.monotonic() + TIMEOUT_SECONDS[1]
+        with _typed(url), self.jenkins_request(request, add_crumb=False, stream=True) as response:
+            self.jenkins_session = response.headers.get("X-Jenkins-Session") or self.jenkins_session
+            self.now_ms = _date_ms(response) or self.now_ms
+            parts, size = list[bytes](), 0
+            # Each piece as it comes: the time limit of requests holds for each of them, however many there are.
+            while piece := response.raw.read1(_PIECE, decode_content=True):
+                parts.append(piece)
+                size += len(piece)
                 if size > most_bytes:
-                    return ""
-        return b"".join(parts).decode("utf-8", "replace")
+                    return None
+                if time.monotonic() > deadline:
+                    raise requests.exceptions.ReadTimeout("its answer takes too long")
+        return b"".join(parts)
 
     def _response_handler(self, response: requests.Response) -> requests.Response:
         try:
             return self._checked(response)
         except ApiError as error:
+            # Read the page that came with the error, so that the connection can be used again.
+            response.raw.read(_PIECE)
+            response.close()
             raise _of(str(response.status_code), error) from None
 
     def _checked(self, response: requests.Response) -> requests.Response:
@@ -212,9 +270,11 @@ class _Client(jenkins.Jenkins):  # type: ignore[misc]
             raise Forbidden(f"{url} is forbidden (403): {missing}")
         if status == 404:
             raise NotFound(f"{url} was not found (404); check the address and the user's permissions")
-        if status == 429 or status >= 500:
+        if status in (429, 503):
             said = f"{_host(url)} answered {status}; it may be starting or overloaded, try again later"
-            raise Passing(said, _retry_after(response))
+            raise Unreachable(said, _retry_after(response))
+        if status >= 500:
+            raise Passing(f"{url} answered {status}; look for it in the controller's log")
         if status != 200:
             raise Passing(f"{url} answered {status}; check --jenkins-url")
         return response
@@ -249,16 +309,19 @@ def _typed(url: str) -> Iterator[None]:
     except requests.exceptions.TooManyRedirects:
         said = f"{url} redirects to another page; check --jenkins-url (http or https?), or {_LOGIN_HINT}"
         raise _of("redirect", Passing(said)) from None
-    except requests.exceptions.JSONDecodeError:
-        said = f"{url} answered without JSON; the controller may be starting, or {_LOGIN_HINT}"
-        raise _of("no_json", Passing(said)) from None
     except requests.exceptions.SSLError as error:
         said = f"the certificate of {_host(url)} is not trusted ({_reason(error)}); set REQUESTS_CA_BUNDLE to your CA's file"
         raise _of("certificate", Untrusted(said)) from None
-    except (jenkins.TimeoutException, requests.exceptions.RequestException) as error:
-        kind = "timeout" if isinstance(error, jenkins.TimeoutException) else "connection"
+    except (jenkins.TimeoutException, requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError) as error:
+        if isinstance(error.__context__, requests.exceptions.ConnectTimeout):
+            said = f"{_host(url)} does not answer ({_reason(error)}); check --jenkins-url"
+            raise _of("timeout", Unreachable(said)) from None
+        raise _of("timeout", Passing(f"{url} does not answer in time ({_reason(error)}); try again later")) from None
+    except (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.HTTPError) as error:
+        raise _of("connection", Passing(f"the answer of {url} was cut off ({_reason(error)}); try again later")) from None
+    except requests.exceptions.RequestException as error:
         said = f"{_host(url)} does not answer ({_reason(error)}); check --jenkins-url"
-        raise _of(kind, Passing(said)) from None
+        raise _of("connection", Unreachable(said)) from None
     except OSError as error:
         raise _of("certificate", Untrusted(f"{error}; check REQUESTS_CA_BUNDLE or SSL_CERT_FILE")) from None
 
@@ -276,6 +339,13 @@ def build_path(build: Build) -> str:
 def _retry_after(response: requests.Response) -> float | None:
     value = response.headers.get("Retry-After", "")
     return float(value) if value.isdigit() else None
+
+
+def _date_ms(response: requests.Response) -> int | None:
+    try:
+        return int(parsedate_to_datetime(response.headers.get("Date", "")).timestamp() * 1000)
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _host(url: str) -> str:

@@ -12,13 +12,14 @@ from pipeline_trace.place.ci.jenkins.chain import Cause, Facts, Gone, Unanswered
 from pipeline_trace.place.ci.jenkins.identity import Build
 
 from . import flow
-from .api import ApiError, Controller, Forbidden, NotFound
-from .build import BUILD, STEP, is_pipeline, own_document
-from .nodes import node_log, scheduled_jobs, started_builds
+from .api import ApiError, Forbidden, NotFound
+from .build import Reader
+from .document import BUILD, STEP, is_pipeline, own_document
+from .nodelog import StartedLog
 
-# The size of the caches: flow nodes of documents (about a kilobyte each), and characters of logs.
+# The size of the caches: flow nodes of documents (about a kilobyte each), and logs.
 _MOST_NODES = 20_000
-_MOST_TEXT = 4_000_000
+_MOST_LOGS = 2000
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -27,11 +28,12 @@ Value = TypeVar("Value")
 class Upstreams:
     """Implements chain.Fetch. Keeps the last answers of a poll, because many builds have the same upstream build."""
 
-    def __init__(self, controller: Controller, detail: str) -> None:
-        self._controller = controller
-        self._detail = detail
+    def __init__(self, reader: Reader) -> None:
+        self._controller = reader.controller
+        self._detail = reader.detail
+        self._logs = reader.logs
         self._documents = _Last[Build, Mapping[str, Any]](_MOST_NODES)
-        self._logs = _Last[tuple[Build, str], str](_MOST_TEXT)
+        self._started = _Last[tuple[Build, str], StartedLog](_MOST_LOGS)
 
     def know(self, build: Build, document: Mapping[str, Any]) -> None:
         """Keep a build's document, which was fetched for its spans."""
@@ -57,29 +59,32 @@ class Upstreams:
 
     def _step(self, tree: flow.Flow, upstream: Build, started: Build) -> flow.Element | None:
         candidates = [element for element in tree.walk() if element.starts_build]
+        own_name = flow.BUILD_STEP + started.job.replace("/", " » ")
+        named = [element for element in candidates if element.name == own_name]
+        if len(named) == 1:
+            # The only step that starts builds of this job.
+            return named[0]
         # Each candidate costs a request, so the likely ones come first.
-        own_name = started.job.rpartition("/")[2]
-        candidates.sort(key=lambda element: own_name not in element.name)
+        candidates.sort(key=lambda element: element.name != own_name)
         unnumbered = []
         for step in candidates:
             log = self._log(upstream, step.id)
-            builds = started_builds(upstream.controller, log)
-            if started in builds:
+            if started in log.on(upstream.controller):
                 return step
             # A step that does not wait logs the job, but no build number.
-            if not builds and started.job in scheduled_jobs(log):
+            if not log.builds and started.job in log.jobs:
                 unnumbered.append(step)
         return unnumbered[0] if len(unnumbered) == 1 else None
 
-    def _log(self, build: Build, node_id: str) -> str:
+    def _log(self, build: Build, node_id: str) -> StartedLog:
         key = (build, node_id)
-        log = self._logs.get(key)
+        log = self._started.get(key)
         if log is None:
             try:
-                log = node_log(self._controller, build, node_id)
+                log = self._logs.started(build, node_id)
             except ApiError as error:
                 raise Unanswered(str(error)) from None
-            self._logs.keep(key, log, 1 + len(log))
+            self._started.keep(key, log, 1)
         return log
 
     def _document(self, build: Build) -> Mapping[str, Any]:

@@ -20,8 +20,10 @@ from pipeline_trace.trace.redact import masked as redacted
 
 from ..fetch import flow
 from ..fetch.api import Controller, Forbidden, NotFound, build_path
-from ..fetch.build import MOST_NODES, STEP, is_pipeline, is_running, own_document
-from ..fetch.nodes import node_log, node_times, path_to_job, scheduled_jobs, started_builds
+from ..fetch.document import MOST_NODES, STEP, is_pipeline, is_running, own_document
+from ..fetch.nodelog import NodeLogs, path_to_job
+from ..fetch.sources.choice import Sources
+from ..fetch.sources.stage_view import node_times
 from ..poll.discovery import Selection
 
 AGENT, EXECUTOR, APPROVAL, BUILD, QUIET_PERIOD, BLOCKED = "agent", "executor", "approval", "build", "quiet period", "blocked"
@@ -199,6 +201,7 @@ class _Running:
         self._build = build
         self._items = items
         self._agents = agents
+        self._logs = NodeLogs(controller, Sources(controller))
         self._blocks: set[str] = set()
 
     def open(self) -> OpenBuild | None:
@@ -273,12 +276,12 @@ class _Running:
         return since_ms is not None and abs(item.since_ms - since_ms) <= _SAME_MS
 
     def _for_build(self, node: graph.FlowNode) -> OpenWait:
-        log = node_log(self._controller, self._build, node.id)
+        log = self._logs.started(self._build, node.id)
         since_ms = self._since_before(node)
-        builds = started_builds(self._build.controller, log)
+        builds = log.on(self._build.controller)
         if builds:
             return OpenWait(BUILD, since_ms, builds[-1].name)
-        return OpenWait(BUILD, since_ms, next(iter(scheduled_jobs(log)), ""), "not started yet")
+        return OpenWait(BUILD, since_ms, next(iter(log.jobs), ""), "not started yet")
 
     def _question(self) -> str:
         """Return the question to a person; "" if it has been answered meanwhile."""

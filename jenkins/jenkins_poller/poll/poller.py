@@ -10,21 +10,22 @@ from pathlib import Path
 
 from pipeline_trace.delivery.journal import JournalError, Writer
 from pipeline_trace.ownership.log.rules import RulesError
-from pipeline_trace.place.ci.jenkins.chain import BuildPlace, Gone, Unanswered, place_of_build
 from pipeline_trace.place.ci.jenkins.identity import Build, normalised_url
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import AttributeValue, Link, Span
 
-from ..fetch.api import AT_ONCE, ApiError, Controller, Forbidden, NotFound, Passing
-from ..fetch.build import fetch_build, is_running, own_document
+from ..fetch.api import AT_ONCE, ApiError, Controller, NotFound
+from ..fetch.build import Reader
+from ..fetch.document import AT_ONCE as AT_ONCE_LISTED
 from ..fetch.upstream import Upstreams
-from ..spans import spans, verdicts
 from . import discovery
 from .discovery import Job, Selection
+from .reading import Group, ReadBuild, Reading, groups
 from .state import Cursor, State, StateError
 
-_CHUNK = 32
-_FEW = 2
+# Groups of builds that are read and written together.
+_CHUNK = 8
+_FEW = AT_ONCE_LISTED
 # After this many builds that could not be read, the poll ends: the controller probably has a problem.
 _TOO_MANY = 4
 
@@ -60,11 +61,12 @@ class Swept:
     running: int = 0
     vanished: int = 0
     unsampled: int = 0
-    without_stages: int = 0
+    without_times: int = 0
+    odd_times: int = 0
     problems: list[str] = field(default_factory=list)
     active: Counter[str] = field(default_factory=Counter)
 
-    def count(self, read: _Read, *, gone: bool) -> None:
+    def count(self, read: ReadBuild, *, gone: bool) -> None:
         """Count a build. ``gone``: the build was deleted, and no later poll looks for it."""
         self.builds += read.placed is not None and read.placed.sampled
         self.spans += len(read.spans)
@@ -72,24 +74,10 @@ class Swept:
         self.active[read.build.job] += read.running
         self.vanished += gone
         self.unsampled += read.placed is not None and not read.placed.sampled
-        self.without_stages += read.no_stages
+        self.without_times += read.no_times
+        self.odd_times += read.odd_times
         if read.problem:
             self.problems.append(f"{read.build.name}: {read.problem}")
-
-
-@dataclass(frozen=True)
-class _Read:
-    """The result of reading a build: its spans, or why there are none."""
-
-    build: Build
-    placed: BuildPlace | None = None
-    spans: tuple[Span, ...] = ()
-    running: bool = False
-    gone: bool = False
-    old: bool = False
-    problem: str = ""
-    no_stages: bool = False
-    revision: str = ""
 
 
 class Poller:
@@ -119,6 +107,8 @@ class Poller:
         self._unfinished = state.folder
         # Builds of new jobs that were not listed: only reading them shows whether they are too old.
         self._first_seen: set[Build] = set()
+        self._newest: dict[str, int] = {}
+        self._reader = Reader(controller, settings.detail)
 
     def sweep(
         self,
@@ -135,10 +125,11 @@ class Poller:
         try:
             with self._state.together():
                 todo = self._todo(stopping)
-            upstreams = Upstreams(self._controller, self._settings.detail)
+            reading = self._reading()
             with ThreadPoolExecutor(AT_ONCE) as pool:
-                for chunk in _chunks(todo, _CHUNK):
-                    self._write(pool.map(lambda build: self._read(build, upstreams, stopping), chunk), swept)
+                for chunk in _chunks(list(groups(todo, self._newest, frozenset(self._first_seen))), _CHUNK):
+                    found = pool.map(lambda group: [] if stopping() else reading.read(group), chunk)
+                    self._write((read for reads in found for read in reads), swept)
                     progress(swept, len(todo))
                     if stopping() or len(swept.problems) >= _TOO_MANY:
                         break
@@ -151,6 +142,17 @@ class Poller:
             raise SweepError(said, "builds")
         return swept
 
+    def _reading(self) -> Reading:
+        settings = self._settings
+        return Reading(
+            self._reader,
+            Upstreams(self._reader),
+            settings.trace_per,
+            self._state.place_of,
+            self._service,
+            settings.since_ms,
+        )
+
     def _todo(self, stopping: Callable[[], bool]) -> list[Build]:
         """Return the builds to read: new builds, and builds that earlier polls did not finish."""
         cursors, still_open = self._state.cursors(), self._state.open_builds()
@@ -160,6 +162,7 @@ class Poller:
             if stopping():
                 break
             controller = root or normalised_url(discovery.root_url_of(job) or self._controller.url)
+            self._newest[job.name] = job.next_number - 1
             numbers = self._new(job, controller, cursors.get(job.name)) | still_open.get(job.name, set())
             found += [Build(controller, job.name, number) for number in sorted(numbers)]
         return found
@@ -191,32 +194,7 @@ class Poller:
         self._state.found(job.name, Cursor(job.next_number, highest, settled), numbers)
         return numbers
 
-    def _read(self, build: Build, upstreams: Upstreams, stopping: Callable[[], bool]) -> _Read:
-        if stopping():
-            # The next poll reads it.
-            return _Read(build)
-        try:
-            document = own_document(self._controller, build, self._settings.detail)
-            if is_running(document):
-                return _Read(build, running=True)
-            if build in self._first_seen and int(document.get("timestamp") or 0) < self._settings.since_ms:
-                return _Read(build, old=True)
-            fetched = fetch_build(self._controller, build, document, self._settings.detail)
-            upstreams.know(build, fetched.document)
-            placed = self._state.place_of(build) or place_of_build(build, upstreams, self._settings.trace_per)
-        except (NotFound, Gone):
-            return _Read(build, gone=True)
-        except (Passing, Forbidden, Unanswered) as error:
-            # Forbidden too: the login may have been revoked meanwhile, and the build still exists.
-            return _Read(build, problem=str(error))
-        if not placed.sampled:
-            return _Read(build, placed)
-        made = spans.spans_of_build(fetched, placed, self._service(build.controller))
-        verdicts.set_verdict(made)
-        revision = str(made[0].attributes.get(c.VCS_HEAD_REVISION) or "")
-        return _Read(build, placed, tuple(made), no_stages=fetched.no_stages, revision=revision)
-
-    def _link(self, reads: Iterable[_Read]) -> None:
+    def _link(self, reads: Iterable[ReadBuild]) -> None:
         """Link each build to the earlier builds of its commit, so that people can follow a change from trace to trace."""
         for read in reads:
             if not read.revision:
@@ -228,7 +206,7 @@ class Poller:
                     read.spans[0].links.append(Link(trace_id, other.run_span_id, attributes))
             self._state.built([(read.build, read.revision)])
 
-    def _write(self, reads: Iterable[_Read], swept: Swept) -> None:
+    def _write(self, reads: Iterable[ReadBuild], swept: Swept) -> None:
         """Write the spans of builds into a journal, then mark the builds as written."""
         reads = list(reads)
         placed = [(read.build, read.placed) for read in reads if read.placed]
@@ -237,7 +215,8 @@ class Poller:
             self._link(reads)
         if any(read.spans for read in reads):
             self._journal(span for read in reads for span in read.spans)
-        self._state.written(read.build for read in reads if read.placed or read.old)
+        self._state.written(read.build for read in reads if read.placed or read.old or read.odd_times)
+        self._state.seen(read.build for read in reads if read.running)
         for read in reads:
             gone = read.gone and self._state.vanished(read.build.job, read.build.number)
             swept.count(read, gone=gone)
@@ -263,6 +242,6 @@ class Poller:
             raise
 
 
-def _chunks(builds: list[Build], size: int) -> Iterator[list[Build]]:
+def _chunks(builds: list[Group], size: int) -> Iterator[list[Group]]:
     for start in range(0, len(builds), size):
         yield builds[start : start + size]

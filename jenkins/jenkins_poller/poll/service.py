@@ -99,8 +99,8 @@ class ControllerLoop:
             self._changes.well("polling works again")
             if swept.builds or swept.vanished or swept.unsampled:
                 say(logging.INFO, "polled", controller=self.options.url, **sweep_counts(swept))
-            if swept.without_stages:
-                say(logging.WARNING, without_stages_line(swept), controller=self.options.url)
+            if swept.without_times:
+                say(logging.WARNING, without_times_line(swept), controller=self.options.url)
 
 
 class Pollers:
@@ -285,11 +285,11 @@ def sweep_counts(swept: Swept) -> dict[str, int]:
     return {name: count for name, count in all_counts.items() if count}
 
 
-def without_stages_line(swept: Swept) -> str:
-    """Return the message for Pipeline builds without stages."""
+def without_times_line(swept: Swept) -> str:
+    """Return the message for Pipeline builds whose stages have no times."""
     return (
-        f"{swept.without_stages} Pipeline builds have no stages in their traces; "
-        "to see them, install the plugin Pipeline: REST API on the controller"
+        f"{swept.without_times} Pipeline builds have stages without times in their traces; "
+        "to see the times, install the plugin Pipeline Graph View on the controller"
     )
 
 

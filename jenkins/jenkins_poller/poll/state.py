@@ -179,6 +179,13 @@ class State:
             for build in builds:
                 self._forget(build.job, build.number)
 
+    def seen(self, builds: Iterable[Build]) -> None:
+        """Store that builds are visible. Raises StateError."""
+        with self._writing():
+            for build in builds:
+                key = (build.job, build.number)
+                self._database.execute("UPDATE open_builds SET unsure = 0 WHERE unsure AND job = ? AND number = ?", key)
+
     def vanished(self, job: str, number: int) -> bool:
         """Store that a build was not found. Return whether it counts as deleted. Raises StateError.
 

@@ -83,7 +83,7 @@ def _multibranch(name: str) -> dict[str, AttributeValue]:
 
 def test_counts(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
     """Return the numbers of tests; an empty dictionary if the build reported no tests."""
-    for data in documents.actions_of(document, "TestResultAction", "AggregatedTestResultAction"):
+    for data in documents.actions_of(document, *documents.TEST_ACTIONS):
         if isinstance(data.get("totalCount"), int):
             return {
                 c.JENKINS_TESTS_TOTAL: data["totalCount"],

@@ -14,8 +14,9 @@ from pipeline_trace.trace import masking
 from pipeline_trace.trace.span import ERROR, INTERNAL, SERVER, AttributeValue, Link, Span
 
 from ..fetch import flow
-from ..fetch.build import Fetched, is_pipeline
-from ..fetch.nodes import Times
+from ..fetch.build import Fetched
+from ..fetch.document import is_pipeline
+from ..fetch.times import Times
 from . import facts, outcome
 
 _TYPES = {flow.STAGE: c.TYPE_STAGE, flow.BRANCH: c.TYPE_BRANCH, flow.STEP: c.TYPE_STEP, flow.AGENT: c.TYPE_AGENT}
@@ -100,8 +101,6 @@ class _Maker:
             run.attributes[c.JENKINS_AGENTS] = sorted(set(self.fetched.agents.values()))
         if self.fetched.console:
             run.attributes[c.JENKINS_LOG] = self.fetched.console
-        if self.fetched.left_out:
-            run.attributes[c.JENKINS_STEPS_LEFT_OUT] = self.fetched.left_out
         if self.fetched.too_large:
             run.attributes[c.JENKINS_GRAPH_TOO_LARGE] = True
         return run
@@ -127,6 +126,8 @@ class _Maker:
             name = f"Allocate agent {times.description}".rstrip()
         span = self._add(element.key, self._parent(element), name, times.start_ms, times.end_ms, kind)
         span.attributes.update({c.TASK_NAME: span.name, c.TASK_RUN_ID: element.id})
+        if not times.known:
+            span.attributes[c.JENKINS_TIMES_UNKNOWN] = True
         if element.kind == flow.AGENT:
             self._describe_agent(span, element, times)
             return
@@ -143,7 +144,7 @@ class _Maker:
         word = outcome.result_of_element(element, times, self.fetched)
         span.attributes[c.TASK_RUN_RESULT] = word
         if word in c.FAILED_RESULTS:
-            self._fail(span, *outcome.error_of_element(word, times, self.fetched.document))
+            self._fail(span, *outcome.error_of_element(word, element, times, self.fetched))
 
     def _parent(self, element: flow.Element) -> str:
         above = element.parent
@@ -200,12 +201,12 @@ class _Maker:
                 self._fail(span, str(data.get("result")), "")
 
     def _cleanup(self, run: Span) -> None:
-        """Add the end of the run: after the last top-level stage."""
-        ends = [
-            self.fetched.times[s.id].end_ms
-            for s in self.fetched.flow.stages()
-            if not s.parent and s.id in self.fetched.times
-        ]
+        """Add the end of the run: after the last of what is at the top level. Nothing is known of it without times."""
+        top = [(element, self.fetched.times.get(element.id)) for element in self.fetched.flow.top]
+        if any(element.kind != flow.STEP and times is not None and not times.known for element, times in top):
+            return
+        ends = [element for element, _ in top if element.kind in (flow.STAGE, flow.BRANCH)]
+        last = max((times.end_ms for _, times in top if times and times.known), default=0)
         end = run.end_ns // 1_000_000
-        if ends and max(ends) < end:
-            self._add(("cleanup",), run.span_id, "Clean up", max(ends), end, c.TYPE_CLEANUP)
+        if ends and 0 < last < end:
+            self._add(("cleanup",), run.span_id, "Clean up", last, end, c.TYPE_CLEANUP)

@@ -30,6 +30,9 @@ PLATFORM_FAILURES = frozenset(
     }
 )
 
+# Counts of tests: JUnit's, and those of Maven jobs and of builds that aggregate others.
+TEST_ACTIONS = ("TestResultAction", "AggregatedTestResultAction", "SurefireReport", "SurefireAggregatedReport")
+
 _REPEATS = ("ReplayCause", "RestartDeclarativePipelineCause", "RebuildCause")
 _NUMBER = re.compile(r"#(\d+)")
 

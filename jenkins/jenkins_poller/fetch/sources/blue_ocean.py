@@ -1,0 +1,80 @@
+"""The plugin Blue Ocean: two requests a build."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from urllib.parse import quote
+
+from pydantic import Field
+
+from pipeline_trace.place.ci.jenkins.identity import Build
+
+from ..api import Controller, NotFound
+from ..records import NodeId, Record, Whole, records
+from ..times import ABORTED, FAILED, NOT_EXECUTED, SUCCESS, UNSTABLE, Times
+from . import Missing, Told, Wanted
+
+PLUGIN = "Blue Ocean"
+
+_RESULTS = {"SUCCESS": SUCCESS, "UNSTABLE": UNSTABLE, "FAILURE": FAILED, "ABORTED": ABORTED, "NOT_BUILT": NOT_EXECUTED}
+_MOST = "?limit=10000"
+
+
+class _Node(Record):
+    id: NodeId = ""
+    name: str = Field("", alias="displayName")
+    description: str = Field("", alias="displayDescription")
+    result: str = ""
+    start: str = Field("", alias="startTime")
+    duration_ms: Whole | None = Field(None, alias="durationInMillis")
+
+    def times(self) -> Times | None:
+        """Return the times; None if they are not told."""
+        try:
+            start_ms = int(datetime.strptime(self.start, "%Y-%m-%dT%H:%M:%S.%f%z").timestamp() * 1000)
+        except ValueError:
+            return None
+        if start_ms <= 0 or self.duration_ms is None:
+            return None
+        return Times(start_ms, max(self.duration_ms, 0), _RESULTS.get(self.result, ""), self.description)
+
+
+class BlueOcean:
+    """Asks Blue Ocean."""
+
+    plugin = PLUGIN
+    asks = "blue/rest"
+
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+
+    def tell(self, wanted: Sequence[Wanted]) -> Mapping[Build, Told]:
+        """See Source.tell."""
+        return {one.build: self._told(one) for one in wanted}
+
+    def _told(self, wanted: Wanted) -> Told:
+        told = Told(self.plugin, ends=False)
+        path = run_path(wanted.build, wanted.branch)
+        try:
+            stages = records(_Node, self._controller.get(f"{path}nodes/{_MOST}"))
+            steps = records(_Node, self._controller.get(f"{path}steps/{_MOST}")) if wanted.steps else []
+        except NotFound as error:
+            raise Missing(str(error)) from None
+        for node in stages:
+            told.stages.append((node.id, node.name))
+            told.times[node.id] = node.times() or Times(0, 0, _RESULTS.get(node.result, ""), known=False)
+        for node in steps:
+            times = node.times()
+            if times:
+                told.times[node.id] = times
+        told.end_ms = max((times.end_ms for times in told.times.values() if times.known), default=0)
+        return told
+
+
+def run_path(build: Build, branch: bool) -> str:
+    """Return a build's path below the controller's address. ``branch``: the job is one of a multibranch project."""
+    *outer, last = build.job.split("/")
+    folders = "".join(f"pipelines/{quote(name, safe='')}/" for name in outer)
+    own = f"{'branches' if branch else 'pipelines'}/{quote(last, safe='')}/"
+    return f"blue/rest/organizations/jenkins/{folders}{own}runs/{build.number}/"

@@ -1,0 +1,148 @@
+"""Reads builds and makes their spans: a group of builds of one job at a time, because most requests tell several at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline_trace.place.ci.jenkins.chain import BuildPlace, Gone, Unanswered, place_of_build
+from pipeline_trace.place.ci.jenkins.identity import Build
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.span import AttributeValue, Span
+
+from ..fetch.api import ApiError, LoginRefused, NotFound, Unreachable, Untrusted
+from ..fetch.build import Fetched, Reader
+from ..fetch.document import AT_ONCE, is_running, own_documents
+from ..fetch.upstream import Upstreams
+from ..spans import spans, verdicts
+
+# What fails because of the controller, not because of a build. It ends the poll.
+FATAL = (Unreachable, LoginRefused, Untrusted)
+# A build that begins later than this after the controller's own time has an impossible time. 31 December 9999 is never.
+# A year, because clocks jump, and a build that is left out is never read again.
+_FUTURE_MS = 365 * 86_400_000
+_NEVER_MS = 253_402_214_400_000
+
+
+@dataclass(frozen=True)
+class Group:
+    """Builds of one job, at most AT_ONCE, in order. ``newest``: the job's highest build number.
+
+    ``fresh``: numbers of builds of a new job that were not listed: only reading them shows whether they are too old.
+    """
+
+    builds: tuple[Build, ...]
+    newest: int
+    fresh: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class ReadBuild:
+    """The result of reading a build: its spans, or why there are none.
+
+    ``old``: it began before the time that is asked for. ``problem``: why it could not be read. ``odd_times``: it began in an
+    impossible time. ``no_times``: no plugin tells when its stages ran.
+    """
+
+    build: Build
+    placed: BuildPlace | None = None
+    spans: tuple[Span, ...] = ()
+    running: bool = False
+    gone: bool = False
+    old: bool = False
+    odd_times: bool = False
+    problem: str = ""
+    no_times: bool = False
+    revision: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How to read the builds of one controller.
+
+    ``place_of``: returns the place of a build that was decided earlier; None if it was not. ``service``: returns the
+    resource attributes of a controller. ``earliest_ms``: the start of the first build to read, milliseconds since the epoch.
+    """
+
+    reader: Reader
+    upstreams: Upstreams
+    trace_per: str
+    place_of: Callable[[Build], BuildPlace | None]
+    service: Callable[[str], Mapping[str, AttributeValue]]
+    earliest_ms: int
+
+    def read(self, group: Group) -> list[ReadBuild]:
+        """Return the result for each build of a group. Raises ApiError if the controller itself does not answer."""
+        found: list[ReadBuild] = []
+        ended: dict[Build, Mapping[str, object]] = {}
+        for build, document in own_documents(self.reader.controller, group.builds, group.newest, self.reader.detail):
+            early = _failed(build, document) if isinstance(document, ApiError) else self._early(build, document, group)
+            if early:
+                found.append(early)
+            elif not isinstance(document, ApiError):
+                ended[build] = document
+                self.upstreams.know(build, document)
+        for build, fetched in self.reader.fetch(ended, group.newest).items():
+            found.append(_failed(build, fetched) if isinstance(fetched, ApiError) else self._guarded(fetched))
+        return sorted(found, key=lambda one: one.build.number)
+
+    def _early(self, build: Build, document: Mapping[str, object], group: Group) -> ReadBuild | None:
+        """Return the result for a build of which nothing more needs to be read; None for the others."""
+        if document.get("building") is False and document.get("result") is None and "building" in document:
+            return ReadBuild(build, problem="it does not run, and has no result")
+        if is_running(document):
+            return ReadBuild(build, running=True)
+        start_ms = document.get("timestamp")
+        latest_ms = (self.reader.controller.now_ms or _NEVER_MS) + _FUTURE_MS
+        if not isinstance(start_ms, int) or not 0 < start_ms <= latest_ms:
+            return ReadBuild(build, odd_times=True)
+        if build.number in group.fresh and start_ms < self.earliest_ms:
+            return ReadBuild(build, old=True)
+        return None
+
+    def _guarded(self, fetched: Fetched) -> ReadBuild:
+        """Make the spans of a build. An error of ours in one build must not stop the others."""
+        try:
+            return self._made(fetched)
+        except (NotFound, Gone):
+            return ReadBuild(fetched.build, gone=True)
+        except FATAL:
+            raise
+        except (ApiError, Unanswered) as error:
+            return ReadBuild(fetched.build, problem=str(error))
+        except Exception as error:
+            said = f"its spans cannot be made ({type(error).__name__}: {error}); please report this error"
+            return ReadBuild(fetched.build, problem=said)
+
+    def _made(self, fetched: Fetched) -> ReadBuild:
+        build = fetched.build
+        placed = self.place_of(build) or place_of_build(build, self.upstreams, self.trace_per)
+        if not placed.sampled:
+            return ReadBuild(build, placed)
+        made = spans.spans_of_build(fetched, placed, self.service(build.controller))
+        verdicts.set_verdict(made)
+        revision = str(made[0].attributes.get(c.VCS_HEAD_REVISION) or "")
+        return ReadBuild(build, placed, tuple(made), no_times=fetched.no_times, revision=revision)
+
+
+def _failed(build: Build, error: ApiError) -> ReadBuild:
+    if isinstance(error, FATAL):
+        raise error
+    return ReadBuild(build, gone=True) if isinstance(error, NotFound) else ReadBuild(build, problem=str(error))
+
+
+def groups(builds: Iterable[Build], newest: Mapping[str, int], fresh: frozenset[Build] = frozenset()) -> Iterator[Group]:
+    """Yield groups of builds that can be asked for together. ``newest``: the highest number, by job."""
+    pending: list[Build] = []
+    for build in builds:
+        if pending and (build.job != pending[0].job or len(pending) == AT_ONCE):
+            yield _group(pending, newest, fresh)
+            pending = []
+        pending.append(build)
+    if pending:
+        yield _group(pending, newest, fresh)
+
+
+def _group(builds: Sequence[Build], newest: Mapping[str, int], fresh: frozenset[Build]) -> Group:
+    of_job = newest.get(builds[0].job, max(build.number for build in builds))
+    return Group(tuple(builds), of_job, frozenset(build.number for build in builds if build in fresh))
