@@ -61,7 +61,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.proxy.asked.append((method, url.netloc))
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         to = http.client.HTTPConnection(self.server.proxy.place(url.netloc))
-        to.request(method, url._replace(scheme="", netloc="").geturl(), body, {name: value for name, value in self.headers.items() if name != "Host"})
+        to.request(
+            method,
+            url._replace(scheme="", netloc="").geturl(),
+            body,
+            {name: value for name, value in self.headers.items() if name != "Host"},
+        )
         answer = to.getresponse()
         data = answer.read()
         to.close()

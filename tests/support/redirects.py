@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,13 @@ class Redirects:
     """A server at ``url``. ``asked``: the paths of the requests so far, with queries."""
 
     url: str
+    server: ThreadingHTTPServer
     asked: list[str] = field(default_factory=list)
+
+    def secure(self, context: ssl.SSLContext) -> None:
+        """Have it speak TLS from now on."""
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.url = self.url.replace("http:", "https:")
 
 
 @contextmanager
@@ -34,7 +41,7 @@ def redirecting(target: Callable[[str], str], status: int = 301) -> Iterator[Red
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    found = Redirects(f"http://127.0.0.1:{server.server_port}")
+    found = Redirects(f"http://127.0.0.1:{server.server_port}", server)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield found
