@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import support
 from support import tls
-from support.builds import build_environ
+from support.builds import build_environ, running_until
 from support.proxy import Proxy
 from support.redirects import redirecting
 
@@ -42,17 +42,6 @@ def asked(environ: Mapping[str, str]) -> ControllerAnswer | None:
     build = build_of(environ)
     assert build is not None
     return ask.ask_controller(build, environ)
-
-
-def running_until(node: int) -> Callable[[dict[str, Any]], None]:
-    """Return an edit that shows a build as it was before this node."""
-
-    def change(document: dict[str, Any]) -> None:
-        for action in document["actions"]:
-            if "nodes" in action:
-                action["nodes"] = [n for n in action["nodes"] if int(n["id"]) < node]
-
-    return change
 
 
 # Cells of a multi-configuration project
