@@ -113,8 +113,8 @@ def _upstream(controller: str, data: Mapping[str, Any]) -> Build | None:
     if not isinstance(job, str) or not job or number is None:
         return None
     # The full name of a cell could be that of a job in a folder. The path tells them apart.
-    _, project, cell = job_in_path(url) if isinstance(url, str) else ("", "", "")
-    return Build(controller, project, number, cell) if cell else Build(controller, job, number)
+    path = job_in_path(url if isinstance(url, str) else "")
+    return Build(controller, path.job, number, path.cell) if path.cell else Build(controller, job, number)
 
 
 def _number(value: object) -> int | None:

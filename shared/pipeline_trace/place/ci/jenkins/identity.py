@@ -113,18 +113,24 @@ def build_url_parts(url: str) -> BuildUrl | None:
         parts = urlsplit(url.strip())
     except ValueError:
         return None
-    path, _, number = parts.path.rstrip("/").rpartition("/")
+    number = parts.path.rstrip("/").rpartition("/")[2]
     if not parts.hostname or not (number.isascii() and number.isdecimal()):
         return None
-    root, job, cell = job_in_path(path)
-    return BuildUrl(f"{parts.scheme}://{parts.netloc}{root}", job, int(number), cell) if job else None
+    found = job_in_path(parts.path.rstrip("/").removesuffix(number))
+    root = f"{parts.scheme}://{parts.netloc}{found.root}"
+    return BuildUrl(root, found.job, int(number), found.cell) if found.job else None
 
 
-def job_in_path(path: str) -> tuple[str, str, str]:
-    """Return the controller's path, the full job name and the cell in a job's path. Empty: it has none.
+class JobPath(NamedTuple):
+    """The parts of a job's path. ``root``: the controller's path. ``job`` and ``cell``: see Build. Empty: it has none."""
 
-    A cell is named by its axes, or ``default`` without any.
-    """
+    root: str
+    job: str
+    cell: str
+
+
+def job_in_path(path: str) -> JobPath:
+    """Return the parts of a job's path. A cell is named by its axes, or ``default`` without any."""
     segments = [segment for segment in path.split("/") if segment]
     cell = ""
     if len(segments) >= 3 and segments[-3] == "job" and segments[-2] != "job":
@@ -135,7 +141,7 @@ def job_in_path(path: str) -> tuple[str, str, str]:
     while len(rest) >= 2 and rest[-2] == "job":
         names.insert(0, unquote(rest[-1]))
         rest = rest[:-2]
-    return "".join(f"/{segment}" for segment in rest), "/".join(names), cell if names else ""
+    return JobPath("".join(f"/{segment}" for segment in rest), "/".join(names), cell)
 
 
 def cell_of_name(name: str, axes: Mapping[str, str]) -> tuple[str, str]:
@@ -143,7 +149,7 @@ def cell_of_name(name: str, axes: Mapping[str, str]) -> tuple[str, str]:
 
     Another job can have such a name too, but not such variables.
     """
-    job, _, last = name.rpartition("/")
+    job, last = name.rpartition("/")[::2]
     pairs = [pair.partition("=") for pair in last.split(",")]
     is_cell = job and all(sign and axes.get(axis) == value for axis, sign, value in pairs)
     return (job, last) if is_cell else (name, "")
