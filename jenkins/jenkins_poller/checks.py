@@ -9,6 +9,7 @@ import requests
 
 from pipeline_trace.commands.doctor_checks import BROKEN, HINT, OK, SECONDS, Check
 from pipeline_trace.place.ci.jenkins.identity import normalised_url
+from pipeline_trace.trace import network
 
 _LOGIN = "export JENKINS_USER=… JENKINS_API_TOKEN=… (a user with Overall/Read and Job/Read)"
 # What the poller does not see without a plugin, by plugin.
@@ -37,6 +38,10 @@ def jenkins(environ: Mapping[str, str]) -> Iterator[Check]:
     with requests.Session() as session:
         # Without this, requests takes a login from ~/.netrc, which the poller does not read.
         session.auth = (user, token) if user else _no_login
+        # The same proxies and certificates as the poller.
+        session.trust_env = False
+        session.proxies.update(network.proxies(url, environ))
+        session.verify = network.certificates(environ) or True
         check, answered = _controller(session, url, user)
         yield check
         if answered:
@@ -48,7 +53,9 @@ def _no_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def _get(session: requests.Session, url: str, tree: str) -> requests.Response:
-    return session.get(url, params={"tree": tree}, timeout=(SECONDS, SECONDS), allow_redirects=False)
+    answer = session.get(url, params={"tree": tree}, timeout=(SECONDS, SECONDS), allow_redirects=False)
+    secured = network.secured(answer.url, answer.headers.get("Location", "")) if answer.is_redirect else ""
+    return session.get(secured, timeout=(SECONDS, SECONDS), allow_redirects=False) if secured else answer
 
 
 def _controller(session: requests.Session, url: str, user: str) -> tuple[Check, bool]:
@@ -70,6 +77,10 @@ def _controller(session: requests.Session, url: str, user: str) -> tuple[Check, 
     who = f"as {user}" if user else "without a login"
     if not document.get("jobs"):
         return Check("jenkins", HINT, f"{url}, Jenkins {version}: no job is visible {who}", _LOGIN), True
+    asked = answer.url.partition("/api/json")[0]
+    if asked != url:
+        mend = f"name {asked} instead (--jenkins-url or JENKINS_URL)"
+        return Check("jenkins", HINT, f"{url} redirects to https, Jenkins {version}: jobs are readable {who}", mend), True
     return Check("jenkins", OK, f"{url}, Jenkins {version}: jobs are readable {who}"), True
 
 

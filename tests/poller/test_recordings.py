@@ -27,11 +27,12 @@ def polled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def ended_builds(documents: dict[str, Any]) -> dict[tuple[str, int], dict[str, Any]]:
-    """Return the recorded builds that have ended, by job and number."""
+    """Return the recorded builds that have ended, by job and number. Cells of a multi-configuration build are none."""
     found = {}
     for path, document in documents.items():
         name = path.rpartition("/")[2]
-        if name.isdigit() and "/job/" in path and document.get("result"):
+        is_build = name.isdigit() and path.split("/")[-3:-2] == ["job"]
+        if is_build and document.get("result"):
             names = path.rpartition("/")[0].split("/job/")[1:]
             found["/".join(names), int(name)] = document
     return found

@@ -367,7 +367,7 @@ def test_a_certificate_of_an_unknown_authority_is_not_trusted(
     assert "REQUESTS_CA_BUNDLE" in line
 
 
-@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
 def test_an_own_authority_is_trusted_by_the_standard_variables(
     env: dict[str, str], secured: tuple[str, Path], variable: str
 ) -> None:
@@ -376,7 +376,7 @@ def test_an_own_authority_is_trusted_by_the_standard_variables(
     assert len(runs(env)) == BUILDS
 
 
-@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
 def test_a_file_of_authorities_that_is_not_there_is_named(
     env: dict[str, str], secured: tuple[str, Path], variable: str
 ) -> None:

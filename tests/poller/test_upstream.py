@@ -10,6 +10,7 @@ from jenkins_poller.fetch import upstream
 from jenkins_poller.fetch.api import Controller
 from jenkins_poller.fetch.build import Reader
 from jenkins_poller.fetch.upstream import Upstreams
+from pipeline_trace.place.ci.jenkins.chain import place_of_build
 from pipeline_trace.place.ci.jenkins.identity import Build
 
 ROOT = "https://ci.example.com"
@@ -62,3 +63,22 @@ def test_what_was_used_last_is_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPatc
     assert controller.asked == []
     upstreams.facts(build(2))
     assert controller.asked == ["job/app/2/api/json"]
+
+
+def test_what_a_cell_of_a_multi_configuration_build_started_hangs_under_the_cell() -> None:
+    class Recorded(Controller):
+        def get(self, path: str, tree: str = "") -> Any:
+            return found[path.removesuffix("/api/json")]
+
+    def caused(**cause: Any) -> dict[str, Any]:
+        causes = [{"_class": "hudson.model.Cause$UpstreamCause", "upstreamBuild": 3, **cause}]
+        return {"actions": [{"_class": "hudson.model.CauseAction", "causes": causes}]}
+
+    whole = Build(ROOT, "multi", 3)
+    found = {
+        "job/app/1": caused(upstreamProject="multi/REGION=eu", upstreamUrl="job/multi/REGION=eu/"),
+        "job/multi/REGION=eu/3": caused(upstreamProject="multi", upstreamUrl="job/multi/"),
+        "job/multi/3": {"actions": []},
+    }
+    placed = place_of_build(build(1), Upstreams(Recorded(ROOT), "step"))
+    assert (placed.trace_id, placed.parent_id) == (whole.trace_id, whole.span_id("configuration", "REGION=eu"))

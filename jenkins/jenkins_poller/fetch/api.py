@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import jenkins
 import requests
@@ -24,9 +24,15 @@ import tenacity
 import urllib3
 from requests.adapters import HTTPAdapter
 
+from pipeline_trace.place.ci.jenkins import identity
 from pipeline_trace.place.ci.jenkins.identity import Build
+from pipeline_trace.trace import network
 
 from .rate import Rate
+
+# The poller's log. Who does not set it up, as `why`, sees nothing of it.
+_LOGGER = logging.getLogger("pipeline_trace.poll")
+_LOGGER.addHandler(logging.NullHandler())
 
 AT_ONCE = 4
 TIMEOUT_SECONDS = (10.0, 60.0)
@@ -197,26 +203,36 @@ class _Client(jenkins.Jenkins):  # type: ignore[misc]
     def __init__(self, url: str, login: Login | None) -> None:
         with _Silence():
             super().__init__(url, login.user if login else None, login.token if login else None, timeout=TIMEOUT_SECONDS)
-        # Always verify, whatever PYTHONHTTPSVERIFY says. With True, requests reads REQUESTS_CA_BUNDLE.
-        self._session.verify = (not os.environ.get("REQUESTS_CA_BUNDLE") and os.environ.get("SSL_CERT_FILE")) or True
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=AT_ONCE))
         self._session.headers["Accept"] = "application/json"
-        # A redirect leads to a login page, or sends the token to another host.
-        self._session.max_redirects = 0
-        settings = self._session.merge_environment_settings(url, {}, None, self._session.verify, None)
-        self._settings = {**settings, "timeout": TIMEOUT_SECONDS}
-        # Do not take a login from ~/.netrc.
+        # Do not take a login from ~/.netrc, and proxies and certificates only as below.
         self._session.trust_env = False
+        self._settings = _settings(url, os.environ)
         self._has_login = login is not None
         self.jenkins_session = ""
         self.now_ms: int | None = None
+        # Where the controller's address redirects to, if it does.
+        self._url, self._secured_url = url, ""
 
     def _request(self, req: requests.Request, stream: bool | None = None) -> requests.Response:
         """Send a request, with the proxies and certificates that __init__ read once: reading them is slow."""
-        answer: requests.Response = self._session.send(
-            self._session.prepare_request(req), **{**self._settings, "stream": bool(stream)}
-        )
+        if self._secured_url:
+            req.url = self._secured_url + req.url.removeprefix(self._url)
+        answer = self._send(req, stream)
+        secured = network.secured(answer.url, answer.headers.get("Location", "")) if answer.is_redirect else ""
+        if not secured:
+            return answer
+        answer.close()
+        first, self._secured_url = not self._secured_url, network.secured(self._url, secured)
+        if first:
+            said = f"{_host(self._url)} redirects to https; use {self._secured_url} as the controller's address"
+            _LOGGER.warning("%s", said)
+        return self._send(requests.Request("GET", secured, headers=req.headers, auth=req.auth), stream)
+
+    def _send(self, req: requests.Request, stream: bool | None) -> requests.Response:
+        prepared = self._session.prepare_request(req)
+        answer: requests.Response = self._session.send(prepared, **self._settings, stream=bool(stream))
         return answer
 
     def fetch(self, url: str, query: Mapping[str, str] | None) -> Any:
@@ -259,10 +275,12 @@ class _Client(jenkins.Jenkins):  # type: ignore[misc]
             # Read the page that came with the error, so that the connection can be used again.
             response.raw.read(_PIECE)
             response.close()
-            raise _of(str(response.status_code), error) from None
+            raise _of("redirect" if response.is_redirect else str(response.status_code), error) from None
 
     def _checked(self, response: requests.Response) -> requests.Response:
         status, url = response.status_code, response.url.partition("?")[0]
+        if response.is_redirect:
+            raise Passing(f"{url} redirects to another page; check --jenkins-url (http or https?), or {_LOGIN_HINT}")
         if status == 401:
             raise LoginRefused(f"{_host(url)} refuses the login (401); check JENKINS_USER and JENKINS_API_TOKEN")
         if status == 403:
@@ -278,6 +296,17 @@ class _Client(jenkins.Jenkins):  # type: ignore[misc]
         if status != 200:
             raise Passing(f"{url} answered {status}; check --jenkins-url")
         return response
+
+
+def _settings(url: str, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a session sends requests to a controller with. Certificates are always checked."""
+    return {
+        "proxies": network.proxies(url, environ),
+        "verify": network.certificates(environ) or True,
+        "timeout": TIMEOUT_SECONDS,
+        # A redirect leads to a login page, or sends the token to another host.
+        "allow_redirects": False,
+    }
 
 
 class _Silence(logging.Filter):
@@ -306,9 +335,6 @@ def _typed(url: str) -> Iterator[None]:
     """Turn errors of requests and python-jenkins into ApiError."""
     try:
         yield
-    except requests.exceptions.TooManyRedirects:
-        said = f"{url} redirects to another page; check --jenkins-url (http or https?), or {_LOGIN_HINT}"
-        raise _of("redirect", Passing(said)) from None
     except requests.exceptions.SSLError as error:
         said = f"the certificate of {_host(url)} is not trusted ({_reason(error)}); set REQUESTS_CA_BUNDLE to your CA's file"
         raise _of("certificate", Untrusted(said)) from None
@@ -328,12 +354,12 @@ def _typed(url: str) -> Iterator[None]:
 
 def job_path(full_name: str) -> str:
     """Return a job's path below the controller's address, with a slash at the end."""
-    return "".join(f"job/{quote(name, safe='')}/" for name in full_name.split("/"))
+    return identity.job_path(full_name)
 
 
 def build_path(build: Build) -> str:
     """Return a build's path below the controller's address, with a slash at the end."""
-    return f"{job_path(build.job)}{build.number}/"
+    return build.path
 
 
 def _retry_after(response: requests.Response) -> float | None:
