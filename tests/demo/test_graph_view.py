@@ -18,7 +18,7 @@ _WAITS = "There are no nodes with the label ‘macos’"
 
 
 def _recorded(name: str) -> list[Recorded]:
-    lines = (support.RECORDINGS / "graph-view" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (support.RECORDINGS / "plugins" / f"graph-view-{name}.jsonl").read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]
 
 

@@ -47,7 +47,7 @@ def play(
     run, chance = Run(program), random.Random(program.name)
     run_ms = start_ms + chance.randint(4, 60)
     built = Played(job or program.name, number, start_ms, run_ms, run_ms + 200, FAILURE, (), (), upstream=upstream)
-    built = replace(built, parameters=tuple(parameters))
+    built = replace(built, parameters=tuple(parameters), declarative=program.declarative)
     if not program.compiles:
         return built
     first = Draft(FIRST, "Start of Pipeline", run_ms + 10, [])

@@ -72,8 +72,8 @@ class Element:
     """What a stage, branch, agent or step should be told as. Times are milliseconds since the epoch.
 
     ``kind``: stage, branch, agent or step. ``parent``: the id of the stage or branch around it. ``result``: SUCCESS,
-    UNSTABLE, FAILURE, ABORTED; SKIPPED, NOT_BUILT, RUNNING. ``end_ms``: None while it runs. ``agent``: the one
-    that it ran on, or that an agent element got. ``given_ms``: when an agent element got it; None: not yet, never. ``attempt``: in a
+    UNSTABLE, FAILURE, ABORTED; SKIPPED, NOT_BUILT, RUNNING. ``end_ms``: None while it runs. ``agent``: the one that it ran
+    on, or that an agent element got. ``given_ms``: when an agent element got it; None: not yet, never. ``attempt``: in a
     ``retry``, from 1. ``branch``: the id of the branch that is told as this stage, which is in it alone.
     """
 
@@ -115,6 +115,7 @@ class Played:
     tests: int | None = None
     moment_ms: int | None = None
     by_user: bool = False
+    declarative: bool = False
 
     @property
     def running(self) -> bool:
