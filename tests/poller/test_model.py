@@ -14,7 +14,7 @@ import support
 from support.model import ModelJenkins, Played, blue, graph_views, play, shapes, wfapi
 from support.model.documents import build_path
 from support.model.programs import Agent, Branch, Parallel, Program, Stage, declarative_parallel, echo, sh, sleep
-from support.model.truth import AGENT, BRANCH, NOT_BUILT, RUNNING, SKIPPED, STAGE, STEP
+from support.model.truth import AGENT, BRANCH, NOT_BUILT, RUNNING, SKIPPED, STAGE, STEP, Error
 
 from jenkins_poller.fetch import flow
 from pipeline_trace.place.ci.jenkins import graph
@@ -238,6 +238,23 @@ def test_what_later_versions_of_graph_view_leave_out_is_null_in_those_of_2025() 
     assert (step["inputStep"], "buildStep" in step) == (None, False)
 
 
+def test_what_runs_had_its_time_so_far_in_the_spring_of_2025() -> None:
+    running = played("plain").at(START_MS + 2000)
+    (stage,) = graph_views.tree_of_spring(running)["stages"]
+    assert stage["startTimeMillis"] + stage["totalDurationMillis"] == START_MS + 2000
+    assert set(graph_views.all_steps_of_spring(running)) == {"steps"}
+
+
+@pytest.mark.parametrize(
+    ("name", "after_ms", "fresh"), [("deploys", 8000, "buildStep"), ("deploys", 25_000, "inputStep")], ids=["build", "input"]
+)
+def test_a_stale_answer_does_not_tell_what_the_last_node_does(name: str, after_ms: int, fresh: str) -> None:
+    build = played(name).at(START_MS + after_ms)
+    (step,) = [step for step in graph_views.all_steps(build)["steps"] if step["state"] in ("running", "paused")]
+    (stale,) = [step for step in graph_views.all_steps(build, stale=True)["steps"] if step["state"] == "running"]
+    assert (fresh in step, fresh in stale, step["id"]) == (True, False, stale["id"])
+
+
 def test_wfapis_answers_look_like_recorded_ones() -> None:
     runs = [run for page in recorded(r"wfapi/runs\?fullStages=true") for run in page] + recorded(r"\d/wfapi/describe")
     runs = [run for run in runs if "stages" in run]
@@ -313,7 +330,10 @@ def test_results_are_what_the_programs_say() -> None:
         "plain": "SUCCESS", "unstable": "UNSTABLE", "fails": "FAILURE", "timeout": "ABORTED", "catch-error": "UNSTABLE",
         "stopped": "ABORTED", "throws": "FAILURE",
     }  # fmt: skip
-    assert (played("stopped").by_user, played("timeout").by_user) == (True, False)
+    causes = {name: (played(name).error or Error("", None, "")).why for name in ("stopped", "timeout", "refused", "fails")}
+    assert causes == {
+        "stopped": "Aborted by jane", "timeout": "Timeout has been exceeded", "refused": "Rejected by jane", "fails": "",
+    }  # fmt: skip
     assert [(one.name, one.result) for one in played("fails").elements if one.kind == STAGE] == [
         ("Build", "SUCCESS"), ("Deploy", "FAILURE"), ("Smoke test", SKIPPED), ("Group", SKIPPED), ("Inner", SKIPPED),
         ("Declarative: Post Actions", "SUCCESS"),
@@ -347,6 +367,9 @@ def test_a_controller_evaluates_tree_and_lists_jobs_in_folders() -> None:
         listed = ask(jenkins, "/job/Team%20%C3%84/job/shop/api/json?tree=builds[number]{0,1}")
         assert [build["number"] for build in listed["builds"]] == [2]
         assert ask(jenkins, "/api/json?tree=jobs[") == 500
+        path = "/job/Team%20%C3%84/job/shop/1/api/json"
+        assert "nodes" not in ask(jenkins, path)["actions"][-1]
+        assert len(ask(jenkins, f"{path}?tree=actions[nodes[id]{{0,5}}]")["actions"][-1]["nodes"]) == 5
 
 
 def test_a_controller_whose_clock_stands_says_what_runs_and_what_waits() -> None:

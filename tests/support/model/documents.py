@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from .programs import ABORTED
 from .truth import Node, Played
 
 WHY = "There are no nodes with the label ‘{}’"
@@ -73,15 +72,8 @@ def _actions(played: Played) -> list[dict[str, Any]]:
         "queuingDurationMillis": 16,
     }
     found += [{"_class": "jenkins.metrics.impl.TimeInQueueAction", **waited}, {}, {}]
-    if played.result == ABORTED:
-        cause = (
-            {"_class": "jenkins.model.CauseOfInterruption$UserInterruption", "shortDescription": "Aborted by jane"}
-            if played.by_user
-            else {
-                "_class": "org.jenkinsci.plugins.workflow.steps.TimeoutStepExecution$ExceededTimeout",
-                "shortDescription": "Timeout has been exceeded",
-            }
-        )
+    if played.error and played.error.cause:
+        cause = {"_class": played.error.cause, "shortDescription": played.error.why}
         found.append({"_class": "jenkins.model.InterruptedBuildAction", "causes": [cause]})
     if played.tests is not None:
         counts = {"failCount": played.tests, "skipCount": 0, "totalCount": played.tests + 10, "urlName": "testReport"}
@@ -106,11 +98,15 @@ def _cause(played: Played) -> dict[str, Any]:
 
 def job(builds: Sequence[Played], root: str) -> dict[str, Any]:
     """Return the document of a job. ``builds``: its builds, newest first."""
-    name = builds[0].job
     documents = [build(played, root) for played in builds]
-    own = {"name": name.rpartition("/")[2], "fullName": name, "url": root + job_path(name), "color": "blue"}
-    listed = {"builds": documents[:100], "allBuilds": documents}
-    return {"_class": _JOB, **own, **listed, "nextBuildNumber": builds[0].number + 1, "inQueue": False}
+    return {**_job_in_list(builds, root), "builds": documents[:100], "allBuilds": documents, "inQueue": False}
+
+
+def _job_in_list(builds: Sequence[Played], root: str) -> dict[str, Any]:
+    """Return what the controller's document has of a job: nothing that would load a build."""
+    name = builds[0].job
+    own = {"name": name.rpartition("/")[2], "fullName": name, "url": root + job_path(name)}
+    return {"_class": _JOB, **own, "nextBuildNumber": builds[0].number + 1}
 
 
 def controller(builds: Sequence[Played], root: str, folder: str = "") -> dict[str, Any]:
@@ -120,7 +116,7 @@ def controller(builds: Sequence[Played], root: str, folder: str = "") -> dict[st
     jobs = []
     for name in inside:
         own = [played for played in builds if played.job == prefix + name]
-        jobs.append(job(own, root) if own else controller(builds, root, prefix + name))
+        jobs.append(_job_in_list(own, root) if own else controller(builds, root, prefix + name))
     name = folder.rpartition("/")[2]
     own_fields = {"name": name, "fullName": folder, "url": root + job_path(folder)} if folder else {"url": f"{root}/"}
     return {"_class": _FOLDER if folder else "hudson.model.Hudson", **own_fields, "jobs": jobs}

@@ -22,11 +22,11 @@ def text(played: Played, node: Node, *, linked: bool = False) -> str:
     if node.starts:
         return _started(node, linked)
     if node.asked:
-        link = f"<a href='{build_path(played)}input/'>Input requested</a>"
-        asked = f"{link if linked else 'Input requested'}\n"
-        person = "<a href='/user/jane' class='model-link'>Jane</a>" if linked else "Jane"
-        verb = "Rejected" if node.error and node.error.color == "aborted" else "Approved"
-        return (asked if linked else f"{node.asked}\n{asked}") + ("" if node.running else f"{verb} by {person}\n")
+        person = "<a href='/user/jane' class='jenkins-table__link model-link'>Jane</a>" if linked else "Jane"
+        buttons = "<a href='#'>Proceed</a> or <a href='#'>Abort</a>" if linked else "Proceed or Abort"
+        # Who refuses is not in the step's log.
+        approved = "" if node.running or node.error else f"Approved by {person}\n"
+        return f"{html.escape(node.asked) if linked else node.asked}\n{buttons}\n{approved}"
     return html.escape(node.log, quote=False) if linked else node.log
 
 

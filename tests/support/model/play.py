@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from .documents import display_name
 from .programs import (
     FAILURE,
     SUCCESS,
@@ -24,11 +25,16 @@ from .programs import (
     Try,
     Wrap,
 )
-from .running import COLORS, RESULTS, Draft, Run, Sketch, Thread, worse, written
-from .truth import AGENT, ATOM, BRANCH, FIRST, LAST, NOT_BUILT, SKIPPED, STAGE, STEP, Error, Played
+from .running import COLORS, RESULTS, Draft, Run, Sketch, Stop, Thread, sooner, worse, written
+from .truth import AGENT, ATOM, BRANCH, FIRST, LAST, NOT_BUILT, SKIPPED, STAGE, STEP, Error, Played, interruption
 
-INTERRUPTED = "org.jenkinsci.plugins.workflow.steps.FlowInterruptedException"
-_STOPPED = Error("aborted", None, INTERRUPTED)
+_BY_USER = interruption("jenkins.model.CauseOfInterruption$UserInterruption", "Aborted by jane")
+_BY_LIMIT = interruption(
+    "org.jenkinsci.plugins.workflow.steps.TimeoutStepExecution$ExceededTimeout", "Timeout has been exceeded"
+)
+_REJECTED = interruption("org.jenkinsci.plugins.workflow.support.steps.input.Rejection", "Rejected by jane")
+_FAIL_FAST = interruption("org.jenkinsci.plugins.workflow.cps.steps.ParallelStep$FailFastCause", "Failed in a branch")
+_DOWNSTREAM = "org.jenkinsci.plugins.workflow.support.steps.build.DownstreamFailureCause"
 _INTERNAL = "Get contextual object from internal APIs"
 # What a shell step says when it is stopped.
 _KILLED = "Sending interrupt signal to process\nTerminated\nscript returned exit code 143\n"
@@ -52,8 +58,9 @@ def play(
         return built
     first = Draft(FIRST, "Start of Pipeline", run_ms + 10, [])
     run.drafts.append(first)
-    deadline = None if program.stopped_after_ms is None else start_ms + program.stopped_after_ms
-    thread = Thread(run_ms + 20, first, chance, deadline_ms=deadline)
+    after_ms = program.stopped_after_ms
+    stop = None if after_ms is None else Stop(start_ms + after_ms, _BY_USER)
+    thread = Thread(run_ms + 20, first, chance, stop=stop)
     error = _body(run, program.body, thread)
     run.node(LAST, "End of Pipeline", thread).error = error
     nodes, elements = written(run)
@@ -66,7 +73,7 @@ def play(
         skipped=frozenset(element.id for element in elements if element.result == SKIPPED),
         left_out=frozenset(element.id for element in elements if element.result == NOT_BUILT),
         tests=run.tests,
-        by_user=deadline is not None and thread.deadline_ms is None,
+        error=error,
     )
 
 
@@ -91,22 +98,34 @@ def _step(run: Run, item: Step, thread: Thread) -> Error | None:
     sketch = run.sketch(STEP, item.name, node, thread)
     sketch.result = item.result
     end_ms = thread.now_ms + item.ms
-    if thread.deadline_ms is not None and end_ms > thread.deadline_ms:
-        thread.now_ms = max(thread.deadline_ms, thread.now_ms + 1)
+    if thread.stop is not None and end_ms > thread.stop.at_ms:
+        thread.now_ms = max(thread.stop.at_ms, thread.now_ms + 1)
         # What is stopped once goes on to its end.
-        thread.deadline_ms = None
+        node.error, thread.stop = thread.stop.error, None
         node.log += _KILLED if item.name == "Shell Script" else ""
-        sketch.result, node.error = RESULTS["aborted"], _STOPPED
-        return _STOPPED
+        sketch.result = RESULTS["aborted"]
+        return node.error
     thread.now_ms = end_ms
     if item.tests is not None:
         run.tests = (run.tests or 0) + item.tests
     if COLORS[item.result] in RESULTS:
-        node.error = Error(COLORS[item.result], item.message, item.error)
+        node.error = _error(item)
         return node.error
     node.warned = item.result
     run.warn(thread, item.result, item.result)
     return None
+
+
+def _error(step: Step) -> Error:
+    """Return the exception of a step that fails by itself."""
+    color = COLORS[step.result]
+    if step.asks:
+        return _REJECTED
+    if step.starts:
+        shown = display_name(step.starts.job, step.starts.number)
+        why = f"{shown} completed with status {step.result} (propagate: false to ignore)"
+        return replace(interruption(_DOWNSTREAM, why), color=color)
+    return Error(color, step.message, "hudson.AbortException")
 
 
 def _throw(run: Run, item: Throw, thread: Thread) -> Error | None:
@@ -158,12 +177,12 @@ def _parallel(run: Run, item: Parallel, thread: Thread) -> Error | None:
     mark = run.mark()
     threads, errors = _branches(run, item, thread)
     failed = [one.now_ms for one, error in zip(threads, errors, strict=True) if error and error.color == "red"]
-    outer = thread.deadline_ms
     if item.fail_fast and failed:
         run.go_back(mark)
-        threads, errors = _branches(run, item, replace(thread, deadline_ms=min([*failed, *([outer] if outer else [])])))
-    elif any(one.deadline_ms is None for one in threads):
-        thread.deadline_ms = None
+        first = Stop(min(failed), _FAIL_FAST)
+        threads, errors = _branches(run, item, replace(thread, stop=sooner(thread.stop, first)))
+    elif any(one.stop is None for one in threads):
+        thread.stop = None
     thread.now_ms = max([thread.now_ms, *(one.now_ms for one in threads)])
     # Of several exceptions the first one goes on.
     found = [error for _, error in sorted(zip(threads, errors, strict=True), key=lambda pair: pair[0].now_ms) if error]
@@ -195,11 +214,11 @@ def _agent(run: Run, item: Agent, thread: Thread) -> Error | None:
     start, outer = run.open("Allocate node : Start", thread), thread.agent
     start.argument = item.label
     sketch = run.sketch(AGENT, start.name, start, thread)
-    deadline = thread.deadline_ms
-    if item.wait_ms is None or (deadline is not None and start.at_ms + item.wait_ms > deadline):
-        assert deadline is not None, "an agent that never comes: say when the build is stopped"
-        thread.now_ms, thread.deadline_ms = max(deadline, thread.now_ms), None
-        error: Error | None = _STOPPED
+    stop, error = thread.stop, None
+    if item.wait_ms is None or (stop is not None and start.at_ms + item.wait_ms > stop.at_ms):
+        assert stop is not None, "an agent that never comes: say when the build is stopped"
+        thread.now_ms, thread.stop = max(stop.at_ms, thread.now_ms), None
+        error = stop.error
         sketch.result = RESULTS["aborted"]
     else:
         thread.now_ms = start.at_ms + item.wait_ms
@@ -234,12 +253,11 @@ def _retry(run: Run, item: Retry, thread: Thread) -> Error | None:
 
 
 def _limit(run: Run, item: Limit, thread: Thread) -> Error | None:
-    outer, own = thread.deadline_ms, thread.now_ms + item.ms
-    thread.deadline_ms = own if outer is None else min(outer, own)
+    outer = thread.stop
+    thread.stop = now = sooner(outer, Stop(thread.now_ms + item.ms, _BY_LIMIT))
     error = _block(run, "Enforce time limit", item.body, thread)
     # Where the limit has ended it, the build may still be stopped later.
-    stopped_outside = thread.deadline_ms is None and outer is not None and outer < own
-    thread.deadline_ms = None if stopped_outside else outer
+    thread.stop = None if thread.stop is None and now is outer else outer
     return error
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 
 SUCCESS, UNSTABLE, FAILURE, ABORTED = "SUCCESS", "UNSTABLE", "FAILURE", "ABORTED"
 
-_INTERRUPTED = "org.jenkinsci.plugins.workflow.steps.FlowInterruptedException"
-
 
 @dataclass(frozen=True)
 class Started:
@@ -23,8 +21,8 @@ class Started:
 class Step:
     """A step. ``name``: as the graph shows it. ``argument``: empty where the step has a label. ``ms``: how long it runs.
 
-    ``message`` and ``error``: of its exception and the exception's class, if it fails. ``starts``: the build that it
-    starts. ``asks``: the question to a person, if it waits for one. ``tests``: how many tests fail that it reports.
+    ``message``: of its exception, if it fails. ``starts``: the build that it starts. ``asks``: the question to a person,
+    if it waits for one. ``tests``: how many tests fail that it reports.
     """
 
     name: str
@@ -33,7 +31,6 @@ class Step:
     result: str = SUCCESS
     log: str = ""
     message: str | None = None
-    error: str = "hudson.AbortException"
     starts: Started | None = None
     asks: str = ""
     tests: int | None = None
@@ -175,12 +172,12 @@ def build(job: str, number: int, ms: int = 5000, *, result: str = SUCCESS, waits
     """Return a step that starts a build. ``result``: of that build, and so of the step."""
     started = Started(job, number, waits)
     shown = " » ".join(job.split("/"))
-    return Step(f"Building {shown}", ms if waits else 20, result=result, error=_INTERRUPTED, starts=started)
+    return Step(f"Building {shown}", ms if waits else 20, result=result, starts=started)
 
 
 def ask(question: str, ms: int = 20_000, *, result: str = SUCCESS) -> Step:
     """Return an ``input`` step. ``ms``: how long the person takes. ``result``: ABORTED if the person says no."""
-    return Step("Wait for interactive input", ms, result=result, error=_INTERRUPTED, asks=question)
+    return Step("Wait for interactive input", ms, result=result, asks=question)
 
 
 def declarative_parallel(*branches: Branch, fail_fast: bool = False) -> Parallel:

@@ -19,6 +19,11 @@ def worse(one: str, other: str) -> str:
     return max(one, other, key=_RANKS.index)
 
 
+def sooner(one: Stop | None, other: Stop) -> Stop:
+    """Return the earlier of two stops."""
+    return other if one is None or other.at_ms < one.at_ms else one
+
+
 @dataclass(eq=False)
 class Draft:
     """A node without an id. ``warned``: the result that it set. ``gap``: how many ids Jenkins leaves out after it.
@@ -65,12 +70,17 @@ class Sketch:
     given_ms: int | None = None
 
 
+@dataclass(frozen=True)
+class Stop:
+    """A time at which what runs is stopped, milliseconds since the epoch, and the exception that stops it."""
+
+    at_ms: int
+    error: Error
+
+
 @dataclass
 class Thread:
-    """One line of execution: its time, the node that it is at, the blocks around it, and what holds in them.
-
-    ``deadline_ms``: when what runs is stopped; None: never.
-    """
+    """One line of execution: its time, the node that it is at, the blocks around it, and what holds in them."""
 
     now_ms: int
     at: Draft
@@ -79,7 +89,7 @@ class Thread:
     around: Sketch | None = None
     agent: str = ""
     attempt: int = 0
-    deadline_ms: int | None = None
+    stop: Stop | None = None
 
     def tick(self) -> None:
         """Let the time pass that Jenkins needs between two nodes."""

@@ -22,19 +22,24 @@ from pipeline_trace_demo.tree import TreeError, parse, select
 from . import blue, documents, graph_views, logs, wfapi
 from .truth import Played
 
-GRAPH_VIEW, GRAPH_VIEW_2025, GRAPH_VIEW_2024 = "graph-view", "graph-view-2025", "graph-view-2024"
-WFAPI, BLUE_OCEAN = "wfapi", "blue-ocean"
-PLUGINS = (GRAPH_VIEW, GRAPH_VIEW_2025, GRAPH_VIEW_2024, WFAPI, BLUE_OCEAN)
+GRAPH_VIEW, WFAPI, BLUE_OCEAN = "graph-view", "wfapi", "blue-ocean"
+# Older versions of Graph View: from May 2025, of April 2025, and before, when its times were words.
+GRAPH_VIEW_2025, GRAPH_VIEW_SPRING, GRAPH_VIEW_2024 = "graph-view-2025", "graph-view-2025-04", "graph-view-2024"
+PLUGINS = (GRAPH_VIEW, GRAPH_VIEW_2025, GRAPH_VIEW_SPRING, GRAPH_VIEW_2024, WFAPI, BLUE_OCEAN)
 
-_VIEWS: dict[str, tuple[str, graph_views.Answer]] = {
-    "stages/tree": (GRAPH_VIEW, graph_views.tree),
-    "stages/allSteps": (GRAPH_VIEW, graph_views.all_steps),
-    "pipeline-overview/tree": (GRAPH_VIEW_2025, graph_views.tree_2025),
-    "pipeline-overview/allSteps": (GRAPH_VIEW_2025, graph_views.all_steps_2025),
-    "pipeline-graph/tree": (GRAPH_VIEW_2024, graph_views.tree_2024),
-    "pipeline-console/allSteps": (GRAPH_VIEW_2024, graph_views.all_steps_2024),
+View = Callable[[Played], dict[str, Any]]
+# The paths of each version: stages, steps, log of a node.
+_PATHS = {
+    GRAPH_VIEW: ("stages/tree", "stages/allSteps", "stages/log"),
+    GRAPH_VIEW_2025: ("pipeline-overview/tree", "pipeline-overview/allSteps", "pipeline-overview/log"),
+    GRAPH_VIEW_SPRING: ("pipeline-graph/tree", "pipeline-console/allSteps", "pipeline-console/log"),
+    GRAPH_VIEW_2024: ("pipeline-graph/tree", "pipeline-console/allSteps", "pipeline-console/log"),
 }
-_LOGS = {"stages/log": GRAPH_VIEW, "pipeline-overview/log": GRAPH_VIEW_2025, "pipeline-console/log": GRAPH_VIEW_2024}
+_OLDER: dict[str, tuple[View, View]] = {
+    GRAPH_VIEW_2025: (graph_views.tree_2025, graph_views.all_steps_2025),
+    GRAPH_VIEW_SPRING: (graph_views.tree_of_spring, graph_views.all_steps_of_spring),
+    GRAPH_VIEW_2024: (graph_views.tree_2024, graph_views.all_steps_2024),
+}
 _BUILD = re.compile(r"((?:/job/[^/]+)+)/(\d+)/(.+)")
 _JOB = re.compile(r"((?:/job/[^/]+)*)/(api/json|wfapi/runs)")
 _BLUE = re.compile(r"/blue/rest/organizations/jenkins((?:/pipelines/[^/]+)+)/runs/(\d+)/(nodes|steps)/")
@@ -50,7 +55,8 @@ class ModelJenkins:
 
     ``plugins``: those that are installed, of PLUGINS. ``moment_ms``: at this moment the clock stands, milliseconds since
     the epoch: builds may still run, and later ones do not exist. None: all builds have ended. ``wrapped``: whether the
-    answers of Pipeline Graph View are in a ``data`` field. ``root``: the configured address; by default the real one.
+    answers of Graph View are in a ``data`` field. ``stale``: whether it says of running builds what it knew in the first
+    moment of their last node, as it does if somebody asked then. ``root``: the configured address; "": the real one.
     """
 
     def __init__(
@@ -60,6 +66,7 @@ class ModelJenkins:
         *,
         moment_ms: int | None = None,
         wrapped: bool = True,
+        stale: bool = False,
         root: str = "",
     ) -> None:
         assert set(plugins) <= set(PLUGINS), plugins
@@ -67,6 +74,7 @@ class ModelJenkins:
         self.plugins = plugins
         self.moment_ms = moment_ms
         self.wrapped = wrapped
+        self.stale = stale
         self._log = RequestLog()
         self._server = Server(0, self._answer, self._log)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -92,10 +100,14 @@ class ModelJenkins:
     def forget_requests(self) -> None:
         self._log.reset()
 
-    def played(self) -> list[Played]:
-        """Return the builds as they are at the moment, newest first."""
-        there = [one for one in self.builds if self.moment_ms is None or one.start_ms <= self.moment_ms]
+    def played(self, job: str | None = None) -> list[Played]:
+        """Return the builds, of one job or all, as they are at the moment, newest first."""
+        own = [one for one in self.builds if job in (None, one.job)]
+        there = [one for one in own if self.moment_ms is None or one.start_ms <= self.moment_ms]
         return [one.at(self.moment_ms) for one in sorted(there, key=lambda one: -one.number)]
+
+    def _build(self, job: str, number: int) -> Played | None:
+        return next((one for one in self.played(job) if one.number == number), None)
 
     def _answer(self, method: str, target: str, login: str | None) -> Answer:
         path, _, query = target.partition("?")
@@ -109,44 +121,38 @@ class ModelJenkins:
         return answer
 
     def _found(self, path: str, query: dict[str, str]) -> Answer | None:
-        builds = self.played()
-        shared = {
-            "/computer/api/json": lambda: documents.computers(builds, self.root),
-            "/queue/api/json": lambda: documents.queue(builds),
-        }
-        if path in shared:
-            return _document(shared[path](), query)
+        if path == "/computer/api/json":
+            return _document(documents.computers(self.played(), self.root), query)
+        if path == "/queue/api/json":
+            return _document(documents.queue(self.played()), query)
         if match := _BUILD.fullmatch(path):
-            job = "/".join(match[1].split("/job/")[1:])
-            return self._of_build(_build(builds, job, int(match[2])), match[3], query)
+            played = self._build("/".join(match[1].split("/job/")[1:]), int(match[2]))
+            return self._of_build(played, match[3], query) if played else None
         if match := _JOB.fullmatch(path):
-            return self._of_job(builds, "/".join(match[1].split("/job/")[1:]), match[2], query)
+            return self._of_job("/".join(match[1].split("/job/")[1:]), match[2], query)
         match = _BLUE.fullmatch(path)
         if match and BLUE_OCEAN in self.plugins:
-            played = _build(builds, "/".join(match[1].split("/pipelines/")[1:]), int(match[2]))
+            played = self._build("/".join(match[1].split("/pipelines/")[1:]), int(match[2]))
             return _json((blue.nodes if match[3] == "nodes" else blue.steps)(played)) if played else None
         return None
 
-    def _of_job(self, builds: Sequence[Played], job: str, what: str, query: dict[str, str]) -> Answer | None:
-        own = [played for played in builds if played.job == job]
+    def _of_job(self, job: str, what: str, query: dict[str, str]) -> Answer | None:
+        own = self.played(job)
         if what == "wfapi/runs":
             full = query.get("fullStages") == "true"
             found = wfapi.runs(own, full=full, since=query.get("since", ""))
             return _json(found) if own and WFAPI in self.plugins else None
         if own:
             return _document(documents.job(own, self.root), query)
-        if not job or any(played.job.startswith(f"{job}/") for played in builds):
-            return _document(documents.controller(builds, self.root, job), query)
+        everything = self.played()
+        if not job or any(played.job.startswith(f"{job}/") for played in everything):
+            return _document(documents.controller(everything, self.root, job), query)
         return None
 
-    def _of_build(self, played: Played | None, rest: str, query: dict[str, str]) -> Answer | None:
-        if played is None:
-            return None
-        if rest in _VIEWS:
-            plugin, view = _VIEWS[rest]
-            return self._view(played, view) if plugin in self.plugins else None
-        if rest in _LOGS:
-            return _view_log(played, query.get("nodeId", "")) if _LOGS[rest] in self.plugins else None
+    def _of_build(self, played: Played, rest: str, query: dict[str, str]) -> Answer | None:
+        viewed = next((name for name in _PATHS if name in self.plugins and rest in _PATHS[name]), None)
+        if viewed:
+            return self._view(played, viewed, _PATHS[viewed].index(rest), query)
         if match := _NODE.fullmatch(rest):
             return self._of_node(played, match[1], match[2])
         answers: dict[str, Callable[[], Answer | None]] = {
@@ -158,8 +164,13 @@ class ModelJenkins:
         }
         return answers[rest]() if rest in answers else None
 
-    def _view(self, played: Played, view: graph_views.Answer) -> Answer:
-        data = view(played)
+    def _view(self, played: Played, version: str, which: int, query: dict[str, str]) -> Answer:
+        if which == 2:
+            return _view_log(played, query.get("nodeId", ""))
+        if version == GRAPH_VIEW:
+            data = (graph_views.tree, graph_views.all_steps)[which](played, stale=self.stale)
+        else:
+            data = _OLDER[version][which](played)
         cached = "private, no-store" if played.running else "private, immutable, max-age=86400"
         answer = _json({"status": "ok", "data": data} if self.wrapped else data)
         return Answer(200, answer.body, {"Content-Type": _JSON, "Cache-Control": cached})
@@ -176,17 +187,19 @@ class ModelJenkins:
         return _progressive(played, logs.text(played, node, linked=linked), _HTML if linked else _TEXT)
 
 
-def _build(builds: Sequence[Played], job: str, number: int) -> Played | None:
-    return next((played for played in builds if (played.job, played.number) == (job, number)), None)
-
-
 def _document(document: Any, query: dict[str, str]) -> Answer | None:
     """Return a document of Jenkins' own API, with what ``tree`` wants of it."""
     if document is None:
         return None
-    if "tree" in query:
-        return _json(select(document, parse(query["tree"])))
-    return _json(document)
+    # Without ``tree`` a build's document has no graph.
+    return _json(select(document, parse(query["tree"])) if "tree" in query else _shallow(document))
+
+
+def _shallow(document: Any) -> Any:
+    actions = document.get("actions") if isinstance(document, dict) else None
+    if actions is None:
+        return document
+    return {**document, "actions": [{name: value for name, value in one.items() if name != "nodes"} for one in actions]}
 
 
 def _json(document: Any) -> Answer:

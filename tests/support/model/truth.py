@@ -17,11 +17,21 @@ _PACKAGES = {FIRST: "graph", LAST: "graph"}
 
 @dataclass(frozen=True)
 class Error:
-    """An exception. ``message``: None for an interruption. ``type``: its class. ``color``: red or aborted."""
+    """An exception. ``message``: None for an interruption. ``type``: its class. ``color``: red or aborted.
+
+    ``cause`` and ``why``: of an interruption, the class and the words of its cause.
+    """
 
     color: str
     message: str | None
     type: str
+    cause: str = ""
+    why: str = ""
+
+
+def interruption(cause: str, why: str) -> Error:
+    """Return the exception of something that is stopped."""
+    return Error("aborted", None, "org.jenkinsci.plugins.workflow.steps.FlowInterruptedException", cause, why)
 
 
 @dataclass(frozen=True)
@@ -97,7 +107,7 @@ class Played:
 
     ``start_ms``: ``timestamp``. ``run_ms``: when the run began, a little later. ``raw``: the elements before branches and
     stages of one name are one. ``skipped`` and ``left_out``: ids of stages that did not run. ``tests``: how many tests
-    failed; None: it reports no tests. ``by_user``: a user stopped it.
+    failed; None: it reports no tests. ``error``: the exception that ended it.
     """
 
     job: str
@@ -114,7 +124,7 @@ class Played:
     parameters: tuple[tuple[str, str], ...] = ()
     tests: int | None = None
     moment_ms: int | None = None
-    by_user: bool = False
+    error: Error | None = None
     declarative: bool = False
 
     @property
@@ -147,7 +157,7 @@ class Played:
         nodes = [_node_at(node, moment_ms, begun) for node in self.nodes if node.id in begun]
         raw = [_element_at(element, moment_ms) for element in self.raw if element.id in begun]
         tests = self.tests if any(node.name.startswith("Archive JUnit") and not node.running for node in nodes) else None
-        return replace(self, result=None, nodes=tuple(nodes), raw=tuple(raw), moment_ms=moment_ms, tests=tests)
+        return replace(self, result=None, error=None, nodes=tuple(nodes), raw=tuple(raw), moment_ms=moment_ms, tests=tests)
 
 
 def _node_at(node: Node, moment_ms: int, begun: set[str]) -> Node:
