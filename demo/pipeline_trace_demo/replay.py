@@ -11,16 +11,18 @@ import binascii
 import json
 import re
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from . import pages
-from .exchanges import decode
+from .exchanges import decode, keyed
 from .faults import Answer, Fault, Faults, authentication_required, html
 from .hierarchy import resolve, without_tree
+from .links import relink
 from .recording import Documents, Recording
+from .runs import runs
 from .server import Request, RequestLog, Server
 from .times import TimeMap
 from .tree import TreeError, parse, select
@@ -28,9 +30,10 @@ from .tree import TreeError, parse, select
 __all__ = ["Fault", "Recording", "Replay", "Request", "TimeMap"]
 
 _DOCUMENT = "/api/json"
-_LINKS = frozenset({"href", "consoleUrl"})
-_LINK = re.compile(r"^(?:/[^/]+)??(?=/(?:job|computer)/)")
-_LINK_IN_TEXT = re.compile(r"(?<=href=')(?:/[^/']+)??(?=/(?:job|computer)/)")
+_RUNS = "/wfapi/runs"
+# Texts that are HTML. The other texts are plain.
+_HTML = re.compile(r".*/log(?:/logText/progressiveHtml)?")
+_PROGRESSIVE = re.compile(r".*/logText/progressive(?:Text|Html)")
 
 
 class Replay:
@@ -191,7 +194,8 @@ class Replay:
             documents = documents.move(self._time_map)
         # `rebase` copies the documents, so edits do not change the recording.
         documents = documents.rebase(self.root_url)
-        documents.answers = {path: _relink(body, self.context_path) for path, body in documents.answers.items()}
+        for path, body in documents.answers.items():
+            documents.answers[path] = relink(body, self.context_path, is_html=bool(_HTML.fullmatch(path)))
         composed = documents.compose()
         for path, function in self._edits:
             _apply(function, path, composed, documents.answers)
@@ -233,9 +237,12 @@ class Replay:
             key = resolved.removesuffix(_DOCUMENT)
             if key in composed:
                 return _document(composed[key], query)
-        elif resolved in documents.answers:
-            return _json(documents.answers[resolved])
-        return html(404, documents.missing.get(resolved.removesuffix(_DOCUMENT)) or pages.not_found())
+        else:
+            answer = _of_plugin(keyed(resolved, query), query, documents)
+            if answer is not None:
+                return answer
+        missing = keyed(resolved.removesuffix(_DOCUMENT), query)
+        return html(404, documents.missing.get(missing) or pages.not_found())
 
 
 def _document(document: Any, query: str) -> Answer:
@@ -248,9 +255,31 @@ def _document(document: Any, query: str) -> Answer:
         return html(500, pages.oops())
 
 
+def _of_plugin(key: str, query: str, documents: Documents) -> Answer | None:
+    """Return the answer of a path other than api/json; None if the controller has none."""
+    asked = {name: values[0] for name, values in parse_qs(query).items()}
+    if key.endswith(_RUNS):
+        full = asked.get("fullStages") == "true"
+        listed = runs(key.removesuffix(_RUNS), documents.answers, asked.get("since"), full)
+        if listed is not None:
+            return _json(listed)
+    # Only whole logs were recorded.
+    is_part = _PROGRESSIVE.fullmatch(key) and asked.get("start", "0") != "0"
+    if key not in documents.answers or is_part:
+        return None
+    body = documents.answers[key]
+    return _text(key, body, documents.headers.get(key, {})) if isinstance(body, str) else _json(body)
+
+
+def _text(key: str, text: str, headers: Mapping[str, str]) -> Answer:
+    body = text.encode()
+    # Of a derived log, the size without Jenkins' invisible notes.
+    size = {"X-Text-Size": str(len(body)), **headers} if _PROGRESSIVE.fullmatch(key) else {}
+    kind = pages.HTML if _HTML.fullmatch(key) else pages.TEXT
+    return Answer(200, body, {"Content-Type": kind, **size})
+
+
 def _json(document: Any) -> Answer:
-    if isinstance(document, str):
-        return Answer(200, document.encode(), {"Content-Type": "text/plain;charset=utf-8"})
     body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
     return Answer(200, body, {**pages.JENKINS_HEADERS, "Content-Type": pages.JSON})
 
@@ -280,20 +309,6 @@ def _who_am_i(authorization: str | None) -> dict[str, Any]:
         "authorities": ["authenticated" if user else "anonymous"],
         "name": user[0] if user else "anonymous",
     }
-
-
-def _relink(answer: Any, context_path: str) -> Any:
-    """Return a copy of a wfapi answer with links that begin with ``context_path``, as Jenkins does."""
-    if isinstance(answer, dict):
-        shown = {name: _relink(value, context_path) for name, value in answer.items()}
-        for name in _LINKS & shown.keys():
-            shown[name] = _LINK.sub(context_path, str(shown[name]))
-        if isinstance(shown.get("text"), str):
-            shown["text"] = _LINK_IN_TEXT.sub(context_path, shown["text"])
-        return shown
-    if isinstance(answer, list):
-        return [_relink(item, context_path) for item in answer]
-    return answer
 
 
 def _apply(function: Callable[[Any], Any], path: str, composed: dict[str, Any], answers: dict[str, Any]) -> None:
