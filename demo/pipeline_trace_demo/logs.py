@@ -65,6 +65,11 @@ def node_path(path: str) -> NodePath | None:
     return NodePath(match["build"], match["id"], match["form"]) if match else None
 
 
+def is_html(path: str) -> bool:
+    """Return whether a text at ``path`` is HTML. Other texts are plain."""
+    return path.endswith((f"/{_HTML}", f"/{_PAGE}"))
+
+
 def derived(answers: Mapping[str, Any]) -> dict[str, str]:
     """Return answers that follow from others, by path. ``answers``: by path, the newest at the end."""
     found: dict[str, str] = {}

@@ -6,34 +6,26 @@ with Replay(Recording.load("recording.jsonl")) as jenkins:
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-import re
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any
-from urllib.parse import parse_qs, unquote
+from urllib.parse import unquote
 
 from . import pages
+from .answering import credentials, of_container, of_document, of_jenkins, of_plugin, who_am_i
 from .exchanges import decode, keyed
 from .faults import Answer, Fault, Faults, authentication_required, html
-from .hierarchy import resolve, without_tree
+from .hierarchy import resolve
 from .links import relink
+from .logs import is_html
 from .recording import Documents, Recording
-from .runs import runs
 from .server import Request, RequestLog, Server
 from .times import TimeMap
-from .tree import TreeError, parse, select
 
 __all__ = ["Fault", "Recording", "Replay", "Request", "TimeMap"]
 
 _DOCUMENT = "/api/json"
-_RUNS = "/wfapi/runs"
-# Texts that are HTML. The other texts are plain.
-_HTML = re.compile(r".*/log(?:/logText/progressiveHtml)?")
-_PROGRESSIVE = re.compile(r".*/logText/progressive(?:Text|Html)")
 
 
 class Replay:
@@ -195,7 +187,7 @@ class Replay:
         # `rebase` copies the documents, so edits do not change the recording.
         documents = documents.rebase(self.root_url)
         for path, body in documents.answers.items():
-            documents.answers[path] = relink(body, self.context_path, is_html=bool(_HTML.fullmatch(path)))
+            documents.answers[path] = relink(body, self.context_path, is_html=is_html(path))
         composed = documents.compose()
         for path, function in self._edits:
             _apply(function, path, composed, documents.answers)
@@ -207,7 +199,7 @@ class Replay:
         if answer is None:
             inner = path.removeprefix(self.context_path)
             if inner == path and self.context_path:
-                answer = _of_container(404, "Not Found", path)
+                answer = of_container(404, "Not Found", path)
             else:
                 answer = self._found(decode(inner).rstrip("/"), query, authorization)
         asked = decode(path.removeprefix(self.context_path)) + (f"?{unquote(query)}" if query else "")
@@ -218,16 +210,16 @@ class Replay:
         if self.login is not None:
             if authorization is None and not path.endswith("/whoAmI/api/json"):
                 return authentication_required(path)
-            if authorization is not None and _credentials(authorization) != self.login:
-                return _of_container(401, "Unauthorized", path, {"WWW-Authenticate": 'Basic realm="Jenkins"'})
+            if authorization is not None and credentials(authorization) != self.login:
+                return of_container(401, "Unauthorized", path, {"WWW-Authenticate": 'Basic realm="Jenkins"'})
         if method not in ("GET", "HEAD"):
-            return _of_container(403, "No valid crumb was included in the request", path)
+            return of_container(403, "No valid crumb was included in the request", path)
         return None
 
     def _found(self, path: str, query: str, authorization: str | None) -> Answer:
         composed, documents = self._shown()
         if path == "/whoAmI/api/json":
-            return _json(_who_am_i(authorization))
+            return of_jenkins(who_am_i(authorization))
         if path == "":
             return html(200, pages.dashboard())
         resolved = resolve(path, composed)
@@ -236,79 +228,13 @@ class Replay:
         if resolved.endswith(_DOCUMENT):
             key = resolved.removesuffix(_DOCUMENT)
             if key in composed:
-                return _document(composed[key], query)
+                return of_document(composed[key], query)
         else:
-            answer = _of_plugin(keyed(resolved, query), query, documents)
+            answer = of_plugin(keyed(resolved, query), query, documents)
             if answer is not None:
                 return answer
         missing = keyed(resolved.removesuffix(_DOCUMENT), query)
         return html(404, documents.missing.get(missing) or pages.not_found())
-
-
-def _document(document: Any, query: str) -> Answer:
-    tree = parse_qs(query, keep_blank_values=True).get("tree")
-    if tree is None:
-        return _json(without_tree(document))
-    try:
-        return _json(select(document, parse(tree[0])))
-    except TreeError:
-        return html(500, pages.oops())
-
-
-def _of_plugin(key: str, query: str, documents: Documents) -> Answer | None:
-    """Return the answer of a path other than api/json; None if the controller has none."""
-    asked = {name: values[0] for name, values in parse_qs(query).items()}
-    if key.endswith(_RUNS):
-        full = asked.get("fullStages") == "true"
-        listed = runs(key.removesuffix(_RUNS), documents.answers, asked.get("since"), full)
-        if listed is not None:
-            return _json(listed)
-    # Only whole logs were recorded.
-    is_part = _PROGRESSIVE.fullmatch(key) and asked.get("start", "0") != "0"
-    if key not in documents.answers or is_part:
-        return None
-    body = documents.answers[key]
-    return _text(key, body, documents.headers.get(key, {})) if isinstance(body, str) else _json(body)
-
-
-def _text(key: str, text: str, headers: Mapping[str, str]) -> Answer:
-    body = text.encode()
-    # Of a derived log, the size without Jenkins' invisible notes.
-    size = {"X-Text-Size": str(len(body)), **headers} if _PROGRESSIVE.fullmatch(key) else {}
-    kind = pages.HTML if _HTML.fullmatch(key) else pages.TEXT
-    return Answer(200, body, {"Content-Type": kind, **size})
-
-
-def _json(document: Any) -> Answer:
-    body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-    return Answer(200, body, {**pages.JENKINS_HEADERS, "Content-Type": pages.JSON})
-
-
-def _of_container(status: int, message: str, path: str, headers: dict[str, str] | None = None) -> Answer:
-    page = pages.container_error(status, message, path)
-    return Answer(status, page.encode(), {"Content-Type": pages.HTML_OF_CONTAINER, **(headers or {})})
-
-
-def _credentials(authorization: str) -> tuple[str, str] | None:
-    scheme, _, encoded = authorization.partition(" ")
-    if scheme.lower() != "basic":
-        return None
-    try:
-        user, _, token = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return None
-    return user, token
-
-
-def _who_am_i(authorization: str | None) -> dict[str, Any]:
-    user = _credentials(authorization) if authorization else None
-    return {
-        "_class": "hudson.security.WhoAmI",
-        "anonymous": user is None,
-        "authenticated": True,
-        "authorities": ["authenticated" if user else "anonymous"],
-        "name": user[0] if user else "anonymous",
-    }
 
 
 def _apply(function: Callable[[Any], Any], path: str, composed: dict[str, Any], answers: dict[str, Any]) -> None:

@@ -115,6 +115,14 @@ def test_logs_have_the_headers_of_logs(jenkins: Replay, form: str, kind: str, si
     assert ("X-Text-Size" in answer.headers) == ("progressive" in form)
 
 
+@pytest.mark.parametrize(
+    ("path", "is_jenkins_own"),
+    [("/api/json", True), ("/execution/node/12/log/?consoleFull", True), ("/stages/tree", False), ("/consoleText", False)],
+)
+def test_only_answers_of_jenkins_own_name_its_version(jenkins: Replay, path: str, is_jenkins_own: bool) -> None:
+    assert ("X-Jenkins" in get(jenkins, FAILED + path).headers) is is_jenkins_own
+
+
 def test_links_follow_the_context_path() -> None:
     with Replay(support.recording("g-11"), context_path="/ci") as replay:
         (first, *_) = get(replay, "/job/app-build/1/stages/tree").json()["data"]["stages"]
