@@ -18,6 +18,7 @@ _NODE = re.compile(r"(?P<build>.*/[0-9]+)/execution/node/(?P<id>[^/]+)/(?P<form>
 _BY_ID = re.compile(r"(?P<build>.*/[0-9]+)/(?P<form>stages/(?:log|exceptionText))\?nodeId=(?P<id>.*)")
 _LOGS = frozenset({_PLAIN, _HTML, _PAGE, "wfapi/log", "stages/log"})
 _IN_PAGE = re.compile(r'<pre class="console-output">(.*?)</pre>', re.DOTALL)
+_COMPLETED = re.compile(r"^Build .* completed: [A-Z_]+\r?\n", re.MULTILINE)
 _TAG = re.compile(r"<[^>]*>")
 _CONSOLE, _PROGRESSIVE_CONSOLE = "/consoleText", "/logText/progressiveText"
 
@@ -63,6 +64,15 @@ def node_path(path: str) -> NodePath | None:
     """Return the parts of ``path`` (decoded, with the query where that names the node); None if it is not of a node."""
     match = _NODE.fullmatch(path) or _BY_ID.fullmatch(path)
     return NodePath(match["build"], match["id"], match["form"]) if match else None
+
+
+def unfinished(text: str) -> str | None:
+    """Return what a log, in any form of Jenkins' own, said before its step ended; None if that is not known.
+
+    It is known of a ``build`` step: its last line comes when the other build has ended.
+    """
+    rest, ends = _COMPLETED.subn("", text)
+    return rest if ends else None
 
 
 def is_html(path: str) -> bool:

@@ -7,7 +7,7 @@ jobs. A build without a recorded start is left out, because Jenkins never shows 
 Answers that were recorded after a build (flow graph, nodes) describe its end. For an earlier moment, they are used only if
 there is no better answer, and only in part: the nodes that had begun by then, and of the graph the n nodes with the lowest
 ids, where n is the number of nodes that the answers of that moment show, or else the nodes that existed by the times of
-stages and steps. (Jenkins numbers nodes in the order of creation.)
+stages and steps. (Jenkins numbers nodes in the order of creation.) A log is shown from the end of its step.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from urllib.parse import unquote
 from .exchanges import Exchange, is_job, job_path, read, rebase, split_build
 from .graphs import graph_nodes, node_times, with_graph, written
 from .hierarchy import compose
-from .logs import derived, node_path
+from .logs import NodePath, derived, node_path, unfinished
 from .merging import has_ids, merge
 from .runs import described
 from .times import TimeMap, move
@@ -135,7 +135,6 @@ class Recording:
         later = [exchange for exchange in self.exchanges if exchange.late or exchange.at_ms > moment_ms]
         times = node_times(self.exchanges)
         since = {build: {node_id: one.start for node_id, one in nodes.items()} for build, nodes in times.items()}
-        ended = {build: {node_id: one.end for node_id, one in nodes.items()} for build, nodes in times.items()}
         for path, nodes in _graphs(later).items():
             build = gathered.objects.get(path)
             if build is not None:
@@ -149,9 +148,19 @@ class Recording:
                 continue
             # Forms of one log at different moments would contradict each other.
             is_known = exchange.path in gathered.answers or (node.is_log and (node.build, node.id) in shown)
-            of_build = ended if node.form == "stages/exceptionText" else since
-            if not is_known and of_build.get(node.build, {}).get(node.id, math.inf) <= moment_ms:
-                gathered.answer(exchange)
+            if not is_known and since.get(node.build, {}).get(node.id, math.inf) <= moment_ms:
+                of_node = times.get(node.build, {}).get(node.id)
+                answer = _while_it_runs(exchange, node) if of_node and of_node.end > moment_ms else exchange
+                if answer is not None:
+                    gathered.answer(answer)
+
+
+def _while_it_runs(exchange: Exchange, node: NodePath) -> Exchange | None:
+    """Return what an answer about a node that has ended tells about the time when it ran; None if it tells nothing."""
+    if node.form.startswith("wfapi/"):
+        return exchange
+    text = unfinished(exchange.body) if node.is_log else None
+    return replace(exchange, body=text, headers={"X-More-Data": "true"}) if text is not None else None
 
 
 def _graphs(exchanges: Iterable[Exchange]) -> dict[str, list[Any]]:

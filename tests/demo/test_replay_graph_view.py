@@ -12,7 +12,7 @@ import requests
 import support
 
 from pipeline_trace_demo.exchanges import Exchange
-from pipeline_trace_demo.graphs import graph_nodes
+from pipeline_trace_demo.graphs import graph_nodes, node_times
 from pipeline_trace_demo.logs import derived, node_path
 from pipeline_trace_demo.recording import Documents, Recording
 from pipeline_trace_demo.replay import Replay, TimeMap
@@ -239,15 +239,28 @@ def _answer_at(recording: Recording, exchange: Exchange) -> Any:
 
 
 def test_a_log_never_says_what_came_later() -> None:
-    queue = support.recording("g-41")
-    allocated = "/job/running/1/stages/log?nodeId=21"
-    steps = "/job/running/1/stages/allSteps"
-    for moment in queue.moments:
-        answers = queue.at(moment).answers
-        begun = {step["id"] for step in answers.get(steps, {"data": {"steps": []}})["data"]["steps"]}
-        if allocated in answers:
-            assert "22" in begun or answers[steps]["data"]["runIsComplete"] is False
-    assert allocated in queue.at().answers
+    recording = support.recording("g-41")
+    times = node_times(recording.exchanges)["/job/running/1"]
+    path = "/job/running/1/stages/log?nodeId="
+
+    def log(node: str, moment: float) -> str | None:
+        return recording.at(round(moment)).answers.get(path + node)
+
+    first_on_agent, step, call = times["25"], times["22"], times["48"]
+    assert step.start < first_on_agent.start
+    assert log("21", first_on_agent.start - 1) is None
+    assert log("21", first_on_agent.start) == "Running on deploy-1 in /srv/j/agent2/workspace/running\n"
+    assert log("48", call.start - 1) is None
+    assert log("48", call.start) == "Scheduling project: part\nStarting building: part #3\n"
+    assert log("48", call.end) == "Scheduling project: part\nStarting building: part #3\nBuild part #3 completed: SUCCESS\n"
+
+
+def test_the_log_of_a_step_that_runs_is_not_known() -> None:
+    recording = support.recording("g-60-queue-scripted")
+    step = node_times(recording.exchanges)["/job/waits-for-agent-scripted/1"]["17"]
+    texts = [f"/job/waits-for-agent-scripted/1/stages/{form}?nodeId=17" for form in ("log", "exceptionText")]
+    assert not recording.at(round(step.end) - 1).answers.keys() & set(texts)
+    assert recording.at(round(step.end)).answers.keys() >= set(texts)
 
 
 def test_a_cell_of_a_multi_configuration_build() -> None:
