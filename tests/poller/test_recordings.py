@@ -17,11 +17,7 @@ MS = 1_000_000
 Spans = list[dict[str, Any]]
 
 
-# A stage that a restart left out begins at 0 there, and its span too.
-NOT_YET = "r7-restart-from-stage"
-
-
-@pytest.fixture(scope="module", params=[name for name in support.scenarios() if name != NOT_YET])
+@pytest.fixture(scope="module", params=support.scenarios())
 def polled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Spans, Any]:
     """A recording, polled once into the store; the spans and the replay's documents."""
     env = support.environ(tmp_path_factory.mktemp("polled"))
@@ -32,16 +28,6 @@ def polled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def ended_builds(documents: dict[str, Any]) -> dict[tuple[str, int], dict[str, Any]]:
-<<<<<<< HEAD
-    """Return the recorded builds that have ended, by job and number. Cells of a multi-configuration build are none."""
-    found = {}
-    for path, document in documents.items():
-        name = path.rpartition("/")[2]
-        is_build = name.isdigit() and path.split("/")[-3:-2] == ["job"]
-        if is_build and document.get("result"):
-            names = path.rpartition("/")[0].split("/job/")[1:]
-            found["/".join(names), int(name)] = document
-=======
     """Return the recorded builds that have ended, by job and number. A cell of a multi-configuration build is none."""
     found = {}
     for path, document in documents.items():
@@ -49,7 +35,6 @@ def ended_builds(documents: dict[str, Any]) -> dict[tuple[str, int], dict[str, A
         if build and document.get("result"):
             job, number = build
             found["/".join(job.split("/job/")[1:]), number] = document
->>>>>>> wt-replay
     return found
 
 

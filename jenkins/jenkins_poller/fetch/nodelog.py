@@ -15,7 +15,7 @@ from pipeline_trace.place.ci.jenkins.identity import Build
 
 from . import steplog
 from .api import Controller, NotFound, build_path
-from .sources import graph_view, stage_view
+from .sources import Missing, graph_view, stage_view
 from .sources.choice import Sources
 
 # Bytes. A longer log is not read: its end, which says why a step failed, costs the whole.
@@ -28,7 +28,6 @@ _RUNNING_ON = re.compile(r"Running on (?:<a href=['\"][^'\"]*/computer/([^/'\"]+
 # The controller's built-in node: "(built-in)" in URLs, "Jenkins" in plain text, "built-in" in builds.
 _BUILT_IN = {"(built-in)": "built-in", "Jenkins": "built-in"}
 _ANSWERED = re.compile(r"(?:Approved|Aborted|Rejected) by (?:<a [^>]*>([^<]+)</a>|([^<\n]+))")
-_NO_LOG = "No logs found"
 
 
 @dataclass(frozen=True)
@@ -101,10 +100,9 @@ class NodeLogs:
         if not self._sources.has(graph_view.PLUGIN):
             return None
         try:
-            text = self._controller.text(f"{build_path(build)}stages/log?nodeId={node_id}", MOST_LOG)
-        except NotFound:
+            return self._sources.graph_view.log(build, node_id, MOST_LOG)
+        except Missing:
             return None
-        return "" if text.startswith(_NO_LOG) else text
 
     def _plain(self, build: Build, node_id: str) -> str:
         return self._own(build, node_id, "progressiveText", MOST_LOG)

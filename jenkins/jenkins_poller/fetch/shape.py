@@ -1,6 +1,6 @@
 """The shape of a build's document: one description makes the query for it and checks the answer.
 
-A part of an answer that has another shape is left out, so that whoever reads the document finds what is described or nothing.
+A part of an answer that has another shape is left out. So whoever reads the document finds what is described, or nothing.
 """
 
 from __future__ import annotations

@@ -40,10 +40,11 @@ class Sources:
         self._remember = remember
         self._lock = Lock()
         self._known = known or Known()
+        self.graph_view = graph_view.GraphView(controller)
         # The order: least requests a build first. The last two are for builds that the first cannot tell any more.
         self._sources: tuple[Source, ...] = (
             stage_view.RecentRuns(controller),
-            graph_view.GraphView(controller),
+            self.graph_view,
             stage_view.SingleRuns(controller),
             blue_ocean.BlueOcean(controller),
         )

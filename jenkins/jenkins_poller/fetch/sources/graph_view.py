@@ -19,12 +19,14 @@ from . import Missing, Told, Wanted
 
 PLUGIN = "Pipeline Graph View"
 
-# The newest first: from February 2026, from May 2025, before.
+# Stages, steps, and the log of a node. The newest first: from February 2026, from May 2025, before.
 PATHS = (
-    ("stages/tree", "stages/allSteps"),
-    ("pipeline-overview/tree", "pipeline-overview/allSteps"),
-    ("pipeline-graph/tree", "pipeline-console/allSteps"),
+    ("stages/tree", "stages/allSteps", "stages/log"),
+    ("pipeline-overview/tree", "pipeline-overview/allSteps", "pipeline-overview/log"),
+    ("pipeline-graph/tree", "pipeline-console/allSteps", "pipeline-console/log"),
 )
+_TREE, _STEPS, _LOG = range(3)
+_NO_LOG = "No logs found"
 _STATES = {
     "success": SUCCESS,
     "unstable": UNSTABLE,
@@ -89,7 +91,7 @@ class GraphView:
 
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
-        self._paths: tuple[tuple[str, str], ...] = PATHS
+        self._paths: tuple[tuple[str, str, str], ...] = PATHS
 
     def tell(self, wanted: Sequence[Wanted]) -> Mapping[Build, Told]:
         """See Source.tell."""
@@ -97,11 +99,24 @@ class GraphView:
 
     def stages(self, build: Build) -> list[Stage]:
         """Return the stages and branches, outer before inner. Raises Missing, ApiError."""
-        return list(_flat(self._data(build, 0).get("stages")))
+        return list(_flat(self._data(build, _TREE).get("stages")))
 
     def steps(self, build: Build) -> list[Step]:
         """Return the steps. Raises Missing, ApiError."""
-        return records(Step, self._data(build, 1).get("steps"))
+        return records(Step, self._data(build, _STEPS).get("steps"))
+
+    def log(self, build: Build, node_id: str, most_bytes: int) -> str:
+        """Return a node's whole log, and the exception of a failed step behind it; "" if it is longer than ``most_bytes``.
+
+        Raises Missing, ApiError.
+        """
+        for paths in self._paths:
+            try:
+                text = self._controller.text(f"{build_path(build)}{paths[_LOG]}?nodeId={node_id}", most_bytes)
+            except NotFound:
+                continue
+            return "" if text.startswith(_NO_LOG) else text
+        raise Missing(f"{build_path(build)}{PATHS[0][_LOG]} was not found")
 
     def _told(self, wanted: Wanted) -> Told:
         told = Told(self.plugin)
@@ -123,7 +138,7 @@ class GraphView:
         return told
 
     def _data(self, build: Build, which: int) -> Mapping[str, Any]:
-        """Return the answer of ``tree`` (0) or ``allSteps`` (1). Remembers which path the plugin has."""
+        """Return the answer of ``tree`` or ``allSteps``. Remembers which path the plugin has."""
         for paths in self._paths:
             try:
                 answer = self._controller.build(build, paths[which])
