@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 from support import polling
-from support.model import START_MS, ModelJenkins, blue, graph_views, play, played, shapes, wfapi
+from support.model import START_MS, ModelJenkins, Played, blue, graph_views, play, played, shapes, wfapi
 from support.model.documents import build_path
 from support.model.programs import Program
 from support.model.truth import AGENT, BRANCH, NOT_BUILT, RUNNING, SKIPPED, STAGE, STEP, Error
@@ -20,14 +20,19 @@ _EVERY = [*shapes.NAMED.values(), *map(shapes.generated, range(60))]
 _PROGRAMS = pytest.mark.parametrize("program", _EVERY, ids=lambda program: program.name)
 
 
-@_PROGRAMS
-def test_flow_graphs_are_read_as_the_expected_elements(program: Program) -> None:
-    build = play(program, start_ms=START_MS)
+def assert_read_as_expected(build: Played) -> flow.Flow:
     found = flow.flow_of(graph.nodes_by_id(build.graph))
     read = {(one.kind, one.name, one.id, one.parent.id if one.parent else None, one.attempt) for one in found.walk()}
     # Steps in no block at all are no elements of the flow.
     expected = [one for one in build.elements if build.by_id[one.id].block or one.kind != STEP]
     assert read == {(one.kind, one.name, one.id, one.parent, one.attempt) for one in expected}
+    return found
+
+
+@_PROGRAMS
+def test_flow_graphs_are_read_as_the_expected_elements(program: Program) -> None:
+    build = play(program, start_ms=START_MS)
+    found = assert_read_as_expected(build)
     skipped = {stage.id for stage in found.stages() if stage.skipped}
     marked = program.marks_skips and {one.id for one in build.elements if one.result == SKIPPED}
     assert skipped == (marked or set())
@@ -56,6 +61,7 @@ def test_at_each_moment_what_has_ended_is_as_at_the_end(program: Program) -> Non
     for moment in range(build.start_ms, build.end_ms, max((build.end_ms - build.start_ms) // 9, 1)):
         now = build.at(moment)
         assert now.running
+        assert_read_as_expected(now)
         for element in now.raw:
             assert element.result in (RUNNING, at_end[element.id].result)
             assert (element.end_ms is None) == (element.result == RUNNING) == (int(at_end[element.id].end_ms or 0) > moment)
