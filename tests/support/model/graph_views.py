@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pipeline_trace_demo import graph_view
@@ -59,6 +59,13 @@ def tree(played: Played, *, stale: bool = False) -> dict[str, Any]:
 def all_steps(played: Played, *, stale: bool = False) -> dict[str, Any]:
     """Return the data of ``stages/allSteps``, of 2026. ``stale``: see ``told``."""
     return graph_view.all_steps(played.graph, told(played, stale=stale))
+
+
+def walk(stages: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the stages of a tree, outer before inner."""
+    for stage in stages:
+        yield stage
+        yield from walk(stage["children"])
 
 
 def tree_2025(played: Played) -> dict[str, Any]:

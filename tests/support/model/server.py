@@ -2,7 +2,7 @@
 
 ::
 
-    with ModelJenkins([play(shapes.named("fails"), start_ms=START_MS)], plugins={"wfapi"}) as jenkins:
+    with ModelJenkins([played("fails")], plugins={"wfapi"}) as jenkins:
         poll(jenkins.url)
         assert not [path for path in jenkins.requests if "/stages/" in path]
 """

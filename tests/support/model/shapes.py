@@ -207,10 +207,6 @@ NAMED: dict[str, Program] = {**_SIMPLE, **_PARALLELS, **_OUTCOMES, **_OTHERS}
 """The programs by name."""
 
 
-def named(name: str) -> Program:
-    return NAMED[name]
-
-
 def generated(seed: int) -> Program:
     """Return a program made by chance, the same for the same seed. It ends by itself."""
     chance = random.Random(seed)

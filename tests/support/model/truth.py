@@ -164,7 +164,8 @@ def _node_at(node: Node, moment_ms: int, begun: set[str]) -> Node:
     if node.kind == START:
         given = node.agent if node.end_ms <= moment_ms else ""
         closed_by = node.closed_by if node.closed_by in begun else None
-        return replace(node, agent=given, closed_by=closed_by, running=closed_by is None)
+        color = node.color if closed_by else "blue"
+        return replace(node, agent=given, closed_by=closed_by, running=closed_by is None, color=color)
     if node.kind == ATOM and node.end_ms > moment_ms:
         return replace(node, color="blue", error=None, running=True, started_result="")
     return node
