@@ -149,8 +149,9 @@ class Reader:
             fetched.end_ms = told.end_ms
         for stage in fetched.flow.stages():
             word = fetched.times.get(stage.id)
-            # Without a source, an empty stage is taken for one that was skipped: nothing ran in it.
-            stage.skipped |= word.status == NOT_EXECUTED if word else stage.empty
+            # No source tells it: an empty stage of Declarative Pipeline was skipped, because there it has a step.
+            told_so = word.status if word else ""
+            stage.skipped |= told_so == NOT_EXECUTED if told_so else stage.empty and _is_declarative(document)
         by_node = told is not None and told.plugin == stage_view.PLUGIN
         end_ms = max(start_ms + int(document.get("duration") or 0), fetched.end_ms)
         ask = (lambda node: stage_view.node_times(self.controller, fetched.build, node)) if by_node else None
@@ -184,6 +185,10 @@ def _failed(element: flow.Element) -> bool:
     if element.kind != flow.STEP or element.starts_build or element.is_input:
         return False
     return element.node.color == "red"
+
+
+def _is_declarative(document: Mapping[str, Any]) -> bool:
+    return any(action.get("restartEnabled") for action in documents.actions_of(document, "RestartDeclarativePipelineAction"))
 
 
 def _is_branch(document: Mapping[str, Any]) -> bool:

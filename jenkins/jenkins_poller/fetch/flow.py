@@ -16,6 +16,8 @@ STAGE, BRANCH, AGENT, STEP = "stage", "branch", "agent", "step"
 _STAGE = "Stage : Start"
 _BRANCH = "Branch: "
 AGENT_START = "Allocate node : Start"
+# Blocks of the plugins Pipeline: Nodes and Processes, Lockable Resources, and Throttle Concurrent Builds.
+_WAITING = (AGENT_START, "Lock shared resource : Start", "Throttle execution")
 # A step of Declarative Pipeline itself. Every skipped stage has one.
 _INTERNAL = "Get contextual object from internal APIs"
 BUILD_STEP = "Building "
@@ -35,7 +37,7 @@ class Element:
     ``holds_limit``: it contains a ``timeout`` block. ``end_color``: the state at its end, as the color of Jenkins' icon.
     ``attempt``: the number of the attempt in the ``retry`` block around it, from 1; 0 without ``retry``. ``branch_id``: of a
     stage that stands for the branch around it, the branch's node id. ``warned``: something in it is marked unstable or
-    failed, by ``catchError`` or ``unstable``. ``empty``: a stage with nothing in it; perhaps it was skipped.
+    failed, by ``catchError`` or ``unstable``. ``empty``: a stage in which nothing ran; perhaps it was skipped.
     """
 
     kind: str
@@ -110,6 +112,21 @@ class Flow:
         return next((element for element in self.walk() if element.id == node_id), None)
 
 
+def is_agent(node: FlowNode) -> bool:
+    """Return whether a node begins a ``node`` block."""
+    return node.is_start and node.name == AGENT_START
+
+
+def is_branch(node: FlowNode) -> bool:
+    """Return whether a node begins a parallel branch."""
+    return node.is_start and node.name.startswith(_BRANCH)
+
+
+def may_wait(node: FlowNode) -> bool:
+    """Return whether a block may wait before it begins with what is in it: for an agent or a lock."""
+    return node.is_start and node.name.startswith(_WAITING)
+
+
 def flow_of(nodes: Mapping[str, FlowNode]) -> Flow:
     """Return the elements of a flow graph. ``nodes``: the graph, as ``graph.nodes_by_id`` returns it."""
     flow = Flow(nodes=nodes, after={node.before: node.id for node in reversed(list(nodes.values())) if node.before})
@@ -161,7 +178,7 @@ def _element(
         return Element(BRANCH, node, node.name[len(_BRANCH) :], step_key, parent, agent, limited)
     if node.is_start and node.name == AGENT_START:
         return Element(AGENT, node, node.name, step_key, parent, agent, limited)
-    if node.is_start or node.is_end or not node.block or node.name == _INTERNAL:
+    if not node.is_step or node.name == _INTERNAL:
         return None
     return Element(STEP, node, node.name, step_key, parent, agent, limited)
 
@@ -203,18 +220,20 @@ def _find_skipped(flow: Flow) -> None:
     """Mark the stages of Declarative Pipeline that did not run, and the stages with nothing in them.
 
     After a failure, the other sources say of a stage that did not run that it failed. Only the graph shows the difference:
-    the stage is empty, or has nothing but Declarative's internal step, and the failure came before it.
+    the stage has nothing but Declarative's internal step, or it is empty and the failure came before it.
     """
     occupied = {node.block for node in flow.nodes.values() if node.block and node.name != _INTERNAL and not _wraps(node)}
     internal = {node.block for node in flow.nodes.values() if node.name == _INTERNAL}
     failed = (int(node.id) for node in flow.nodes.values() if not node.is_start and node.color in _ENDED_BADLY)
     first_failed = min(failed, default=None)
     for stage in reversed(flow.stages()):
-        if stage.id in occupied or any(child.kind != STAGE or not child.skipped for child in stage.children):
+        nothing_ran = all(child.kind == STAGE and (child.skipped or child.empty) for child in stage.children)
+        if stage.id in occupied or not nothing_ran:
             continue
         failed_before = first_failed is not None and first_failed < int(stage.id) and stage.end_color in _ENDED_BADLY
-        stage.skipped = stage.id in internal or bool(stage.children) or failed_before
-        stage.empty = not stage.skipped
+        stage.skipped = stage.id in internal or failed_before
+        # Where Declarative's step marks skipped stages, a stage around marked ones is not skipped itself.
+        stage.empty = not stage.skipped and not (internal and stage.children)
 
 
 def _wraps(node: FlowNode) -> bool:

@@ -69,8 +69,13 @@ def result_of_element(element: flow.Element, times: Times | None, fetched: Fetch
         word = _COLORS[color]
     if word == c.SUCCESS and element.warned and element.kind != flow.STEP:
         word = c.FAILURE
-    interrupted = word == c.CANCELLATION or (times is not None and times.error_type.endswith(_INTERRUPTED))
-    return _interrupted(element, fetched) if interrupted else word
+    if (
+        times
+        and times.error_type.endswith(_INTERRUPTED)
+        and interruption_classes(fetched.document) & documents.PLATFORM_FAILURES
+    ):
+        return c.ERROR
+    return _interrupted(element, fetched) if word == c.CANCELLATION else word
 
 
 def error_of_element(word: str, element: flow.Element, times: Times, fetched: Fetched) -> tuple[str, str]:
@@ -102,12 +107,16 @@ def _end_color(element: flow.Element) -> str:
 
 
 def _interrupted(element: flow.Element, fetched: Fetched) -> str:
-    """Return the result for an interruption. wfapi does not distinguish time-outs, aborts and failed downstream builds."""
+    """Return the result for an interruption. No source distinguishes time-outs from aborts; the build's document does.
+
+    If the interruption was caught, the document does not say anything: then a time limit around the element decides.
+    """
     causes = interruption_classes(fetched.document)
+    aborted = fetched.document.get("result") == "ABORTED"
     if causes & documents.PLATFORM_FAILURES:
         return c.ERROR
-    if "DownstreamFailureCause" in causes:
-        return c.FAILURE
     if "ExceededTimeout" in causes and (element.limited or element.holds_limit or len(causes) == 1):
         return c.TIMEOUT
-    return c.CANCELLATION if fetched.document.get("result") == "ABORTED" else c.FAILURE
+    if not aborted and "DownstreamFailureCause" in causes:
+        return c.FAILURE
+    return c.TIMEOUT if element.limited and not aborted else c.CANCELLATION

@@ -78,6 +78,12 @@ def _actions(played: Played) -> list[dict[str, Any]]:
     if played.tests is not None:
         counts = {"failCount": played.tests, "skipCount": 0, "totalCount": played.tests + 10, "urlName": "testReport"}
         found.append({"_class": "hudson.tasks.junit.TestResultAction", **counts})
+    found.append(
+        {
+            "_class": "org.jenkinsci.plugins.pipeline.modeldefinition.actions.RestartDeclarativePipelineAction",
+            "restartEnabled": played.declarative and not played.running,
+        }
+    )
     found.append({"_class": "org.jenkinsci.plugins.workflow.job.views.FlowGraphAction", "nodes": played.graph})
     return found
 

@@ -181,7 +181,8 @@ _OUTCOMES = _named(
         Branch("intel", [Agent("", label="macos", wait_ms=None)]), Branch("linux", [sh("sleep 40", 40_000)]),
     ])])])], stopped_after_ms=30_000),
     Program("restarted", [Agent("linux-1", [
-        Stage("Build", left_out=True), Stage("Test", left_out=True), Stage("Publish", [sh("publish")]), Stage("Announce"),
+        Stage("Build", left_out=True), Stage("Test", left_out=True), Stage("Publish", [sh("publish")]),
+        Stage("Announce", [echo("done")]),
     ])], declarative=True),
 )  # fmt: skip
 
@@ -207,29 +208,36 @@ NAMED: dict[str, Program] = {**_SIMPLE, **_PARALLELS, **_OUTCOMES, **_OTHERS}
 """The programs by name."""
 
 
+class _Chance(random.Random):
+    """``declarative``: stages may be skipped, and have at least a step."""
+
+    declarative = False
+
+
 def generated(seed: int) -> Program:
     """Return a program made by chance, the same for the same seed. It ends by itself."""
-    chance = random.Random(seed)
-    declarative = chance.random() < 0.5
+    chance = _Chance(seed)
+    chance.declarative = declarative = chance.random() < 0.5
     body: Sequence[Item] = [_stage(chance, 3) if declarative else _item(chance, 3) for _ in range(chance.randint(1, 5))]
     whole = [Agent("linux-1", body)] if chance.random() < 0.8 else body
     return Program(f"generated-{seed}", whole, declarative=declarative, marks_skips=chance.random() < 0.7)
 
 
-def _stage(chance: random.Random, depth: int) -> Stage:
+def _stage(chance: _Chance, depth: int) -> Stage:
     name = chance.choice(["Build", "Test", "Deploy", "Déploy ünï", "Scan: all", "x"])
     luck = chance.random()
-    if luck < 0.1:
+    if luck < 0.1 and chance.declarative:
         return Stage(name, skipped=True)
-    return Stage(name, [_item(chance, depth - 1) for _ in range(chance.randint(0 if luck < 0.2 else 1, 3))])
+    fewest = 0 if luck < 0.1 else 1
+    return Stage(name, [_item(chance, depth - 1) for _ in range(chance.randint(fewest, 3))])
 
 
-def _item(chance: random.Random, depth: int) -> Item:
+def _item(chance: _Chance, depth: int) -> Item:
     kinds = [_step] if depth <= 0 else [_step, _step, _stage, _parallel, _agent, _other]
     return chance.choice(kinds)(chance, depth)
 
 
-def _step(chance: random.Random, depth: int) -> Item:
+def _step(chance: _Chance, depth: int) -> Item:
     ms = chance.randint(5, 9000)
     return chance.choice(
         [sh("make", ms), sh("make", ms), echo("hello"), sleep(1), junit(chance.choice([0, 0, 3])), build("deploy", 7, ms)]
@@ -237,7 +245,7 @@ def _step(chance: random.Random, depth: int) -> Item:
     )
 
 
-def _parallel(chance: random.Random, depth: int) -> Item:
+def _parallel(chance: _Chance, depth: int) -> Item:
     names = chance.sample(["a", "b", "c", "d", "Build"], chance.randint(1, 4))
     branches = [Branch(name, [_item(chance, depth - 1) for _ in range(chance.randint(1, 2))]) for name in names]
     fail_fast = chance.random() < 0.2
@@ -246,12 +254,12 @@ def _parallel(chance: random.Random, depth: int) -> Item:
     return Parallel(branches, fail_fast)
 
 
-def _agent(chance: random.Random, depth: int) -> Item:
+def _agent(chance: _Chance, depth: int) -> Item:
     body = [_item(chance, depth - 1) for _ in range(chance.randint(1, 2))]
     return Agent(chance.choice(["linux-1", "linux-2", "built-in"]), body, wait_ms=chance.randint(10, 20_000))
 
 
-def _other(chance: random.Random, depth: int) -> Item:
+def _other(chance: _Chance, depth: int) -> Item:
     body = [_item(chance, depth - 1) for _ in range(chance.randint(1, 2))]
     blocks: list[Item] = [
         Retry([[*body, sh("fails", 50, status=1)], body]),

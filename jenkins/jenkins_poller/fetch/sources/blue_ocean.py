@@ -17,7 +17,7 @@ from . import Missing, Told, Wanted
 
 PLUGIN = "Blue Ocean"
 
-_RESULTS = {"SUCCESS": SUCCESS, "UNSTABLE": UNSTABLE, "FAILURE": FAILED, "ABORTED": ABORTED, "NOT_BUILT": NOT_EXECUTED}
+_RESULTS = {"SUCCESS": SUCCESS, "UNSTABLE": UNSTABLE, "FAILURE": FAILED, "ABORTED": ABORTED}
 _MOST = "?limit=10000"
 
 
@@ -25,6 +25,8 @@ class _Node(Record):
     id: NodeId = ""
     name: str = Field("", alias="displayName")
     description: str = Field("", alias="displayDescription")
+    type: str = ""
+    state: str = ""
     result: str = ""
     start: str = Field("", alias="startTime")
     duration_ms: Whole | None = Field(None, alias="durationInMillis")
@@ -37,7 +39,14 @@ class _Node(Record):
             return None
         if start_ms <= 0 or self.duration_ms is None:
             return None
-        return Times(start_ms, max(self.duration_ms, 0), _RESULTS.get(self.result, ""), self.description)
+        # The end of a branch is told wrong: it is that of the first stage in any branch.
+        duration_ms = 0 if self.type == "PARALLEL" else max(self.duration_ms, 0)
+        return Times(start_ms, duration_ms, self.status, self.description)
+
+    @property
+    def status(self) -> str:
+        """Return how it ended, in the words of ``times``. An empty stage is NOT_BUILT, though it was not skipped."""
+        return NOT_EXECUTED if self.state == "SKIPPED" else _RESULTS.get(self.result, "")
 
 
 class BlueOcean:
@@ -63,7 +72,7 @@ class BlueOcean:
             raise Missing(str(error)) from None
         for node in stages:
             told.stages.append((node.id, node.name))
-            told.times[node.id] = node.times() or Times(0, 0, _RESULTS.get(node.result, ""), known=False)
+            told.times[node.id] = node.times() or Times(0, 0, node.status, known=False)
         for node in steps:
             times = node.times()
             if times:

@@ -19,8 +19,9 @@ _ID = re.compile(r"[0-9]{1,18}")
 class FlowNode:
     """A node of the graph. Its last four fields are ids of other nodes.
 
-    ``block``: the start node of the block that the node is in. ``before``: the node that ran just before. ``closes``: of an
-    end node, its start node. ``closed_by``: of a start node, its end node.
+    ``is_step``: it is a step without a block. The first and the last node of a graph are no steps. ``block``: the start
+    node of the block that the node is in. ``before``: the node that ran just before. ``closes``: of an end node, its start
+    node. ``closed_by``: of a start node, its end node.
     """
 
     id: str
@@ -28,6 +29,7 @@ class FlowNode:
     color: str
     is_start: bool
     is_end: bool
+    is_step: bool = False
     block: str | None = None
     before: str | None = None
     closes: str | None = None
@@ -51,6 +53,7 @@ def nodes_by_id(documents: Iterable[Mapping[str, Any]]) -> dict[str, FlowNode]:
             str(document.get("iconColor") or ""),
             kind in ("StepStartNode", "BlockStartNode"),
             kind in ("StepEndNode", "BlockEndNode"),
+            kind in ("StepAtomNode", "AtomNode"),
         )
         _place(node, [str(parent) for parent in parents] if isinstance(parents, list) else [], nodes)
         nodes[node.id] = node
