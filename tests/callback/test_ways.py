@@ -15,7 +15,10 @@ from support.played import Played
 pytestmark = pytest.mark.process
 
 FOLDER = support.TESTS / "playbooks" / "ways"
-NAMES = ("recovered", "missing_include", "run_once", "no_handler", "broken_include", "no_strategy")
+NAMES = (
+    *("recovered", "missing_include", "run_once", "any_errors_fatal", "mixed", "not_utf8"),
+    *("no_handler", "broken_include", "no_strategy"),
+)
 STOPPED = ("no_handler", "broken_include", "no_strategy")
 
 
@@ -113,6 +116,32 @@ def test_a_run_once_that_fails_the_others_fails_the_play(ran: Callable[[str], Pl
         (2, "ERROR", "Ansible counts as failed: h2, h3"),
         (0, "UNSET", ""),
     ]
+
+
+def test_hosts_that_any_errors_fatal_leaves_behind_are_named(ran: Callable[[str], Played]) -> None:
+    run = ran("any_errors_fatal")
+    assert run.results("Any fatal", "Include", "Fails on one")["h1"] == "rescued"
+    assert run.results("All kinds", "Until")["h1"] == "ignored"
+    assert len(played.events(run.hosts("All kinds", "Until")["h1"], "retry")) == 2
+    assert run.results("All kinds", "Unreachable")["h1"] == "ignored"
+
+
+def test_many_ways_in_two_batches_are_told_as_ansible_took_them(ran: Callable[[str], Played]) -> None:
+    run = ran("mixed")
+    first, second = run.all_at("Mixed")
+    assert (code(first), code(second)) == ("ERROR", "UNSET")
+    assert code(run.root()) == "ERROR"
+    assert "h2: odd" in run.root()["status"]["message"]
+    names = [{child["name"] for child in run.children(play)} for play in (first, second)]
+    assert {"Handler", "Rescue in a rescue"} <= names[0] & names[1]
+    assert not [span for span in run.spans if span["name"] == "Never"]
+
+
+def test_output_that_is_no_text_fails_only_what_it_fails_in_ansible(ran: Callable[[str], Played]) -> None:
+    run = ran("not_utf8")
+    assert (run.results("Bytes", "Task"), run.results("Bytes", "Items")) == ({"h1": "ignored"}, {"h1": "ignored"})
+    assert run.results("Bytes", "Last") == {"h1": "failed"}
+    assert run.hosts("Bytes", "Last")["h1"]["attributes"]["ansible.message"].isprintable()
 
 
 @pytest.mark.parametrize(
