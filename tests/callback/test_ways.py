@@ -185,3 +185,53 @@ def test_output_that_nobody_reads_fails_the_command_where_it_fails_ansible(tmp_p
     assert run.returncode == 120
     assert generated.differences(run.spans, told(run)) == []
     assert code(run.root()) == "ERROR"
+
+
+STEPS = """
+- name: Deploy
+  hosts: g
+  gather_facts: false
+  tasks:
+    - {name: First, ansible.builtin.debug: {msg: first}}
+    - name: Block
+      block:
+        - {name: Second, ansible.builtin.debug: {msg: second}, changed_when: true, notify: Handler}
+        - {name: Third, ansible.builtin.debug: {msg: third}, failed_when: true}
+      rescue:
+        - {name: Rescue, ansible.builtin.debug: {msg: rescued}}
+    - {name: Last, ansible.builtin.debug: {msg: last}}
+  handlers:
+    - {name: Handler, ansible.builtin.debug: {msg: handled}}
+"""
+AFTER_FIRST = {"Block": {"Second": "changed", "Third": "rescued", "Rescue": "ok"}, "Last": "ok", "Handler": "ok"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "below"),
+    [
+        ("n\ny\nc\n", AFTER_FIRST),
+        ("c\n", {"First": "ok", **AFTER_FIRST}),
+        ("n\n" * 4, {}),
+        ("y\nn\nn\nc\n", {"First": "ok", "Last": "ok"}),
+    ],
+    ids=["n y c", "c", "n", "y n n c"],
+)
+def test_step_leaves_out_what_the_user_refuses(tmp_path: Path, answers: str, below: dict[str, Any]) -> None:
+    (tmp_path / "site.yml").write_text(STEPS)
+    words = [str(support.ANSIBLE / "ansible-playbook"), "--step", "-i", str(FOLDER / "inventory.ini"), "site.yml"]
+    done = subprocess.run(
+        words, input=answers, env=played.environ(tmp_path), capture_output=True, text=True, timeout=60, cwd=tmp_path
+    )
+    run = Played(tmp_path, done.returncode, done.stdout, done.stderr)
+    assert (run.returncode, code(run.root()), code(run.at("Deploy"))) == (0, "UNSET", "UNSET")
+    assert generated.differences(run.spans, told(run)) == []
+
+    def results(*path: str) -> Any:
+        if played.kind(run.at(*path)) == "task":
+            return set(run.results(*path).values())
+        return {child["name"]: results(*path, child["name"]) for child in run.children(run.at(*path))}
+
+    def for_each_host(wanted: Any) -> Any:
+        return {name: for_each_host(one) for name, one in wanted.items()} if isinstance(wanted, dict) else {wanted}
+
+    assert results("Deploy") == for_each_host(below)
