@@ -66,6 +66,12 @@ class PlaybookSpans:
         """The trace id."""
         return self._output.trace_id
 
+    @property
+    def is_over(self) -> bool:
+        """Whether a play without a playbook has its result. More plays may follow; no hook tells when none does."""
+        play = self._open.play
+        return bool(play and not self._open.playbook and play.run and not play.broke_off)
+
     def write_to(self, journal: Any) -> None:
         """Write to another journal from now on."""
         self._output.journal = journal
