@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from . import blocks, looks, names, values
 from .pattern import Pattern, Spans
+from .scan import Scan, Where
 
 _NAME_END = Pattern(r"[\w.-]*")
 _LONGEST = 80
@@ -91,7 +92,7 @@ _QUALIFIER = 18
 
 def find(text: str, hits: list[int], spans: Spans) -> None:
     """Add the values of secret names. ``hits``: where words stand that occur in such names, in their order."""
-    scan, done = values.Scan(text), 0
+    scan, done = Scan(text), 0
     for hit in hits:
         if hit < done:
             continue
@@ -174,7 +175,7 @@ def _qualified(text: str, start: int) -> bool:
     return window[max(window.rfind(" "), window.rfind("\n")) + 1 :].lower() in names.KEY_QUALIFIERS
 
 
-def _value(scan: values.Scan, start: int, end: int, kind: str) -> tuple[int, int] | None:
+def _value(scan: Scan, start: int, end: int, kind: str) -> tuple[int, int] | None:
     """Return where the value of the name is that stands from ``start`` to ``end``."""
     text = scan.text
     window = text[max(0, start - _WINDOW) : start]
@@ -250,7 +251,7 @@ def _follows(text: str, start: int, window: str) -> bool:
 _WORD = Pattern(r"[^\s\"'=:]{4,200}")
 
 
-def _where(text: str, start: int, window: str, form: Form, found: re.Match[str], kind: str) -> values.Where:
+def _where(text: str, start: int, window: str, form: Form, found: re.Match[str], kind: str) -> Where:
     """Return what stands around a name."""
     operator = form.name == "operator"
     near, quote = window[-4:], ""
@@ -267,7 +268,7 @@ def _where(text: str, start: int, window: str, form: Form, found: re.Match[str],
         or (kind is names.KEY and found["sign"] == "==")
         or "." in text[start : found.start()]
     )
-    return values.Where(
+    return Where(
         kind,
         quote,
         _indent(window, start) if kind in (names.PASSWORD, names.SECRET) else None,

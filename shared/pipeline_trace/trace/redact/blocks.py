@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import looks, names
 from .pattern import Pattern
-from .values import CLOSING, WORD_END, Scan, Where, end_of_quoted
+from .scan import CLOSING, WORD_END, Scan, Where, end_of_quoted
 
 # The lines below a name.
 _BLOCK = Pattern(r"[ \t]*(?:[|>][-+]?\d?[-+]?[ \t]*)?(?:#[^\n]*)?\r?\n")
