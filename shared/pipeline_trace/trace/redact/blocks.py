@@ -8,8 +8,9 @@ from .scan import CLOSING, WORD_END, Scan, Where, end_of_quoted
 
 # The lines below a name.
 _BLOCK = Pattern(r"[ \t]*(?:[|>][-+]?\d?[-+]?[ \t]*)?(?:#[^\n]*)?\r?\n")
-_BLOCK_BEGINS = frozenset(" \t|>#\r\n")
+_BLOCK_BEGINS = frozenset(" \t|>#\r\n<")
 _BLOCK_LINE = Pattern(r"(?P<indent>[ \t]*)(?P<item>-[ \t])?(?P<text>[^\n]*)(?:\n|\Z)")
+_HEREDOC = Pattern(r"[ \t]*<<[-~]?[ \t]*[\"']?(?P<tag>[A-Za-z_]\w{0,40})[\"']?[ \t\r]*\n")
 _ESCAPED_BLOCK = Pattern(r"[ \t]*[|>][-+]?\d?(?P<newline>\\{1,8}n)")
 
 
@@ -34,6 +35,9 @@ def block_below(scan: Scan, start: int, where: Where) -> tuple[int, int] | None:
     escaped = _ESCAPED_BLOCK.regex.match(text, start)
     if escaped:
         return _escaped_block(scan, escaped.end(), escaped["newline"])
+    heredoc = _HEREDOC.regex.match(text, start)
+    if heredoc and where.kind is not names.WEAK:
+        return (heredoc.end(), end_of_heredoc(text, heredoc.end(), heredoc["tag"]))
     block = _BLOCK.regex.match(text, start)
     if block is None or where.indent is None:
         return None
@@ -53,6 +57,17 @@ def block_below(scan: Scan, start: int, where: Where) -> tuple[int, int] | None:
     if begin is None:
         return None
     return (begin, begin) if looks.is_nothing(text[begin:end].strip()) else (begin, end)
+
+
+def end_of_heredoc(text: str, start: int, tag: str) -> int:
+    """Return where the text ends that goes up to a line with this word alone."""
+    at = text.find(tag, start)
+    while at >= 0:
+        begin, end = text.rfind("\n", start - 1, at) + 1, text.find("\n", at)
+        if text[max(begin, start) : end if end >= 0 else len(text)].strip() == tag:
+            return max(begin - 1, start)
+        at = text.find(tag, end) if end >= 0 else -1
+    return len(text)
 
 
 def _escaped_block(scan: Scan, start: int, newline: str) -> tuple[int, int]:

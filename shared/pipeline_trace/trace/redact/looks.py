@@ -31,6 +31,7 @@ _WORDS = frozenset(
         "unset",
         "empty",
         "omitted",
+        "inherit",
     ]
 )
 # Letters only: `$ecret1` is a password.

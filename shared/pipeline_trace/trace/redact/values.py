@@ -8,13 +8,16 @@ from . import looks, names
 from .pattern import Pattern
 from .scan import CLOSING, LINE_END, WORD_END, Scan, Where, end_of_quoted
 
-_QUOTE = Pattern(r"(?P<escape>\\{0,40})(?P<quote>[\"'`])|&quot;|&#0?34;|&#x22;|&#0?39;|&#x27;|&apos;|%22|%27")
+_QUOTE = Pattern(
+    r"(?P<escape>\\{0,40})(?P<quote>[\"'`])|&quot;|&#0?34;|&#x22;|&#0?39;|&#x27;|&apos;|%22|%27|\\{1,8}u002[27]"
+)
 _PREFIX = Pattern(
     r"(?:\x1b\[[0-9;]*m|!{1,2}[\w/-]+[ \t]+(?=[^\s|>])|&[\w-]+[ \t]+(?=[\"'])|[bBuUrRfF]{1,2}(?=[\"'])|@(?=[\"']))*"
 )
 # What they begin with.
 _PREFIXES = frozenset("\x1b!&bBuUrRfF@")
 _QUOTES = frozenset("\\\"'`&%")
+_READ_BEGINS = frozenset("eEgoS")
 _CLOSERS = {"{": "}", "[": "]", "(": ")"}
 # The next bracket or quote.
 _STRUCTURE = {bracket: Pattern(rf"[\"'\\{bracket}{closer}]") for bracket, closer in _CLOSERS.items()}
@@ -40,6 +43,9 @@ def span_of(scan: Scan, start: int, where: Where) -> tuple[int, int] | None:
     quote = _QUOTE.regex.match(text, start) if text[start] in _QUOTES else None
     if quote and not (where.enclosing and quote[0].endswith(where.enclosing[-1:]) and len(quote[0]) <= len(where.enclosing)):
         return _quoted(scan, quote.end(), quote[0], where)
+    read = _READ.regex.match(text, start) if text[start] in _READ_BEGINS else None
+    if read is not None:
+        return span_of(scan, read.end(), where) if read["default"] else None
     call = (
         _CALL.regex.match(text, start)
         if text[start].isidentifier() and where.kind in (names.PASSWORD, names.SECRET)
@@ -84,6 +90,8 @@ def _in_brackets(text: str, start: int, bracket: str, where: Where) -> tuple[int
         close = text.find("}}", start + 2)
         if close >= 0 and looks.is_nothing(text[start : close + 2]):
             return (start, start)
+    if bracket == "(" and _ABSENT.regex.match(text, start):
+        return (start, start)
     if where.kind not in (names.PASSWORD, names.SECRET, names.KEY) or (where.enclosing and bracket != "("):
         return None
     depth, at = 0, start
@@ -164,6 +172,13 @@ _COMMENT = Pattern(r"\s+(?:#|//|\().*", re.DOTALL)
 _COMMAND = Pattern(r"\s+(?:(?:sudo\s+)?[\w./+-]+(?=.*\s-{1,2}\w|.*\.ya?ml|\s.*/|\s*[|>]|\s*&&|.*\s(?:[|>]|&&)\s)|[|&>;#])")
 _DUMP = Pattern(r"(?:\r?\n|\\n|\x00)[A-Za-z_][A-Za-z0-9_]*=")
 # A call with arguments: `Credentials("x", ...)`.
+# What Terraform shows instead of a value.
+_ABSENT = Pattern(r"\((?:known after apply|sensitive(?: value)?|hidden|redacted|masked|unset|not set|empty|omitted|none)\)")
+# A variable of the environment that is read, and what the value is without it.
+_READ = Pattern(
+    r"(?:[\w.:]{0,60}(?:environ\.get|getenv|fetch)|env)\([ \t]*\\{0,8}[\"'][\w.-]{1,100}\\{0,8}[\"'][ \t]*(?P<close>\))?"
+    r"(?P<default>(?(close)[ \t]*(?:or\b|\|\||\?\?|\?:)|,)[ \t]*)?"
+)
 _CALL = Pattern(r"[A-Za-z_][\w.]{0,80}\((?=\s*[\"'\w])")
 # Characters of the rest of a line that are looked at.
 _REST = 300
