@@ -45,6 +45,8 @@ _POWERSHELL = Row(
 PROTOCOLS = (
     Row("PASS", "PASS SECRET", Pattern(r"(?m)^(?:[<>]+ ?|C: ?)?PASS (?P<secret>(?![\w.-]+/[\w./-]+\s*$)[^\s:=]\S*)\s*$")),
     Row("AUTH", "AUTH PLAIN SECRET", Pattern(r"\bAUTH (?:PLAIN|LOGIN|CRAM-MD5|XOAUTH2) (?P<secret>[A-Za-z0-9+/=]{6,})")),
+    Row("user of Redis", "ACL SETUSER bob on >SECRET",
+        Pattern(r"\bACL SETUSER \S{1,80}[^\n>]{0,200}?[ '\"]>(?P<secret>[^\s'\"]+)")),
     Row("AUTH of Redis", "AUTH SECRET", Pattern(r"(?m)^AUTH (?:\S{1,80} )?(?P<secret>\S{4,})\s*$")),
     Row("LOGIN", "a1 LOGIN bob SECRET", Pattern(r"(?m)^\w{1,10} LOGIN \S{1,80} (?P<secret>\S+)\s*$")),
     Row("IDENTIFY", "NICKSERV IDENTIFY SECRET", Pattern(r"\bIDENTIFY (?P<secret>[^\s]{4,})")),
@@ -56,7 +58,7 @@ PROTOCOLS = (
         Pattern(r"::(?:add-mask|set-(?:output|env) name=\S{0,80}?(?:token|pass|secret|key)[\w-]{0,80})::"
                 r"(?P<secret>[^\n]+)")),
     Row("call that logs in", "mysqli_connect('db', 'root', 'SECRET')",
-        Pattern(r"(?:connect|__construct|login|bind|auth_password|authenticate)\((?:[^()'\"\n]{0,40}['\"][^'\"\n]{0,200}['\"]){1,4},"
+        Pattern(r"(?:connect|__construct|login|bind|auth|auth_password|authenticate)\((?:[^()'\"\n]{0,40}['\"][^'\"\n]{0,200}['\"]){1,4},"
                 r"\s*['\"](?P<secret>[^'\"\n]+)['\"]\)")),
 )  # fmt: skip
 

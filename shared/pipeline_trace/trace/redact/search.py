@@ -28,11 +28,11 @@ _ASSIGNED = Pattern(rf"[=:](?:(?<={_END}[=:])|(?<=[\"' ].)(?<={_END}[\"' ][=:])|
 # Words of protocols.
 _PROTOCOLS = Pattern(
     r"[PALIF(](?:(?<=P)ASS |(?<=A)UTH |(?<=L)OGIN |(?<=I)DENTIFY |(?<=F)ALSE|(?<=connect\()|(?<=construct\()"
-    r"|(?<=login\()|(?<=bind\())"
+    r"|(?<=login\()|(?<=bind\()|(?<=auth\())"
 )
-_PROTOCOL_WORDS = ("community ", "addauth ", "::")
+_PROTOCOL_WORDS = ("SETUSER ", "community ", "addauth ", "::")
 # What heads of tables have whose columns are secret.
-_HEADS = ("passw", "secret", "token", "pwd", "key", "value")
+_HEADS = ("passw", "pwd", "secret", "token", "key", "value")
 # What a line of .pgpass has.
 _COLONS = 4
 _PORT = Pattern(r":(?:\d{4,5}|\*):")
@@ -64,13 +64,23 @@ def find(text: str) -> Spans:
         tokens.find_base64_lines(text, spans)
     if "$" in text or "{" in text:
         find_rows(tokens.HASHES, text, spans)
-    if programs.MAYBE.regex.search(text) or any(sign in text and word in low for sign, word in programs.MAYBE_WORDS):
+    if programs.MAYBE.regex.search(text) or _has_program(low):
         from . import commands
 
         commands.find(text, low, spans)
     _find_told(text, low, spans)
     _find_structured(text, low, spans)
     return spans
+
+
+def _has_program(low: str) -> bool:
+    """Return whether a text has a program that takes a secret without an option."""
+    for sign, words in programs.MAYBE_WORDS:
+        if sign in low:
+            for word in words:
+                if word in low:
+                    return True
+    return False
 
 
 @cache
@@ -118,7 +128,7 @@ def _find_structured(text: str, low: str, spans: Spans) -> None:
     if "\n" in lines and any(word in low for word in _HEADS):
         from . import tables
 
-        tables.find(lines, spans)
+        tables.find(lines, low, spans)
     if "SecureString" in text or "secretsmanager" in text:
         from . import tables
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from . import looks, names
 from .pattern import Pattern, Row, Spans
 
-_SECRET_HEAD = Pattern(r"(?i)passw|secret|token|pwd|api.?key|\bvalue\b")
+# What heads have whose columns are secret.
+_WORDS = ("passw", "pwd", "secret", "token", "value", "apikey", "api_key", "api-key", "api key")
 _LONGEST_HEAD = 1000
 _BARS = "|\u2502\u2503"
 # What stands between heads and rows: of a table with bars, and of one whose columns are marked by dashes.
@@ -53,12 +54,14 @@ class _Layout(NamedTuple):
     aligned: bool = False
 
 
-def find(text: str, spans: Spans) -> None:
-    """Add the secret cells of the tables of a text."""
+def find(text: str, low: str, spans: Spans) -> None:
+    """Add the secret cells of the tables of a text. ``low``: the text in small letters."""
     done = 0
-    while found := _SECRET_HEAD.regex.search(text, done):
-        start = text.rfind("\n", max(found.start() - _LONGEST_HEAD, 0), found.start()) + 1
-        end = text.find("\n", found.end())
+    for hit in _hits(low):
+        if hit < done:
+            continue
+        start = text.rfind("\n", max(hit - _LONGEST_HEAD, 0), hit) + 1
+        end = text.find("\n", hit)
         if end < 0:
             return
         done = end
@@ -67,6 +70,17 @@ def find(text: str, spans: Spans) -> None:
             done = max(
                 _rows(text, layout, _VAULT_DATA.regex.search(text, max(start - 80, 0), start) is not None, spans), end
             )
+
+
+def _hits(low: str) -> list[int]:
+    """Return where words stand that heads of secret columns have, in their order."""
+    hits = []
+    for word in _WORDS:
+        at = low.find(word)
+        while at >= 0:
+            hits.append(at)
+            at = low.find(word, at + len(word))
+    return sorted(hits)
 
 
 def _layout(text: str, start: int, end: int) -> _Layout | None:
