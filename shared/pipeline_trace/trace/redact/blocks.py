@@ -63,7 +63,7 @@ def end_of_heredoc(text: str, start: int, tag: str) -> int:
     """Return where the text ends that goes up to a line with this word alone."""
     at = text.find(tag, start)
     while at >= 0:
-        begin, end = text.rfind("\n", start - 1, at) + 1, text.find("\n", at)
+        begin, end = text.rfind("\n", max(start - 1, 0), at) + 1, text.find("\n", at)
         if text[max(begin, start) : end if end >= 0 else len(text)].strip() == tag:
             return max(begin - 1, start)
         at = text.find(tag, end) if end >= 0 else -1

@@ -25,14 +25,17 @@ _SURE = (names.PASSWORD, names.SECRET, names.HEADER, names.KEY, names.NUMBER)
 FORMS = (
     Form("pair", '{"name": "DB_PASSWORD", "value": "SECRET"}',
          rf"{QUOTE}?(?:[ \t]{{0,8}}[,;])?\s{{0,60}}(?=\S)(?:[^{{}}\[\]\n]|\[\d{{1,3}}\]){{0,80}}?{QUOTE}?\b"
-         rf"(?:(?:[pP]arameter)?[vV]alue|VALUE|defaultValue|default|stringValue){QUOTE}?[ \t]*(?:=>|[:=])[ \t]*",
+         rf"(?:(?:[pP]arameter|[oO]utput)?[vV]alue|VALUE|defaultValue|default|stringValue){QUOTE}?[ \t]*(?:=>|[:=])[ \t]*",
          _SURE),
     Form("variable", 'variable "db_password" { default = "SECRET" }', rf"{QUOTE}\s*\{{[^{{}}]{{0,200}}?\bdefault\s*=\s*",
          _SURE),
+    Form("typed", "const token: string = 'SECRET'", rf":[ \t]*[A-Za-z][\w.<>\[\]|]{{0,40}}[ \t]*=[ \t]*(?={QUOTE})", _SURE),
     Form("operator", "DB_PASSWORD=SECRET",
-         rf"(?:{QUOTE})?[\])]?(?: \d{{1,2}}|[ \t]?\.{{2,80}})?(?P<before>[ \t]*)(?P<sign>=>|->|<-|:=|[?+!:]?={{1,3}}"
-         rf"|:(?!//|:)|\uff1a|\uff1d|%3[AaDd]|&#61;)(?P<blank>[ \t]*|%20)"),
-    Form("element", '<password type="plain">SECRET</password>', r"(?P<tag>(?:\s[^<>]{0,200})?>)(?P<blank>\s*)"),
+         rf"(?:{QUOTE})?[\])]?(?: (?:\d{{1,2}}|ID|[Vv]alue)|[ \t]?\.{{2,80}})?(?P<before>[ \t]*)"
+         rf"(?P<sign>=>|->|<-|:=|[?+!:]?={{1,3}}|:(?!//|:)|::(?=[ \t])|\uff1a|\uff1d|%3[AaDd]|&#61;)"
+         rf"(?P<blank>\s{{0,40}}string\(\d{{1,6}}\) |[ \t]*|%20)"),
+    Form("element", '<password type="plain">SECRET</password>',
+         r"(?P<tag>(?:\s[^<>]{0,200})?>)(?P<blank>\s*)(?:<[vV]alue>\s*)?"),
     Form("named element", '<string name="password">SECRET</string>',
          r"[\"'](?:\s[^<>]{0,200})?>(?P<blank>\s*)(?:<[vV]alue>\s*)?"),
     Form("neighbour element", "<key>password</key><string>SECRET</string>", r"</[\w:.-]+>\s*<[\w:.-]+>"),
@@ -44,28 +47,45 @@ FORMS = (
          (names.PASSWORD, names.SECRET)),
     Form("option", "deploy --password SECRET", rf"(?P<option>{QUOTE}?[ \t]*,?\s+|{QUOTE}?,(?={QUOTE}))"),
     Form("numbered", "username bob password 7 SECRET", r"[ \t]+\d[ \t]+(?=\S{4})", _SURE),
-    Form("dotted", "Password........SECRET", r"\.{4,80}[ \t]{0,2}(?=[^\s.:=])", (names.PASSWORD, names.SECRET)),
+    Form("dotted", "Password........SECRET", r"[ \t]?\.{4,80}[ \t]{0,2}(?=[^\s.:=])", (names.PASSWORD, names.SECRET)),
     Form("default", "os.environ['DB_PASSWORD'] or 'SECRET'",
          rf"(?:{QUOTE}?[)\]]{{1,2}}[ \t]*(?:or\b|\|\||\?\?|\?:|\{{)|[ \t]+(?:\|\||\?\?))[ \t]*(?={QUOTE})", _SURE),
+    Form("member", '{password,"SECRET"}', rf",[ \t]*(?={QUOTE})", (names.PASSWORD, names.SECRET)),
+    Form("registry", "DefaultPassword    REG_SZ    SECRET", r"[ \t]+REG_(?:\w{1,20}_)?SZ[ \t]+", _SURE),
+    Form("refused", "api_key\n  no string [input_value='SECRET']", r"\r?\n[^\n]{0,300}?\binput_value=", _SURE),
     Form("tab", "password\tSECRET", r"\t+", _SURE),
 )  # fmt: skip
 PATTERNS = {form.name: (form, Pattern(form.pattern)) for form in FORMS}
 # Which forms may follow, by the sign behind the name.
-QUOTED = ("operator", "pair", "variable", "named element", "part", "tuple", "default", "option")
-_BLANK = ("operator", "pair", "element", "cell", "quoted", "numbered", "default", "option", "tab")
+_QUOTED = ("operator", "pair", "variable", "named element", "part", "tuple", "default", "option")
+_BLANK = (
+    "operator",
+    "pair",
+    "element",
+    "cell",
+    "quoted",
+    "numbered",
+    "registry",
+    "dotted",
+    "default",
+    "refused",
+    "option",
+    "tab",
+)
 BY_SIGN = {
     **dict.fromkeys("=:\uff1a\uff1d?+!-", ("operator",)),
     **dict.fromkeys(")]", ("operator", "default")),
     ".": ("operator", "dotted"),
-    **dict.fromkeys("\"'`\\", QUOTED),
+    ":": ("typed", "operator"),
+    **dict.fromkeys("\"'`\\", _QUOTED),
     **dict.fromkeys(" \t\r\n", _BLANK),
     "%": ("operator", "pair", "part"),
-    "&": ("operator", *QUOTED),
+    "&": ("operator", *_QUOTED),
     "<": ("operator", "neighbour element"),
     ">": ("element",),
     "|": ("cell",),
     "(": ("call",),
-    ",": ("pair", "option"),
+    ",": ("pair", "member", "option"),
 }
 _NEXT_OPTION = Pattern(r"\\*[\"']?-{1,2}(?P<word>[A-Za-z][^\s\"'=]{0,80})")
 _READS = ("get", "read", "load", "fetch", "lookup", "find", "delete", "is", "has", "check", "list", "remove", "rotate")
@@ -107,6 +127,8 @@ def fits(form: str, found: re.Match[str], window: str, text: str, start: int, ki
         )
     if form == "tuple":
         return re.search(r"[\[(]\s*[bu]?\\*[\"']\Z", window) is not None
+    if form == "member":
+        return window[-1:] == "{"
     if form == "call":
         return not text[start : found.start()].lower().startswith(_READS)
     if form == "option":

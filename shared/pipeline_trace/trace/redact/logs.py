@@ -12,7 +12,8 @@ _SENTENCES = (
         Pattern(rf"(?i){BEGIN}{_PASSWORD}\b[^\n:=\"']{{0,60}}?\s(?:is|was|to|as|of|with"
                 rf"|now)(?: now)?[:=]?\s+[\"'`]?(?P<secret>[^\s\"'`\\]{{4,200}})")),
     Row("for somebody", "temporary password for root@localhost: SECRET",
-        Pattern(rf"(?i){BEGIN}{_PASSWORD}\b(?:[ \t]+[^\s:=]{{1,80}}){{1,8}}[:=]\s+[\"'`]?(?P<secret>[^\s\"'`\\]{{4,200}})")),
+        Pattern(rf"(?i){BEGIN}{_PASSWORD}\b(?:[ \t]+[^\s:=]{{1,80}}){{1,8}}[ \t]?[:=]\s+[\"'`]?"
+                r"(?P<secret>[^\s\"'`\\]{4,200})")),
     Row("token in a sentence", "your token is SECRET",
         Pattern(r"(?i)\b(?:token|secret|key|credentials?)(?: (?:value|string|word))?\s+(?:is|was)(?: now)?[:=]?\s+[\"'`]?"
                 r"(?P<secret>[^\s\"'`\\]{8,200})")),
@@ -52,6 +53,8 @@ PROTOCOLS = (
     Row("IDENTIFY", "NICKSERV IDENTIFY SECRET", Pattern(r"\bIDENTIFY (?P<secret>[^\s]{4,})")),
     Row("community of SNMP", "rocommunity SECRET", Pattern(r"\b(?:r[ow]community6?|snmp-server community) (?P<secret>\S+)")),
     Row("ZooKeeper", "addauth digest bob:SECRET", Pattern(r"\baddauth digest [^\s:]{1,80}:(?P<secret>\S+)")),
+    Row("key of a VPN", ': PSK "SECRET"', Pattern(r": (?:PSK|XAUTH|EAP|NTLM) \"(?P<secret>[^\"\n]+)")),
+    Row("settings of curl", 'user = "bob:SECRET"', Pattern(r"\buser(?: = |: |=| )\"[^\s\":]{1,80}:(?P<secret>[^\"\n]+)\"")),
     Row("cookie file", "example.com TRUE / FALSE 0 sid SECRET",
         Pattern(r"(?m)^\S{1,200}\s(?:TRUE|FALSE)\s\S{1,200}\s(?:TRUE|FALSE)\s\d{1,12}\s\S{1,100}\s(?P<secret>\S+)$")),
     Row("command of a runner", "::add-mask::SECRET",

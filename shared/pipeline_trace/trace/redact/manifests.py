@@ -89,6 +89,11 @@ def _in_lines(text: str, spans: Spans) -> None:
     for line in _LINE.regex.finditer(text):
         said, column = line["text"].strip(), len(line["before"])
         end = line.start("text") + len(line["text"].rstrip())
+        if line[0].startswith("---"):
+            # The next document.
+            data = None
+            _end_deeper(open_ones, -1, False, spans)
+            continue
         if not said:
             continue
         if data is not None and column > data.column:
@@ -96,7 +101,7 @@ def _in_lines(text: str, spans: Spans) -> None:
             data.data[-1] = (line.start("text") if begin < 0 else begin, end)
             continue
         data = None
-        _end_deeper(open_ones, -1 if line[0].startswith("---") else column, line["before"].endswith("- "), spans)
+        _end_deeper(open_ones, column, line["before"].endswith("- "), spans)
         if not open_ones or open_ones[-1].column < column:
             open_ones.append(_Mapping(column))
         if _KIND_LINE.regex.match(line["text"]):

@@ -46,7 +46,7 @@ _SECRET_WORDS = _set(
     "cred creds token tokens psk pat jwt dsn sas csrf xsrf authtoken apikey apikeys accesskey secretkey sshkey"
     " authkey masterkey"
     " signingkey encryptionkey licensekey accountkey sharedkey sharedaccesskey storagekey sessionkey hmackey keypass"
-    " appkey deploykey clientkey keydata masterauth crumb"
+    " appkey deploykey clientkey keydata masterauth crumb authtok"
 )
 _NUMBER_WORDS = _set("pin otp totp mfa cvv cvc")
 _HEADERS = _set("authorization cookie cookies")
@@ -67,13 +67,13 @@ _ABOUT = _set(
 # The value is one of a few words or a number: `update_password: on_create`, `max_tokens: 4096`.
 _AMOUNTS = _set(
     "max min num count total no use has is update require requires required allow enable disable show ask need needs"
-    " with without completion prompt input output hide skip by"
+    " without completion prompt input output hide skip by"
 )
 # What stands before "key" where the key is no secret.
 _OPEN_KEYS = _set(
     "sort primary foreign public pub partition cache hash range group grouping index unique composite natural lookup"
     " message routing object bucket map dict json row column shard join order ordering idempotency hot host registry"
-    " translation label property config option param parameter header missing unknown duplicate invalid known dedup"
+    " translation label property config option param parameter output header missing unknown duplicate invalid known dedup"
     " dedupe search query arrow enter next prev start end last first metric event issue project component s3 item list"
     " attribute tag field entry step job build stage task context state distribution surrogate candidate alternate"
     " compare merge restore primarykey sortkey foreignkey publickey cachekey hostkey parent child outer inner any"
@@ -91,7 +91,7 @@ KEY_QUALIFIERS = _set(
 )
 # Whole names, whatever their words say.
 _EXACT = {
-    "userpass": PASSWORD,
+    "userpass": PASSWORD, "secretgenerator": SECRET, "authorizationdata": SECRET,
     "imagepullsecrets": NONE, "github-oauth": SECRET, "gitlab-oauth": SECRET, "gitlab-token": SECRET, "http-basic": SECRET,
     "routing_key": WEAK, "routingkey": WEAK, "auth": KEY, "_auth": SECRET, "proxy-auth": SECRET, "x-auth": SECRET,
     "http_auth": KEY, "basic_auth": SECRET,

@@ -18,7 +18,7 @@ _READERS = (
      " glab htpasswd ldapsearch aws az crane oras cosign cf ssh-add ssh-keygen ansible-vault chage saslpasswd2"
      " wpa_passphrase npm kubeseal sops base64 mysql psql argocd op bw",
      "-S --stdin --password-stdin --passphrase-fd --with-token --auth-token-stdin -i stdin fd:0 -in -d passwd chpasswd su"
-     " kinit smbpasswd encrypt_string -x saslpasswd2 secret login luksOpen luksFormat open - -kfile --key-file=- set"),
+     " kinit smbpasswd encrypt_string -x saslpasswd2 secret login luksOpen luksFormat open - -kfile --key-file=- set --raw"),
     ("wrangler vercel fly flyctl netlify railway supabase gcloud doppler heroku gh glab eas",
      "secret secrets env auth:token config:set variable"),
     ("kubectl oc", "secret login"),
@@ -73,7 +73,7 @@ def _reading() -> dict[str, frozenset[str]]:
 
 def find(text: str, words: list[Word], piped: list[Word], spans: Spans) -> None:
     """Add the secrets that a command reads. ``piped``: what the command before it prints."""
-    fed = [*piped, *_here_string(words)]
+    fed = [*piped, *_here_string(words), *_substituted(words)]
     body = _heredoc(text, words)
     if not fed and not body:
         return
@@ -113,6 +113,21 @@ def _here_string(words: list[Word]) -> list[Word]:
             start = word.start + word.text.index(said, 3)
             return [Word(start, start + len(said), said)]
     return []
+
+
+def _substituted(words: list[Word]) -> list[Word]:
+    """Return what is printed in the place of a file: ``<(echo secret)``."""
+    found: list[Word] = []
+    for number, word in enumerate(words):
+        if not word.text.endswith(("<(echo", "<(printf")):
+            continue
+        for each in words[number + 1 :]:
+            bare = each.text.rstrip(")")
+            if not bare.startswith(("-", "%", "$")):
+                found.append(Word(each.start, each.start + len(bare), bare))
+            if bare != each.text or each.text == word.text:
+                break
+    return found
 
 
 def _heredoc(text: str, words: list[Word]) -> list[Word]:

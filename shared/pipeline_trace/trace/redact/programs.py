@@ -115,6 +115,7 @@ PROGRAMS: tuple[tuple[str, str], ...] = (
     ("drush", "#2 > user:password user-password upwd"),
     ("grafana-cli grafana", "#-1 > reset-admin-password"),
     ("mkpasswd", "#0 -S"),
+    ("rootpw", "--plaintext --iscrypted #0"),
     ("add-user add-user.sh", "-p --password #1"),
     ("cypher-shell", "-p --password"),
     ("zabbix_sender zabbix_get zabbix_agentd", "--psk"),

@@ -30,7 +30,7 @@ _PROTOCOLS = Pattern(
     r"[PALIF(](?:(?<=P)ASS |(?<=A)UTH |(?<=L)OGIN |(?<=I)DENTIFY |(?<=F)ALSE|(?<=connect\()|(?<=construct\()"
     r"|(?<=login\()|(?<=bind\()|(?<=auth\())"
 )
-_PROTOCOL_WORDS = ("SETUSER ", "community ", "addauth ", "::")
+_PROTOCOL_WORDS = ("SETUSER ", ': PSK "', ': XAUTH "', ': EAP "', 'user = "', "community ", "addauth ", "::")
 # What heads of tables have whose columns are secret.
 _HEADS = ("passw", "pwd", "secret", "token", "key", "value")
 # What a line of .pgpass has.

@@ -16,7 +16,7 @@ _RULER = Pattern(r"[ \t]*[|+:\u2500-\u257f-][ \t|+:=\u2500-\u257f-]*\r?(?=\n|\Z)
 _DASHES = Pattern(r"[ \t]*(?:-+|=+)(?:[ \t]+(?:-+|=+))*[ \t]*\r?(?=\n|\Z)")
 _DASH = Pattern(r"[-=]+")
 # The heads of a table with signs between its cells, and one cell of it.
-_SIGNED = {sign: Pattern(rf"[\w .\"-]{{1,60}}(?:{sign}[\w .\"-]{{1,60}}){{1,60}}\r?") for sign in ",;\t"}
+_SIGNED = {sign: Pattern(rf"[\w .\"-]{{1,60}}(?:[{sign}][\w .\"-]{{1,60}}){{1,60}}\r?") for sign in ",;\t|"}
 _CELLS = {sign: Pattern(rf"\"(?:[^\"\n]|\"\")*\"(?=[{sign}\r\n]|\Z)|[^{sign}\n]*") for sign in ",;\t"}
 # Cells with blanks between them.
 _BLANKED = Pattern(r"\S+(?: \S+)*")
