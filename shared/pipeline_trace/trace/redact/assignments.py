@@ -26,6 +26,8 @@ _VALUE_BEFORE = Pattern(
 _BEFORE = 300
 _DATA = "<![CDATA["
 _OPENING = Pattern(forms.QUOTE)
+# Characters behind a name in which a form says that it may be one.
+_NEAR = 400
 # Characters of the longest word that says what key it is.
 _QUALIFIER = 18
 
@@ -126,6 +128,8 @@ def _value(scan: Scan, start: int, end: int, kind: str) -> tuple[int, int] | Non
     window = text[max(0, start - _WINDOW) : start]
     for form, pattern in [forms.PATTERNS[name] for name in forms.BY_SIGN.get(text[end : end + 1], ())]:
         if form.kinds and kind not in form.kinds:
+            continue
+        if form.holds and not any(text.find(each, end, end + _NEAR) >= 0 for each in form.holds):
             continue
         found = pattern.regex.match(text, end)
         if found is not None and forms.fits(form.name, found, window, text, start, kind):

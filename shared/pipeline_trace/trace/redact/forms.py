@@ -12,12 +12,17 @@ QUOTE = r"(?:\\{0,40}[\"'`]|&quot;|&#0?34;|&#x22;|&#0?39;|&#x27;|&apos;|%22|%27|
 
 
 class Form(NamedTuple):
-    """A way in which a value follows a name. ``kinds``: the kinds of names that it is for; if empty, all."""
+    """A way in which a value follows a name.
+
+    ``kinds``: the kinds of names that it is for; if empty, all. ``holds``: one of these stands behind the name; so most
+    texts need not compile the pattern.
+    """
 
     name: str
     example: str
     pattern: str
     kinds: tuple[str, ...] = ()
+    holds: tuple[str, ...] = ()
 
 
 _SURE = (names.PASSWORD, names.SECRET, names.HEADER, names.KEY, names.NUMBER)
@@ -29,7 +34,8 @@ FORMS = (
          _SURE),
     Form("variable", 'variable "db_password" { default = "SECRET" }', rf"{QUOTE}\s*\{{[^{{}}]{{0,200}}?\bdefault\s*=\s*",
          _SURE),
-    Form("typed", "const token: string = 'SECRET'", rf":[ \t]*[A-Za-z][\w.<>\[\]|]{{0,40}}[ \t]*=[ \t]*(?={QUOTE})", _SURE),
+    Form("typed", "const token: string = 'SECRET'", rf":[ \t]*[A-Za-z][\w.<>\[\]|]{{0,40}}[ \t]*=[ \t]*(?={QUOTE})", _SURE,
+         ("=",)),
     Form("operator", "DB_PASSWORD=SECRET",
          rf"(?:{QUOTE})?[\])]?(?: (?:\d{{1,2}}|ID|[Vv]alue)|[ \t]?\.{{2,80}})?(?P<before>[ \t]*)"
          rf"(?P<sign>=>|->|<-|:=|[?+!:]?={{1,3}}|:(?!//|:)|::(?=[ \t])|\uff1a|\uff1d|%3[AaDd]|&#61;)"
@@ -47,12 +53,15 @@ FORMS = (
          (names.PASSWORD, names.SECRET)),
     Form("option", "deploy --password SECRET", rf"(?P<option>{QUOTE}?[ \t]*,?\s+|{QUOTE}?,(?={QUOTE}))"),
     Form("numbered", "username bob password 7 SECRET", r"[ \t]+\d[ \t]+(?=\S{4})", _SURE),
-    Form("dotted", "Password........SECRET", r"[ \t]?\.{4,80}[ \t]{0,2}(?=[^\s.:=])", (names.PASSWORD, names.SECRET)),
+    Form("dotted", "Password........SECRET", r"[ \t]?\.{4,80}[ \t]{0,2}(?=[^\s.:=])", (names.PASSWORD, names.SECRET),
+         ("....",)),
     Form("default", "os.environ['DB_PASSWORD'] or 'SECRET'",
-         rf"(?:{QUOTE}?[)\]]{{1,2}}[ \t]*(?:or\b|\|\||\?\?|\?:|\{{)|[ \t]+(?:\|\||\?\?))[ \t]*(?={QUOTE})", _SURE),
+         rf"(?:{QUOTE}?[)\]]{{1,2}}[ \t]*(?:or\b|\|\||\?\?|\?:|\{{)|[ \t]+(?:\|\||\?\?))[ \t]*(?={QUOTE})", _SURE,
+         (")", "]", "|", "?")),
     Form("member", '{password,"SECRET"}', rf",[ \t]*(?={QUOTE})", (names.PASSWORD, names.SECRET)),
-    Form("registry", "DefaultPassword    REG_SZ    SECRET", r"[ \t]+REG_(?:\w{1,20}_)?SZ[ \t]+", _SURE),
-    Form("refused", "api_key\n  no string [input_value='SECRET']", r"\r?\n[^\n]{0,300}?\binput_value=", _SURE),
+    Form("registry", "DefaultPassword    REG_SZ    SECRET", r"[ \t]+REG_(?:\w{1,20}_)?SZ[ \t]+", _SURE, ("REG_",)),
+    Form("refused", "api_key\n  no string [input_value='SECRET']", r"\r?\n[^\n]{0,300}?\binput_value=", _SURE,
+         ("input_value=",)),
     Form("tab", "password\tSECRET", r"\t+", _SURE),
 )  # fmt: skip
 PATTERNS = {form.name: (form, Pattern(form.pattern)) for form in FORMS}
@@ -90,7 +99,8 @@ BY_SIGN = {
 _NEXT_OPTION = Pattern(r"\\*[\"']?-{1,2}(?P<word>[A-Za-z][^\s\"'=]{0,80})")
 _READS = ("get", "read", "load", "fetch", "lookup", "find", "delete", "is", "has", "check", "list", "remove", "rotate")
 _SETTERS = Pattern(
-    r"(?:^|[\s;&|])(?:setx|setenv|SetEnv|ENV|set -\w+|configure set|config set|config --global|config|nmcli [^\n]*"
+    r"(?:^|[\s;&|])(?:(?:kv put|etcdctl put|config set)\s+[\w./:-]*\Z|(?:d-i|rclone config) [^\n]*\s\Z|#define\s+\Z)"
+    r"|(?:^|[\s;&|])(?:setx|setenv|SetEnv|ENV|set -\w+|configure set|config set|config --global|config|nmcli [^\n]*"
     r"|login\s+\S+|machine\s+\S+[^\n]*)\s+\Z"
 )
 # The port of a host.
@@ -139,7 +149,7 @@ def fits(form: str, found: re.Match[str], window: str, text: str, start: int, ki
         if kind not in (names.PASSWORD, names.SECRET):
             return _SETTERS.regex.search(window) is not None
         return _SETTERS.regex.search(window) is not None or _follows(text, found.end(), window)
-    if form == "quoted" and kind is names.SECRET:
+    if form == "quoted" and kind is names.SECRET and "#define" not in window:
         return looks.is_mixed(text[found.end() + 1 : found.end() + 81].split(text[found.end()])[0])
     if form == "numbered":
         word = _WORD.regex.match(text, found.end())

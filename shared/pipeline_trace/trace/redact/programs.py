@@ -37,6 +37,7 @@ MAYBE_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
 PROGRAMS: tuple[tuple[str, str], ...] = (
     ("mysql mysqldump mysqladmin mysqlimport mysqlcheck mysqlshow mysqlsh mariadb mariadb-dump mariadb-admin xtrabackup",
         "-p+"),
+    ("mysqladmin mariadb-admin", "#-1 > password"),
     ("curl", "-u: --user: -U: --proxy-user: -b= --cookie= -E: --cert: --pass --oauth2-bearer --tlspassword --proxy-pass"),
     ("lftp ncftp open", "-u,"),
     ("wget", "--user: --password --http-password --ftp-password --proxy-password"),

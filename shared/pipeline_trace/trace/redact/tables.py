@@ -118,10 +118,10 @@ def _rows(text: str, layout: _Layout, is_data: bool, spans: Spans) -> int:
             cells = _cells(text, at, end, layout)
             if not _is_row(text, cells, layout):
                 break
-            for column in columns:
+            for column in [each for each in columns if each < len(cells)]:
                 sure = layout.sure and heads[column].lower() not in ("secret", "secrets")
                 _add(text, cells[column], layout.sign, sure, spans)
-            for column in values:
+            for column in [each for each in values if each < len(cells)]:
                 kind = names.SECRET if is_data else _kind_of_row(text, cells, column)
                 if kind is not names.NONE:
                     _add(text, cells[column], layout.sign, kind is names.SECRET, spans)
@@ -182,9 +182,10 @@ def _is_row(text: str, cells: Spans, layout: _Layout) -> bool:
     """Return whether these are the cells of a row."""
     if layout.aligned and any(not text[start - 1 : start].isspace() for start, _end in cells[1:]):
         return False
-    if layout.sign in _CELLS or layout.begins:
-        return len(cells) == len(layout.heads)
-    return len(cells) >= len(layout.heads)
+    if layout.begins:
+        # The last cells may be empty.
+        return bool(cells)
+    return len(cells) == len(layout.heads) if layout.sign in _CELLS else len(cells) >= len(layout.heads)
 
 
 def _kind_of_row(text: str, cells: Spans, column: int) -> str:
@@ -200,6 +201,7 @@ def _add(text: str, cell: tuple[int, int], sign: str, sure: bool, spans: Spans) 
     """Add a cell if there is a value in it. ``sure``: also if it does not look like a secret."""
     start, end = cell if sign else _whole(text, *cell)
     bare = text[start:end].strip(' "\r\t|')
-    if not looks.is_nothing(bare) and (sure or looks.is_random(bare)):
+    # What follows a masked cell has moved to the left.
+    if not looks.is_nothing(bare) and not bare.startswith("*** ") and (sure or looks.is_random(bare)):
         begin = start + text[start:end].index(bare)
         spans.append((begin, begin + len(bare)))
