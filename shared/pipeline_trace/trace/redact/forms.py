@@ -41,9 +41,9 @@ FORMS = (
          rf"(?P<sign>=>|->|<-|:=|[?+!:]?={{1,3}}|:(?!//|:)|::(?=[ \t])|\uff1a|\uff1d|%3[AaDd]|&#61;)"
          rf"(?P<blank>\s{{0,40}}string\(\d{{1,6}}\) |[ \t]*|%20)"),
     Form("element", '<password type="plain">SECRET</password>',
-         r"(?P<tag>(?:\s[^<>]{0,200})?>)(?P<blank>\s*)(?:<[vV]alue>\s*)?"),
+         r"(?P<tag>(?:\s[^<>]{0,200})?>)(?P<blank>\s*)(?:<[vV]alue>\s*(?=[^<]{0,2000}</))?"),
     Form("named element", '<string name="password">SECRET</string>',
-         r"[\"'](?:\s[^<>]{0,200})?>(?P<blank>\s*)(?:<[vV]alue>\s*)?"),
+         r"[\"'](?:\s[^<>]{0,200})?>(?P<blank>\s*)(?:<[vV]alue>\s*(?=[^<]{0,2000}</))?"),
     Form("neighbour element", "<key>password</key><string>SECRET</string>", r"</[\w:.-]+>\s*<[\w:.-]+>"),
     Form("cell", "| password | SECRET |", r"(?P<before>[ \t]*)(?P<cell>[|\u2502\u2503])(?P<blank>[ \t]*)", _SURE),
     Form("part", 'form-data; name="password"\n\nSECRET', rf"{QUOTE}(?:\r?\n|\\r\\n|\\n){{2}}", _SURE),
@@ -99,7 +99,7 @@ BY_SIGN = {
 _NEXT_OPTION = Pattern(r"\\*[\"']?-{1,2}(?P<word>[A-Za-z][^\s\"'=]{0,80})")
 _READS = ("get", "read", "load", "fetch", "lookup", "find", "delete", "is", "has", "check", "list", "remove", "rotate")
 _SETTERS = Pattern(
-    r"(?:^|[\s;&|])(?:(?:kv put|etcdctl put|config set)\s+[\w./:-]*\Z|(?:d-i|rclone config) [^\n]*\s\Z|#define\s+\Z)"
+    r"(?:^|[\s;&|])(?:(?:kv put|etcdctl put|config set)\s+[\w./:-]*\Z|(?:d-i|rclone config) [^\n]*\s\Z)"
     r"|(?:^|[\s;&|])(?:setx|setenv|SetEnv|ENV|set -\w+|configure set|config set|config --global|config|nmcli [^\n]*"
     r"|login\s+\S+|machine\s+\S+[^\n]*)\s+\Z"
 )

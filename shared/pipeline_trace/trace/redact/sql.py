@@ -37,7 +37,7 @@ def find_inserts(text: str, spans: Spans) -> None:
 _BOUND = Pattern(r"\[parameters: (?=[\[({])|DETAIL: {1,4}[Pp]arameters: (?=\$)|==> {1,4}Parameters: (?=\S)")
 _MAYBE_BOUND = Pattern(
     r"(?i)(?:\bwith (?:bound |bind )?(?:params|parameters|args|arguments|values|binds|bindings)[:=]? ?"
-    r"|[;,] (?:args|params)=)"
+    r"|; (?:args|params)=)"
     r"(?=[\[({]+[ ]?(?:[bu]?[\"']|\d|None))"
 )
 _TELLS_SQL = Pattern(r"(?i)\b(?:insert into|update|select|delete from|values|where|execut\w+|statement|query|sql)\b")

@@ -15,12 +15,14 @@ _BARS = "|\u2502\u2503"
 _RULER = Pattern(r"[ \t]*[|+:\u2500-\u257f-][ \t|+:=\u2500-\u257f-]*\r?(?=\n|\Z)")
 _DASHES = Pattern(r"[ \t]*(?:-+|=+)(?:[ \t]+(?:-+|=+))*[ \t]*\r?(?=\n|\Z)")
 _DASH = Pattern(r"[-=]+")
+# A head has three words at most: more are a sentence.
+_SHORT = r"(?![^,;\t|]{61}) *[\w.\"-]+(?: [\w.\"-]+){0,2} *"
 # The heads of a table with signs between its cells, and one cell of it.
-_SIGNED = {sign: Pattern(rf"[\w .\"-]{{1,60}}(?:[{sign}][\w .\"-]{{1,60}}){{1,60}}\r?") for sign in ",;\t|"}
+_SIGNED = {sign: Pattern(rf"{_SHORT}(?:[{sign}]{_SHORT}){{1,60}}\r?") for sign in ",;\t|"}
 _CELLS = {sign: Pattern(rf"\"(?:[^\"\n]|\"\")*\"(?=[{sign}\r\n]|\Z)|[^{sign}\n]*") for sign in ",;\t"}
 # Cells with blanks between them.
 _BLANKED = Pattern(r"\S+(?: \S+)*")
-_HEAD = Pattern(r"[A-Za-z][\w .()/-]{0,60}")
+_HEAD = Pattern(r"[A-Za-z][\w.()/-]{0,60}(?: [\w.()/-]{1,60}){0,2}")
 _VALUES = ("value", "secretstring", "parametervalue")
 # Before the table of what a secret of Vault holds.
 _VAULT_DATA = Pattern(r"=+ Data =+\s*\Z")
