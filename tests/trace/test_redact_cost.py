@@ -48,6 +48,10 @@ UNITS = [
     "AKIAAAAAAAAAAAAAAAA ", "AKIA", "scott/aA1", "a/b@", "a:b@c:", "password ....", "password....a", "token: a = ",
     "{token,", "token REG_SZ ", "token\n", "token\nb input_value=", "\\u0022token\\u0022:", "<password><value>",
     "token -> a", "ACL SETUSER ", 'user = "a:', "token string(1) ",
+    "stats auth a:", "login=a:", 'createUser a SHA "', "md5", "md5 {", "SCRAM-SHA-256$1:", "[generated in 1s] (",
+    "sqlalchemy [cached since (",
+    'token "a" value ', "token (a) (len=1) ", "read token <<< a\n", "password: 'a' => ",
+    "stringData: {", "PSK: PSK \"a", "token ENC ",
 ]  # fmt: skip
 
 

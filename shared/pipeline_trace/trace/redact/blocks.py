@@ -15,7 +15,7 @@ _ESCAPED_BLOCK = Pattern(r"[ \t]*[|>][-+]?\d?(?P<newline>\\{1,8}n)")
 
 
 def end_of_change(scan: Scan, end: int) -> int:
-    """Return where the new value ends if ``-> new`` follows the one that ends at ``end``, else ``end``."""
+    """Return where the new value ends if ``-> new`` or ``=> new`` follows the one that ends at ``end``, else ``end``."""
     change = _CHANGE.regex.match(scan.text, end)
     if change is None:
         return end
@@ -24,7 +24,7 @@ def end_of_change(scan: Scan, end: int) -> int:
     return scan.next(WORD_END, change.end())
 
 
-_CHANGE = Pattern(r"[\"']?[ \t]*->[ \t]*(?P<quote>[\"'])?")
+_CHANGE = Pattern(r"[\"']?[ \t]*(?:->[ \t]*|=>[ \t]*(?=[\"']))(?P<quote>[\"'])?")
 
 
 def block_below(scan: Scan, start: int, where: Where) -> tuple[int, int] | None:

@@ -30,7 +30,8 @@ _SURE = (names.PASSWORD, names.SECRET, names.HEADER, names.KEY, names.NUMBER)
 FORMS = (
     Form("pair", '{"name": "DB_PASSWORD", "value": "SECRET"}',
          rf"{QUOTE}?(?:[ \t]{{0,8}}[,;])?\s{{0,60}}(?=\S)(?:[^{{}}\[\]\n]|\[\d{{1,3}}\]){{0,80}}?{QUOTE}?\b"
-         rf"(?:(?:[pP]arameter|[oO]utput)?[vV]alue|VALUE|defaultValue|default|stringValue){QUOTE}?[ \t]*(?:=>|[:=])[ \t]*",
+         rf"(?:(?:[pP]arameter|[oO]utput)?[vV]alue|VALUE|defaultValue|default|stringValue){QUOTE}?"
+         rf"(?:[ \t]*(?:=>|[:=])[ \t]*|(?<=with value)[ \t]+(?={QUOTE}))",
          _SURE),
     Form("variable", 'variable "db_password" { default = "SECRET" }', rf"{QUOTE}\s*\{{[^{{}}]{{0,200}}?\bdefault\s*=\s*",
          _SURE),
@@ -39,7 +40,8 @@ FORMS = (
     Form("operator", "DB_PASSWORD=SECRET",
          rf"(?:{QUOTE})?[\])]?(?: (?:\d{{1,2}}|ID|[Vv]alue)|[ \t]?\.{{2,80}})?(?P<before>[ \t]*)"
          rf"(?P<sign>=>|->|<-|:=|[?+!:]?={{1,3}}|:(?!//|:)|::(?=[ \t])|\uff1a|\uff1d|%3[AaDd]|&#61;)"
-         rf"(?P<blank>\s{{0,40}}string\(\d{{1,6}}\) |[ \t]*|%20)"),
+         rf"(?P<blank>\s{{0,40}}string\(\d{{1,6}}\) "
+         rf"|[ \t]*\([\w.*]{{1,40}}\) (?:\(len=\d{{1,9}}\) )?(?={QUOTE})|[ \t]*|%20)"),
     Form("element", '<password type="plain">SECRET</password>',
          r"(?P<tag>(?:\s[^<>]{0,200})?>)(?P<blank>\s*)(?:<[vV]alue>\s*(?=[^<]{0,2000}</))?"),
     Form("named element", '<string name="password">SECRET</string>',
@@ -52,7 +54,8 @@ FORMS = (
     Form("quoted", "IDENTIFIED BY 'SECRET'", r"[ \t]+(?:BY[ \t]+|by[ \t]+|AS[ \t]+|TO[ \t]+)?(?=['\"])",
          (names.PASSWORD, names.SECRET)),
     Form("option", "deploy --password SECRET", rf"(?P<option>{QUOTE}?[ \t]*,?\s+|{QUOTE}?,(?={QUOTE}))"),
-    Form("numbered", "username bob password 7 SECRET", r"[ \t]+\d[ \t]+(?=\S{4})", _SURE),
+    Form("numbered", "username bob password 7 SECRET",
+         r"[ \t]+(?:\d|ENC|encrypted|cleartext|plaintext)[ \t]+(?=\S{4})", _SURE),
     Form("dotted", "Password........SECRET", r"[ \t]?\.{4,80}[ \t]{0,2}(?=[^\s.:=])", (names.PASSWORD, names.SECRET),
          ("....",)),
     Form("default", "os.environ['DB_PASSWORD'] or 'SECRET'",

@@ -55,14 +55,18 @@ PROTOCOLS = (
     Row("ZooKeeper", "addauth digest bob:SECRET", Pattern(r"\baddauth digest [^\s:]{1,80}:(?P<secret>\S+)")),
     Row("key of a VPN", ': PSK "SECRET"', Pattern(r": (?:PSK|XAUTH|EAP|NTLM) \"(?P<secret>[^\"\n]+)")),
     Row("settings of curl", 'user = "bob:SECRET"', Pattern(r"\buser(?: = |: |=| )\"[^\s\":]{1,80}:(?P<secret>[^\"\n]+)\"")),
+    Row("login of a proxy", "stats auth bob:SECRET", Pattern(r"\b(?:stats auth |login=)[\w.@-]{1,80}:(?P<secret>\S+)")),
+    Row("user of SNMP", 'createUser bob SHA "SECRET"',
+        Pattern(r"\b(?:MD5|SHA|DES|AES)(?:-?\d{2,3})? \"(?P<secret>[^\"\n]+)\"")),
     Row("cookie file", "example.com TRUE / FALSE 0 sid SECRET",
         Pattern(r"(?m)^\S{1,200}\s(?:TRUE|FALSE)\s\S{1,200}\s(?:TRUE|FALSE)\s\d{1,12}\s\S{1,100}\s(?P<secret>\S+)$")),
     Row("command of a runner", "::add-mask::SECRET",
         Pattern(r"::(?:add-mask|set-(?:output|env) name=\S{0,80}?(?:token|pass|secret|key)[\w-]{0,80})::"
                 r"(?P<secret>[^\n]+)")),
     Row("call that logs in", "mysqli_connect('db', 'root', 'SECRET')",
-        Pattern(r"(?:connect|__construct|login|bind|auth|auth_password|authenticate)\((?:[^()'\"\n]{0,40}['\"][^'\"\n]{0,200}['\"]){1,4},"
-                r"\s*['\"](?P<secret>[^'\"\n]+)['\"]\)")),
+        Pattern(r"(?:connect|__construct|login|bind|auth|auth_password|authenticate)"
+                r"\((?:[^()'\"\n]{0,40}['\"][^'\"\n]{0,200}['\"]){1,4},"
+                r"\s*['\"](?P<secret>[^'\"\n]+)['\"](?:\)|, (?:Array|NULL|null|\[))")),
 )  # fmt: skip
 
 

@@ -91,7 +91,7 @@ KEY_QUALIFIERS = _set(
 )
 # Whole names, whatever their words say.
 _EXACT = {
-    "userpass": PASSWORD, "secretgenerator": SECRET, "authorizationdata": SECRET,
+    "userpass": PASSWORD, "secretgenerator": SECRET, "stringdata": SECRET, "authorizationdata": SECRET,
     "imagepullsecrets": NONE, "github-oauth": SECRET, "gitlab-oauth": SECRET, "gitlab-token": SECRET, "http-basic": SECRET,
     "routing_key": WEAK, "routingkey": WEAK, "auth": KEY, "_auth": SECRET, "proxy-auth": SECRET, "x-auth": SECRET,
     "http_auth": KEY, "basic_auth": SECRET,

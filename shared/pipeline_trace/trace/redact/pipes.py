@@ -6,6 +6,7 @@ import re
 from functools import cache
 from typing import NamedTuple
 
+from . import names
 from .blocks import end_of_heredoc
 from .pattern import Pattern, Spans
 
@@ -25,6 +26,7 @@ _READERS = (
     ("docker podman", "secret"),
     ("pulumi", "--secret"),
     ("pass", "insert"),
+    ("realm adcli net", "join --stdin-password"),
     ("cargo snyk tailscale", "login auth up"),
 )  # fmt: skip
 # What says for certain that the input is a secret, and no script or document.
@@ -65,8 +67,8 @@ def program(word: str) -> str:
 def _reading() -> dict[str, frozenset[str]]:
     """Return for each program the words with which it reads a secret."""
     table: dict[str, frozenset[str]] = {}
-    for names, words in _READERS:
-        for name in names.split():
+    for programs, words in _READERS:
+        for name in programs.split():
             table[name] = table.get(name, frozenset()) | frozenset(words.split())
     return table
 
@@ -80,6 +82,9 @@ def find(text: str, words: list[Word], piped: list[Word], spans: Spans) -> None:
     said = {word.text for word in words}
     table = _reading()
     needed = frozenset().union(*(table.get(program(word.text), frozenset()) for word in words))
+    if any(word.text == "read" for word in words) and any(names.is_secret_name(word.text) for word in words):
+        # `read -r password <<< x`
+        needed |= {"read"}
     from_input = needed and any(word.text.endswith(_FROM_INPUT) for word in words)
     if not said.isdisjoint(needed) or from_input:
         spans.extend(_secret_part(word) for word in fed)

@@ -30,7 +30,7 @@ MAYBE_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("/", ("sqlplus", "expdp", "impdp", "sqlldr", "rman ")),
     ("", ("vault ", "net use", " set ", "snyk auth", "obscure", "openssl passwd", "http-basic", "htpasswd",
          "cargo login", "nuget ", "-oauth.", "bearer.", " user add", "consul ", "redis-cli", "drush ", "neo4j-admin",
-         "bw ", "mkpasswd", "grafana", " using ", "add-user", "authtoken ")),
+         "bw ", "mkpasswd", "grafana", " using ", "add-user", "authtoken ", "steamcmd")),
 )  # fmt: skip
 
 # fmt: off
@@ -89,6 +89,10 @@ PROGRAMS: tuple[tuple[str, str], ...] = (
     ("argocd kcadm kcadm.sh kcreg.sh", "--password --current-password --new-password -p --auth-token"),
     ("gitlab-runner", "-t -r --token --registration-token > register verify unregister"),
     ("k3s k3sup rke2", "-t --token"),
+    ("drone woodpecker-cli", "--data -data --value -value > secret"),
+    ("influx", "-p -t > setup auth user v1"),
+    ("kadmin kadmin.local addprinc cpw", "-pw -w"),
+    ("steamcmd", "#2 > +login"),
     ("doctl anaconda codecov ngrok", "-t --token"),
     ("ngrok", "#1 > authtoken add-authtoken"),
     ("travis", "=* > encrypt"),
@@ -102,6 +106,7 @@ PROGRAMS: tuple[tuple[str, str], ...] = (
     ("dotnet", "-k --api-key -p --password > nuget"),
     ("nuget", "-ApiKey -Password #1 > setapikey setApiKey"),
     ("nuget", "-ApiKey -Password"),
+    ("dotnet", "#3 > user-secrets"),
     ("nuget", "#2 > push"),
     ("composer", "#3 > http-basic.*"),
     ("composer", "#2 > github-oauth.* gitlab-oauth.* gitlab-token.* bitbucket-oauth.* bearer.*"),

@@ -30,7 +30,10 @@ _PROTOCOLS = Pattern(
     r"[PALIF(](?:(?<=P)ASS |(?<=A)UTH |(?<=L)OGIN |(?<=I)DENTIFY |(?<=F)ALSE|(?<=connect\()|(?<=construct\()"
     r"|(?<=login\()|(?<=bind\()|(?<=auth\())"
 )
-_PROTOCOL_WORDS = ("SETUSER ", ': PSK "', ': XAUTH "', ': EAP "', 'user = "', "community ", "addauth ", "::")
+_PROTOCOL_WORDS = (
+    "stats auth ", "login=", "createUser ", "SETUSER ", ': PSK "', ': XAUTH "', ': EAP "', 'user = "', "community ",
+    "addauth ", "::",
+)  # fmt: skip
 # What heads of tables have whose columns are secret.
 _HEADS = ("passw", "pwd", "secret", "token", "key", "value")
 # What a line of .pgpass has.
@@ -62,7 +65,7 @@ def find(text: str) -> Spans:
         tokens.find_keys(text, spans)
     if "\n" in text:
         tokens.find_base64_lines(text, spans)
-    if "$" in text or "{" in text:
+    if "$" in text or "{" in text or "md5" in text:
         find_rows(tokens.HASHES, text, spans)
     if programs.MAYBE.regex.search(text) or _has_program(low):
         from . import commands
@@ -133,7 +136,7 @@ def _find_structured(text: str, low: str, spans: Spans) -> None:
         from . import tables
 
         find_rows(tables.AWS, text, spans)
-    if "aram" in text or "args" in low or " with " in low:
+    if "aram" in text or "args" in low or " with " in low or "sqlalchemy" in low:
         from . import sql
 
         sql.find_bound(text, spans)

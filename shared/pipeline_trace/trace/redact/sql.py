@@ -34,7 +34,10 @@ def find_inserts(text: str, spans: Spans) -> None:
 
 
 # What stands before the values of a statement: always, and only where a text tells of SQL.
-_BOUND = Pattern(r"\[parameters: (?=[\[({])|DETAIL: {1,4}[Pp]arameters: (?=\$)|==> {1,4}Parameters: (?=\S)")
+_BOUND = Pattern(
+    r"\[parameters: (?=[\[({])|DETAIL: {1,4}[Pp]arameters: (?=\$)|==> {1,4}Parameters: (?=\S)"
+    r"|\[(?:generated in|cached since|no key|raw sql)[^\]\n]{0,60}\] (?=[\[({])"
+)
 _MAYBE_BOUND = Pattern(
     r"(?i)(?:\bwith (?:bound |bind )?(?:params|parameters|args|arguments|values|binds|bindings)[:=]? ?"
     r"|; (?:args|params)=)"

@@ -183,6 +183,8 @@ HASHES = (
     Row("hash of a password", "root:$6$salt$SECRET", Pattern(r"(?P<secret>\$(?:1|2[abxy]?|5|6|7|y|gy|apr1|md5"
                                                              r"|argon2(?:id?|d)|scrypt"
                                                              r"|pbkdf2[\w-]*)\$[A-Za-z0-9./=,$+_-]{8,})")),
+    Row("hash of a PostgreSQL password", '"md5SECRET"',
+        Pattern(r"(?:\bmd5|SCRAM-SHA-256\$)(?P<secret>[0-9a-f]{32}\b|\d{1,9}:[\w+/=$:]{20,})")),
     Row("hash of an LDAP password", "{SSHA}SECRET",
         Pattern(r"\{(?:S?SHA(?:256|384|512)?|S?MD5|CRYPT)\}(?P<secret>[A-Za-z0-9+/=$.]{8,})")),
 )  # fmt: skip
