@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from . import looks, names
 from .pattern import Pattern
 from .scan import CLOSING, WORD_END, Scan, Where, end_of_quoted
@@ -61,13 +63,11 @@ def block_below(scan: Scan, start: int, where: Where) -> tuple[int, int] | None:
 
 def end_of_heredoc(text: str, start: int, tag: str) -> int:
     """Return where the text ends that goes up to a line with this word alone."""
-    at = text.find(tag, start)
-    while at >= 0:
-        begin, end = text.rfind("\n", max(start - 1, 0), at) + 1, text.find("\n", at)
-        if text[max(begin, start) : end if end >= 0 else len(text)].strip() == tag:
-            return max(begin - 1, start)
-        at = text.find(tag, end) if end >= 0 else -1
-    return len(text)
+    end = re.compile(rf"\n?[ \t]*{re.escape(tag)}[ \t\r]*(?=\n|\Z)").search
+    found = end(text, start)
+    while found is not None and found.start() > start and text[found.start()] != "\n":
+        found = end(text, found.end())
+    return found.start() if found else len(text)
 
 
 def _escaped_block(scan: Scan, start: int, newline: str) -> tuple[int, int]:

@@ -45,7 +45,7 @@ _SURE = frozenset(
 )
 _FROM_INPUT = ("=-", "=@-", "=/dev/stdin")
 # Characters of the lines up to a word that are read.
-_LONGEST_TEXT = 4000
+_LONGEST_TEXT = 2000
 
 
 class Word(NamedTuple):
@@ -75,21 +75,15 @@ def _reading() -> dict[str, frozenset[str]]:
 
 def find(text: str, words: list[Word], piped: list[Word], spans: Spans) -> None:
     """Add the secrets that a command reads. ``piped``: what the command before it prints."""
-    fed = [*piped, *_here_string(words), *_substituted(words)]
-    body = _heredoc(text, words)
-    if not fed and not body:
-        return
-    said = {word.text for word in words}
     table = _reading()
     needed = frozenset().union(*(table.get(program(word.text), frozenset()) for word in words))
     if any(word.text == "read" for word in words) and any(names.is_secret_name(word.text) for word in words):
         # `read -r password <<< x`
         needed |= {"read"}
-    from_input = needed and any(word.text.endswith(_FROM_INPUT) for word in words)
-    if not said.isdisjoint(needed) or from_input:
-        spans.extend(_secret_part(word) for word in fed)
-        if not said.isdisjoint(_SURE):
-            spans.extend(_secret_part(word) for word in body)
+    said = {word.text for word in words}
+    if needed and (not said.isdisjoint(needed) or any(word.text.endswith(_FROM_INPUT) for word in words)):
+        body = [] if said.isdisjoint(_SURE) else _heredoc(text, words)
+        spans.extend(_secret_part(word) for word in [*piped, *_here_string(words), *_substituted(words), *body])
 
 
 def printed(text: str, words: list[Word]) -> list[Word]:
@@ -104,7 +98,7 @@ def printed(text: str, words: list[Word]) -> list[Word]:
 
 def _secret_part(word: Word) -> tuple[int, int]:
     """Return the secret part of what is read: of ``user:password`` for chpasswd, the password."""
-    colon = word.text.find(":")
+    colon = -1 if "\n" in word.text else word.text.find(":")
     return (word.start + colon + 1, word.end) if 0 < colon < len(word.text) - 1 else (word.start, word.end)
 
 
@@ -142,10 +136,12 @@ def _heredoc(text: str, words: list[Word]) -> list[Word]:
             continue
         tag = word.text[2:].lstrip("-~") or (words[number + 1].text if number + 1 < len(words) else "")
         tag = tag.strip("\"'")
-        begin = text.find("\n", word.end) + 1
+        begin = text.find("\n", word.end, word.end + _LONGEST_TEXT) + 1
         if tag and begin:
-            end = min(begin + end_of_heredoc(text[begin : begin + _LONGEST_TEXT], 0, tag), len(text))
-            return _lines(text, begin, end)
+            body = text[begin : begin + _LONGEST_TEXT]
+            end = end_of_heredoc(body, 0, tag)
+            # Without its end, all that follows may be it.
+            return _lines(text, begin, begin + end) if end < len(body) else [Word(begin, begin + end, body)]
     return []
 
 

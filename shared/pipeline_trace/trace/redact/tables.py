@@ -69,9 +69,8 @@ def find(text: str, low: str, spans: Spans) -> None:
         done = end
         layout = _layout(text, start, end) if end - start <= _LONGEST_HEAD else None
         if layout is not None:
-            done = max(
-                _rows(text, layout, _VAULT_DATA.regex.search(text, max(start - 80, 0), start) is not None, spans), end
-            )
+            is_data = _VAULT_DATA.regex.search(text, max(start - _BEFORE, 0), start) is not None
+            done = max(_rows(text, layout, is_data, spans), end)
 
 
 def _hits(low: str) -> list[int]:
