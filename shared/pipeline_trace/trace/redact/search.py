@@ -35,7 +35,7 @@ _PROTOCOL_WORDS = (
     "addauth ", "::",
 )  # fmt: skip
 # What heads of tables have whose columns are secret.
-_HEADS = ("passw", "pwd", "secret", "token", "key", "value")
+_HEADS = ("passw", "pwd", "secret", "token", "api", "value")
 # What a line of .pgpass has.
 _COLONS = 4
 _PORT = Pattern(r":(?:\d{4,5}|\*):")
