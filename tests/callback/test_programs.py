@@ -167,6 +167,30 @@ playbook("killed.yml")
     assert (ended["playbook killed.yml"], ended["While"], ended["Before"]) == ("cancellation", "cancellation", "success")
 
 
+def test_a_play_that_had_ended_before_a_signal_is_not_cancelled_by_it(tmp_path: Path) -> None:
+    ran = Ran(tmp_path, "play(0)\ntime.sleep(0.5)\nos.kill(os.getpid(), 15)", status=-15)
+    assert [span["attributes"]["cicd.pipeline.task.run.result"] for span in ran.spans] == ["success"] * 4
+    assert [span["events"] for span in ran.spans] == [[]] * 4
+    root, _, _, host = ran.spans
+    assert root["end_unix_nano"] - host["end_unix_nano"] < 400_000_000
+
+
+def test_runs_after_a_signal_that_ended_nothing_are_as_they_ended(tmp_path: Path) -> None:
+    steps = """
+play(0)
+for number in (1, 2):
+    try:
+        os.kill(os.getpid(), 2)
+        time.sleep(5)
+    except KeyboardInterrupt:
+        play(number)
+"""
+    ran = Ran(tmp_path, steps)
+    assert [span["name"] for span in ran.spans if span["name"].startswith("play")] == ["play 0", "play 1", "play 2"]
+    assert [span["attributes"]["cicd.pipeline.task.run.result"] for span in ran.spans] == ["success"] * 12
+    assert len(ran.traces()) == 3
+
+
 # Sets the clock of every process of the run at one moment, one second after the first of them started.
 CLOCK = """
 import os, time

@@ -15,7 +15,10 @@ from support.played import Played
 pytestmark = pytest.mark.process
 
 FOLDER = support.TESTS / "playbooks" / "ways"
-NAMES = ("recovered", "missing_include", "run_once", "no_handler", "broken_include", "no_strategy")
+NAMES = (
+    *("recovered", "missing_include", "run_once", "any_errors_fatal", "mixed", "not_utf8"),
+    *("no_handler", "broken_include", "no_strategy"),
+)
 STOPPED = ("no_handler", "broken_include", "no_strategy")
 
 
@@ -115,6 +118,32 @@ def test_a_run_once_that_fails_the_others_fails_the_play(ran: Callable[[str], Pl
     ]
 
 
+def test_hosts_that_any_errors_fatal_leaves_behind_are_named(ran: Callable[[str], Played]) -> None:
+    run = ran("any_errors_fatal")
+    assert run.results("Any fatal", "Include", "Fails on one")["h1"] == "rescued"
+    assert run.results("All kinds", "Until")["h1"] == "ignored"
+    assert len(played.events(run.hosts("All kinds", "Until")["h1"], "retry")) == 2
+    assert run.results("All kinds", "Unreachable")["h1"] == "ignored"
+
+
+def test_many_ways_in_two_batches_are_told_as_ansible_took_them(ran: Callable[[str], Played]) -> None:
+    run = ran("mixed")
+    first, second = run.all_at("Mixed")
+    assert (code(first), code(second)) == ("ERROR", "UNSET")
+    assert code(run.root()) == "ERROR"
+    assert "h2: odd" in run.root()["status"]["message"]
+    names = [{child["name"] for child in run.children(play)} for play in (first, second)]
+    assert {"Handler", "Rescue in a rescue"} <= names[0] & names[1]
+    assert not [span for span in run.spans if span["name"] == "Never"]
+
+
+def test_output_that_is_no_text_fails_only_what_it_fails_in_ansible(ran: Callable[[str], Played]) -> None:
+    run = ran("not_utf8")
+    assert (run.results("Bytes", "Task"), run.results("Bytes", "Items")) == ({"h1": "ignored"}, {"h1": "ignored"})
+    assert run.results("Bytes", "Last") == {"h1": "failed"}
+    assert run.hosts("Bytes", "Last")["h1"]["attributes"]["ansible.message"].isprintable()
+
+
 @pytest.mark.parametrize(
     ("name", "path", "reason"),
     [
@@ -156,3 +185,53 @@ def test_output_that_nobody_reads_fails_the_command_where_it_fails_ansible(tmp_p
     assert run.returncode == 120
     assert generated.differences(run.spans, told(run)) == []
     assert code(run.root()) == "ERROR"
+
+
+STEPS = """
+- name: Deploy
+  hosts: g
+  gather_facts: false
+  tasks:
+    - {name: First, ansible.builtin.debug: {msg: first}}
+    - name: Block
+      block:
+        - {name: Second, ansible.builtin.debug: {msg: second}, changed_when: true, notify: Handler}
+        - {name: Third, ansible.builtin.debug: {msg: third}, failed_when: true}
+      rescue:
+        - {name: Rescue, ansible.builtin.debug: {msg: rescued}}
+    - {name: Last, ansible.builtin.debug: {msg: last}}
+  handlers:
+    - {name: Handler, ansible.builtin.debug: {msg: handled}}
+"""
+AFTER_FIRST = {"Block": {"Second": "changed", "Third": "rescued", "Rescue": "ok"}, "Last": "ok", "Handler": "ok"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "below"),
+    [
+        ("n\ny\nc\n", AFTER_FIRST),
+        ("c\n", {"First": "ok", **AFTER_FIRST}),
+        ("n\n" * 4, {}),
+        ("y\nn\nn\nc\n", {"First": "ok", "Last": "ok"}),
+    ],
+    ids=["n y c", "c", "n", "y n n c"],
+)
+def test_step_leaves_out_what_the_user_refuses(tmp_path: Path, answers: str, below: dict[str, Any]) -> None:
+    (tmp_path / "site.yml").write_text(STEPS)
+    words = [str(support.ANSIBLE / "ansible-playbook"), "--step", "-i", str(FOLDER / "inventory.ini"), "site.yml"]
+    done = subprocess.run(
+        words, input=answers, env=played.environ(tmp_path), capture_output=True, text=True, timeout=60, cwd=tmp_path
+    )
+    run = Played(tmp_path, done.returncode, done.stdout, done.stderr)
+    assert (run.returncode, code(run.root()), code(run.at("Deploy"))) == (0, "UNSET", "UNSET")
+    assert generated.differences(run.spans, told(run)) == []
+
+    def results(*path: str) -> Any:
+        if played.kind(run.at(*path)) == "task":
+            return set(run.results(*path).values())
+        return {child["name"]: results(*path, child["name"]) for child in run.children(run.at(*path))}
+
+    def for_each_host(wanted: Any) -> Any:
+        return {name: for_each_host(one) for name, one in wanted.items()} if isinstance(wanted, dict) else {wanted}
+
+    assert results("Deploy") == for_each_host(below)

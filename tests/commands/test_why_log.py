@@ -70,6 +70,35 @@ def test_only_the_end_of_a_large_log_is_read(tmp_path: Path) -> None:
     assert "dns" in done.stdout
 
 
+UNREACHABLE = (
+    "Started by user mara\n[Pipeline] stage\n"
+    'fatal: [web1]: UNREACHABLE! => {"changed": false, "msg": "Failed to connect to the host via ssh: ssh: connect to host '
+    'web1 port 22: Connection refused", "unreachable": true}\n'
+    "ERROR: script returned exit code 4\nFinished: FAILURE\n"
+)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-8"])
+@pytest.mark.parametrize("before", ["", "all is wéll\n" * 500_000], ids=["short", "long"])
+def test_a_log_with_a_byte_order_mark_is_read_as_its_text(tmp_path: Path, encoding: str, before: str) -> None:
+    path = tmp_path / "build.log"
+    path.write_bytes(f"\ufeff{before}{UNREACHABLE}".encode(encoding))
+    env = support.environ(tmp_path)
+    done = support.trace("why", "--log", path, env=env)
+    assert done.stdout == support.trace("why", "--log", log(tmp_path, UNREACHABLE), env=env).stdout
+    assert done.stdout.startswith("Owner: Ops")
+    assert "UNREACHABLE!" in done.stdout
+
+
+@pytest.mark.process
+def test_standard_input_in_utf_16(tmp_path: Path) -> None:
+    command = [str(support.BIN / "pipeline-trace"), "why", "--log", "-"]
+    done = subprocess.run(
+        command, input=UNREACHABLE.encode("utf-16"), capture_output=True, env=support.environ(tmp_path), check=True
+    )
+    assert done.stdout.startswith(b"Owner: Ops")
+
+
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     path = tmp_path / "build.log"
     path.write_bytes(b"\xff\xfe\x00\ncp: No space left on device\n")

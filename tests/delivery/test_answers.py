@@ -101,9 +101,44 @@ def test_the_line_says_what_answered_and_what_to_do_and_masks_secrets() -> None:
 
 
 def test_a_refusal_says_the_receivers_own_words() -> None:
-    assert str(read(403, "text/plain", b"the key\n is  unknown")) == '403 Reason ("the key is unknown")'
-    assert str(read(403, "application/x-protobuf", b"\x08\x07")) == "403 Reason"
-    assert str(read(302, "text/html", PAGE, location="http://login/")) == "302 Reason, to http://login/"
+    assert str(read(429, "text/plain", b"the key\n is  unknown")) == '429 Reason ("the key is unknown")'
+    assert str(read(429, "application/x-protobuf", b"\x08\x07")) == "429 Reason"
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (401, "401 Reason; check the login in OTEL_EXPORTER_OTLP_HEADERS"),
+        (403, "403 Reason; check the login in OTEL_EXPORTER_OTLP_HEADERS"),
+        (404, "404 Reason; check the path /v1/{traces}: OTEL_EXPORTER_OTLP_ENDPOINT is only what comes before /v1/, "),
+        (405, "405 Reason; check the path /v1/{traces}: "),
+        (304, "304 Reason; set OTEL_EXPORTER_OTLP_ENDPOINT to the receiver itself, and OTEL_EXPORTER_OTLP_HEADERS if it"),
+    ],
+)
+def test_a_refusal_says_what_to_do(status: int, said: str) -> None:
+    assert str(read(status, path="/v1/{traces}")).startswith(said)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_says_where_to_without_its_secrets(status: int) -> None:
+    said = str(read(status, "text/html", PAGE, location="https://ann:hunter2hunter2@login/?a=1\r\n\x1b[31m"))
+    assert said.startswith(f"{status} Reason, to https://")
+    assert "login/?a=1" in said
+    assert "; set OTEL_EXPORTER_OTLP_ENDPOINT to the receiver itself" in said
+    assert "hunter2" not in said
+    assert said.isprintable()
+
+
+def test_a_secret_in_a_path_is_masked() -> None:
+    assert "hunter2" not in str(read(404, path="/token=hunter2hunter2/v1/traces"))
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [("UNAUTHENTICATED", "check the login in"), ("PERMISSION_DENIED", "check the login in"), ("UNIMPLEMENTED", "set OTEL_")],
+)
+def test_a_refusal_over_grpc_says_what_to_do(code: str, remedy: str) -> None:
+    assert str(answers.grpc(code, "no")).startswith(f"{code}: no; {remedy}")
 
 
 @pytest.mark.parametrize(

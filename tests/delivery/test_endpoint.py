@@ -88,6 +88,16 @@ def test_a_login_in_an_endpoint_of_http_works_and_is_warned_of() -> None:
     assert setup_warning(environ).startswith(f"{E} has a login, which other programs can read there; leave it out, and set")
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("", 10.0), ("10", 10.0), ("0.5", 0.5), ("999", 999.0), ("1000", 1.0), ("10000", 10.0), ("2.5e3", 2.5)],
+)
+def test_a_time_limit_of_1000_and_more_is_in_milliseconds(text: str, seconds: float) -> None:
+    assert endpoint.seconds({E: HTTP, "OTEL_EXPORTER_OTLP_TIMEOUT": text}) == seconds
+    specific = {E: HTTP, "OTEL_EXPORTER_OTLP_TIMEOUT": "7", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": text}
+    assert endpoint.seconds(specific) == (seconds if text else 7.0)
+
+
 def test_the_variables_of_metrics_are_told_apart() -> None:
     environ = {E: HTTP, "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "carrier-pigeon"}
     assert endpoint.setup_problem(environ) == ""

@@ -153,6 +153,58 @@ def _partial(rejected: int) -> Any:
     return answer
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [b"\0\0\x18\4\0\0\0\0\0", b"SSH-2.0-token=hunter2hunter2\r\n", b"HTTP/9.9 200 OK\r\n\r\n", b"x" * 70_000]
+    + [b"HTTP/1.1 200 OK\r\n" + line + b"\r\n\r\n" for line in (b"a: " + b"b" * 70_000, b"a: b\r\n" * 200)]
+    + [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhunter2\r\n"],
+    ids=["frame", "ssh", "version", "line", "header", "headers", "chunk"],
+)
+def test_a_server_that_speaks_no_http_is_one_line_without_its_bytes(
+    env: Env, monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    def speak(listening: socket.socket) -> None:
+        with listening.accept()[0] as connection, suppress(OSError):
+            connection.recv(1 << 16)
+            connection.sendall(answer)
+            connection.shutdown(socket.SHUT_WR)
+            # Until the client closes: else its own bytes that nobody read make a reset of it.
+            while connection.recv(1 << 16):
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=speak, args=(listening,), daemon=True).start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with pytest.raises(DeliveryError) as raised:
+            exporter(env | {"OTEL_EXPORTER_OTLP_ENDPOINT": url}, monkeypatch).deliver([span(1)], 5.0)
+    said = (
+        "it does not speak HTTP; OTLP's port is usually 4318 for HTTP and 4317 for gRPC: check OTEL_EXPORTER_OTLP_ENDPOINT"
+    )
+    assert (str(raised.value), raised.value.refused) == (f"{url}: {said}", True)
+
+
+@pytest.mark.parametrize("size", [1, 2_000_000], ids=["small", "large"])
+def test_http_to_the_port_of_grpc_says_so(env: Env, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    with Receiver() as receiver:
+        wrong = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.grpc_url, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}
+        with pytest.raises(DeliveryError, match=r"does not speak HTTP; .* 4317 for gRPC"):
+            exporter(env | wrong, monkeypatch).deliver([span(1, attributes={"log": "x" * size})], 5.0)
+
+
+@pytest.mark.parametrize(("variable", "path"), [("ENDPOINT", "/wrong/v1/traces"), ("TRACES_ENDPOINT", "/wrong")])
+def test_a_wrong_path_is_named_with_what_each_variable_takes(
+    env: Env, monkeypatch: pytest.MonkeyPatch, variable: str, path: str
+) -> None:
+    with Receiver() as receiver:
+        wrong = {f"OTEL_EXPORTER_OTLP_{variable}": f"{receiver.http_url}/wrong"}
+        with pytest.raises(DeliveryError) as raised:
+            exporter(env | wrong, monkeypatch).deliver([span(1)], 5.0)
+    assert (
+        f"; check the path {path}: OTEL_EXPORTER_OTLP_ENDPOINT is only what comes before /v1/, "
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is all of it"
+    ) in str(raised.value)
+
+
 # One journal and the others
 
 
@@ -308,7 +360,15 @@ def test_a_delivery_has_its_own_time_whatever_the_one_before_had(
 # Too large
 
 
-def test_an_answer_that_drips_ends_with_the_time_limit(env: Env, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "begin",
+    [b"", b"HTTP/1.1 200 OK\r\nX-Long: ", b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 100000\r\n\r\n"],
+    ids=["first line", "header", "body"],
+)
+@pytest.mark.parametrize("proxied", [False, True], ids=["direct", "proxy"])
+def test_an_answer_that_drips_ends_with_the_time_limit(
+    env: Env, monkeypatch: pytest.MonkeyPatch, begin: bytes, proxied: bool
+) -> None:
     """Each piece comes in time, and the whole would take an hour."""
     gone = threading.Event()
 
@@ -316,7 +376,7 @@ def test_an_answer_that_drips_ends_with_the_time_limit(env: Env, monkeypatch: py
         connection = listening.accept()[0]
         with connection, suppress(OSError):
             connection.recv(1 << 16)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 100000\r\n\r\n")
+            connection.sendall(begin)
             while True:
                 connection.sendall(b"x")
                 time.sleep(0.03)
@@ -325,7 +385,12 @@ def test_an_answer_that_drips_ends_with_the_time_limit(env: Env, monkeypatch: py
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=drip, args=(listening,), daemon=True)
         thread.start()
-        env["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        if proxied:
+            env["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://collector.internal:4318"
+            monkeypatch.setenv("http_proxy", url)
+        else:
+            env["OTEL_EXPORTER_OTLP_ENDPOINT"] = url
         with pytest.raises(DeliveryError, match="no answer in time"):
             exporter(env, monkeypatch).deliver([span(1)], 0.3)
     # The connection is closed, too.

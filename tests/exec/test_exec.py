@@ -242,6 +242,33 @@ def test_after_context_a_shells_commands_ask_nobody(env: dict[str, str]) -> None
     assert {span["parent_span_id"] for span in recorded(env, 2)} == {stage}
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"}, "does not begin with http:// or https://; set it to a URL"),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuff"},
+            "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuff is not supported; set it to http/protobuf",
+        ),
+    ],
+    ids=["endpoint", "protocol"],
+)
+def test_a_wrong_endpoint_is_one_line_and_the_command_runs_as_ever(
+    env: dict[str, str], wrong: dict[str, str], said: str
+) -> None:
+    words = ("exec", "--", "sh", "-c", "echo out; exit 3")
+    done = support.spawn(*words, env=env | wrong)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("pipeline-trace: OTEL_EXPORTER_OTLP_")
+    assert said in line
+    assert (done.returncode, done.stdout) == (3, "out\n")
+    # Recorded all the same, for `ship`.
+    assert support.journals(env)
+    # What nobody records needs no receiver.
+    unsampled = support.spawn(*words, env=env | wrong | {"TRACEPARENT": TRACEPARENT[:-1] + "0"})
+    assert (unsampled.returncode, unsampled.stdout, unsampled.stderr) == (3, "out\n", "")
+
+
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 def test_as_the_shell_of_a_makefile_each_line_is_a_span(env: dict[str, str], tmp_path: Path) -> None:
     shutil.copy(EXAMPLES / "Makefile", tmp_path)

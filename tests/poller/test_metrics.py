@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 import pytest
 import support
+from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
 from support import processes
 from support.otlp_receiver import Fault as ReceiverFault
 from support.otlp_receiver import Metrics, Point, Protocol, Receiver, free_port
@@ -16,6 +19,8 @@ from support.proxy import Proxy
 from support.service import Service
 
 from jenkins_poller.poll.backlog import Backlog
+from jenkins_poller.poll.logs import Changes
+from jenkins_poller.poll.metrics import metric_exporter
 from jenkins_poller.spans import measured
 from pipeline_trace.delivery.journal import Writer, find_journals
 from pipeline_trace.trace import conventions as c
@@ -323,6 +328,24 @@ def test_a_service_goes_on_where_metrics_are_never_answered(jenkins: Replay, sta
         processes.wait_for(lambda: len([r for r in jenkins.requests if "tree=jobs" in r.path]) > 2, "third poll")
         status, _ = service.end()
         assert status == 0
+
+
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+def test_a_time_limit_in_milliseconds_holds_for_metrics_too(
+    env: dict[str, str], protocol: Protocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Receiver(metrics="never") as receiver:
+        for name, value in receiver.environ(protocol).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "1000")
+        exporter = metric_exporter(os.environ, Changes())
+        results: list[MetricExportResult] = []
+        thread = threading.Thread(target=lambda: results.append(exporter.export(MetricsData(resource_metrics=[]))))
+        thread.start()
+        thread.join(30)
+        assert results == [MetricExportResult.FAILURE]
+        exporter.shutdown()
+    thread.join()
 
 
 def test_several_controllers_are_told_apart_by_their_resource(env: dict[str, str], jenkins: Replay, tmp_path: Path) -> None:

@@ -135,6 +135,26 @@ def test_a_part_that_is_no_span_is_rejected_and_the_rest_stored(server: Server, 
     assert sum(trace == f"{0x1001:032x}" for trace, _ in stored_ids(module_env)) == 3
 
 
+def test_spans_in_a_circle_or_thousands_deep_are_stored_and_shown(server: Server, module_env: dict[str, str]) -> None:
+    def one(trace: int, number: int, parent: int | None) -> Span:
+        return Span(f"{trace:032x}", f"{number:016x}", parent and f"{parent:016x}", f"span {number}", 1000, 2000)
+
+    traces = {
+        0x2001: [one(0x2001, 1, 1)],
+        0x2002: [one(0x2002, 1, 2), one(0x2002, 2, 1)],
+        0x2003: [one(0x2003, 1, None), one(0x2003, 2, 3), one(0x2003, 3, 2), one(0x2003, 4, 2)],
+        0x2004: [one(0x2004, number, number - 1 or None) for number in range(1, 3001)],
+    }
+    for trace, spans in traces.items():
+        assert post(server, encoded(*spans)).content == b""
+        shown = requests.get(f"{server.url}/trace/{trace:032x}", timeout=60)
+        assert shown.status_code == 200
+        assert all(span.name in shown.text for span in spans)
+        printed = support.trace("show", f"{trace:032x}", env=module_env)
+        assert (printed.returncode, printed.stderr) == (0, "")
+        assert all(span.name in printed.stdout for span in spans)
+
+
 def test_a_second_delivery_changes_nothing_and_another_trace_with_the_same_span_id_is_kept(env: dict[str, str]) -> None:
     first, again, other = batch(1, 1)[0], batch(1, 1)[0], batch(2, 1)[0]
     again.name = other.name = "another"

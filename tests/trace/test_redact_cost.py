@@ -37,7 +37,22 @@ UNITS = [
     "a,password\n", "a:5432:b:c:", "PASS ", "AUTH ", "login('a', ", "send \"a", "\u200b", "pässword=", "İpassword=a ",
     "\x1b[31m",
     "a://b:c@d://", "a:b:c:d:e", "set ", "Basic aaaaaaaa", "Bearer aaaa", "%22password%22%3A", "&quot;password&quot;:",
-    "pw=", "psk: ", "_=",
+    "pw=", "psk: ", "_=", "kind: Secret\n", "kind: Secret\ndata:\n  a: b\n", '{"kind":"Secret",',
+    '{"kind":"Secret","data":{', "{kind: Secret, ", "  kind: Secret\n data:\n", "'kind': 'Secret', '",
+    "a | password\n---+---\n", "password|", "| password\n", "password  a\n", "PASSWORD  A\n", "password\n--------\n",
+    "- -- password\n", 'password,"a""b",\n', ',"a""b', '"",password\n', "password\ta\n", "Key  Value\n---  -----\n",
+    "= Data =\nKey  Value\n---  -----\na  b\n", "token value|", "SecureString\t", "SecureString | Value | ",
+    "arn:aws:secretsmanager:a\tb\t", "[parameters: (", "select with params ('a', ", "binding parameter [1",
+    "DETAIL:  parameters: $1 = ", "password = <<EOF\n", "password = <<E\nE\n", "chpasswd <<E\n", "chpasswd <<E; ",
+    "passwd <<<",
+    "cat <<< a | passwd; ", "(echo a; ", "x <(echo a ", "env('TOKEN') or ", "getenv('a', ", "password: getenv('a', ",
+    "AKIAAAAAAAAAAAAAAAA ", "AKIA", "scott/aA1", "a/b@", "a:b@c:", "password ....", "password....a", "token: a = ",
+    "{token,", "token REG_SZ ", "token\n", "token\nb input_value=", "\\u0022token\\u0022:", "<password><value>",
+    "token -> a", "ACL SETUSER ", 'user = "a:', "token string(1) ",
+    "stats auth a:", "login=a:", 'createUser a SHA "', "md5", "md5 {", "SCRAM-SHA-256$1:", "[generated in 1s] (",
+    "sqlalchemy [cached since (",
+    'token "a" value ', "token (a) (len=1) ", "read token <<< a\n", "password: 'a' => ",
+    "stringData: {", "PSK: PSK \"a", "token ENC ",
 ]  # fmt: skip
 
 

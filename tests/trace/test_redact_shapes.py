@@ -64,6 +64,44 @@ def test_a_log_of_texts_without_secrets_stays_as_it_is() -> None:
     assert redact.masked(log) == log
 
 
+CASES = [json.loads(line) for line in (HERE / "cases.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_nothing_remains_of_the_secret_of_a_case_on_which_it_once_failed(case: dict[str, str]) -> None:
+    secret = base64.b64decode(case["secret_base64"]).decode()
+    masked = redact.masked(case["text"].replace("{SECRET}", secret))
+    assert [secret[at : at + 5] for at in range(max(len(secret) - 4, 1)) if secret[at : at + 5] in masked] == []
+    assert redact.masked(masked) == masked
+
+
+# Documents and tables of several lines that have names of secrets, and no secret.
+DOCUMENTS = {
+    "ConfigMap": "apiVersion: v1\nkind: ConfigMap\ndata:\n  door: Zq7xVrT4mKp9\n",
+    "ConfigMap next to a Secret": "kind: ConfigMap\ndata:\n  door: open\n---\nkind: Secret\nmetadata:\n  name: db\n",
+    "ExternalSecret": "kind: ExternalSecret\nspec:\n  data:\n  - remoteRef:\n      property: door\n",
+    "ConfigMap of JSON": '{"kind": "ConfigMap", "data": {"door": "open"}, "metadata": {"name": "x"}}',
+    "secrets of a cluster":
+    "NAME         TYPE       DATA   AGE\napp-secret   Opaque     2      5m\nsa-token     k8s.io/x   3      5d",
+    "accounts of a cluster": "NAME      SECRETS   AGE\ndefault   1         5d",
+    "help": "  password     Set the password\n  token        Show the token\n",
+    "psql without secrets": " user | role\n------+-------\n bob  | admin\n(1 row)",
+    "vault's metadata": "======= Metadata =======\nKey              Value\n---              -----\nversion          1\n",
+    "heading": "Passwords\n---------\n\nWrite them down.",
+    "usage": "usage: app [user|password]\nsee the manual\n",
+    "parameters of a module": "failed with args ['git', 'clone']\n",
+    "statement": "INSERT INTO users (name, password) VALUES (%s, ?)",
+    "environment": "password = os.environ.get('DB_PASSWORD')\n",
+    "document read from input": "kubectl apply -f - <<EOF\nkind: ConfigMap\nEOF\n",
+    "script read from input": "sudo -i <<EOF\nsystemctl restart app\nEOF\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", DOCUMENTS.values(), ids=DOCUMENTS)
+def test_a_document_without_secrets_stays_as_it_is(text: str) -> None:
+    assert redact.masked(text) == text
+
+
 def test_there_are_as_many_as_the_product_promises() -> None:
     assert len({shape["text"] for shape in SHAPES}) >= 300
     assert len(set(PLAIN)) >= 200

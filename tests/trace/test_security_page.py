@@ -19,7 +19,7 @@ def rows(mark: str) -> list[list[str]]:
     for table in re.findall(rf"<!-- {mark} -->\n(.*?)<!-- until here -->", PAGE, re.DOTALL):
         for line in table.splitlines()[2:]:
             cells = re.split(r"(?<!\\)\|", line.strip("|"))
-            found.append([cell.strip().strip("`").replace("\\|", "|") for cell in cells])
+            found.append([cell.strip().strip("`").replace("\\|", "|").replace("⏎", "\n") for cell in cells])
     return found
 
 

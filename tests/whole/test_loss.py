@@ -576,3 +576,20 @@ def test_poll_that_starts_on_a_full_disk_fails_with_one_line_and_reads_all_later
         assert (failed.returncode, len(failed.stderr.splitlines())) == (1, 1)
         disk.free()
         assert "5 builds read" in support.poll(jenkins.url, env=env).stdout
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["new store", "store with spans"])
+def test_a_full_disk_is_said_in_one_wording_by_who_reads_and_who_writes(env: Env, disk: Disk, there: bool) -> None:
+    if there:
+        assert support.spawn("exec", "--", "true", env=env).returncode == 0
+        processes.wait_for(lambda: not support.journals(env), "end of the delivery")
+    disk.fill(leave=8 << 10)
+    assert support.spawn("exec", "--", "true", env=env).returncode == 0
+    disk.fill()
+    for command in ("show", "ship", "serve"):
+        done = support.spawn(command, env=env)
+        (line,) = done.stderr.splitlines()
+        assert done.returncode == 1
+        assert "disk" in line
+        assert "free some space there" in line
+        assert "move it away" not in line

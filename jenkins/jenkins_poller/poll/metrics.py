@@ -158,18 +158,19 @@ def metric_exporter(environ: Mapping[str, str], changes: Changes) -> MetricExpor
 
 def _inner(environ: Mapping[str, str], watch: transport.Watch) -> Any:
     """Return OpenTelemetry's exporter, whose requests go through ``watch``."""
+    seconds = endpoint.seconds(environ, endpoint.METRICS)
     if endpoint.protocol(environ, endpoint.METRICS) == endpoint.GRPC:
         transport.prepare_grpc(environ)
         from opentelemetry.exporter.otlp.proto.grpc import metric_exporter as grpc_exporter
 
         compression = transport.grpc_compression(environ, endpoint.METRICS)
-        made = grpc_exporter.OTLPMetricExporter(compression=compression)
+        made = grpc_exporter.OTLPMetricExporter(timeout=seconds, compression=compression)
         transport.watch_stub(made, watch)
         return made
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 
     certificates = endpoint.certificates(environ, endpoint.METRICS)
-    return OTLPMetricExporter(session=transport.make_session(certificates, watch))
+    return OTLPMetricExporter(timeout=seconds, session=transport.make_session(certificates, watch))
 
 
 class _Exporter(MetricExporter):

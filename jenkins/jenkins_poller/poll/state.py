@@ -15,6 +15,7 @@ from threading import Lock
 from typing import Any
 
 from pipeline_trace.delivery.migrations import NewerVersionError, Step, upgrade
+from pipeline_trace.delivery.remedies import remedy
 from pipeline_trace.place.ci.jenkins.chain import BuildPlace
 from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace.span import Link, encode
@@ -40,6 +41,7 @@ _STEPS: Mapping[int, Step] = {
 }
 
 
+_DAMAGED = "move this file away to start again without it"
 # A build is linked to at most this many earlier builds of its commit.
 _MOST_LINKS = 10
 
@@ -219,7 +221,7 @@ class State:
             with self._reading:
                 return self._database.execute(query, values).fetchall()
         except sqlite3.Error as error:
-            raise StateError(f"cannot read {self._path} ({error}); move this file away to start again without it") from None
+            raise StateError(f"cannot read {self._path} ({error}); {remedy(error, _DAMAGED)}") from None
 
     def _forget(self, job: str, number: int) -> None:
         self._database.execute("DELETE FROM open_builds WHERE job = ? AND number = ?", (job, number))
@@ -240,16 +242,7 @@ def _opened(path: Path) -> sqlite3.Connection:
             database.close()
         if isinstance(error, NewerVersionError):
             raise StateError(str(error)) from None
-        raise StateError(f"cannot use {path} ({error}); {_what_to_do(error)}") from None
-
-
-def _what_to_do(error: Exception) -> str:
-    """Return what to do if the state cannot be opened."""
-    if "locked" in str(error):
-        return "another process holds it; try again when that has ended"
-    if isinstance(error, sqlite3.OperationalError):
-        return "free some space, check its permissions, or set PIPELINE_TRACE_HOME"
-    return "move this file away to start again without it"
+        raise StateError(f"cannot use {path} ({error}); {remedy(error, _DAMAGED)}") from None
 
 
 def _empty(folder: Path) -> None:
@@ -284,10 +277,10 @@ class _Writing:
         try:
             self._database.__exit__(kind, error, trace)  # type: ignore[arg-type]
         except sqlite3.Error as failed:
-            raise StateError(
-                f"cannot keep the poller's state ({failed}); free some space, or set PIPELINE_TRACE_HOME"
-            ) from None
+            raise _not_kept(failed) from None
         if isinstance(error, sqlite3.Error):
-            raise StateError(
-                f"cannot keep the poller's state ({error}); free some space, or set PIPELINE_TRACE_HOME"
-            ) from None
+            raise _not_kept(error) from None
+
+
+def _not_kept(error: sqlite3.Error) -> StateError:
+    return StateError(f"cannot keep the poller's state ({error}); {remedy(error, _DAMAGED)}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import os
 import sys
@@ -26,6 +28,7 @@ LIVE = "pipeline_trace.live"
 _DAYS_NS = 90 * 86_400 * 1_000_000_000
 # Only the end of a log is read.
 _MOST_BYTES = 4 << 20
+_UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _MOST_LINES = 10
 _WIDTH = 160
 
@@ -98,11 +101,18 @@ def verdict_text(verdict: Verdict) -> str:
 
 def _read(name: str) -> str:
     """Return the end of a log. ``name``: a file, or - for standard input."""
-    if name == "-":
-        data = sys.stdin.buffer.read()
-    else:
-        with Path(name).open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(file.tell() - _MOST_BYTES, 0))
-            data = file.read()
-    return data[-_MOST_BYTES:].decode("utf-8", "replace")
+    with io.BytesIO(sys.stdin.buffer.read()) if name == "-" else Path(name).open("rb") as file:
+        mark = file.read(2)
+        start = max(file.seek(0, 2) - _MOST_BYTES, 0)
+        # An even place: a character of UTF-16 has two bytes or four.
+        file.seek(start + start % 2)
+        return _decoded(file.read(), mark)
+
+
+def _decoded(data: bytes, mark: bytes) -> str:
+    """Return the text of a log. ``mark``: its first two bytes, which are a mark in UTF-16, as PowerShell writes it."""
+    encoding = _UTF_16.get(mark, "utf-8")
+    # Other bytes may begin so too. In UTF-16, each digit, space and line's end has a zero.
+    if data.count(0) < len(data) / 10:
+        encoding = "utf-8"
+    return data.decode(encoding, "replace").removeprefix("\ufeff")

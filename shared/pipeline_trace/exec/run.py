@@ -81,6 +81,9 @@ def _run(name: str, words: list[str], signals: child.Signals) -> int:
     inner = child_environment(environ, place, span.span_id)
     if not place.sampled:
         return _status(signals.run(words, inner))
+    wrong = destinations.setup_warning(environ)
+    if wrong:
+        child.say(wrong)
     try:
         writer = journal.Writer(folder.journals)
     except journal.JournalError as error:

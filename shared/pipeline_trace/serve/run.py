@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 
 from ..delivery.destinations import SetupError
 from ..delivery.home import Home
+from ..delivery.remedies import remedy
 from . import guard, over_grpc, retention
 from .connection import Client, Connection, Timed
 from .index import Index
@@ -69,8 +70,7 @@ def run(home: Home, settings: ServeSettings, ready: Callable[[Listening], None])
     try:
         asyncio.run(_serve(home, settings, ready))
     except sqlite3.Error as error:
-        then = "move it away, or set PIPELINE_TRACE_HOME to another folder"
-        raise SetupError(f"cannot use the store {home.store}: {error}; {then}") from None
+        raise SetupError(f"cannot use the store {home.store}: {error}; {remedy(error)}") from None
 
 
 async def _serve(home: Home, settings: ServeSettings, ready: Callable[[Listening], None]) -> None:

@@ -41,11 +41,23 @@ _NO_CONNECTION = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_WAIT = 86_400.0
+# What to do about an answer, by its status.
+_ITSELF = "set OTEL_EXPORTER_OTLP_ENDPOINT to the receiver itself, and OTEL_EXPORTER_OTLP_HEADERS if it needs a login"
+_LOGIN = "check the login in OTEL_EXPORTER_OTLP_HEADERS"
+_PATH = (
+    "check the path {path}: OTEL_EXPORTER_OTLP_ENDPOINT is only what comes before /v1/, "
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is all of it"
+)
+_REMEDIES = {401: _LOGIN, 403: _LOGIN, 404: _PATH, 405: _PATH}
+_GRPC_REMEDIES = {"UNAUTHENTICATED": _LOGIN, "PERMISSION_DENIED": _LOGIN, "UNIMPLEMENTED": _ITSELF}
 
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """An HTTP answer. ``body``: at most MOST_BODY bytes; ``whole``: whether that is all of it."""
+    """An HTTP answer. ``body``: at most MOST_BODY bytes; ``whole``: whether that is all of it.
+
+    ``location``: of a redirect. ``path``: of the request.
+    """
 
     status: int
     reason: str
@@ -54,6 +66,7 @@ class HttpAnswer:
     retry_after: str = ""
     location: str = ""
     whole: bool = True
+    path: str = ""
 
 
 # Parses a protobuf response. Returns the rejected items and the message. Raises ValueError for any other bytes.
@@ -66,6 +79,8 @@ def http(answer: HttpAnswer, parse: Parse, now: float) -> Accepted | DeliveryErr
     if 200 <= answer.status < 300:
         return _success(answer, parse)
     said = f"{answer.status} {answer.reason}".strip() + _detail(answer)
+    remedy = _ITSELF if answer.status < 400 else _REMEDIES.get(answer.status, "")
+    said += f"; {remedy}".format(path=answer.path) if remedy else ""
     # A gateway may pass on what the receiver behind it says.
     said_so = answer.status in (400, 500, 502) and _TOO_LARGE.search(_text(answer.body)) is not None
     return DeliveryError(
@@ -81,8 +96,9 @@ def grpc(code: str, details: str, wait: float | None = None) -> DeliveryError:
     """Return what a failed call over gRPC means. ``code``: the name of its status. ``wait``: RetryInfo's seconds."""
     first = _first_words(details.encode("utf-8", "replace"), 160)
     refused = code == "UNAVAILABLE" and _NO_CONNECTION.search(details) is not None
+    remedy = _GRPC_REMEDIES.get(code, "")
     return DeliveryError(
-        redact.masked(f"{code}: {first}" if first else code),
+        redact.masked((f"{code}: {first}" if first else code) + (f"; {remedy}" if remedy else "")),
         refused=refused,
         unfit=code == "INVALID_ARGUMENT",
         too_large=code == "OUT_OF_RANGE" or (code == "RESOURCE_EXHAUSTED" and _TOO_LARGE.search(details) is not None),
@@ -118,10 +134,7 @@ def _success(answer: HttpAnswer, parse: Parse) -> Accepted | DeliveryError:
         pass
     kind = answer.content_type.partition(";")[0].strip() or "no content type"
     first = _first_words(answer.body, _SHOWN)
-    said = (
-        f'answered {answer.status} with {kind} ("{first}"), which is not the answer of an OTLP receiver; '
-        "set OTEL_EXPORTER_OTLP_ENDPOINT to the receiver itself, and OTEL_EXPORTER_OTLP_HEADERS if it needs a login"
-    )
+    said = f'answered {answer.status} with {kind} ("{first}"), which is not the answer of an OTLP receiver; {_ITSELF}'
     return DeliveryError(redact.masked(said), foreign=True)
 
 
@@ -156,7 +169,7 @@ def _from_json(body: bytes) -> tuple[int, str]:
 def _detail(answer: HttpAnswer) -> str:
     """Return the place of a redirect, or the first words of a text, for a message."""
     if answer.location:
-        return f", to {answer.location[:200]}"
+        return f", to {_first_words(answer.location.encode('utf-8', 'replace'), 200)}"
     kind = answer.content_type.partition(";")[0].strip().lower()
     first = _first_words(answer.body, _SHOWN) if kind.startswith("text/") or kind == _JSON else ""
     return f' ("{first}")' if first else ""

@@ -17,8 +17,11 @@ _SCHEMES = ("http", "https")
 _EXAMPLES = {GRPC: "http://collector:4317", HTTP: "http://collector:4318"}
 _COMPRESSIONS = {GRPC: ("gzip", "none"), HTTP: ("gzip", "deflate", "none")}
 _SECONDS = 10.0
+# OpenTelemetry's specification says milliseconds, its exporters for Python read seconds. From here on, it is milliseconds:
+# nobody waits for a quarter of an hour, nor for less than a second.
+_MILLISECONDS_FROM = 1000
 # RFC 9110: the characters of a header's name.
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_HEADER_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 _FILES = ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")
 
 
@@ -42,7 +45,8 @@ def protocol(environ: Mapping[str, str], signal: str = TRACES) -> str:
 
 def seconds(environ: Mapping[str, str], signal: str = TRACES) -> float:
     """Return the time limit of a request in seconds. The variables must be valid."""
-    return float(setting(environ, "TIMEOUT", signal)[1] or _SECONDS)
+    value = float(setting(environ, "TIMEOUT", signal)[1] or _SECONDS)
+    return value / 1000 if value >= _MILLISECONDS_FROM else value
 
 
 def compression(environ: Mapping[str, str], signal: str = TRACES) -> str:
@@ -84,7 +88,7 @@ def _problems(environ: Mapping[str, str], signal: str) -> Iterator[str]:
     yield from _endpoint_problems(environ, signal, receiver, by)
     variable, text = setting(environ, "TIMEOUT", signal)
     if text and not _is_time(text):
-        yield f"{variable}={text} is not a positive number of seconds; set it to one such as 10"
+        yield f"{variable}={text} is not a positive number; set it to seconds such as 10, or milliseconds such as 10000"
     variable, text = setting(environ, "COMPRESSION", signal)
     if text and text.lower() not in _COMPRESSIONS[by]:
         yield f"{variable}={text} is not supported over {by}; set it to {' or '.join(_COMPRESSIONS[by])}"
@@ -145,6 +149,6 @@ def _wrong_header(text: str) -> int:
     """Return the number, from 1, of the first item that is not name=value; 0 if all are."""
     for number, item in enumerate(text.split(","), 1):
         name, sign, _value = item.partition("=")
-        if item.strip() and not (sign and _HEADER_NAME.fullmatch(name.strip())):
+        if item.strip() and not (sign and re.fullmatch(_HEADER_NAME, name.strip())):
             return number
     return 0

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from ...trace import conventions as c
 from ...trace.span import Span, encode
 from ..migrations import NewerVersionError, Step, check, upgrade
+from ..remedies import remedy
 from . import Accepted, DeliveryError, SetupError
 
 # The few spans from which a change's path is found: runs, playbooks, deploys, and root spans that name a commit.
@@ -89,7 +90,6 @@ _ORPHAN = "NOT EXISTS (SELECT 1 FROM spans p WHERE p.trace_id = spans.trace_id A
 # SQLite limits the number of values in a query.
 _VALUES = 500
 MOST_RUNS = 2000
-_UNREADABLE = "{name} cannot be read ({error}); move it away, or set PIPELINE_TRACE_HOME"
 T = TypeVar("T")
 
 
@@ -117,7 +117,7 @@ class Store:
             raise SetupError(str(error)) from None
         except sqlite3.Error as error:
             self.close()
-            raise DeliveryError(f"{self.name}: {error}", refused=True) from None
+            raise DeliveryError(f"{self.name}: {error}; {remedy(error)}", refused=True) from None
         return Accepted()
 
     def run(self, job: Callable[[sqlite3.Connection], T]) -> T:
@@ -130,9 +130,9 @@ class Store:
         except NewerVersionError as error:
             raise SetupError(str(error)) from None
         except sqlite3.OperationalError as error:
-            raise DeliveryError(f"{self.name}: {error}; try again later") from None
+            raise DeliveryError(f"{self.name}: {error}; {remedy(error)}") from None
         except sqlite3.Error as error:
-            raise SetupError(_UNREADABLE.format(name=self.name, error=error)) from None
+            raise self._unreadable(error) from None
 
     def close(self) -> None:
         """See Destination.close."""
@@ -206,7 +206,10 @@ class Store:
         except NewerVersionError as error:
             raise SetupError(str(error)) from None
         except sqlite3.Error as error:
-            raise SetupError(_UNREADABLE.format(name=self.name, error=error)) from None
+            raise self._unreadable(error) from None
+
+    def _unreadable(self, error: sqlite3.Error) -> SetupError:
+        return SetupError(f"{self.name} cannot be read ({error}); {remedy(error)}")
 
     def _open(self, timeout: float | None = None) -> sqlite3.Connection:
         seconds = self._busy_seconds if timeout is None else max(min(timeout, self._busy_seconds), 0.05)

@@ -13,10 +13,12 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Any
+from urllib.parse import urlsplit
 
 from ...trace import network, redact
-from . import Accepted, DeliveryError, answers, endpoint
+from . import Accepted, DeliveryError, answers, deadline, endpoint
 
 # The exporters log each failure. We say it in our own words, once.
 _LOGGER = logging.getLogger("opentelemetry.exporter")
@@ -26,15 +28,22 @@ _LOGGER.propagate = False
 _LARGE = 1 << 20
 # Seconds for an answer, if the exporter sets no limit.
 _LONGEST_ANSWER = 60.0
+_NO_HTTP = (
+    "it does not speak HTTP; OTLP's port is usually 4318 for HTTP and 4317 for gRPC: check OTEL_EXPORTER_OTLP_ENDPOINT"
+)
 
 
 class Watch:
-    """The result of an exporter's last request. ``seconds``: its time limit; None for the exporter's own."""
+    """The result of an exporter's last request. ``seconds``: its time limit; None for the exporter's own.
+
+    ``until``: when its answer must be whole, a time of the monotonic clock.
+    """
 
     def __init__(self, response: Any) -> None:
         """``response``: the protobuf class of OTLP's response."""
         self._response = response
         self.seconds: float | None = None
+        self.until = 0.0
         self.result: Accepted | DeliveryError | None = None
 
     def decide(self, result: Accepted | DeliveryError) -> None:
@@ -82,9 +91,9 @@ def make_session(certificates: str, watch: Watch) -> Any:
             size = len(kwargs.get("data") or b"")
             kwargs |= {"allow_redirects": False, "stream": True}
             try:
-                deadline = time.monotonic() + (kwargs.get("timeout") or _LONGEST_ANSWER)
+                watch.until = time.monotonic() + (kwargs.get("timeout") or _LONGEST_ANSWER)
                 response = super().request(method, url, *args, **kwargs)
-                answer = _read(response, deadline)
+                answer = _read(response)
             except (requests.RequestException, OSError) as error:
                 watch.decide(_broken(error, size))
             watch.decide(answers.http(answer, watch.parse, time.time()))
@@ -96,7 +105,10 @@ def make_session(certificates: str, watch: Watch) -> Any:
                 settings["verify"] = certificates
             return settings
 
-    return Session()
+    made = Session()
+    for scheme in ("http://", "https://"):
+        made.mount(scheme, deadline.adapter(lambda: watch.until))
+    return made
 
 
 def watch_stub(exporter: Any, watch: Watch) -> None:
@@ -138,18 +150,11 @@ def grpc_compression(environ: Mapping[str, str], signal: str) -> Any:
     return grpc.Compression.Gzip if gzip else grpc.Compression.NoCompression
 
 
-def _read(response: Any, deadline: float) -> answers.HttpAnswer:
-    """Read the begin of the body, and close the connection if there is more. ``deadline``: of the monotonic clock.
-
-    Raises TimeoutError: the time limit of requests is one for each piece of an answer, however many there are.
-    """
+def _read(response: Any) -> answers.HttpAnswer:
+    """Read the begin of the body, and close the connection if there is more."""
     body = b""
-    # Byte by byte: a larger piece is waited for until it is whole. OTLP's answers have none, or a few.
-    for chunk in response.iter_content(1):
+    for chunk in response.iter_content(answers.MOST_BODY + 1):
         body += chunk
-        if time.monotonic() > deadline:
-            response.close()
-            raise TimeoutError("its answer takes too long")
         if len(body) > answers.MOST_BODY:
             break
     whole = len(body) <= answers.MOST_BODY
@@ -164,6 +169,7 @@ def _read(response: Any, deadline: float) -> answers.HttpAnswer:
         headers.get("Retry-After") or "",
         (headers.get("Location") or "") if 300 <= response.status_code < 400 else "",
         whole,
+        urlsplit(response.url).path,
     )
 
 
@@ -185,11 +191,21 @@ def _broken(error: Exception, size: int) -> DeliveryError:
         return DeliveryError(_said(causes), refused=True)
     if has(TimeoutError, requests.Timeout):
         return DeliveryError("no answer in time")
+    if any(map(_is_no_http, causes)):
+        return DeliveryError(_NO_HTTP, refused=True)
     if has(requests.ConnectionError):
         # Some receivers close the connection in the middle of a request that is too large.
         return DeliveryError(_said(causes), passing=True, too_large=size > _LARGE)
     # The answer was cut off, or a setting such as the file of certificates is wrong.
     return DeliveryError(_said(causes), refused=not has(requests.exceptions.ChunkedEncodingError))
+
+
+def _is_no_http(cause: BaseException) -> bool:
+    """Return whether an answer was not HTTP: not one that was cut off, nor none at all. Its text may be any bytes."""
+    from urllib3.exceptions import InvalidChunkLength
+
+    cut_off = isinstance(cause, (IncompleteRead, RemoteDisconnected)) and not isinstance(cause, InvalidChunkLength)
+    return isinstance(cause, HTTPException) and not cut_off
 
 
 def _said(causes: Sequence[BaseException]) -> str:

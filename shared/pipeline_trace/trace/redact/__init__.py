@@ -1,8 +1,9 @@
 """Masks secrets in every text that leaves the process: names, messages, item labels, commands, addresses.
 
 It finds secrets by the names before them (``names``, ``assignments``, ``values``), in addresses (``urls``), in command lines
-(``programs``, ``commands``), by their own form (``tokens``), in what programs print (``logs``), and those that the user
-names (``own``). In doubt, it masks. docs/security.md says what is found, and what is not.
+(``programs``, ``commands``, ``pipes``), by their own form (``tokens``), in documents, tables and statements (``manifests``,
+``tables``, ``sql``), in what programs print (``logs``), and those that the user names (``own``). In doubt, it masks.
+docs/security.md says what is found, and what is not.
 
 Each search finds parts to mask (``search``); all parts are masked at the end, so no search sees what another one did. It
 takes time in proportion to the text.

@@ -3,74 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
-from . import blocks, looks, names, values
+from . import blocks, forms, looks, names, values
 from .pattern import Pattern, Spans
+from .scan import Scan, Where
 
-_NAME_END = Pattern(r"[\w.-]*")
+# Two full stops lead to a value: "password....: x".
+_NAME_END = Pattern(r"[\w-]*(?:\.(?!\.)[\w-]*)*")
 _LONGEST = 80
 # Characters before a name that say what it is in.
 _WINDOW = 48
-_QUOTE = r"(?:\\{0,40}[\"'`]|&quot;|&#0?34;|&#x22;|&#0?39;|&#x27;|&apos;|%22|%27)"
-
-
-class Form(NamedTuple):
-    """A way in which a value follows a name. ``kinds``: the kinds of names that it is for; if empty, all."""
-
-    name: str
-    example: str
-    pattern: str
-    kinds: tuple[str, ...] = ()
-
-
-_SURE = (names.PASSWORD, names.SECRET, names.HEADER, names.KEY, names.NUMBER)
-# In this order; the first one that fits is it. Each begins behind the name.
-FORMS = (
-    Form("pair", '{"name": "DB_PASSWORD", "value": "SECRET"}',
-         rf"{_QUOTE}?(?:[ \t]{{0,8}}[,;])?\s{{0,60}}(?=\S)[^{{}}\[\]\n]{{0,80}}?{_QUOTE}?\b(?:[vV]alue|VALUE"
-         rf"|defaultValue|default|stringValue){_QUOTE}?[ \t]*(?:=>|[:=])[ \t]*",
-         _SURE),
-    Form("variable", 'variable "db_password" { default = "SECRET" }', rf"{_QUOTE}\s*\{{[^{{}}]{{0,200}}?\bdefault\s*=\s*",
-         _SURE),
-    Form("operator", "DB_PASSWORD=SECRET",
-         rf"(?:{_QUOTE})?[\])]?(?: \d{{1,2}}|\.{{2,80}})?(?P<before>[ \t]*)(?P<sign>=>|->|<-|:=|[?+!:]?={{1,3}}"
-         rf"|:(?!//|:)|\uff1a|\uff1d|%3[AaDd]|&#61;)(?P<blank>[ \t]*|%20)"),
-    Form("element", '<password type="plain">SECRET</password>', r"(?P<tag>(?:\s[^<>]{0,200})?>)(?P<blank>\s*)"),
-    Form("named element", '<string name="password">SECRET</string>', r"[\"'](?:\s[^<>]{0,200})?>(?P<blank>\s*)"),
-    Form("neighbour element", "<key>password</key><string>SECRET</string>", r"</[\w:.-]+>\s*<[\w:.-]+>"),
-    Form("cell", "| password | SECRET |", r"(?P<before>[ \t]*)(?P<cell>[|\u2502\u2503])(?P<blank>[ \t]*)", _SURE),
-    Form("part", 'form-data; name="password"\n\nSECRET', rf"{_QUOTE}(?:\r?\n|\\r\\n|\\n){{2}}", _SURE),
-    Form("tuple", "('password', 'SECRET')", rf"(?P<close>{_QUOTE}),[ \t]*(?=[bBu]?{_QUOTE})", _SURE),
-    Form("call", "setPassword('SECRET')", rf"(?=\(\s*{_QUOTE})", (names.PASSWORD, names.SECRET)),
-    Form("quoted", "IDENTIFIED BY 'SECRET'", r"[ \t]+(?:BY[ \t]+|by[ \t]+|AS[ \t]+|TO[ \t]+)?(?=['\"])",
-         (names.PASSWORD, names.SECRET)),
-    Form("option", "deploy --password SECRET", rf"(?P<option>{_QUOTE}?[ \t]*,?\s+|{_QUOTE}?,(?={_QUOTE}))"),
-    Form("numbered", "username bob password 7 SECRET", r"[ \t]+\d[ \t]+(?=\S{4})", _SURE),
-    Form("tab", "password\tSECRET", r"\t+", _SURE),
-)  # fmt: skip
-_PATTERNS = {form.name: (form, Pattern(form.pattern)) for form in FORMS}
-# Which forms may follow, by the sign behind the name.
-_QUOTED = ("operator", "pair", "variable", "named element", "part", "tuple", "option")
-_BLANK = ("operator", "pair", "element", "cell", "quoted", "numbered", "option", "tab")
-_BY_SIGN = {
-    **dict.fromkeys("=:\uff1a\uff1d?+!-)].", ("operator",)),
-    **dict.fromkeys("\"'`\\", _QUOTED),
-    **dict.fromkeys(" \t\r\n", _BLANK),
-    "%": ("operator", "pair", "part"),
-    "&": ("operator", *_QUOTED),
-    "<": ("operator", "neighbour element"),
-    ">": ("element",),
-    "|": ("cell",),
-    "(": ("call",),
-    ",": ("pair", "option"),
-}
 # What begins a line that assigns: nothing, a list's dash, a diff's sign, a shell's word.
 _LINE_BEGIN = Pattern(
     r"(?:\A|\n|\r|\x00|\\n)[ \t>+~$#*-]*(?:(?:export|declare -x|set|SET|setx|env|ENV|ARG|local|readonly|typeset) +)?[\"']?\Z"
 )
 _ENCLOSING = Pattern(r"(\\{0,40}[\"'`])(?:-{1,2}(?:\w[ =]?)?)?\Z")
-_NEXT_OPTION = Pattern(r"\\*[\"']?-{1,2}(?P<word>[A-Za-z][^\s\"'=]{0,80})")
 # A value that stands before its name: `{"value": "SECRET", "name": "DB_PASSWORD"}`.
 _VALUE_BEFORE = Pattern(
     r"(?i)\bvalue\\*[\"']?[ \t]*[:=][ \t]*\\*[\"']?(?P<secret>[^\n\"'\\,{}]{1,200})"
@@ -78,20 +25,16 @@ _VALUE_BEFORE = Pattern(
 )
 _BEFORE = 300
 _DATA = "<![CDATA["
-_OPENING = Pattern(_QUOTE)
-_READS = ("get", "read", "load", "fetch", "lookup", "find", "delete", "is", "has", "check", "list", "remove", "rotate")
-_SETTERS = Pattern(
-    r"(?:^|[\s;&|])(?:setx|setenv|SetEnv|ENV|set -\w+|configure set|config set|config --global|config|nmcli [^\n]*"
-    r"|login\s+\S+|machine\s+\S+[^\n]*)\s+\Z"
-)
-_TAG = Pattern(r"<(?:[\w-]{1,30}:)?\Z")
+_OPENING = Pattern(forms.QUOTE)
+# Characters behind a name in which a form says that it may be one.
+_NEAR = 400
 # Characters of the longest word that says what key it is.
 _QUALIFIER = 18
 
 
 def find(text: str, hits: list[int], spans: Spans) -> None:
     """Add the values of secret names. ``hits``: where words stand that occur in such names, in their order."""
-    scan, done = values.Scan(text), 0
+    scan, done = Scan(text), 0
     for hit in hits:
         if hit < done:
             continue
@@ -120,12 +63,15 @@ _OPEN = Pattern(
     r"[pP](?:ass|ASS)[ \t]{0,4}[=:][ \t]{0,4}\d{1,6}(?![\w.])|PASS: (?=[a-z])(?:[a-z][\w.-]*/[\w./:\[\]-]*|[a-z_]+(?=\s|\Z))"
     r"|(?:OLD)?PWD=(?=[/~]|[A-Z]:\\)|PASS: (?:Test|Example|Benchmark|Fuzz)\w*|PASS[ \t]+[\w.-]+/[\w./-]+(?=\s|\Z)"
 )
-# A line of a source file, as compilers and tracebacks name it; the tag of an image.
+# A line of a source file, as compilers and tracebacks name it; the tag of an image; a package of Debian's.
 _SOURCE = Pattern(
     r"[\w.-]*\.(?:java|kts?|scala|groovy|go|py|rb|php|m?jsx?|tsx?|cs|cpp|cc|c|hh?|hpp|rs|swift|exs?|clj|sh|ya?ml|tf|sql|pl|lua"
     r"|dart|vue|feature|jsonnet|toml|xml|html|md):\d"
 )
-_TAGGED = Pattern(r"(?<=/)[\w.-]*:(?:latest|stable|edge|v?\d+(?:\.\d+){0,3}(?:-[a-z]+[.\d]*)?)(?=[\s\"',)\]]|\Z)")
+_TAGGED = Pattern(
+    r"(?<=/)[\w.-]*:(?:latest|stable|edge|v?\d+(?:\.\d+){0,3}(?:-[a-z]+[.\d]*)?)(?=[\s\"',)\]]|\Z)"
+    r"|[\w.+-]*:(?:amd64|arm64|i386|armhf|all|any|x86_64|ppc64el|s390x|riscv64)(?![\w-])"
+)
 
 
 def _value_before(text: str, start: int, kind: str) -> tuple[int, int] | None:
@@ -148,6 +94,8 @@ def _bounds(text: str, hit: int, done: int) -> tuple[int, int]:
     before = text[start - 1] if start > first else ""
     if before == "\\" and start < hit and text[start] in "nrt":
         start += 1
+    elif before == "\\" and text.startswith(("u0022", "u0027"), start):
+        start += 5
     elif before == "%" and text[start : start + 2].upper() in _ENCODED:
         start += 2
     if text[start] == "-" and text[start + 1 : start + 2] in ("D", "P") and start + 2 < hit:
@@ -174,15 +122,17 @@ def _qualified(text: str, start: int) -> bool:
     return window[max(window.rfind(" "), window.rfind("\n")) + 1 :].lower() in names.KEY_QUALIFIERS
 
 
-def _value(scan: values.Scan, start: int, end: int, kind: str) -> tuple[int, int] | None:
+def _value(scan: Scan, start: int, end: int, kind: str) -> tuple[int, int] | None:
     """Return where the value of the name is that stands from ``start`` to ``end``."""
     text = scan.text
     window = text[max(0, start - _WINDOW) : start]
-    for form, pattern in [_PATTERNS[name] for name in _BY_SIGN.get(text[end : end + 1], ())]:
+    for form, pattern in [forms.PATTERNS[name] for name in forms.BY_SIGN.get(text[end : end + 1], ())]:
         if form.kinds and kind not in form.kinds:
             continue
+        if form.holds and not any(text.find(each, end, end + _NEAR) >= 0 for each in form.holds):
+            continue
         found = pattern.regex.match(text, end)
-        if found is not None and _fits(form.name, found, window, text, start, kind):
+        if found is not None and forms.fits(form.name, found, window, text, start, kind):
             if form.name in ("element", "named element", "neighbour element"):
                 begin = found.end()
                 if text.startswith(_DATA, begin):
@@ -197,60 +147,7 @@ def _value(scan: values.Scan, start: int, end: int, kind: str) -> tuple[int, int
     return None
 
 
-def _fits(form: str, found: re.Match[str], window: str, text: str, start: int, kind: str) -> bool:
-    """Return whether a form may follow what stands before the name."""
-    if form == "operator":
-        sign = found["sign"]
-        if sign == ":" and not found["blank"] and not found["before"]:
-            # `a:b:c` is a path or an image, but `password:secret` is none.
-            return kind in (names.PASSWORD, names.SECRET, names.HEADER) or text[found.start()] in "\"'" or window[-1:] == "/"
-        return sign != "->" or bool(found["blank"])
-    if form == "element":
-        return _TAG.regex.search(window) is not None
-    if form == "named element":
-        return "<" in window and window[-1:] in ("'", '"')
-    if form == "neighbour element":
-        return window.endswith(">")
-    if form == "cell":
-        return window.rstrip()[-1:] in ("|", "\u2502", "\u2503")
-    if form == "tuple":
-        return re.search(r"[\[(]\s*[bu]?\\*[\"']\Z", window) is not None
-    if form == "call":
-        return not text[start : found.start()].lower().startswith(_READS)
-    if form == "option":
-        name = text[start : found.start()]
-        if name.startswith("-") or window.endswith(("-", "--")):
-            following = _NEXT_OPTION.regex.match(text, found.end())
-            return following is None or looks.is_mixed(following["word"])
-        if kind not in (names.PASSWORD, names.SECRET):
-            return _SETTERS.regex.search(window) is not None
-        return _SETTERS.regex.search(window) is not None or _follows(text, found.end(), window)
-    if form == "quoted" and kind is names.SECRET:
-        return looks.is_mixed(text[found.end() + 1 : found.end() + 81].split(text[found.end()])[0])
-    if form == "numbered":
-        word = _WORD.regex.match(text, found.end())
-        return word is not None and not word[0].isalpha()
-    if form == "tab":
-        return window == "" or window[-1:] == "\n"
-    return True
-
-
-def _follows(text: str, start: int, window: str) -> bool:
-    """Return whether the word after a name and a blank is its value.
-
-    It is if it looks like a secret, or if the line has only these two words.
-    """
-    word = _WORD.regex.match(text, start)
-    if word is None or "\n" in text[start - 1 : start]:
-        return False
-    alone = window[-1:] in ("", "\n") and text[word.end() : word.end() + 1] in ("", "\n", "\r")
-    return looks.is_mixed(word[0]) or (alone and not word[0].isalpha() and not looks.is_prose(word[0]))
-
-
-_WORD = Pattern(r"[^\s\"'=:]{4,200}")
-
-
-def _where(text: str, start: int, window: str, form: Form, found: re.Match[str], kind: str) -> values.Where:
+def _where(text: str, start: int, window: str, form: forms.Form, found: re.Match[str], kind: str) -> Where:
     """Return what stands around a name."""
     operator = form.name == "operator"
     near, quote = window[-4:], ""
@@ -267,7 +164,7 @@ def _where(text: str, start: int, window: str, form: Form, found: re.Match[str],
         or (kind is names.KEY and found["sign"] == "==")
         or "." in text[start : found.start()]
     )
-    return values.Where(
+    return Where(
         kind,
         quote,
         _indent(window, start) if kind in (names.PASSWORD, names.SECRET) else None,

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import NamedTuple
 
-from . import looks, programs
+from . import looks, pipes, programs
 from .pattern import Pattern, Spans
+from .pipes import Word, program
 
 _WORD = Pattern(
     r"(?P<word>(?:\\{0,8}\"(?:[^\"\\]|\\(?!\")[^\n]|\\\"(?![\s,\]]|\Z))*\\{0,8}\"|'(?!\[['\"])[^'\n]*'|\$\([^()\n]*\)|\\[^\n]"
     r"|[^\s\"'\\|;&,()]|,(?!\s|\Z|[\"'])|&(?!&|\s)|[()])+)"
     r"|(?P<stop>[|;&\n\r\x00])|(?P<blank>(?:[ \t,]|\\\r?\n)+)|(?P<other>[^\n])"
 )
-_BEFORE_PROGRAM = Pattern(r".*(?:\\[nrt]|\x1b\[[0-9;]*m)", re.DOTALL)
-_LONGEST_NAME = 200
 _LONGEST = 400  # words of a command
 _DEEPEST = 3  # commands in commands
-
-
-class Word(NamedTuple):
-    """A word of a command: where it is without its quotes, and what it says."""
-
-    start: int
-    end: int
-    text: str
 
 
 class _Row(NamedTuple):
@@ -33,6 +23,13 @@ class _Row(NamedTuple):
     positions: tuple[tuple[int, str], ...]
     all_pairs: bool
     needs: frozenset[str]
+    needed_begins: tuple[str, ...]
+
+    def fits(self, said: set[str]) -> bool:
+        """Return whether a command of these words is one that the row is for."""
+        if not self.needs and not self.needed_begins:
+            return True
+        return not self.needs.isdisjoint(said) or any(word.startswith(self.needed_begins) for word in said)
 
 
 @cache
@@ -44,9 +41,11 @@ def _rows() -> dict[str, list[_Row]]:
         words = wanted.split()
         options = {word.rstrip(":=%,/+"): word[len(word.rstrip(":=%,/+")) :] for word in words if word[0] in "-/"}
         positions = tuple(
-            (int(word[1:].rstrip("/")), word[-1] if word[-1] == "/" else "") for word in words if word[0] == "#"
+            (int(word[1:].rstrip("/:")), word[-1] if word[-1] in "/:" else "") for word in words if word[0] == "#"
         )
-        row = _Row(options, positions, "=*" in words, frozenset(needed.split()))
+        needs = needed.split()
+        begins = tuple(word.removesuffix("*") for word in needs if word.endswith("*"))
+        row = _Row(options, positions, "=*" in words, frozenset(word for word in needs if word[-1] != "*"), begins)
         for name in names.split():
             table.setdefault(name, []).append(row)
     return table
@@ -59,9 +58,10 @@ def find(text: str, low: str, spans: Spans) -> None:
     while found is not None:
         done = _line(text, _begin(text, done, found.start()), len(text), 0, spans)
         found = programs.MAYBE.regex.search(text, max(done, found.end()))
-    for sign, word in programs.MAYBE_WORDS:
-        if sign in text and word in low:
-            _lines_with(word, text, low, spans)
+    for sign, known in programs.MAYBE_WORDS:
+        for word in known if sign in text else ():
+            if word in low:
+                _lines_with(word, text, low, spans)
 
 
 def _begin(text: str, done: int, at: int) -> int:
@@ -88,7 +88,8 @@ def _lines_with(word: str, text: str, low: str, spans: Spans) -> None:
 def _line(text: str, start: int, end: int, depth: int, spans: Spans) -> int:
     """Add the secrets of one line from ``start`` on, which may go on behind a backslash. Return where it ends."""
     words: list[Word] = []
-    echoed: list[Word] = []
+    piped: list[Word] = []
+    grouped: list[Word] = []
     at = start
     for each in _WORD.regex.finditer(text, start, end):
         at = each.end()
@@ -101,13 +102,24 @@ def _line(text: str, start: int, end: int, depth: int, spans: Spans) -> int:
         stop = each["stop"]
         if stop is None:
             continue
-        _command(words, echoed, spans)
-        echoed = _echoed(words) if stop == "|" else []
+        _command(text, words, piped, spans)
+        prints = pipes.printed(text, words) if stop in "|;&" else []
+        if stop == "|":
+            piped, grouped = grouped + prints, []
+        else:
+            piped = []
+            # `(echo a; echo b) | passwd`: the pipe gets both.
+            grouped += prints if grouped or (words and _begins_group(text, words[0])) else []
         words = []
         if stop in "\n\r\0":
             return at
-    _command(words, echoed, spans)
+    _command(text, words, piped, spans)
     return max(at, start + 1)
+
+
+def _begins_group(text: str, word: Word) -> bool:
+    """Return whether a word is the first one of several commands in brackets."""
+    return word.text == "{" or text[word.start - 1 : word.start] == "("
 
 
 def _command_in(text: str, word: Word, depth: int, spans: Spans) -> None:
@@ -138,41 +150,19 @@ def _bare(text: str, start: int, end: int) -> Word:
     return Word(start, max(start, end), text[start : max(start, end)])
 
 
-def _command(words: list[Word], echoed: list[Word], spans: Spans) -> None:
+def _command(text: str, words: list[Word], piped: list[Word], spans: Spans) -> None:
     """Add the secrets of one command."""
     if not words:
         return
     table = _rows()
     said = {word.text for word in words}
-    if echoed and any(_program(word.text) in programs.READERS for word in words) and not said.isdisjoint(programs.READING):
-        spans.extend(_of_echoed(word) for word in echoed)
+    pipes.find(text, words, piped, spans)
     for number, word in enumerate(words):
-        rows = table.get(_program(word.text))
+        rows = table.get(program(word.text))
         if rows:
             for row in rows:
-                if not row.needs or not row.needs.isdisjoint(said):
+                if row.fits(said):
                     _arguments(row, words[number + 1 :], table, spans)
-
-
-def _program(word: str) -> str:
-    """Return the name of the program that a word begins with: without folders, and what a line or colour ended before it."""
-    if "\\" in word or "\x1b" in word:
-        word = _BEFORE_PROGRAM.regex.sub("", word[-_LONGEST_NAME:])
-    return word.rpartition("/")[2].removesuffix(".exe")
-
-
-def _of_echoed(word: Word) -> tuple[int, int]:
-    """Return the secret part of what is echoed: of ``user:password`` for chpasswd, the password."""
-    colon = word.text.find(":")
-    return (word.start + colon + 1, word.end) if 0 < colon < len(word.text) - 1 else (word.start, word.end)
-
-
-def _echoed(words: list[Word]) -> list[Word]:
-    """Return what an ``echo`` or ``printf`` prints."""
-    for number, word in enumerate(words):
-        if word.text in ("echo", "printf"):
-            return [each for each in words[number + 1 :] if not each.text.startswith(("-", "%", "$")) and len(each.text) > 2]
-    return []
 
 
 def _arguments(row: _Row, words: list[Word], table: dict[str, list[_Row]], spans: Spans) -> None:
@@ -204,18 +194,19 @@ def _arguments(row: _Row, words: list[Word], table: dict[str, list[_Row]], spans
         if not word.text.startswith("-"):
             plain.append(word)
             if row.all_pairs and (equals := word.text.find("=")) > 0:
-                spans.append((word.start + equals + 1, word.end))
+                _add(word, word.start + equals + 1, "", spans)
     for position, sign in row.positions:
         if -len(plain) <= position < len(plain) and (position >= 0 or len(plain) > 1):
             word = plain[position]
-            slash = word.text.find("/") + 1 if sign else 0
+            begin = word.text.find(sign) + 1 if sign else 0
             if (
-                (not sign or 1 < slash < len(word.text))
+                (not sign or 1 < begin < len(word.text))
                 and not looks.is_nothing(word.text)
+                and "://" not in word.text
                 and word.text not in ("*", "/dev/stdin", "-")
             ):
-                end = word.start + word.text.rfind("@") if sign and "@" in word.text else word.end
-                spans.append((word.start + slash, end))
+                end = word.start + word.text.rfind("@") if sign == "/" and "@" in word.text else word.end
+                spans.append((word.start + begin, end))
 
 
 def _option(row: _Row, word: str) -> tuple[str, str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .pattern import Pattern
-from .values import end_of_quoted
+from .scan import end_of_quoted
 
 # Characters before the cut that are looked at, and of those how many before a value say what it is.
 _BEFORE = 1 << 16

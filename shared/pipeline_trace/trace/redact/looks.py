@@ -31,10 +31,11 @@ _WORDS = frozenset(
         "unset",
         "empty",
         "omitted",
+        "inherit",
     ]
 )
-# Letters only: `$ecret1` is a password.
-_VARIABLE = Pattern(r"\$(?:env:)?[A-Z_]+[,;)]?|%[A-Z_]+%|\$[a-z_]+")
+# Letters only: `$ecret1` is a password. `getToken()` is a call.
+_VARIABLE = Pattern(r"\$(?:env:)?[A-Z_]+[,;)]?|%[A-Z_]+%|\$[a-z_]+|[A-Za-z_][A-Za-z_.]*\(\)[,;)]?")
 _PLAIN = Pattern(
     r"""
     [A-Za-z]?[a-z]*(?:[-_./ ,:][A-Za-z]?[a-z]+)*[.,;:!?)'"]*    # words
@@ -58,7 +59,8 @@ _PATH = Pattern(
 _PROSE_BEGIN = Pattern(
     r"(?i)(?:must|is|are|was|were|not|cannot|can't|should|may|will|has|have|does|do|invalid|incorrect|expired|missing"
     r"|unexpected"
-    r"|required|unknown|unable|failed|wrong|too|mismatch|authentication|at least|no|value pairs|rejected|denied|and|or)\b"
+    r"|required|permission(?: denied|\Z)|expected(?: (?:an?|one|at|exactly)|\Z)|illegal(?: base64|\Z)"
+    r"|unknown|unable|failed|wrong|too|mismatch|authentication|at least|no|value pairs|rejected|denied|and|or)\b"
 )
 _RANDOM = Pattern(r"(?=[^\s]*\d)(?=[^\s]*[A-Za-z])[^\s]{6,}|[^\s]*[a-z][A-Z][a-z]*[A-Z][^\s]*|[^\s]*[!#$%^&*+][^\s]*")
 

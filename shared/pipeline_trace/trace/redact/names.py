@@ -46,7 +46,7 @@ _SECRET_WORDS = _set(
     "cred creds token tokens psk pat jwt dsn sas csrf xsrf authtoken apikey apikeys accesskey secretkey sshkey"
     " authkey masterkey"
     " signingkey encryptionkey licensekey accountkey sharedkey sharedaccesskey storagekey sessionkey hmackey keypass"
-    " appkey deploykey clientkey keydata masterauth crumb"
+    " appkey deploykey clientkey keydata masterauth crumb authtok"
 )
 _NUMBER_WORDS = _set("pin otp totp mfa cvv cvc")
 _HEADERS = _set("authorization cookie cookies")
@@ -62,18 +62,18 @@ _ABOUT = _set(
     " rate lifetime period seconds minutes hours days bits stdin authentication lock mode strength source template"
     " class hint budget reader writer parser callback service pull ring rings board checking exchange usages exception"
     " map list in at by for from env var variable mount volume rule rules words word parts part error errors message"
-    " generator generation hasher validator validation checker check exists found missing cost window"
+    " duration renewable generator generation hasher validator validation checker check exists found missing cost window"
 )
 # The value is one of a few words or a number: `update_password: on_create`, `max_tokens: 4096`.
 _AMOUNTS = _set(
     "max min num count total no use has is update require requires required allow enable disable show ask need needs"
-    " with without completion prompt input output hide skip by"
+    " without completion prompt input output hide skip by"
 )
 # What stands before "key" where the key is no secret.
 _OPEN_KEYS = _set(
     "sort primary foreign public pub partition cache hash range group grouping index unique composite natural lookup"
     " message routing object bucket map dict json row column shard join order ordering idempotency hot host registry"
-    " translation label property config option param parameter header missing unknown duplicate invalid known dedup"
+    " translation label property config option param parameter output header missing unknown duplicate invalid known dedup"
     " dedupe search query arrow enter next prev start end last first metric event issue project component s3 item list"
     " attribute tag field entry step job build stage task context state distribution surrogate candidate alternate"
     " compare merge restore primarykey sortkey foreignkey publickey cachekey hostkey parent child outer inner any"
@@ -91,7 +91,7 @@ KEY_QUALIFIERS = _set(
 )
 # Whole names, whatever their words say.
 _EXACT = {
-    "userpass": PASSWORD,
+    "userpass": PASSWORD, "secretgenerator": SECRET, "stringdata": SECRET, "authorizationdata": SECRET,
     "imagepullsecrets": NONE, "github-oauth": SECRET, "gitlab-oauth": SECRET, "gitlab-token": SECRET, "http-basic": SECRET,
     "routing_key": WEAK, "routingkey": WEAK, "auth": KEY, "_auth": SECRET, "proxy-auth": SECRET, "x-auth": SECRET,
     "http_auth": KEY, "basic_auth": SECRET,
@@ -101,7 +101,9 @@ _EXACT = {
     "sid": WEAK,
     "asp.net_sessionid": SECRET, "connect.sid": SECRET, "set-cookie": HEADER, "set-cookie2": HEADER,
     "proxy-authorization": HEADER,
-    "www-authorization": HEADER, "x-amz-credential": SECRET, "x-authorization": HEADER, "x-honeycomb-team": SECRET,
+    "www-authorization": HEADER, "x-amz-credential": SECRET, "x-authorization": HEADER,
+    "x-goog-signature": SECRET, "x-goog-credential": SECRET, "x-jfrog-art-api": SECRET,
+    "x-honeycomb-team": SECRET,
     "sonar.login": WEAK, "secret_id": SECRET, "secret-id": SECRET, "secretid": SECRET, "token_id": SECRET, "tokenid": SECRET,
     "private_key_id": SECRET, "client-certificate-data": SECRET, "hmac": WEAK, "nonce": WEAK, "authenticity_token": SECRET,
     "samlresponse": SECRET, "samlrequest": WEAK, "certificate-authority-data": NONE, "swarmkey": SECRET,
@@ -144,6 +146,9 @@ def _kind(words: list[str]) -> str:
         kind = _kind_of_word(word, words[at - 1] if at else "")
         if kind:
             tail = words[at + 1 :]
+            if tail == ["id"] and word.startswith("credential"):
+                # The name that Jenkins knows a credential by.
+                return WEAK
             if any(each in _ABOUT for each in tail) and not (kind is KEY and tail[-1:] == ["id"]):
                 return NONE
             if kind is KEY and tail and not all(each in _KEY_TAILS for each in tail):
@@ -168,7 +173,7 @@ def _kind_of_word(word: str, before: str) -> str:
     """Return what a word of a name says, after the word before it."""
     if word in _PASSWORD_WORDS or any(part in word for part in _PASSWORD_PARTS):
         return PASSWORD
-    if (word.endswith("pass") and word not in _NOT_PASS) or word.endswith(("pwd", "passwd")):
+    if (word.endswith("pass") and word not in _NOT_PASS) or word.endswith(("pwd", "passwd", "pw")):
         return PASSWORD
     if word in _SECRET_WORDS or any(part in word for part in _SECRET_PARTS) or word.endswith(("token", "tokens", "apikey")):
         return SECRET

@@ -6,10 +6,12 @@ A word of a line is an option whose value is masked. What follows the option say
 - ``:`` ``=`` ``%`` ``,`` ``/``: only if the value holds this sign (``-u user:password``, but not ``-u user``);
 - ``+``: only a value that is glued to the option (``mysql -pX``: a ``-p`` alone asks for it, and the next word is a
 database);
-- ``#3``: the third word that is no option (counted from 0 behind the program); ``#-1``: the last one;
+- ``#3``: the third word that is no option (counted from 0 behind the program); ``#-1``: the last one; ``#0/`` and ``#0:``:
+only what follows the sign in this word;
 - ``=*``: every ``name=value`` of the command.
 
-After ``>`` come words of which one must be in the command (``docker login``, but not ``docker run -p 80:80``).
+After ``>`` come words of which one must be in the command (``docker login``, but not ``docker run -p 80:80``); with ``*`` at
+its end, what a word begins with.
 """
 
 from __future__ import annotations
@@ -17,27 +19,37 @@ from __future__ import annotations
 from .pattern import Pattern
 
 # An option: what brings a line into question.
-MAYBE = Pattern(r"[\s\"'=](?:-{1,2}[A-Za-z_]|/p(?:ass(?:word)?)?[: ])")
+MAYBE = Pattern(r"[\s\"'=](?:-{1,2}[A-Za-z_]|/[rst]?p(?:ass(?:word)?)?[: ])")
 # Programs that take a secret without an option, or read what is echoed. Each with a sign that such a text has.
-MAYBE_WORDS = (
-    ("|", "|"), ("/", "sqlplus"), ("_", "rabbitmqctl"), ("_", "wpa_passphrase"), (":", "config:set"), ("", "vault "),
-    ("", "net use"), ("", " set "), ("", "snyk auth"), ("", "obscure"), ("", "openssl passwd"), ("", "http-basic"),
-    ("", "htpasswd"),
+MAYBE_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("|", ("|",)),
+    ("<", ("<<",)),
+    ("_", ("rabbitmqctl", "wpa_passphrase")),
+    ("=", ("nomad var", "travis ", "op item")),
+    (":", ("config:set", "bundle config")),
+    ("/", ("sqlplus", "expdp", "impdp", "sqlldr", "rman ")),
+    ("", ("vault ", "net use", " set ", "snyk auth", "obscure", "openssl passwd", "http-basic", "htpasswd",
+         "cargo login", "nuget ", "-oauth.", "bearer.", " user add", "consul ", "redis-cli", "drush ", "neo4j-admin",
+         "bw ", "mkpasswd", "grafana", " using ", "add-user", "authtoken ", "steamcmd")),
 )  # fmt: skip
 
 # fmt: off
 PROGRAMS: tuple[tuple[str, str], ...] = (
     ("mysql mysqldump mysqladmin mysqlimport mysqlcheck mysqlshow mysqlsh mariadb mariadb-dump mariadb-admin xtrabackup",
         "-p+"),
+    ("mysqladmin mariadb-admin", "#-1 > password"),
     ("curl", "-u: --user: -U: --proxy-user: -b= --cookie= -E: --cert: --pass --oauth2-bearer --tlspassword --proxy-pass"),
+    ("lftp ncftp open", "-u,"),
     ("wget", "--user: --password --http-password --ftp-password --proxy-password"),
     ("http https httpie xh", "-a --auth"),
-    ("docker podman nerdctl buildah skopeo crane oras regctl img",
+    ("docker podman nerdctl buildah skopeo crane oras regctl img cosign",
         "-p --password --creds --src-creds --dest-creds > login copy push pull inspect auth"),
-    ("helm", "-p --password > login repo pull install upgrade"),
+    ("helm", "-p --password > login repo pull install upgrade cm-push push"),
     ("htpasswd", "#-1 > -b -nb -bn -bc -cb -nbB -bB -Bb -bnB -nBb -Bbn -bBn -cbB -bcB -nbm -bm -bd -nbs"),
     ("redis-cli redis-benchmark valkey-cli keydb-cli", "-a --pass --askpass+"),
+    ("redis-cli valkey-cli keydb-cli", "#-1 > AUTH auth requirepass masterauth"),
     ("ldapsearch ldapadd ldapmodify ldapdelete ldapcompare ldapwhoami ldapmodrdn", "-w"),
+    ("dsconf dsidm ipa-client-install ipa-server-install ipa-replica-install ldapvi", "-w -p"),
     ("ldappasswd", "-w -s -a"),
     ("slappasswd", "-s"),
     ("sshpass", "-p"),
@@ -45,13 +57,20 @@ PROGRAMS: tuple[tuple[str, str], ...] = (
     ("cqlsh nodetool", "-p -pw --password"),
     ("sqlcmd bcp osql", "-P"),
     ("tsql isql", "-P"),
-    ("sqlplus sqlldr expdp impdp rman exp imp", "#0/ --login/"),
+    ("sqlplus sqlldr expdp impdp exp imp", "#0/ --login/"),
+    ("rman", "#0/ #1/ #3/"),
+    ("db2", "#-1 > using"),
+    ("vsql nzsql gsql", "-w -pw"),
+    ("snowsql beeline impala-shell", "-p"),
+    ("neo4j-admin", "#-1 > set-initial-password"),
+    ("sqlpackage", "/tp /sp /TargetPassword /SourcePassword"),
     ("influx clickhouse-client", "-password --password -t --token"),
     ("smbclient rpcclient smbmap net smbget", "-U% --user%"),
     ("mount.cifs", "-o="),
-    ("lftp ncftp", "-u,"),
     ("rabbitmqctl rabbitmqadmin", "#2 -p > add_user change_password authenticate_user --password"),
     ("etcdctl", "--user: --password"),
+    ("etcdctl", "#2: > user"),
+    ("mosquitto_passwd", "#2 > -b"),
     ("mosquitto_pub mosquitto_sub", "-P --pw"),
     ("twine flit", "-p --password"),
     ("az", "-p --password --value --account-key --sas-token --connection-string --secret --admin-password"),
@@ -64,12 +83,46 @@ PROGRAMS: tuple[tuple[str, str], ...] = (
     ("vault", "#1 > login unwrap"),
     ("vault", "#2 > unseal revoke lookup renew"),
     ("consul nomad", "-token"),
+    ("consul", "#3 > set-agent-token"),
+    ("nomad", "=* > var"),
+    ("pulumi", "#3 > --secret"),
+    ("argocd kcadm kcadm.sh kcreg.sh", "--password --current-password --new-password -p --auth-token"),
+    ("gitlab-runner", "-t -r --token --registration-token > register verify unregister"),
+    ("k3s k3sup rke2", "-t --token"),
+    ("drone woodpecker-cli", "--data -data --value -value > secret"),
+    ("influx", "-p -t > setup auth user v1"),
+    ("kadmin kadmin.local addprinc cpw", "-pw -w"),
+    ("steamcmd", "#2 > +login"),
+    ("doctl anaconda codecov ngrok", "-t --token"),
+    ("ngrok", "#1 > authtoken add-authtoken"),
+    ("travis", "=* > encrypt"),
+    ("travis", "#3 > set"),
     ("kubectl oc", "--from-literal= --token -p --password --docker-password > create login config set-credentials get"
                    " apply"),
     ("cf ibmcloud bx", "-p --apikey > login auth"),
     ("heroku fly flyctl doppler", "=* > config:set secrets set"),
     ("vercel netlify railway", "-t --token --auth"),
-    ("snyk", "#1 > auth"),
+    ("snyk cargo", "#1 > auth login"),
+    ("dotnet", "-k --api-key -p --password > nuget"),
+    ("nuget", "-ApiKey -Password #1 > setapikey setApiKey"),
+    ("nuget", "-ApiKey -Password"),
+    ("dotnet", "#3 > user-secrets"),
+    ("nuget", "#2 > push"),
+    ("composer", "#3 > http-basic.*"),
+    ("composer", "#2 > github-oauth.* gitlab-oauth.* gitlab-token.* bitbucket-oauth.* bearer.*"),
+    ("conan", "-p --password > user login auth"),
+    ("hatch", "-a --auth"),
+    ("uv", "-t -p --token --password > publish"),
+    ("bundle bundler", "#-1: > config"),
+    ("mvn mvnw", "-ep -emp --encrypt-password --encrypt-master-password"),
+    ("bw", "#2 > login"),
+    ("bw", "#1 > unlock"),
+    ("op", "=* > item"),
+    ("drush", "#2 > user:password user-password upwd"),
+    ("grafana-cli grafana", "#-1 > reset-admin-password"),
+    ("mkpasswd", "#0 -S"),
+    ("rootpw", "--plaintext --iscrypted #0"),
+    ("add-user add-user.sh", "-p --password #1"),
     ("cypher-shell", "-p --password"),
     ("zabbix_sender zabbix_get zabbix_agentd", "--psk"),
     ("openssl", "#1 > passwd"),
@@ -91,16 +144,26 @@ PROGRAMS: tuple[tuple[str, str], ...] = (
     ("ipmitool ipmi-power racadm", "-P -p"),
     ("snmpwalk snmpget snmpset snmpbulkwalk snmptrap", "-c -A -X"),
     ("wpa_passphrase", "#1"),
-    ("security", "-p -w > unlock-keychain add-generic-password add-internet-password create-keychain"
+    ("security", "-p -w -P > unlock-keychain add-generic-password add-internet-password create-keychain"
                  " set-keychain-settings import"),
     ("tailscale", "--authkey --auth-key"),
     ("rclone", "#1 > obscure reveal"),
     ("s3cmd mc", "--secret_key --access_key"),
     ("mc", "#4 #5 > alias"),
+    ("mc", "#5 > user"),
     ("jfrog jf", "--password --apikey --access-token -p"),
     ("java", "-auth:"),
     ("svn hg cvs", "--password"),
-    ("signtool", "/p -p"),
+    ("signtool certutil pvk2pfx", "/p -p -pi -po"),
+    ("osslsigncode", "-pass"),
+    ("altool notarytool", "-p --password"),
+    ("schtasks at", "/rp /p -rp"),
+    ("winrs", "-p -password /p"),
+    ("qpdf", "--encrypt #0 > --encrypt"),
+    ("pdftotext pdftoppm pdfinfo pdfimages", "-upw -opw"),
+    ("pdftk", "#-1 > user_pw owner_pw input_pw"),
+    ("esxcli vim-cmd", "-p --password"),
+    ("tabcmd tsm", "-p --password"),
     ("kinit", "--password"),
     ("samba-tool", "--newpassword --adminpass #2 > setpassword"),
     ("kafkacat kcat", "-X="),
@@ -111,53 +174,3 @@ PROGRAMS: tuple[tuple[str, str], ...] = (
     ("oathtool", "-b #-1"),
 )
 # fmt: on
-# Programs that read a secret from what is echoed into them.
-READERS = (
-    "sudo",
-    "passwd",
-    "chpasswd",
-    "docker",
-    "podman",
-    "skopeo",
-    "buildah",
-    "nerdctl",
-    "helm",
-    "gpg",
-    "gpg2",
-    "kinit",
-    "su",
-    "cryptsetup",
-    "openssl",
-    "smbpasswd",
-    "vault",
-    "gh",
-    "glab",
-    "htpasswd",
-    "ldapsearch",
-    "oc",
-    "aws",
-    "az",
-    "crane",
-    "oras",
-    "cf",
-    "ssh-add",
-    "ssh-keygen",
-    "ansible-vault",
-    "chage",
-    "saslpasswd2",
-    "wpa_passphrase",
-    "npm",
-    "kubeseal",
-    "sops",
-    "base64",
-    "mysql",
-    "psql",
-)  # fmt: skip
-# With these words only, for programs that read other things as well.
-READING = (
-    "-S", "--stdin", "--password-stdin", "--passphrase-fd", "--with-token", "--auth-token-stdin", "-i", "stdin", "fd:0",
-    "-in", "-d", "passwd",
-    "chpasswd", "su", "kinit", "smbpasswd", "encrypt_string", "-x", "saslpasswd2", "secret", "login", "luksOpen", "open",
-    "-", "-kfile",
-    "--key-file=-", "set",
-)  # fmt: skip

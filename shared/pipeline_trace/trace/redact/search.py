@@ -15,23 +15,27 @@ if TYPE_CHECKING:
 # A text of letters, blanks, commas and full stops has no secret, unless "pass" or "bearer" tells so.
 _SIGNS = Pattern(r"[=:@_\"'<>%/\\|~0-9$-]")
 # Parts of names whose value is a secret.
-_NAMES = ("pass", "pwd", "secret", "token", "key", "cred", "auth")
+_NAMES = ("pass", "pwd", "secret", "token", "key", "cred", "auth", "rootpw", "bindpw")
 _FOREIGN = ("пароль", "密码", "密碼", "パスワード", "비밀번호", "contraseña", "hasło")
 # Ends of more such names: too short to be looked for everywhere, but before a sign that assigns.
 _WORDS = (
     "pin psk pat sid otp mfa dsn jwt sig sas cvv signature salt hmac csrf sessionid session_id session seed"
     " mnemonic cookie headers team kennwort wachtwoord senha clave certificate-data dockerconfigjson dockercfg nonce"
-    " sonar.login connectionstring psw samlresponse crumb"
+    " sonar.login connectionstring psw pswd samlresponse crumb x-jfrog-art-api"
 )
-_ENDS = _WORDS.split() + [before + "pw" for before in "_-. \t\n;&?'\""]
-_END = "(?:" + "|".join(sorted({re.escape(word[-3:]) for word in _ENDS})) + ")"
+_END = r"(?:[\w.;&?'\"\s-]pw|" + "|".join(sorted({re.escape(word[-3:]) for word in _WORDS.split()})) + ")"
 _ASSIGNED = Pattern(rf"[=:](?:(?<={_END}[=:])|(?<=[\"' ].)(?<={_END}[\"' ][=:])|(?<=\\\".)(?<={_END}\\\"[=:]))")
 # Words of protocols.
 _PROTOCOLS = Pattern(
     r"[PALIF(](?:(?<=P)ASS |(?<=A)UTH |(?<=L)OGIN |(?<=I)DENTIFY |(?<=F)ALSE|(?<=connect\()|(?<=construct\()"
-    r"|(?<=login\()|(?<=bind\())"
+    r"|(?<=login\()|(?<=bind\()|(?<=auth\())"
 )
-_PROTOCOL_WORDS = ("community ", "addauth ", "::")
+_PROTOCOL_WORDS = (
+    "stats auth ", "login=", "createUser ", "SETUSER ", ': PSK "', ': XAUTH "', ': EAP "', 'user = "', "community ",
+    "addauth ", "::",
+)  # fmt: skip
+# What heads of tables have whose columns are secret.
+_HEADS = ("passw", "pwd", "secret", "token", "api", "value")
 # What a line of .pgpass has.
 _COLONS = 4
 _PORT = Pattern(r":(?:\d{4,5}|\*):")
@@ -50,7 +54,7 @@ def find(text: str) -> Spans:
         # One letter becomes two.
         low = text.replace("\u0130", "i").lower()
     _find_named(text, low, spans)
-    if "://" in text or ("@" in text and ":" in text) or ("%" in text and "%3a%2f%2f" in low):
+    if "://" in text or ("@" in text and (":" in text or "/" in text)) or ("%" in text and "%3a%2f%2f" in low):
         from . import urls
 
         urls.find(text, spans)
@@ -61,14 +65,25 @@ def find(text: str) -> Spans:
         tokens.find_keys(text, spans)
     if "\n" in text:
         tokens.find_base64_lines(text, spans)
-    if "$" in text or "{" in text:
+    if "$" in text or "{" in text or "md5" in text:
         find_rows(tokens.HASHES, text, spans)
-    if programs.MAYBE.regex.search(text) or any(sign in text and word in low for sign, word in programs.MAYBE_WORDS):
+    if programs.MAYBE.regex.search(text) or _has_program(low):
         from . import commands
 
         commands.find(text, low, spans)
     _find_told(text, low, spans)
+    _find_structured(text, low, spans)
     return spans
+
+
+def _has_program(low: str) -> bool:
+    """Return whether a text has a program that takes a secret without an option."""
+    for sign, words in programs.MAYBE_WORDS:
+        if sign in low:
+            for word in words:
+                if word in low:
+                    return True
+    return False
 
 
 @cache
@@ -105,6 +120,28 @@ def _find_told(text: str, low: str, spans: Spans) -> None:
         logs.find_dialogues(text, low, spans)
 
 
+def _find_structured(text: str, low: str, spans: Spans) -> None:
+    """Add what documents, tables and statements have at places that say that it is secret."""
+    # JSON and a repr write the end of a line as two characters.
+    lines = text.replace("\\n", " \n") if "\\n" in text else text
+    if "Secret" in text and "kind" in text:
+        from . import manifests
+
+        manifests.find(lines, spans)
+    if "\n" in lines and any(word in low for word in _HEADS):
+        from . import tables
+
+        tables.find(lines, low, spans)
+    if "SecureString" in text or "secretsmanager" in text:
+        from . import tables
+
+        find_rows(tables.AWS, text, spans)
+    if "aram" in text or "args" in low or " with " in low or "sqlalchemy" in low:
+        from . import sql
+
+        sql.find_bound(text, spans)
+
+
 def _find_named(text: str, low: str, spans: Spans) -> None:
     """Add what names give away."""
     hits = []
@@ -130,14 +167,10 @@ def _find_named(text: str, low: str, spans: Spans) -> None:
 
         logs.find_sentences(text, spans)
     if "identified" in low or "password for" in low:
-        from . import logs
+        from . import sql
 
-        find_rows(logs.SQL, text, spans)
+        find_rows(sql.USERS, text, spans)
     if hits and "(" in text and "values" in low:
-        from . import logs
+        from . import sql
 
-        logs.find_inserts(text, spans)
-    if hits and "," in text and "\n" in text:
-        from . import logs
-
-        logs.find_tables(text, spans)
+        sql.find_inserts(text, spans)

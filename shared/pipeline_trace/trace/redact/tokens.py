@@ -59,6 +59,9 @@ MAYBE = Pattern(
 # Those whose prefix has nothing of this: each with the letters that a text with one has.
 _NOT_BEFORE = r"(?<![A-Za-z0-9_]"
 BARE: tuple[tuple[str, Row], ...] = (
+    ("AKIA", Row("AWS", "AKIAIOSFODNN7EXAMPLE SECRET",
+                 Pattern(r"AKIA[0-9A-Z]{12,40}\b[^\n]{0,200}?(?<![A-Za-z0-9/+=])(?P<secret>[A-Za-z0-9/+]{40,100}={0,2})"
+                         r"(?![A-Za-z0-9/+=])"))),
     ("11", Row("Jenkins", "11SECRET", Pattern(rf"(?P<secret>11{_NOT_BEFORE}11)[0-9a-f]{{32}}(?![0-9a-f]))"))),
     ("1//0", Row("Google refresh token", "1//0SECRET", Pattern(rf"(?P<secret>1//0{_NOT_BEFORE}1//0)[A-Za-z0-9_-]{{20,}})"))),
     ("dapi", Row("Databricks", "dapiSECRET", Pattern(rf"(?P<secret>dapi{_NOT_BEFORE}dapi)[0-9a-f]{{32}}(?:-\d)?)"))),
@@ -180,6 +183,8 @@ HASHES = (
     Row("hash of a password", "root:$6$salt$SECRET", Pattern(r"(?P<secret>\$(?:1|2[abxy]?|5|6|7|y|gy|apr1|md5"
                                                              r"|argon2(?:id?|d)|scrypt"
                                                              r"|pbkdf2[\w-]*)\$[A-Za-z0-9./=,$+_-]{8,})")),
+    Row("hash of a PostgreSQL password", '"md5SECRET"',
+        Pattern(r"(?:\bmd5|SCRAM-SHA-256\$)(?P<secret>[0-9a-f]{32}\b|\d{1,9}:[\w+/=$:]{20,})")),
     Row("hash of an LDAP password", "{SSHA}SECRET",
         Pattern(r"\{(?:S?SHA(?:256|384|512)?|S?MD5|CRYPT)\}(?P<secret>[A-Za-z0-9+/=$.]{8,})")),
 )  # fmt: skip

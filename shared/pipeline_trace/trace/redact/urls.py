@@ -35,11 +35,15 @@ ROWS = (
         Pattern(r"(?i)jdbc:oracle:(?:thin|oci8?):[^\s/@\"']{1,100}/(?P<secret>[^\s\"']{1,300})@(?=//|[\w(.-])")),
     Row("encoded address", "https%3A%2F%2Fu%3ASECRET%40host", Pattern(r"(?i)%3A%2F%2F(?P<secret>[^\s\"'<>&/]{1,300}?)%40")),
 )  # fmt: skip
+# A login of Oracle's without the program that it is for: only what no name of a package, action or branch looks like.
 LOGINS = (
+    Row("Oracle's login", "scott/SECRET@db", Pattern(
+        r"(?<![\w/@.:%=-])[A-Za-z]\w{0,29}/(?P<secret>(?=[^\s@]{0,60}?\d)(?=[^\s@]{0,60}?[A-Z])(?=[^\s@]{0,60}?[a-z])"
+        r"[^\s/@\"':<>]{6,60})@(?=[A-Za-z][\w.-]*(?:[:/\s,;\"')]|\Z))(?!v\d|main\b|master\b)")),
     Row("login without a scheme", "deploy:SECRET1@nexus.example.com:8081",
         Pattern(r"(?<![\w/@.:%-])(?!(?:mailto|to|from|cc|bcc|sip|xmpp|user|email|mail|by|acct):)[A-Za-z][\w.-]{0,60}:"
-                r"(?P<secret>(?=[^\s@]*\d)[^\s@\"'/:<>]{4,200}|[^\s@\"'/:<>]{4,200}(?=@(?:tcp"
-                r"|unix)\())@(?!sha\d+:)(?=[A-Za-z\d\[])")),
+                r"(?P<secret>(?=[^\s@]*\d)[^\s@\"'/:<>]{4,200}|[^\s@\"'/:<>]{4,200}(?=@(?:(?:tcp"
+                r"|unix)\(|[\w.-]{1,200}:\d{2,5}(?!\w))))@(?!sha\d+:)(?=[A-Za-z\d\[])")),
 )  # fmt: skip
 
 

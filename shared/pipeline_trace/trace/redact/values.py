@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from . import looks, names
 from .pattern import Pattern
+from .scan import CLOSING, LINE_END, WORD_END, Scan, Where, end_of_quoted
 
-_QUOTE = Pattern(r"(?P<escape>\\{0,40})(?P<quote>[\"'`])|&quot;|&#0?34;|&#x22;|&#0?39;|&#x27;|&apos;|%22|%27")
+_QUOTE = Pattern(
+    r"(?P<escape>\\{0,40})(?P<quote>[\"'`])|&quot;|&#0?34;|&#x22;|&#0?39;|&#x27;|&apos;|%22|%27|\\{1,8}u002[27]"
+)
 _PREFIX = Pattern(
     r"(?:\x1b\[[0-9;]*m|!{1,2}[\w/-]+[ \t]+(?=[^\s|>])|&[\w-]+[ \t]+(?=[\"'])|[bBuUrRfF]{1,2}(?=[\"'])|@(?=[\"']))*"
 )
 # What they begin with.
 _PREFIXES = frozenset("\x1b!&bBuUrRfF@")
 _QUOTES = frozenset("\\\"'`&%")
+_READ_BEGINS = frozenset("eEgoS")
 _CLOSERS = {"{": "}", "[": "]", "(": ")"}
 # The next bracket or quote.
 _STRUCTURE = {bracket: Pattern(rf"[\"'\\{bracket}{closer}]") for bracket, closer in _CLOSERS.items()}
-# The end of a line, also one that JSON or a repr writes as two characters.
-_LINE_END = Pattern(r"[\r\n\x00]|\\{1,8}[nr](?=\W|\Z|[A-Za-z_][\w.-]*[=:]|[A-Z])|\x1b\[")
-# What ends an unquoted word; a quote does where it closes what began before.
-WORD_END = Pattern(
-    r"[\s\x00]|\x1b\[|\\{1,8}[nr](?=[\s\"'\\]|\Z|[A-Za-z_][\w.-]*[=:])|</|\\{0,8}[\"'](?=[\s,;}\])>|]|\\[nr]|\Z)"
-    r"|&(?:quot|#0?34|#0?39|#x27|apos);"
-    r"|%22(?=[,}\])]|%2C|%7D|\Z)"
-)
-_QUOTED_PART = Pattern(r"\"[^\"\\\n]*(?:\\.[^\"\\\n]*)*\"|'[^'\n]*'")
 _NEXT_PAIR = Pattern(r"&(?=[\w.\[\]%-]{1,80}=)|[#](?=[\w.-]*=)")
 _NEXT_FIELD = Pattern(r";[ \t]*(?=[\w. -]{1,40}=|\Z|[\"'])|;[ \t]*(?=[\r\n])")
 _NEXT_MEMBER = Pattern(r",[ \t]*(?=[\"']?[\w.-]{1,60}[\"']?[ \t]*[=:])|[)\]}](?=[\s,;)\]}.]|\Z)")
@@ -36,79 +30,6 @@ _AFTER = Pattern(
     r"|expired|does|did|not|port|user)\s"
     r"|\s[\w.-]{1,60}[=:]|\s-{1,2}\w|\s[|&]|\s\("
 )
-
-
-class Scan:
-    """A text that is read from its begin to its end, and remembers what comes next: no part of it is searched twice."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self._next: dict[Pattern, tuple[int, int]] = {}
-        # Up to where a quote of each kind is known not to be closed.
-        self._unclosed: dict[str, int] = {}
-
-    def next(self, pattern: Pattern, start: int) -> int:
-        """Return where a pattern is found first, from ``start`` on; the end of the text if nowhere."""
-        known = self._next.get(pattern)
-        if known is not None and known[0] <= start <= known[1]:
-            return known[1]
-        found = pattern.regex.search(self.text, start)
-        at = found.start() if found else len(self.text)
-        self._next[pattern] = (start, at)
-        return at
-
-    def end_of_part(self, quote: int) -> int:
-        """Return the end of the quoted part of a word that begins here; -1 if its line ends before it."""
-        sign = self.text[quote]
-        if quote < self._unclosed.get(sign, 0):
-            return -1
-        part = _QUOTED_PART.regex.match(self.text, quote)
-        if part is None:
-            line = self.text.find("\n", quote)
-            self._unclosed[sign] = len(self.text) if line < 0 else line
-            return -1
-        return part.end()
-
-
-class Where(NamedTuple):
-    """What stands around a name. ``enclosing``: the quote that begins right before it. ``indent``: of its line, if it
-    begins one."""
-
-    kind: str
-    enclosing: str
-    indent: int | None
-    in_query: bool
-    in_fields: bool
-    in_brackets: bool
-    spaced: bool
-    option: bool
-    quoted: bool = False
-
-
-def end_of_quoted(text: str, start: int, quote: str) -> int:
-    """Return where a quoted text ends; if it never does, the end of the text. ``start``: after its opening quote.
-
-    The quote may be escaped: in JSON in JSON, each level puts a backslash before the quotes and the backslashes of the
-    level before.
-    """
-    if quote[-1] not in "\"'`":
-        end = text.find(quote, start)
-        return len(text) if end < 0 else end
-    depth = len(quote) - 1
-    at = text.find(quote[-1], start)
-    while at >= 0:
-        before = text[max(start, at - _DEEPEST) : at]
-        more = len(before) - len(before.rstrip("\\")) - depth
-        if more < 0:
-            return max(at - depth - more, start)
-        if more % (depth + 1) == 0 and more // (depth + 1) % 2 == 0:
-            return at - depth
-        at = text.find(quote[-1], at + 1)
-    return len(text)
-
-
-# Backslashes before a quote that are counted.
-_DEEPEST = 64
 
 
 def span_of(scan: Scan, start: int, where: Where) -> tuple[int, int] | None:
@@ -122,6 +43,9 @@ def span_of(scan: Scan, start: int, where: Where) -> tuple[int, int] | None:
     quote = _QUOTE.regex.match(text, start) if text[start] in _QUOTES else None
     if quote and not (where.enclosing and quote[0].endswith(where.enclosing[-1:]) and len(quote[0]) <= len(where.enclosing)):
         return _quoted(scan, quote.end(), quote[0], where)
+    read = _READ.regex.match(text, start) if text[start] in _READ_BEGINS else None
+    if read is not None:
+        return span_of(scan, read.end(), where) if read["default"] else None
     call = (
         _CALL.regex.match(text, start)
         if text[start].isidentifier() and where.kind in (names.PASSWORD, names.SECRET)
@@ -166,6 +90,8 @@ def _in_brackets(text: str, start: int, bracket: str, where: Where) -> tuple[int
         close = text.find("}}", start + 2)
         if close >= 0 and looks.is_nothing(text[start : close + 2]):
             return (start, start)
+    if bracket == "(" and _ABSENT.regex.match(text, start):
+        return (start, start)
     if where.kind not in (names.PASSWORD, names.SECRET, names.KEY) or (where.enclosing and bracket != "("):
         return None
     depth, at = 0, start
@@ -196,7 +122,7 @@ def _is_names(content: str, where: Where) -> bool:
 
 def end_of_line(scan: Scan, start: int) -> int:
     """Return where the line ends."""
-    end = scan.next(_LINE_END, start)
+    end = scan.next(LINE_END, start)
     last = scan.text[end - 1 : end]
     # A quote that ends what began before the name.
     return end - 1 if last in ('"', "'") and end > start and scan.text.count(last, start, end) % 2 else end
@@ -239,14 +165,20 @@ def _end(scan: Scan, start: int, where: Where) -> int:
 
 def _line(scan: Scan, start: int) -> int:
     """Return where the line ends, or the quoted text that the line is in."""
-    return min(scan.next(_LINE_END, start), scan.next(CLOSING, start))
+    return min(scan.next(LINE_END, start), scan.next(CLOSING, start))
 
 
-CLOSING = Pattern(r"\\{0,8}[\"'](?=[,}\])]|[ \t]*(?:[\r\n]|\\[nr]|\Z))")
 _COMMENT = Pattern(r"\s+(?:#|//|\().*", re.DOTALL)
 _COMMAND = Pattern(r"\s+(?:(?:sudo\s+)?[\w./+-]+(?=.*\s-{1,2}\w|.*\.ya?ml|\s.*/|\s*[|>]|\s*&&|.*\s(?:[|>]|&&)\s)|[|&>;#])")
 _DUMP = Pattern(r"(?:\r?\n|\\n|\x00)[A-Za-z_][A-Za-z0-9_]*=")
 # A call with arguments: `Credentials("x", ...)`.
+# What Terraform shows instead of a value.
+_ABSENT = Pattern(r"\((?:known after apply|sensitive(?: value)?|hidden|redacted|masked|unset|not set|empty|omitted|none)\)")
+# A variable of the environment that is read, and what the value is without it.
+_READ = Pattern(
+    r"(?:[\w.:]{0,60}(?:environ\.get|getenv|fetch)|env)\([ \t]*\\{0,8}[\"'][\w.-]{1,100}\\{0,8}[\"'][ \t]*(?P<close>\))?"
+    r"(?P<default>(?(close)[ \t]*(?:or\b|\|\||\?\?|\?:)|,)[ \t]*)?"
+)
 _CALL = Pattern(r"[A-Za-z_][\w.]{0,80}\((?=\s*[\"'\w])")
 # Characters of the rest of a line that are looked at.
 _REST = 300

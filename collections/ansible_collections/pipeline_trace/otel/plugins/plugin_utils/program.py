@@ -117,7 +117,8 @@ class Program:
             self._finish(run)
 
     def begin(self, run: Run) -> None:
-        """Note that a run has begun."""
+        """Note that a run has begun. So an earlier signal, such as Ctrl-C at a prompt, did not end the process."""
+        self.reason = ""
         self._open.append(run)
         self._traces += 1
         self._last = run

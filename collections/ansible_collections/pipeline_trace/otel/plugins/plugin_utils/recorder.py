@@ -161,6 +161,10 @@ class Recorder:
         with suppress(Exception), self._verdict.between_hooks() as free:
             if free and self._recording:
                 self.spans.end_finished()
+                if self.spans.is_over:
+                    # It ended before the signal, perhaps long ago.
+                    self.spans.end(len(self.command.playbooks))
+                    self._recording = False
         self._doubt.end(signal)
 
     def warn_of_loss(self, delivery: Delivery) -> None:
