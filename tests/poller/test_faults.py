@@ -88,9 +88,9 @@ def test_answers_slower_than_the_time_out_are_asked_for_again(
 ) -> None:
     monkeypatch.setattr("jenkins_poller.fetch.api.TIMEOUT_SECONDS", (0.2, 0.2))
     polling = Polling(tmp_path / "poller", jenkins)
-    jenkins.faults = [Fault("wfapi/describe", kind, seconds=0.6)]
+    jenkins.faults = [Fault("api/json", kind, seconds=0.6)]
     assert "does not answer" in polling.failing()
-    jenkins.faults = [Fault("wfapi/describe", kind, times=3, seconds=0.6)]
+    jenkins.faults = [Fault("api/json", kind, times=3, seconds=0.6)]
     sweep_until_it_succeeds(polling)
     polling.state.close()
     assert polling.emitted == whole

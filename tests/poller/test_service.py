@@ -62,19 +62,19 @@ def test_an_idle_service_ends_at_once_and_well(
 @pytest.mark.process
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_builds_under_way_are_finished_and_the_rest_comes_with_the_next_poll(
-    env: dict[str, str], jenkins: Replay, start: Callable[..., Service], number: signal.Signals
+    env: dict[str, str], start: Callable[..., Service], number: signal.Signals
 ) -> None:
-    # The two jobs are begun together; each hangs in one request.
-    jenkins.faults = [Fault(r"job/[^/]+/wfapi", "slow", seconds=2)]
-    service = start("--jenkins-url", jenkins.url, *SINCE)
-    processes.wait_for(lambda: [r for r in jenkins.requests if "wfapi" in r.path], "first slow request")
-    assert service.end(number) == (0, "")
-    begun = runs(env)
-    assert 1 <= len(begun) < BUILDS
-    jenkins.faults = []
-    assert support.poll(jenkins.url, env=env).returncode == 0
+    with Replay(support.recording("80")) as jenkins:
+        # Four groups of builds are begun together; each hangs in one request.
+        jenkins.faults = [Fault("wfapi", "slow", seconds=2)]
+        service = start("--jenkins-url", jenkins.url, *SINCE)
+        processes.wait_for(lambda: [r for r in jenkins.requests if "wfapi" in r.path], "first slow request")
+        assert service.end(number) == (0, "")
+        begun = len(runs(env))
+        jenkins.faults = []
+        assert support.poll(jenkins.url, env=env).returncode == 0
+    assert 1 <= begun < len(runs(env))
     assert Counter(runs(env)).most_common(1)[0][1] == 1
-    assert len(runs(env)) == BUILDS
 
 
 @pytest.mark.process
@@ -338,7 +338,7 @@ def test_at_most_four_requests_at_once_over_as_many_connections(env: dict[str, s
     jenkins._server.process_request = count  # type: ignore[method-assign]
     jenkins.faults = [Fault("wfapi", "slow", seconds=0.02)]
     assert support.poll(jenkins.url, env=env).returncode == 0
-    assert len(jenkins.requests) > 30
+    assert len(jenkins.requests) > 15
     assert jenkins.most_at_once <= 4
     assert len(opened) <= 4
 

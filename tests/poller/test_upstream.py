@@ -68,7 +68,8 @@ def test_what_was_used_last_is_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPatc
 def test_what_a_cell_of_a_multi_configuration_build_started_hangs_under_the_cell() -> None:
     class Recorded(Controller):
         def get(self, path: str, tree: str = "") -> Any:
-            return found[path.removesuffix("/api/json")]
+            document = found[path.removesuffix("/api/json")]
+            return {**document, "number": int(path.split("/")[-3])}
 
     def caused(**cause: Any) -> dict[str, Any]:
         causes = [{"_class": "hudson.model.Cause$UpstreamCause", "upstreamBuild": 3, **cause}]
@@ -80,5 +81,5 @@ def test_what_a_cell_of_a_multi_configuration_build_started_hangs_under_the_cell
         "job/multi/REGION=eu/3": caused(upstreamProject="multi", upstreamUrl="job/multi/"),
         "job/multi/3": {"actions": []},
     }
-    placed = place_of_build(build(1), Upstreams(Recorded(ROOT), "step"))
+    placed = place_of_build(build(1), Upstreams(Reader(Recorded(ROOT), "step")))
     assert (placed.trace_id, placed.parent_id) == (whole.trace_id, whole.span_id("configuration", "REGION=eu"))

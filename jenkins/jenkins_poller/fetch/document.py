@@ -26,7 +26,9 @@ MOST_NODES = 20_000
 _AUTHORS = {"items": listed({"author": {"fullName": TEXT}})}
 _REVISION = {"SHA1": TEXT, "branch": listed({"SHA1": TEXT, "name": TEXT})}
 _CAUSE = {
-    **dict.fromkeys(("_class", "shortDescription", "upstreamProject", "userId", "userName", "addr", "note"), TEXT),
+    **dict.fromkeys(
+        ("_class", "shortDescription", "upstreamProject", "upstreamUrl", "userId", "userName", "addr", "note"), TEXT
+    ),
     "upstreamBuild": WHOLE,
 }
 _ACTION: dict[str, Shape] = {
