@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 import requests
@@ -11,10 +11,17 @@ from pipeline_trace.commands.doctor_checks import BROKEN, HINT, OK, SECONDS, Che
 from pipeline_trace.place.ci.jenkins.identity import normalised_url
 from pipeline_trace.trace import network
 
+from .fetch.sources import blue_ocean, graph_view, stage_view
+
 _LOGIN = "export JENKINS_USER=… JENKINS_API_TOKEN=… (a user with Overall/Read and Job/Read)"
+# The plugins that tell the times of stages and steps, with their names for people.
+_TELL_TIMES = {
+    "pipeline-graph-view": graph_view.PLUGIN,
+    "pipeline-rest-api": stage_view.PLUGIN,
+    "blueocean-rest-impl": blue_ocean.PLUGIN,
+}
 # What the poller does not see without a plugin, by plugin.
 _WANTED = {
-    "pipeline-rest-api": "stages and steps",
     "metrics": "waits in the queue",
     "git": "commits",
     "junit": "counts of tests",
@@ -97,6 +104,7 @@ def _plugins(session: requests.Session, url: str) -> Iterator[Check]:
         return
     listed = document.get("plugins")
     active = {p.get("shortName") for p in listed if isinstance(p, dict) and p.get("active")} if listed else set()
+    yield _times(active)
     missing = {name: what for name, what in _WANTED.items() if name not in active}
     if missing:
         said = "missing: " + ", ".join(f"{name} ({what})" for name, what in missing.items())
@@ -106,6 +114,15 @@ def _plugins(session: requests.Session, url: str) -> Iterator[Check]:
     if "opentelemetry" in active:
         said = "the OpenTelemetry plugin of Jenkins sets TRACEPARENT in builds, and pipeline-trace follows that"
         yield Check("plugins", HINT, said, "docs/joining.md says how to use both without two roots in a trace")
+
+
+def _times(active: Set[object]) -> Check:
+    """Check whether a plugin tells the times of stages and steps."""
+    found = [name for plugin, name in _TELL_TIMES.items() if plugin in active]
+    if found:
+        return Check("plugins", OK, f"times of stages and steps come from {' or '.join(found)}")
+    said = "no plugin tells the times of stages and steps"
+    return Check("plugins", HINT, said, f"install one under Manage Jenkins > Plugins: {', '.join(_TELL_TIMES.values())}")
 
 
 def _object(answer: requests.Response) -> dict[str, Any] | None:
