@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import support
 from support.model import ModelJenkins, Node, Played, play
-from support.model.programs import Agent, Branch, Item, Parallel, Program, Stage, sh
+from support.model.programs import Agent, Branch, Item, Parallel, Program, Stage, ask, sh
 from support.model.server import GRAPH_VIEW, GRAPH_VIEW_2024, GRAPH_VIEW_2025, GRAPH_VIEW_SPRING, WFAPI
 from support.model.shapes import named
 
@@ -163,6 +163,16 @@ def test_a_branch_that_has_ended_does_nothing(source: str) -> None:
         "branches", [Stage("Test", [Parallel([Branch("quick", [sh("x", 100)]), Branch("slow", [sh("y", 9000)])])])]
     )
     assert [one.stages for one in activities(both, START_MS + 5000, source)] == [("Test", "slow")]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_each_branch_tells_its_own_question(source: str) -> None:
+    branches = [Branch(name, [ask(f"Deploy to {name}?", 60_000)]) for name in ("east", "west")]
+    found = activities(Program("asks", [Stage("Approve", [Parallel(branches)])]), START_MS + 9000, source)
+    assert {one.stages[-1]: one.wait.what for one in found if one.wait} == {
+        "east": "Deploy to east?",
+        "west": "Deploy to west?",
+    }
 
 
 @pytest.mark.parametrize("source", ["stage view", "graph view", "none"])

@@ -161,7 +161,7 @@ class _Heads:
             return masked(asked[0])
         # The question, then what a person may press. With parameters, the log has no question.
         lines = self._moments.log(node.id).split("\n")
-        return "\n".join(lines[:-1]) if _OR in lines[-1] else ""
+        return "\n".join(lines[:-1]) if _OR in lines[-1] else masked("; ".join(asked))
 
     def _for_build(self, node: FlowNode) -> OpenWait | None:
         # Stage View says nothing of a `build` step itself.
