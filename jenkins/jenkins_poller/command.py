@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -163,7 +165,8 @@ def _list_open(controllers: Sequence[ControllerOptions], form: str) -> None:
     if form == "json":
         click.echo(json.dumps(wording.open_document(found), indent=1))
         return
-    for line in wording.open_lines(found, int(time.time() * 1000)):
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in wording.open_lines(found, int(time.time() * 1000), width):
         click.echo(line)
 
 

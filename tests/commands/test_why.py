@@ -121,6 +121,25 @@ def test_a_deploy_that_hangs_for_an_approval_says_what_is_asked(env: Env, job: s
     assert "shop/deploy#249 waits for a person (Deploy to production?) since " in verdict["evidence"][0]
 
 
+@pytest.mark.parametrize(
+    ("recording", "moment_ms", "job", "kind", "said"),
+    [
+        ("g-60-queue", 1795956590000, "waits-for-agent/2", "no_agent", "There are no nodes with the label ‘macos’"),
+        ("g-48-lock", 1795956606100, "lock-waiter/1", "waiting_for_lock", "lock-waiter#1 waits for a lock since "),
+        ("g-40-input", 1795956422300, "input/1", "waiting_for_approval", "waits for a person (Deploy to production?)"),
+        ("g-67", 1795957193000, "call-hangs/1", "waiting_for_build", "not started yet: In the quiet period"),
+        # Nobody asked for the other build there, so nothing more is known.
+        ("g-67", 1795957202000, "call-hangs/1", "waiting_for_build", "waits for a build (Team Ärger/lang#1)"),
+    ],
+)
+def test_without_stage_view_a_wait_is_told_too(
+    env: Env, recording: str, moment_ms: int, job: str, kind: str, said: str
+) -> None:
+    with Replay(support.recording(recording), moment_ms=moment_ms) as jenkins:
+        verdict = why(env, f"{jenkins.url}/job/{job}/")
+    assert (verdict["kind"], said in verdict["evidence"][0]) == (kind, True)
+
+
 def test_a_build_that_is_neither_here_nor_running_is_one_line(env: Env, monkeypatch: pytest.MonkeyPatch) -> None:
     # The controller is asked again after pauses.
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)

@@ -66,6 +66,11 @@ class NodeLogs:
             tuple(path_to_job(html.unescape(path)) for path in _SCHEDULED.findall(text)),
         )
 
+    def text(self, build: Build, node_id: str) -> str:
+        """Return the end of a node's log, masked, also while the node runs."""
+        answer = self._stage_view(build, node_id)
+        return steplog.log_tail(self._plain(build, node_id)) if answer is None else steplog.node_log_text(answer)
+
     def agent(self, build: Build, node_id: str) -> str:
         """Return the agent's name from the log of a ``node`` step; "" if there is none yet."""
         match = _RUNNING_ON.search(self._short(build, node_id))

@@ -278,11 +278,12 @@ def _try(run: Run, item: Try, thread: Thread) -> Error | None:
 
 
 def _wrap(run: Run, item: Wrap, thread: Thread) -> Error | None:
-    return _block(run, item.name, item.body, thread, item.wait_ms)
+    return _block(run, item.name, item.body, thread, item.wait_ms, item.log)
 
 
-def _block(run: Run, name: str, items: Sequence[Item], thread: Thread, wait_ms: int = 0) -> Error | None:
+def _block(run: Run, name: str, items: Sequence[Item], thread: Thread, wait_ms: int = 0, log: str = "") -> Error | None:
     start = run.open(f"{name} : Start", thread)
+    start.log = log
     thread.now_ms += wait_ms
     error = _inner(run, name, items, thread)
     run.close(start, f"{name} : End", thread, error)

@@ -117,11 +117,12 @@ class Try:
 
 @dataclass(frozen=True)
 class Wrap:
-    """Any other block, such as ``withEnv``, ``lock`` or ``dir``. ``wait_ms``: before its body begins."""
+    """Any other block, such as ``withEnv``, ``lock`` or ``dir``. ``wait_ms``: before its body begins. ``log``: its own."""
 
     name: str = "Set environment variables"
     body: Sequence[Item] = ()
     wait_ms: int = 0
+    log: str = ""
 
 
 Item = Step | Throw | Stage | Parallel | Agent | Retry | Limit | Catch | Try | Wrap

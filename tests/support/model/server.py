@@ -158,6 +158,7 @@ class ModelJenkins:
         answers: dict[str, Callable[[], Answer | None]] = {
             "api/json": lambda: _document(documents.build(played, self.root), query),
             "wfapi/describe": lambda: _json(wfapi.describe(played)) if WFAPI in self.plugins else None,
+            "wfapi/pendingInputActions": lambda: _json(wfapi.pending(played)) if WFAPI in self.plugins else None,
             "testReport/api/json": lambda: _document(documents.test_report(played), query),
             "consoleText": lambda: _text(logs.console(played)),
             "logText/progressiveText": lambda: _progressive(played, logs.console(played)),

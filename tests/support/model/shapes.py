@@ -69,7 +69,10 @@ _SIMPLE = _named(
     Program("blocks", [Agent("linux-1", [Stage("Publish", [
         sh("upload", 1200, label="Upload the package"),
         Wrap("Bind credentials to variables", [sh("log in", 400)]),
-        Wrap("Lock shared resource", [sh("migrate", 900)], wait_ms=12_000),
+        Wrap("Lock shared resource", [sh("migrate", 900)], wait_ms=12_000, log=(
+            "Trying to acquire lock on [database]\nFound 0 available resource(s). Waiting for correct amount: 1.\n"
+            "[database] is locked by lock-holder #1, waiting...\n"
+        )),
         Wrap("Change current directory", [Wrap(body=[sh("ls")])]),
     ])])]),
     Program("syntax-error", compiles=False),

@@ -31,6 +31,24 @@ def runs(builds: Sequence[Played], *, full: bool, since: str = "") -> list[dict[
     return found
 
 
+def pending(played: Played) -> list[dict[str, Any]]:
+    """Return the answer of ``wfapi/pendingInputActions``: the questions that a build asks."""
+    base = f"{build_path(played)}wfapi/inputSubmit"
+    return [
+        {
+            "id": f"A{node.at_ms:x}",
+            "proceedText": "Proceed",
+            "message": node.asked,
+            "inputs": [],
+            "proceedUrl": base,
+            "abortUrl": base,
+            "redirectApprovalUrl": None,
+        }
+        for node in played.nodes
+        if node.asked and node.running
+    ]
+
+
 def describe_node(played: Played, node: Node) -> dict[str, Any] | None:
     """Return the answer of ``execution/node/ID/wfapi/describe``; None, which is ``null``, for a ``build`` step."""
     if node.starts:
