@@ -10,7 +10,7 @@ import support
 from support.model import ModelJenkins, Node, Played, play
 from support.model.programs import Agent, Branch, Item, Parallel, Program, Stage, ask, sh
 from support.model.server import GRAPH_VIEW, GRAPH_VIEW_2024, GRAPH_VIEW_2025, GRAPH_VIEW_SPRING, WFAPI
-from support.model.shapes import named
+from support.model.shapes import NAMED
 
 from jenkins_poller.fetch.api import Controller
 from jenkins_poller.now import waiting
@@ -81,8 +81,8 @@ WAITS = {
 @pytest.mark.parametrize("shape", WAITS)
 def test_a_wait_is_the_same_from_every_source(shape: str, source: str) -> None:
     program, name, nth, *expected = WAITS[shape]
-    node = node_of(play(named(program), start_ms=START_MS), name, nth)
-    first = activities(named(program), node.at_ms + 3000, source)[0]
+    node = node_of(play(NAMED[program], start_ms=START_MS), name, nth)
+    first = activities(NAMED[program], node.at_ms + 3000, source)[0]
     wait = first.wait
     assert wait
     assert [first.stages, wait.kind, wait.what, wait.reason] == expected
@@ -107,8 +107,8 @@ STEPS = {
 @pytest.mark.parametrize("shape", STEPS)
 def test_a_step_is_the_same_from_every_source(shape: str, source: str) -> None:
     program, nth, stages, argument, attempt, limited = STEPS[shape]
-    node = node_of(play(named(program), start_ms=START_MS), "Shell Script", nth)
-    found = activities(named(program), node.end_ms - 1, source)
+    node = node_of(play(NAMED[program], start_ms=START_MS), "Shell Script", nth)
+    found = activities(NAMED[program], node.end_ms - 1, source)
     step = found[-1]
     assert (step.stages, step.wait, step.attempt, step.limited) == (stages, None, attempt, limited)
     # Graph View has no step outside stages, once there is a stage. Without a plugin, nobody tells the argument.
