@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ..trace import conventions as c
 from ..trace.queries import attribute_text, is_deploy, is_run, is_stage, parameter, revision_of
@@ -12,21 +12,27 @@ from . import environments
 
 
 class RunTree:
-    """The runs in some spans, each with the spans in it."""
+    """The runs in some spans, each with the spans in it.
 
-    def __init__(self, spans: Sequence[Span]) -> None:
+    Several builds may have started one run: the queue joins them. It counts below the one that is wanted, else below its
+    parent.
+    """
+
+    def __init__(self, spans: Sequence[Span], wanted: Callable[[Span], bool] = lambda span: False) -> None:
+        """``wanted``: whether a span is of the build or the commit that was asked for."""
+        self._wanted = wanted
         self.spans = sorted(spans, key=lambda span: (span.start_ns, span.span_id))
         self._by_id: dict[str, Span] = {}
         self._above: dict[str, frozenset[str]] = {}
         for span in self.spans:
             self._by_id.setdefault(span.span_id, span)
-        # With one trace per build, a downstream build has no parent span. The link of the step that started it names it.
-        self._started = {
-            link.span_id: span.span_id
-            for span in self.spans
-            for link in span.links
-            if link.attributes.get(c.JENKINS_LINK) == c.LINK_STARTED
-        }
+        # A downstream build that has a trace of its own has no parent span, and a shared one has only one. The links of the
+        # steps that started it name it.
+        self._started: dict[str, list[str]] = {}
+        for span in self.spans:
+            for link in span.links:
+                if link.attributes.get(c.JENKINS_LINK) == c.LINK_STARTED:
+                    self._started.setdefault(link.span_id, []).append(span.span_id)
         self.runs = [span for span in self.spans if is_run(span)]
         self._within: dict[str, list[Span]] = {}
         self._runs_below: dict[str, list[Span]] = {}
@@ -37,14 +43,31 @@ class RunTree:
 
     def above(self, span: Span) -> Iterator[Span]:
         """Yield the ancestors of a span, nearest first."""
+        return self._chain(span, self._parent)
+
+    def _chain(self, span: Span, parent_of: Callable[[Span], Span | None]) -> Iterator[Span]:
         seen = {span.span_id}
-        while True:
-            parent = self._by_id.get(span.parent_id or "") or self._by_id.get(self._started.get(span.span_id, ""))
-            if parent is None or parent.span_id in seen:
-                return
+        while (parent := parent_of(span)) is not None and parent.span_id not in seen:
             yield parent
             seen.add(parent.span_id)
             span = parent
+
+    def _parent(self, span: Span) -> Span | None:
+        parents = self._parents(span)
+        if len(parents) > 1:
+            of_wanted = (one for one in parents if any(map(self._wanted, (one, *self._chain(one, self._first_parent)))))
+            return next(of_wanted, parents[0])
+        return parents[0] if parents else None
+
+    def _first_parent(self, span: Span) -> Span | None:
+        return next(iter(self._parents(span)), None)
+
+    def _parents(self, span: Span) -> list[Span]:
+        """Return a span's parent, then the other steps that started it."""
+        ids = [span.parent_id or ""]
+        if span.span_id in self._started:
+            ids = list(dict.fromkeys([*ids, *self._started[span.span_id]]))
+        return [self._by_id[one] for one in ids if one in self._by_id]
 
     def is_below(self, span: Span, above: Span) -> bool:
         """Return whether ``above`` is an ancestor of ``span``."""
