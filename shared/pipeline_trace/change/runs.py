@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from ..trace import conventions as c
-from ..trace.queries import attribute_text, is_deploy, is_run, is_stage, parameter, revision_of
+from ..trace.queries import attribute_text, is_deploy, is_run, is_stage, order_of, parameter, revision_of
 from ..trace.span import Span
 from ..trace.words import environment_name
 from . import environments
@@ -21,7 +21,7 @@ class RunTree:
     def __init__(self, spans: Sequence[Span], wanted: Callable[[Span], bool] = lambda span: False) -> None:
         """``wanted``: whether a span is of the build or the commit that was asked for."""
         self._wanted = wanted
-        self.spans = sorted(spans, key=lambda span: (span.start_ns, span.span_id))
+        self.spans = sorted(spans, key=lambda span: (order_of(span), span.span_id))
         self._by_id: dict[str, Span] = {}
         self._above: dict[str, frozenset[str]] = {}
         for span in self.spans:

@@ -9,7 +9,17 @@ from functools import cached_property
 from typing import Any
 
 from ..trace import conventions as c
-from ..trace.queries import attribute_text, build_name_of, is_jenkins, is_playbook, is_run, parameter, revision_of
+from ..trace.queries import (
+    attribute_text,
+    build_name_of,
+    has_times,
+    is_jenkins,
+    is_playbook,
+    is_run,
+    order_of,
+    parameter,
+    revision_of,
+)
 from ..trace.span import ERROR, Link, Span
 from ..trace.words import environment_name
 
@@ -153,7 +163,11 @@ class Trace:
         failed = [one for one in self._below(span) if one.status_code == ERROR]
         last = max((int(str(one.attributes.get(c.JENKINS_RETRY_ATTEMPT) or 0)) for one in failed), default=0)
         failed = [one for one in failed if int(str(one.attributes.get(c.JENKINS_RETRY_ATTEMPT) or 0)) == last] or failed
-        return min(failed, key=lambda one: (c.ANSIBLE_TYPE in one.attributes and is_jenkins(span), one.end_ns), default=None)
+        return min(
+            failed,
+            key=lambda one: (c.ANSIBLE_TYPE in one.attributes and is_jenkins(span), one.end_ns, order_of(one)),
+            default=None,
+        )
 
     def _below(self, span: Span) -> Iterator[Span]:
         yield from self._children.get(span.span_id, ())
@@ -168,7 +182,7 @@ class Trace:
             return None
         step = path[-1]
         for one in self._children.get(path[-2].span_id, ()):
-            within = step.start_ns <= one.start_ns <= step.end_ns
+            within = step.start_ns <= one.start_ns <= step.end_ns or not has_times(step)
             if is_playbook(one) and one.status_code == ERROR and within:
                 return one
         return None
