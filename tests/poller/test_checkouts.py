@@ -11,6 +11,7 @@ import pytest
 import support
 from support.polling import Polling
 
+from jenkins_poller.fetch.api import Controller
 from jenkins_poller.fetch.checkouts import checkouts_of
 from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace import conventions as c
@@ -195,6 +196,16 @@ def test_the_log_of_a_recorded_build_tells_the_library_and_is_asked_for_once(tmp
         run, logs = polled(tmp_path, jenkins, "libapp")
     assert logs == 1
     assert run.attributes[c.VCS_HEAD_REVISION] == RECORDED_APP
+
+
+def test_of_a_long_log_only_the_beginning_is_read() -> None:
+    with Replay(support.recording("r9")) as jenkins:
+        controller = Controller(jenkins.url, first_pause=0.001)
+        path = "job/libapp/1/consoleText"
+        whole = controller.beginning(path, 1 << 20)
+        assert whole == controller.text(path, 1 << 20)
+        assert controller.beginning(path, 100) == whole[:100]
+        assert controller.beginning(path, 1 << 20) == whole
 
 
 def test_a_librarys_checkout_before_the_applications_changes_nothing(tmp_path: Path) -> None:

@@ -43,30 +43,30 @@ class RunTree:
 
     def above(self, span: Span) -> Iterator[Span]:
         """Yield the ancestors of a span, nearest first."""
-        return self._chain(span, self._parent)
+        return self._chain(span, self._chosen)
 
-    def _chain(self, span: Span, parent_of: Callable[[Span], Span | None]) -> Iterator[Span]:
+    def _chain(self, span: Span, choose: Callable[[Sequence[Span]], Span]) -> Iterator[Span]:
+        """Yield the ancestors of a span. ``choose``: which of the steps that started a run is its parent."""
         seen = {span.span_id}
-        while (parent := parent_of(span)) is not None and parent.span_id not in seen:
+        while True:
+            parent = self._by_id.get(span.parent_id or "")
+            if span.span_id in self._started:
+                parent = choose(self._starters(span))
+            if parent is None or parent.span_id in seen:
+                return
             yield parent
             seen.add(parent.span_id)
             span = parent
 
-    def _parent(self, span: Span) -> Span | None:
-        parents = self._parents(span)
-        if len(parents) > 1:
-            of_wanted = (one for one in parents if any(map(self._wanted, (one, *self._chain(one, self._first_parent)))))
-            return next(of_wanted, parents[0])
-        return parents[0] if parents else None
+    def _chosen(self, starters: Sequence[Span]) -> Span:
+        return next((one for one in starters if self._is_wanted(one)), starters[0])
 
-    def _first_parent(self, span: Span) -> Span | None:
-        return next(iter(self._parents(span)), None)
+    def _is_wanted(self, span: Span) -> bool:
+        return any(map(self._wanted, (span, *self._chain(span, lambda starters: starters[0]))))
 
-    def _parents(self, span: Span) -> list[Span]:
-        """Return a span's parent, then the other steps that started it."""
-        ids = [span.parent_id or ""]
-        if span.span_id in self._started:
-            ids = list(dict.fromkeys([*ids, *self._started[span.span_id]]))
+    def _starters(self, span: Span) -> list[Span]:
+        """Return the parent of a span that steps link to, if it is here, then those steps."""
+        ids = dict.fromkeys([span.parent_id or "", *self._started[span.span_id]])
         return [self._by_id[one] for one in ids if one in self._by_id]
 
     def is_below(self, span: Span, above: Span) -> bool:

@@ -52,8 +52,10 @@ def has_times(span: Span) -> bool:
 
 def order_of(span: Span) -> tuple[int, int]:
     """Return a key to sort spans by their begin. Without known times, the order of the Pipeline's nodes decides."""
+    if has_times(span):
+        return span.start_ns, 0
     node = attribute_text(span, c.TASK_RUN_ID)
-    return span.start_ns, int(node) if not has_times(span) and _NODE.fullmatch(node) else 0
+    return span.start_ns, int(node) if _NODE.fullmatch(node) else 0
 
 
 def result_of(span: Span) -> str:
