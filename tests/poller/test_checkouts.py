@@ -91,6 +91,8 @@ def decided(
         # The Jenkinsfile of a Declarative Pipeline is checked out before what its stages check out.
         ([tools, app, config], ["main"], DECLARATIVE, APP),
         ([app, config], [], DECLARATIVE, APP),
+        # One commit, checked out by its branch and by its id.
+        ([app, data(APP, "detached", "app")], [], STEPS, APP),
         # The library came from the cache.
         ([app], ["main"], STEPS, APP),
         ([app], ["1.4"], STEPS, APP),

@@ -72,7 +72,7 @@ def checkouts_of(build: Build, document: Mapping[str, Any], log: str | None = No
     branch = unquote(build.job.rpartition("/")[2]) if any(documents.actions_of(document, "SCMRevisionAction")) else ""
     case = _Case(found, branch, _versions(document), documents.graph_nodes(document))
     own = case.application() if log is None else case.application_by(_Said(log))
-    others = tuple(one for one in found if one is not own)
+    others = tuple(one for one in found if own is None or one.revision != own.revision)
     return Checkouts(own, others, own is None and log is None and len(found) > 1)
 
 
@@ -126,10 +126,12 @@ class _Case:
         """Return the application's checkout among those that are of no library; None if that is unclear."""
         if self.branch:
             of_branch = [one for one in left if self._on_branch(one)]
-            return of_branch[0] if of_branch else left[0] if len(left) == 1 else None
+            if of_branch:
+                return of_branch[0]
         # A Declarative Pipeline first checks out the repository of its Jenkinsfile.
-        first = any(node.get("displayName") == _DECLARATIVE for node in self.nodes)
-        return left[0] if len(left) == 1 or (left and first) else None
+        first = not self.branch and any(node.get("displayName") == _DECLARATIVE for node in self.nodes)
+        commits = {one.revision for one in left}
+        return left[0] if len(commits) == 1 or (commits and first) else None
 
     def _perhaps_libraries(self) -> list[Checkout]:
         """Return the checkouts that may be a library's."""
