@@ -164,6 +164,10 @@ class Controller:
         """Return the text of a path; "" if it is longer than ``most_bytes``. Raises as ``get``."""
         return str(self._retrying.copy()(self._once, lambda: self._client.fetch_text(f"{self.url}/{path}", most_bytes)))
 
+    def beginning(self, path: str, most_bytes: int) -> str:
+        """Return the first ``most_bytes`` of a text. Raises as ``get``."""
+        return str(self._retrying.copy()(self._once, lambda: self._client.fetch_beginning(f"{self.url}/{path}", most_bytes)))
+
     def _once(self, ask: Callable[[], Any]) -> Any:
         self._rate.wait()
         try:
@@ -251,8 +255,13 @@ class _Client(jenkins.Jenkins):  # type: ignore[misc]
         body = self._body(requests.Request("GET", url), url, most_bytes)
         return (body or b"").decode("utf-8", "replace")
 
-    def _body(self, request: requests.Request, url: str, most_bytes: int) -> bytes | None:
-        """Return an answer's body, unpacked; None if it is longer than ``most_bytes``."""
+    def fetch_beginning(self, url: str, most_bytes: int) -> str:
+        """Return the first ``most_bytes`` of the text of a URL."""
+        body = self._body(requests.Request("GET", url), url, most_bytes, cut=True)
+        return (body or b"").decode("utf-8", "replace")
+
+    def _body(self, request: requests.Request, url: str, most_bytes: int, *, cut: bool = False) -> bytes | None:
+        """Return an answer's body, unpacked. If it is longer than ``most_bytes``: None, or its beginning if ``cut``."""
         deadline = time.monotonic() + TIMEOUT_SECONDS[1]
         with _typed(url), self.jenkins_request(request, add_crumb=False, stream=True) as response:
             self.jenkins_session = response.headers.get("X-Jenkins-Session") or self.jenkins_session
@@ -263,7 +272,7 @@ class _Client(jenkins.Jenkins):  # type: ignore[misc]
                 parts.append(piece)
                 size += len(piece)
                 if size > most_bytes:
-                    return None
+                    return b"".join(parts)[:most_bytes] if cut else None
                 if time.monotonic() > deadline:
                     raise requests.exceptions.ReadTimeout("its answer takes too long")
         return b"".join(parts)

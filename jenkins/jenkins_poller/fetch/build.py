@@ -16,6 +16,7 @@ from pipeline_trace.place.ci.jenkins.identity import Build
 from . import agents, flow, steplog
 from .api import ApiError, Controller, NotFound, build_path
 from .bounds import Bounds, told_times
+from .checkouts import Checkouts, checkouts_of
 from .document import BUILD, MOST_NODES, STEP, is_pipeline
 from .nodelog import MOST_LOG, NodeLogs, build_of_path
 from .records import objects
@@ -28,6 +29,8 @@ _TESTS_TREE = f"{_TESTS},childReports[result[{_TESTS}]]"
 MOST_TESTS = 50
 # The logs of a build's last failed steps are fetched, one request each.
 _MOST_LOGS = 3
+# Bytes of a log's beginning: it says where the Jenkinsfile and the libraries came from.
+_LOG_BEGINNING = 128 << 10
 # Stage View tells the newest builds of a job in one request.
 _RECENT = 10
 
@@ -55,6 +58,7 @@ class Fetched:
     errors: dict[str, str] = field(default_factory=dict)
     console: str = ""
     failed_tests: list[tuple[str, str]] = field(default_factory=list)
+    checkouts: Checkouts = field(default_factory=Checkouts)
     end_ms: int = 0
     plugin: str = ""
     too_large: bool = False
@@ -106,6 +110,7 @@ class Reader:
     def _one(self, build: Build, document: Mapping[str, Any], told: Told | None) -> Fetched:
         fetched = Fetched(build, document)
         fetched.failed_tests = _failed_tests(self.controller, fetched)
+        fetched.checkouts = _checkouts(self.controller, build, document)
         if self.detail == BUILD:
             return fetched
         if is_pipeline(document):
@@ -201,6 +206,17 @@ def _console(controller: Controller, build: Build) -> str:
         return steplog.log_tail(controller.text(f"{build_path(build)}consoleText", MOST_LOG))
     except NotFound:
         return ""
+
+
+def _checkouts(controller: Controller, build: Build, document: Mapping[str, Any]) -> Checkouts:
+    """Return what a build checked out. Asks for the beginning of its log only if the document leaves it unclear."""
+    found = checkouts_of(build, document)
+    if not found.unclear or not is_pipeline(document):
+        return found
+    try:
+        return checkouts_of(build, document, controller.beginning(f"{build_path(build)}consoleText", _LOG_BEGINNING))
+    except NotFound:
+        return found
 
 
 def _failed_tests(controller: Controller, fetched: Fetched) -> list[tuple[str, str]]:

@@ -40,6 +40,7 @@ _ACTION: dict[str, Shape] = {
     **dict.fromkeys(("failCount", "skipCount", "totalCount"), WHOLE),
     "lastBuiltRevision": _REVISION,
     "remoteUrls": listed(TEXT),
+    "libraries": listed({"version": TEXT}),
 }
 _TIMED = {"number": WHOLE, "url": TEXT, "result": TEXT, "timestamp": WHOLE, "duration": WHOLE, "builtOn": TEXT}
 _OWN: dict[str, Shape] = {

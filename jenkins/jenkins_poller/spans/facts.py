@@ -1,11 +1,10 @@
-"""Turns a build's JSON document into span attributes and events: commit, tests, parameters, causes, time in the queue."""
+"""Turns a build's JSON document into span attributes and events: tests, parameters, causes, time in the queue."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from pipeline_trace.place.ci.jenkins import documents
 from pipeline_trace.place.ci.jenkins.chain import Facts
@@ -13,11 +12,8 @@ from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace import redact
 from pipeline_trace.trace.span import AttributeValue, Event
-from pipeline_trace.trace.words import PARAMETERS
 
 _LONGEST_VALUE = 1000
-_REVISION = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_CHANGE = re.compile(r"(?:PR|MR|CR)-(\d+)(?:-\w+)?")
 
 
 def build_resource(
@@ -40,45 +36,6 @@ def service_name(controller: str) -> str:
 def build_url(document: Mapping[str, Any]) -> str:
     """Return a build's URL as the controller shows it."""
     return str(document.get("url") or "")
-
-
-def version_control_attributes(build: Build, document: Mapping[str, Any]) -> dict[str, AttributeValue]:
-    """Return the vcs.* attributes, from the Git plugin's BuildData, the parameters, and a multibranch project's job name."""
-    found: dict[str, AttributeValue] = {}
-    for data in documents.actions_of(document, "BuildData"):
-        revision = data.get("lastBuiltRevision") or {}
-        if not revision.get("SHA1"):
-            continue
-        found[c.VCS_HEAD_REVISION] = str(revision["SHA1"])
-        found.update(_branch(revision.get("branch") or ()))
-        found.update(_repository(data.get("remoteUrls") or ()))
-        break
-    if c.VCS_HEAD_REVISION not in found:
-        # A build that deploys may check out nothing, and get the commit as a parameter.
-        given = documents.parameters_of(document)
-        commit = next(
-            (given[name] for name in PARAMETERS[c.VCS_HEAD_REVISION] if _REVISION.fullmatch(given.get(name, "").lower())), ""
-        )
-        found.update({c.VCS_HEAD_REVISION: commit.lower()} if commit else {})
-    if any(documents.actions_of(document, "SCMRevisionAction")):
-        found.update(_multibranch(unquote(build.job.rpartition("/")[2])))
-    return found
-
-
-def _branch(branches: Any) -> dict[str, AttributeValue]:
-    name = str(next((b.get("name") for b in branches if b.get("name")), ""))
-    name = re.sub(r"^(refs/)?(remotes/)?(origin/|heads/)?", "", name)
-    return {c.VCS_HEAD_NAME: name, c.VCS_HEAD_TYPE: "branch"} if name not in ("", "detached", "HEAD") else {}
-
-
-def _repository(urls: Any) -> dict[str, AttributeValue]:
-    address = redact.masked(str(next(iter(urls), ""))).removesuffix("/").removesuffix(".git")
-    return {c.VCS_REPOSITORY_URL: address, c.VCS_REPOSITORY_NAME: re.split(r"[/:]", address)[-1]} if address else {}
-
-
-def _multibranch(name: str) -> dict[str, AttributeValue]:
-    change = _CHANGE.fullmatch(name)
-    return {c.VCS_CHANGE_ID: change[1]} if change else {c.VCS_HEAD_NAME: name, c.VCS_HEAD_TYPE: "branch"}
 
 
 def test_counts(document: Mapping[str, Any]) -> dict[str, AttributeValue]:

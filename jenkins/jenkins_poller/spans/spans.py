@@ -17,7 +17,7 @@ from ..fetch import flow
 from ..fetch.build import Fetched
 from ..fetch.document import is_pipeline
 from ..fetch.times import Times
-from . import facts, outcome
+from . import facts, outcome, versions
 
 _TYPES = {flow.STAGE: c.TYPE_STAGE, flow.BRANCH: c.TYPE_BRANCH, flow.STEP: c.TYPE_STEP, flow.AGENT: c.TYPE_AGENT}
 
@@ -88,7 +88,7 @@ class _Maker:
                 c.JENKINS_RESULT: str(document.get("result")),
                 c.JENKINS_CAUSES: [cause.kind for cause in causes.causes],
                 **facts.parameter_attributes(document),
-                **facts.version_control_attributes(build, document),
+                **versions.version_control_attributes(build, document, self.fetched.checkouts),
                 **facts.test_counts(document),
                 **facts.author_count(document),
                 **facts.interruption_attributes(document),

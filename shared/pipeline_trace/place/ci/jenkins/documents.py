@@ -33,8 +33,14 @@ PLATFORM_FAILURES = frozenset(
     }
 )
 
-# Counts of tests: JUnit's, and those of Maven jobs and of builds that aggregate others.
-TEST_ACTIONS = ("TestResultAction", "AggregatedTestResultAction", "SurefireReport", "SurefireAggregatedReport")
+# Counts of tests: JUnit's, and those of Maven jobs, of multi-configuration builds and of builds that aggregate others.
+TEST_ACTIONS = (
+    "TestResultAction",
+    "AggregatedTestResultAction",
+    "MatrixTestResult",
+    "SurefireReport",
+    "SurefireAggregatedReport",
+)
 
 _REPEATS = ("ReplayCause", "RestartDeclarativePipelineCause", "RebuildCause")
 _NUMBER = re.compile(r"#([0-9]{1,18})")
