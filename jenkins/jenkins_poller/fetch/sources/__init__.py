@@ -5,7 +5,7 @@ The flow graph, which every Pipeline build has, tells names, ids and nesting. It
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -49,6 +49,20 @@ class Told:
     stages: list[tuple[str, str]] = field(default_factory=list)
     end_ms: int = 0
     ends: bool = True
+
+
+def each(wanted: Sequence[Wanted], tell: Callable[[Wanted], Told]) -> dict[Build, Told]:
+    """Return what is told of each build by itself. Leaves out builds that are missing. Raises Missing if all are."""
+    found: dict[Build, Told] = {}
+    missing: Missing | None = None
+    for one in wanted:
+        try:
+            found[one.build] = tell(one)
+        except Missing as error:
+            missing = error
+    if missing and not found:
+        raise missing
+    return found
 
 
 class Source(Protocol):

@@ -13,7 +13,7 @@ from pipeline_trace.place.ci.jenkins.identity import Build
 from ..api import Controller, NotFound
 from ..records import NodeId, Record, Whole, records
 from ..times import ABORTED, FAILED, NOT_EXECUTED, SUCCESS, UNSTABLE, Times
-from . import Missing, Told, Wanted
+from . import Missing, Told, Wanted, each
 
 PLUGIN = "Blue Ocean"
 
@@ -60,7 +60,7 @@ class BlueOcean:
 
     def tell(self, wanted: Sequence[Wanted]) -> Mapping[Build, Told]:
         """See Source.tell."""
-        return {one.build: self._told(one) for one in wanted}
+        return each(wanted, self._told)
 
     def _told(self, wanted: Wanted) -> Told:
         told = Told(self.plugin, ends=False)

@@ -80,9 +80,10 @@ class Sources:
             try:
                 told = source.tell(left)
             except Missing:
-                # If a build was deleted meanwhile, this raises NotFound, and nothing is known about the plugin.
-                self._controller.document(f"{build_path(left[0].build)}api/json", "number")
-                self._lacks(source)
+                if source.plugin not in self.known.present:
+                    # If a build was deleted meanwhile, this raises NotFound, and nothing is known about the plugin.
+                    self._controller.document(f"{build_path(left[0].build)}api/json", "number")
+                    self._lacks(source)
                 continue
             if told:
                 self._has(source)

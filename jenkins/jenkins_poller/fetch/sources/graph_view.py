@@ -15,7 +15,7 @@ from pipeline_trace.place.ci.jenkins.identity import Build
 from ..api import Controller, NotFound, build_path
 from ..records import NodeId, Record, Whole, objects, record, records
 from ..times import ABORTED, FAILED, NOT_EXECUTED, SUCCESS, UNSTABLE, Times
-from . import Missing, Told, Wanted
+from . import Missing, Told, Wanted, each
 
 PLUGIN = "Pipeline Graph View"
 
@@ -95,7 +95,7 @@ class GraphView:
 
     def tell(self, wanted: Sequence[Wanted]) -> Mapping[Build, Told]:
         """See Source.tell."""
-        return {one.build: self._told(one) for one in wanted}
+        return each(wanted, self._told)
 
     def stages(self, build: Build) -> list[Stage]:
         """Return the stages and branches, outer before inner. Raises Missing, ApiError."""

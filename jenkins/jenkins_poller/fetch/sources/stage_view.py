@@ -16,7 +16,7 @@ from pipeline_trace.place.ci.jenkins.identity import Build
 from ..api import ApiError, Controller, LoginRefused, NotFound, Unreachable, Untrusted, build_path, job_path
 from ..records import NodeId, Record, Whole, objects, record
 from ..times import Times
-from . import Missing, Told, Wanted
+from . import Missing, Told, Wanted, each
 
 PLUGIN = "Pipeline: Stage View"
 
@@ -91,7 +91,7 @@ class SingleRuns:
 
     def tell(self, wanted: Sequence[Wanted]) -> Mapping[Build, Told]:
         """See Source.tell."""
-        return {one.build: self._told(one) for one in wanted}
+        return each(wanted, self._told)
 
     def _told(self, wanted: Wanted) -> Told:
         try:
