@@ -132,7 +132,7 @@ def test_json_has_the_evidence(polled: dict[str, dict[str, str]]) -> None:
     assert (staging["attempts"], staging["failures"], staging["failed_alike"]) == (5, 4, True)
     assert staging["last"]["started"] == "2026-11-23T16:24:29.083+00:00"
     assert staging["last"]["url"].endswith("/job/shop/job/deploy/140/")
-    assert {wait["what"] for wait in staging["last"]["waited"]} == {"queue", "agent"}
+    assert {wait["what"] for wait in staging["last"]["waited"]} == {"queue"}
 
 
 def test_what_is_not_there_is_said_in_one_line(polled: dict[str, dict[str, str]], tmp_path: Path) -> None:
