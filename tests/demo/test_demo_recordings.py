@@ -49,6 +49,7 @@ def test_they_keep_nothing_of_stage_view(file: Path) -> None:
     assert not [line["path"] for line in lines if "wfapi" in line["path"]]
 
 
+@pytest.mark.process
 def test_a_recording_with_stage_view_becomes_one_with_graph_view(tmp_path: Path) -> None:
     source, target = support.RECORDINGS / "96-incident-host-down-2.jsonl", tmp_path / "made.jsonl"
     script = support.ROOT / "scripts" / "graph_view_recording.py"
