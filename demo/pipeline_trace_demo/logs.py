@@ -19,7 +19,8 @@ _BY_ID = re.compile(r"(?P<build>.*/[0-9]+)/(?P<form>stages/(?:log|exceptionText)
 _LOGS = frozenset({_PLAIN, _HTML, _PAGE, "wfapi/log", "stages/log"})
 _IN_PAGE = re.compile(r'<pre class="console-output">(.*?)</pre>', re.DOTALL)
 _COMPLETED = re.compile(r"^Build .* completed: [A-Z_]+\r?\n", re.MULTILINE)
-_TAG = re.compile(r"<[^>]*>")
+# With `timestamps()`, HTML has the time twice; plain text has only the second one.
+_MARK = re.compile(r'<span class="timestamp">.*?</span>|<[^>]*>')
 _CONSOLE, _PROGRESSIVE_CONSOLE = "/consoleText", "/logText/progressiveText"
 
 
@@ -75,6 +76,11 @@ def unfinished(text: str) -> str | None:
     return rest if ends else None
 
 
+def plain_text(linked: str) -> str:
+    """Return a log that is HTML as Jenkins shows it as plain text."""
+    return html.unescape(_MARK.sub("", linked))
+
+
 def is_html(path: str) -> bool:
     """Return whether a text at ``path`` is HTML. Other texts are plain."""
     return path.endswith((f"/{_HTML}", f"/{_PAGE}"))
@@ -119,7 +125,7 @@ def _read(node: NodePath, answer: Any, answers: Mapping[str, Any]) -> tuple[str,
         linked = in_page[1] if in_page else None
     elif node.form == "wfapi/log" and isinstance(answer, dict) and not answer.get("hasMore"):
         linked = answer.get("text", "")
-    return (html.unescape(_TAG.sub("", linked)), linked) if linked is not None else None
+    return (plain_text(linked), linked) if linked is not None else None
 
 
 def _steps(answer: Any) -> set[str]:

@@ -175,6 +175,17 @@ def test_html_with_links_follows_from_the_page_and_from_stage_view() -> None:
     assert any(text.startswith("Running on Jenkins in /") and text.endswith("\r\n") for text in texts)
 
 
+def test_a_time_before_each_line_is_in_plain_text_once() -> None:
+    first, second = (
+        f'<span class="timestamp"><b>16:24:13</b> </span><span style="display: none">[2026-11-23T16:24:13.{ms}Z]</span> '
+        for ms in ("018", "276")
+    )
+    node = "/job/deploy/1/execution/node/17"
+    text = derived({f"{node}/wfapi/log": {"hasMore": False, "text": f"{first}+ date\n{second}Monday\n"}})
+    shown = "[2026-11-23T16:24:13.018Z] + date\r\n[2026-11-23T16:24:13.276Z] Monday\r\n"
+    assert text[f"{node}/log/logText/progressiveText"] == shown
+
+
 def test_a_node_that_wrote_nothing_and_a_stage_have_no_log() -> None:
     nested = support.recording("g-20").at().answers
     assert nested["/job/parallel-nested/1/stages/log?nodeId=4"] == "+ sleep 1\n"

@@ -264,7 +264,7 @@ def test_what_set_a_build_off_is_an_event(tmp_path: Path) -> None:
 
 
 def test_builds_of_one_commit_are_linked_to_those_before(tmp_path: Path) -> None:
-    runs = support.by_type(polled_now("97", tmp_path), "run")
+    runs = support.by_type(polled_now("incident-broken-change", tmp_path), "run")
     by_id = {run["span_id"]: run for run in runs}
     links = [(run, link) for run in runs for link in run["links"] if link["attributes"]["jenkins.link"] == "same commit"]
     assert links
@@ -291,6 +291,13 @@ def test_attempts_of_a_retry_are_numbered(tmp_path: Path) -> None:
     steps = [span for span in spans if span["parent_span_id"] == flaky["span_id"]]
     words = {s["attributes"]["jenkins.retry.attempt"]: s["attributes"]["cicd.pipeline.task.run.result"] for s in steps}
     assert words == {1: "failure", 2: "success"}
+
+
+def test_a_step_is_described_by_its_argument_alone(tmp_path: Path) -> None:
+    steps = support.by_type(polled_now("g-11", tmp_path), "step")
+    described = {step["name"]: step["attributes"].get("jenkins.step.description") for step in steps}
+    assert described["Archive JUnit-formatted test results"] == "r/*.xml"
+    assert described["Building app-deploy"] is None
 
 
 def test_failed_tests_are_named(tmp_path: Path) -> None:

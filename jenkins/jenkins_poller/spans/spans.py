@@ -131,7 +131,8 @@ class _Maker:
         if element.kind == flow.AGENT:
             self._describe_agent(span, element, times)
             return
-        if times.description and element.kind == flow.STEP:
+        # Graph View repeats the name of a step without an argument.
+        if times.description and element.kind == flow.STEP and times.description != element.name:
             span.attributes[c.JENKINS_STEP_DESCRIPTION] = facts.short_text(times.description)
         if element.attempt:
             span.attributes[c.JENKINS_RETRY_ATTEMPT] = element.attempt
