@@ -18,7 +18,7 @@ from .api import ApiError, Controller, NotFound, build_path
 from .bounds import Bounds, told_times
 from .checkouts import Checkouts, checkouts_of
 from .document import BUILD, MOST_NODES, STEP, is_pipeline
-from .nodelog import MOST_LOG, NodeLogs, build_of_path
+from .nodelog import MOST_LOG, NodeLogs, build_of_path, is_build_path
 from .records import objects
 from .sources import Told, Wanted, stage_view
 from .sources.choice import Sources
@@ -172,7 +172,7 @@ class Reader:
         paths = told.started.get(step.id) if told else None
         if paths is None:
             return self.logs.started(build, step.id).on(build.controller)
-        return [build_of_path(build.controller, path) for path in paths if path.rstrip("/").rpartition("/")[2].isdecimal()]
+        return [build_of_path(build.controller, path) for path in paths if is_build_path(path)]
 
     def _failed_logs(self, fetched: Fetched) -> None:
         """Fetch the logs of the last failed steps: after a retry, the last attempt decides."""

@@ -54,8 +54,8 @@ class NodeLogs:
         if text is None:
             return FailedLog(steplog.log_tail(self._plain(build, node_id)))
         # The exception's text follows the log, and has no end of line.
-        error = "" if text.endswith("\n") else text.rpartition("\n")[2]
-        return FailedLog(steplog.log_tail(text), error)
+        printed, newline, error = text.rpartition("\n")
+        return FailedLog(steplog.log_tail(printed + newline), error)
 
     def started(self, build: Build, node_id: str) -> StartedLog:
         """Return which builds a ``build`` step started."""
@@ -139,6 +139,11 @@ def build_of_path(controller: str, path: str) -> Build:
     """Return the build of a path such as ``job/Team%20A/job/app/3``, which ends with a number."""
     job, _, number = path.strip("/").rpartition("/")
     return Build(controller, path_to_job(job), int(number))
+
+
+def is_build_path(path: str) -> bool:
+    """Return whether a path ends with a build's number."""
+    return path.rstrip("/").rpartition("/")[2].isdecimal()
 
 
 def path_to_job(path: str) -> str:

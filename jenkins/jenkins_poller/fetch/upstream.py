@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
@@ -15,7 +15,8 @@ from . import flow
 from .api import ApiError, Forbidden, NotFound
 from .build import Reader
 from .document import BUILD, STEP, is_pipeline, own_document
-from .nodelog import StartedLog
+from .nodelog import StartedLog, build_of_path, is_build_path
+from .sources import Missing, graph_view
 
 # The size of the caches: flow nodes of documents (about a kilobyte each), and logs.
 _MOST_NODES = 20_000
@@ -32,8 +33,10 @@ class Upstreams:
         self._controller = reader.controller
         self._detail = reader.detail
         self._logs = reader.logs
+        self._sources = reader.sources
         self._documents = _Last[Build, Mapping[str, Any]](_MOST_NODES)
         self._started = _Last[tuple[Build, str], StartedLog](_MOST_LOGS)
+        self._starts = _Last[Build, Mapping[str, Sequence[Build]]](_MOST_LOGS)
 
     def know(self, build: Build, document: Mapping[str, Any]) -> None:
         """Keep a build's document, which was fetched for its spans."""
@@ -66,6 +69,10 @@ class Upstreams:
             return named[0]
         # Each candidate costs a request, so the likely ones come first.
         candidates.sort(key=lambda element: element.name != own_name)
+        told = self._told(upstream)
+        for step in candidates:
+            if started in told.get(step.id, ()):
+                return step
         unnumbered = []
         for step in candidates:
             log = self._log(upstream, step.id)
@@ -75,6 +82,21 @@ class Upstreams:
             if not log.builds and started.job in log.jobs:
                 unnumbered.append(step)
         return unnumbered[0] if len(unnumbered) == 1 else None
+
+    def _told(self, build: Build) -> Mapping[str, Sequence[Build]]:
+        """Return the builds that steps of a build started, by node id, as far as Graph View tells them in one request."""
+        if graph_view.PLUGIN not in self._sources.known.present:
+            return {}
+        found = self._starts.get(build)
+        if found is None:
+            try:
+                steps = self._sources.graph_view.steps(build)
+            except (ApiError, Missing):
+                steps = []
+            paths = {step.id: step.started.path for step in steps if step.started.path}
+            found = {node: [build_of_path(build.controller, path)] for node, path in paths.items() if is_build_path(path)}
+            self._starts.keep(build, found, 1 + len(found))
+        return found
 
     def _log(self, build: Build, node_id: str) -> StartedLog:
         key = (build, node_id)

@@ -61,7 +61,8 @@ class Sources:
 
     def has(self, plugin: str) -> bool:
         """Return whether a plugin may be there: it answered, or was not asked yet."""
-        return any(self._may_answer(source) for source in self._sources if source.plugin == plugin)
+        asked = [source for source in self._sources if source.plugin == plugin]
+        return plugin in self.known.present or all(self._may_answer(source) for source in asked)
 
     def _may_answer(self, source: Source) -> bool:
         asked_ms = self.known.missing.get(source.asks)
