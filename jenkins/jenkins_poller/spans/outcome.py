@@ -87,22 +87,16 @@ def error_of_element(word: str, element: flow.Element, times: Times, fetched: Fe
     kind = times.error_type.rpartition(".")[2]
     if word == c.TIMEOUT:
         return c.TIMEOUT, "the time limit was exceeded"
-    message = times.error or next(filter(None, (_message(inner, fetched) for inner in element.walk())), "")
-    if (kind == _INTERRUPTED or word == c.CANCELLATION) and not message:
+    inside = list(element.walk())
+    message = times.error or next((fetched.errors[inner.id] for inner in inside if inner.id in fetched.errors), "")
+    started = [inner for inner in inside if inner.starts_build and inner.node.color == "red"]
+    if not message and (started or kind == _INTERRUPTED or word == c.CANCELLATION):
         for action in documents.actions_of(fetched.document, "InterruptedBuildAction"):
             for cause in action.get("causes") or ():
                 return documents.short_class(cause), str(cause.get("shortDescription") or "")
+    if not message:
+        message = next((f"{build.name} failed" for step in started for build in fetched.started.get(step.id, ())), "")
     return kind or _status(element, times), message
-
-
-def _message(element: flow.Element, fetched: Fetched) -> str:
-    """Return why a step failed: its exception's message, or which build that it started failed; "" if it is not told."""
-    if not element.starts_build or element.node.color != "red":
-        return fetched.errors.get(element.id, "")
-    # Stage View tells nothing of such a step, and its message with the stage around it.
-    around = fetched.times.get(element.parent.id) if element.parent else None
-    own = next((f"{build.name} failed" for build in fetched.started.get(element.id, ())), "")
-    return around.error if around and around.error else own
 
 
 def _status(element: flow.Element, times: Times) -> str:
