@@ -37,7 +37,7 @@ _TRIES = 4
 _TRIES_OF_ONE = 2
 _LONGEST_PAUSE = 60.0
 # Warnings about odd answers; each is logged once.
-_MOST_WARNINGS = 1000
+_MOST_WARNINGS = 100
 
 
 class Controller:
@@ -86,9 +86,11 @@ class Controller:
     def warn(self, said: str) -> None:
         """Log a warning about an odd answer, once. ``said``: may have names from the answer in it."""
         said = one_line(said)
-        if said not in self._warned and len(self._warned) < _MOST_WARNINGS:
-            self._warned.add(said)
-            LOGGER.warning("%s", said)
+        if said in self._warned or len(self._warned) > _MOST_WARNINGS:
+            return
+        self._warned.add(said)
+        further = "there are further odd answers; they are not told any more"
+        LOGGER.warning("%s", said if len(self._warned) <= _MOST_WARNINGS else further)
 
     def get(self, path: str, tree: str = "") -> Any:
         """Return the JSON of a path below the controller's address.

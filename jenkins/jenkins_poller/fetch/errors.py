@@ -62,3 +62,7 @@ class Untrusted(ApiError):
 
 class NotFound(ApiError):
     """404: the path does not exist, or the user may not see it."""
+
+
+# What fails because of the controller, not because of one answer. It ends a poll.
+FATAL = (Unreachable, LoginRefused, Untrusted)

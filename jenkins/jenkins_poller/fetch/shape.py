@@ -6,7 +6,6 @@ A part of an answer that has another shape is left out. So whoever reads the doc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any
 
 # The kinds of a value. IDENTIFIER: a text; Jenkins' numbers become texts. VALUE: any value but a list or an object.
@@ -58,5 +57,6 @@ def _simple(value: object, kind: str) -> object:
         return None
     if kind == IDENTIFIER:
         return str(value) if isinstance(value, str | int) else None
-    known = isinstance(value, int | float) and isfinite(value) and abs(value) < _LARGEST
+    # NaN and infinity are not below it either.
+    known = isinstance(value, int | float) and abs(value) < _LARGEST
     return int(value) if known else None  # type: ignore[call-overload]
