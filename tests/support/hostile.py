@@ -50,9 +50,15 @@ def answering(answer: Answer) -> Iterator[Hostile]:
         server.server_close()
 
 
+# When every answer is given: no clock of a test's machine says which build is in the future.
+DATE = "Date: Mon, 30 Nov 2026 12:00:00 GMT"
+
+
 def head(*lines: str) -> bytes:
     """Return the head of an answer with status 200, with further header lines."""
-    return "\r\n".join(["HTTP/1.1 200 OK", "Connection: close", "Content-Type: application/json", *lines, "", ""]).encode()
+    return "\r\n".join(
+        ["HTTP/1.1 200 OK", "Connection: close", DATE, "Content-Type: application/json", *lines, "", ""]
+    ).encode()
 
 
 def of_json(document: object) -> Pieces:

@@ -39,13 +39,24 @@ def whole(pieces: Iterable[bytes], encoding: str, most: int) -> bytes:
 
 
 def parsed(body: bytes) -> Any:
-    """Return the JSON of a body. Raises TooLarge if it has too many values, and Broken if it is no JSON."""
+    """Return the JSON of a body. Raises TooLarge if it has too many values, and Broken if it is no JSON.
+
+    Half a surrogate pair in a text becomes U+FFFD.
+    """
     if body.count(b",") + body.count(b"[") + body.count(b"{") > _MOST_VALUES:
         raise TooLarge
     try:
-        return json.loads(body)
+        return json.loads(_whole_letters(body))
     except (ValueError, RecursionError) as error:
         raise Broken(str(error)) from None
+
+
+def _whole_letters(body: bytes) -> bytes | str:
+    """Return JSON whose texts have no halves of surrogate pairs, which no file and no receiver takes."""
+    if b"\\ud" not in body and b"\\uD" not in body:
+        return body
+    text = json.dumps(json.loads(body), ensure_ascii=False)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _limited(pieces: Iterable[bytes], most: int) -> Iterable[bytes]:

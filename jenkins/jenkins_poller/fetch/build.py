@@ -14,7 +14,7 @@ from pipeline_trace.place.ci.jenkins import documents, graph
 from pipeline_trace.place.ci.jenkins.identity import Build
 
 from . import agents, flow, steplog
-from .api import ApiError, Controller, NotFound, build_path
+from .api import ApiError, Controller, Malformed, NotFound, build_path
 from .bounds import Bounds, told_times
 from .document import BUILD, MOST_NODES, STEP, is_pipeline
 from .nodelog import MOST_LOG, NodeLogs, build_of_path
@@ -92,6 +92,9 @@ class Reader:
                 found[build] = known if isinstance(known, ApiError) else self._one(build, document, known)
             except ApiError as error:
                 found[build] = error
+            except Exception as error:
+                # An error of ours in one build must not stop the others.
+                found[build] = Malformed(f"it cannot be read ({type(error).__name__}: {error}); please report this error")
         return found
 
     def _told(self, wanted: Sequence[Wanted]) -> dict[Build, Told | ApiError]:

@@ -25,6 +25,8 @@ _MOST_DEPTH = 50
 _LONGEST_NAME = 4096
 # Jenkins' numbers have 31 bits.
 _HIGHEST = (1 << 31) - 1
+# What stands for half a surrogate pair.
+_NO_LETTER = "\ufffd"
 _BUILD = "number,timestamp,result,building"
 
 
@@ -108,7 +110,7 @@ def _problem(name: str) -> str:
         return "its name is too long"
     if name.count("/") >= _MOST_DEPTH:
         return "it lies in too many folders"
-    return "" if _encodable(name) else "its name is not valid Unicode"
+    return "" if _encodable(name) and _NO_LETTER not in name else "its name is not valid Unicode"
 
 
 def _number_problem(number: object) -> str:
@@ -173,18 +175,33 @@ class JobListing:
     highest: int
 
 
+class NotListed(NotFound):
+    """The list of one job's builds cannot be read. It stops no other job: this one is asked again at the next poll."""
+
+
 def list_builds(controller: Controller, job: str, *, above: int, since_ms: int) -> JobListing:
     """Return a job's builds with numbers greater than ``above`` that started at ``since_ms`` or later. Raises ApiError.
 
-    ``since_ms``: milliseconds since the epoch. Jenkins limits ``builds`` to 100; ``allBuilds`` has all, but is slow.
+    ``since_ms``: milliseconds since the epoch. If only this list cannot be read, warns and raises NotListed.
     """
+    try:
+        return _listing(controller, job, above, since_ms)
+    except (NotFound, *FATAL):
+        raise
+    except ApiError as error:
+        controller.warn(f"{job}: its new builds are not read: {error}")
+        raise NotListed(str(error)) from None
+
+
+def _listing(controller: Controller, job: str, above: int, since_ms: int) -> JobListing:
+    """Return the job's builds. Jenkins limits ``builds`` to 100; ``allBuilds`` has all, but is slow."""
     start, field, old, new = 0, "builds", False, list[Listed]()
     seen: set[int] = set()
     while True:
         tree = f"{field}[{_BUILD}]{{{start},{start + _PAGE}}}"
         page = controller.document(f"{job_path(job)}api/json", tree).get(field) or []
         if not isinstance(page, list):
-            raise Malformed(f"{job}: the list of its builds is no list; its builds are not read")
+            raise Malformed("the list of its builds is no list; look at the job in Jenkins")
         known = len(seen)
         for data in objects(page):
             number = data.get("number")
@@ -204,7 +221,7 @@ def list_builds(controller: Controller, job: str, *, above: int, since_ms: int) 
             return JobListing(tuple(new), max(seen, default=0))
         start, field = start + _PAGE, "allBuilds"
         if len(seen) == known or start >= _MOST_LISTED:
-            raise Malformed(f"{job}: the list of its builds does not end; its builds are not read, see its page in Jenkins")
+            raise Malformed("the list of its builds does not end; look at the job in Jenkins")
 
 
 def _running(data: Mapping[str, Any]) -> bool:
