@@ -29,6 +29,8 @@ RECORDINGS = ["11", "20-", "36", "50", "70", "72", "g-11", "g-31", "g-36", "g-50
 # Of a controller with Stage View and one with Graph View: the recording and the job.
 WITNESS, WITNESS_OF_TODAY = ("10", "hello-freestyle"), ("g-10", "hello")
 SEEDS = 30
+# Names that people give, and what they write.
+GIVEN = {"displayName", "agent", "title", "parameterDescription", "shortDescription", "userName", "builtOn", "text", "value"}
 DEEP: Any = []
 for _ in range(150):
     DEEP = [DEEP]
@@ -78,8 +80,24 @@ def changed(body: bytes, chance: random.Random) -> bytes:
     return json.dumps(document).encode()
 
 
+def renamed(body: bytes, text: str) -> bytes:
+    """Return an answer's body with a text behind every name that people give."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return body.replace(b"Running on ", f"Running on {text}".encode("utf-8", "replace"))
+    for around, key in list(places(document)):
+        value = around[key]
+        if key in GIVEN and isinstance(value, str) and not value.endswith((" : Start", " : End")):
+            around[key] = f"{value}{text}"
+    return json.dumps(document).encode()
+
+
 class Changing(Replay):
-    """A replayed controller, of whose answers some are changed: those to ``victims``, each always in the same way."""
+    """A replayed controller, of whose answers some are changed: those to ``victims``, each always in the same way.
+
+    ``text``: to put behind every name instead.
+    """
 
     def __init__(self, name: str) -> None:
         recording, self.witness = WITNESS_OF_TODAY if name.startswith("g-") else WITNESS
@@ -94,10 +112,13 @@ class Changing(Replay):
         """Change the answers to other paths from now on."""
         self.victims, self.seed = victims, seed
         self._bodies: dict[str, bytes] = {}
+        self.text = ""
         self.reset()
 
     def _answer(self, method: str, target: str, authorization: str | None) -> Answer:
         answer, path = super()._answer(method, target, authorization), unquote(target)
+        if self.text:
+            return replace(answer, body=renamed(answer.body, self.text))
         if path not in self.victims or answer.status != 200:
             return answer
         if path not in self._bodies:
@@ -161,3 +182,23 @@ def test_whatever_is_changed_nothing_breaks_and_the_healthy_build_is_told(
         assert len(jenkins.requests) < 4 * len(paths) + 100, (seed, victims)
         check(polling.spans)
         polling.state.close()
+
+
+@pytest.mark.parametrize(
+    "text", ["\0", "\ud83d", "\x1b[31m", "\r\n", "\u2028", "z" * 100_000], ids=lambda text: ascii(text)[:9]
+)
+@pytest.mark.parametrize("name", ["11", "20-", "g-11"])
+def test_whatever_people_name_things_all_is_told(name: str, text: str, tmp_path: Path) -> None:
+    _, whole = asked(name, tmp_path / "whole")
+    jenkins = jenkins_of(name)
+    jenkins.spare()
+    jenkins.text = text
+    polling = Polling(tmp_path / "poller", jenkins)
+    polling.sweep()
+    polling.state.close()
+    # Ids of stages have names in them.
+    assert {run: len(ids) for run, ids in polling.emitted.items()} == {run: len(ids) for run, ids in whole.items()}
+    check(polling.spans)
+    for span in polling.spans:
+        words = [word for value in span.attributes.values() for word in (value if isinstance(value, list) else [value])]
+        assert max(len(str(word)) for word in words) < 9000
