@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import pytest
 import support
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from support.model import ModelJenkins, play, shapes
 from support.polling import ROOT, Polling, Run
 
 from jenkins_poller.poll import poller
@@ -28,7 +29,10 @@ from pipeline_trace_demo.replay import Replay
 RECORDINGS = ["11", "20-", "36", "50", "70", "72", "g-11", "g-31", "g-36", "g-50", "g-72"]
 # Of a controller with Stage View and one with Graph View: the recording and the job.
 WITNESS, WITNESS_OF_TODAY = ("10", "hello-freestyle"), ("g-10", "hello")
-SEEDS = 30
+PLUGINS = ["", "blue-ocean", "graph-view-2025"]
+START_MS = 1_790_000_000_000
+# Changed polls of each recording, and of each model, which has many builds.
+SEEDS, SEEDS_OF_MODEL = 20, 6
 # Names that people give, and what they write.
 GIVEN = {"displayName", "agent", "title", "parameterDescription", "shortDescription", "userName", "builtOn", "text", "value"}
 DEEP: Any = []
@@ -93,30 +97,23 @@ def renamed(body: bytes, text: str) -> bytes:
     return json.dumps(document).encode()
 
 
-class Changing(Replay):
-    """A replayed controller, of whose answers some are changed: those to ``victims``, each always in the same way.
+class Changes:
+    """What changes some answers of a controller: those to ``victims``, each always in the same way.
 
-    ``text``: to put behind every name instead.
+    ``text``: to put behind every name instead. ``asked``: the paths of the requests so far, and the statuses.
     """
 
-    def __init__(self, name: str) -> None:
-        recording, self.witness = WITNESS_OF_TODAY if name.startswith("g-") else WITNESS
-        super().__init__([support.recording(name), support.recording(recording)], root_url=ROOT)
-        # Builds that were not recorded take a request each.
-        for document in self.documents.values():
-            if "nextBuildNumber" in document and not document.get("builds"):
-                self.drop_job(document["fullName"])
-        self.spare()
+    witness = ""
 
-    def spare(self, victims: Collection[str] = (), seed: str = "") -> None:
+    def spare(self, victims: Collection[str] = (), seed: str = "", text: str = "") -> None:
         """Change the answers to other paths from now on."""
-        self.victims, self.seed = victims, seed
+        self.victims, self.seed, self.text = victims, seed, text
         self._bodies: dict[str, bytes] = {}
-        self.text = ""
-        self.reset()
+        self.asked: list[tuple[str, int]] = []
 
     def _answer(self, method: str, target: str, authorization: str | None) -> Answer:
-        answer, path = super()._answer(method, target, authorization), unquote(target)
+        answer, path = super()._answer(method, target, authorization), unquote(target)  # type: ignore[misc]
+        self.asked.append((path, answer.status))
         if self.text:
             return replace(answer, body=renamed(answer.body, self.text))
         if path not in self.victims or answer.status != 200:
@@ -126,9 +123,30 @@ class Changing(Replay):
         return replace(answer, body=self._bodies[path])
 
 
+class Recorded(Changes, Replay):
+    """A recorded controller."""
+
+    def __init__(self, name: str) -> None:
+        recording, self.witness = WITNESS_OF_TODAY if name.startswith("g-") else WITNESS
+        super().__init__([support.recording(name), support.recording(recording)], root_url=ROOT)
+        # Builds that were not recorded take a request each.
+        for document in self.documents.values():
+            if "nextBuildNumber" in document and not document.get("builds"):
+                self.drop_job(document["fullName"])
+
+
+class Modelled(Changes, ModelJenkins):
+    """A controller with builds of every shape and one plugin, or none."""
+
+    def __init__(self, plugin: str) -> None:
+        builds = [play(program, start_ms=START_MS) for program in shapes.NAMED.values()]
+        super().__init__(builds, {plugin} - {""}, root=ROOT)
+        self.witness = builds[0].job
+
+
 @cache
-def jenkins_of(name: str) -> Changing:
-    return Changing(name).__enter__()
+def jenkins_of(name: str) -> Recorded | Modelled:
+    return Modelled(name).__enter__() if name in PLUGINS else Recorded(name).__enter__()
 
 
 def asked(name: str, folder: Path) -> tuple[list[str], dict[Run, list[str]]]:
@@ -138,9 +156,9 @@ def asked(name: str, folder: Path) -> tuple[list[str], dict[Run, list[str]]]:
     polling = Polling(folder, jenkins)
     polling.sweep()
     polling.state.close()
-    paths = {unquote(request.path) for request in jenkins.requests if request.status == 200}
     spared = ("/api/json", f"/job/{jenkins.witness}/")
-    return sorted(path for path in paths if not path.startswith(spared)), polling.emitted
+    paths = {path for path, status in jenkins.asked if status == 200 and not path.startswith(spared)}
+    return sorted(path for path in paths if f"/pipelines/{jenkins.witness}/" not in path), polling.emitted
 
 
 def check(spans: list[Span]) -> None:
@@ -151,7 +169,7 @@ def check(spans: list[Span]) -> None:
     encode_spans(otlp._span_maker()(spans)).SerializeToString()
 
 
-@pytest.mark.parametrize("name", RECORDINGS)
+@pytest.mark.parametrize("name", [*RECORDINGS, *PLUGINS])
 def test_whatever_is_changed_nothing_breaks_and_the_healthy_build_is_told(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -160,7 +178,7 @@ def test_whatever_is_changed_nothing_breaks_and_the_healthy_build_is_told(
     jenkins = jenkins_of(name)
     healthy = {run: ids for run, ids in whole.items() if run[0] == jenkins.witness}
     assert healthy
-    for seed in range(SEEDS):
+    for seed in range(SEEDS_OF_MODEL if name in PLUGINS else SEEDS):
         chance = random.Random(f"{name} {seed}")
         victims = {chance.choice(paths) for _ in range(chance.choice([1, 1, 2, 5]))}
         jenkins.spare(victims, f"{name} {seed}")
@@ -179,7 +197,7 @@ def test_whatever_is_changed_nothing_breaks_and_the_healthy_build_is_told(
             victims,
             said,
         )
-        assert len(jenkins.requests) < 4 * len(paths) + 100, (seed, victims)
+        assert len(jenkins.asked) < 4 * len(paths) + 100, (seed, victims)
         check(polling.spans)
         polling.state.close()
 
@@ -191,8 +209,7 @@ def test_whatever_is_changed_nothing_breaks_and_the_healthy_build_is_told(
 def test_whatever_people_name_things_all_is_told(name: str, text: str, tmp_path: Path) -> None:
     _, whole = asked(name, tmp_path / "whole")
     jenkins = jenkins_of(name)
-    jenkins.spare()
-    jenkins.text = text
+    jenkins.spare(text=text)
     polling = Polling(tmp_path / "poller", jenkins)
     polling.sweep()
     polling.state.close()
