@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import cache
@@ -19,7 +21,7 @@ from pipeline_trace.delivery.destinations import otlp
 from pipeline_trace.place.ci.jenkins.identity import job_path
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Span
-from pipeline_trace_demo.replay import Replay
+from pipeline_trace_demo.replay import Fault, Replay
 
 DAY_MS = 86_400_000
 HALF, NUL, ESCAPE, LONG = "half \ud83d", "nul\0x", "\x1b[31mred\x1b[0m\nnext", "x" * 100_000
@@ -234,3 +236,35 @@ def test_a_build_that_cannot_be_told_is_named_with_its_reason(tmp_path: Path, na
     assert f"{name}#1" in said
     assert reason in said
     assert sorted(spans_by_job(polling.spans)) == ["first", "last"]
+
+
+# Pipelines
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "\u0663", "\u00b2", "-1", "1x", ""], ids=lambda number: ascii(number)[:9])
+def test_what_is_no_number_of_a_started_build_links_nothing(folder: Path, number: str) -> None:
+    log = {"text": f"Starting building: <a href='/job/app-deploy/{number}/'>app-deploy</a>", "hasMore": False}
+    with Replay(support.recording("11"), root_url=ROOT) as jenkins:
+        starters = [path for path in jenkins.documents if re.fullmatch("/job/app-build/[0-9]+", path)]
+        assert starters
+        jenkins.faults = [Fault("app-build/.*/wfapi/log", "status", status=200, body=json.dumps(log))]
+        polling = Polling(folder / "poller", jenkins)
+        swept = polling.sweep()
+        polling.state.close()
+    assert swept.problems == []
+    links = [link for span in polling.spans for link in span.links if link.attributes.get(c.JENKINS_LINK) == c.LINK_STARTED]
+    assert links == []
+
+
+@pytest.mark.parametrize("node", ["x", "9" * 5000, "-1", "\u0663", ""], ids=lambda node: ascii(node)[:9])
+def test_a_stage_without_a_node_stops_no_build(folder: Path, node: str) -> None:
+    """Without a flow graph, the source alone tells the stages."""
+    stages = [{"id": node, "name": "Odd", "status": "SUCCESS", "startTimeMillis": 1, "durationMillis": 1}]
+    runs = [{"id": "1", "name": "#1", "status": "SUCCESS", "stages": stages}]
+    build = {**real(), "_class": "org.jenkinsci.plugins.workflow.job.WorkflowRun", "url": f"{ROOT}/job/a/1/"}
+    answers = {"/api/json": {"jobs": [job("a")]}, "/job/a/1/api/json": build, "/job/a/wfapi/runs": runs}
+    with hostile.answering(lambda path: hostile.of_json(answers.get(path.partition("?")[0], {}))) as jenkins:
+        polling = Polling(folder / "poller", jenkins)
+        swept = polling.sweep()
+        polling.state.close()
+    assert (swept.problems, swept.builds) == ([], 1)

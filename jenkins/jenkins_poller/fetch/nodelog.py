@@ -22,7 +22,7 @@ from .sources.choice import Sources
 MOST_LOG = 32 << 20
 _MOST_LINKS = 1 << 20
 
-_STARTED = re.compile(r"Starting building: <a href=['\"]([^'\"]+/\d+)/['\"]")
+_STARTED = re.compile(r"Starting building: <a href=['\"]([^'\"]+/[0-9]{1,10})/['\"]")
 _SCHEDULED = re.compile(r"Scheduling project: <a href=['\"]([^'\"]+)['\"]")
 _RUNNING_ON = re.compile(r"Running on (?:<a href=['\"][^'\"]*/computer/([^/'\"]+)/|(\S.*?) in (?:/|\\\\|[A-Za-z]:))")
 # The controller's built-in node: "(built-in)" in URLs, "Jenkins" in plain text, "built-in" in builds.
