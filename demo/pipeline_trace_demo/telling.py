@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jenkins_poller.fetch import flow
-from jenkins_poller.fetch.api import ApiError, Controller
+from jenkins_poller.fetch.api import Controller
 from jenkins_poller.fetch.build import Fetched, Reader
 from jenkins_poller.fetch.document import STEP, own_document
+from jenkins_poller.fetch.errors import ApiError
 from pipeline_trace.place.ci.jenkins import documents
 from pipeline_trace.place.ci.jenkins.identity import Build, normalised_url
 from pipeline_trace.trace.queries import build_name

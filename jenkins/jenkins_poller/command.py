@@ -25,8 +25,9 @@ from pipeline_trace.place.ci import JENKINS_ROOT_URL, PER_BUILD, PER_PIPELINE, T
 from pipeline_trace.place.ci.jenkins.identity import normalised_url
 
 from . import options
-from .fetch.api import ApiError, Controller
+from .fetch.api import Controller
 from .fetch.document import DETAILS, STEP
+from .fetch.errors import ApiError
 from .now import waiting, wording
 from .poll import logs, service
 from .poll.poller import SweepError, Swept

@@ -86,11 +86,11 @@ def test_a_backfill_through_faults_at_random_is_whole_and_emitted_once(
 def test_answers_slower_than_the_time_out_are_asked_for_again(
     tmp_path: Path, jenkins: Replay, whole: dict[Run, list[str]], monkeypatch: pytest.MonkeyPatch, kind: Kind
 ) -> None:
-    monkeypatch.setattr("jenkins_poller.fetch.api.TIMEOUT_SECONDS", (0.2, 0.2))
+    monkeypatch.setattr("jenkins_poller.fetch.client.TIMEOUT_SECONDS", (0.2, 0.2))
     polling = Polling(tmp_path / "poller", jenkins)
-    jenkins.faults = [Fault("api/json", kind, seconds=0.6)]
+    jenkins.faults = [Fault("wfapi", kind, seconds=0.6)]
     assert "does not answer" in polling.failing()
-    jenkins.faults = [Fault("api/json", kind, times=3, seconds=0.6)]
+    jenkins.faults = [Fault("wfapi", kind, times=3, seconds=0.6)]
     sweep_until_it_succeeds(polling)
     polling.state.close()
     assert polling.emitted == whole

@@ -6,6 +6,7 @@ tells is asked for, one request each: an agent's name, who answered an input, wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,16 +15,19 @@ from pipeline_trace.place.ci.jenkins import documents, graph
 from pipeline_trace.place.ci.jenkins.identity import Build
 
 from . import agents, flow, steplog
-from .api import ApiError, Controller, NotFound, build_path
+from .api import Controller, build_path
 from .bounds import Bounds, told_times
 from .checkouts import Checkouts, checkouts_of
 from .document import BUILD, MOST_NODES, STEP, is_pipeline
+from .errors import FATAL, ApiError, Malformed, NotFound
 from .nodelog import MOST_LOG, NodeLogs, build_of_path, is_build_path
 from .records import objects
 from .sources import Told, Wanted, stage_view
 from .sources.choice import Sources
 from .times import NOT_EXECUTED, Times
 
+# A node's id; and the path of a build that a step started.
+_NODE = re.compile(r"[0-9]{1,18}")
 _TESTS = "suites[name,cases[className,name,status]]"
 _TESTS_TREE = f"{_TESTS},childReports[result[{_TESTS}]]"
 MOST_TESTS = 50
@@ -94,17 +98,19 @@ class Reader:
             known = told.get(build)
             try:
                 found[build] = known if isinstance(known, ApiError) else self._one(build, document, known)
-            except ApiError as error:
-                found[build] = error
+            except Exception as error:
+                found[build] = _told_error(error)
         return found
 
     def _told(self, wanted: Sequence[Wanted]) -> dict[Build, Told | ApiError]:
         """Return what the sources tell. If they fail for several builds at once, asks for each build alone."""
         try:
             return dict(self.sources.tell(wanted))
-        except ApiError as error:
+        except FATAL:
+            raise
+        except Exception as error:
             if len(wanted) == 1:
-                return {wanted[0].build: error}
+                return {wanted[0].build: _told_error(error)}
         return {build: told for one in wanted for build, told in self._told([one]).items()}
 
     def _one(self, build: Build, document: Mapping[str, Any], told: Told | None) -> Fetched:
@@ -127,7 +133,7 @@ class Reader:
         if not fetched.too_large:
             fetched.flow = flow.flow_of(graph.nodes_by_id(nodes))
         if not fetched.flow.top and told:
-            fetched.flow = flow.flow_without_graph(told.stages)
+            fetched.flow = flow.flow_without_graph(stage for stage in told.stages if _NODE.fullmatch(stage[0]))
         fetched.plugin = told.plugin if told else ""
         steps = self.detail == STEP and not fetched.too_large
         elements = list(fetched.flow.walk())
@@ -183,6 +189,13 @@ class Reader:
                 fetched.logs[step.id] = log.text
             if log.error:
                 fetched.errors[step.id] = log.error
+
+
+def _told_error(error: Exception) -> ApiError:
+    """Return what one build is told with. An error of ours in one build must not stop the others."""
+    if isinstance(error, ApiError):
+        return error
+    return Malformed(f"it cannot be read ({type(error).__name__}: {error}); please report this error")
 
 
 def _failed(element: flow.Element) -> bool:

@@ -18,6 +18,7 @@ from pipeline_trace.place.ci.jenkins.identity import Build
 # The Git plugin names the branch of a checkout refs/remotes/origin/main. Of a library and in a multibranch project, it is
 # only main.
 _REMOTE = re.compile(r"(?:refs/)?(?:remotes/|heads/|tags/)?(?:origin/)?")
+_REVISION = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _UNNAMED = ("", "detached", "HEAD")
 _DECLARATIVE = "Declarative: Checkout SCM"
 _STEPS = ("Check out from version control", "Git")
@@ -79,7 +80,7 @@ def checkouts_of(build: Build, document: Mapping[str, Any], log: str | None = No
 def _all(document: Mapping[str, Any]) -> Iterator[Checkout]:
     for data in documents.actions_of(document, "BuildData"):
         revision = data.get("lastBuiltRevision") or {}
-        if revision.get("SHA1"):
+        if _REVISION.fullmatch(revision.get("SHA1", "").lower()):
             names = (str(branch.get("name") or "") for branch in revision.get("branch") or ())
             yield Checkout(str(revision["SHA1"]), tuple(filter(None, names)), tuple(data.get("remoteUrls") or ()))
 

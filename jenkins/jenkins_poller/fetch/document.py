@@ -9,7 +9,8 @@ from typing import Any
 from pipeline_trace.place.ci.jenkins import documents
 from pipeline_trace.place.ci.jenkins.identity import Build
 
-from .api import ApiError, Controller, Forbidden, LoginRefused, Malformed, NotFound, Unreachable, Untrusted, job_path
+from .api import Controller, job_path
+from .errors import FATAL, ApiError, Forbidden, Malformed, NotFound
 from .shape import FLAG, IDENTIFIER, TEXT, VALUE, WHOLE, Shape, listed, query, shaped
 
 BUILD, STAGE, STEP = "build", "stage", "step"
@@ -96,7 +97,7 @@ def own_documents(
                 if build.number in listing.absent:
                     raise NotFound(f"{build.name} is not in the list of its job's builds")
                 document = own_document(controller, build, detail)
-            except (Unreachable, LoginRefused, Untrusted):
+            except FATAL:
                 raise
             except ApiError as error:
                 yield build, error
@@ -124,7 +125,7 @@ def _listed(controller: Controller, builds: Sequence[Build], newest: int, detail
     tree = f"builds[{query(shape)}]{{{first},{last + 2}}}"
     try:
         answer = controller.document(f"{job_path(builds[0].job)}api/json", tree)
-    except (Unreachable, LoginRefused, Untrusted, Forbidden, NotFound):
+    except (*FATAL, Forbidden, NotFound):
         raise
     except ApiError:
         if len(builds) <= 2:

@@ -14,7 +14,8 @@ from urllib.parse import unquote
 from pipeline_trace.place.ci.jenkins.identity import Build
 
 from . import steplog
-from .api import Controller, NotFound, build_path
+from .api import Controller, build_path
+from .errors import NotFound
 from .sources import Missing, graph_view, stage_view
 from .sources.choice import Sources
 
@@ -22,8 +23,9 @@ from .sources.choice import Sources
 MOST_LOG = 32 << 20
 _MOST_LINKS = 1 << 20
 
-_STARTED = re.compile(r"Starting building: <a href=['\"]([^'\"]+/\d+)/['\"]")
+_STARTED = re.compile(r"Starting building: <a href=['\"]([^'\"]+/[0-9]{1,10})/['\"]")
 _SCHEDULED = re.compile(r"Scheduling project: <a href=['\"]([^'\"]+)['\"]")
+_BUILD_PATH = re.compile(r".*/[0-9]{1,10}/?")
 _RUNNING_ON = re.compile(r"Running on (?:<a href=['\"][^'\"]*/computer/([^/'\"]+)/|(\S.*?) in (?:/|\\\\|[A-Za-z]:))")
 # The controller's built-in node: "(built-in)" in URLs, "Jenkins" in plain text, "built-in" in builds.
 _BUILT_IN = {"(built-in)": "built-in", "Jenkins": "built-in"}
@@ -143,7 +145,7 @@ def build_of_path(controller: str, path: str) -> Build:
 
 def is_build_path(path: str) -> bool:
     """Return whether a path ends with a build's number."""
-    return path.rstrip("/").rpartition("/")[2].isdecimal()
+    return _BUILD_PATH.fullmatch(path) is not None
 
 
 def path_to_job(path: str) -> str:

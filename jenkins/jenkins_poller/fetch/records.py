@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, field_validator
 
-_LARGEST = 1 << 53
+from .times import LATEST_MS
 
 
 class Record(BaseModel):
@@ -43,7 +43,7 @@ def objects(answer: object) -> list[Mapping[str, Any]]:
 
 
 def _whole(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -_LARGEST < value < _LARGEST:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -LATEST_MS < value < LATEST_MS:
         raise ValueError("no number")
     return int(value)
 

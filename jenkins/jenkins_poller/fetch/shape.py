@@ -6,15 +6,14 @@ A part of an answer that has another shape is left out. So whoever reads the doc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any
+
+from .times import LATEST_MS
 
 # The kinds of a value. IDENTIFIER: a text; Jenkins' numbers become texts. VALUE: any value but a list or an object.
 TEXT, WHOLE, FLAG, IDENTIFIER, VALUE = "text", "whole", "flag", "identifier", "value"
 # A kind, the fields of an object, or a list with the shape of its items and the most items that are asked for.
 Shape = str | Mapping[str, Any] | tuple[Any, int | None]
-
-_LARGEST = 1 << 62
 
 
 def listed(items: Shape, most: int | None = None) -> Shape:
@@ -58,5 +57,6 @@ def _simple(value: object, kind: str) -> object:
         return None
     if kind == IDENTIFIER:
         return str(value) if isinstance(value, str | int) else None
-    known = isinstance(value, int | float) and isfinite(value) and abs(value) < _LARGEST
+    # No clock shows more, and no count is as high. NaN and infinity are not below it either.
+    known = isinstance(value, int | float) and abs(value) < LATEST_MS
     return int(value) if known else None  # type: ignore[call-overload]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# 1 January 2200. Later moments in nanoseconds do not fit into every receiver's numbers.
+LATEST_MS = 7_258_118_400_000
+
 # How a node ended, in Stage View's words; the other sources' words are translated into these.
 SUCCESS, UNSTABLE, FAILED, ABORTED, NOT_EXECUTED = "SUCCESS", "UNSTABLE", "FAILED", "ABORTED", "NOT_EXECUTED"
 

@@ -12,9 +12,9 @@ from pipeline_trace.place.ci.jenkins.chain import Cause, Facts, Gone, Unanswered
 from pipeline_trace.place.ci.jenkins.identity import Build
 
 from . import flow
-from .api import ApiError, Forbidden, NotFound
 from .build import Reader
 from .document import BUILD, STEP, is_pipeline, own_document
+from .errors import ApiError, Forbidden, NotFound
 from .nodelog import StartedLog, build_of_path, is_build_path
 from .sources import Missing, graph_view
 

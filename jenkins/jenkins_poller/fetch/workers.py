@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from .api import ApiError, Controller
+from .api import Controller
+from .errors import ApiError
 
 AVAILABLE, BUSY, OFFLINE = "available", "busy", "offline"
 _TREE = "computer[offline,numExecutors,executors[idle]]"

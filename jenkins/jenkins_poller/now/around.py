@@ -12,7 +12,8 @@ from pydantic import Field
 from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace.redact import masked
 
-from ..fetch.api import Controller, Forbidden, NotFound
+from ..fetch.api import Controller
+from ..fetch.errors import Forbidden, NotFound
 from ..fetch.nodelog import path_to_job
 from ..fetch.records import Record, Whole, record, records
 from .waits import AGENT, BLOCKED, EXECUTOR, QUIET_PERIOD, OpenWait

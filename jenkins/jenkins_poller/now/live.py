@@ -13,7 +13,8 @@ from pipeline_trace.ownership.verdict import OPS, UNKNOWN
 from pipeline_trace.place.ci.jenkins.identity import Build, build_at, normalised_url
 from pipeline_trace.trace.queries import build_name_parts
 
-from ..fetch.api import ApiError, Controller, Login
+from ..fetch.api import Controller, Login
+from ..fetch.errors import ApiError
 from . import waiting, wording
 from .moments import Plugins
 from .waits import AGENT, APPROVAL, BLOCKED, BUILD, EXECUTOR, LOCK, QUIET_PERIOD, OpenBuild, OpenWait

@@ -16,7 +16,8 @@ from pipeline_trace.place.ci.jenkins.graph import FlowNode
 from pipeline_trace.place.ci.jenkins.identity import Build
 
 from ..fetch import flow
-from ..fetch.api import ApiError, Controller, LoginRefused, NotFound, Unreachable, Untrusted, build_path
+from ..fetch.api import Controller, build_path
+from ..fetch.errors import ApiError, LoginRefused, NotFound, Unreachable, Untrusted
 from ..fetch.nodelog import NodeLogs, StartedLog
 from ..fetch.sources import Missing, graph_view, stage_view
 from ..fetch.sources.choice import Known, Sources

@@ -12,7 +12,8 @@ from contextlib import suppress
 
 from pipeline_trace.place.ci.jenkins.identity import Build
 
-from ..fetch.api import AT_ONCE, ApiError, Controller, LoginRefused, NotFound, Unreachable, Untrusted
+from ..fetch.api import AT_ONCE, Controller
+from ..fetch.errors import ApiError, LoginRefused, NotFound, Unreachable, Untrusted
 from ..poll.discovery import Selection
 from . import matching
 from .around import Around, Item, build_of, read_around

@@ -14,9 +14,10 @@ from pipeline_trace.place.ci.jenkins.identity import Build, normalised_url
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import AttributeValue, Link, Span
 
-from ..fetch.api import AT_ONCE, ApiError, Controller, NotFound
+from ..fetch.api import AT_ONCE, Controller
 from ..fetch.build import Reader
 from ..fetch.document import AT_ONCE as AT_ONCE_LISTED
+from ..fetch.errors import ApiError, NotFound
 from ..fetch.upstream import Upstreams
 from . import discovery
 from .discovery import Job, Selection

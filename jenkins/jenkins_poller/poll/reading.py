@@ -10,14 +10,12 @@ from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import AttributeValue, Span
 
-from ..fetch.api import ApiError, LoginRefused, NotFound, Unreachable, Untrusted
 from ..fetch.build import Fetched, Reader
 from ..fetch.document import AT_ONCE, is_running, own_documents
+from ..fetch.errors import FATAL, ApiError, NotFound
 from ..fetch.upstream import Upstreams
 from ..spans import spans, verdicts
 
-# What fails because of the controller, not because of a build. It ends the poll.
-FATAL = (Unreachable, LoginRefused, Untrusted)
 # A build that begins later than this after the controller's own time has an impossible time. 31 December 9999 is never.
 # A year, because clocks jump, and a build that is left out is never read again.
 _FUTURE_MS = 365 * 86_400_000

@@ -14,6 +14,11 @@ from pipeline_trace.trace import redact
 from pipeline_trace.trace.span import AttributeValue, Event
 
 _LONGEST_VALUE = 1000
+# A longer one is not the address of a page.
+_LONGEST_URL = 8000
+# Ten years in milliseconds. Nothing lasts longer.
+_LONGEST_MS = 3653 * 86_400_000
+_TESTS = {"totalCount": c.JENKINS_TESTS_TOTAL, "failCount": c.JENKINS_TESTS_FAILED, "skipCount": c.JENKINS_TESTS_SKIPPED}
 
 
 def build_resource(
@@ -34,26 +39,28 @@ def service_name(controller: str) -> str:
 
 
 def build_url(document: Mapping[str, Any]) -> str:
-    """Return a build's URL as the controller shows it."""
-    return str(document.get("url") or "")
+    """Return a build's URL as the controller shows it; "" if it is none."""
+    url = str(document.get("url") or "")
+    return url if len(url) <= _LONGEST_URL else ""
+
+
+def lasted_ms(value: object) -> int:
+    """Return a duration in milliseconds; 0 if the value cannot be one."""
+    return value if isinstance(value, int) and 0 <= value <= _LONGEST_MS else 0
 
 
 def test_counts(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
     """Return the numbers of tests; an empty dictionary if the build reported no tests."""
     for data in documents.actions_of(document, *documents.TEST_ACTIONS):
         if isinstance(data.get("totalCount"), int):
-            return {
-                c.JENKINS_TESTS_TOTAL: data["totalCount"],
-                c.JENKINS_TESTS_FAILED: int(data.get("failCount") or 0),
-                c.JENKINS_TESTS_SKIPPED: int(data.get("skipCount") or 0),
-            }
+            return {name: data[field] for field, name in _TESTS.items() if isinstance(data.get(field), int)}
     return {}
 
 
 def author_count(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
     """Return the number of authors of a build's changes. Names and addresses are not recorded."""
     sets = [*(document.get("changeSets") or ()), document.get("changeSet") or {}]
-    names = {str((item.get("author") or {}).get("fullName")) for one in sets for item in one.get("items") or ()}
+    names = {(item.get("author") or {}).get("fullName") for one in sets for item in one.get("items") or ()} - {None}
     return {c.JENKINS_CHANGE_AUTHORS: len(names)} if names else {}
 
 
@@ -63,7 +70,7 @@ def interruption_attributes(document: Mapping[str, Any]) -> dict[str, AttributeV
         cause for action in documents.actions_of(document, "InterruptedBuildAction") for cause in action.get("causes") or ()
     ]
     said = [short_text(str(cause.get("shortDescription"))) for cause in causes if cause.get("shortDescription")]
-    classes = sorted({documents.short_class(cause) for cause in causes})
+    classes = sorted({short_text(documents.short_class(cause)) for cause in causes})
     return {c.JENKINS_INTERRUPTIONS: classes, c.JENKINS_INTERRUPTION_DESCRIPTIONS: said} if causes else {}
 
 
@@ -82,9 +89,7 @@ def failed_test_events(names: Iterable[tuple[str, str]], time_ns: int) -> list[E
 def parameter_attributes(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
     """Return a build's parameters, with masked secrets. If a name shows that the value is secret, all of it is masked."""
     return {
-        f"{c.JENKINS_PARAMETER_PREFIX}{redact.masked(name)}": redact.MASK
-        if redact.is_secret_name(name)
-        else short_text(value)
+        f"{c.JENKINS_PARAMETER_PREFIX}{short_text(name)}": redact.MASK if redact.is_secret_name(name) else short_text(value)
         for name, value in documents.parameters_of(document).items()
         if value
     }
@@ -102,7 +107,7 @@ def trigger_events(facts: Facts, time_ns: int) -> list[Event]:
             "trigger",
             time_ns,
             {
-                c.JENKINS_CAUSE: cause.kind,
+                c.JENKINS_CAUSE: short_text(cause.kind),
                 c.JENKINS_CAUSE_DESCRIPTION: short_text(cause.description),
                 **({c.JENKINS_CAUSE_USER: short_text(cause.who)} if cause.who else {}),
             },
@@ -118,8 +123,7 @@ def queue_ms(document: Mapping[str, Any]) -> dict[str, int] | None:
     """
     for data in documents.actions_of(document, "TimeInQueueAction"):
         phases = {phase: data.get(f"{phase}DurationMillis") for phase in ("waiting", "blocked", "buildable")}
-        known = {phase: int(value) for phase, value in phases.items() if isinstance(value, int)}
+        known = {phase: value for phase, value in phases.items() if isinstance(value, int) and 0 <= value <= _LONGEST_MS}
         if known:
-            total = data.get("queuingDurationMillis")
-            return {"total": int(total) if isinstance(total, int) else sum(known.values()), **known}
+            return {"total": lasted_ms(data.get("queuingDurationMillis")) or sum(known.values()), **known}
     return None

@@ -16,9 +16,11 @@ from pipeline_trace.trace.span import ERROR, INTERNAL, SERVER, AttributeValue, L
 from ..fetch import flow
 from ..fetch.build import Fetched
 from ..fetch.document import is_pipeline
-from ..fetch.times import Times
+from ..fetch.times import LATEST_MS, Times
 from . import facts, outcome, versions
 
+# A source may know the end of a build better than its document, but not by a day.
+_LATER_MS = 86_400_000
 _TYPES = {flow.STAGE: c.TYPE_STAGE, flow.BRANCH: c.TYPE_BRANCH, flow.STEP: c.TYPE_STEP, flow.AGENT: c.TYPE_AGENT}
 
 
@@ -58,9 +60,9 @@ class _Maker:
             trace_id=self.placed.trace_id,
             span_id=self.build.span_id(*parts),
             parent_id=parent_id,
-            name=facts.short_text(name),
-            start_ns=start_ms * 1_000_000,
-            end_ns=max(end_ms, start_ms) * 1_000_000,
+            name=facts.short_text(name) or kind,
+            start_ns=_possible(start_ms) * 1_000_000,
+            end_ns=_possible(max(end_ms, start_ms)) * 1_000_000,
             kind=SERVER if kind == c.TYPE_RUN else INTERNAL,
             attributes={c.JENKINS_TYPE: kind},
             resource=self.resource,
@@ -70,8 +72,10 @@ class _Maker:
 
     def _run(self) -> Span:
         document, build = self.fetched.document, self.build
-        start, duration = int(document.get("timestamp") or 0), int(document.get("duration") or 0)
-        end = max(start + duration, self.fetched.end_ms)
+        start = int(document.get("timestamp") or 0)
+        end = start + facts.lasted_ms(document.get("duration"))
+        if end < self.fetched.end_ms <= end + _LATER_MS:
+            end = self.fetched.end_ms
         run = self._add((), self.placed.parent_id, f"RUN {build.job}", start, end, c.TYPE_RUN)
         causes = documents.facts_of(build, document)
         run.events = [
@@ -85,8 +89,8 @@ class _Maker:
                 c.PIPELINE_RUN_ID: str(build.number),
                 c.PIPELINE_RUN_URL: facts.build_url(document),
                 c.PIPELINE_ACTION: "RUN",
-                c.JENKINS_RESULT: str(document.get("result")),
-                c.JENKINS_CAUSES: [cause.kind for cause in causes.causes],
+                c.JENKINS_RESULT: facts.short_text(str(document.get("result"))),
+                c.JENKINS_CAUSES: [facts.short_text(cause.kind) for cause in causes.causes],
                 **facts.parameter_attributes(document),
                 **versions.version_control_attributes(build, document, self.fetched.checkouts),
                 **facts.test_counts(document),
@@ -96,9 +100,9 @@ class _Maker:
         )
         if not is_pipeline(document):
             # Builds other than Pipeline name their agent. The name of the built-in node is empty.
-            run.attributes[c.WORKER_NAME] = str(document.get("builtOn") or "built-in")
+            run.attributes[c.WORKER_NAME] = facts.short_text(document.get("builtOn") or "built-in")
         if self.fetched.agents:
-            run.attributes[c.JENKINS_AGENTS] = sorted(set(self.fetched.agents.values()))
+            run.attributes[c.JENKINS_AGENTS] = sorted(map(facts.short_text, set(self.fetched.agents.values())))
         if self.fetched.console:
             run.attributes[c.JENKINS_LOG] = self.fetched.console
         if self.fetched.too_large:
@@ -162,7 +166,7 @@ class _Maker:
     def _worker(self, span: Span, agent_id: str | None) -> None:
         name = self.fetched.agents.get(agent_id or "")
         if name:
-            span.attributes[c.WORKER_NAME] = name
+            span.attributes[c.WORKER_NAME] = facts.short_text(name)
 
     def _started(self, span: Span, element: flow.Element) -> None:
         for build in self.fetched.started.get(element.id, ()):
@@ -170,7 +174,7 @@ class _Maker:
             span.links.append(Link(self.placed.trace_id, build.run_span_id, attributes))
 
     def _fail(self, span: Span, error_type: str, message: str) -> None:
-        span.attributes[c.ERROR_TYPE] = error_type
+        span.attributes[c.ERROR_TYPE] = facts.short_text(error_type)
         span.fail(facts.short_text(message))
 
     def _judge_run(self, run: Span) -> None:
@@ -189,15 +193,15 @@ class _Maker:
     def _configurations(self, run: Span) -> None:
         """Add the configurations of a multi-configuration build, without those that it reused from other builds."""
         for data in self.fetched.document.get("runs") or ():
-            if data.get("number") != self.build.number or not data.get("timestamp"):
+            start, url = data.get("timestamp", 0), data.get("url", "")
+            cell = unquote(url.rstrip("/").rpartition("/")[0].rpartition("/")[2])
+            if data.get("number") != self.build.number or start <= 0 or not cell:
                 continue
-            name = str(data.get("url") or "").rstrip("/").split("/")[-2]
-            start = int(data["timestamp"])
-            end = start + int(data.get("duration") or 0)
-            span = self._add(("configuration", unquote(name)), run.span_id, unquote(name), start, end, c.TYPE_BRANCH)
+            end = start + facts.lasted_ms(data.get("duration"))
+            span = self._add(("configuration", cell), run.span_id, cell, start, end, c.TYPE_BRANCH)
             word = outcome.result_of_build(data)
-            span.attributes.update({c.TASK_NAME: span.name, c.TASK_RUN_RESULT: word, c.TASK_RUN_URL: str(data["url"])})
-            span.attributes[c.WORKER_NAME] = str(data.get("builtOn") or "built-in")
+            span.attributes.update({c.TASK_NAME: span.name, c.TASK_RUN_RESULT: word, c.TASK_RUN_URL: url})
+            span.attributes[c.WORKER_NAME] = facts.short_text(data.get("builtOn") or "built-in")
             if word in c.FAILED_RESULTS:
                 self._fail(span, str(data.get("result")), "")
 
@@ -211,3 +215,8 @@ class _Maker:
         end = run.end_ns // 1_000_000
         if ends and 0 < last < end:
             self._add(("cleanup",), run.span_id, "Clean up", last, end, c.TYPE_CLEANUP)
+
+
+def _possible(moment_ms: int) -> int:
+    """Return a moment that a receiver can take, milliseconds since the epoch."""
+    return min(max(moment_ms, 0), LATEST_MS)

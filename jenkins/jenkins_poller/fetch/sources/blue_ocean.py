@@ -10,7 +10,8 @@ from pydantic import Field
 
 from pipeline_trace.place.ci.jenkins.identity import Build
 
-from ..api import Controller, NotFound
+from ..api import Controller
+from ..errors import NotFound
 from ..records import NodeId, Record, Whole, records
 from ..times import ABORTED, FAILED, NOT_EXECUTED, SUCCESS, UNSTABLE, Times
 from . import Missing, Told, Wanted, each

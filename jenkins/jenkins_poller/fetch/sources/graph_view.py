@@ -12,7 +12,8 @@ from pydantic import Field
 
 from pipeline_trace.place.ci.jenkins.identity import Build
 
-from ..api import Controller, NotFound, build_path
+from ..api import Controller, build_path
+from ..errors import NotFound
 from ..records import NodeId, Record, Whole, objects, record, records
 from ..times import ABORTED, FAILED, NOT_EXECUTED, SUCCESS, UNSTABLE, Times
 from . import Missing, Told, Wanted, each

@@ -13,7 +13,8 @@ from pydantic import Field
 
 from pipeline_trace.place.ci.jenkins.identity import Build
 
-from ..api import ApiError, Controller, LoginRefused, NotFound, Unreachable, Untrusted, build_path, job_path
+from ..api import Controller, build_path, job_path
+from ..errors import FATAL, ApiError, NotFound
 from ..records import NodeId, Record, Whole, objects, record
 from ..times import Times
 from . import Missing, Told, Wanted, each
@@ -71,7 +72,7 @@ class RecentRuns:
             answer = self._controller.get(path)
         except NotFound as error:
             raise Missing(str(error)) from None
-        except (Unreachable, LoginRefused, Untrusted):
+        except FATAL:
             raise
         except ApiError:
             # One odd build, or too much at once: each build is asked for alone.
