@@ -80,7 +80,7 @@ def test_a_build_that_ends_after_later_ones_is_emitted_when_it_ends(polling: Pol
     running(jenkins, 1)
     assert emitted(polling) == BUILDS - {(JOB, "1")}
     # Only what is open is asked for again.
-    assert asked(polling, jenkins) == ["/api/json", f"/job/{JOB}/1/api/json"]
+    assert asked(polling, jenkins) == ["/api/json", "/computer/api/json", f"/job/{JOB}/1/api/json"]
     jenkins.load(support.recording("11"))
     assert emitted(polling) == {(JOB, "1")}
     assert asked(polling, jenkins) == ["/api/json"]
@@ -110,7 +110,7 @@ def test_builds_discarded_before_they_were_seen_are_not_asked_for_for_ever(polli
     next_number(jenkins, 8)
     assert emitted(polling) == BUILDS
     # The number may have been given away just now.
-    assert asked(polling, jenkins) == ["/api/json", f"/job/{JOB}/api/json"]
+    assert asked(polling, jenkins) == ["/api/json", "/computer/api/json", f"/job/{JOB}/api/json"]
     assert asked(polling, jenkins) == ["/api/json"]
 
 
@@ -126,6 +126,7 @@ def test_a_build_deleted_while_it_was_open_is_counted_and_forgotten(polling: Pol
     polling.sweep()
     jenkins.load(support.recording("11"))
     jenkins.drop_build(JOB, 3)
+    jenkins.edit("/computer/api/json", lambda document: {**document, "computer": []})
     assert polling.sweep().vanished == 1
     assert asked(polling, jenkins) == ["/api/json"]
 

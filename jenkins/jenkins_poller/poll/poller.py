@@ -14,6 +14,7 @@ from pipeline_trace.place.ci.jenkins.identity import Build, normalised_url
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import AttributeValue, Link, Span
 
+from ..fetch import computers
 from ..fetch.api import AT_ONCE, ApiError, Controller, NotFound
 from ..fetch.build import Reader
 from ..fetch.document import AT_ONCE as AT_ONCE_LISTED
@@ -54,7 +55,7 @@ class PollSettings:
 
 @dataclass
 class Swept:
-    """The result of a poll. ``active``: the number of running builds, by job."""
+    """The result of a poll. ``active``: the number of running builds, by job. ``agents``: their number, by state."""
 
     builds: int = 0
     spans: int = 0
@@ -65,6 +66,7 @@ class Swept:
     odd_times: int = 0
     problems: list[str] = field(default_factory=list)
     active: Counter[str] = field(default_factory=Counter)
+    agents: Mapping[str, int] = field(default_factory=dict)
 
     def count(self, read: ReadBuild, *, gone: bool) -> None:
         """Count a build. ``gone``: the build was deleted, and no later poll looks for it."""
@@ -91,10 +93,12 @@ class Poller:
         settings: PollSettings,
         service: Callable[[str], Mapping[str, AttributeValue]],
         written: Callable[[Sequence[Span]], None] = lambda made: None,
+        count_agents: bool = False,
     ) -> None:
         """``service``: returns the resource attributes of a controller, from its root URL.
 
-        ``written``: called with the spans of each build after they are in a journal.
+        ``written``: called with the spans of each build after they are in a journal. ``count_agents``: ask for the agents
+        even if nothing is to be read.
         """
         self._controller = controller
         self._state = state
@@ -102,6 +106,7 @@ class Poller:
         self._settings = settings
         self._service = service
         self._written = written
+        self._count_agents = count_agents
         # A record lock does not hold between threads of one process. So a journal is written in this folder, and moved to
         # the folder that is shipped when it is complete.
         self._unfinished = state.folder
@@ -124,7 +129,8 @@ class Poller:
         self._first_seen = set()
         try:
             with self._state.together():
-                todo = self._todo(stopping)
+                still_open = self._state.open_builds()
+                todo = self._without_running(self._todo(still_open, stopping), still_open, swept)
             reading = self._reading()
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 for chunk in _chunks(list(groups(todo, self._newest, frozenset(self._first_seen))), _CHUNK):
@@ -153,9 +159,9 @@ class Poller:
             settings.since_ms,
         )
 
-    def _todo(self, stopping: Callable[[], bool]) -> list[Build]:
+    def _todo(self, still_open: Mapping[str, set[int]], stopping: Callable[[], bool]) -> list[Build]:
         """Return the builds to read: new builds, and builds that earlier polls did not finish."""
-        cursors, still_open = self._state.cursors(), self._state.open_builds()
+        cursors = self._state.cursors()
         found: list[Build] = []
         root = normalised_url(self._settings.root_url) if self._settings.root_url else ""
         for job in discovery.find_jobs(self._controller, self._settings.selection):
@@ -166,6 +172,19 @@ class Poller:
             numbers = self._new(job, controller, cursors.get(job.name)) | still_open.get(job.name, set())
             found += [Build(controller, job.name, number) for number in sorted(numbers)]
         return found
+
+    def _without_running(self, todo: list[Build], still_open: Mapping[str, set[int]], swept: Swept) -> list[Build]:
+        """Count the builds that run, as one request tells, and return the others."""
+        if not self._count_agents and not any(build.number in still_open.get(build.job, ()) for build in todo):
+            return todo
+        seen = computers.look(self._controller)
+        swept.agents = seen.agents
+        run = [build for build in todo if (build.job, build.number) in seen.running]
+        self._state.seen(run)
+        swept.running += len(run)
+        swept.active.update(build.job for build in run)
+        left_out = set(run)
+        return [build for build in todo if build not in left_out]
 
     def _new(self, job: Job, controller: str, known: Cursor | None) -> set[int]:
         """Store a job's new builds in the state, and return their numbers."""

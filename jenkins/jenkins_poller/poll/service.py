@@ -17,7 +17,6 @@ from pipeline_trace.delivery import aside, destinations, home, journal, losses, 
 from pipeline_trace.trace import resource
 from pipeline_trace.trace.span import AttributeValue
 
-from ..fetch import workers
 from ..fetch.api import Controller, Login
 from ..spans import facts
 from .logs import Changes, say
@@ -65,7 +64,15 @@ class ControllerLoop:
             observe=metrics.request if metrics else lambda kind: None,
         )
         written = metrics.build if metrics else lambda spans: None
-        self._poller = Poller(self._controller, state, place.journals, options.settings, service_attributes, written)
+        self._poller = Poller(
+            self._controller,
+            state,
+            place.journals,
+            options.settings,
+            service_attributes,
+            written,
+            count_agents=metrics is not None,
+        )
 
     def sweep(self, progress: Progress = lambda swept, total: None) -> Swept:
         """Poll once. Raises SweepError."""
@@ -76,7 +83,7 @@ class ControllerLoop:
                 self._metrics.failed(error.kind if isinstance(error, SweepError) else type(error).__name__)
             raise
         if self._metrics:
-            self._metrics.polled(swept.active, workers.count_workers(self._controller))
+            self._metrics.polled(swept.active, swept.agents)
         return swept
 
     def run(self, polled: threading.Event) -> None:
