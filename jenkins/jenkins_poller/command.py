@@ -27,9 +27,9 @@ from .fetch.api import ApiError, Controller
 from .fetch.document import DETAILS, STEP
 from .now import waiting, wording
 from .poll import logs, service
-from .poll.poller import SweepError, Swept
+from .poll.database import StateError
 from .poll.service import ControllerOptions, Pollers
-from .poll.state import StateError
+from .poll.swept import SweepError, Swept
 
 
 def _root_url(value: str | None) -> str:
@@ -205,9 +205,10 @@ def _say(prefix: str, swept: Swept) -> None:
     parts += [f"{swept.running} still running"] if swept.running else []
     parts += [f"{swept.vanished} deleted"] if swept.vanished else []
     parts += [f"{swept.unsampled} not recorded (their TRACEPARENT is not sampled)"] if swept.unsampled else []
+    parts += [f"{swept.unread} could not be read"] if swept.unread else []
     click.echo(", ".join(parts))
-    if swept.without_times:
-        logs.say(logging.WARNING, prefix + service.without_times_line(swept))
+    for line in service.warnings(swept):
+        logs.say(logging.WARNING, prefix + line)
 
 
 @contextmanager
@@ -223,7 +224,6 @@ def _progress() -> Iterator[Callable[[Swept, int], None]]:
         task = bar.add_task("Reading builds", total=None)
 
         def show(swept: Swept, total: int) -> None:
-            done = swept.builds + swept.running + swept.vanished + swept.unsampled
-            bar.update(task, completed=done, total=total)
+            bar.update(task, completed=swept.done, total=total)
 
         yield show

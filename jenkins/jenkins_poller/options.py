@@ -15,8 +15,8 @@ from pipeline_trace.commands import fail
 
 from .fetch.api import Login
 from .poll.discovery import Selection
-from .poll.poller import PollSettings
 from .poll.service import ControllerOptions
+from .poll.swept import PollSettings
 
 # Options for one controller. With --config, the file has a key for each of them.
 _OF_ONE = ("jenkins_url", "since", "include", "exclude", "detail", "trace_per", "root_url", "interval", "token_file")

@@ -22,8 +22,9 @@ from jenkins_poller.fetch.api import Controller
 from jenkins_poller.fetch.rate import Rate
 from jenkins_poller.poll import logs
 from jenkins_poller.poll.discovery import Selection
-from jenkins_poller.poll.poller import Poller, PollSettings, SweepError
+from jenkins_poller.poll.poller import Poller
 from jenkins_poller.poll.state import State
+from jenkins_poller.poll.swept import PollSettings, SweepError
 from pipeline_trace_demo.replay import Fault, Replay
 
 USER, TOKEN = "reader", "11abcdef0123456789"

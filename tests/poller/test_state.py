@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from jenkins_poller.poll.state import Cursor, State, StateError, decode_links, encode_links
+from jenkins_poller.poll.database import StateError
+from jenkins_poller.poll.state import Cursor, State, decode_links, encode_links
 from pipeline_trace.place.ci.jenkins.chain import BuildPlace
 from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace.span import Link
@@ -119,7 +120,8 @@ def test_another_process_with_the_same_controller_is_refused_and_told_so(tmp_pat
     code = """
         import sys
         from pathlib import Path
-        from jenkins_poller.poll.state import State, StateError
+        from jenkins_poller.poll.database import StateError
+        from jenkins_poller.poll.state import State
         try:
             State(Path(sys.argv[1]), sys.argv[2])
             print("no error")

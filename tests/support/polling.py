@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -10,8 +11,9 @@ import pytest
 
 from jenkins_poller.fetch.api import Controller, Login
 from jenkins_poller.poll.discovery import Selection
-from jenkins_poller.poll.poller import Poller, PollSettings, SweepError, Swept
+from jenkins_poller.poll.poller import Poller
 from jenkins_poller.poll.state import State
+from jenkins_poller.poll.swept import PollSettings, SweepError, Swept
 from pipeline_trace.delivery import ship
 from pipeline_trace.delivery.destinations import Accepted
 from pipeline_trace.place.ci.jenkins.identity import Build
@@ -60,7 +62,20 @@ class Polling:
         self.state = State(folder / "pollers", jenkins.url)
         controller = Controller(jenkins.url, login, first_pause=0.001)
         settings = PollSettings(detail, "pipeline", since_ms, Selection())
-        self._poller = Poller(controller, self.state, self._journals, settings, lambda url: {"service.name": "ci"})
+        # Seconds that have passed since the real time.
+        self._passed = 0.0
+        self._poller = Poller(
+            controller,
+            self.state,
+            self._journals,
+            settings,
+            lambda url: {"service.name": "ci"},
+            clock=lambda: time.time() + self._passed,
+        )
+
+    def wait(self, minutes: float) -> None:
+        """Let time pass, for the poller."""
+        self._passed += minutes * 60
 
     def sweep(self) -> Swept:
         """Poll once, and deliver what there is."""

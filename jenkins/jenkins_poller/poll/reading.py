@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from pipeline_trace.ownership.log.rules import RulesError
 from pipeline_trace.place.ci.jenkins.chain import BuildPlace, Gone, Unanswered, place_of_build
 from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace import conventions as c
@@ -15,9 +16,12 @@ from ..fetch.build import Fetched, Reader
 from ..fetch.document import AT_ONCE, is_running, own_documents
 from ..fetch.upstream import Upstreams
 from ..spans import spans, verdicts
+from .database import StateError
 
 # What fails because of the controller, not because of a build. It ends the poll.
 FATAL = (Unreachable, LoginRefused, Untrusted)
+# What ends a poll although only one build is read.
+ENDING = (*FATAL, RulesError, StateError)
 # A build that begins later than this after the controller's own time has an impossible time. 31 December 9999 is never.
 # A year, because clocks jump, and a build that is left out is never read again.
 _FUTURE_MS = 365 * 86_400_000
@@ -72,7 +76,20 @@ class Reading:
     earliest_ms: int
 
     def read(self, group: Group) -> list[ReadBuild]:
-        """Return the result for each build of a group. Raises ApiError if the controller itself does not answer."""
+        """Return the result for each build of a group. Raises ApiError if the controller itself does not answer.
+
+        What fails for the whole group is tried for each of its builds alone.
+        """
+        try:
+            return self._together(group)
+        except ENDING:
+            raise
+        except Exception as error:
+            if len(group.builds) > 1:
+                return [read for build in group.builds for read in self.read(replace(group, builds=(build,)))]
+            return [_failed(group.builds[0], error)]
+
+    def _together(self, group: Group) -> list[ReadBuild]:
         found: list[ReadBuild] = []
         ended: dict[Build, Mapping[str, object]] = {}
         for build, document in own_documents(self.reader.controller, group.builds, group.newest, self.reader.detail):
@@ -104,15 +121,10 @@ class Reading:
         """Make the spans of a build. An error of ours in one build must not stop the others."""
         try:
             return self._made(fetched)
-        except (NotFound, Gone):
-            return ReadBuild(fetched.build, gone=True)
-        except FATAL:
+        except ENDING:
             raise
-        except (ApiError, Unanswered) as error:
-            return ReadBuild(fetched.build, problem=str(error))
         except Exception as error:
-            said = f"its spans cannot be made ({type(error).__name__}: {error}); please report this error"
-            return ReadBuild(fetched.build, problem=said)
+            return _failed(fetched.build, error)
 
     def _made(self, fetched: Fetched) -> ReadBuild:
         build = fetched.build
@@ -125,10 +137,15 @@ class Reading:
         return ReadBuild(build, placed, tuple(made), no_times=fetched.no_times, revision=revision)
 
 
-def _failed(build: Build, error: ApiError) -> ReadBuild:
+def _failed(build: Build, error: Exception) -> ReadBuild:
     if isinstance(error, FATAL):
         raise error
-    return ReadBuild(build, gone=True) if isinstance(error, NotFound) else ReadBuild(build, problem=str(error))
+    if isinstance(error, NotFound | Gone):
+        return ReadBuild(build, gone=True)
+    if isinstance(error, ApiError | Unanswered):
+        return ReadBuild(build, problem=str(error))
+    # Not an answer's fault: an error of ours.
+    return ReadBuild(build, problem=f"its spans cannot be made ({type(error).__name__}: {error}); please report this error")
 
 
 def groups(builds: Iterable[Build], newest: Mapping[str, int], fresh: frozenset[Build] = frozenset()) -> Iterator[Group]:

@@ -20,8 +20,10 @@ from pipeline_trace.trace.span import AttributeValue
 from ..fetch.api import Controller, Login
 from ..spans import facts
 from .logs import Changes, say
-from .poller import Poller, PollSettings, SweepError, Swept
+from .poller import Poller
 from .state import State
+from .swept import PollSettings, SweepError, Swept
+from .troubled import few_lines
 
 if TYPE_CHECKING:
     from .metrics import Metrics
@@ -106,8 +108,8 @@ class ControllerLoop:
             self._changes.well("polling works again")
             if swept.builds or swept.vanished or swept.unsampled:
                 say(logging.INFO, "polled", controller=self.options.url, **sweep_counts(swept))
-            if swept.without_times:
-                say(logging.WARNING, without_times_line(swept), controller=self.options.url)
+            for line in warnings(swept):
+                say(logging.WARNING, line, controller=self.options.url)
 
 
 class Pollers:
@@ -288,16 +290,22 @@ def sweep_counts(swept: Swept) -> dict[str, int]:
         "running": swept.running,
         "gone": swept.vanished,
         "unsampled": swept.unsampled,
+        "unread": swept.unread,
     }
     return {name: count for name, count in all_counts.items() if count}
 
 
-def without_times_line(swept: Swept) -> str:
-    """Return the message for Pipeline builds whose stages have no times."""
-    return (
-        f"{swept.without_times} Pipeline builds have stages without times in their traces; "
-        "to see the times, install the plugin Pipeline Graph View on the controller"
-    )
+def warnings(swept: Swept) -> list[str]:
+    """Return what people should know of a poll that did not fail, a line each."""
+    lines = few_lines(swept.problems)
+    if swept.odd_times:
+        lines.append(f"{swept.odd_times} builds with impossible times are left out")
+    if swept.without_times:
+        lines.append(
+            f"{swept.without_times} Pipeline builds have stages without times in their traces; "
+            "to see the times, install the plugin Pipeline Graph View on the controller"
+        )
+    return lines
 
 
 def service_attributes(controller: str) -> Mapping[str, AttributeValue]:

@@ -1,0 +1,160 @@
+"""Finds the builds that a poll reads: new ones, and those that earlier polls did not finish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pipeline_trace.place.ci.jenkins.identity import Build, normalised_url
+
+from ..fetch import computers
+from ..fetch.api import ApiError, Controller, NotFound
+from ..fetch.document import AT_ONCE
+from . import discovery
+from .discovery import Job
+from .reading import FATAL, Group, groups
+from .state import Cursor, State
+from .swept import PollSettings, Swept
+from .troubled import LIST, Key, Streak, Trouble, Troubles
+
+# Reading so few builds is as cheap as listing them.
+_FEW = AT_ONCE
+
+
+@dataclass
+class Found:
+    """What a poll has to read. ``builds``: in order, those that could not be read before at the end.
+
+    ``newest``: the highest build number, by job. ``fresh``: builds of new jobs that were not listed: only reading them shows
+    whether they are too old. ``troubles``: what could not be read before.
+    """
+
+    builds: list[Build] = field(default_factory=list)
+    newest: dict[str, int] = field(default_factory=dict)
+    fresh: set[Build] = field(default_factory=set)
+    troubles: Mapping[Key, Trouble] = field(default_factory=dict)
+
+    def groups(self) -> list[Group]:
+        """Return the builds in groups that can be asked for together."""
+        healthy = [build for build in self.builds if (build.job, build.number) not in self.troubles]
+        others = [build for build in self.builds if (build.job, build.number) in self.troubles]
+        return [group for part in (healthy, others) for group in groups(part, self.newest, frozenset(self.fresh))]
+
+
+class Finder:
+    """Finds what one poll reads. ``now_ms``: milliseconds since the epoch."""
+
+    def __init__(
+        self,
+        controller: Controller,
+        state: State,
+        troubles: Troubles,
+        settings: PollSettings,
+        now_ms: int,
+        swept: Swept,
+        streak: Streak,
+    ) -> None:
+        self._controller = controller
+        self._state = state
+        self._troubles = troubles
+        self._settings = settings
+        self._now_ms = now_ms
+        self._swept = swept
+        self._streak = streak
+        self._open = state.open_builds()
+        self._found = Found(troubles=troubles.known())
+
+    def find(self, stopping: Callable[[], bool], *, count_agents: bool) -> Found:
+        """Return the builds to read, and store the new ones in the state. Raises ApiError, StateError.
+
+        ``count_agents``: ask for the agents even if no build is open.
+        """
+        cursors = self._state.cursors()
+        root = normalised_url(self._settings.root_url) if self._settings.root_url else ""
+        for job in discovery.find_jobs(self._controller, self._settings.selection):
+            if stopping():
+                break
+            controller = root or normalised_url(discovery.root_url_of(job) or self._controller.url)
+            self._found.newest[job.name] = job.next_number - 1
+            numbers = self._new(job, controller, cursors.get(job.name)) | self._open.get(job.name, set())
+            self._found.builds += [Build(controller, job.name, number) for number in sorted(numbers)]
+        self._leave_out_waiting()
+        self._leave_out_running(count_agents)
+        return self._found
+
+    def _waits(self, key: Key) -> bool:
+        trouble = self._found.troubles.get(key)
+        return trouble is not None and trouble.waits(self._now_ms)
+
+    def _leave_out_waiting(self) -> None:
+        """Leave out the builds that could not be read, until it is time for their next try."""
+        left = [build for build in self._found.builds if not self._waits((build.job, build.number))]
+        self._swept.unread += len(self._found.builds) - len(left)
+        self._found.builds = left
+
+    def _leave_out_running(self, count_agents: bool) -> None:
+        """Leave out the builds that run, as one request tells."""
+        builds = self._found.builds
+        if not count_agents and not any(build.number in self._open.get(build.job, ()) for build in builds):
+            return
+        seen = computers.look(self._controller)
+        self._swept.agents = seen.agents
+        run = [build for build in builds if (build.job, build.number) in seen.running]
+        self._state.seen(run)
+        self._swept.running += len(run)
+        self._swept.active.update(build.job for build in run)
+        left_out = set(run)
+        self._found.builds = [build for build in builds if build not in left_out]
+
+    def _new(self, job: Job, controller: str, known: Cursor | None) -> set[int]:
+        """Store a job's new builds in the state, and return their numbers."""
+        if known and job.next_number < known.next_number:
+            self._state.restarted(job.name)
+            known = None
+        if known and known.settled and job.next_number == known.next_number:
+            return set()
+        above, since = (known.cursor, 0) if known else (0, self._settings.since_ms)
+        if 0 < job.next_number - 1 - above <= _FEW:
+            numbers = set(range(above + 1, job.next_number))
+            if not known:
+                self._found.fresh.update(Build(controller, job.name, number) for number in numbers)
+            self._state.found(job.name, Cursor(job.next_number, job.next_number - 1, settled=True), numbers, unsure=True)
+            return numbers
+        listing = self._listing(job, above, since)
+        if listing is None:
+            return set()
+        numbers = {listed.number for listed in listing.new}
+        highest = max(listing.highest, above)
+        seen_twice = known is not None and known.next_number == job.next_number
+        settled = highest >= job.next_number - 1 or seen_twice
+        self._state.found(job.name, Cursor(job.next_number, highest, settled), numbers)
+        return numbers
+
+    def _listing(self, job: Job, above: int, since_ms: int) -> discovery.JobListing | None:
+        """Return a job's new builds; None if they cannot be listed now."""
+        key = (job.name, LIST)
+        if self._waits(key):
+            self._swept.unread += 1
+            return None
+        try:
+            listing = discovery.list_builds(self._controller, job.name, above=above, since_ms=since_ms)
+        except (*FATAL, NotFound) as error:
+            if isinstance(error, NotFound):
+                # The job was deleted meanwhile.
+                return None
+            raise
+        except ApiError as error:
+            reason = f"the list of its builds is not told: {error}"
+        except Exception as error:
+            reason = f"the list of its builds is odd ({type(error).__name__}: {error}); please report this error"
+        else:
+            self._streak.note(problem=False)
+            if key in self._found.troubles:
+                self._troubles.over(key)
+            return listing
+        self._streak.note(problem=True)
+        self._streak.check()
+        self._swept.unread += 1
+        said = self._troubles.failed(key, self._found.troubles.get(key), reason, self._now_ms)
+        self._swept.problems += [said] if said else []
+        return None
