@@ -29,6 +29,7 @@ from pipeline_trace_demo.replay import Fault, Replay
 
 USER, TOKEN = "reader", "11abcdef0123456789"
 BUILDS = 5
+TIMES = "times of stages come from Pipeline: Stage View"
 SINCE = ("--since", "5000w")
 
 
@@ -142,7 +143,7 @@ def test_a_journal_is_found_by_others_only_when_it_is_whole(
     tmp_path: Path, jenkins: Replay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = State(tmp_path / "pollers", jenkins.url)
-    settings = PollSettings("step", "pipeline", 0, Selection())
+    settings = PollSettings("step", "pipeline", 1e9 * 5, Selection())
     service = {"service.name": "ci"}
     poller = Poller(Controller(jenkins.url), state, tmp_path / "journals", settings, lambda url: service)
     written: list[str] = []
@@ -209,10 +210,10 @@ def test_a_log_has_a_line_a_message_that_programs_can_read(
     status, said = service.end()
     lines = [read(line) for line in said.splitlines()]
     assert status == 0
-    assert [line["msg"] for line in lines] == ["polling", "polled", "delivered", "ended"]
+    assert [line["msg"] for line in lines] == ["polling", TIMES, "polled", "delivered", "ended"]
     assert all({"time", "level"} <= line.keys() for line in lines)
     assert {line["level"] for line in lines} == {"info"}
-    assert (lines[1]["controller"], int(lines[1]["builds"]), int(lines[1]["spans"])) == (jenkins.url, BUILDS, 78)
+    assert (lines[2]["controller"], int(lines[2]["builds"]), int(lines[2]["spans"])) == (jenkins.url, BUILDS, 78)
 
 
 @pytest.mark.process
@@ -339,7 +340,7 @@ def test_at_most_four_requests_at_once_over_as_many_connections(env: dict[str, s
     jenkins._server.process_request = count  # type: ignore[method-assign]
     jenkins.faults = [Fault("wfapi", "slow", seconds=0.02)]
     assert support.poll(jenkins.url, env=env).returncode == 0
-    assert len(jenkins.requests) > 30
+    assert len(jenkins.requests) > 15
     assert jenkins.most_at_once <= 4
     assert len(opened) <= 4
 

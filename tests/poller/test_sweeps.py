@@ -13,7 +13,7 @@ from controller.world import World
 from support.polling import ROOT, Polling, Run
 
 from jenkins_poller.poll.state import Cursor
-from pipeline_trace_demo.replay import Replay
+from pipeline_trace_demo.replay import Fault, Replay
 
 JOB = "app-deploy"
 BUILT = {("app-build", "1"), ("app-build", "2")}
@@ -139,6 +139,31 @@ def test_builds_older_than_the_beginning_are_left_out(tmp_path: Path, jenkins: R
     polling = Polling(tmp_path / "poller", jenkins, since_ms=since)
     assert emitted(polling) == {run for run, start in starts.items() if start >= since}
     assert asked(polling, jenkins) == ["/api/json"]
+    polling.state.close()
+
+
+@pytest.mark.parametrize("spot", ["^/job/app-deploy/", "^/job/"])
+def test_the_beginning_is_kept_if_the_first_sweep_fails_or_ends_early(tmp_path: Path, jenkins: Replay, spot: str) -> None:
+    since = jenkins.documents[f"/job/{JOB}/2"]["timestamp"]
+    starts = {run: jenkins.documents[f"/job/{run[0]}/{run[1]}"]["timestamp"] for run in BUILDS}
+    polling = Polling(tmp_path / "poller", jenkins, since_ms=since)
+    jenkins.faults = [Fault(spot, "starting")]
+    polling.failing()
+    jenkins.faults = []
+    polling.wait(minutes=3 * 24 * 60)
+    polling.sweep()
+    assert set(polling.emitted) == {run for run, start in starts.items() if start >= since}
+    polling.state.close()
+
+
+def test_the_beginning_moves_on_with_the_time(tmp_path: Path, jenkins: Replay) -> None:
+    starts = [document["timestamp"] for path, document in jenkins.documents.items() if path.startswith(f"/job/{JOB}/")]
+    polling = Polling(tmp_path / "poller", jenkins, since_ms=min(starts))
+    jenkins.drop_job(JOB)
+    assert {job for job, _ in emitted(polling)} <= {"app-build"}
+    jenkins.load(support.recording("11"))
+    polling.wait(minutes=(max(starts) - min(starts)) / 60_000)
+    assert emitted(polling) == {(JOB, "3")}
     polling.state.close()
 
 

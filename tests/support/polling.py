@@ -53,24 +53,35 @@ class Polling:
     """A poller with its state, and all that it has emitted."""
 
     def __init__(
-        self, folder: Path, jenkins: Jenkins, login: Login | None = None, *, since_ms: int = 0, detail: str = "step"
+        self,
+        folder: Path,
+        jenkins: Jenkins,
+        login: Login | None = None,
+        *,
+        since_ms: int = 0,
+        detail: str = "step",
+        state_of: Polling | None = None,
     ) -> None:
-        """``folder``: its own. ``since_ms``: see Settings."""
+        """``folder``: its own. ``since_ms``: the earliest start of a build, milliseconds since the epoch. ``state_of``: an
+        earlier poller, now closed, whose state it goes on with.
+        """
         (folder / "journals").mkdir(parents=True)
         self._journals = folder / "journals"
         self._memory = Memory()
-        self.state = State(folder / "pollers", jenkins.url)
+        self._states = state_of._states if state_of else folder / "pollers"
+        self.state = State(self._states, jenkins.url)
         controller = Controller(jenkins.url, login, first_pause=0.001)
-        settings = PollSettings(detail, "pipeline", since_ms, Selection())
-        # Seconds that have passed since the real time.
+        # The poller's clock stands still between two calls of ``wait``, if the age of builds matters.
+        self._now = time.time() if since_ms else None
         self._passed = 0.0
+        settings = PollSettings(detail, "pipeline", (self._now or time.time()) - since_ms / 1000, Selection())
         self._poller = Poller(
             controller,
             self.state,
             self._journals,
             settings,
             lambda url: {"service.name": "ci"},
-            clock=lambda: time.time() + self._passed,
+            clock=lambda: (self._now or time.time()) + self._passed,
         )
 
     def wait(self, minutes: float) -> None:

@@ -38,6 +38,10 @@ _STEPS: Mapping[int, Step] = {
             job TEXT NOT NULL, number INTEGER NOT NULL, reason TEXT NOT NULL, first_ms INTEGER NOT NULL,
             next_ms INTEGER NOT NULL, tries INTEGER NOT NULL, PRIMARY KEY (job, number)
         )""",
+        # What is known of the controller as a whole, as JSON.
+        "CREATE TABLE remembered (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+        # Of a build that was not listed: it is left out if it began before. 0: it is not.
+        "ALTER TABLE open_builds ADD COLUMN since_ms INTEGER NOT NULL DEFAULT 0",
     ),
 }
 

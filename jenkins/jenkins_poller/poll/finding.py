@@ -25,20 +25,20 @@ _FEW = AT_ONCE
 class Found:
     """What a poll has to read. ``builds``: in order, those that could not be read before at the end.
 
-    ``newest``: the highest build number, by job. ``fresh``: builds of new jobs that were not listed: only reading them shows
-    whether they are too old. ``troubles``: what could not be read before.
+    ``newest``: the highest build number, by job. ``since_ms``: see reading.Group. ``troubles``: what could not be
+    read before.
     """
 
     builds: list[Build] = field(default_factory=list)
     newest: dict[str, int] = field(default_factory=dict)
-    fresh: set[Build] = field(default_factory=set)
+    since_ms: dict[Build, int] = field(default_factory=dict)
     troubles: Mapping[Key, Trouble] = field(default_factory=dict)
 
     def groups(self) -> list[Group]:
         """Return the builds in groups that can be asked for together."""
         healthy = [build for build in self.builds if (build.job, build.number) not in self.troubles]
         others = [build for build in self.builds if (build.job, build.number) in self.troubles]
-        return [group for part in (healthy, others) for group in groups(part, self.newest, frozenset(self.fresh))]
+        return [group for part in (healthy, others) for group in groups(part, self.newest, self.since_ms)]
 
 
 class Finder:
@@ -59,6 +59,7 @@ class Finder:
         self._troubles = troubles
         self._settings = settings
         self._now_ms = now_ms
+        self._since_ms = max(now_ms - round(settings.since * 1000), 0)
         self._swept = swept
         self._streak = streak
         self._open = state.open_builds()
@@ -76,8 +77,10 @@ class Finder:
                 break
             controller = root or normalised_url(discovery.root_url_of(job) or self._controller.url)
             self._found.newest[job.name] = job.next_number - 1
-            numbers = self._new(job, controller, cursors.get(job.name)) | self._open.get(job.name, set())
-            self._found.builds += [Build(controller, job.name, number) for number in sorted(numbers)]
+            numbers = {**self._new(job, cursors.get(job.name)), **self._open.get(job.name, {})}
+            builds = {Build(controller, job.name, number): numbers[number] for number in sorted(numbers)}
+            self._found.builds += builds
+            self._found.since_ms.update((build, since_ms) for build, since_ms in builds.items() if since_ms)
         self._leave_out_waiting()
         self._leave_out_running(count_agents)
         return self._found
@@ -106,29 +109,27 @@ class Finder:
         left_out = set(run)
         self._found.builds = [build for build in builds if build not in left_out]
 
-    def _new(self, job: Job, controller: str, known: Cursor | None) -> set[int]:
-        """Store a job's new builds in the state, and return their numbers."""
+    def _new(self, job: Job, known: Cursor | None) -> dict[int, int]:
+        """Store a job's new builds in the state, and return their numbers, each with its earliest start or 0."""
         if known and job.next_number < known.next_number:
             self._state.restarted(job.name)
             known = None
         if known and known.settled and job.next_number == known.next_number:
-            return set()
-        above, since = (known.cursor, 0) if known else (0, self._settings.since_ms)
+            return {}
+        above, since_ms = (known.cursor, 0) if known else (0, self._since_ms)
         if 0 < job.next_number - 1 - above <= _FEW:
-            numbers = set(range(above + 1, job.next_number))
-            if not known:
-                self._found.fresh.update(Build(controller, job.name, number) for number in numbers)
-            self._state.found(job.name, Cursor(job.next_number, job.next_number - 1, settled=True), numbers, unsure=True)
-            return numbers
-        listing = self._listing(job, above, since)
+            numbers = range(above + 1, job.next_number)
+            cursor = Cursor(job.next_number, job.next_number - 1, settled=True)
+            self._state.found(job.name, cursor, numbers, unsure=True, since_ms=since_ms)
+            return dict.fromkeys(numbers, since_ms)
+        listing = self._listing(job, above, since_ms)
         if listing is None:
-            return set()
-        numbers = {listed.number for listed in listing.new}
+            return {}
         highest = max(listing.highest, above)
         seen_twice = known is not None and known.next_number == job.next_number
         settled = highest >= job.next_number - 1 or seen_twice
-        self._state.found(job.name, Cursor(job.next_number, highest, settled), numbers)
-        return numbers
+        self._state.found(job.name, Cursor(job.next_number, highest, settled), [listed.number for listed in listing.new])
+        return {listed.number: 0 for listed in listing.new}
 
     def _listing(self, job: Job, above: int, since_ms: int) -> discovery.JobListing | None:
         """Return a job's new builds; None if they cannot be listed now."""

@@ -15,8 +15,9 @@ from pipeline_trace.trace.span import AttributeValue, Link, Span
 
 from ..fetch.api import AT_ONCE, ApiError, Controller
 from ..fetch.build import Reader
+from ..fetch.sources.choice import Sources
 from ..fetch.upstream import Upstreams
-from . import troubled
+from . import plugins, troubled
 from .database import StateError
 from .finding import Finder
 from .reading import Group, ReadBuild, Reading
@@ -58,7 +59,8 @@ class Poller:
         # the folder that is shipped when it is complete.
         self._unfinished = state.folder
         self._troubles = troubled.Troubles(state)
-        self._reader = Reader(controller, settings.detail)
+        self._plugins = plugins.load(state)
+        self._reader = Reader(controller, settings.detail, Sources(controller, self._plugins))
 
     def sweep(
         self,
@@ -89,11 +91,19 @@ class Poller:
                     progress(swept, total)
                     if stopping():
                         break
+            self._remember_plugins()
+            swept.times_from = plugins.said(self._reader.sources.known)
         except RulesError as error:
             raise SweepError(str(error), "rules") from None
         except (ApiError, StateError, JournalError) as error:
             raise SweepError(str(error), error.kind if isinstance(error, ApiError) else "disk") from None
         return swept
+
+    def _remember_plugins(self) -> None:
+        known = self._reader.sources.known
+        if known != self._plugins:
+            plugins.save(self._state, known)
+            self._plugins = known
 
     def _remember_problems(
         self, reads: Iterable[ReadBuild], known: Mapping[troubled.Key, troubled.Trouble], now_ms: int, swept: Swept
@@ -115,7 +125,6 @@ class Poller:
             settings.trace_per,
             self._state.place_of,
             self._service,
-            settings.since_ms,
         )
 
     def _link(self, reads: Iterable[ReadBuild]) -> None:

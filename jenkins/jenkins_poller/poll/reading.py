@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pipeline_trace.ownership.log.rules import RulesError
 from pipeline_trace.place.ci.jenkins.chain import BuildPlace, Gone, Unanswered, place_of_build
@@ -32,12 +32,13 @@ _NEVER_MS = 253_402_214_400_000
 class Group:
     """Builds of one job, at most AT_ONCE, in order. ``newest``: the job's highest build number.
 
-    ``fresh``: numbers of builds of a new job that were not listed: only reading them shows whether they are too old.
+    ``since_ms``: by number, the earliest start of builds that were not listed: only reading them shows whether they are too
+    old. Milliseconds since the epoch.
     """
 
     builds: tuple[Build, ...]
     newest: int
-    fresh: frozenset[int] = frozenset()
+    since_ms: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Reading:
     """How to read the builds of one controller.
 
     ``place_of``: returns the place of a build that was decided earlier; None if it was not. ``service``: returns the
-    resource attributes of a controller. ``earliest_ms``: the start of the first build to read, milliseconds since the epoch.
+    resource attributes of a controller.
     """
 
     reader: Reader
@@ -73,7 +74,6 @@ class Reading:
     trace_per: str
     place_of: Callable[[Build], BuildPlace | None]
     service: Callable[[str], Mapping[str, AttributeValue]]
-    earliest_ms: int
 
     def read(self, group: Group) -> list[ReadBuild]:
         """Return the result for each build of a group. Raises ApiError if the controller itself does not answer.
@@ -113,7 +113,7 @@ class Reading:
         latest_ms = (self.reader.controller.now_ms or _NEVER_MS) + _FUTURE_MS
         if not isinstance(start_ms, int) or not 0 < start_ms <= latest_ms:
             return ReadBuild(build, odd_times=True)
-        if build.number in group.fresh and start_ms < self.earliest_ms:
+        if start_ms < group.since_ms.get(build.number, 0):
             return ReadBuild(build, old=True)
         return None
 
@@ -148,18 +148,21 @@ def _failed(build: Build, error: Exception) -> ReadBuild:
     return ReadBuild(build, problem=f"its spans cannot be made ({type(error).__name__}: {error}); please report this error")
 
 
-def groups(builds: Iterable[Build], newest: Mapping[str, int], fresh: frozenset[Build] = frozenset()) -> Iterator[Group]:
-    """Yield groups of builds that can be asked for together. ``newest``: the highest number, by job."""
+def groups(builds: Iterable[Build], newest: Mapping[str, int], since_ms: Mapping[Build, int]) -> Iterator[Group]:
+    """Yield groups of builds that can be asked for together.
+
+    ``newest``: the highest number, by job. ``since_ms``: see Group.
+    """
     pending: list[Build] = []
     for build in builds:
         if pending and (build.job != pending[0].job or len(pending) == AT_ONCE):
-            yield _group(pending, newest, fresh)
+            yield _group(pending, newest, since_ms)
             pending = []
         pending.append(build)
     if pending:
-        yield _group(pending, newest, fresh)
+        yield _group(pending, newest, since_ms)
 
 
-def _group(builds: Sequence[Build], newest: Mapping[str, int], fresh: frozenset[Build]) -> Group:
+def _group(builds: Sequence[Build], newest: Mapping[str, int], since_ms: Mapping[Build, int]) -> Group:
     of_job = newest.get(builds[0].job, max(build.number for build in builds))
-    return Group(tuple(builds), of_job, frozenset(build.number for build in builds if build in fresh))
+    return Group(tuple(builds), of_job, {build.number: since_ms[build] for build in builds if build in since_ms})

@@ -58,6 +58,7 @@ class ControllerLoop:
         self._metrics = metrics
         self._stopping = stopping
         self._changes = Changes(controller=options.url)
+        self._times_from = ""
         self._controller = Controller(
             options.url,
             options.login,
@@ -86,6 +87,9 @@ class ControllerLoop:
             raise
         if self._metrics:
             self._metrics.polled(swept.active, swept.agents)
+        if swept.times_from not in ("", self._times_from):
+            say(logging.INFO, swept.times_from, controller=self.options.url)
+            self._times_from = swept.times_from
         return swept
 
     def run(self, polled: threading.Event) -> None:

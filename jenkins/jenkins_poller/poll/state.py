@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline_trace.place.ci.jenkins.chain import BuildPlace
 from pipeline_trace.place.ci.jenkins.identity import Build
@@ -33,28 +34,42 @@ class Cursor:
 class State(Database):
     """The state of one controller's poller."""
 
+    def remembered(self, name: str) -> Any:
+        """Return what is remembered of the controller under a name; None if it is nothing. Raises StateError."""
+        rows = self.rows("SELECT value FROM remembered WHERE name = ?", name)
+        return json.loads(rows[0][0]) if rows else None
+
+    def remember(self, name: str, value: object) -> None:
+        """Remember something that JSON can hold. Raises StateError."""
+        with self.writing():
+            self.change("INSERT OR REPLACE INTO remembered VALUES (?, ?)", name, encode(value))
+
     def cursors(self) -> dict[str, Cursor]:
         """Return the cursors, by full job name."""
         rows = self.rows("SELECT name, next_number, cursor, settled FROM jobs")
         return {name: Cursor(number, cursor, bool(settled)) for name, number, cursor, settled in rows}
 
-    def open_builds(self) -> dict[str, set[int]]:
-        """Return the numbers of builds that are known but not written yet, by full job name."""
-        found: dict[str, set[int]] = {}
-        for job, number in self.rows("SELECT job, number FROM open_builds"):
-            found.setdefault(job, set()).add(number)
+    def open_builds(self) -> dict[str, dict[int, int]]:
+        """Return the builds that are known but not written yet, by full job name: number and earliest start.
+
+        A build that began before its earliest start (milliseconds since the epoch) is too old to be told.
+        """
+        found: dict[str, dict[int, int]] = {}
+        for job, number, since_ms in self.rows("SELECT job, number, since_ms FROM open_builds"):
+            found.setdefault(job, {})[number] = since_ms
         return found
 
-    def found(self, job: str, cursor: Cursor, numbers: Iterable[int], *, unsure: bool = False) -> None:
+    def found(self, job: str, cursor: Cursor, numbers: Iterable[int], *, unsure: bool = False, since_ms: int = 0) -> None:
         """Store a job's new builds, which are still to be written. Raises StateError.
 
-        ``unsure``: Jenkins has assigned the numbers, but the builds may not be visible yet.
+        ``unsure``: Jenkins has assigned the numbers, but the builds may not be visible yet. ``since_ms``: the earliest start
+        of these builds, if only reading them shows when they began.
         """
         with self.writing():
             row = (job, cursor.next_number, cursor.cursor, cursor.settled)
             self.change("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?)", *row)
-            rows = [(job, number, unsure) for number in numbers]
-            self.change_each("INSERT OR IGNORE INTO open_builds VALUES (?, ?, ?)", rows)
+            rows = [(job, number, unsure, since_ms) for number in numbers]
+            self.change_each("INSERT OR IGNORE INTO open_builds VALUES (?, ?, ?, ?)", rows)
 
     def decided(self, builds: Iterable[tuple[Build, BuildPlace]]) -> None:
         """Store the places of builds before their spans are written, because spans never change. Raises StateError."""

@@ -23,11 +23,11 @@ class SweepError(Exception):
 
 @dataclass(frozen=True)
 class PollSettings:
-    """What to poll. ``since_ms``: for a job that is new to the poller, the earliest start of a build, ms since the epoch."""
+    """What to poll. ``since``: how far back to read the builds of a job that is new to the poller, seconds."""
 
     detail: str
     trace_per: str
-    since_ms: int
+    since: float
     selection: Selection
     root_url: str = ""
 
@@ -37,7 +37,8 @@ class Swept:
     """The result of a poll. ``active``: the number of running builds, by job. ``agents``: their number, by state.
 
     ``unread``: builds that cannot be read, those included that this poll did not try. ``problems``: a line for each build
-    whose problem was not told before.
+    whose problem was not told before. ``times_from``: a line that says which plugin tells the times of stages; "" if that is
+    not known.
     """
 
     builds: int = 0
@@ -48,6 +49,7 @@ class Swept:
     without_times: int = 0
     odd_times: int = 0
     unread: int = 0
+    times_from: str = ""
     problems: list[str] = field(default_factory=list)
     active: Counter[str] = field(default_factory=Counter)
     agents: Mapping[str, int] = field(default_factory=dict)
