@@ -37,6 +37,11 @@ def _root_url(value: str | None) -> str:
     return normalised_url(value) if value else ""
 
 
+def _age(value: str | None) -> float | None:
+    """Return the age in seconds; None if there is none. Raises ValueError."""
+    return None if value is None else age_seconds(value)
+
+
 @click.command("poll")
 @click.option(
     "--jenkins-url",
@@ -67,6 +72,13 @@ def _root_url(value: str | None) -> str:
     metavar="AGE",
     show_default=True,
     help="How far back to read the builds of a job that is new to the poller, for example 30m, 12h or 7d.",
+)
+@click.option(
+    "--reread",
+    callback=parsed(_age),
+    metavar="AGE",
+    help="With --once: also read the builds again that began within this time, and add the stages and steps that are "
+    "missing in their traces, for example after an upgrade or a plugin's installation.",
 )
 @click.option("--include", multiple=True, metavar="GLOB", help="Poll only jobs whose full name matches. Repeatable.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Skip jobs whose full name matches. Repeatable.")
@@ -109,6 +121,7 @@ def poll(
     once: bool,
     open_only: bool,
     form: str,
+    reread: float | None,
     no_metrics: bool,
     log_format: str | None,
     verbose: int,
@@ -124,6 +137,8 @@ def poll(
     """
     if open_only and not once:
         raise click.UsageError("--open works only together with --once; add --once")
+    if reread is not None and (open_only or not once):
+        raise click.UsageError("--reread works only together with --once, without --open")
     controllers = options.controllers_of(ctx, given)
     secrets = [one.login.token for one in controllers if one.login]
     logs.set_up(log_format or (logs.PLAIN if once else logs.TEXT), verbose, secrets)
@@ -146,7 +161,7 @@ def poll(
     try:
         if not once:
             pollers.forever()
-        elif not _once(pollers, controllers, place, destination):
+        elif not _once(pollers, controllers, place, destination, reread):
             ctx.exit(1)
     finally:
         pollers.close()
@@ -172,16 +187,19 @@ def _once(
     controllers: Sequence[ControllerOptions],
     place: home.Home,
     destination: destinations.Destination | None,
+    reread_age: float | None,
 ) -> bool:
     """Poll and deliver once. Return whether the polls of all controllers succeeded."""
     with _progress() as show:
-        results = pollers.once(show)
+        results = pollers.once(show, reread_age)
     for one, result in zip(controllers, results, strict=True):
         prefix = f"{one.url}: " if len(controllers) > 1 else ""
         if isinstance(result, SweepError):
             logs.say(logging.ERROR, prefix + str(result))
         else:
             _say(prefix, result)
+            if reread_age is not None:
+                click.echo(f"{prefix}{result.reread} builds read again, {result.added} spans added")
     if destination:
         pollers.count(_deliver(place, destination))
     return not any(isinstance(result, SweepError) for result in results)

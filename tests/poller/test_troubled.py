@@ -12,6 +12,9 @@ import support
 from support.polling import ROOT, Polling
 
 from jenkins_poller.fetch.api import Controller
+from jenkins_poller.poll.finding import Found
+from jenkins_poller.poll.troubled import Trouble
+from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace_demo.replay import Fault, Replay
 
 BAD = 40
@@ -119,16 +122,10 @@ def test_a_clock_that_was_set_back_does_not_hold_up_the_next_try(polling: Pollin
     assert polling.sweep().builds == BAD
 
 
-def test_what_is_due_again_comes_after_what_is_healthy(polling: Polling, jenkins: Replay) -> None:
-    polling.sweep()
-    jenkins.faults = []
-    polling.wait(minutes=6)
-    jenkins.edit("/job/app-deploy/api/json", lambda job: {**job, "nextBuildNumber": 5})
-    add_broken_job(jenkins, "/job/app-build/1")
-    jenkins.reset()
-    polling.sweep()
-    jobs = [request.path.split("/")[2] for request in jenkins.requests if request.path.startswith("/job/")]
-    assert jobs.index("app-deploy") < jobs.index(JOB)
+def test_what_is_due_again_comes_after_what_is_healthy() -> None:
+    builds = [Build(ROOT, job, number) for job, number in (("a", 1), ("a", 2), ("b", 1))]
+    found = Found(builds, {"a": 2, "b": 1}, troubles={("a", 1): Trouble("500", 0, 0, 1)})
+    assert [group.builds for group in found.groups()] == [(builds[1],), (builds[2],), (builds[0],)]
 
 
 @pytest.mark.parametrize("status", [500, 403])

@@ -84,14 +84,18 @@ class Polling:
             clock=lambda: (self._now or time.time()) + self._passed,
         )
 
+    def age_of(self, start_ms: int) -> float:
+        """Return how long ago a moment was for the poller, seconds."""
+        return (self._now or time.time()) + self._passed - start_ms / 1000
+
     def wait(self, minutes: float) -> None:
         """Let time pass, for the poller."""
         self._passed += minutes * 60
 
-    def sweep(self) -> Swept:
+    def sweep(self, *, reread_age: float | None = None) -> Swept:
         """Poll once, and deliver what there is."""
         try:
-            return self._poller.sweep()
+            return self._poller.sweep(reread_age=reread_age)
         finally:
             ship.ship_all(self._journals, self._memory)
 

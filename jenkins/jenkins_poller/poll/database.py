@@ -40,6 +40,8 @@ _STEPS: Mapping[int, Step] = {
         )""",
         # What is known of the controller as a whole, as JSON.
         "CREATE TABLE remembered (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+        # levels.ORDER; NULL: earlier versions did not note it.
+        "ALTER TABLE placed ADD COLUMN level TEXT",
         # Of a build that was not listed: it is left out if it began before. 0: it is not.
         "ALTER TABLE open_builds ADD COLUMN since_ms INTEGER NOT NULL DEFAULT 0",
     ),

@@ -26,11 +26,12 @@ class Found:
     """What a poll has to read. ``builds``: in order, those that could not be read before at the end.
 
     ``newest``: the highest build number, by job. ``since_ms``: see reading.Group. ``troubles``: what could not be
-    read before.
+    read before. ``controllers``: root URLs, by job.
     """
 
     builds: list[Build] = field(default_factory=list)
     newest: dict[str, int] = field(default_factory=dict)
+    controllers: dict[str, str] = field(default_factory=dict)
     since_ms: dict[Build, int] = field(default_factory=dict)
     troubles: Mapping[Key, Trouble] = field(default_factory=dict)
 
@@ -76,6 +77,7 @@ class Finder:
             if stopping():
                 break
             controller = root or normalised_url(discovery.root_url_of(job) or self._controller.url)
+            self._found.controllers[job.name] = controller
             self._found.newest[job.name] = job.next_number - 1
             numbers = {**self._new(job, cursors.get(job.name)), **self._open.get(job.name, {})}
             builds = {Build(controller, job.name, number): numbers[number] for number in sorted(numbers)}

@@ -5,24 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
-from pipeline_trace.delivery.journal import JournalError, Writer
+from pipeline_trace.delivery.journal import JournalError
 from pipeline_trace.ownership.log.rules import RulesError
-from pipeline_trace.place.ci.jenkins.identity import Build
-from pipeline_trace.trace import conventions as c
-from pipeline_trace.trace.span import AttributeValue, Link, Span
+from pipeline_trace.trace.span import AttributeValue, Span
 
 from ..fetch.api import AT_ONCE, ApiError, Controller
 from ..fetch.build import Reader
 from ..fetch.sources.choice import Sources
 from ..fetch.upstream import Upstreams
-from . import plugins, troubled
+from . import plugins, reread, troubled
 from .database import StateError
-from .finding import Finder
+from .finding import Finder, Found
 from .reading import Group, ReadBuild, Reading
 from .state import State
 from .swept import PollSettings, SweepError, Swept
+from .writing import BuildWriter
 
 # Groups of builds that are read and written together.
 _CHUNK = 8
@@ -49,15 +49,12 @@ class Poller:
         """
         self._controller = controller
         self._state = state
-        self._journals = journals
         self._settings = settings
         self._service = service
         self._written = written
         self._count_agents = count_agents
         self._clock = clock
-        # A record lock does not hold between threads of one process. So a journal is written in this folder, and moved to
-        # the folder that is shipped when it is complete.
-        self._unfinished = state.folder
+        self._writer = BuildWriter(state, journals)
         self._troubles = troubled.Troubles(state)
         self._plugins = plugins.load(state)
         self._reader = Reader(controller, settings.detail, Sources(controller, self._plugins))
@@ -66,31 +63,29 @@ class Poller:
         self,
         progress: Callable[[Swept, int], None] = lambda swept, total: None,
         stopping: Callable[[], bool] = lambda: False,
+        reread_age: float | None = None,
     ) -> Swept:
         """Write the spans of all builds that have ended since the last poll. Return what was done. Raises SweepError.
 
         ``progress``: called after each group of builds, with what is done and the number of builds. ``stopping``: once it
-        returns true, no further build is begun; the next poll reads the rest.
+        returns true, no further build is begun; the next poll reads the rest. ``reread_age``: seconds; also reads the builds
+        again that began within this time.
         """
         swept, streak = Swept(), troubled.Streak(self._controller)
         now_ms = round(self._clock() * 1000)
+        if reread_age is not None:
+            # A plugin may have been installed: each is asked for again.
+            self._reader = Reader(self._controller, self._settings.detail)
         try:
             with self._state.together():
                 finder = Finder(self._controller, self._state, self._troubles, self._settings, now_ms, swept, streak)
                 found = finder.find(stopping, count_agents=self._count_agents)
-            reading, total = self._reading(), len(found.builds)
-            with ThreadPoolExecutor(AT_ONCE) as pool:
-                for chunk in _chunks(found.groups(), _CHUNK):
-                    answers = pool.map(lambda group: [] if stopping() else reading.read(group), chunk)
-                    reads = [read for answer in answers for read in answer]
-                    self._write(reads, swept)
-                    for read in reads:
-                        streak.note(problem=bool(read.problem))
-                    streak.check()
-                    self._remember_problems(reads, found.troubles, now_ms, swept)
-                    progress(swept, total)
-                    if stopping():
-                        break
+            for reads in self._read(found.groups(), streak, stopping):
+                self._remember_problems(reads, found.troubles, now_ms, swept)
+                self._count(reads, swept)
+                progress(swept, len(found.builds))
+            if reread_age is not None:
+                self._reread(found, max(now_ms - round(reread_age * 1000), 0), swept, streak, stopping)
             self._remember_plugins()
             swept.times_from = plugins.said(self._reader.sources.known)
         except RulesError as error:
@@ -98,6 +93,40 @@ class Poller:
         except (ApiError, StateError, JournalError) as error:
             raise SweepError(str(error), error.kind if isinstance(error, ApiError) else "disk") from None
         return swept
+
+    def _read(
+        self,
+        wanted: Iterable[Group],
+        streak: troubled.Streak,
+        stopping: Callable[[], bool],
+        kept: Callable[[ReadBuild], ReadBuild] = lambda read: read,
+    ) -> Iterator[list[ReadBuild]]:
+        """Yield the results for builds, after what ``kept`` returns of them is written.
+
+        Raises ApiError if the controller itself does not answer, StateError, JournalError, SweepError.
+        """
+        reading = self._reading()
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for chunk in _chunks(wanted, _CHUNK):
+                answers = pool.map(lambda group: [] if stopping() else reading.read(group), chunk)
+                reads = [kept(read) for answer in answers for read in answer]
+                self._writer.write(reads)
+                for read in reads:
+                    streak.note(problem=bool(read.problem))
+                streak.check()
+                yield reads
+                if stopping():
+                    return
+
+    def _reread(
+        self, found: Found, since_ms: int, swept: Swept, streak: troubled.Streak, stopping: Callable[[], bool]
+    ) -> None:
+        wanted = reread.ended_builds(self._controller, self._state, found, since_ms, swept, stopping)
+        for reads in self._read(wanted, streak, stopping, lambda read: reread.only_missing(self._state, read)):
+            for read in reads:
+                swept.reread += read.placed is not None
+                swept.added += len(read.spans)
+                swept.problems += [f"{read.build.name} cannot be read again ({read.problem})"] if read.problem else []
 
     def _remember_plugins(self) -> None:
         known = self._reader.sources.known
@@ -127,27 +156,7 @@ class Poller:
             self._service,
         )
 
-    def _link(self, reads: Iterable[ReadBuild]) -> None:
-        """Link each build to the earlier builds of its commit, so that people can follow a change from trace to trace."""
-        for read in reads:
-            if not read.revision:
-                continue
-            for job, number, trace_id in self._state.same_revision(read.revision, read.build):
-                other = Build(read.build.controller, job, number)
-                attributes = {c.JENKINS_LINK: c.LINK_SAME_COMMIT, c.PIPELINE_NAME: job, c.PIPELINE_RUN_ID: str(number)}
-                if trace_id != read.spans[0].trace_id:
-                    read.spans[0].links.append(Link(trace_id, other.run_span_id, attributes))
-            self._state.built([(read.build, read.revision)])
-
-    def _write(self, reads: Sequence[ReadBuild], swept: Swept) -> None:
-        """Write the spans of builds into a journal, then mark the builds as written."""
-        placed = [(read.build, read.placed) for read in reads if read.placed]
-        with self._state.together():
-            self._state.decided(placed)
-            self._link(reads)
-        if any(read.spans for read in reads):
-            self._journal(span for read in reads for span in read.spans)
-        self._state.written(read.build for read in reads if read.placed or read.old or read.odd_times)
+    def _count(self, reads: Iterable[ReadBuild], swept: Swept) -> None:
         self._state.seen(read.build for read in reads if read.running)
         for read in reads:
             gone = read.gone and self._state.vanished(read.build.job, read.build.number)
@@ -155,25 +164,8 @@ class Poller:
             if read.spans:
                 self._written(read.spans)
 
-    def _journal(self, made: Iterable[Span]) -> None:
-        journal = Writer(self._unfinished)
-        try:
-            for span in made:
-                journal.span(span)
-            if journal.dropped:
-                said = f"cannot write {journal.path} ({journal.problem}); free some space, or set PIPELINE_TRACE_HOME"
-                raise SweepError(said)
-            journal.sync()
-            journal.end()
-            journal.path.rename(self._journals / journal.path.name)
-        except OSError as error:
-            journal.discard()
-            raise SweepError(f"cannot write {self._journals} ({error.strerror}); set PIPELINE_TRACE_HOME") from None
-        except BaseException:
-            journal.discard()
-            raise
 
-
-def _chunks(builds: list[Group], size: int) -> Iterator[list[Group]]:
-    for start in range(0, len(builds), size):
-        yield builds[start : start + size]
+def _chunks(wanted: Iterable[Group], size: int) -> Iterator[list[Group]]:
+    left = iter(wanted)
+    while chunk := list(islice(left, size)):
+        yield chunk

@@ -16,6 +16,7 @@ from ..fetch.build import Fetched, Reader
 from ..fetch.document import AT_ONCE, is_running, own_documents
 from ..fetch.upstream import Upstreams
 from ..spans import spans, verdicts
+from . import levels
 from .database import StateError
 
 # What fails because of the controller, not because of a build. It ends the poll.
@@ -46,7 +47,7 @@ class ReadBuild:
     """The result of reading a build: its spans, or why there are none.
 
     ``old``: it began before the time that is asked for. ``problem``: why it could not be read. ``odd_times``: it began in an
-    impossible time. ``no_times``: no plugin tells when its stages ran.
+    impossible time. ``no_times``: no plugin tells when its stages ran. ``level``: at which its spans tell it.
     """
 
     build: Build
@@ -59,6 +60,7 @@ class ReadBuild:
     problem: str = ""
     no_times: bool = False
     revision: str = ""
+    level: str = levels.RUN
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,8 @@ class Reading:
         made = spans.spans_of_build(fetched, placed, self.service(build.controller))
         verdicts.set_verdict(made)
         revision = str(made[0].attributes.get(c.VCS_HEAD_REVISION) or "")
-        return ReadBuild(build, placed, tuple(made), no_times=fetched.no_times, revision=revision)
+        level = levels.level_of(fetched, self.reader.detail)
+        return ReadBuild(build, placed, tuple(made), no_times=fetched.no_times, revision=revision, level=level)
 
 
 def _failed(build: Build, error: Exception) -> ReadBuild:

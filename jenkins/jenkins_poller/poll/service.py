@@ -77,10 +77,10 @@ class ControllerLoop:
             count_agents=metrics is not None,
         )
 
-    def sweep(self, progress: Progress = lambda swept, total: None) -> Swept:
-        """Poll once. Raises SweepError."""
+    def sweep(self, progress: Progress = lambda swept, total: None, reread_age: float | None = None) -> Swept:
+        """Poll once. Raises SweepError. ``reread_age``: see Poller.sweep."""
         try:
-            swept = self._poller.sweep(progress, self._stopping.is_set)
+            swept = self._poller.sweep(progress, self._stopping.is_set, reread_age)
         except Exception as error:
             if self._metrics:
                 self._metrics.failed(error.kind if isinstance(error, SweepError) else type(error).__name__)
@@ -166,12 +166,13 @@ class Pollers:
         )
         return self._metrics[-1]
 
-    def once(self, progress: Progress) -> list[Swept | SweepError]:
-        """Poll all once; return what became of each. ``progress``: see Poller.sweep; for one controller only."""
+    def once(self, progress: Progress, reread_age: float | None = None) -> list[Swept | SweepError]:
+        """Poll all once; return what became of each. See Poller.sweep; ``progress``: for one controller only."""
 
         def sweep(polled: ControllerLoop) -> Swept | SweepError:
             try:
-                return polled.sweep(progress) if len(self.polled) == 1 else polled.sweep()
+                shown = progress if len(self.polled) == 1 else lambda swept, total: None
+                return polled.sweep(shown, reread_age)
             except SweepError as error:
                 return error
 

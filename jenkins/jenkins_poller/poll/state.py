@@ -31,6 +31,9 @@ class Cursor:
     settled: bool
 
 
+_PLACED = "job, number, trace_id, parent_id, links, sampled"
+
+
 class State(Database):
     """The state of one controller's poller."""
 
@@ -83,7 +86,7 @@ class State(Database):
                     encode_links(placed.links),
                     placed.sampled,
                 )
-                self.change("INSERT OR IGNORE INTO placed VALUES (?, ?, ?, ?, ?, ?)", *row)
+                self.change(f"INSERT OR IGNORE INTO placed ({_PLACED}) VALUES (?, ?, ?, ?, ?, ?)", *row)
 
     def same_revision(self, revision: str, build: Build) -> list[tuple[str, int, str]]:
         """Return job, number and trace id of the last builds of a commit before this one. Thread-safe. Raises StateError.
@@ -108,6 +111,17 @@ class State(Database):
         with self.writing():
             for build in builds:
                 self._forget(build.job, build.number)
+
+    def told(self, builds: Iterable[tuple[Build, str]]) -> None:
+        """Store the levels at which builds were told (see levels). Raises StateError."""
+        with self.writing():
+            rows = [(level, build.job, build.number) for build, level in builds]
+            self.change_each("UPDATE placed SET level = ? WHERE job = ? AND number = ?", rows)
+
+    def level_of(self, build: Build) -> str | None:
+        """Return the level at which a build was told; None if it is not known. Raises StateError."""
+        rows = self.rows("SELECT level FROM placed WHERE job = ? AND number = ?", build.job, build.number)
+        return rows[0][0] if rows else None
 
     def seen(self, builds: Iterable[Build]) -> None:
         """Store that builds are visible. Raises StateError."""

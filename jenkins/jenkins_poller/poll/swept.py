@@ -38,7 +38,7 @@ class Swept:
 
     ``unread``: builds that cannot be read, those included that this poll did not try. ``problems``: a line for each build
     whose problem was not told before. ``times_from``: a line that says which plugin tells the times of stages; "" if that is
-    not known.
+    not known. ``reread``: builds that were read again, for which ``added`` spans were added.
     """
 
     builds: int = 0
@@ -49,6 +49,8 @@ class Swept:
     without_times: int = 0
     odd_times: int = 0
     unread: int = 0
+    reread: int = 0
+    added: int = 0
     times_from: str = ""
     problems: list[str] = field(default_factory=list)
     active: Counter[str] = field(default_factory=Counter)
