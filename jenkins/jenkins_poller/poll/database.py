@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,6 +14,7 @@ from threading import Lock
 from typing import Any
 
 from pipeline_trace.delivery.migrations import NewerVersionError, Step, upgrade
+from pipeline_trace.trace.span import encode
 
 _STEPS: Mapping[int, Step] = {
     # Version 0 has these tables too.
@@ -32,7 +34,7 @@ _STEPS: Mapping[int, Step] = {
             revision TEXT NOT NULL, job TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (revision, job, number)
         )""",
     ),
-    # Times are milliseconds since the epoch. What was placed by earlier versions grows old from the upgrade on.
+    # Times are milliseconds since the epoch.
     2: (
         """CREATE TABLE troubled (
             job TEXT NOT NULL, number INTEGER NOT NULL, reason TEXT NOT NULL, first_ms INTEGER NOT NULL,
@@ -42,6 +44,12 @@ _STEPS: Mapping[int, Step] = {
         "CREATE TABLE remembered (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
         # levels.ORDER; NULL: earlier versions did not note it.
         "ALTER TABLE placed ADD COLUMN level TEXT",
+        # Builds of earlier versions grow old from the upgrade on. 0: not written yet.
+        "ALTER TABLE placed ADD COLUMN began_ms INTEGER NOT NULL DEFAULT 0",
+        "UPDATE placed SET began_ms = strftime('%s', 'now') * 1000",
+        # NULL: earlier versions did not note it.
+        "ALTER TABLE placed ADD COLUMN queue_id INTEGER",
+        "CREATE INDEX revisions_of_builds ON revisions (job, number)",
         # Of a build that was not listed: it is left out if it began before. 0: it is not.
         "ALTER TABLE open_builds ADD COLUMN since_ms INTEGER NOT NULL DEFAULT 0",
     ),
@@ -117,6 +125,16 @@ class Database:
                 return self._database.execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise StateError(f"cannot read {self._path} ({error}); move this file away to start again without it") from None
+
+    def remembered(self, name: str) -> Any:
+        """Return what is remembered of the controller under a name; None if it is nothing. Raises StateError."""
+        rows = self.rows("SELECT value FROM remembered WHERE name = ?", name)
+        return json.loads(rows[0][0]) if rows else None
+
+    def remember(self, name: str, value: object) -> None:
+        """Remember something that JSON can hold. Raises StateError."""
+        with self.writing():
+            self.change("INSERT OR REPLACE INTO remembered VALUES (?, ?)", name, encode(value))
 
     def change(self, statement: str, *values: object) -> None:
         """Run one statement, inside ``writing`` or ``together``."""

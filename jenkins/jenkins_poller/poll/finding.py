@@ -26,13 +26,14 @@ class Found:
     """What a poll has to read. ``builds``: in order, those that could not be read before at the end.
 
     ``newest``: the highest build number, by job. ``since_ms``: see reading.Group. ``troubles``: what could not be
-    read before. ``controllers``: root URLs, by job.
+    read before. ``controllers``: root URLs, by job. ``complete``: all jobs are in them.
     """
 
     builds: list[Build] = field(default_factory=list)
     newest: dict[str, int] = field(default_factory=dict)
     controllers: dict[str, str] = field(default_factory=dict)
     since_ms: dict[Build, int] = field(default_factory=dict)
+    complete: bool = True
     troubles: Mapping[Key, Trouble] = field(default_factory=dict)
 
     def groups(self) -> list[Group]:
@@ -75,6 +76,7 @@ class Finder:
         root = normalised_url(self._settings.root_url) if self._settings.root_url else ""
         for job in discovery.find_jobs(self._controller, self._settings.selection):
             if stopping():
+                self._found.complete = False
                 break
             controller = root or normalised_url(discovery.root_url_of(job) or self._controller.url)
             self._found.controllers[job.name] = controller

@@ -19,6 +19,7 @@ from ..fetch.upstream import Upstreams
 from . import plugins, reread, troubled
 from .database import StateError
 from .finding import Finder, Found
+from .pruning import Pruner
 from .reading import Group, ReadBuild, Reading
 from .state import State
 from .swept import PollSettings, SweepError, Swept
@@ -56,6 +57,7 @@ class Poller:
         self._clock = clock
         self._writer = BuildWriter(state, journals)
         self._troubles = troubled.Troubles(state)
+        self._pruner = Pruner(state, controller, settings.since)
         self._plugins = plugins.load(state)
         self._reader = Reader(controller, settings.detail, Sources(controller, self._plugins))
 
@@ -86,6 +88,8 @@ class Poller:
                 progress(swept, len(found.builds))
             if reread_age is not None:
                 self._reread(found, max(now_ms - round(reread_age * 1000), 0), swept, streak, stopping)
+            if found.complete and not stopping():
+                self._pruner.prune(found.controllers.keys(), self._settings.selection.wants, now_ms)
             self._remember_plugins()
             swept.times_from = plugins.said(self._reader.sources.known)
         except RulesError as error:

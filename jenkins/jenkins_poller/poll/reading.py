@@ -47,7 +47,8 @@ class ReadBuild:
     """The result of reading a build: its spans, or why there are none.
 
     ``old``: it began before the time that is asked for. ``problem``: why it could not be read. ``odd_times``: it began in an
-    impossible time. ``no_times``: no plugin tells when its stages ran. ``level``: at which its spans tell it.
+    impossible time. ``no_times``: no plugin tells when its stages ran. ``level``: at which its spans tell it. ``began_ms``,
+    ``queue_id``: see state.Told.
     """
 
     build: Build
@@ -61,6 +62,8 @@ class ReadBuild:
     no_times: bool = False
     revision: str = ""
     level: str = levels.RUN
+    began_ms: int = 0
+    queue_id: int = 0
 
 
 @dataclass(frozen=True)
@@ -131,13 +134,15 @@ class Reading:
     def _made(self, fetched: Fetched) -> ReadBuild:
         build = fetched.build
         placed = self.place_of(build) or place_of_build(build, self.upstreams, self.trace_per)
+        began_ms, queue_id = (int(fetched.document.get(name, 0)) for name in ("timestamp", "queueId"))
+        told = ReadBuild(build, placed, began_ms=began_ms, queue_id=queue_id)
         if not placed.sampled:
-            return ReadBuild(build, placed)
+            return replace(told, level=levels.STEPS)
         made = spans.spans_of_build(fetched, placed, self.service(build.controller))
         verdicts.set_verdict(made)
         revision = str(made[0].attributes.get(c.VCS_HEAD_REVISION) or "")
         level = levels.level_of(fetched, self.reader.detail)
-        return ReadBuild(build, placed, tuple(made), no_times=fetched.no_times, revision=revision, level=level)
+        return replace(told, spans=tuple(made), no_times=fetched.no_times, revision=revision, level=level)
 
 
 def _failed(build: Build, error: Exception) -> ReadBuild:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from pipeline_trace.place.ci.jenkins.chain import BuildPlace
 from pipeline_trace.place.ci.jenkins.identity import Build
@@ -31,21 +30,23 @@ class Cursor:
     settled: bool
 
 
+@dataclass(frozen=True)
+class Told:
+    """How a build was told. ``level``: see levels. ``began_ms``: its start, milliseconds since the epoch.
+
+    ``queue_id``: Jenkins' number of its time in the queue; 0 if it is not known.
+    """
+
+    level: str
+    began_ms: int
+    queue_id: int = 0
+
+
 _PLACED = "job, number, trace_id, parent_id, links, sampled"
 
 
 class State(Database):
     """The state of one controller's poller."""
-
-    def remembered(self, name: str) -> Any:
-        """Return what is remembered of the controller under a name; None if it is nothing. Raises StateError."""
-        rows = self.rows("SELECT value FROM remembered WHERE name = ?", name)
-        return json.loads(rows[0][0]) if rows else None
-
-    def remember(self, name: str, value: object) -> None:
-        """Remember something that JSON can hold. Raises StateError."""
-        with self.writing():
-            self.change("INSERT OR REPLACE INTO remembered VALUES (?, ?)", name, encode(value))
 
     def cursors(self) -> dict[str, Cursor]:
         """Return the cursors, by full job name."""
@@ -112,11 +113,12 @@ class State(Database):
             for build in builds:
                 self._forget(build.job, build.number)
 
-    def told(self, builds: Iterable[tuple[Build, str]]) -> None:
-        """Store the levels at which builds were told (see levels). Raises StateError."""
+    def told(self, builds: Iterable[tuple[Build, Told]]) -> None:
+        """Store how builds were told. Raises StateError."""
         with self.writing():
-            rows = [(level, build.job, build.number) for build, level in builds]
-            self.change_each("UPDATE placed SET level = ? WHERE job = ? AND number = ?", rows)
+            rows = [(told.level, told.began_ms, told.queue_id, build.job, build.number) for build, told in builds]
+            statement = "UPDATE placed SET level = ?, began_ms = ?, queue_id = ? WHERE job = ? AND number = ?"
+            self.change_each(statement, rows)
 
     def level_of(self, build: Build) -> str | None:
         """Return the level at which a build was told; None if it is not known. Raises StateError."""

@@ -11,7 +11,7 @@ from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Link, Span
 
 from .reading import ReadBuild
-from .state import State
+from .state import State, Told
 from .swept import SweepError
 
 
@@ -34,7 +34,7 @@ class BuildWriter:
         if any(read.spans for read in reads):
             self._journal(span for read in reads for span in read.spans)
         with self._state.together():
-            self._state.told((read.build, read.level) for read in reads if read.placed)
+            self._state.told((read.build, Told(read.level, read.began_ms, read.queue_id)) for read in reads if read.placed)
             self._state.written(read.build for read in reads if read.placed or read.old or read.odd_times)
 
     def _link(self, reads: Iterable[ReadBuild]) -> None:
