@@ -97,23 +97,6 @@ def test_answers_slower_than_the_time_out_are_asked_for_again(
     assert polling.emitted == whole
 
 
-def test_a_controller_restored_from_a_backup_is_read_on(
-    polling: Polling, jenkins: Replay, whole: dict[Run, list[str]]
-) -> None:
-    """Its numbers fall, and are given away a second time."""
-    polling.sweep()
-    for job, kept in (("app-build", 1), ("app-deploy", 1)):
-        for number in range(kept + 1, 4):
-            jenkins.drop_build(job, number)
-        jenkins.edit(f"/job/{job}/api/json", lambda document: {**document, "nextBuildNumber": 2})
-    polling.sweep()
-    jenkins.load(support.recording(RECORDING))
-    polling.sweep()
-    # The ids are those of before: a second delivery changes nothing.
-    assert {run: sorted(set(ids)) for run, ids in polling.emitted.items()} == whole
-    assert {len(ids) // len(whole[run]) for run, ids in polling.emitted.items()} == {2}
-
-
 def test_a_controller_that_lost_all_its_builds_is_not_asked_for_them_for_ever(polling: Polling, jenkins: Replay) -> None:
     for job, builds in (("app-build", 2), ("app-deploy", 3)):
         for number in range(1, builds + 1):

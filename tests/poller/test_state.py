@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from jenkins_poller.poll.database import StateError
-from jenkins_poller.poll.state import Cursor, State, decode_links, encode_links
+from jenkins_poller.poll.state import Cursor, State, Told, decode_links, encode_links
 from pipeline_trace.place.ci.jenkins.chain import BuildPlace
 from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace.span import Link
@@ -92,15 +92,29 @@ def test_a_place_outlives_the_build_being_written_and_the_process(tmp_path: Path
     second.close()
 
 
-def test_a_job_made_again_forgets_the_old_ones_builds_and_places(state: State) -> None:
+def test_a_job_made_again_forgets_the_builds_that_it_lost_and_gets_a_generation(state: State) -> None:
     for job in ("app", "lib"):
-        state.found(job, Cursor(8, 7, True), [7])
-        state.decided([(build(7, job), BuildPlace(TRACE))])
-    state.restarted("app")
-    assert set(state.cursors()) == {"lib"}
-    assert open_numbers(state) == {"lib": {7}}
+        state.found(job, Cursor(8, 7, True), [6, 7])
+        state.decided([(build(number, job), BuildPlace(TRACE)) for number in (6, 7)])
+    assert state.made_again("app", 6, 7) == Cursor(7, 6, True, generation=1)
+    assert state.cursors() == {"app": Cursor(7, 6, True, generation=1), "lib": Cursor(8, 7, True)}
+    assert state.generations() == {"app": 1}
+    assert open_numbers(state) == {"app": {6}, "lib": {6, 7}}
     assert state.place_of(build(7)) is None
-    assert state.place_of(build(7, "lib")) == BuildPlace(TRACE)
+    assert state.place_of(build(6)) == state.place_of(build(7, "lib")) == BuildPlace(TRACE)
+
+
+def test_a_renamed_job_keeps_all_that_is_known(state: State) -> None:
+    state.found("app", Cursor(8, 7, True), [7])
+    state.decided([(build(6), BuildPlace(TRACE))])
+    state.told([(build(6), Told("stage", 5, 6))])
+    state.renamed("app", "team/app")
+    assert state.cursors() == {"team/app": Cursor(8, 7, True)}
+    assert open_numbers(state) == {"team/app": {7}}
+    assert state.place_of(build(6, "team/app")) == BuildPlace(TRACE)
+    assert state.last_told("team/app") == [(6, 5, 6)]
+    # Its spans have the ids of the old name: nothing can be added to them.
+    assert state.level_of(build(6, "team/app")) == "step"
 
 
 def test_two_controllers_have_states_of_their_own(tmp_path: Path, state: State) -> None:
@@ -193,7 +207,7 @@ def test_tables_of_another_version_are_a_clear_error(tmp_path: Path, read: str) 
         use()
 
 
-@pytest.mark.parametrize("write", ["found", "decided", "written", "vanished", "restarted"])
+@pytest.mark.parametrize("write", ["found", "decided", "written", "vanished", "made_again", "renamed"])
 def test_a_state_that_cannot_be_written_is_a_clear_error_and_stays_as_it_was(state: State, write: str) -> None:
     state.found("app", Cursor(8, 7, True), [7])
     writes = {
@@ -201,7 +215,8 @@ def test_a_state_that_cannot_be_written_is_a_clear_error_and_stays_as_it_was(sta
         "decided": lambda: state.decided([(build(7), BuildPlace(TRACE))]),
         "written": lambda: state.written([build(7)]),
         "vanished": lambda: state.vanished("app", 7),
-        "restarted": lambda: state.restarted("app"),
+        "made_again": lambda: state.made_again("app", 0, 1),
+        "renamed": lambda: state.renamed("app", "lib"),
     }
     # As on a full disk: SQLite may not take another page, nor change one.
     state._database.execute("PRAGMA query_only = ON")
@@ -266,5 +281,5 @@ def test_a_build_that_is_read_again_has_the_same_builds_of_its_commit_before_it(
     for number in (1, 2, 3):
         state.decided([(build(number), BuildPlace(TRACE))])
         state.built([(build(number), "c0ffee")])
-    before = {number: [found for _, found, _ in state.same_revision("c0ffee", build(number))] for number in (1, 2, 3, 4)}
+    before = {number: [found for _, found, _, _ in state.same_revision("c0ffee", build(number))] for number in (1, 2, 3, 4)}
     assert before == {1: [], 2: [1], 3: [2, 1], 4: [3, 2, 1]}

@@ -86,26 +86,6 @@ def test_a_build_that_ends_after_later_ones_is_emitted_when_it_ends(polling: Pol
     assert asked(polling, jenkins) == ["/api/json"]
 
 
-def test_builds_of_a_job_deleted_and_made_again_are_emitted(polling: Polling, jenkins: Replay) -> None:
-    assert emitted(polling) == BUILDS
-    jenkins.drop_job(JOB)
-    assert emitted(polling) == set()
-    jenkins.load(support.recording("11"))
-    only_the_first(jenkins)
-    assert emitted(polling) == {(JOB, "1")}
-    jenkins.load(support.recording("11"))
-    assert emitted(polling) == {(JOB, "2"), (JOB, "3")}
-
-
-def test_a_job_made_again_while_a_build_of_the_old_one_was_open(polling: Polling, jenkins: Replay) -> None:
-    running(jenkins, 3)
-    assert emitted(polling) == BUILDS - {(JOB, "3")}
-    jenkins.load(support.recording("11"))
-    only_the_first(jenkins)
-    assert emitted(polling) == {(JOB, "1")}
-    assert asked(polling, jenkins) == ["/api/json"]
-
-
 def test_builds_discarded_before_they_were_seen_are_not_asked_for_for_ever(polling: Polling, jenkins: Replay) -> None:
     next_number(jenkins, 8)
     assert emitted(polling) == BUILDS

@@ -49,6 +49,9 @@ _STEPS: Mapping[int, Step] = {
         "UPDATE placed SET began_ms = strftime('%s', 'now') * 1000",
         # NULL: earlier versions did not note it.
         "ALTER TABLE placed ADD COLUMN queue_id INTEGER",
+        # How often the job was made again with the same numbers; whether the controller did not list it at the last poll.
+        "ALTER TABLE jobs ADD COLUMN generation INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE jobs ADD COLUMN absent INTEGER NOT NULL DEFAULT 0",
         "CREATE INDEX revisions_of_builds ON revisions (job, number)",
         # Of a build that was not listed: it is left out if it began before. 0: it is not.
         "ALTER TABLE open_builds ADD COLUMN since_ms INTEGER NOT NULL DEFAULT 0",

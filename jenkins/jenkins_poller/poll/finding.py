@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from pipeline_trace.place.ci.jenkins.identity import Build, normalised_url
 
@@ -12,6 +12,7 @@ from ..fetch.api import ApiError, Controller, NotFound
 from ..fetch.document import AT_ONCE
 from . import discovery
 from .discovery import Job
+from .histories import Histories
 from .reading import FATAL, Group, groups
 from .state import Cursor, State
 from .swept import PollSettings, Swept
@@ -19,6 +20,8 @@ from .troubled import LIST, Key, Streak, Trouble, Troubles
 
 # Reading so few builds is as cheap as listing them.
 _FEW = AT_ONCE
+# Jobs that were not listed and are back: so many of them are looked at in one poll.
+_MOST_BACK = 20
 
 
 @dataclass
@@ -27,11 +30,13 @@ class Found:
 
     ``newest``: the highest build number, by job. ``since_ms``: see reading.Group. ``troubles``: what could not be
     read before. ``controllers``: root URLs, by job. ``complete``: all jobs are in them.
+    ``generations``: of jobs that were made again, see Build.
     """
 
     builds: list[Build] = field(default_factory=list)
     newest: dict[str, int] = field(default_factory=dict)
     controllers: dict[str, str] = field(default_factory=dict)
+    generations: dict[str, int] = field(default_factory=dict)
     since_ms: dict[Build, int] = field(default_factory=dict)
     complete: bool = True
     troubles: Mapping[Key, Trouble] = field(default_factory=dict)
@@ -64,6 +69,7 @@ class Finder:
         self._since_ms = max(now_ms - round(settings.since * 1000), 0)
         self._swept = swept
         self._streak = streak
+        self._histories = Histories(controller, state)
         self._open = state.open_builds()
         self._found = Found(troubles=troubles.known())
 
@@ -72,22 +78,58 @@ class Finder:
 
         ``count_agents``: ask for the agents even if no build is open.
         """
-        cursors = self._state.cursors()
+        cursors, jobs = self._state.cursors(), list[Job]()
         root = normalised_url(self._settings.root_url) if self._settings.root_url else ""
         for job in discovery.find_jobs(self._controller, self._settings.selection):
             if stopping():
                 self._found.complete = False
                 break
+            jobs.append(job)
+        if self._found.complete:
+            self._follow(jobs, cursors)
+        for job in jobs:
             controller = root or normalised_url(discovery.root_url_of(job) or self._controller.url)
             self._found.controllers[job.name] = controller
             self._found.newest[job.name] = job.next_number - 1
-            numbers = {**self._new(job, cursors.get(job.name)), **self._open.get(job.name, {})}
-            builds = {Build(controller, job.name, number): numbers[number] for number in sorted(numbers)}
+            known = cursors.get(job.name)
+            generation = known.generation if known else 0
+            numbers = {**self._new(job, known), **self._open.get(job.name, {})}
+            builds = {
+                Build(controller, job.name, number, generation=generation): numbers[number] for number in sorted(numbers)
+            }
             self._found.builds += builds
             self._found.since_ms.update((build, since_ms) for build, since_ms in builds.items() if since_ms)
+        self._found.generations = self._state.generations()
         self._leave_out_waiting()
         self._leave_out_running(count_agents)
         return self._found
+
+    def _follow(self, jobs: Sequence[Job], cursors: dict[str, Cursor]) -> None:
+        """Notice jobs that have another name now, and jobs that were made again with the same numbers."""
+        listed = {job.name for job in jobs}
+        missing = {name: cursor for name, cursor in cursors.items() if name not in listed}
+        changed, asked = False, 0
+        for job in jobs:
+            known = cursors.get(job.name)
+            if known is None:
+                old = self._histories.earlier_name(job, missing)
+                if old:
+                    self._state.renamed(old, job.name)
+                    cursors[job.name] = replace(missing.pop(old), absent=False)
+                    changed = True
+            elif job.next_number < known.next_number or (known.absent and asked < _MOST_BACK):
+                asked += 1
+                above = self._histories.restored_up_to(job, known)
+                if above is not None:
+                    cursors[job.name] = self._state.made_again(job.name, above, job.next_number)
+                    changed = True
+                elif known.absent:
+                    self._state.absent([job.name], absent=False)
+        gone = [name for name, cursor in missing.items() if not cursor.absent and self._settings.selection.wants(name)]
+        if gone:
+            self._state.absent(gone)
+        if changed:
+            self._open, self._found.troubles = self._state.open_builds(), self._troubles.known()
 
     def _waits(self, key: Key) -> bool:
         trouble = self._found.troubles.get(key)
@@ -115,15 +157,13 @@ class Finder:
 
     def _new(self, job: Job, known: Cursor | None) -> dict[int, int]:
         """Store a job's new builds in the state, and return their numbers, each with its earliest start or 0."""
-        if known and job.next_number < known.next_number:
-            self._state.restarted(job.name)
-            known = None
-        if known and known.settled and job.next_number == known.next_number:
+        if known and (job.next_number < known.next_number or (known.settled and job.next_number == known.next_number)):
+            # If its number fell, its builds could not be listed: the next poll finds out what became of it.
             return {}
-        above, since_ms = (known.cursor, 0) if known else (0, self._since_ms)
+        above, since_ms, generation = (known.cursor, 0, known.generation) if known else (0, self._since_ms, 0)
         if 0 < job.next_number - 1 - above <= _FEW:
             numbers = range(above + 1, job.next_number)
-            cursor = Cursor(job.next_number, job.next_number - 1, settled=True)
+            cursor = Cursor(job.next_number, job.next_number - 1, settled=True, generation=generation)
             self._state.found(job.name, cursor, numbers, unsure=True, since_ms=since_ms)
             return dict.fromkeys(numbers, since_ms)
         listing = self._listing(job, above, since_ms)
@@ -132,7 +172,8 @@ class Finder:
         highest = max(listing.highest, above)
         seen_twice = known is not None and known.next_number == job.next_number
         settled = highest >= job.next_number - 1 or seen_twice
-        self._state.found(job.name, Cursor(job.next_number, highest, settled), [listed.number for listed in listing.new])
+        cursor = Cursor(job.next_number, highest, settled, generation)
+        self._state.found(job.name, cursor, [listed.number for listed in listing.new])
         return {listed.number: 0 for listed in listing.new}
 
     def _listing(self, job: Job, above: int, since_ms: int) -> discovery.JobListing | None:

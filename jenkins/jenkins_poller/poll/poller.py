@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from pipeline_trace.delivery.journal import JournalError
 from pipeline_trace.ownership.log.rules import RulesError
+from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace.span import AttributeValue, Span
 
 from ..fetch.api import AT_ONCE, ApiError, Controller
 from ..fetch.build import Reader
-from ..fetch.sources.choice import Sources
+from ..fetch.sources.choice import Known, Sources
 from ..fetch.upstream import Upstreams
 from . import plugins, reread, troubled
 from .database import StateError
@@ -59,7 +61,8 @@ class Poller:
         self._troubles = troubled.Troubles(state)
         self._pruner = Pruner(state, controller, settings.since)
         self._plugins = plugins.load(state)
-        self._reader = Reader(controller, settings.detail, Sources(controller, self._plugins))
+        self._generations: Mapping[str, int] = {}
+        self._reader = self._made_reader(self._plugins)
 
     def sweep(
         self,
@@ -77,11 +80,12 @@ class Poller:
         now_ms = round(self._clock() * 1000)
         if reread_age is not None:
             # A plugin may have been installed: each is asked for again.
-            self._reader = Reader(self._controller, self._settings.detail)
+            self._reader = self._made_reader(None)
         try:
             with self._state.together():
                 finder = Finder(self._controller, self._state, self._troubles, self._settings, now_ms, swept, streak)
                 found = finder.find(stopping, count_agents=self._count_agents)
+            self._generations = found.generations
             for reads in self._read(found.groups(), streak, stopping):
                 self._remember_problems(reads, found.troubles, now_ms, swept)
                 self._count(reads, swept)
@@ -131,6 +135,13 @@ class Poller:
                 swept.reread += read.placed is not None
                 swept.added += len(read.spans)
                 swept.problems += [f"{read.build.name} cannot be read again ({read.problem})"] if read.problem else []
+
+    def _made_reader(self, known: Known | None) -> Reader:
+        sources = Sources(self._controller, known)
+        return Reader(self._controller, self._settings.detail, sources, self._present)
+
+    def _present(self, build: Build) -> Build:
+        return replace(build, generation=self._generations.get(build.job, 0))
 
     def _remember_plugins(self) -> None:
         known = self._reader.sources.known

@@ -37,7 +37,8 @@ def ended_builds(
             continue
         left_out = still_open.get(job, {})
         numbers = sorted(one.number for one in listed if not one.running and one.number not in left_out)
-        yield from groups([Build(root, job, number) for number in numbers], found.newest, {})
+        builds = [Build(root, job, number, generation=found.generations.get(job, 0)) for number in numbers]
+        yield from groups(builds, found.newest, {})
 
 
 def only_missing(state: State, read: ReadBuild) -> ReadBuild:

@@ -10,10 +10,13 @@ from pipeline_trace.place.ci.jenkins.chain import BuildPlace
 from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace.span import Link, encode
 
+from . import levels
 from .database import Database
 
 # A build is linked to at most this many earlier builds of its commit.
 _MOST_LINKS = 10
+# So many of a job's last builds tell whether it is another job now.
+_LAST = 5
 # The tables with rows of builds.
 _OF_BUILDS = ("open_builds", "placed", "revisions", "troubled")
 
@@ -23,11 +26,14 @@ class Cursor:
     """How far a job was read. ``next_number``: of the next build, as last seen. ``cursor``: the highest known number.
 
     ``settled``: all builds below ``next_number`` are known. (Jenkins may assign a number before it lists the build.)
+    ``generation``: of the job, see Build. ``absent``: whether the controller did not list the job at the last poll.
     """
 
     next_number: int
     cursor: int
     settled: bool
+    generation: int = 0
+    absent: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,8 +56,15 @@ class State(Database):
 
     def cursors(self) -> dict[str, Cursor]:
         """Return the cursors, by full job name."""
-        rows = self.rows("SELECT name, next_number, cursor, settled FROM jobs")
-        return {name: Cursor(number, cursor, bool(settled)) for name, number, cursor, settled in rows}
+        rows = self.rows("SELECT name, next_number, cursor, settled, generation, absent FROM jobs")
+        return {
+            name: Cursor(number, cursor, bool(settled), generation, bool(absent))
+            for name, number, cursor, settled, generation, absent in rows
+        }
+
+    def generations(self) -> dict[str, int]:
+        """Return the generations above 0, by full job name. Raises StateError."""
+        return dict(self.rows("SELECT name, generation FROM jobs WHERE generation > 0"))
 
     def open_builds(self) -> dict[str, dict[int, int]]:
         """Return the builds that are known but not written yet, by full job name: number and earliest start.
@@ -70,8 +83,13 @@ class State(Database):
         of these builds, if only reading them shows when they began.
         """
         with self.writing():
-            row = (job, cursor.next_number, cursor.cursor, cursor.settled)
-            self.change("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?)", *row)
+            row = (job, cursor.next_number, cursor.cursor, cursor.settled, cursor.generation)
+            self.change(
+                """INSERT INTO jobs (name, next_number, cursor, settled, generation) VALUES (?, ?, ?, ?, ?)
+                   ON CONFLICT (name) DO UPDATE SET next_number = excluded.next_number, cursor = excluded.cursor,
+                   settled = excluded.settled, generation = excluded.generation""",
+                *row,
+            )
             rows = [(job, number, unsure, since_ms) for number in numbers]
             self.change_each("INSERT OR IGNORE INTO open_builds VALUES (?, ?, ?, ?)", rows)
 
@@ -89,12 +107,13 @@ class State(Database):
                 )
                 self.change(f"INSERT OR IGNORE INTO placed ({_PLACED}) VALUES (?, ?, ?, ?, ?, ?)", *row)
 
-    def same_revision(self, revision: str, build: Build) -> list[tuple[str, int, str]]:
-        """Return job, number and trace id of the last builds of a commit before this one. Thread-safe. Raises StateError.
+    def same_revision(self, revision: str, build: Build) -> list[tuple[str, int, str, int]]:
+        """Return job, number, trace id and generation of the last builds of a commit before this one. Thread-safe.
 
-        The answer is the same if the build is read again, for example after a crash.
+        The answer is the same if the build is read again, for example after a crash. Raises StateError.
         """
-        query = """SELECT r.job, r.number, p.trace_id FROM revisions AS r JOIN placed AS p USING (job, number)
+        query = """SELECT r.job, r.number, p.trace_id, ifnull(j.generation, 0) FROM revisions AS r
+                   JOIN placed AS p USING (job, number) LEFT JOIN jobs AS j ON j.name = r.job
                    WHERE r.revision = ? AND r.rowid < ifnull(
                        (SELECT rowid FROM revisions WHERE revision = ? AND job = ? AND number = ?), 1 << 62)
                    ORDER BY r.rowid DESC LIMIT ?"""
@@ -146,11 +165,42 @@ class State(Database):
                 self._forget(*key)
         return not unsure
 
-    def restarted(self, job: str) -> None:
-        """Forget a job that was deleted and created again, because its build numbers begin again. Raises StateError."""
+    def absent(self, jobs: Iterable[str], *, absent: bool = True) -> None:
+        """Store that the controller does not list jobs, or that it lists them again. Raises StateError."""
+        with self.writing():
+            self.change_each("UPDATE jobs SET absent = ? WHERE name = ?", [(absent, job) for job in jobs])
+
+    def last_told(self, job: str) -> list[tuple[int, int, int]]:
+        """Return number, start and queue id of the last builds of a job that were told. See Told. Raises StateError."""
+        query = """SELECT number, began_ms, queue_id FROM placed WHERE job = ? AND queue_id IS NOT NULL
+                   ORDER BY number DESC LIMIT ?"""
+        return [tuple(row) for row in self.rows(query, job, _LAST)]
+
+    def renamed(self, old: str, new: str) -> None:
+        """Move all that is known of a job to its new name. Raises StateError."""
         with self.writing():
             for table, column in (("jobs", "name"), *((table, "job") for table in _OF_BUILDS)):
-                self.change(f"DELETE FROM {table} WHERE {column} = ?", job)
+                self.change(f"UPDATE OR REPLACE {table} SET {column} = ? WHERE {column} = ?", new, old)
+            self.change("UPDATE jobs SET absent = 0 WHERE name = ?", new)
+            self._complete(new)
+
+    def made_again(self, job: str, above: int, next_number: int) -> Cursor:
+        """Begin a job's next generation, and forget its builds with numbers greater than ``above``. Return its cursor.
+
+        ``next_number``: of the job's next build. Raises StateError.
+        """
+        with self.writing():
+            for table in _OF_BUILDS:
+                self.change(f"DELETE FROM {table} WHERE job = ? AND number > ?", job, above)
+            statement = """UPDATE jobs SET generation = generation + 1, next_number = ?, cursor = ?, settled = 1, absent = 0
+                           WHERE name = ?"""
+            self.change(statement, min(above + 1, next_number), above, job)
+            self._complete(job)
+        return self.cursors()[job]
+
+    def _complete(self, job: str) -> None:
+        """Have nothing added to what was told: the ids of a job's spans are others from now on."""
+        self.change("UPDATE placed SET level = ? WHERE job = ?", levels.STEPS, job)
 
     def place_of(self, build: Build) -> BuildPlace | None:
         """Return the place of a build; None if it is not stored. Thread-safe. Raises StateError."""

@@ -42,8 +42,8 @@ class BuildWriter:
         for read in reads:
             if not read.revision:
                 continue
-            for job, number, trace_id in self._state.same_revision(read.revision, read.build):
-                other = Build(read.build.controller, job, number)
+            for job, number, trace_id, generation in self._state.same_revision(read.revision, read.build):
+                other = Build(read.build.controller, job, number, generation=generation)
                 attributes = {c.JENKINS_LINK: c.LINK_SAME_COMMIT, c.PIPELINE_NAME: job, c.PIPELINE_RUN_ID: str(number)}
                 if trace_id != read.spans[0].trace_id:
                     read.spans[0].links.append(Link(trace_id, other.run_span_id, attributes))
