@@ -86,6 +86,13 @@ def test_a_build_that_ends_after_later_ones_is_emitted_when_it_ends(polling: Pol
     assert asked(polling, jenkins) == ["/api/json"]
 
 
+def test_a_job_that_is_listed_twice_is_read_once(polling: Polling, jenkins: Replay) -> None:
+    jenkins.edit("/api/json", lambda document: {**document, "jobs": [*document["jobs"], *document["jobs"]]})
+    polling.sweep()
+    assert set(polling.emitted) == BUILDS
+    assert len({span.span_id for span in polling.spans}) == len(polling.spans)
+
+
 def test_builds_discarded_before_they_were_seen_are_not_asked_for_for_ever(polling: Polling, jenkins: Replay) -> None:
     next_number(jenkins, 8)
     assert emitted(polling) == BUILDS

@@ -78,6 +78,24 @@ def test_all_other_builds_are_read_at_once_and_the_bad_ones_told_once(polling: P
         assert asked(jenkins) == []
 
 
+def test_forty_forbidden_builds_stop_no_other(polling: Polling, jenkins: Replay) -> None:
+    jenkins.faults = [Fault(f"^/job/{JOB}/", "status", status=403)]
+    swept = polling.sweep()
+    # The list of the job's builds is forbidden too.
+    assert (swept.builds, swept.unread, len(swept.problems)) == (RECORDED, 1, 1)
+    assert "403" in swept.problems[0]
+    jenkins.reset()
+    assert (polling.sweep().unread, asked(jenkins)) == (1, [])
+
+
+def test_forbidden_builds_whose_list_may_be_read_are_told(tmp_path: Path, jenkins: Replay) -> None:
+    polling = Polling(tmp_path / "poller", jenkins, detail="build")
+    jenkins.faults = [Fault(f"^/job/{JOB}/\\d+/api", "status", status=403)]
+    swept = polling.sweep()
+    assert (swept.builds, swept.unread) == (RECORDED + BAD, 0)
+    polling.state.close()
+
+
 def test_they_are_tried_again_later_and_later_and_given_up_after_a_day(polling: Polling, jenkins: Replay) -> None:
     tries, minutes = [], 0
     said: list[str] = []

@@ -78,39 +78,49 @@ class Finder:
 
         ``count_agents``: ask for the agents even if no build is open.
         """
-        cursors, jobs = self._state.cursors(), list[Job]()
-        root = normalised_url(self._settings.root_url) if self._settings.root_url else ""
-        for job in discovery.find_jobs(self._controller, self._settings.selection):
+        cursors, jobs = self._state.cursors(), self._jobs(stopping)
+        if self._found.complete:
+            self._follow(jobs, cursors, stopping)
+        for job in jobs:
             if stopping():
                 self._found.complete = False
                 break
-            jobs.append(job)
-        if self._found.complete:
-            self._follow(jobs, cursors)
-        for job in jobs:
-            controller = root or normalised_url(discovery.root_url_of(job) or self._controller.url)
-            self._found.controllers[job.name] = controller
-            self._found.newest[job.name] = job.next_number - 1
-            known = cursors.get(job.name)
-            generation = known.generation if known else 0
-            numbers = {**self._new(job, known), **self._open.get(job.name, {})}
-            builds = {
-                Build(controller, job.name, number, generation=generation): numbers[number] for number in sorted(numbers)
-            }
-            self._found.builds += builds
-            self._found.since_ms.update((build, since_ms) for build, since_ms in builds.items() if since_ms)
+            self._add(job, cursors.get(job.name))
         self._found.generations = self._state.generations()
         self._leave_out_waiting()
         self._leave_out_running(count_agents)
         return self._found
 
-    def _follow(self, jobs: Sequence[Job], cursors: dict[str, Cursor]) -> None:
+    def _jobs(self, stopping: Callable[[], bool]) -> list[Job]:
+        by_name = dict[str, Job]()
+        for job in discovery.find_jobs(self._controller, self._settings.selection):
+            if stopping():
+                self._found.complete = False
+                break
+            # A job may be listed twice.
+            by_name[job.name] = job
+        return list(by_name.values())
+
+    def _add(self, job: Job, known: Cursor | None) -> None:
+        """Add the builds of a job that are to be read."""
+        root = self._settings.root_url or discovery.root_url_of(job) or self._controller.url
+        controller, generation = normalised_url(root), known.generation if known else 0
+        self._found.controllers[job.name] = controller
+        self._found.newest[job.name] = job.next_number - 1
+        numbers = {**self._new(job, known), **self._open.get(job.name, {})}
+        builds = {Build(controller, job.name, number, generation=generation): numbers[number] for number in sorted(numbers)}
+        self._found.builds += builds
+        self._found.since_ms.update((build, since_ms) for build, since_ms in builds.items() if since_ms)
+
+    def _follow(self, jobs: Sequence[Job], cursors: dict[str, Cursor], stopping: Callable[[], bool]) -> None:
         """Notice jobs that have another name now, and jobs that were made again with the same numbers."""
         listed = {job.name for job in jobs}
         missing = {name: cursor for name, cursor in cursors.items() if name not in listed}
         changed, asked = False, 0
         for job in jobs:
             known = cursors.get(job.name)
+            if stopping():
+                break
             if known is None:
                 old = self._histories.earlier_name(job, missing)
                 if old:
