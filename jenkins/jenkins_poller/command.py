@@ -26,7 +26,7 @@ from . import options
 from .fetch.api import ApiError, Controller
 from .fetch.document import DETAILS, STEP
 from .now import waiting, wording
-from .poll import logs, service
+from .poll import logs, saying, service
 from .poll.database import StateError
 from .poll.service import ControllerOptions, Pollers
 from .poll.swept import SweepError, Swept
@@ -196,6 +196,8 @@ def _once(
         prefix = f"{one.url}: " if len(controllers) > 1 else ""
         if isinstance(result, SweepError):
             logs.say(logging.ERROR, prefix + str(result))
+            for line in saying.few_lines(result.problems):
+                logs.say(logging.WARNING, prefix + line)
         else:
             _say(prefix, result)
             if reread_age is not None:
@@ -225,7 +227,7 @@ def _say(prefix: str, swept: Swept) -> None:
     parts += [f"{swept.unsampled} not recorded (their TRACEPARENT is not sampled)"] if swept.unsampled else []
     parts += [f"{swept.unread} could not be read"] if swept.unread else []
     click.echo(", ".join(parts))
-    for line in service.warnings(swept):
+    for line in saying.warnings(swept):
         logs.say(logging.WARNING, prefix + line)
 
 

@@ -160,6 +160,18 @@ def test_a_controller_that_answers_nothing_any_more_ends_the_sweep_and_is_no_bui
     assert len(polling.emitted) == BAD + RECORDED
 
 
+@pytest.mark.usefixtures("impatient")
+def test_what_was_told_of_builds_is_said_if_the_poll_fails_later(env: dict[str, str], jenkins: Replay) -> None:
+    """A build is told once. The list of one job is odd, then the controller is gone."""
+    jenkins.edit("/job/app-deploy/api/json", lambda job: {**job, "nextBuildNumber": 50, "builds": [None]})
+    jenkins.faults = [Fault("^/job/app-build/", "starting")]
+    done = support.poll(jenkins.url, env=env)
+    failed, odd = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "503" in failed
+    assert "app-deploy cannot be read" in odd
+
+
 def test_a_controller_whose_lists_all_fail_ends_the_sweep_soon(polling: Polling, jenkins: Replay) -> None:
     jobs = [{"name": f"j{n}", "fullName": f"j{n}", "url": f"{ROOT}/job/j{n}/", "nextBuildNumber": 99} for n in range(100)]
     jenkins.edit("/api/json", lambda document: {**document, "jobs": jobs})

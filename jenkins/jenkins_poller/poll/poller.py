@@ -76,31 +76,36 @@ class Poller:
         returns true, no further build is begun; the next poll reads the rest. ``reread_age``: seconds; also reads the builds
         again that began within this time.
         """
-        swept, streak = Swept(), troubled.Streak(self._controller)
-        now_ms = round(self._clock() * 1000)
+        swept = Swept()
         if reread_age is not None:
             # A plugin may have been installed: each is asked for again.
             self._reader = self._made_reader(None)
         try:
-            with self._state.together():
-                finder = Finder(self._controller, self._state, self._troubles, self._settings, now_ms, swept, streak)
-                found = finder.find(stopping, count_agents=self._count_agents)
-            self._generations = found.generations
-            for reads in self._read(found.groups(), streak, stopping):
-                self._remember_problems(reads, found.troubles, now_ms, swept)
-                self._count(reads, swept)
-                progress(swept, len(found.builds))
-            if reread_age is not None:
-                self._reread(found, max(now_ms - round(reread_age * 1000), 0), swept, streak, stopping)
-            if found.complete and not stopping():
-                self._pruner.prune(found.controllers.keys(), self._settings.selection.wants, now_ms)
-            self._remember_plugins()
-            swept.times_from = plugins.said(self._reader.sources.known)
-        except RulesError as error:
-            raise SweepError(str(error), "rules") from None
-        except (ApiError, StateError, JournalError) as error:
-            raise SweepError(str(error), error.kind if isinstance(error, ApiError) else "disk") from None
+            self._sweep(swept, progress, stopping, reread_age)
+        except (ApiError, RulesError, StateError, JournalError, SweepError) as error:
+            failed = error if isinstance(error, SweepError) else SweepError(str(error), _kind(error))
+            failed.problems = swept.problems
+            raise failed from None
         return swept
+
+    def _sweep(
+        self, swept: Swept, progress: Callable[[Swept, int], None], stopping: Callable[[], bool], reread_age: float | None
+    ) -> None:
+        streak, now_ms = troubled.Streak(self._controller), round(self._clock() * 1000)
+        with self._state.together():
+            finder = Finder(self._controller, self._state, self._troubles, self._settings, now_ms, swept, streak)
+            found = finder.find(stopping, count_agents=self._count_agents)
+        self._generations = found.generations
+        for reads in self._read(found.groups(), streak, stopping):
+            self._remember_problems(reads, found.troubles, now_ms, swept)
+            self._count(reads, swept)
+            progress(swept, len(found.builds))
+        if reread_age is not None:
+            self._reread(found, max(now_ms - round(reread_age * 1000), 0), swept, streak, stopping)
+        if found.complete and not stopping():
+            self._pruner.prune(found.controllers.keys(), self._settings.selection.wants, now_ms)
+        self._remember_plugins()
+        swept.times_from = plugins.said(self._reader.sources.known)
 
     def _read(
         self,
@@ -178,6 +183,12 @@ class Poller:
             swept.count(read, gone=gone)
             if read.spans:
                 self._written(read.spans)
+
+
+def _kind(error: Exception) -> str:
+    if isinstance(error, ApiError):
+        return error.kind
+    return "rules" if isinstance(error, RulesError) else "disk"
 
 
 def _chunks(wanted: Iterable[Group], size: int) -> Iterator[list[Group]]:

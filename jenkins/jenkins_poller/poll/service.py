@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +21,9 @@ from ..fetch.api import Controller, Login
 from ..spans import facts
 from .logs import Changes, say
 from .poller import Poller
+from .saying import few_lines, sweep_counts, warnings
 from .state import State
 from .swept import PollSettings, SweepError, Swept
-from .troubled import few_lines
 
 if TYPE_CHECKING:
     from .metrics import Metrics
@@ -104,6 +104,7 @@ class ControllerLoop:
             swept = self.sweep()
         except SweepError as error:
             self._changes.problem(error.kind, str(error))
+            self._warn(few_lines(error.problems))
         except Exception as error:
             # Any error: the next poll may succeed, and the polls of other controllers must continue.
             said = f"the poll failed ({type(error).__name__}: {error}); the next poll tries again; please report this error"
@@ -112,8 +113,11 @@ class ControllerLoop:
             self._changes.well("polling works again")
             if swept.builds or swept.vanished or swept.unsampled:
                 say(logging.INFO, "polled", controller=self.options.url, **sweep_counts(swept))
-            for line in warnings(swept):
-                say(logging.WARNING, line, controller=self.options.url)
+            self._warn(warnings(swept))
+
+    def _warn(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            say(logging.WARNING, line, controller=self.options.url)
 
 
 class Pollers:
@@ -285,32 +289,6 @@ def _delivered(journals: Path, destination: destinations.Destination, timeout: f
         warnings=tuple(warnings),
         all_tried=not any(progress.load_progress(path).tries for path in journal.find_journals(journals)),
     )
-
-
-def sweep_counts(swept: Swept) -> dict[str, int]:
-    """Return the non-zero counts of a poll, for the log."""
-    all_counts = {
-        "builds": swept.builds,
-        "spans": swept.spans,
-        "running": swept.running,
-        "gone": swept.vanished,
-        "unsampled": swept.unsampled,
-        "unread": swept.unread,
-    }
-    return {name: count for name, count in all_counts.items() if count}
-
-
-def warnings(swept: Swept) -> list[str]:
-    """Return what people should know of a poll that did not fail, a line each."""
-    lines = few_lines(swept.problems)
-    if swept.odd_times:
-        lines.append(f"{swept.odd_times} builds with impossible times are left out")
-    if swept.without_times:
-        lines.append(
-            f"{swept.without_times} Pipeline builds have stages without times in their traces; "
-            "to see the times, install the plugin Pipeline Graph View on the controller"
-        )
-    return lines
 
 
 def service_attributes(controller: str) -> Mapping[str, AttributeValue]:

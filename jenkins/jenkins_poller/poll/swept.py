@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .discovery import Selection
@@ -13,12 +13,14 @@ from .reading import ReadBuild
 class SweepError(Exception):
     """A poll failed. The message says what to do. The next poll reads the builds that this poll did not read.
 
-    ``kind``: the type of error in one word: ApiError.kind, or disk, or rules.
+    ``kind``: the type of error in one word: ApiError.kind, or disk, or rules. ``problems``: as in Swept, of the builds that
+    were read before.
     """
 
     def __init__(self, message: str, kind: str = "disk") -> None:
         super().__init__(message)
         self.kind = kind
+        self.problems: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,6 @@ DAY_MS = 1440 * _MINUTE_MS
 _PAUSES_MS = (5 * _MINUTE_MS, 15 * _MINUTE_MS, 60 * _MINUTE_MS, 240 * _MINUTE_MS, 1120 * _MINUTE_MS)
 # In place of a build number: the list of the job's builds cannot be read.
 LIST = 0
-# Lines about single builds that one poll says.
-_MOST_LINES = 5
 
 # After so many problems in a row, the controller itself may be the problem.
 _SUSPICIOUS = 5
@@ -94,9 +92,3 @@ class Streak:
         if self._length >= _SUSPICIOUS and not self._asked:
             self._asked = True
             self._controller.document("api/json", "mode")
-
-
-def few_lines(lines: list[str]) -> list[str]:
-    """Return the first lines about single builds, and how many more there are."""
-    more = len(lines) - _MOST_LINES
-    return lines[:_MOST_LINES] + ([f"and {more} more"] if more > 0 else [])
