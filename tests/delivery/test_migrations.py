@@ -225,6 +225,10 @@ def test_the_state_of_0_1_0_goes_on(tmp_path: Path) -> None:
     state.close()
     with connect(tmp_path / f"{name}.db") as database:
         assert version_of(database) == 2
+        told = database.execute("SELECT count(*) FROM placed").fetchone()[0]
+        # At which level they were told is not known, and they grow old from now on.
+        upgraded = "SELECT count(*) FROM placed WHERE level IS NULL AND queue_id IS NULL AND began_ms > 1700000000000"
+        assert database.execute(upgraded).fetchone()[0] == told > 0
 
 
 @pytest.mark.parametrize("content", [b"rubbish " * 1000, b"SQLite format 3\0" + b"\xff" * 5000, b"\0" * 8192])
