@@ -22,12 +22,14 @@ from jenkins_poller.fetch.api import Controller
 from jenkins_poller.fetch.rate import Rate
 from jenkins_poller.poll import logs
 from jenkins_poller.poll.discovery import Selection
-from jenkins_poller.poll.poller import Poller, PollSettings, SweepError
+from jenkins_poller.poll.poller import Poller
 from jenkins_poller.poll.state import State
+from jenkins_poller.poll.swept import PollSettings, SweepError
 from pipeline_trace_demo.replay import Fault, Replay
 
 USER, TOKEN = "reader", "11abcdef0123456789"
 BUILDS = 5
+TIMES = "times of stages come from Pipeline: Stage View"
 SINCE = ("--since", "5000w")
 
 
@@ -141,7 +143,7 @@ def test_a_journal_is_found_by_others_only_when_it_is_whole(
     tmp_path: Path, jenkins: Replay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = State(tmp_path / "pollers", jenkins.url)
-    settings = PollSettings("step", "pipeline", 0, Selection())
+    settings = PollSettings("step", "pipeline", 1e9 * 5, Selection())
     service = {"service.name": "ci"}
     poller = Poller(Controller(jenkins.url), state, tmp_path / "journals", settings, lambda url: service)
     written: list[str] = []
@@ -208,10 +210,10 @@ def test_a_log_has_a_line_a_message_that_programs_can_read(
     status, said = service.end()
     lines = [read(line) for line in said.splitlines()]
     assert status == 0
-    assert [line["msg"] for line in lines] == ["polling", "polled", "delivered", "ended"]
+    assert [line["msg"] for line in lines] == ["polling", TIMES, "polled", "delivered", "ended"]
     assert all({"time", "level"} <= line.keys() for line in lines)
     assert {line["level"] for line in lines} == {"info"}
-    assert (lines[1]["controller"], int(lines[1]["builds"]), int(lines[1]["spans"])) == (jenkins.url, BUILDS, 78)
+    assert (lines[2]["controller"], int(lines[2]["builds"]), int(lines[2]["spans"])) == (jenkins.url, BUILDS, 78)
 
 
 @pytest.mark.process

@@ -7,7 +7,7 @@ tells is asked for, one request each: an agent's name, who answered an input, wh
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,7 +76,15 @@ class Fetched:
 class Reader:
     """Fetches builds of one controller at one detail: build, stage or step."""
 
-    def __init__(self, controller: Controller, detail: str, sources: Sources | None = None) -> None:
+    def __init__(
+        self,
+        controller: Controller,
+        detail: str,
+        sources: Sources | None = None,
+        present: Callable[[Build], Build] = lambda build: build,
+    ) -> None:
+        """``present``: returns a build that an answer names, in its job's present generation."""
+        self.present = present
         self.controller = controller
         self.detail = detail
         self.sources = sources or Sources(controller)
@@ -146,7 +154,7 @@ class Reader:
                 answered = self.logs.answered_by(fetched.build, element.id)
                 fetched.answered_by.update({element.id: answered} if answered else {})
             elif element.starts_build:
-                fetched.started[element.id] = self._started(fetched.build, element, told)
+                fetched.started[element.id] = [self.present(one) for one in self._started(fetched.build, element, told)]
         self._failed_logs(fetched)
 
     def _times(self, fetched: Fetched, told: Told | None, steps: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
@@ -34,6 +35,7 @@ class Upstreams:
         self._detail = reader.detail
         self._logs = reader.logs
         self._sources = reader.sources
+        self._present = reader.present
         self._documents = _Last[Build, Mapping[str, Any]](_MOST_NODES)
         self._started = _Last[tuple[Build, str], StartedLog](_MOST_LOGS)
         self._starts = _Last[Build, Mapping[str, Sequence[Build]]](_MOST_LOGS)
@@ -44,7 +46,9 @@ class Upstreams:
 
     def facts(self, build: Build) -> Facts:
         """Return a build's causes and parameters. See chain.Fetch.facts."""
-        return documents.facts_of(build, self._document(build))
+        facts = documents.facts_of(build, self._document(build))
+        causes = [replace(cause, build=self._present(cause.build)) if cause.build else cause for cause in facts.causes]
+        return replace(facts, causes=causes, repeats=self._present(facts.repeats) if facts.repeats else None)
 
     def starter(self, upstream: Build, started: Build, cause: Cause) -> str:
         """Return the span id of what started a build: the ``build`` step, else its stage, else the run.
@@ -76,7 +80,8 @@ class Upstreams:
         unnumbered = []
         for step in candidates:
             log = self._log(upstream, step.id)
-            if started in log.on(upstream.controller):
+            # A log names no generation.
+            if replace(started, generation=0) in log.on(upstream.controller):
                 return step
             # A step that does not wait logs the job, but no build number.
             if not log.builds and started.job in log.jobs:

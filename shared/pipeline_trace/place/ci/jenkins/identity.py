@@ -19,13 +19,15 @@ class Build:
     """A build's identity. ``controller``: its root URL, normalised. ``job``: the full name, with folders.
 
     ``cell``: of a cell of a multi-configuration project, its axes, such as ``REGION=eu,TIER=a``; ``job`` is the project.
-    Else empty.
+    Else empty. ``generation``: above 0 if the job was deleted and made again, and its numbers began anew. Only the poller
+    can know it.
     """
 
     controller: str
     job: str
     number: int
     cell: str = ""
+    generation: int = 0
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -34,7 +36,9 @@ class Build:
 
     @property
     def _key(self) -> tuple[str, ...]:
-        return ("jenkins", self.controller, self.job, str(self.number))
+        # Without a generation, the key is that of versions that knew none.
+        generation = ("generation", str(self.generation)) if self.generation else ()
+        return ("jenkins", self.controller, self.job, str(self.number), *generation)
 
     @property
     def name(self) -> str:
