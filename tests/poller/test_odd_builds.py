@@ -231,7 +231,7 @@ def test_a_build_that_cannot_be_told_is_named_with_its_reason(tmp_path: Path, na
     change, reason = NAMED[name]
     with hostile.answering(Odd({name: change}).answer) as jenkins:
         polling = Polling(tmp_path / "poller", jenkins)
-        said = polling.failing()
+        (said,) = polling.sweep().problems
         polling.state.close()
     assert f"{name}#1" in said
     assert reason in said

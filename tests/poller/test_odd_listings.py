@@ -14,9 +14,9 @@ from poller.test_discovery import Canned, folder, job
 from support import hostile
 from support.polling import Polling
 
-from jenkins_poller.fetch.errors import ApiError, Forbidden, LoginRefused, Malformed, Passing, Unreachable, Untrusted
+from jenkins_poller.fetch.errors import ApiError, LoginRefused, Malformed, Passing, Unreachable, Untrusted
 from jenkins_poller.poll import discovery
-from jenkins_poller.poll.discovery import Job, NotListed, Selection
+from jenkins_poller.poll.discovery import Job, Selection
 
 HALF, NUL, ESCAPE, LONG = "half \ud83d", "nul\0x", "\x1b[31mred\nline", "x" * 100_000
 ODD: list[Any] = [None, 1, "x", [], {}, {"name": None}, {"name": 3, "fullName": ["x"]}, {"fullName": "", "name": ""}, True]
@@ -195,14 +195,14 @@ def test_a_build_with_an_impossible_start_is_not_taken_for_an_old_one(start: Any
 @pytest.mark.parametrize("page", ["builds", 3, {"number": 1}, True], ids=repr)
 def test_a_list_that_is_none_is_an_error(page: Any) -> None:
     """No build of it would ever be read."""
-    with pytest.raises(NotListed, match="the list of its builds is no list"):
+    with pytest.raises(ApiError, match="the list of its builds is no list"):
         numbers(page)
 
 
 @pytest.mark.parametrize("item", [{"number": 7}, None], ids=repr)
 def test_the_same_page_again_and_again_is_an_error(item: Any) -> None:
     controller = Canned(lambda path, tree: dict.fromkeys(("builds", "allBuilds"), [item] * 100))
-    with pytest.raises(NotListed, match="does not end"):
+    with pytest.raises(ApiError, match="does not end"):
         discovery.list_builds(controller, "app", above=0, since_ms=0)
     assert len(controller.asked) <= 2
 
@@ -215,7 +215,7 @@ def test_a_list_without_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None
         return {tree.partition("[")[0]: [{"number": 10**9 - start - n} for n in range(100)]}
 
     controller = Canned(answer)
-    with pytest.raises(NotListed, match="does not end"):
+    with pytest.raises(ApiError, match="does not end"):
         discovery.list_builds(controller, "app", above=0, since_ms=0)
     assert len(controller.asked) == 10
 
@@ -238,27 +238,15 @@ def growing(path: str) -> Any:
 def test_the_same_page_for_ever_is_one_line_and_the_cursor_stays(tmp_path: Path, heard: pytest.LogCaptureFixture) -> None:
     with hostile.answering(lambda path: hostile.of_json(same_page(path))) as jenkins:
         polling = Polling(tmp_path / "poller", jenkins)
-        for _ in range(2):
-            assert polling.sweep().builds == 0
+        first, second = polling.sweep(), polling.sweep()
+        assert (first.builds, first.unread, second.unread) == (0, 1, 1)
         assert polling.state.cursors() == {}
-        assert len(jenkins.asked) == 6
+        assert len(jenkins.asked) <= 6
         polling.state.close()
-    (record,) = heard.records
-    assert record.getMessage().startswith("a: its new builds are not read: the list of its builds does not end")
-
-
-@pytest.mark.parametrize("error", [Passing("500"), Malformed("no object"), Forbidden("403")])
-def test_a_list_that_cannot_be_read_is_told_once_and_asked_for_again(
-    heard: pytest.LogCaptureFixture, error: ApiError
-) -> None:
-    def answer(path: str, tree: str) -> Any:
-        raise error
-
-    controller = Canned(answer)
-    for _ in range(2):
-        with pytest.raises(NotListed):
-            discovery.list_builds(controller, "app", above=0, since_ms=0)
-    assert [record.getMessage() for record in heard.records] == [f"app: its new builds are not read: {error}"]
+    (said,) = [*first.problems, *second.problems]
+    assert "the list of its builds is not told: " in said
+    assert "does not end" in said
+    assert heard.records == []
 
 
 @pytest.mark.parametrize("error", [Unreachable("gone"), LoginRefused("401"), Untrusted("certificate")])

@@ -15,7 +15,7 @@ from jenkins_poller.poll.state import State
 from pipeline_trace_demo.replay import Replay
 
 START_MS = 1_790_000_000_000
-BUILDS = [play(shapes.named("plain"), start_ms=START_MS + n * 100_000, job="app", number=n) for n in (1, 2, 3)]
+BUILDS = [play(shapes.NAMED["plain"], start_ms=START_MS + n * 100_000, job="app", number=n) for n in (1, 2, 3)]
 OTHERS = ("/wfapi/", "/blue/")
 
 

@@ -131,7 +131,7 @@ def test_a_build_that_cannot_be_read_again_stops_no_other(tmp_path: Path, jenkin
 
 
 def test_after_a_plugin_is_installed_what_only_it_tells_is_added(tmp_path: Path) -> None:
-    with ModelJenkins([play(shapes.named("plain"), start_ms=START_MS)], set()) as jenkins:
+    with ModelJenkins([play(shapes.NAMED["plain"], start_ms=START_MS)], set()) as jenkins:
         first = told(tmp_path / "first", jenkins, "step")
         jenkins.plugins = {"graph-view"}
         second = Polling(tmp_path / "second", jenkins, state_of=first)

@@ -24,7 +24,7 @@ def paths(requests: list[str]) -> list[str]:
 
 
 def test_two_hundred_running_builds_cost_one_request_and_are_told_when_they_end(tmp_path: Path) -> None:
-    builds = [play(shapes.named("plain"), start_ms=START_MS, job=f"app-{number}") for number in range(RUNNING)]
+    builds = [play(shapes.NAMED["plain"], start_ms=START_MS, job=f"app-{number}") for number in range(RUNNING)]
     with ModelJenkins(builds, moment_ms=START_MS + 1000) as jenkins:
         polling = Polling(tmp_path / "poller", jenkins, detail="build")
         polling.sweep()

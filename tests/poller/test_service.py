@@ -68,7 +68,7 @@ def test_builds_under_way_are_finished_and_the_rest_comes_with_the_next_poll(
 ) -> None:
     with Replay(support.recording("80")) as jenkins:
         # Four groups of builds are begun together; each hangs in one request.
-        jenkins.faults = [Fault("wfapi", "slow", seconds=2)]
+        jenkins.faults = [Fault("wfapi", "slow", seconds=0.3)]
         service = start("--jenkins-url", jenkins.url, *SINCE)
         processes.wait_for(lambda: [r for r in jenkins.requests if "wfapi" in r.path], "first slow request")
         assert service.end(number) == (0, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import cache
 
 import pytest
@@ -51,8 +52,9 @@ def fetched(name: str, plugins: frozenset[str], *, wrapped: bool = True) -> Fetc
     """Return what the poller learns of a build from a controller with these plugins."""
     played = build_of(name)
     with ModelJenkins([played], plugins, wrapped=wrapped) as jenkins:
-        controller, build = Controller(jenkins.url, first_pause=0.001), Build(ROOT, played.job, played.number)
-        found = Reader(controller, STEP).fetch({build: own_document(controller, build, STEP)}, played.number)[build]
+        build = Build(ROOT, played.job, played.number)
+        with closing(Controller(jenkins.url, first_pause=0.001)) as controller:
+            found = Reader(controller, STEP).fetch({build: own_document(controller, build, STEP)}, played.number)[build]
     assert isinstance(found, Fetched), found
     return found
 

@@ -69,6 +69,10 @@ class Controller:
         """Return the controller's own time of its last answer, milliseconds since the epoch; None if it did not say."""
         return self._client.now_ms
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
     def warn(self, said: str) -> None:
         """Log a warning about an odd answer, once. ``said``: may have names from the answer in it."""
         said = one_line(said)

@@ -62,9 +62,10 @@ class Client(jenkins.Jenkins):  # type: ignore[misc]
         with _Silence():
             super().__init__(url, login.user if login else None, login.token if login else None, timeout=TIMEOUT_SECONDS)
         # Until when the answer to a thread's request must be whole: a time of the monotonic clock.
-        self._limits = threading.local()
+        # Not through ``self``: the connections of a client that nobody uses any more are closed at once.
+        self._limits = limits = threading.local()
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, deadline.adapter(lambda: float(self._limits.until)))
+            self._session.mount(scheme, deadline.adapter(lambda: float(limits.until)))
         self._session.headers.update({"Accept": "application/json", "Accept-Encoding": bodies.ENCODING})
         # Do not take a login from ~/.netrc, and proxies and certificates only as below.
         self._session.trust_env = False
@@ -94,6 +95,10 @@ class Client(jenkins.Jenkins):  # type: ignore[misc]
         prepared = self._session.prepare_request(req)
         answer: requests.Response = self._session.send(prepared, **self._settings, stream=bool(stream))
         return answer
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
 
     def fetch(self, url: str, query: Mapping[str, str] | None) -> Any:
         """Return the JSON of a URL."""

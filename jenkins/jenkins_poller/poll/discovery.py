@@ -175,26 +175,11 @@ class JobListing:
     highest: int
 
 
-class NotListed(NotFound):
-    """The list of one job's builds cannot be read. It stops no other job: this one is asked again at the next poll."""
-
-
 def list_builds(controller: Controller, job: str, *, above: int, since_ms: int) -> JobListing:
     """Return a job's builds with numbers greater than ``above`` that started at ``since_ms`` or later. Raises ApiError.
 
-    ``since_ms``: milliseconds since the epoch. If only this list cannot be read, warns and raises NotListed.
+    ``since_ms``: milliseconds since the epoch. Jenkins limits ``builds`` to 100; ``allBuilds`` has all, but is slow.
     """
-    try:
-        return _listing(controller, job, above, since_ms)
-    except (NotFound, *FATAL):
-        raise
-    except ApiError as error:
-        controller.warn(f"{job}: its new builds are not read: {error}")
-        raise NotListed(str(error)) from None
-
-
-def _listing(controller: Controller, job: str, above: int, since_ms: int) -> JobListing:
-    """Return the job's builds. Jenkins limits ``builds`` to 100; ``allBuilds`` has all, but is slow."""
     start, field, old, new = 0, "builds", False, list[Listed]()
     seen: set[int] = set()
     while True:

@@ -80,9 +80,12 @@ def _child(pipe: int, build: Build, environ: Mapping[str, str], known: BuildPlac
 def _read(pipe: int, deadline: float) -> bytes:
     """Return the data until the end of the pipe or until the deadline."""
     chunks: list[bytes] = []
+    # Not select(): it takes no descriptor above 1023, and Ansible may have many forks.
+    waiting = select.poll()
+    waiting.register(pipe, select.POLLIN)
     while True:
         left = deadline - time.monotonic()
-        if left <= 0 or not select.select([pipe], [], [], left)[0]:
+        if left <= 0 or not waiting.poll(left * 1000):
             return b"".join(chunks)
         chunk = os.read(pipe, 1 << 16)
         if not chunk:
