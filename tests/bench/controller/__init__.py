@@ -46,6 +46,7 @@ class Controller:
         )
         assert self._process.stdout
         self.pid = self._process.pid
+        self.kind = kind
         self.url = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
 
     def __enter__(self) -> Controller:

@@ -98,9 +98,11 @@ class World:
         raise LookupError("every plain job has a new build")
 
     def run(self, count: int) -> None:
-        """Let so many plain jobs have a build that runs."""
-        plain = [job for job in self.jobs.values() if job.kind == "plain" and not job.upstream and not job.downstream]
-        self.running = {job.name for job in plain[:count]}
+        """Let so many jobs have a Pipeline that runs."""
+        plain = [job.name for job in self.jobs.values() if job.kind == "plain"]
+        if len(plain) < count:
+            raise LookupError(f"of {len(self.jobs)} jobs {len(plain)} have Pipelines")
+        self.running = set(plain[:count])
 
     def build(self, job: str, number: int) -> Variant | None:
         """Return a build; None where there is none."""
