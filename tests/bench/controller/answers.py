@@ -67,6 +67,9 @@ class Answers:
             return self._build(_name(build[1]), int(build[2]), build[3], query)
         if runs := _RUNS.fullmatch(path):
             return self._runs(_name(runs[1]), query)
+        job = _JOB.fullmatch(path)
+        if job and _name(job[1]) in self._world.jobs:
+            return self._job(self._world.jobs[_name(job[1])], query)
         if target not in self._listed:
             self._listed[target] = self._document(path, query)
         return self._listed[target]
@@ -134,10 +137,7 @@ class Answers:
         match = _JOB.fullmatch(path)
         if match is None:
             return None
-        name = _name(match[1])
-        if name in self._world.jobs:
-            return self._job(self._world.jobs[name], query)
-        jobs = self._inside(name)
+        jobs = self._inside(_name(match[1]))
         return None if jobs is None else as_json(_selected({"_class": "hudson.model.Hudson", "jobs": jobs}, query)).encode()
 
     def _job(self, job: Job, query: str) -> bytes:
