@@ -20,7 +20,7 @@ from .nodelog import StartedLog, build_of_path, is_build_path
 from .sources import Missing, graph_view
 
 # The size of the caches: flow nodes of documents (about a kilobyte each), and logs.
-_MOST_NODES = 20_000
+_MOST_NODES = 5_000
 _MOST_LOGS = 2000
 
 Key = TypeVar("Key", bound=Hashable)
@@ -43,6 +43,10 @@ class Upstreams:
     def know(self, build: Build, document: Mapping[str, Any]) -> None:
         """Keep a build's document, which was fetched for its spans."""
         self._documents.keep(build, document, 1 + len(documents.graph_nodes(document)))
+
+    def know_started(self, build: Build, started: Mapping[str, Sequence[Build]]) -> None:
+        """Keep which builds the steps of a build started, by node id, which was fetched for its spans."""
+        self._starts.keep(build, started, 1 + len(started))
 
     def facts(self, build: Build) -> Facts:
         """Return a build's causes and parameters. See chain.Fetch.facts."""
@@ -73,15 +77,15 @@ class Upstreams:
             return named[0]
         # Each candidate costs a request, so the likely ones come first.
         candidates.sort(key=lambda element: element.name != own_name)
-        told = self._told(upstream)
+        # Neither plugins nor logs name a generation.
+        wanted, told = replace(started, generation=0), self._told(upstream)
         for step in candidates:
-            if started in told.get(step.id, ()):
+            if wanted in told.get(step.id, ()):
                 return step
         unnumbered = []
         for step in candidates:
             log = self._log(upstream, step.id)
-            # A log names no generation.
-            if replace(started, generation=0) in log.on(upstream.controller):
+            if wanted in log.on(upstream.controller):
                 return step
             # A step that does not wait logs the job, but no build number.
             if not log.builds and started.job in log.jobs:
@@ -90,9 +94,9 @@ class Upstreams:
 
     def _told(self, build: Build) -> Mapping[str, Sequence[Build]]:
         """Return the builds that steps of a build started, by node id, as far as Graph View tells them in one request."""
-        if graph_view.PLUGIN not in self._sources.known.present:
-            return {}
         found = self._starts.get(build)
+        if found is None and graph_view.PLUGIN not in self._sources.known.present:
+            return {}
         if found is None:
             try:
                 steps = self._sources.graph_view.steps(build)

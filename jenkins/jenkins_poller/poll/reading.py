@@ -103,7 +103,12 @@ class Reading:
                 ended[build] = document
                 self.upstreams.know(build, document)
         for build, fetched in self.reader.fetch(ended, group.newest).items():
-            found.append(_failed(build, fetched) if isinstance(fetched, ApiError) else self._guarded(fetched))
+            if isinstance(fetched, ApiError):
+                found.append(_failed(build, fetched))
+                continue
+            if fetched.started:
+                self.upstreams.know_started(build, fetched.started)
+            found.append(self._guarded(fetched))
         return sorted(found, key=lambda one: one.build.number)
 
     def _early(self, build: Build, document: Mapping[str, object], group: Group) -> ReadBuild | None:
