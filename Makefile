@@ -66,7 +66,7 @@ bench-serve: $(VENV)/.installed-test ## what serve takes in and what it loses, i
 	@$(BIN)/python tests/bench/serve_load.py --output docs/performance.md
 	@$(BIN)/python tests/bench/serve_faults.py --output docs/reliability.md
 
-bench-poller: $(VENV)/.installed-test ## what the poller costs, into docs/performance.md (needs a quiet machine, a quarter of an hour)
+bench-poller: $(VENV)/.installed-test ## what the poller costs, into docs/performance.md (needs a quiet machine, half an hour)
 	@$(BIN)/python tests/bench/poller_scale.py --output docs/performance.md
 
 corpus: $(VENV)/.installed ## judge the labelled failures

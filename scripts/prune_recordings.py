@@ -20,8 +20,11 @@ from urllib.parse import unquote
 _ASKED = re.compile(
     r"""
       (/job/[^/?]+)*/api/json(\?tree=.*)?
-    | (/job/[^/?]+)+/([0-9]+|last\w+)(/testReport)?/api/json(\?tree=.*)?
+    | (/job/[^/?]+)+(/[^/?]+=[^/?]+)?/([0-9]+|last\w+)(/testReport)?/api/json(\?tree=.*)?
+    | (/job/[^/?]+)+(/[^/?]+=[^/?]+)?/[0-9]+/consoleText
     | (/job/[^/?]+)+/([0-9]+|last\w+)/(execution/node/[0-9]+/)?wfapi/(describe|log)
+    | (/job/[^/?]+)+/[0-9]+/stages/(tree|allSteps|(log|exceptionText)\?nodeId=[0-9]+)
+    | (/job/[^/?]+)+/[0-9]+/execution/node/[0-9]+/log/(\?consoleFull|logText/progressive(Text|Html)\?start=0)
     | (/job/[^/?]+)+/wfapi/runs(\?.*)?
     | /computer/api/json(\?(tree|depth)=.*)?
     | /queue(/item/[0-9]+)?/api/json(\?tree=.*)?
@@ -30,6 +33,7 @@ _ASKED = re.compile(
     re.VERBOSE,
 )
 _HEADERS = ("X-Jenkins", "Content-Type", "WWW-Authenticate")
+_OF_LOGS = ("X-Text-Size", "X-More-Data")
 _OF_COMPUTERS = frozenset({"loadStatistics", "monitorData", "propertiesList", "tiedJobs", "clouds"})
 _PAGE_SHOWN = 400  # characters that are kept of an HTML page
 _BUILD = re.compile(r"(?P<job>(?:/job/[^/]+)+)/(?P<number>[0-9]+)(?:/|$)")
@@ -91,12 +95,14 @@ def _builds(parser: argparse.ArgumentParser, names: list[str]) -> Builds:
 
 def _lean(exchange: dict[str, Any]) -> dict[str, Any]:
     lean = {name: value for name, value in exchange.items() if name != "took_ms"}
-    del lean["headers"]
-    if exchange["status"] != 200:  # all others are JSON of Jenkins' own
-        lean["headers"] = {name: value for name, value in exchange["headers"].items() if name in _HEADERS}
+    # An answer of Jenkins' own is JSON or a log.
+    kept = _OF_LOGS if exchange["status"] == 200 else _HEADERS
+    lean["headers"] = {name: value for name, value in exchange["headers"].items() if name in kept}
+    if not lean["headers"]:
+        del lean["headers"]
     if exchange["path"].startswith("/computer/") and "json" in exchange:
         lean["json"] = _without(exchange["json"], _OF_COMPUTERS)
-    if str(exchange["headers"].get("Content-Type")).startswith("text/html"):
+    if exchange["status"] != 200 and str(exchange["headers"].get("Content-Type")).startswith("text/html"):
         lean["text"] = exchange["text"][:_PAGE_SHOWN]
     return lean
 

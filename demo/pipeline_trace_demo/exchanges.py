@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -19,15 +19,19 @@ _JOB_PATH = re.compile(f"{_JOB}$")
 _BUILD_PATH = re.compile(f"(?P<job>{_JOB})/(?P<number>[0-9]+)$")
 _LAST_BUILD = re.compile(f"(?P<job>{_JOB})/(?P<permalink>last[A-Za-z]*Build|firstBuild)(?=/|$)")
 _LATE = "added after the run"
+_BY_NODE = re.compile(r".*/stages/(?:log|exceptionText)")
+_NODE_ID = re.compile(r"(?:^|&)nodeId=([^&]*)")
+_HEADERS = ("X-Text-Size", "X-More-Data")
 
 
 @dataclass(frozen=True)
 class Exchange:
     """One recorded answer.
 
-    ``path``: each segment decoded once, without context path, query, trailing slash and ``/api/json``. ``is_document``:
-    whether the path ended with ``/api/json``. ``body``: parsed JSON, or text. ``at_ms``: milliseconds since the epoch.
-    ``late``: recorded after the build, so it is true only for the end of the build.
+    ``path``: each segment decoded once, without context path, query, trailing slash and ``/api/json``; with the query where
+    that names a node (``keyed``). ``is_document``: whether the path ended with ``/api/json``. ``body``: parsed JSON, or
+    text. ``at_ms``: milliseconds since the epoch. ``late``: recorded after the build, so it is true only for the end of the
+    build. ``headers``: those that say how much of a log the body is.
     """
 
     path: str
@@ -37,6 +41,13 @@ class Exchange:
     at_ms: int
     body: Any
     late: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def keyed(path: str, query: str) -> str:
+    """Return the key of an answer: ``path``, with ``?nodeId=`` if the answer depends on it (Pipeline Graph View)."""
+    node_id = _NODE_ID.search(query) if _BY_NODE.fullmatch(path) else None
+    return f"{path}?nodeId={node_id[1]}" if node_id else path
 
 
 def decode(path: str) -> str:
@@ -110,7 +121,8 @@ def _exchange(raw: dict[str, Any]) -> Exchange | None:
     if found is None:
         return None
     late = str(raw.get("note") or "").startswith(_LATE)
-    return Exchange(found, query, is_document, raw["status"], raw["at_ms"], body, late)
+    headers = {name: raw["headers"][name] for name in _HEADERS if name in raw.get("headers", {})}
+    return Exchange(keyed(found, query), query, is_document, raw["status"], raw["at_ms"], body, late, headers)
 
 
 def _without_permalink(path: str, body: Any) -> str | None:

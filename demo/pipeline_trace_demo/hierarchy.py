@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -13,9 +13,11 @@ BUILDS_SHOWN = 100
 
 _FOLDER = "com.cloudbees.hudson.plugins.folder.Folder"
 _FOLDERS = ("Folder", "MultiBranchProject")
+_CONTROLLER = "(built-in)"
+_PIPELINE = "org.jenkinsci.plugins.workflow.job.WorkflowJob"
 _JOB_CLASSES = {
     "hudson.model.FreeStyleBuild": "hudson.model.FreeStyleProject",
-    "org.jenkinsci.plugins.workflow.job.WorkflowRun": "org.jenkinsci.plugins.workflow.job.WorkflowJob",
+    "org.jenkinsci.plugins.workflow.job.WorkflowRun": _PIPELINE,
 }
 # The results that each permalink accepts.
 _PERMALINKS = {
@@ -85,8 +87,11 @@ def without_tree(document: Any) -> Any:
     return shown
 
 
-def _settled(composed: dict[str, Any], builds: Iterable[str]) -> dict[str, Any]:
-    """Return the agents without builds that have ended, because the agents may have been recorded before the builds."""
+def _settled(composed: dict[str, Any], builds: Sequence[str]) -> dict[str, Any]:
+    """Return the agents without builds that have ended and with Pipeline builds that run.
+
+    The agents may have been recorded before the builds.
+    """
     ended = {composed[path]["url"] for path in builds if composed[path].get("building") is False}
     shown = [dict(computer) for computer in composed["/computer"].get("computer", [])]
     lists = [computer.get(name, []) for computer in shown for name in ("executors", "oneOffExecutors")]
@@ -102,12 +107,25 @@ def _settled(composed: dict[str, Any], builds: Iterable[str]) -> dict[str, Any]:
             ]
         if "oneOffExecutors" in computer:
             computer["oneOffExecutors"] = [one for one in computer["oneOffExecutors"] if _running(one) not in ended]
+        if _computer_name(computer) == _CONTROLLER and "oneOffExecutors" in computer:
+            begun = [composed[path] for path in builds if _runs_a_pipeline(composed[path])]
+            computer["oneOffExecutors"] += [_one_off(build) for build in begun if build["url"] not in running]
     return {**composed["/computer"], "computer": shown}
+
+
+def _runs_a_pipeline(build: dict[str, Any]) -> bool:
+    return build.get("building") is True and _JOB_CLASSES.get(build.get("_class", "")) == _PIPELINE
+
+
+def _one_off(build: dict[str, Any]) -> dict[str, Any]:
+    """Return the executor of a Pipeline's script. Every Pipeline that runs has one on the controller."""
+    executor = {"idle": False, "likelyStuck": False, "number": -1, "progress": -1}
+    return {"currentExecutable": _pick(build, _SHORT_BUILD), **executor}
 
 
 def _computer_name(computer: dict[str, Any]) -> str:
     is_controller = str(computer.get("_class")).endswith("$MasterComputer")
-    return "(built-in)" if is_controller else str(computer.get("displayName"))
+    return _CONTROLLER if is_controller else str(computer.get("displayName"))
 
 
 def _running(executor: dict[str, Any]) -> str | None:

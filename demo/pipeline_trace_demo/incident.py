@@ -34,7 +34,7 @@ class Incident:
 
 HOST_DOWN = Incident(
     title="The deploy of shop to staging fails 4 times with the same error, and a deploy of another team fails too",
-    recording="95-incident-host-down.jsonl",
+    recording="incident-host-down.jsonl",
     failing=(("shop/deploy", 134), ("shop/deploy", 136), ("orders/deploy", 148), ("shop/deploy", 138), ("shop/deploy", 140)),
     build="shop/build#47",
     commit="9e0a338",
@@ -42,7 +42,7 @@ HOST_DOWN = Incident(
 )
 BROKEN_CHANGE = Incident(
     title="The deploy of a new commit to integration fails 3 times with the same error, and no deploy of another team fails",
-    recording="97-incident-broken-change.jsonl",
+    recording="incident-broken-change.jsonl",
     failing=(("shop/deploy", 187), ("shop/deploy", 188), ("shop/deploy", 189)),
     build="shop/build#64",
     commit="63d034d",

@@ -11,6 +11,7 @@ JENKINS_HEADERS = {"X-Jenkins": "2.462.3", "X-Jenkins-Session": "f8acf73e"}
 HTML = "text/html;charset=utf-8"
 HTML_OF_CONTAINER = "text/html;charset=iso-8859-1"
 JSON = "application/json;charset=utf-8"
+TEXT = "text/plain;charset=utf-8"
 
 _CONTAINER_ERROR = """<html>
 <head>

@@ -6,26 +6,30 @@ jobs. A build without a recorded start is left out, because Jenkins never shows 
 
 Answers that were recorded after a build (flow graph, nodes) describe its end. For an earlier moment, they are used only if
 there is no better answer, and only in part: the nodes that had begun by then, and of the graph the n nodes with the lowest
-ids, where n is the number of nodes that the answers of that moment show. (Jenkins numbers nodes in the order of creation.)
+ids, where n is the number of nodes that the answers of that moment show, or else the nodes that existed by the times of
+stages and steps. (Jenkins numbers nodes in the order of creation.) A log is shown from the end of its step.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from .exchanges import Exchange, is_job, job_path, read, rebase, split_build
+from .graphs import graph_nodes, node_times, with_graph, written
 from .hierarchy import compose
+from .logs import NodePath, derived, node_path, unfinished
 from .merging import has_ids, merge
+from .runs import described
 from .times import TimeMap, move
 
 _BUILD_LISTS = ("builds", "allBuilds")
 _LISTED_BUILD = re.compile(r"(first|last\w*)Build")
-_NODE = re.compile(r"(?P<build>.*/[0-9]+)/execution/node/(?P<id>[^/]+)/wfapi/\w+")
 
 
 @dataclass
@@ -33,8 +37,9 @@ class Documents:
     """A controller's answers at one moment. The keys are decoded paths.
 
     ``objects``: what ``PATH/api/json`` shows about each object, without the lists of jobs and builds. ``answers``: the
-    bodies of other paths, as recorded. ``missing``: the bodies of recorded 404s. ``hidden``: paths of builds that are not
-    shown, but whose numbers are in use. ``base``: the address in ``url`` fields, without trailing slash.
+    bodies of other paths, as recorded or derived. ``missing``: the bodies of recorded 404s. ``hidden``: paths of builds that
+    are not shown, but whose numbers are in use. ``headers``: further headers of answers. ``base``: the address in ``url``
+    fields, without trailing slash.
     """
 
     base: str
@@ -42,6 +47,7 @@ class Documents:
     answers: dict[str, Any] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
+    headers: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     def compose(self) -> dict[str, Any]:
         """Return all ``api/json`` documents by path, with jobs inside folders and builds inside jobs (not copied)."""
@@ -72,13 +78,14 @@ class Documents:
     def _each(self, change: Callable[[Any], Any]) -> Documents:
         objects = {path: change(document) for path, document in self.objects.items()}
         answers = {path: change(answer) for path, answer in self.answers.items()}
-        return Documents(self.base, objects, answers, dict(self.missing), set(self.hidden))
+        return replace(self, objects=objects, answers=answers, missing=dict(self.missing), hidden=set(self.hidden))
 
     def _without(self, root: str) -> Documents:
         def rest(found: dict[str, Any]) -> dict[str, Any]:
             return {path: value for path, value in found.items() if not f"{path}/".startswith(f"{root}/")}
 
-        return Documents(self.base, rest(self.objects), rest(self.answers), rest(self.missing), set(self.hidden))
+        objects, answers, missing = rest(self.objects), rest(self.answers), rest(self.missing)
+        return replace(self, objects=objects, answers=answers, missing=missing, hidden=set(self.hidden))
 
 
 class Recording:
@@ -126,20 +133,44 @@ class Recording:
 
     def _fill_in(self, gathered: _Gathered, moment_ms: int) -> None:
         later = [exchange for exchange in self.exchanges if exchange.late or exchange.at_ms > moment_ms]
-        graphs: dict[str, list[Any]] = {}
-        starts = _node_starts(self.exchanges)
+        times = node_times(self.exchanges)
+        since = {build: {node_id: one.start for node_id, one in nodes.items()} for build, nodes in times.items()}
+        for path, nodes in _graphs(later).items():
+            build = gathered.objects.get(path)
+            if build is not None:
+                known = times.get(path, {})
+                gathered.objects[path] = with_graph(build, nodes, known, moment_ms)
+                since[path] = {**written(nodes, known, build.get("timestamp", math.inf)), **since.get(path, {})}
+        shown = {(node.build, node.id) for node in map(node_path, gathered.answers) if node and node.is_log}
         for exchange in later:
-            found = _graph_nodes(exchange.body) if exchange.is_document else None
-            if has_ids(found) and found is not None:
-                graphs[exchange.path] = found
-            node = _NODE.fullmatch(exchange.path)
-            if node and node["build"] in gathered.objects and exchange.status == 200:
-                began = starts.get(f"{node['build']}#{node['id']}")
-                if began is not None and began <= moment_ms:
-                    gathered.answers.setdefault(exchange.path, exchange.body)
-        for path, nodes in graphs.items():
-            if path in gathered.objects:
-                gathered.objects[path] = _with_graph(gathered.objects[path], nodes)
+            node = node_path(exchange.path)
+            if node is None or exchange.status != 200 or node.build not in gathered.objects:
+                continue
+            # Forms of one log at different moments would contradict each other.
+            is_known = exchange.path in gathered.answers or (node.is_log and (node.build, node.id) in shown)
+            if not is_known and since.get(node.build, {}).get(node.id, math.inf) <= moment_ms:
+                of_node = times.get(node.build, {}).get(node.id)
+                answer = _while_it_runs(exchange, node) if of_node and of_node.end > moment_ms else exchange
+                if answer is not None:
+                    gathered.answer(answer)
+
+
+def _while_it_runs(exchange: Exchange, node: NodePath) -> Exchange | None:
+    """Return what an answer about a node that has ended tells about the time when it ran; None if it tells nothing."""
+    if node.form.startswith("wfapi/"):
+        return exchange
+    text = unfinished(exchange.body) if node.is_log else None
+    return replace(exchange, body=text, headers={"X-More-Data": "true"}) if text is not None else None
+
+
+def _graphs(exchanges: Iterable[Exchange]) -> dict[str, list[Any]]:
+    """Return the flow graphs with ids in builds' documents, by path. Later ones override."""
+    graphs: dict[str, list[Any]] = {}
+    for exchange in exchanges:
+        nodes = graph_nodes(exchange.body) if exchange.is_document else None
+        if nodes and has_ids(nodes):
+            graphs[exchange.path] = nodes
+    return graphs
 
 
 class _Gathered:
@@ -149,6 +180,7 @@ class _Gathered:
         self.base = base
         self.objects: dict[str, Any] = {}
         self.answers: dict[str, Any] = {}
+        self.headers: dict[str, Mapping[str, str]] = {}
         self.missing: dict[str, str] = {}
         self.runs: dict[str, dict[str, Any]] = {}
         self.detailed: set[str] = set()
@@ -157,32 +189,15 @@ class _Gathered:
         if exchange.status == 404:
             self._forget(exchange)
         elif not exchange.is_document:
-            self._answer(exchange)
+            self.answer(exchange)
         elif exchange.path == "" or is_job(exchange.path):
             self._job(exchange.path, exchange.body)
         else:
             self.detailed.add(exchange.path)
             self._object(exchange.path, exchange.body)
 
-    def documents(self, only_detailed: bool) -> Documents:
-        answers = dict(self.answers)
-        for path, run in self.runs.items():
-            for node_path, description in _described(path, run).items():
-                if node_path not in self.missing:
-                    answers.setdefault(node_path, description)
-        builds = {path for path in self.objects if split_build(path)}
-        hidden = {path for path in builds if "timestamp" not in self.objects[path]}
-        if only_detailed:
-            hidden |= builds - self.detailed
-        return Documents(self.base, dict(self.objects), answers, dict(self.missing), hidden)
-
-    def _forget(self, exchange: Exchange) -> None:
-        found = self.objects if exchange.is_document else self.answers
-        found.pop(exchange.path, None)
-        if isinstance(exchange.body, str):
-            self.missing[exchange.path] = exchange.body
-
-    def _answer(self, exchange: Exchange) -> None:
+    def answer(self, exchange: Exchange) -> None:
+        """Add the answer of a path other than api/json."""
         self.missing.pop(exchange.path, None)
         if exchange.path.endswith("/wfapi/runs"):
             job = exchange.path.removesuffix("/wfapi/runs")
@@ -190,9 +205,30 @@ class _Gathered:
                 path = f"{job}/{run['id']}"
                 if "fullStages" in exchange.query or path not in self.runs:
                     self.runs[path] = run
-            if "fullStages" not in exchange.query and exchange.path in self.answers:
-                return
+        self.answers.pop(exchange.path, None)  # the newest are at the end
         self.answers[exchange.path] = exchange.body
+        self.headers[exchange.path] = exchange.headers
+
+    def documents(self, only_detailed: bool) -> Documents:
+        answers = dict(self.answers)
+        for path, run in self.runs.items():
+            for described_path, description in described(path, run).items():
+                if described_path not in self.missing:
+                    answers.setdefault(described_path, description)
+        found = {path: text for path, text in derived(answers).items() if path not in self.missing}
+        answers.update(found)
+        headers = {path: lines for path, lines in self.headers.items() if lines and path not in found}
+        builds = {path for path in self.objects if split_build(path)}
+        hidden = {path for path in builds if "timestamp" not in self.objects[path]}
+        if only_detailed:
+            hidden |= builds - self.detailed
+        return Documents(self.base, dict(self.objects), answers, dict(self.missing), hidden, headers)
+
+    def _forget(self, exchange: Exchange) -> None:
+        found = self.objects if exchange.is_document else self.answers
+        found.pop(exchange.path, None)
+        if isinstance(exchange.body, str):
+            self.missing[exchange.path] = exchange.body
 
     def _object(self, path: str, document: Any) -> None:
         self.missing.pop(path, None)
@@ -222,55 +258,3 @@ class _Gathered:
 def _name(entry: dict[str, Any]) -> str:
     name = entry.get("name")
     return name if isinstance(name, str) else unquote(entry["url"].rstrip("/").rpartition("/")[2])
-
-
-def _graph_action(document: Any) -> dict[str, Any] | None:
-    if isinstance(document, dict):
-        for action in document.get("actions") or []:
-            if str(action.get("_class")).endswith(".FlowGraphAction"):
-                return dict(action)
-    return None
-
-
-def _graph_nodes(document: Any) -> list[Any] | None:
-    action = _graph_action(document)
-    return action.get("nodes") if action else None
-
-
-def _with_graph(build: dict[str, Any], nodes: list[Any]) -> dict[str, Any]:
-    """Return ``build`` with the first graph nodes, as many as it showed at that moment; with all nodes if it had ended."""
-    action = _graph_action(build)
-    if action is None or has_ids(action.get("nodes")):
-        return build
-    count = len(nodes) if build.get("building") is False else len(action.get("nodes") or [])
-    first = {node["id"] for node in sorted(nodes, key=lambda node: int(node["id"]))[:count]}
-    cut = [node for node in nodes if node["id"] in first]
-    actions = [{**action, "nodes": cut} if item == action else item for item in build["actions"]]
-    return {**build, "actions": actions}
-
-
-def _node_starts(exchanges: Iterable[Exchange]) -> dict[str, int]:
-    """Return when nodes began, milliseconds since the epoch, by ``BUILD PATH#NODE ID``, from the nodes or their stages."""
-    starts: dict[str, int] = {}
-    for exchange in exchanges:
-        node = _NODE.fullmatch(exchange.path)
-        if node and isinstance(exchange.body, dict):
-            for description in [exchange.body, *exchange.body.get("stageFlowNodes", [])]:
-                if "startTimeMillis" in description:
-                    starts[f"{node['build']}#{description['id']}"] = description["startTimeMillis"]
-    return starts
-
-
-def _described(path: str, run: dict[str, Any]) -> dict[str, Any]:
-    """Return the ``wfapi/describe`` answers that are contained in an entry of ``wfapi/runs?fullStages=true``, by path."""
-    found: dict[str, Any] = {}
-    stages = []
-    for stage in run.get("stages", []):
-        stages.append({name: value for name, value in stage.items() if name != "stageFlowNodes"})
-        if "stageFlowNodes" in stage:
-            found[f"{path}/execution/node/{stage['id']}/wfapi/describe"] = stage
-        for node in stage.get("stageFlowNodes", []):
-            links = {name: link for name, link in node["_links"].items() if name != "console"}
-            found[f"{path}/execution/node/{node['id']}/wfapi/describe"] = {**node, "_links": links}
-    found[f"{path}/wfapi/describe"] = {**run, "stages": stages}
-    return found

@@ -6,31 +6,26 @@ with Replay(Recording.load("recording.jsonl")) as jenkins:
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any
-from urllib.parse import parse_qs, unquote
+from urllib.parse import unquote
 
 from . import pages
-from .exchanges import decode
+from .answering import credentials, of_container, of_document, of_jenkins, of_plugin, who_am_i
+from .exchanges import decode, keyed
 from .faults import Answer, Fault, Faults, authentication_required, html
-from .hierarchy import resolve, without_tree
+from .hierarchy import resolve
+from .links import relink
+from .logs import is_html
 from .recording import Documents, Recording
 from .server import Request, RequestLog, Server
 from .times import TimeMap
-from .tree import TreeError, parse, select
 
 __all__ = ["Fault", "Recording", "Replay", "Request", "TimeMap"]
 
 _DOCUMENT = "/api/json"
-_LINKS = frozenset({"href", "consoleUrl"})
-_LINK = re.compile(r"^(?:/[^/]+)??(?=/(?:job|computer)/)")
-_LINK_IN_TEXT = re.compile(r"(?<=href=')(?:/[^/']+)??(?=/(?:job|computer)/)")
 
 
 class Replay:
@@ -191,7 +186,8 @@ class Replay:
             documents = documents.move(self._time_map)
         # `rebase` copies the documents, so edits do not change the recording.
         documents = documents.rebase(self.root_url)
-        documents.answers = {path: _relink(body, self.context_path) for path, body in documents.answers.items()}
+        for path, body in documents.answers.items():
+            documents.answers[path] = relink(body, self.context_path, is_html=is_html(path))
         composed = documents.compose()
         for path, function in self._edits:
             _apply(function, path, composed, documents.answers)
@@ -203,7 +199,7 @@ class Replay:
         if answer is None:
             inner = path.removeprefix(self.context_path)
             if inner == path and self.context_path:
-                answer = _of_container(404, "Not Found", path)
+                answer = of_container(404, "Not Found", path)
             else:
                 answer = self._found(decode(inner).rstrip("/"), query, authorization)
         asked = decode(path.removeprefix(self.context_path)) + (f"?{unquote(query)}" if query else "")
@@ -214,16 +210,16 @@ class Replay:
         if self.login is not None:
             if authorization is None and not path.endswith("/whoAmI/api/json"):
                 return authentication_required(path)
-            if authorization is not None and _credentials(authorization) != self.login:
-                return _of_container(401, "Unauthorized", path, {"WWW-Authenticate": 'Basic realm="Jenkins"'})
+            if authorization is not None and credentials(authorization) != self.login:
+                return of_container(401, "Unauthorized", path, {"WWW-Authenticate": 'Basic realm="Jenkins"'})
         if method not in ("GET", "HEAD"):
-            return _of_container(403, "No valid crumb was included in the request", path)
+            return of_container(403, "No valid crumb was included in the request", path)
         return None
 
     def _found(self, path: str, query: str, authorization: str | None) -> Answer:
         composed, documents = self._shown()
         if path == "/whoAmI/api/json":
-            return _json(_who_am_i(authorization))
+            return of_jenkins(who_am_i(authorization))
         if path == "":
             return html(200, pages.dashboard())
         resolved = resolve(path, composed)
@@ -232,68 +228,13 @@ class Replay:
         if resolved.endswith(_DOCUMENT):
             key = resolved.removesuffix(_DOCUMENT)
             if key in composed:
-                return _document(composed[key], query)
-        elif resolved in documents.answers:
-            return _json(documents.answers[resolved])
-        return html(404, documents.missing.get(resolved.removesuffix(_DOCUMENT)) or pages.not_found())
-
-
-def _document(document: Any, query: str) -> Answer:
-    tree = parse_qs(query, keep_blank_values=True).get("tree")
-    if tree is None:
-        return _json(without_tree(document))
-    try:
-        return _json(select(document, parse(tree[0])))
-    except TreeError:
-        return html(500, pages.oops())
-
-
-def _json(document: Any) -> Answer:
-    if isinstance(document, str):
-        return Answer(200, document.encode(), {"Content-Type": "text/plain;charset=utf-8"})
-    body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-    return Answer(200, body, {**pages.JENKINS_HEADERS, "Content-Type": pages.JSON})
-
-
-def _of_container(status: int, message: str, path: str, headers: dict[str, str] | None = None) -> Answer:
-    page = pages.container_error(status, message, path)
-    return Answer(status, page.encode(), {"Content-Type": pages.HTML_OF_CONTAINER, **(headers or {})})
-
-
-def _credentials(authorization: str) -> tuple[str, str] | None:
-    scheme, _, encoded = authorization.partition(" ")
-    if scheme.lower() != "basic":
-        return None
-    try:
-        user, _, token = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return None
-    return user, token
-
-
-def _who_am_i(authorization: str | None) -> dict[str, Any]:
-    user = _credentials(authorization) if authorization else None
-    return {
-        "_class": "hudson.security.WhoAmI",
-        "anonymous": user is None,
-        "authenticated": True,
-        "authorities": ["authenticated" if user else "anonymous"],
-        "name": user[0] if user else "anonymous",
-    }
-
-
-def _relink(answer: Any, context_path: str) -> Any:
-    """Return a copy of a wfapi answer with links that begin with ``context_path``, as Jenkins does."""
-    if isinstance(answer, dict):
-        shown = {name: _relink(value, context_path) for name, value in answer.items()}
-        for name in _LINKS & shown.keys():
-            shown[name] = _LINK.sub(context_path, str(shown[name]))
-        if isinstance(shown.get("text"), str):
-            shown["text"] = _LINK_IN_TEXT.sub(context_path, shown["text"])
-        return shown
-    if isinstance(answer, list):
-        return [_relink(item, context_path) for item in answer]
-    return answer
+                return of_document(composed[key], query)
+        else:
+            answer = of_plugin(keyed(resolved, query), query, documents)
+            if answer is not None:
+                return answer
+        missing = keyed(resolved.removesuffix(_DOCUMENT), query)
+        return html(404, documents.missing.get(missing) or pages.not_found())
 
 
 def _apply(function: Callable[[Any], Any], path: str, composed: dict[str, Any], answers: dict[str, Any]) -> None:

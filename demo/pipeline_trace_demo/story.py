@@ -10,7 +10,7 @@ from .replay import Replay
 from .telling import PLAYBOOKS, RECORDINGS, Deploy, Telling, deploys
 from .times import TimeMap
 
-RECORDING = RECORDINGS / "11-app-build-deploy.jsonl"
+RECORDING = RECORDINGS / "app-build-deploy.jsonl"
 DEPLOYS = (("app-deploy", 1), ("app-deploy", 2), ("app-deploy", 3))
 # The Pipeline step begins before the playbook and ends after it. Between two deploys, the builds need time too.
 MARGIN_MS = 150

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jenkins_poller.fetch import build as jenkins_build
 from jenkins_poller.fetch import flow
 from jenkins_poller.fetch.api import Controller
-from jenkins_poller.fetch.build import Fetched
+from jenkins_poller.fetch.build import Fetched, Reader
+from jenkins_poller.fetch.document import STEP, own_document
+from jenkins_poller.fetch.errors import ApiError
 from pipeline_trace.place.ci.jenkins import documents
 from pipeline_trace.place.ci.jenkins.identity import Build, normalised_url
 from pipeline_trace.trace.queries import build_name
@@ -55,11 +56,13 @@ class Deploy:
 def deploys(jenkins: Replay, builds: Sequence[tuple[str, int]], stage: str = STAGE) -> list[Deploy]:
     """Return the deploys of recorded builds. ``builds``: jobs and build numbers. ``stage``: the stage that deploys."""
     controller = Controller(jenkins.url)
+    reader = Reader(controller, STEP)
     found = []
     for job, number in builds:
         build = Build(normalised_url(jenkins.root_url), job, number)
-        document = jenkins_build.own_document(controller, build, jenkins_build.STEP)
-        fetched = jenkins_build.fetch_build(controller, build, document, jenkins_build.STEP)
+        fetched = reader.fetch({build: own_document(controller, build, STEP)}, number)[build]
+        if isinstance(fetched, ApiError):
+            raise fetched
         found.append(_deploy(fetched, jenkins.root_url, stage))
     return found
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 # Fields with a start, and the fields with the duration from this start.
-_PAIRS = (("timestamp", "duration"), ("startTimeMillis", "durationMillis"))
+_PAIRS = (("timestamp", "duration"), ("startTimeMillis", "durationMillis"), ("startTimeMillis", "totalDurationMillis"))
 _MOMENTS = ("timestamp", "startTimeMillis", "endTimeMillis", "inQueueSince", "buildableStartMilliseconds")
 
 
@@ -68,8 +68,9 @@ def _move_fields(old: dict[str, Any], new: dict[str, Any], time_map: TimeMap) ->
     for start, duration in _PAIRS:
         if _is_time(old.get(start)) and _is_whole(old.get(duration)):
             new[duration] = time_map.map(old[start] + old[duration]) - time_map.map(old[start])
-    if _is_whole(old.get("pauseDurationMillis")) and old.get("durationMillis"):
-        new["pauseDurationMillis"] = round(old["pauseDurationMillis"] * new["durationMillis"] / old["durationMillis"])
+    whole = "durationMillis" if "durationMillis" in old else "totalDurationMillis"
+    if _is_whole(old.get("pauseDurationMillis")) and old.get(whole):
+        new["pauseDurationMillis"] = round(old["pauseDurationMillis"] * new[whole] / old[whole])
 
 
 def _is_whole(value: Any) -> bool:

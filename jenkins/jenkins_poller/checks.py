@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 import requests
 
 from pipeline_trace.commands.doctor_checks import BROKEN, HINT, OK, SECONDS, Check
 from pipeline_trace.place.ci.jenkins.identity import normalised_url
+from pipeline_trace.trace import network
+
+from .fetch.sources import blue_ocean, graph_view, stage_view
 
 _LOGIN = "export JENKINS_USER=… JENKINS_API_TOKEN=… (a user with Overall/Read and Job/Read)"
+# The plugins that tell the times of stages and steps, with their names for people.
+_TELL_TIMES = {
+    "pipeline-graph-view": graph_view.PLUGIN,
+    "pipeline-rest-api": stage_view.PLUGIN,
+    "blueocean-rest-impl": blue_ocean.PLUGIN,
+}
 # What the poller does not see without a plugin, by plugin.
 _WANTED = {
-    "pipeline-rest-api": "stages and steps",
     "metrics": "waits in the queue",
     "git": "commits",
     "junit": "counts of tests",
@@ -37,6 +45,10 @@ def jenkins(environ: Mapping[str, str]) -> Iterator[Check]:
     with requests.Session() as session:
         # Without this, requests takes a login from ~/.netrc, which the poller does not read.
         session.auth = (user, token) if user else _no_login
+        # The same proxies and certificates as the poller.
+        session.trust_env = False
+        session.proxies.update(network.proxies(url, environ))
+        session.verify = network.certificates(environ) or True
         check, answered = _controller(session, url, user)
         yield check
         if answered:
@@ -48,7 +60,9 @@ def _no_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def _get(session: requests.Session, url: str, tree: str) -> requests.Response:
-    return session.get(url, params={"tree": tree}, timeout=(SECONDS, SECONDS), allow_redirects=False)
+    answer = session.get(url, params={"tree": tree}, timeout=(SECONDS, SECONDS), allow_redirects=False)
+    secured = network.secured(answer.url, answer.headers.get("Location", "")) if answer.is_redirect else ""
+    return session.get(secured, timeout=(SECONDS, SECONDS), allow_redirects=False) if secured else answer
 
 
 def _controller(session: requests.Session, url: str, user: str) -> tuple[Check, bool]:
@@ -70,6 +84,10 @@ def _controller(session: requests.Session, url: str, user: str) -> tuple[Check, 
     who = f"as {user}" if user else "without a login"
     if not document.get("jobs"):
         return Check("jenkins", HINT, f"{url}, Jenkins {version}: no job is visible {who}", _LOGIN), True
+    asked = answer.url.partition("/api/json")[0]
+    if asked != url:
+        mend = f"name {asked} instead (--jenkins-url or JENKINS_URL)"
+        return Check("jenkins", HINT, f"{url} redirects to https, Jenkins {version}: jobs are readable {who}", mend), True
     return Check("jenkins", OK, f"{url}, Jenkins {version}: jobs are readable {who}"), True
 
 
@@ -86,6 +104,7 @@ def _plugins(session: requests.Session, url: str) -> Iterator[Check]:
         return
     listed = document.get("plugins")
     active = {p.get("shortName") for p in listed if isinstance(p, dict) and p.get("active")} if listed else set()
+    yield _times(active)
     missing = {name: what for name, what in _WANTED.items() if name not in active}
     if missing:
         said = "missing: " + ", ".join(f"{name} ({what})" for name, what in missing.items())
@@ -95,6 +114,15 @@ def _plugins(session: requests.Session, url: str) -> Iterator[Check]:
     if "opentelemetry" in active:
         said = "the OpenTelemetry plugin of Jenkins sets TRACEPARENT in builds, and pipeline-trace follows that"
         yield Check("plugins", HINT, said, "docs/joining.md says how to use both without two roots in a trace")
+
+
+def _times(active: Set[object]) -> Check:
+    """Check whether a plugin tells the times of stages and steps."""
+    found = [name for plugin, name in _TELL_TIMES.items() if plugin in active]
+    if found:
+        return Check("plugins", OK, f"times of stages and steps come from {' or '.join(found)}")
+    said = "no plugin tells the times of stages and steps"
+    return Check("plugins", HINT, said, f"install one under Manage Jenkins > Plugins: {', '.join(_TELL_TIMES.values())}")
 
 
 def _object(answer: requests.Response) -> dict[str, Any] | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,18 +25,24 @@ from pipeline_trace.place.ci import JENKINS_ROOT_URL, PER_BUILD, PER_PIPELINE, T
 from pipeline_trace.place.ci.jenkins.identity import normalised_url
 
 from . import options
-from .fetch.api import ApiError, Controller
-from .fetch.build import DETAILS, STEP
+from .fetch.api import Controller
+from .fetch.document import DETAILS, STEP
+from .fetch.errors import ApiError
 from .now import waiting, wording
-from .poll import logs, service
-from .poll.poller import SweepError, Swept
+from .poll import logs, saying, service
+from .poll.database import StateError
 from .poll.service import ControllerOptions, Pollers
-from .poll.state import StateError
+from .poll.swept import SweepError, Swept
 
 
 def _root_url(value: str | None) -> str:
     """Return the normalised URL; "" if there is none. Raises ValueError."""
     return normalised_url(value) if value else ""
+
+
+def _age(value: str | None) -> float | None:
+    """Return the age in seconds; None if there is none. Raises ValueError."""
+    return None if value is None else age_seconds(value)
 
 
 @click.command("poll")
@@ -67,6 +75,13 @@ def _root_url(value: str | None) -> str:
     metavar="AGE",
     show_default=True,
     help="How far back to read the builds of a job that is new to the poller, for example 30m, 12h or 7d.",
+)
+@click.option(
+    "--reread",
+    callback=parsed(_age),
+    metavar="AGE",
+    help="With --once: also read the builds again that began within this time, and add the stages and steps that are "
+    "missing in their traces, for example after an upgrade or a plugin's installation.",
 )
 @click.option("--include", multiple=True, metavar="GLOB", help="Poll only jobs whose full name matches. Repeatable.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Skip jobs whose full name matches. Repeatable.")
@@ -109,6 +124,7 @@ def poll(
     once: bool,
     open_only: bool,
     form: str,
+    reread: float | None,
     no_metrics: bool,
     log_format: str | None,
     verbose: int,
@@ -124,6 +140,8 @@ def poll(
     """
     if open_only and not once:
         raise click.UsageError("--open works only together with --once; add --once")
+    if reread is not None and (open_only or not once):
+        raise click.UsageError("--reread works only together with --once, without --open")
     controllers = options.controllers_of(ctx, given)
     secrets = [one.login.token for one in controllers if one.login]
     logs.set_up(log_format or (logs.PLAIN if once else logs.TEXT), verbose, secrets)
@@ -146,7 +164,7 @@ def poll(
     try:
         if not once:
             pollers.forever()
-        elif not _once(pollers, controllers, place, destination):
+        elif not _once(pollers, controllers, place, destination, reread):
             ctx.exit(1)
     finally:
         pollers.close()
@@ -163,7 +181,8 @@ def _list_open(controllers: Sequence[ControllerOptions], form: str) -> None:
     if form == "json":
         click.echo(json.dumps(wording.open_document(found), indent=1))
         return
-    for line in wording.open_lines(found, int(time.time() * 1000)):
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in wording.open_lines(found, int(time.time() * 1000), width):
         click.echo(line)
 
 
@@ -172,16 +191,21 @@ def _once(
     controllers: Sequence[ControllerOptions],
     place: home.Home,
     destination: destinations.Destination | None,
+    reread_age: float | None,
 ) -> bool:
     """Poll and deliver once. Return whether the polls of all controllers succeeded."""
     with _progress() as show:
-        results = pollers.once(show)
+        results = pollers.once(show, reread_age)
     for one, result in zip(controllers, results, strict=True):
         prefix = f"{one.url}: " if len(controllers) > 1 else ""
         if isinstance(result, SweepError):
             logs.say(logging.ERROR, prefix + str(result))
+            for line in saying.few_lines(result.problems):
+                logs.say(logging.WARNING, prefix + line)
         else:
             _say(prefix, result)
+            if reread_age is not None:
+                click.echo(f"{prefix}{result.reread} builds read again, {result.added} spans added")
     if destination:
         pollers.count(_deliver(place, destination))
     return not any(isinstance(result, SweepError) for result in results)
@@ -205,9 +229,10 @@ def _say(prefix: str, swept: Swept) -> None:
     parts += [f"{swept.running} still running"] if swept.running else []
     parts += [f"{swept.vanished} deleted"] if swept.vanished else []
     parts += [f"{swept.unsampled} not recorded (their TRACEPARENT is not sampled)"] if swept.unsampled else []
+    parts += [f"{swept.unread} could not be read"] if swept.unread else []
     click.echo(", ".join(parts))
-    if swept.without_stages:
-        logs.say(logging.WARNING, prefix + service.without_stages_line(swept))
+    for line in saying.warnings(swept):
+        logs.say(logging.WARNING, prefix + line)
 
 
 @contextmanager
@@ -223,7 +248,6 @@ def _progress() -> Iterator[Callable[[Swept, int], None]]:
         task = bar.add_task("Reading builds", total=None)
 
         def show(swept: Swept, total: int) -> None:
-            done = swept.builds + swept.running + swept.vanished + swept.unsampled
-            bar.update(task, completed=done, total=total)
+            bar.update(task, completed=swept.done, total=total)
 
         yield show

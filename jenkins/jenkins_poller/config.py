@@ -23,7 +23,7 @@ from pipeline_trace.trace.files import read_regular
 from pipeline_trace.yamlfile import load_yaml
 
 from .fetch.api import Login
-from .fetch.build import BUILD, STAGE, STEP
+from .fetch.document import BUILD, STAGE, STEP
 
 # Characters of what a message says of a file's syntax.
 _LONGEST = 300

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from pipeline_trace.commands import fail
 
 from .fetch.api import Login
 from .poll.discovery import Selection
-from .poll.poller import PollSettings
 from .poll.service import ControllerOptions
+from .poll.swept import PollSettings
 
 # Options for one controller. With --config, the file has a key for each of them.
 _OF_ONE = ("jenkins_url", "since", "include", "exclude", "detail", "trace_per", "root_url", "interval", "token_file")
@@ -33,7 +32,7 @@ def controllers_of(ctx: click.Context, asked: Mapping[str, Any]) -> list[Control
     if not asked["jenkins_url"]:
         raise click.UsageError("name a controller with --jenkins-url (or JENKINS_URL), or several with --config")
     selection = Selection(asked["include"], asked["exclude"])
-    settings = PollSettings(asked["detail"], asked["trace_per"], _ago(asked["since"]), selection, asked["root_url"])
+    settings = PollSettings(asked["detail"], asked["trace_per"], asked["since"], selection, asked["root_url"])
     return [ControllerOptions(asked["jenkins_url"], _login(asked["token_file"]), settings, asked["interval"])]
 
 
@@ -49,7 +48,7 @@ def _configured(path: Path) -> list[ControllerOptions]:
         ControllerOptions(
             one.url,
             login,
-            PollSettings(one.detail, one.trace_per, _ago(one.since), Selection(one.include, one.exclude), one.root_url),
+            PollSettings(one.detail, one.trace_per, one.since, Selection(one.include, one.exclude), one.root_url),
             one.interval,
             one.requests_per_second,
         )
@@ -68,10 +67,6 @@ class _Wrong(click.ClickException):
     def show(self, file: object = None) -> None:
         for line in self.message.splitlines():
             click.echo(f"pipeline-trace: {line}", err=True)
-
-
-def _ago(age: float) -> int:
-    return int((time.time() - age) * 1000)
 
 
 def _login(token_file: str | None) -> Login | None:

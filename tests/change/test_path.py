@@ -28,7 +28,7 @@ COMMIT, OTHER = "abcdef0" + "1" * 33, "abcdef0" + "2" * 33
 def polled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
     """The environment of a store for each recording that tells of deploys."""
     stores = {}
-    for name in ("11", "72", "95", "97", "98"):
+    for name in ("11", "72", "incident-host-down", "incident-broken-change", "98"):
         env = stores[name] = support.environ(tmp_path_factory.mktemp(f"polled{name}"))
         with Replay(support.recording(name)) as jenkins:
             done = support.poll(jenkins.url, env=env)
@@ -55,10 +55,12 @@ def document(env: dict[str, str], *arguments: str) -> dict[str, Any]:
 
 
 def test_a_host_that_is_down_on_staging_blocks_there(polled: dict[str, dict[str, str]]) -> None:
-    answer, rows = answered(polled["95"], "9e0a338")
+    answer, rows = answered(polled["incident-host-down"], "9e0a338")
     assert answer.startswith("no: staging failed 4 times with the same error, last in shop/deploy#140 at Run playbook: ")
     assert answer.endswith("it was green before (shop/deploy#131)")
-    assert "pipeline-trace why 'shop/deploy#140'" in support.trace("path", "9e0a338", env=polled["95"]).stdout
+    assert (
+        "pipeline-trace why 'shop/deploy#140'" in support.trace("path", "9e0a338", env=polled["incident-host-down"]).stdout
+    )
     assert [rows[name][0] for name in ("PR checks", "review", "merge", "integration", "staging", "production")] == [
         "? not known",
         "? not known",
@@ -72,22 +74,22 @@ def test_a_host_that_is_down_on_staging_blocks_there(polled: dict[str, dict[str,
 
 
 def test_the_other_team_on_that_host_is_kept_apart(polled: dict[str, dict[str, str]]) -> None:
-    answer, rows = answered(polled["95"], "c91ca4f")
+    answer, rows = answered(polled["incident-host-down"], "c91ca4f")
     assert answer.startswith("no: staging failed in orders/deploy#148 at Run playbook")
     assert "shop" not in str(rows)
 
 
 def test_a_broken_change_blocks_at_integration(polled: dict[str, dict[str, str]]) -> None:
-    answer, rows = answered(polled["97"], "63d034d")
+    answer, rows = answered(polled["incident-broken-change"], "63d034d")
     assert answer.startswith("no: integration failed 3 times with the same error, last in shop/deploy#189")
     assert rows["merge"][0] == "✓ passed"
     assert rows["staging"] == rows["production"] == ["· not reached"]
 
 
 def test_a_change_that_went_all_the_way_is_deployed(polled: dict[str, dict[str, str]]) -> None:
-    answer, _ = answered(polled["97"], "4e3d223")
+    answer, _ = answered(polled["incident-broken-change"], "4e3d223")
     assert answer == "yes: production is deployed (shop/deploy#186)"
-    answer, rows = answered(polled["95"], "4e3d223")
+    answer, rows = answered(polled["incident-host-down"], "4e3d223")
     assert answer == "yes: production had this commit (shop/deploy#126); then 9e0a338 replaced it (shop/deploy#132)"
     assert rows["production"][-1] == "shop/deploy#126; replaced by 9e0a338 (shop/deploy#132)"
 
@@ -114,17 +116,17 @@ def test_a_change_is_known_by_its_checks(polled: dict[str, dict[str, str]]) -> N
     "asked", ["9e0a3389c124391cbe41447c76bcbf7887009a60", "shop/deploy#140", "shop/build #44", "9E0A3389"]
 )
 def test_a_commit_may_be_named_by_its_builds(polled: dict[str, dict[str, str]], asked: str) -> None:
-    assert document(polled["95"], asked) == document(polled["95"], "9e0a338")
+    assert document(polled["incident-host-down"], asked) == document(polled["incident-host-down"], "9e0a338")
 
 
 def test_a_version_of_several_commits_is_the_last_ones(polled: dict[str, dict[str, str]]) -> None:
-    found = document(polled["95"], "1.7.3")
+    found = document(polled["incident-host-down"], "1.7.3")
     assert found["commit"].startswith("9e0a338")
     assert found["notes"] == ["1.7.3 was deployed from 3 commits; this is the last one. The others: 9592095, 4e3d223"]
 
 
 def test_json_has_the_evidence(polled: dict[str, dict[str, str]]) -> None:
-    found = document(polled["95"], "9e0a338")
+    found = document(polled["incident-host-down"], "9e0a338")
     assert (found["repository"], found["change"]) == ("app", None)
     assert found["answer"] == {**found["services"][0]["answer"], "service": "shop"}
     assert (found["answer"]["answer"], found["answer"]["step"]) == ("no", "staging")
@@ -132,11 +134,11 @@ def test_json_has_the_evidence(polled: dict[str, dict[str, str]]) -> None:
     assert (staging["attempts"], staging["failures"], staging["failed_alike"]) == (5, 4, True)
     assert staging["last"]["started"] == "2026-11-23T16:24:29.083+00:00"
     assert staging["last"]["url"].endswith("/job/shop/job/deploy/140/")
-    assert {wait["what"] for wait in staging["last"]["waited"]} == {"queue", "agent"}
+    assert {wait["what"] for wait in staging["last"]["waited"]} == {"queue"}
 
 
 def test_what_is_not_there_is_said_in_one_line(polled: dict[str, dict[str, str]], tmp_path: Path) -> None:
-    done = support.trace("path", "no-such-version", env=polled["95"])
+    done = support.trace("path", "no-such-version", env=polled["incident-host-down"])
     assert (done.returncode, done.stdout) == (1, "")
     assert "there is no commit, change or version 'no-such-version' here" in done.stderr
     assert "poll --once" in done.stderr
@@ -146,7 +148,7 @@ def test_what_is_not_there_is_said_in_one_line(polled: dict[str, dict[str, str]]
 
 
 def test_a_commit_that_nobody_saw_is_answered(polled: dict[str, dict[str, str]]) -> None:
-    answer, rows = answered(polled["95"], "deadbeef")
+    answer, rows = answered(polled["incident-host-down"], "deadbeef")
     assert answer == "not known: the store has no build and no deploy of this commit"
     assert rows["production"] == ["? not known"]
 

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 import support
+from support import tls
 from support.otlp_receiver import Receiver
+from support.proxy import Proxy
+from support.redirects import redirecting
 
 from pipeline_trace_demo.replay import Replay
 
@@ -168,3 +171,33 @@ def test_a_jenkins_that_wants_a_login(env: dict[str, str]) -> None:
         assert len(jenkins.requests) == 2
         status, checks = examined({**outside, **login, "JENKINS_API_TOKEN": "wrong"})
         assert (status, checks["jenkins"]["state"]) == (1, "broken")
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_a_jenkins_with_a_private_authority_is_trusted_as_by_the_poller(
+    env: dict[str, str], tmp_path: Path, variable: str
+) -> None:
+    certificate, context = tls.authority(tmp_path)
+    jenkins = Replay(support.recording("11"))
+    tls.serve(jenkins, context)
+    with jenkins, redirecting(lambda path: jenkins.url + path) as front:
+        outside = {**env, "PATH": NO_ANSIBLE, "JENKINS_URL": jenkins.url}
+        status, checks = examined(outside)
+        assert (status, checks["jenkins"]["state"]) == (1, "broken")
+        trusting = {**outside, variable: str(certificate)}
+        status, checks = examined(trusting)
+        assert (status, checks["jenkins"]["state"]) == (0, "ok"), checks["jenkins"]
+        status, checks = examined({**trusting, "JENKINS_URL": front.url})
+    assert (status, checks["jenkins"]["state"]) == (0, "hint")
+    assert jenkins.url in checks["jenkins"]["mend"]
+    assert "plugins" in checks
+
+
+def test_a_jenkins_behind_a_proxy_is_reached_as_by_the_poller(env: dict[str, str]) -> None:
+    with Replay(support.recording("11")) as jenkins, Proxy({"ci.invalid": jenkins.url.removeprefix("http://")}) as proxy:
+        behind = {**env, "PATH": NO_ANSIBLE, "http_proxy": proxy.url, "no_proxy": "10.0.0.0/8"}
+        status, checks = examined({**behind, "JENKINS_URL": "http://ci.invalid/"})
+        assert (status, checks["jenkins"]["state"]) == (0, "ok"), checks["jenkins"]
+        asked = len(proxy.asked)
+        status, checks = examined({**behind, "JENKINS_URL": jenkins.url, "no_proxy": "127.0.0.0/8"})
+    assert (status, checks["jenkins"]["state"], len(proxy.asked)) == (0, "ok", asked)

@@ -36,7 +36,7 @@ def polled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return env
 
 
-@pytest.mark.parametrize("polled", ["95", "96"], indirect=True)
+@pytest.mark.parametrize("polled", ["incident-host-down", "96"], indirect=True)
 def test_a_host_that_refuses_ssh_is_ops_in_every_failed_build_upstream_ones_too(polled: Env) -> None:
     runs = failed_runs(polled)
     assert {run.partition("#")[0] for run in runs} >= {"shop/build", "shop/deploy", "orders/deploy"}
@@ -48,13 +48,13 @@ def test_a_host_that_refuses_ssh_is_ops_in_every_failed_build_upstream_ones_too(
         assert "environment staging" in "\n".join(verdict["evidence"])
 
 
-@pytest.mark.parametrize("polled", ["95"], indirect=True)
+@pytest.mark.parametrize("polled", ["incident-host-down"], indirect=True)
 def test_another_teams_failure_alike_is_evidence(polled: Env) -> None:
     evidence = why(polled, "shop/deploy#140")["evidence"]
     assert any(line.startswith("2 projects have had the same error since ") and "orders" in line for line in evidence)
 
 
-@pytest.mark.parametrize("polled", ["97"], indirect=True)
+@pytest.mark.parametrize("polled", ["incident-broken-change"], indirect=True)
 def test_a_change_that_fails_its_own_health_check_is_dev_and_the_commit_is_named(polled: Env) -> None:
     runs = failed_runs(polled)
     assert len(runs) == 6
@@ -65,7 +65,7 @@ def test_a_change_that_fails_its_own_health_check_is_dev_and_the_commit_is_named
         assert "63d034dacd87e7b59b3e6168946aa5b8cd943d34" in "\n".join(verdict["evidence"])
 
 
-@pytest.mark.parametrize("polled", ["97"], indirect=True)
+@pytest.mark.parametrize("polled", ["incident-broken-change"], indirect=True)
 def test_the_verdict_by_the_text_is_on_the_run_and_on_the_step(polled: Env) -> None:
     labelled = [s for s in support.stored(polled) if "pipeline_trace.failure.owner" in s["attributes"]]
     assert {span["resource"]["cicd.pipeline.name"] for span in labelled} == {"shop/deploy"}
@@ -76,7 +76,7 @@ def test_the_verdict_by_the_text_is_on_the_run_and_on_the_step(polled: Env) -> N
     assert said == {("dev", "app_unhealthy")}
 
 
-@pytest.mark.parametrize("polled", ["97"], indirect=True)
+@pytest.mark.parametrize("polled", ["incident-broken-change"], indirect=True)
 def test_the_answer_for_people_has_at_most_ten_lines(polled: Env) -> None:
     done = support.trace("why", "shop/build#62", env=polled)
     lines = done.stdout.splitlines()
@@ -121,6 +121,25 @@ def test_a_deploy_that_hangs_for_an_approval_says_what_is_asked(env: Env, job: s
     assert "shop/deploy#249 waits for a person (Deploy to production?) since " in verdict["evidence"][0]
 
 
+@pytest.mark.parametrize(
+    ("recording", "moment_ms", "job", "kind", "said"),
+    [
+        ("g-60-queue", 1795956590000, "waits-for-agent/2", "no_agent", "There are no nodes with the label ‘macos’"),
+        ("g-48-lock", 1795956606100, "lock-waiter/1", "waiting_for_lock", "lock-waiter#1 waits for a lock since "),
+        ("g-40-input", 1795956422300, "input/1", "waiting_for_approval", "waits for a person (Deploy to production?)"),
+        ("g-67", 1795957193000, "call-hangs/1", "waiting_for_build", "not started yet: In the quiet period"),
+        # Nobody asked for the other build there, so nothing more is known.
+        ("g-67", 1795957202000, "call-hangs/1", "waiting_for_build", "waits for a build (Team Ärger/lang#1)"),
+    ],
+)
+def test_without_stage_view_a_wait_is_told_too(
+    env: Env, recording: str, moment_ms: int, job: str, kind: str, said: str
+) -> None:
+    with Replay(support.recording(recording), moment_ms=moment_ms) as jenkins:
+        verdict = why(env, f"{jenkins.url}/job/{job}/")
+    assert (verdict["kind"], said in verdict["evidence"][0]) == (kind, True)
+
+
 def test_a_build_that_is_neither_here_nor_running_is_one_line(env: Env, monkeypatch: pytest.MonkeyPatch) -> None:
     # The controller is asked again after pauses.
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)
@@ -150,11 +169,11 @@ def test_a_playbook_without_jenkins_is_judged_by_its_hosts(env: Env) -> None:
 
 @pytest.mark.parametrize(("detail", "logs"), [("step", 3), ("stage", 0), ("build", 0)])
 def test_only_at_detail_step_the_logs_of_failed_steps_are_read(env: Env, detail: str, logs: int) -> None:
-    with Replay(support.recording("97")) as jenkins:
+    with Replay(support.recording("incident-broken-change")) as jenkins:
         assert support.poll(jenkins.url, "--detail", detail, "--include", "shop/deploy", env=env).returncode == 0
         asked = [request.path for request in jenkins.requests]
     # Of the three deploys that failed; agents' names are in logs too, of a node of their own.
-    assert sum("consoleText" in path or "/15/wfapi/log" in path for path in asked) == logs
+    assert sum("consoleText" in path or "stages/log?nodeId=15" in path for path in asked) == logs
     assert sum("jenkins.log" in span["attributes"] for span in support.stored(env)) == logs
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 import support
 
-from jenkins_poller.poll.state import State, StateError
+from jenkins_poller.poll.database import StateError
+from jenkins_poller.poll.state import State
 from pipeline_trace.delivery.destinations import SetupError
 from pipeline_trace.delivery.destinations.store import STEPS, Store
 from pipeline_trace.delivery.migrations import NewerVersionError, Step, upgrade, version_of
@@ -206,7 +207,7 @@ def test_a_newer_state_is_one_line_and_stays_as_it_is(tmp_path: Path) -> None:
     left = path.with_suffix("") / "left.journal"
     left.touch()
     before = content_of(path)
-    with pytest.raises(StateError, match=r"is from a newer pipeline-trace \(its version is 99, this one knows 1\)[^\n]*$"):
+    with pytest.raises(StateError, match=r"is from a newer pipeline-trace \(its version is 99, this one knows 2\)[^\n]*$"):
         State(tmp_path, "http://jenkins/")
     assert content_of(path) == before
     assert left.exists()
@@ -223,7 +224,11 @@ def test_the_state_of_0_1_0_goes_on(tmp_path: Path) -> None:
     assert len(state.cursors()) == known > 0
     state.close()
     with connect(tmp_path / f"{name}.db") as database:
-        assert version_of(database) == 1
+        assert version_of(database) == 2
+        told = database.execute("SELECT count(*) FROM placed").fetchone()[0]
+        # At which level they were told is not known, and they grow old from now on.
+        upgraded = "SELECT count(*) FROM placed WHERE level IS NULL AND queue_id IS NULL AND began_ms > 1700000000000"
+        assert database.execute(upgraded).fetchone()[0] == told > 0
 
 
 @pytest.mark.parametrize("content", [b"rubbish " * 1000, b"SQLite format 3\0" + b"\xff" * 5000, b"\0" * 8192])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import support
 
-from pipeline_trace_demo.exchanges import rebase
+from pipeline_trace_demo.exchanges import rebase, split_build
 from pipeline_trace_demo.hierarchy import resolve, without_tree
 from pipeline_trace_demo.merging import merge
 from pipeline_trace_demo.recording import Documents, Recording
@@ -210,6 +210,25 @@ def test_ended_builds_occupy_no_computer() -> None:
     computers = last_state("11-app-build-deploy")["/computer"]["computer"]
     assert all(computer["oneOffExecutors"] == [] for computer in computers)
     assert all(executor["currentExecutable"] is None for computer in computers for executor in computer["executors"])
+
+
+def one_offs(documents: Documents) -> list[str]:
+    """Return the URLs of the builds whose scripts the controller runs."""
+    computers = documents.compose()["/computer"]["computer"]
+    return [one["currentExecutable"]["url"] for computer in computers for one in computer["oneOffExecutors"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "running"),
+    [("41-running", ["long-build"]), ("g-42-long-sh", ["hangs"]), ("g-48-lock", ["lock-holder", "lock-waiter"])],
+)
+def test_a_pipeline_that_runs_occupies_the_controller_once(name: str, running: list[str]) -> None:
+    whole = recording(name)
+    first = next(exchange for exchange in whole.exchanges if split_build(exchange.path) and exchange.body["building"])
+    urls = [f"{whole.base}/job/{job}/1/" for job in running]
+    occupied = one_offs(whole.at(first.at_ms + 3_000))
+    assert [occupied.count(url) for url in urls] == [1] * len(urls)
+    assert not set(one_offs(whole.at())) & set(urls)
 
 
 def test_rebase_follows_everywhere_and_leaves_the_recording_alone() -> None:

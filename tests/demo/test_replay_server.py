@@ -15,6 +15,7 @@ import requests
 import support
 from jenkins import Jenkins, JenkinsException
 
+from pipeline_trace_demo import story
 from pipeline_trace_demo.replay import Fault, Recording, Replay, TimeMap
 
 JOBS = "/api/json?tree=jobs[fullName,nextBuildNumber]"
@@ -344,8 +345,7 @@ def test_the_end_closes_connections_that_clients_keep() -> None:
 
 
 def test_the_demos_recording_holds_one_change_only() -> None:
-    [file] = support.DEMO.glob("11-*.jsonl")
-    with Replay(Recording.load(file)) as replay:
+    with Replay(Recording.load(story.RECORDING)) as replay:
         jobs = get(replay, "/api/json?tree=jobs[fullName,nextBuildNumber,allBuilds[number]]").json()["jobs"]
     shown = {job["fullName"]: (job["nextBuildNumber"], [build["number"] for build in job["allBuilds"]]) for job in jobs}
     assert shown == {"app-build": (2, [1]), "app-deploy": (4, [3, 2, 1])}

@@ -20,7 +20,7 @@ ASKED_WITH_TREE = {
     "50-upstream": 29,
     "60-queue": 23,
     "70-folders-unicode": 7,
-    "95-incident-host-down": 46,
+    "incident-host-down": 46,
     "98-incident-hangs-now": 27,
 }
 

@@ -124,7 +124,7 @@ def test_what_is_no_url_of_a_controller_is_refused(url: str) -> None:
     ],
 )
 def test_a_builds_url_names_controller_job_and_number(url: str, parts: tuple[str, str, int]) -> None:
-    assert build_url_parts(url) == parts
+    assert build_url_parts(url) == (*parts, "")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_builds_url_names_controller_job_and_number(url: str, parts: tuple[str
 def test_what_is_no_builds_url_is_none_and_no_error(url: str) -> None:
     if url.endswith("７/"):
         # Digits of other scripts are no build number, or at least the same one.
-        assert build_url_parts(url) in (None, ("https://ci", "app", 7))
+        assert build_url_parts(url) in (None, ("https://ci", "app", 7, ""))
     else:
         assert build_url_parts(url) is None
 

@@ -324,7 +324,7 @@ def test_a_service_goes_on_where_metrics_are_never_answered(jenkins: Replay, sta
     with Receiver(metrics="never") as receiver:
         more = {**receiver.environ(), "OTEL_METRIC_EXPORT_INTERVAL": "100"}
         service = start("--jenkins-url", jenkins.url, "--interval", "1", "--since", "5000w", **more)
-        receiver.wait_for(83)
+        receiver.wait_for(78)
         processes.wait_for(lambda: len([r for r in jenkins.requests if "tree=jobs" in r.path]) > 2, "third poll")
         status, _ = service.end()
         assert status == 0

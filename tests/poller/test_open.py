@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import support
 
+from jenkins_poller.now import wording
+from jenkins_poller.now.waits import Activity, OpenBuild, OpenWait
 from pipeline_trace_demo.faults import Fault
 from pipeline_trace_demo.replay import Replay
 
@@ -99,6 +101,28 @@ def test_for_people_each_build_and_each_wait_is_a_line(env: Env) -> None:
     assert stage.startswith("  Deploy production: waits for a build (shop/deploy#246) since 2026-11-23 16:25:43Z (")
     assert deploy.startswith("shop/deploy#246 running since ")
     assert agent.endswith("): ‘prod-deploy-1’ is offline (kernel update); Jenkins calls it stuck")
+
+
+def test_in_a_narrow_terminal_lines_go_on_in_the_next_and_times_stay_whole() -> None:
+    wait = OpenWait("agent", 1795956569175, "macos", "There are no nodes with the label ‘macos’", stuck=True)
+    script = "for host in one two three four; do\n  echo $host\n" * 9
+    doing = (
+        Activity(("Mac", "intel"), wait=wait),
+        Activity(("Mac", "linux"), f"Shell Script: {script}", 1795956569186, None, 2, True),
+    )
+    build = OpenBuild("mobile", 7, "", "running", 1795956566800, ("mac-1",), doing)
+    lines = list(wording.open_lines([build], 1795956590000, 60))
+    assert lines == [
+        "mobile#7 running since 2026-11-29 12:49:26Z (23.2 s) on",
+        "  mac-1",
+        "  Mac > intel: waits for an agent (macos)",
+        "    since 2026-11-29 12:49:29Z (20.8 s): There are no nodes",
+        "    with the label ‘macos’; Jenkins calls it stuck",
+        "  Mac > linux: Shell Script: for host in one two three four;",
+        "    do echo $host for host in one two three four; do echo",
+        "    $host for host in … (attempt 2, in a timeout)",
+        "    since 2026-11-29 12:49:29Z (20.8 s)",
+    ]
 
 
 def test_jobs_that_are_not_wanted_are_not_asked_about(env: Env) -> None:

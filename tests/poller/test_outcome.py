@@ -12,8 +12,9 @@ import support
 
 from jenkins_poller.fetch import flow
 from jenkins_poller.fetch.api import Controller
-from jenkins_poller.fetch.build import STEP, Fetched, fetch_build, own_document
-from jenkins_poller.fetch.nodes import Times
+from jenkins_poller.fetch.build import Fetched, Reader
+from jenkins_poller.fetch.document import STEP, own_document
+from jenkins_poller.fetch.times import Times
 from jenkins_poller.spans import outcome
 from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace_demo.replay import Replay
@@ -33,8 +34,8 @@ def document(result: str | None, *interruptions: str, **more: Any) -> dict[str, 
 def recorded(name: str, job: str, number: int = 1) -> Fetched:
     with Replay(support.recording(name)) as replay:
         controller, build = Controller(replay.url, first_pause=0.001), Build(replay.url, job, number)
-        found = fetch_build(controller, build, own_document(controller, build, STEP), STEP)
-    assert found is not None
+        found = Reader(controller, STEP).fetch({build: own_document(controller, build, STEP)}, number)[build]
+    assert isinstance(found, Fetched)
     return found
 
 
@@ -212,7 +213,15 @@ def interruption_of(fetched: Fetched, step_id: str) -> tuple[str, str]:
     step = fetched.flow.find(step_id)
     assert step is not None
     times = fetched.times[step_id]
-    return outcome.error_of_element(outcome.result_of_element(step, times, fetched), times, fetched.document)
+    return outcome.error_of_element(outcome.result_of_element(step, times, fetched), step, times, fetched)
+
+
+def failed_step(told: dict[str, Any]) -> tuple[flow.Element, Fetched]:
+    """Return a failed step of a build with this document."""
+    fetched = recorded("31", "fail-sh")
+    step = fetched.flow.find("12")
+    assert step is not None
+    return step, replace(fetched, document=told)
 
 
 def test_an_errors_type_and_message_are_the_steps_own() -> None:
@@ -227,9 +236,9 @@ def test_a_timeout_has_the_type_and_message_of_one() -> None:
 
 
 def test_an_interruption_without_a_message_has_the_builds() -> None:
+    step, fetched = failed_step(document("FAILURE", "x.build.DownstreamFailureCause"))
     times = Times(0, 0, "FAILED", error_type=FLOW_INTERRUPTED)
-    told = document("FAILURE", "x.build.DownstreamFailureCause")
-    assert outcome.error_of_element("failure", times, told) == (
+    assert outcome.error_of_element("failure", step, times, fetched) == (
         "DownstreamFailureCause",
         "because of x.build.DownstreamFailureCause",
     )
@@ -245,5 +254,5 @@ def _with(**change: Any) -> Callable[[Times], Times]:
 
 @pytest.mark.parametrize("change", [_with(error_type=""), _with(status=""), _with(status="NEW_WORD")])
 def test_an_error_always_has_a_type(change: Callable[[Times], Times]) -> None:
-    times = change(recorded("31", "fail-sh").times["12"])
-    assert outcome.error_of_element("failure", times, document("FAILURE"))[0]
+    step, fetched = failed_step(document("FAILURE"))
+    assert outcome.error_of_element("failure", step, change(recorded("31", "fail-sh").times["12"]), fetched)[0]

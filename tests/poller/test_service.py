@@ -22,12 +22,14 @@ from jenkins_poller.fetch.api import Controller
 from jenkins_poller.fetch.rate import Rate
 from jenkins_poller.poll import logs
 from jenkins_poller.poll.discovery import Selection
-from jenkins_poller.poll.poller import Poller, PollSettings, SweepError
+from jenkins_poller.poll.poller import Poller
 from jenkins_poller.poll.state import State
+from jenkins_poller.poll.swept import PollSettings, SweepError
 from pipeline_trace_demo.replay import Fault, Replay
 
 USER, TOKEN = "reader", "11abcdef0123456789"
 BUILDS = 5
+TIMES = "times of stages come from Pipeline: Stage View"
 SINCE = ("--since", "5000w")
 
 
@@ -62,19 +64,19 @@ def test_an_idle_service_ends_at_once_and_well(
 @pytest.mark.process
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_builds_under_way_are_finished_and_the_rest_comes_with_the_next_poll(
-    env: dict[str, str], jenkins: Replay, start: Callable[..., Service], number: signal.Signals
+    env: dict[str, str], start: Callable[..., Service], number: signal.Signals
 ) -> None:
-    # The first four builds are begun together; each hangs in one request.
-    jenkins.faults = [Fault(r"job/[^/]+/\d+/wfapi", "slow", seconds=2)]
-    service = start("--jenkins-url", jenkins.url, *SINCE)
-    processes.wait_for(lambda: [r for r in jenkins.requests if "wfapi" in r.path], "first slow request")
-    assert service.end(number) == (0, "")
-    begun = runs(env)
-    assert 1 <= len(begun) < BUILDS
-    jenkins.faults = []
-    assert support.poll(jenkins.url, env=env).returncode == 0
+    with Replay(support.recording("80")) as jenkins:
+        # Four groups of builds are begun together; each hangs in one request.
+        jenkins.faults = [Fault("wfapi", "slow", seconds=0.3)]
+        service = start("--jenkins-url", jenkins.url, *SINCE)
+        processes.wait_for(lambda: [r for r in jenkins.requests if "wfapi" in r.path], "first slow request")
+        assert service.end(number) == (0, "")
+        begun = len(runs(env))
+        jenkins.faults = []
+        assert support.poll(jenkins.url, env=env).returncode == 0
+    assert 1 <= begun < len(runs(env))
     assert Counter(runs(env)).most_common(1)[0][1] == 1
-    assert len(runs(env)) == BUILDS
 
 
 @pytest.mark.process
@@ -141,7 +143,7 @@ def test_a_journal_is_found_by_others_only_when_it_is_whole(
     tmp_path: Path, jenkins: Replay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = State(tmp_path / "pollers", jenkins.url)
-    settings = PollSettings("step", "pipeline", 0, Selection())
+    settings = PollSettings("step", "pipeline", 1e9 * 5, Selection())
     service = {"service.name": "ci"}
     poller = Poller(Controller(jenkins.url), state, tmp_path / "journals", settings, lambda url: service)
     written: list[str] = []
@@ -208,10 +210,10 @@ def test_a_log_has_a_line_a_message_that_programs_can_read(
     status, said = service.end()
     lines = [read(line) for line in said.splitlines()]
     assert status == 0
-    assert [line["msg"] for line in lines] == ["polling", "polled", "delivered", "ended"]
+    assert [line["msg"] for line in lines] == ["polling", TIMES, "polled", "delivered", "ended"]
     assert all({"time", "level"} <= line.keys() for line in lines)
     assert {line["level"] for line in lines} == {"info"}
-    assert (lines[1]["controller"], int(lines[1]["builds"]), int(lines[1]["spans"])) == (jenkins.url, BUILDS, 83)
+    assert (lines[2]["controller"], int(lines[2]["builds"]), int(lines[2]["spans"])) == (jenkins.url, BUILDS, 78)
 
 
 @pytest.mark.process
@@ -245,7 +247,7 @@ def test_spans_that_wait_are_counted_in_one_line_and_sent_later(
     processes.wait_for(lambda: len([r for r in jenkins.requests if "tree=jobs" in r.path]) > 2, "third poll")
     _, said = service.end()
     (line,) = said.splitlines()
-    assert "83 spans wait in" in line
+    assert "78 spans wait in" in line
     assert support.trace("ship", env=env).returncode == 0
     assert len(runs(env)) == BUILDS
 
@@ -308,7 +310,7 @@ def test_requests_begin_as_far_apart_as_the_rate_says(env: dict[str, str], jenki
     file.write_text(yaml.safe_dump({"controllers": [controller]}))
     assert support.trace("poll", "--once", "--config", file, env=env).returncode == 0
     begun = [request.started for request in jenkins.requests]
-    assert len(begun) >= 6
+    assert len(begun) >= 3
     assert (begun[-1] - begun[0]) / (len(begun) - 1) > 0.095
 
 
@@ -338,7 +340,7 @@ def test_at_most_four_requests_at_once_over_as_many_connections(env: dict[str, s
     jenkins._server.process_request = count  # type: ignore[method-assign]
     jenkins.faults = [Fault("wfapi", "slow", seconds=0.02)]
     assert support.poll(jenkins.url, env=env).returncode == 0
-    assert len(jenkins.requests) > 50
+    assert len(jenkins.requests) > 15
     assert jenkins.most_at_once <= 4
     assert len(opened) <= 4
 
@@ -367,7 +369,7 @@ def test_a_certificate_of_an_unknown_authority_is_not_trusted(
     assert "REQUESTS_CA_BUNDLE" in line
 
 
-@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
 def test_an_own_authority_is_trusted_by_the_standard_variables(
     env: dict[str, str], secured: tuple[str, Path], variable: str
 ) -> None:
@@ -376,7 +378,7 @@ def test_an_own_authority_is_trusted_by_the_standard_variables(
     assert len(runs(env)) == BUILDS
 
 
-@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
 def test_a_file_of_authorities_that_is_not_there_is_named(
     env: dict[str, str], secured: tuple[str, Path], variable: str
 ) -> None:

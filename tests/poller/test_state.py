@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from jenkins_poller.poll.state import Cursor, State, StateError, decode_links, encode_links
+from jenkins_poller.poll.database import StateError
+from jenkins_poller.poll.state import Cursor, State, Told, decode_links, encode_links
 from pipeline_trace.place.ci.jenkins.chain import BuildPlace
 from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace.span import Link
@@ -36,6 +37,11 @@ def build(number: int, job: str = "app") -> Build:
     return Build(ROOT, job, number)
 
 
+def open_numbers(state: State) -> dict[str, set[int]]:
+    """Return the numbers of open builds, by job."""
+    return {job: set(numbers) for job, numbers in state.open_builds().items()}
+
+
 def test_a_new_state_remembers_nothing(state: State) -> None:
     assert (state.cursors(), state.open_builds(), state.place_of(build(1))) == ({}, {}, None)
 
@@ -47,7 +53,7 @@ def test_what_was_found_is_open_and_remembered(tmp_path: Path) -> None:
     first.close()
     second = again(tmp_path)
     assert second.cursors() == {"app": Cursor(8, 7, True), "Team A/ü": Cursor(2, 0, False)}
-    assert second.open_builds() == {"app": {5, 6, 7}}
+    assert open_numbers(second) == {"app": {5, 6, 7}}
     second.close()
 
 
@@ -55,7 +61,7 @@ def test_finding_again_moves_the_cursor_and_keeps_what_is_open(state: State) -> 
     state.found("app", Cursor(8, 7, True), [7])
     state.found("app", Cursor(9, 8, True), [7, 8])
     assert state.cursors() == {"app": Cursor(9, 8, True)}
-    assert state.open_builds() == {"app": {7, 8}}
+    assert open_numbers(state) == {"app": {7, 8}}
 
 
 def test_written_and_vanished_builds_are_not_open_any_more(state: State) -> None:
@@ -63,7 +69,7 @@ def test_written_and_vanished_builds_are_not_open_any_more(state: State) -> None
     state.found("lib", Cursor(9, 8, True), [6])
     state.written([build(6)])
     state.vanished("app", 8)
-    assert state.open_builds() == {"app": {7}, "lib": {6}}
+    assert open_numbers(state) == {"app": {7}, "lib": {6}}
     assert state.cursors()["app"].cursor == 8
 
 
@@ -86,15 +92,29 @@ def test_a_place_outlives_the_build_being_written_and_the_process(tmp_path: Path
     second.close()
 
 
-def test_a_job_made_again_forgets_the_old_ones_builds_and_places(state: State) -> None:
+def test_a_job_made_again_forgets_the_builds_that_it_lost_and_gets_a_generation(state: State) -> None:
     for job in ("app", "lib"):
-        state.found(job, Cursor(8, 7, True), [7])
-        state.decided([(build(7, job), BuildPlace(TRACE))])
-    state.restarted("app")
-    assert set(state.cursors()) == {"lib"}
-    assert state.open_builds() == {"lib": {7}}
+        state.found(job, Cursor(8, 7, True), [6, 7])
+        state.decided([(build(number, job), BuildPlace(TRACE)) for number in (6, 7)])
+    assert state.made_again("app", 6, 7) == Cursor(7, 6, True, generation=1)
+    assert state.cursors() == {"app": Cursor(7, 6, True, generation=1), "lib": Cursor(8, 7, True)}
+    assert state.generations() == {"app": 1}
+    assert open_numbers(state) == {"app": {6}, "lib": {6, 7}}
     assert state.place_of(build(7)) is None
-    assert state.place_of(build(7, "lib")) == BuildPlace(TRACE)
+    assert state.place_of(build(6)) == state.place_of(build(7, "lib")) == BuildPlace(TRACE)
+
+
+def test_a_renamed_job_keeps_all_that_is_known(state: State) -> None:
+    state.found("app", Cursor(8, 7, True), [7])
+    state.decided([(build(6), BuildPlace(TRACE))])
+    state.told([(build(6), Told("stage", 5, 6))])
+    state.renamed("app", "team/app")
+    assert state.cursors() == {"team/app": Cursor(8, 7, True)}
+    assert open_numbers(state) == {"team/app": {7}}
+    assert state.place_of(build(6, "team/app")) == BuildPlace(TRACE)
+    assert state.last_told("team/app") == [(6, 5, 6)]
+    # Its spans have the ids of the old name: nothing can be added to them.
+    assert state.level_of(build(6, "team/app")) == "step"
 
 
 def test_two_controllers_have_states_of_their_own(tmp_path: Path, state: State) -> None:
@@ -119,7 +139,8 @@ def test_another_process_with_the_same_controller_is_refused_and_told_so(tmp_pat
     code = """
         import sys
         from pathlib import Path
-        from jenkins_poller.poll.state import State, StateError
+        from jenkins_poller.poll.database import StateError
+        from jenkins_poller.poll.state import State
         try:
             State(Path(sys.argv[1]), sys.argv[2])
             print("no error")
@@ -186,7 +207,7 @@ def test_tables_of_another_version_are_a_clear_error(tmp_path: Path, read: str) 
         use()
 
 
-@pytest.mark.parametrize("write", ["found", "decided", "written", "vanished", "restarted"])
+@pytest.mark.parametrize("write", ["found", "decided", "written", "vanished", "made_again", "renamed"])
 def test_a_state_that_cannot_be_written_is_a_clear_error_and_stays_as_it_was(state: State, write: str) -> None:
     state.found("app", Cursor(8, 7, True), [7])
     writes = {
@@ -194,7 +215,8 @@ def test_a_state_that_cannot_be_written_is_a_clear_error_and_stays_as_it_was(sta
         "decided": lambda: state.decided([(build(7), BuildPlace(TRACE))]),
         "written": lambda: state.written([build(7)]),
         "vanished": lambda: state.vanished("app", 7),
-        "restarted": lambda: state.restarted("app"),
+        "made_again": lambda: state.made_again("app", 0, 1),
+        "renamed": lambda: state.renamed("app", "lib"),
     }
     # As on a full disk: SQLite may not take another page, nor change one.
     state._database.execute("PRAGMA query_only = ON")
@@ -203,7 +225,7 @@ def test_a_state_that_cannot_be_written_is_a_clear_error_and_stays_as_it_was(sta
     assert "PIPELINE_TRACE_HOME" in one_line(error)
     state._database.execute("PRAGMA query_only = OFF")
     assert state.cursors() == {"app": Cursor(8, 7, True)}
-    assert state.open_builds() == {"app": {7}}
+    assert open_numbers(state) == {"app": {7}}
 
 
 def test_a_transaction_that_fails_in_the_middle_leaves_nothing(state: State) -> None:
@@ -219,9 +241,9 @@ def test_what_is_noted_together_is_kept_together(tmp_path: Path) -> None:
         state.found("app", Cursor(3, 2, settled=True), {1, 2})
         with sqlite3.connect(next((tmp_path / "pollers").glob("*.db"))) as other:
             assert other.execute("SELECT count(*) FROM open_builds").fetchone() == (0,)
-        assert state.open_builds() == {"app": {1, 2}}
+        assert open_numbers(state) == {"app": {1, 2}}
     state.close()
-    assert again(tmp_path).open_builds() == {"app": {1, 2}}
+    assert open_numbers(again(tmp_path)) == {"app": {1, 2}}
 
 
 def test_what_was_noted_before_the_controller_failed_is_kept(tmp_path: Path) -> None:
@@ -236,7 +258,7 @@ def test_what_was_noted_before_the_controller_failed_is_kept(tmp_path: Path) -> 
         fail()
     state.found("lib", Cursor(2, 1, settled=True), {1})
     state.close()
-    assert again(tmp_path).open_builds() == {"app": {1, 2}, "lib": {1}}
+    assert open_numbers(again(tmp_path)) == {"app": {1, 2}, "lib": {1}}
 
 
 def test_what_cannot_be_written_together_is_a_clear_error_and_leaves_nothing(state: State) -> None:
@@ -249,15 +271,15 @@ def test_what_cannot_be_written_together_is_a_clear_error_and_leaves_nothing(sta
     with pytest.raises(StateError) as error:
         fail()
     assert "PIPELINE_TRACE_HOME" in one_line(error)
-    assert state.open_builds() == {}
+    assert open_numbers(state) == {}
     state._database.execute("PRAGMA query_only = OFF")
     state.found("lib", Cursor(2, 1, settled=True), {1})
-    assert state.open_builds() == {"lib": {1}}
+    assert open_numbers(state) == {"lib": {1}}
 
 
 def test_a_build_that_is_read_again_has_the_same_builds_of_its_commit_before_it(state: State) -> None:
     for number in (1, 2, 3):
         state.decided([(build(number), BuildPlace(TRACE))])
         state.built([(build(number), "c0ffee")])
-    before = {number: [found for _, found, _ in state.same_revision("c0ffee", build(number))] for number in (1, 2, 3, 4)}
+    before = {number: [found for _, found, _, _ in state.same_revision("c0ffee", build(number))] for number in (1, 2, 3, 4)}
     assert before == {1: [], 2: [1], 3: [2, 1], 4: [3, 2, 1]}

@@ -13,7 +13,7 @@ from controller.world import World
 from support.polling import ROOT, Polling, Run
 
 from jenkins_poller.poll.state import Cursor
-from pipeline_trace_demo.replay import Replay
+from pipeline_trace_demo.replay import Fault, Replay
 
 JOB = "app-deploy"
 BUILT = {("app-build", "1"), ("app-build", "2")}
@@ -80,37 +80,24 @@ def test_a_build_that_ends_after_later_ones_is_emitted_when_it_ends(polling: Pol
     running(jenkins, 1)
     assert emitted(polling) == BUILDS - {(JOB, "1")}
     # Only what is open is asked for again.
-    assert asked(polling, jenkins) == ["/api/json", f"/job/{JOB}/1/api/json"]
+    assert asked(polling, jenkins) == ["/api/json", "/computer/api/json", f"/job/{JOB}/1/api/json"]
     jenkins.load(support.recording("11"))
     assert emitted(polling) == {(JOB, "1")}
     assert asked(polling, jenkins) == ["/api/json"]
 
 
-def test_builds_of_a_job_deleted_and_made_again_are_emitted(polling: Polling, jenkins: Replay) -> None:
-    assert emitted(polling) == BUILDS
-    jenkins.drop_job(JOB)
-    assert emitted(polling) == set()
-    jenkins.load(support.recording("11"))
-    only_the_first(jenkins)
-    assert emitted(polling) == {(JOB, "1")}
-    jenkins.load(support.recording("11"))
-    assert emitted(polling) == {(JOB, "2"), (JOB, "3")}
-
-
-def test_a_job_made_again_while_a_build_of_the_old_one_was_open(polling: Polling, jenkins: Replay) -> None:
-    running(jenkins, 3)
-    assert emitted(polling) == BUILDS - {(JOB, "3")}
-    jenkins.load(support.recording("11"))
-    only_the_first(jenkins)
-    assert emitted(polling) == {(JOB, "1")}
-    assert asked(polling, jenkins) == ["/api/json"]
+def test_a_job_that_is_listed_twice_is_read_once(polling: Polling, jenkins: Replay) -> None:
+    jenkins.edit("/api/json", lambda document: {**document, "jobs": [*document["jobs"], *document["jobs"]]})
+    polling.sweep()
+    assert set(polling.emitted) == BUILDS
+    assert len({span.span_id for span in polling.spans}) == len(polling.spans)
 
 
 def test_builds_discarded_before_they_were_seen_are_not_asked_for_for_ever(polling: Polling, jenkins: Replay) -> None:
     next_number(jenkins, 8)
     assert emitted(polling) == BUILDS
     # The number may have been given away just now.
-    assert asked(polling, jenkins) == ["/api/json", f"/job/{JOB}/api/json"]
+    assert asked(polling, jenkins) == ["/api/json", "/computer/api/json", f"/job/{JOB}/api/json"]
     assert asked(polling, jenkins) == ["/api/json"]
 
 
@@ -126,6 +113,7 @@ def test_a_build_deleted_while_it_was_open_is_counted_and_forgotten(polling: Pol
     polling.sweep()
     jenkins.load(support.recording("11"))
     jenkins.drop_build(JOB, 3)
+    jenkins.edit("/computer/api/json", lambda document: {**document, "computer": []})
     assert polling.sweep().vanished == 1
     assert asked(polling, jenkins) == ["/api/json"]
 
@@ -138,6 +126,31 @@ def test_builds_older_than_the_beginning_are_left_out(tmp_path: Path, jenkins: R
     polling = Polling(tmp_path / "poller", jenkins, since_ms=since)
     assert emitted(polling) == {run for run, start in starts.items() if start >= since}
     assert asked(polling, jenkins) == ["/api/json"]
+    polling.state.close()
+
+
+@pytest.mark.parametrize("spot", ["^/job/app-deploy/", "^/job/"])
+def test_the_beginning_is_kept_if_the_first_sweep_fails_or_ends_early(tmp_path: Path, jenkins: Replay, spot: str) -> None:
+    since = jenkins.documents[f"/job/{JOB}/2"]["timestamp"]
+    starts = {run: jenkins.documents[f"/job/{run[0]}/{run[1]}"]["timestamp"] for run in BUILDS}
+    polling = Polling(tmp_path / "poller", jenkins, since_ms=since)
+    jenkins.faults = [Fault(spot, "starting")]
+    polling.failing()
+    jenkins.faults = []
+    polling.wait(minutes=3 * 24 * 60)
+    polling.sweep()
+    assert set(polling.emitted) == {run for run, start in starts.items() if start >= since}
+    polling.state.close()
+
+
+def test_the_beginning_moves_on_with_the_time(tmp_path: Path, jenkins: Replay) -> None:
+    starts = [document["timestamp"] for path, document in jenkins.documents.items() if path.startswith(f"/job/{JOB}/")]
+    polling = Polling(tmp_path / "poller", jenkins, since_ms=min(starts))
+    jenkins.drop_job(JOB)
+    assert {job for job, _ in emitted(polling)} <= {"app-build"}
+    jenkins.load(support.recording("11"))
+    polling.wait(minutes=(max(starts) - min(starts)) / 60_000)
+    assert emitted(polling) == {(JOB, "3")}
     polling.state.close()
 
 

@@ -31,8 +31,9 @@ Completed = subprocess.CompletedProcess[str]
 
 @cache
 def recording(name: str) -> Recording:
-    """Load a recording by the beginning of its name, e.g. ``11``."""
-    return Recording.load(next(path for path in _recordings() if path.name.startswith(name)))
+    """Load a recording by its name or the beginning of it, e.g. ``11``."""
+    found = [path for path in _recordings() if path.name.startswith(name)]
+    return Recording.load(min(found, key=lambda path: (path.stem != name, path.name)))
 
 
 def scenarios() -> list[str]:

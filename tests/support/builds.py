@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,18 @@ def deploy_environ(jenkins: Replay, number: int = 1) -> dict[str, str]:
     """Return the environment of a recorded deploy, which app-build started."""
     (deploy,) = telling.deploys(jenkins, [("app-deploy", number)])
     return dict(deploy.environment)
+
+
+def running_until(node: int) -> Callable[[dict[str, Any]], None]:
+    """Return an edit that shows a build as it was before the node with this id was made."""
+
+    def change(document: dict[str, Any]) -> None:
+        document.update(building=True, result=None, duration=0)
+        for action in document["actions"]:
+            if "nodes" in action:
+                action["nodes"] = [n for n in action["nodes"] if int(n["id"]) < node]
+
+    return change
 
 
 def run_playbook(playbook: Path, env: Mapping[str, str], build: Mapping[str, str]) -> support.Completed:

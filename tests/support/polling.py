@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -10,8 +11,9 @@ import pytest
 
 from jenkins_poller.fetch.api import Controller, Login
 from jenkins_poller.poll.discovery import Selection
-from jenkins_poller.poll.poller import Poller, PollSettings, SweepError, Swept
+from jenkins_poller.poll.poller import Poller
 from jenkins_poller.poll.state import State
+from jenkins_poller.poll.swept import PollSettings, SweepError, Swept
 from pipeline_trace.delivery import ship
 from pipeline_trace.delivery.destinations import Accepted
 from pipeline_trace.place.ci.jenkins.identity import Build
@@ -51,21 +53,49 @@ class Polling:
     """A poller with its state, and all that it has emitted."""
 
     def __init__(
-        self, folder: Path, jenkins: Jenkins, login: Login | None = None, *, since_ms: int = 0, detail: str = "step"
+        self,
+        folder: Path,
+        jenkins: Jenkins,
+        login: Login | None = None,
+        *,
+        since_ms: int = 0,
+        detail: str = "step",
+        state_of: Polling | None = None,
     ) -> None:
-        """``folder``: its own. ``since_ms``: see Settings."""
+        """``folder``: its own. ``since_ms``: the earliest start of a build, milliseconds since the epoch. ``state_of``: an
+        earlier poller, now closed, whose state it goes on with.
+        """
         (folder / "journals").mkdir(parents=True)
         self._journals = folder / "journals"
         self._memory = Memory()
-        self.state = State(folder / "pollers", jenkins.url)
+        self._states = state_of._states if state_of else folder / "pollers"
+        self.state = State(self._states, jenkins.url)
         controller = Controller(jenkins.url, login, first_pause=0.001)
-        settings = PollSettings(detail, "pipeline", since_ms, Selection())
-        self._poller = Poller(controller, self.state, self._journals, settings, lambda url: {"service.name": "ci"})
+        # The poller's clock stands still between two calls of ``wait``, if the age of builds matters.
+        self._now = time.time() if since_ms else None
+        self._passed = 0.0
+        settings = PollSettings(detail, "pipeline", (self._now or time.time()) - since_ms / 1000, Selection())
+        self._poller = Poller(
+            controller,
+            self.state,
+            self._journals,
+            settings,
+            lambda url: {"service.name": "ci"},
+            clock=lambda: (self._now or time.time()) + self._passed,
+        )
 
-    def sweep(self) -> Swept:
+    def age_of(self, start_ms: int) -> float:
+        """Return how long ago a moment was for the poller, seconds."""
+        return (self._now or time.time()) + self._passed - start_ms / 1000
+
+    def wait(self, minutes: float) -> None:
+        """Let time pass, for the poller."""
+        self._passed += minutes * 60
+
+    def sweep(self, *, reread_age: float | None = None) -> Swept:
         """Poll once, and deliver what there is."""
         try:
-            return self._poller.sweep()
+            return self._poller.sweep(reread_age=reread_age)
         finally:
             ship.ship_all(self._journals, self._memory)
 

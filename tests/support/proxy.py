@@ -50,12 +50,23 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
 
+    def do_GET(self) -> None:
+        self._forward("GET")
+
     def do_POST(self) -> None:
+        self._forward("POST")
+
+    def _forward(self, method: str) -> None:
         url = urlsplit(self.path)
-        self.server.proxy.asked.append(("POST", url.netloc))
+        self.server.proxy.asked.append((method, url.netloc))
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         to = http.client.HTTPConnection(self.server.proxy.place(url.netloc))
-        to.request("POST", url.path, body, {name: value for name, value in self.headers.items() if name != "Host"})
+        to.request(
+            method,
+            url._replace(scheme="", netloc="").geturl(),
+            body,
+            {name: value for name, value in self.headers.items() if name != "Host"},
+        )
         answer = to.getresponse()
         data = answer.read()
         to.close()

@@ -25,6 +25,7 @@ from support.builds import (
     poll,
     run_of,
     run_playbook,
+    running_until,
     stage_of,
 )
 from support.otlp_receiver import Receiver
@@ -62,18 +63,6 @@ def parameter(name: str, value: str) -> Callable[[Document], None]:
         others = [a for a in document["actions"] if documents.short_class(a) != "ParametersAction"]
         values = [{"_class": "hudson.model.StringParameterValue", "name": n, "value": v} for n, v in kept.items()]
         document["actions"] = [*others, {"_class": "hudson.model.ParametersAction", "parameters": values}]
-
-    return change
-
-
-def running_until(node: int) -> Callable[[Document], None]:
-    """Return an edit that shows a build as it was before the node with this id was made."""
-
-    def change(document: Document) -> None:
-        document.update(building=True, result=None, duration=0)
-        for action in document["actions"]:
-            if "nodes" in action:
-                action["nodes"] = [n for n in action["nodes"] if int(n["id"]) < node]
 
     return change
 

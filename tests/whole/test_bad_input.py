@@ -26,6 +26,7 @@ from support.polling import ROOT, TOKEN, USER, Polling, Run
 
 from jenkins_poller.fetch.api import Controller, Login
 from jenkins_poller.poll.state import State
+from jenkins_poller.poll.swept import SweepError
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace import conventions as c
@@ -74,13 +75,11 @@ def status(match: str, number: int, **headers: str) -> Fault:
 
 
 SPOTS = {
-    "sweep": r"^/api/json",
-    "list": r"^/job/app-deploy/api/json\?tree=builds",
-    "build": r"^/job/app-deploy/2/api/json",
-    "stages": r"^/job/app-deploy/2/wfapi/describe",
-    "node": r"^/job/app-deploy/2/execution/node/\d+/wfapi/describe",
+    "sweep": r"^/api/json\?tree=jobs",
+    "builds": r"^/job/app-deploy/(\d+/)?api/json",
+    "stages": r"^/job/app-deploy/(\d+/)?wfapi/",
     "log": r"^/job/app-deploy/2/execution/node/\d+/wfapi/log",
-    "upstream": r"^/job/app-build/1/api/json",
+    "upstream": r"^/job/app-build/(1/)?api/json",
     "starter": r"^/job/app-build/1/execution/node/42/wfapi/log",
 }
 KINDS: list[Kind] = ["html", "cut_json", "cut", "close", "starting"]
@@ -92,17 +91,29 @@ def assert_nothing_in_part(polling: Polling, whole: Mapping[Run, list[str]]) -> 
     assert partly == []
 
 
+def failed(polling: Polling) -> str:
+    """Sweep, which fails as a whole or for some builds; return what people are told."""
+    try:
+        swept = polling.sweep()
+    except SweepError as error:
+        return str(error)
+    assert swept.unread > 0
+    return "\n".join(swept.problems)
+
+
 @pytest.mark.parametrize("spot", SPOTS)
 @pytest.mark.parametrize("kind", FAULTS)
-def test_a_fault_anywhere_ends_the_sweep_loses_nothing_and_emits_nothing_in_part(
+def test_a_fault_anywhere_loses_nothing_and_emits_nothing_in_part(
     polling: Polling, jenkins: Replay, whole: dict[Run, list[str]], kind: Kind | int, spot: str
 ) -> None:
     match = SPOTS[spot]
     jenkins.faults = [status(match, kind, **{"Retry-After": "0"}) if isinstance(kind, int) else Fault(match, kind)]
-    said = polling.failing()
-    assert re.search(r"check|login|JENKINS_USER|may be|starting|forbidden", said), said
+    said = failed(polling)
+    assert TOKEN not in said
+    assert re.search(r"check|login|JENKINS_USER|may be|starting|forbidden|log|later", said), said
     assert_nothing_in_part(polling, whole)
     jenkins.faults = []
+    polling.wait(minutes=6)
     polling.sweep()
     assert polling.emitted == whole
     assert polling.sweep().builds == 0
@@ -113,26 +124,27 @@ def test_a_fault_anywhere_ends_the_sweep_loses_nothing_and_emits_nothing_in_part
 def test_a_fault_that_passes_while_it_is_tried_again_is_not_noticed(
     polling: Polling, jenkins: Replay, whole: dict[Run, list[str]], kind: Kind
 ) -> None:
-    jenkins.faults = [Fault(match, kind, times=2) for match in SPOTS.values()]
+    jenkins.faults = [Fault(match, kind, times=1) for match in SPOTS.values()]
     polling.sweep()
     assert polling.emitted == whole
 
 
 @pytest.mark.parametrize("body", ["null", "[]", '"text"'])
-@pytest.mark.parametrize("spot", ["sweep", "list", "build", "stages", "upstream"])
+@pytest.mark.parametrize("spot", ["sweep", "builds", "upstream"])
 def test_json_of_another_kind_is_an_answer_that_fails(
     polling: Polling, jenkins: Replay, whole: dict[Run, list[str]], body: str, spot: str
 ) -> None:
     """A proxy's, or another version's; null is a good answer of a node alone."""
     jenkins.faults = [json_fault(SPOTS[spot], body)]
-    polling.failing()
+    failed(polling)
     assert_nothing_in_part(polling, whole)
     jenkins.faults = []
+    polling.wait(minutes=6)
     polling.sweep()
     assert polling.emitted == whole
 
 
-@pytest.mark.parametrize("after", [0, 1, 3, 6, 10, 20, 40])
+@pytest.mark.parametrize("after", [0, 1, 3, 6, 10])
 @pytest.mark.parametrize("number", [401, 403])
 def test_a_token_revoked_in_the_middle_of_a_poll_loses_nothing(
     tmp_path: Path, whole: dict[Run, list[str]], after: int, number: int
@@ -140,9 +152,10 @@ def test_a_token_revoked_in_the_middle_of_a_poll_loses_nothing(
     with Replay(support.recording(RECORDING), root_url=ROOT, login=(USER, TOKEN)) as jenkins:
         polling = Polling(tmp_path / "poller", jenkins, LOGIN)
         jenkins.faults = [Fault("", "status", status=number, after=after)]
-        polling.failing()
+        failed(polling)
         assert_nothing_in_part(polling, whole)
         jenkins.faults = []
+        polling.wait(minutes=6)
         polling.sweep()
         polling.state.close()
     assert polling.emitted == whole
@@ -151,10 +164,11 @@ def test_a_token_revoked_in_the_middle_of_a_poll_loses_nothing(
 def test_anonymous_reading_that_is_switched_off_in_the_middle_of_a_poll_loses_nothing(
     polling: Polling, jenkins: Replay, whole: dict[Run, list[str]]
 ) -> None:
-    jenkins.faults = [Fault("wfapi/describe", "login", after=3)]
-    assert "JENKINS_USER" in polling.failing()
+    jenkins.faults = [Fault("wfapi/", "login", after=3)]
+    assert "JENKINS_USER" in failed(polling)
     assert_nothing_in_part(polling, whole)
     jenkins.faults = []
+    polling.wait(minutes=6)
     polling.sweep()
     assert polling.emitted == whole
 
@@ -183,13 +197,15 @@ def test_a_build_deleted_between_two_requests_is_emitted_whole_or_not_at_all(
 
 
 def test_a_build_deleted_before_it_was_read_is_counted(polling: Polling, jenkins: Replay) -> None:
-    jenkins.faults = [Fault("^/job/app-deploy/2/", "gone")]
+    jenkins.drop_build("app-deploy", 2)
     swept = polling.sweep()
-    assert (swept.builds, swept.vanished) == (4, 1)
+    # Perhaps it is not visible yet.
+    assert (swept.builds, swept.vanished) == (4, 0)
+    assert polling.sweep().vanished == 1
 
 
 def test_an_upstream_that_is_gone_makes_roots_with_links(polling: Polling, jenkins: Replay) -> None:
-    jenkins.faults = [Fault("^/job/app-build/1/", "gone")]
+    jenkins.drop_build("app-build", 1)
     polling.sweep()
     upstream = Build(ROOT, "app-build", 1)
     started = [span for span in polling.spans if span.attributes.get(c.JENKINS_TYPE) == c.TYPE_RUN and "deploy" in span.name]
@@ -204,7 +220,7 @@ def test_a_number_that_was_given_away_but_is_not_listed_yet_is_not_lost(
     polling: Polling, jenkins: Replay, whole: dict[Run, list[str]]
 ) -> None:
     """A job is seen first just when its first build begins: nextBuildNumber has moved, the list is still empty."""
-    jenkins.faults = [json_fault(SPOTS["list"], '{"builds":[]}')]
+    jenkins.faults = [json_fault(SPOTS["builds"], '{"builds":[]}')]
     polling.sweep()
     jenkins.faults = []
     polling.sweep()
@@ -334,7 +350,7 @@ def test_no_permission_with_a_login_does_not_ask_for_one(env: dict[str, str]) ->
         (Fault("", "html"), "JENKINS_USER"),
         (Fault("", "starting"), "starting"),
         (Fault("", "status", status=302, headers={"Location": "/login?from=%2F"}), "login"),
-        (Fault("wfapi/describe", "cut"), "does not answer"),
+        (Fault("tree=jobs", "cut"), "was cut off"),
     ],
 )
 def test_a_controller_that_answers_nonsense_and_then_recovers(env: dict[str, str], fault: Fault, said: str) -> None:

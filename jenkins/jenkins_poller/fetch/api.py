@@ -1,78 +1,29 @@
-"""Sends GET requests to a controller, with time limits, retries and typed errors.
-
-The connection and the login come from python-jenkins. By default, python-jenkins has no time-out, asks for a crumb before a
-GET, and raises the same exception for 401, 403 and 500. This module changes all three.
-"""
+"""Sends GET requests to a controller: at most a few at once, and again after errors that pass."""
 
 from __future__ import annotations
 
-import logging
-import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote, urlsplit
 
-import jenkins
-import requests
 import tenacity
-from requests.adapters import HTTPAdapter
 
+from pipeline_trace.place.ci.jenkins import identity
 from pipeline_trace.place.ci.jenkins.identity import Build
 
+from .client import AT_ONCE, LOGGER, Client, Login
+from .errors import ApiError, Malformed, Passing, Unreachable, one_line
 from .rate import Rate
 
-AT_ONCE = 4
-TIMEOUT_SECONDS = (10.0, 60.0)
+__all__ = ["AT_ONCE", "Controller", "Login", "build_path", "job_path"]
+
+# If the controller itself does not answer; and if it is one answer that fails.
 _TRIES = 4
+_TRIES_OF_ONE = 2
 _LONGEST_PAUSE = 60.0
-
-
-class ApiError(Exception):
-    """The controller did not give the requested answer. The message says what to do.
-
-    ``kind``: the type of error in one word: an HTTP status, or redirect, no_json, timeout, connection, certificate.
-    """
-
-    kind = ""
-
-
-class Passing(ApiError):
-    """A temporary error: the controller is unreachable, starting or overloaded, or the connection broke.
-
-    ``retry_after``: seconds to wait, if the controller named them.
-    """
-
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
-
-
-class LoginRefused(ApiError):
-    """401: the login is wrong."""
-
-
-class Forbidden(ApiError):
-    """403: the user has no permission, or there is no login."""
-
-
-class Untrusted(ApiError):
-    """The controller's certificate is not trusted, or the file of trusted certificates is unusable."""
-
-
-class NotFound(ApiError):
-    """404: the path does not exist, or the user may not see it."""
-
-
-@dataclass(frozen=True)
-class Login:
-    """A user and the user's API token."""
-
-    user: str
-    token: str
+# Warnings about odd answers; each is logged once.
+_MOST_WARNINGS = 100
 
 
 class Controller:
@@ -97,29 +48,54 @@ class Controller:
         self.requests = 0
         self._observe = observe
         self._rate = Rate(per_second, stopping.wait if stopping else time.sleep)
-        self._client = _Client(self.url, login)
+        self._client = Client(self.url, login)
         self._slots = threading.BoundedSemaphore(AT_ONCE)
+        self._warned: set[str] = set()
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Passing),
-            stop=tenacity.stop_after_attempt(_TRIES) | tenacity.stop_when_event_set(stopping or threading.Event()),
+            stop=_Enough() | tenacity.stop_when_event_set(stopping or threading.Event()),
             sleep=tenacity.sleep_using_event(stopping) if stopping else tenacity.nap.sleep,
             wait=_Pauses(first_pause),
             reraise=True,
         )
 
+    @property
+    def session(self) -> str:
+        """Return what the controller calls its present run: another text after each restart; "" if it did not say."""
+        return self._client.jenkins_session
+
+    @property
+    def now_ms(self) -> int | None:
+        """Return the controller's own time of its last answer, milliseconds since the epoch; None if it did not say."""
+        return self._client.now_ms
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def warn(self, said: str) -> None:
+        """Log a warning about an odd answer, once. ``said``: may have names from the answer in it."""
+        said = one_line(said)
+        if said in self._warned or len(self._warned) > _MOST_WARNINGS:
+            return
+        self._warned.add(said)
+        further = "there are further odd answers; they are not told any more"
+        LOGGER.warning("%s", said if len(self._warned) <= _MOST_WARNINGS else further)
+
     def get(self, path: str, tree: str = "") -> Any:
         """Return the JSON of a path below the controller's address.
 
-        Retries after temporary errors. Raises Passing after the last try, and LoginRefused, Forbidden, Untrusted, NotFound.
+        Retries after temporary errors. Raises Passing after the last try, and LoginRefused, Forbidden, Untrusted, NotFound,
+        Malformed.
         """
         query = {"tree": tree} if tree else None
         return self._retrying.copy()(self._once, lambda: self._client.fetch(f"{self.url}/{path}", query))
 
     def document(self, path: str, tree: str = "") -> Mapping[str, Any]:
-        """Return the JSON object of a path. Raises as ``get``, and Passing if the answer is not an object."""
+        """Return the JSON object of a path. Raises as ``get``, and Malformed if the answer is not an object."""
         answer = self.get(path, tree)
         if not isinstance(answer, dict):
-            raise Passing(f"{self.url}/{path} did not answer with a JSON object; check what answers, for example a proxy")
+            raise Malformed(f"{self.url}/{path} did not answer with a JSON object; check what answers, for example a proxy")
         return answer
 
     def build(self, build: Build, rest: str, tree: str = "") -> Mapping[str, Any]:
@@ -129,6 +105,10 @@ class Controller:
     def text(self, path: str, most_bytes: int) -> str:
         """Return the text of a path; "" if it is longer than ``most_bytes``. Raises as ``get``."""
         return str(self._retrying.copy()(self._once, lambda: self._client.fetch_text(f"{self.url}/{path}", most_bytes)))
+
+    def beginning(self, path: str, most_bytes: int) -> str:
+        """Return the first ``most_bytes`` of a text. Raises as ``get``."""
+        return str(self._retrying.copy()(self._once, lambda: self._client.fetch_beginning(f"{self.url}/{path}", most_bytes)))
 
     def _once(self, ask: Callable[[], Any]) -> Any:
         self._rate.wait()
@@ -143,6 +123,14 @@ class Controller:
         return answer
 
 
+class _Enough(tenacity.stop.stop_base):
+    """Stops after fewer tries if one answer fails than if the controller does not answer at all."""
+
+    def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
+        error = retry_state.outcome.exception() if retry_state.outcome else None
+        return retry_state.attempt_number >= (_TRIES if isinstance(error, Unreachable) else _TRIES_OF_ONE)
+
+
 class _Pauses(tenacity.wait.wait_base):
     """Pauses between tries: exponential with jitter, or as long as the controller asks for."""
 
@@ -155,139 +143,11 @@ class _Pauses(tenacity.wait.wait_base):
         return min(asked, _LONGEST_PAUSE) if asked is not None else self._wait(retry_state)
 
 
-class _Client(jenkins.Jenkins):  # type: ignore[misc]
-    """python-jenkins' connection and login, with the errors of this module."""
-
-    def __init__(self, url: str, login: Login | None) -> None:
-        with _Silence():
-            super().__init__(url, login.user if login else None, login.token if login else None, timeout=TIMEOUT_SECONDS)
-        # Always verify, whatever PYTHONHTTPSVERIFY says. With True, requests reads REQUESTS_CA_BUNDLE.
-        self._session.verify = (not os.environ.get("REQUESTS_CA_BUNDLE") and os.environ.get("SSL_CERT_FILE")) or True
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=AT_ONCE))
-        self._session.headers["Accept"] = "application/json"
-        # A redirect leads to a login page, or sends the token to another host.
-        self._session.max_redirects = 0
-        settings = self._session.merge_environment_settings(url, {}, None, self._session.verify, None)
-        self._settings = {**settings, "timeout": TIMEOUT_SECONDS}
-        # Do not take a login from ~/.netrc.
-        self._session.trust_env = False
-        self._has_login = login is not None
-
-    def _request(self, req: requests.Request, stream: bool | None = None) -> requests.Response:
-        """Send a request, with the proxies and certificates that __init__ read once: reading them is slow."""
-        answer: requests.Response = self._session.send(
-            self._session.prepare_request(req), **{**self._settings, "stream": bool(stream)}
-        )
-        return answer
-
-    def fetch(self, url: str, query: Mapping[str, str] | None) -> Any:
-        """Return the JSON of a URL."""
-        with _typed(url):
-            return self.jenkins_request(requests.Request("GET", url, params=query), add_crumb=False).json()
-
-    def fetch_text(self, url: str, most_bytes: int) -> str:
-        """Return the text of a URL; "" if it is longer than ``most_bytes``."""
-        parts, size = list[bytes](), 0
-        with _typed(url), self.jenkins_request(requests.Request("GET", url), add_crumb=False, stream=True) as response:
-            for part in response.iter_content(1 << 16):
-                parts.append(part)
-                size += len(part)
-                if size > most_bytes:
-                    return ""
-        return b"".join(parts).decode("utf-8", "replace")
-
-    def _response_handler(self, response: requests.Response) -> requests.Response:
-        try:
-            return self._checked(response)
-        except ApiError as error:
-            raise _of(str(response.status_code), error) from None
-
-    def _checked(self, response: requests.Response) -> requests.Response:
-        status, url = response.status_code, response.url.partition("?")[0]
-        if status == 401:
-            raise LoginRefused(f"{_host(url)} refuses the login (401); check JENKINS_USER and JENKINS_API_TOKEN")
-        if status == 403:
-            missing = "the user needs permission to read it" if self._has_login else _LOGIN_HINT
-            raise Forbidden(f"{url} is forbidden (403): {missing}")
-        if status == 404:
-            raise NotFound(f"{url} was not found (404); check the address and the user's permissions")
-        if status == 429 or status >= 500:
-            said = f"{_host(url)} answered {status}; it may be starting or overloaded, try again later"
-            raise Passing(said, _retry_after(response))
-        if status != 200:
-            raise Passing(f"{url} answered {status}; check --jenkins-url")
-        return response
-
-
-class _Silence(logging.Filter):
-    """Stops python-jenkins from logging the values of JENKINS_API_EXTRA_HEADERS, which may be secret."""
-
-    def __enter__(self) -> None:
-        logging.getLogger().addFilter(self)
-
-    def __exit__(self, *_: object) -> None:
-        logging.getLogger().removeFilter(self)
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return "JENKINS_API_EXTRA_HEADERS" not in record.getMessage()
-
-
-def _of(kind: str, error: ApiError) -> ApiError:
-    error.kind = kind
-    return error
-
-
-_LOGIN_HINT = "it needs a login: set JENKINS_USER and JENKINS_API_TOKEN"
-
-
-@contextmanager
-def _typed(url: str) -> Iterator[None]:
-    """Turn errors of requests and python-jenkins into ApiError."""
-    try:
-        yield
-    except requests.exceptions.TooManyRedirects:
-        said = f"{url} redirects to another page; check --jenkins-url (http or https?), or {_LOGIN_HINT}"
-        raise _of("redirect", Passing(said)) from None
-    except requests.exceptions.JSONDecodeError:
-        said = f"{url} answered without JSON; the controller may be starting, or {_LOGIN_HINT}"
-        raise _of("no_json", Passing(said)) from None
-    except requests.exceptions.SSLError as error:
-        said = f"the certificate of {_host(url)} is not trusted ({_reason(error)}); set REQUESTS_CA_BUNDLE to your CA's file"
-        raise _of("certificate", Untrusted(said)) from None
-    except (jenkins.TimeoutException, requests.exceptions.RequestException) as error:
-        kind = "timeout" if isinstance(error, jenkins.TimeoutException) else "connection"
-        said = f"{_host(url)} does not answer ({_reason(error)}); check --jenkins-url"
-        raise _of(kind, Passing(said)) from None
-    except OSError as error:
-        raise _of("certificate", Untrusted(f"{error}; check REQUESTS_CA_BUNDLE or SSL_CERT_FILE")) from None
-
-
 def job_path(full_name: str) -> str:
     """Return a job's path below the controller's address, with a slash at the end."""
-    return "".join(f"job/{quote(name, safe='')}/" for name in full_name.split("/"))
+    return identity.job_path(full_name)
 
 
 def build_path(build: Build) -> str:
     """Return a build's path below the controller's address, with a slash at the end."""
-    return f"{job_path(build.job)}{build.number}/"
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    value = response.headers.get("Retry-After", "")
-    return float(value) if value.isdigit() else None
-
-
-def _host(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-
-
-def _reason(error: BaseException) -> str:
-    """Return the innermost reason of an error, without its prefix."""
-    while True:
-        inner = getattr(error, "reason", None) or next((a for a in error.args if isinstance(a, BaseException)), None)
-        if not isinstance(inner, BaseException):
-            text = str(inner or error)
-            return text.rpartition(": ")[2] or type(error).__name__
-        error = inner
+    return build.path

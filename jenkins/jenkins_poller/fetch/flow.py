@@ -13,12 +13,18 @@ from pipeline_trace.place.ci.jenkins.graph import FlowNode, Stage, stages_by_id
 
 STAGE, BRANCH, AGENT, STEP = "stage", "branch", "agent", "step"
 
+_STAGE = "Stage : Start"
 _BRANCH = "Branch: "
 AGENT_START = "Allocate node : Start"
+# Blocks of the plugins Pipeline: Nodes and Processes, Lockable Resources, and Throttle Concurrent Builds.
+_WAITING = (AGENT_START, "Lock shared resource : Start", "Throttle execution")
 # A step of Declarative Pipeline itself. Every skipped stage has one.
 _INTERNAL = "Get contextual object from internal APIs"
 BUILD_STEP = "Building "
 INPUT = "Wait for interactive input"
+# The colors of a node that is marked by catchError or unstable, and of the end of what failed.
+_WARNED = ("red", "yellow")
+_ENDED_BADLY = ("red", "aborted")
 _RETRY_BODY = "Retry the body up to N times : Body : Start"
 TIME_LIMIT = "Enforce time limit : Start"
 
@@ -29,7 +35,9 @@ class Element:
 
     ``agent_id``: the innermost ``node`` block around it. ``limited``: there is a ``timeout`` block around it.
     ``holds_limit``: it contains a ``timeout`` block. ``end_color``: the state at its end, as the color of Jenkins' icon.
-    ``attempt``: the number of the attempt in the ``retry`` block around it, from 1; 0 without ``retry``.
+    ``attempt``: the number of the attempt in the ``retry`` block around it, from 1; 0 without ``retry``. ``branch_id``: of a
+    stage that stands for the branch around it, the branch's node id. ``warned``: something in it is marked unstable or
+    failed, by ``catchError`` or ``unstable``. ``empty``: a stage in which nothing ran; perhaps it was skipped.
     """
 
     kind: str
@@ -44,6 +52,9 @@ class Element:
     holds_limit: bool = False
     end_color: str = ""
     attempt: int = 0
+    branch_id: str = ""
+    warned: bool = False
+    empty: bool = False
 
     @property
     def id(self) -> str:
@@ -81,9 +92,10 @@ class Element:
 
 @dataclass
 class Flow:
-    """The elements of a build. ``after``: from a node id to the id of the node that ran next."""
+    """The elements of a build. ``nodes``: the graph. ``after``: from a node id to the id of the node that ran next."""
 
     top: list[Element] = field(default_factory=list)
+    nodes: Mapping[str, FlowNode] = field(default_factory=dict)
     after: dict[str, str] = field(default_factory=dict)
 
     def walk(self) -> Iterator[Element]:
@@ -100,9 +112,24 @@ class Flow:
         return next((element for element in self.walk() if element.id == node_id), None)
 
 
+def is_agent(node: FlowNode) -> bool:
+    """Return whether a node begins a ``node`` block."""
+    return node.is_start and node.name == AGENT_START
+
+
+def is_branch(node: FlowNode) -> bool:
+    """Return whether a node begins a parallel branch."""
+    return node.is_start and node.name.startswith(_BRANCH)
+
+
+def may_wait(node: FlowNode) -> bool:
+    """Return whether a block may wait before it begins with what is in it: for an agent or a lock."""
+    return node.is_start and node.name.startswith(_WAITING)
+
+
 def flow_of(nodes: Mapping[str, FlowNode]) -> Flow:
     """Return the elements of a flow graph. ``nodes``: the graph, as ``graph.nodes_by_id`` returns it."""
-    flow = Flow(after={node.before: node.id for node in reversed(list(nodes.values())) if node.before})
+    flow = Flow(nodes=nodes, after={node.before: node.id for node in reversed(list(nodes.values())) if node.before})
     found_stages = stages_by_id(nodes)
     elements: dict[str, Element] = {}
     for node in nodes.values():
@@ -112,16 +139,17 @@ def flow_of(nodes: Mapping[str, FlowNode]) -> Flow:
         elements[node.id] = element
         (element.parent.children if element.parent else flow.top).append(element)
     _merge_branches(flow)
-    for stage in reversed(flow.stages()):
-        stage.skipped = _skipped(stage, nodes)
     for element in flow.walk():
         element.end_color = nodes[element.end_id].color if element.end_id else ""
+    _find_skipped(flow)
     _count_attempts(nodes, elements)
     for node in nodes.values():
-        if node.name == TIME_LIMIT:
+        warned = node.color in _WARNED and not node.is_end and (node.is_start or node.color == "yellow")
+        if node.name == TIME_LIMIT or warned:
             for block in _around(node, nodes):
                 if block.id in elements:
-                    elements[block.id].holds_limit = True
+                    elements[block.id].holds_limit |= node.name == TIME_LIMIT
+                    elements[block.id].warned |= warned
     return flow
 
 
@@ -150,7 +178,7 @@ def _element(
         return Element(BRANCH, node, node.name[len(_BRANCH) :], step_key, parent, agent, limited)
     if node.is_start and node.name == AGENT_START:
         return Element(AGENT, node, node.name, step_key, parent, agent, limited)
-    if node.is_start or node.is_end or not node.block or node.name == _INTERNAL:
+    if not node.is_step or node.name == _INTERNAL:
         return None
     return Element(STEP, node, node.name, step_key, parent, agent, limited)
 
@@ -185,13 +213,29 @@ def _merge_branches(flow: Flow) -> None:
         siblings = element.parent.children if element.parent else flow.top
         siblings[siblings.index(element)] = only
         only.parent = element.parent
+        only.branch_id = element.id
 
 
-def _skipped(stage: Element, nodes: Mapping[str, FlowNode]) -> bool:
-    """Return whether a stage did not run: it contains Declarative's internal step and nothing else that ran.
+def _find_skipped(flow: Flow) -> None:
+    """Mark the stages of Declarative Pipeline that did not run, and the stages with nothing in them.
 
-    In wfapi, a stage after a failed stage looks failed too. Only the graph shows the difference.
+    After a failure, the other sources say of a stage that did not run that it failed. Only the graph shows the difference:
+    the stage has nothing but Declarative's internal step, or it is empty and the failure came before it.
     """
-    if any(child.kind != STAGE or not child.skipped for child in stage.children):
-        return False
-    return any(node.name == _INTERNAL and node.block == stage.id for node in nodes.values())
+    occupied = {node.block for node in flow.nodes.values() if node.block and node.name != _INTERNAL and not _wraps(node)}
+    internal = {node.block for node in flow.nodes.values() if node.name == _INTERNAL}
+    failed = (int(node.id) for node in flow.nodes.values() if not node.is_start and node.color in _ENDED_BADLY)
+    first_failed = min(failed, default=None)
+    for stage in reversed(flow.stages()):
+        nothing_ran = all(child.kind == STAGE and (child.skipped or child.empty) for child in stage.children)
+        if stage.id in occupied or not nothing_ran:
+            continue
+        failed_before = first_failed is not None and first_failed < int(stage.id) and stage.end_color in _ENDED_BADLY
+        stage.skipped = stage.id in internal or failed_before
+        # Where Declarative's step marks skipped stages, a stage around marked ones is not skipped itself.
+        stage.empty = not stage.skipped and not (internal and stage.children)
+
+
+def _wraps(node: FlowNode) -> bool:
+    """Return whether a node is only the frame of a stage: what is in the stage has the stage's body as its block."""
+    return node.is_end or node.name == _STAGE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 
@@ -12,9 +13,11 @@ from pipeline_trace.ownership.verdict import OPS, UNKNOWN
 from pipeline_trace.place.ci.jenkins.identity import Build, build_at, normalised_url
 from pipeline_trace.trace.queries import build_name_parts
 
-from ..fetch.api import ApiError, Controller, Login
+from ..fetch.api import Controller, Login
+from ..fetch.errors import ApiError
 from . import waiting, wording
-from .waiting import AGENT, APPROVAL, BLOCKED, BUILD, EXECUTOR, QUIET_PERIOD, OpenBuild, OpenWait
+from .moments import Plugins
+from .waits import AGENT, APPROVAL, BLOCKED, BUILD, EXECUTOR, LOCK, QUIET_PERIOD, OpenBuild, OpenWait
 
 # A build may wait for a build that waits for another build, and so on.
 _MOST_BUILDS = 10
@@ -54,22 +57,26 @@ def _build(reference: str, environ: Mapping[str, str]) -> Build | None:
 
 
 def _of_build(controller: Controller, build: Build, usual: UsualTimes) -> Verdict | None:
+    plugins = Plugins(controller)
     way: list[str] = []
+    verdict: Verdict | None = None
     for _ in range(_MOST_BUILDS):
-        found = waiting.open_build(controller, build, lambda text: None)
+        found = waiting.open_build(plugins, build)
         if found is None:
-            return None
+            # The build that another one waits for has just ended, or may not be seen.
+            return verdict
         name = found.name
         waits = [activity.wait for activity in found.activities if activity.wait]
         if not waits:
             return _slow(found, usual(found.job)) or _running(found, [*way, name])
-        first = min(waits, key=lambda wait: wait.since_ms or 0)
+        first = min(waits, key=lambda wait: math.inf if wait.since_ms is None else wait.since_ms)
+        verdict = _waits(first, found, [*way, name])
         awaited = build_name_parts(first.what)
         if first.kind != BUILD or not awaited:
-            return _waits(first, found, [*way, name])
+            return verdict
         way.append(f"{name} waits for {first.what}")
         build = Build(controller.url, awaited[0], int(awaited[1]))
-    return None
+    return verdict
 
 
 def _slow(found: OpenBuild, usual: Mapping[str, Usual]) -> Verdict | None:
@@ -116,6 +123,7 @@ def _meaning(wait: OpenWait) -> tuple[str, str, float, str]:
         EXECUTOR: (OPS, "no_agent", 0.8, f"Add executors{label}, or wait until one is free."),
         APPROVAL: (UNKNOWN, "waiting_for_approval", 0.9, "Ask a person who may approve it. Nothing has failed."),
         BUILD: (UNKNOWN, "waiting_for_build", 0.7, "Check the build that it waits for."),
+        LOCK: (UNKNOWN, "waiting_for_lock", 0.9, "Check the build that holds the lock. Nothing has failed."),
         QUIET_PERIOD: (UNKNOWN, "queued", 0.9, "Wait. It starts when its quiet period ends."),
         BLOCKED: (UNKNOWN, "queued", 0.7, "Check what blocks it."),
     }

@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from pipeline_trace.lookup.wording import human_duration
+from pipeline_trace.lookup.wording import human_duration, visible
 
-from .waiting import AGENT, APPROVAL, BLOCKED, BUILD, EXECUTOR, QUIET_PERIOD, Activity, OpenBuild, OpenWait
+from .waits import AGENT, APPROVAL, BLOCKED, BUILD, EXECUTOR, LOCK, QUIET_PERIOD, Activity, OpenBuild, OpenWait
 
+_MOST_LETTERS = 120
+# A time stays in one line.
+_TIME = re.compile(r"since [0-9-]+ [0-9:]+Z \([^)]*\)")
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 _FOR = {
     AGENT: "for an agent",
     EXECUTOR: "for a free executor",
     APPROVAL: "for a person",
     BUILD: "for a build",
+    LOCK: "for a lock",
     QUIET_PERIOD: "in its quiet period",
     BLOCKED: "because it is blocked",
 }
 
 
-def open_lines(found: Sequence[OpenBuild], now_ms: int) -> Iterator[str]:
+def open_lines(found: Sequence[OpenBuild], now_ms: int, width: int | None = None) -> Iterator[str]:
     """Yield one line for each build, and one for each of its activities.
 
-    ``now_ms``: milliseconds since the epoch.
+    ``now_ms``: milliseconds since the epoch. ``width``: of the terminal; longer lines go on in the next. None: no limit.
     """
+    for line in _lines(found, now_ms):
+        indent = "    " if line.startswith(" ") else "  "
+        yield from _folded(line, width, indent) if width else (line,)
+
+
+def _folded(line: str, width: int, indent: str) -> list[str]:
+    kept = _TIME.sub(lambda match: match[0].replace(" ", _NO_BREAK), line)
+    lines = textwrap.wrap(kept, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return [one.replace(_NO_BREAK, " ") for one in lines]
+
+
+def _lines(found: Sequence[OpenBuild], now_ms: int) -> Iterator[str]:
     if not found:
         yield "no build is queued or running"
     for one in found:
@@ -48,6 +67,8 @@ def open_document(found: Sequence[OpenBuild]) -> list[dict[str, Any]]:
                 {
                     "stages": list(activity.stages),
                     "step": activity.step,
+                    "attempt": activity.attempt or None,
+                    "in_timeout": activity.limited,
                     "since_unix_nano": _nanos(activity.since_ms),
                     "waits_for": _wait(activity.wait),
                 }
@@ -60,18 +81,26 @@ def open_document(found: Sequence[OpenBuild]) -> list[dict[str, Any]]:
 
 def wait_text(wait: OpenWait, now_ms: int) -> str:
     """Return a wait as text. ``now_ms``: milliseconds since the epoch."""
-    what = f" ({wait.what})" if wait.what else ""
-    reason = f": {wait.reason}" if wait.reason else ""
+    what = f" ({_short(wait.what)})" if wait.what else ""
+    reason = f": {_short(wait.reason)}" if wait.reason else ""
     stuck = "; Jenkins calls it stuck" if wait.stuck else ""
     return f"waits {_FOR[wait.kind]}{what}{_since(wait.since_ms, now_ms)}{reason}{stuck}"
 
 
 def _activity(activity: Activity, now_ms: int) -> str:
     where = f"{' > '.join(activity.stages)}: " if activity.stages else ""
+    around = [f"attempt {activity.attempt}"] if activity.attempt > 1 else []
+    around += ["in a timeout"] if activity.limited else []
+    blocks = f" ({', '.join(around)})" if around else ""
     if activity.wait:
-        return where + wait_text(activity.wait, now_ms)
-    step = activity.step or "between two steps"
-    return f"{where}{step}{_since(activity.since_ms, now_ms)}"
+        return f"{where}{wait_text(activity.wait, now_ms)}{blocks}"
+    step = _short(activity.step) or "between two steps"
+    return f"{where}{step}{blocks}{_since(activity.since_ms, now_ms)}"
+
+
+def _short(text: str) -> str:
+    """Return a text as one line. A shell step's text may be a whole script."""
+    return textwrap.shorten(visible(text, lines=True), _MOST_LETTERS, placeholder=" \N{HORIZONTAL ELLIPSIS}")
 
 
 def _wait(wait: OpenWait | None) -> dict[str, Any] | None:

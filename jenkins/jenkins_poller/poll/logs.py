@@ -10,6 +10,11 @@ from datetime import datetime, timezone
 
 from pipeline_trace.trace import redact
 
+from ..fetch.errors import one_line
+
+# Letters of a message or a field.
+_LONGEST_TEXT = 10_000
+
 TEXT, JSON, PLAIN = "text", "json", "plain"
 LOGGER = logging.getLogger("pipeline_trace.poll")
 _LEVELS = {0: logging.WARNING, 1: logging.INFO}
@@ -83,10 +88,10 @@ class _Lines(logging.Formatter):
     def _clean(self, value: object) -> object:
         if isinstance(value, int | float):
             return value
-        text = " ".join(str(value).split())
+        text = str(value)
         for secret in self._secrets:
             text = text.replace(secret, redact.MASK)
-        return redact.masked(text)
+        return one_line(redact.masked(" ".join(text.split())), _LONGEST_TEXT)
 
 
 def _quoted(value: object) -> str:

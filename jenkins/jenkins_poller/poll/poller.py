@@ -2,94 +2,34 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
-from pipeline_trace.delivery.journal import JournalError, Writer
+from pipeline_trace.delivery.journal import JournalError
 from pipeline_trace.ownership.log.rules import RulesError
-from pipeline_trace.place.ci.jenkins.chain import BuildPlace, Gone, Unanswered, place_of_build
-from pipeline_trace.place.ci.jenkins.identity import Build, normalised_url
-from pipeline_trace.trace import conventions as c
-from pipeline_trace.trace.span import AttributeValue, Link, Span
+from pipeline_trace.place.ci.jenkins.identity import Build
+from pipeline_trace.trace.span import AttributeValue, Span
 
-from ..fetch.api import AT_ONCE, ApiError, Controller, Forbidden, NotFound, Passing
-from ..fetch.build import fetch_build, is_running, own_document
+from ..fetch.api import AT_ONCE, Controller
+from ..fetch.build import Reader
+from ..fetch.errors import ApiError
+from ..fetch.sources.choice import Known, Sources
 from ..fetch.upstream import Upstreams
-from ..spans import spans, verdicts
-from . import discovery
-from .discovery import Job, Selection
-from .state import Cursor, State, StateError
+from . import plugins, reread, troubled
+from .database import StateError
+from .finding import Finder, Found
+from .pruning import Pruner
+from .reading import Group, ReadBuild, Reading
+from .state import State
+from .swept import PollSettings, SweepError, Swept
+from .writing import BuildWriter
 
-_CHUNK = 32
-_FEW = 2
-# After this many builds that could not be read, the poll ends: the controller probably has a problem.
-_TOO_MANY = 4
-
-
-class SweepError(Exception):
-    """A poll failed. The message says what to do. The next poll reads the builds that this poll did not read.
-
-    ``kind``: the type of error in one word: ApiError.kind, or disk, rules, or builds if some builds could not be read.
-    """
-
-    def __init__(self, message: str, kind: str = "disk") -> None:
-        super().__init__(message)
-        self.kind = kind
-
-
-@dataclass(frozen=True)
-class PollSettings:
-    """What to poll. ``since_ms``: for a job that is new to the poller, the earliest start of a build, ms since the epoch."""
-
-    detail: str
-    trace_per: str
-    since_ms: int
-    selection: Selection
-    root_url: str = ""
-
-
-@dataclass
-class Swept:
-    """The result of a poll. ``active``: the number of running builds, by job."""
-
-    builds: int = 0
-    spans: int = 0
-    running: int = 0
-    vanished: int = 0
-    unsampled: int = 0
-    without_stages: int = 0
-    problems: list[str] = field(default_factory=list)
-    active: Counter[str] = field(default_factory=Counter)
-
-    def count(self, read: _Read, *, gone: bool) -> None:
-        """Count a build. ``gone``: the build was deleted, and no later poll looks for it."""
-        self.builds += read.placed is not None and read.placed.sampled
-        self.spans += len(read.spans)
-        self.running += read.running
-        self.active[read.build.job] += read.running
-        self.vanished += gone
-        self.unsampled += read.placed is not None and not read.placed.sampled
-        self.without_stages += read.no_stages
-        if read.problem:
-            self.problems.append(f"{read.build.name}: {read.problem}")
-
-
-@dataclass(frozen=True)
-class _Read:
-    """The result of reading a build: its spans, or why there are none."""
-
-    build: Build
-    placed: BuildPlace | None = None
-    spans: tuple[Span, ...] = ()
-    running: bool = False
-    gone: bool = False
-    old: bool = False
-    problem: str = ""
-    no_stages: bool = False
-    revision: str = ""
+# Groups of builds that are read and written together.
+_CHUNK = 8
 
 
 class Poller:
@@ -103,166 +43,156 @@ class Poller:
         settings: PollSettings,
         service: Callable[[str], Mapping[str, AttributeValue]],
         written: Callable[[Sequence[Span]], None] = lambda made: None,
+        count_agents: bool = False,
+        clock: Callable[[], float] = lambda: time.time(),
     ) -> None:
         """``service``: returns the resource attributes of a controller, from its root URL.
 
-        ``written``: called with the spans of each build after they are in a journal.
+        ``written``: called with the spans of each build after they are in a journal. ``count_agents``: ask for the agents
+        even if nothing is to be read. ``clock``: seconds since the epoch.
         """
         self._controller = controller
         self._state = state
-        self._journals = journals
         self._settings = settings
         self._service = service
         self._written = written
-        # A record lock does not hold between threads of one process. So a journal is written in this folder, and moved to
-        # the folder that is shipped when it is complete.
-        self._unfinished = state.folder
-        # Builds of new jobs that were not listed: only reading them shows whether they are too old.
-        self._first_seen: set[Build] = set()
+        self._count_agents = count_agents
+        self._clock = clock
+        self._writer = BuildWriter(state, journals)
+        self._troubles = troubled.Troubles(state)
+        self._pruner = Pruner(state, controller, settings.since)
+        self._plugins = plugins.load(state)
+        self._generations: Mapping[str, int] = {}
+        self._reader = self._made_reader(self._plugins)
 
     def sweep(
         self,
         progress: Callable[[Swept, int], None] = lambda swept, total: None,
         stopping: Callable[[], bool] = lambda: False,
+        reread_age: float | None = None,
     ) -> Swept:
         """Write the spans of all builds that have ended since the last poll. Return what was done. Raises SweepError.
 
         ``progress``: called after each group of builds, with what is done and the number of builds. ``stopping``: once it
-        returns true, no further build is begun; the next poll reads the rest.
+        returns true, no further build is begun; the next poll reads the rest. ``reread_age``: seconds; also reads the builds
+        again that began within this time.
         """
         swept = Swept()
-        self._first_seen = set()
+        if reread_age is not None:
+            # A plugin may have been installed: each is asked for again.
+            self._reader = self._made_reader(None)
         try:
-            with self._state.together():
-                todo = self._todo(stopping)
-            upstreams = Upstreams(self._controller, self._settings.detail)
-            with ThreadPoolExecutor(AT_ONCE) as pool:
-                for chunk in _chunks(todo, _CHUNK):
-                    self._write(pool.map(lambda build: self._read(build, upstreams, stopping), chunk), swept)
-                    progress(swept, len(todo))
-                    if stopping() or len(swept.problems) >= _TOO_MANY:
-                        break
-        except RulesError as error:
-            raise SweepError(str(error), "rules") from None
-        except (ApiError, StateError, JournalError) as error:
-            raise SweepError(str(error), error.kind if isinstance(error, ApiError) else "disk") from None
-        if swept.problems:
-            said = f"{len(swept.problems)} builds could not be read; the next poll tries again; {swept.problems[0]}"
-            raise SweepError(said, "builds")
+            self._sweep(swept, progress, stopping, reread_age)
+        except (ApiError, RulesError, StateError, JournalError, SweepError) as error:
+            failed = error if isinstance(error, SweepError) else SweepError(str(error), _kind(error))
+            failed.problems = swept.problems
+            raise failed from None
         return swept
 
-    def _todo(self, stopping: Callable[[], bool]) -> list[Build]:
-        """Return the builds to read: new builds, and builds that earlier polls did not finish."""
-        cursors, still_open = self._state.cursors(), self._state.open_builds()
-        found: list[Build] = []
-        root = normalised_url(self._settings.root_url) if self._settings.root_url else ""
-        for job in discovery.find_jobs(self._controller, self._settings.selection):
-            if stopping():
-                break
-            controller = root or normalised_url(discovery.root_url_of(job) or self._controller.url)
-            numbers = self._new(job, controller, cursors.get(job.name)) | still_open.get(job.name, set())
-            found += [Build(controller, job.name, number) for number in sorted(numbers)]
-        return found
-
-    def _new(self, job: Job, controller: str, known: Cursor | None) -> set[int]:
-        """Store a job's new builds in the state, and return their numbers."""
-        if known and job.next_number < known.next_number:
-            self._state.restarted(job.name)
-            known = None
-        if known and known.settled and job.next_number == known.next_number:
-            return set()
-        above, since = (known.cursor, 0) if known else (0, self._settings.since_ms)
-        if 0 < job.next_number - 1 - above <= _FEW:
-            # For so few builds, reading the builds is as cheap as listing them.
-            numbers = set(range(above + 1, job.next_number))
-            if not known:
-                self._first_seen.update(Build(controller, job.name, number) for number in numbers)
-            self._state.found(job.name, Cursor(job.next_number, job.next_number - 1, settled=True), numbers, unsure=True)
-            return numbers
-        try:
-            listing = discovery.list_builds(self._controller, job.name, above=above, since_ms=since)
-        except NotFound:
-            # The job was deleted meanwhile.
-            return set()
-        numbers = {listed.number for listed in listing.new}
-        highest = max(listing.highest, above)
-        seen_twice = known is not None and known.next_number == job.next_number
-        settled = highest >= job.next_number - 1 or seen_twice
-        self._state.found(job.name, Cursor(job.next_number, highest, settled), numbers)
-        return numbers
-
-    def _read(self, build: Build, upstreams: Upstreams, stopping: Callable[[], bool]) -> _Read:
-        if stopping():
-            # The next poll reads it.
-            return _Read(build)
-        try:
-            document = own_document(self._controller, build, self._settings.detail)
-            if is_running(document):
-                return _Read(build, running=True)
-            if build in self._first_seen and int(document.get("timestamp") or 0) < self._settings.since_ms:
-                return _Read(build, old=True)
-            fetched = fetch_build(self._controller, build, document, self._settings.detail)
-            upstreams.know(build, fetched.document)
-            placed = self._state.place_of(build) or place_of_build(build, upstreams, self._settings.trace_per)
-        except (NotFound, Gone):
-            return _Read(build, gone=True)
-        except (Passing, Forbidden, Unanswered) as error:
-            # Forbidden too: the login may have been revoked meanwhile, and the build still exists.
-            return _Read(build, problem=str(error))
-        if not placed.sampled:
-            return _Read(build, placed)
-        made = spans.spans_of_build(fetched, placed, self._service(build.controller))
-        verdicts.set_verdict(made)
-        revision = str(made[0].attributes.get(c.VCS_HEAD_REVISION) or "")
-        return _Read(build, placed, tuple(made), no_stages=fetched.no_stages, revision=revision)
-
-    def _link(self, reads: Iterable[_Read]) -> None:
-        """Link each build to the earlier builds of its commit, so that people can follow a change from trace to trace."""
-        for read in reads:
-            if not read.revision:
-                continue
-            for job, number, trace_id in self._state.same_revision(read.revision, read.build):
-                other = Build(read.build.controller, job, number)
-                attributes = {c.JENKINS_LINK: c.LINK_SAME_COMMIT, c.PIPELINE_NAME: job, c.PIPELINE_RUN_ID: str(number)}
-                if trace_id != read.spans[0].trace_id:
-                    read.spans[0].links.append(Link(trace_id, other.run_span_id, attributes))
-            self._state.built([(read.build, read.revision)])
-
-    def _write(self, reads: Iterable[_Read], swept: Swept) -> None:
-        """Write the spans of builds into a journal, then mark the builds as written."""
-        reads = list(reads)
-        placed = [(read.build, read.placed) for read in reads if read.placed]
+    def _sweep(
+        self, swept: Swept, progress: Callable[[Swept, int], None], stopping: Callable[[], bool], reread_age: float | None
+    ) -> None:
+        streak, now_ms = troubled.Streak(self._controller), round(self._clock() * 1000)
         with self._state.together():
-            self._state.decided(placed)
-            self._link(reads)
-        if any(read.spans for read in reads):
-            self._journal(span for read in reads for span in read.spans)
-        self._state.written(read.build for read in reads if read.placed or read.old)
+            finder = Finder(self._controller, self._state, self._troubles, self._settings, now_ms, swept, streak)
+            found = finder.find(stopping, count_agents=self._count_agents)
+        self._generations = found.generations
+        for reads in self._read(found.groups(), streak, stopping):
+            self._remember_problems(reads, found.troubles, now_ms, swept)
+            self._count(reads, swept)
+            progress(swept, len(found.builds))
+        if reread_age is not None:
+            self._reread(found, max(now_ms - round(reread_age * 1000), 0), swept, streak, stopping)
+        if found.complete and not stopping():
+            self._pruner.prune(found.controllers.keys(), self._settings.selection.wants, now_ms)
+        self._remember_plugins()
+        swept.times_from = plugins.said(self._reader.sources.known)
+
+    def _read(
+        self,
+        wanted: Iterable[Group],
+        streak: troubled.Streak,
+        stopping: Callable[[], bool],
+        kept: Callable[[ReadBuild], ReadBuild] = lambda read: read,
+    ) -> Iterator[list[ReadBuild]]:
+        """Yield the results for builds, after what ``kept`` returns of them is written.
+
+        Raises ApiError if the controller itself does not answer, StateError, JournalError, SweepError.
+        """
+        reading = self._reading()
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for chunk in _chunks(wanted, _CHUNK):
+                answers = pool.map(lambda group: [] if stopping() else reading.read(group), chunk)
+                reads = [kept(read) for answer in answers for read in answer]
+                self._writer.write(reads)
+                for read in reads:
+                    streak.note(problem=bool(read.problem))
+                streak.check()
+                yield reads
+                if stopping():
+                    return
+
+    def _reread(
+        self, found: Found, since_ms: int, swept: Swept, streak: troubled.Streak, stopping: Callable[[], bool]
+    ) -> None:
+        wanted = reread.ended_builds(self._controller, self._state, found, since_ms, swept, stopping)
+        for reads in self._read(wanted, streak, stopping, lambda read: reread.only_missing(self._state, read)):
+            for read in reads:
+                swept.reread += read.placed is not None
+                swept.added += len(read.spans)
+                swept.problems += [f"{read.build.name} cannot be read again ({read.problem})"] if read.problem else []
+
+    def _made_reader(self, known: Known | None) -> Reader:
+        sources = Sources(self._controller, known)
+        return Reader(self._controller, self._settings.detail, sources, self._present)
+
+    def _present(self, build: Build) -> Build:
+        return replace(build, generation=self._generations.get(build.job, 0))
+
+    def _remember_plugins(self) -> None:
+        known = self._reader.sources.known
+        if known != self._plugins:
+            plugins.save(self._state, known)
+            self._plugins = known
+
+    def _remember_problems(
+        self, reads: Iterable[ReadBuild], known: Mapping[troubled.Key, troubled.Trouble], now_ms: int, swept: Swept
+    ) -> None:
+        with self._state.together():
+            for read in reads:
+                key = (read.build.job, read.build.number)
+                if read.problem:
+                    said = self._troubles.failed(key, known.get(key), read.problem, now_ms)
+                    swept.problems += [said] if said else []
+                elif read.running and key in known:
+                    self._troubles.over(key)
+
+    def _reading(self) -> Reading:
+        settings = self._settings
+        return Reading(
+            self._reader,
+            Upstreams(self._reader),
+            settings.trace_per,
+            self._state.place_of,
+            self._service,
+        )
+
+    def _count(self, reads: Iterable[ReadBuild], swept: Swept) -> None:
+        self._state.seen(read.build for read in reads if read.running)
         for read in reads:
             gone = read.gone and self._state.vanished(read.build.job, read.build.number)
             swept.count(read, gone=gone)
             if read.spans:
                 self._written(read.spans)
 
-    def _journal(self, made: Iterable[Span]) -> None:
-        journal = Writer(self._unfinished)
-        try:
-            for span in made:
-                journal.span(span)
-            if journal.dropped:
-                said = f"cannot write {journal.path} ({journal.problem}); free some space, or set PIPELINE_TRACE_HOME"
-                raise SweepError(said)
-            journal.sync()
-            journal.end()
-            journal.path.rename(self._journals / journal.path.name)
-        except OSError as error:
-            journal.discard()
-            raise SweepError(f"cannot write {self._journals} ({error.strerror}); set PIPELINE_TRACE_HOME") from None
-        except BaseException:
-            journal.discard()
-            raise
+
+def _kind(error: Exception) -> str:
+    if isinstance(error, ApiError):
+        return error.kind
+    return "rules" if isinstance(error, RulesError) else "disk"
 
 
-def _chunks(builds: list[Build], size: int) -> Iterator[list[Build]]:
-    for start in range(0, len(builds), size):
-        yield builds[start : start + size]
+def _chunks(wanted: Iterable[Group], size: int) -> Iterator[list[Group]]:
+    left = iter(wanted)
+    while chunk := list(islice(left, size)):
+        yield chunk

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,13 @@ from pipeline_trace.delivery import aside, destinations, home, journal, losses, 
 from pipeline_trace.trace import resource
 from pipeline_trace.trace.span import AttributeValue
 
-from ..fetch import workers
 from ..fetch.api import Controller, Login
 from ..spans import facts
 from .logs import Changes, say
-from .poller import Poller, PollSettings, SweepError, Swept
+from .poller import Poller
+from .saying import few_lines, sweep_counts, warnings
 from .state import State
+from .swept import PollSettings, SweepError, Swept
 
 if TYPE_CHECKING:
     from .metrics import Metrics
@@ -57,6 +58,7 @@ class ControllerLoop:
         self._metrics = metrics
         self._stopping = stopping
         self._changes = Changes(controller=options.url)
+        self._times_from = ""
         self._controller = Controller(
             options.url,
             options.login,
@@ -65,18 +67,29 @@ class ControllerLoop:
             observe=metrics.request if metrics else lambda kind: None,
         )
         written = metrics.build if metrics else lambda spans: None
-        self._poller = Poller(self._controller, state, place.journals, options.settings, service_attributes, written)
+        self._poller = Poller(
+            self._controller,
+            state,
+            place.journals,
+            options.settings,
+            service_attributes,
+            written,
+            count_agents=metrics is not None,
+        )
 
-    def sweep(self, progress: Progress = lambda swept, total: None) -> Swept:
-        """Poll once. Raises SweepError."""
+    def sweep(self, progress: Progress = lambda swept, total: None, reread_age: float | None = None) -> Swept:
+        """Poll once. Raises SweepError. ``reread_age``: see Poller.sweep."""
         try:
-            swept = self._poller.sweep(progress, self._stopping.is_set)
+            swept = self._poller.sweep(progress, self._stopping.is_set, reread_age)
         except Exception as error:
             if self._metrics:
                 self._metrics.failed(error.kind if isinstance(error, SweepError) else type(error).__name__)
             raise
         if self._metrics:
-            self._metrics.polled(swept.active, workers.count_workers(self._controller))
+            self._metrics.polled(swept.active, swept.agents)
+        if swept.times_from not in ("", self._times_from):
+            say(logging.INFO, swept.times_from, controller=self.options.url)
+            self._times_from = swept.times_from
         return swept
 
     def run(self, polled: threading.Event) -> None:
@@ -91,6 +104,7 @@ class ControllerLoop:
             swept = self.sweep()
         except SweepError as error:
             self._changes.problem(error.kind, str(error))
+            self._warn(few_lines(error.problems))
         except Exception as error:
             # Any error: the next poll may succeed, and the polls of other controllers must continue.
             said = f"the poll failed ({type(error).__name__}: {error}); the next poll tries again; please report this error"
@@ -99,8 +113,11 @@ class ControllerLoop:
             self._changes.well("polling works again")
             if swept.builds or swept.vanished or swept.unsampled:
                 say(logging.INFO, "polled", controller=self.options.url, **sweep_counts(swept))
-            if swept.without_stages:
-                say(logging.WARNING, without_stages_line(swept), controller=self.options.url)
+            self._warn(warnings(swept))
+
+    def _warn(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            say(logging.WARNING, line, controller=self.options.url)
 
 
 class Pollers:
@@ -153,12 +170,13 @@ class Pollers:
         )
         return self._metrics[-1]
 
-    def once(self, progress: Progress) -> list[Swept | SweepError]:
-        """Poll all once; return what became of each. ``progress``: see Poller.sweep; for one controller only."""
+    def once(self, progress: Progress, reread_age: float | None = None) -> list[Swept | SweepError]:
+        """Poll all once; return what became of each. See Poller.sweep; ``progress``: for one controller only."""
 
         def sweep(polled: ControllerLoop) -> Swept | SweepError:
             try:
-                return polled.sweep(progress) if len(self.polled) == 1 else polled.sweep()
+                shown = progress if len(self.polled) == 1 else lambda swept, total: None
+                return polled.sweep(shown, reread_age)
             except SweepError as error:
                 return error
 
@@ -270,26 +288,6 @@ def _delivered(journals: Path, destination: destinations.Destination, timeout: f
         losses=lost,
         warnings=tuple(warnings),
         all_tried=not any(progress.load_progress(path).tries for path in journal.find_journals(journals)),
-    )
-
-
-def sweep_counts(swept: Swept) -> dict[str, int]:
-    """Return the non-zero counts of a poll, for the log."""
-    all_counts = {
-        "builds": swept.builds,
-        "spans": swept.spans,
-        "running": swept.running,
-        "gone": swept.vanished,
-        "unsampled": swept.unsampled,
-    }
-    return {name: count for name, count in all_counts.items() if count}
-
-
-def without_stages_line(swept: Swept) -> str:
-    """Return the message for Pipeline builds without stages."""
-    return (
-        f"{swept.without_stages} Pipeline builds have no stages in their traces; "
-        "to see them, install the plugin Pipeline: REST API on the controller"
     )
 
 

@@ -1,53 +1,25 @@
-"""The poller's state for one controller, in SQLite: cursors, builds still to read, places. Only one poller may use it."""
+"""What the poller remembers of one controller: cursors, builds still to read, places."""
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterable
 from dataclasses import dataclass
-from hashlib import sha256
-from pathlib import Path
-from threading import Lock
-from typing import Any
 
-from pipeline_trace.delivery.migrations import NewerVersionError, Step, upgrade
-from pipeline_trace.delivery.remedies import remedy
 from pipeline_trace.place.ci.jenkins.chain import BuildPlace
 from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace.span import Link, encode
 
-_STEPS: Mapping[int, Step] = {
-    # Version 0 has these tables too.
-    1: (
-        """CREATE TABLE IF NOT EXISTS jobs (
-            name TEXT PRIMARY KEY, next_number INTEGER NOT NULL, cursor INTEGER NOT NULL, settled INTEGER NOT NULL
-        )""",
-        """CREATE TABLE IF NOT EXISTS open_builds (
-            job TEXT NOT NULL, number INTEGER NOT NULL, unsure INTEGER NOT NULL, PRIMARY KEY (job, number)
-        )""",
-        """CREATE TABLE IF NOT EXISTS placed (
-            job TEXT NOT NULL, number INTEGER NOT NULL, trace_id TEXT NOT NULL, parent_id TEXT,
-            links TEXT NOT NULL, sampled INTEGER NOT NULL,
-            PRIMARY KEY (job, number)
-        )""",
-        """CREATE TABLE IF NOT EXISTS revisions (
-            revision TEXT NOT NULL, job TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (revision, job, number)
-        )""",
-    ),
-}
-
+from . import levels
+from .database import Database
 
 _DAMAGED = "move this file away to start again without it"
 # A build is linked to at most this many earlier builds of its commit.
 _MOST_LINKS = 10
-
-
-class StateError(Exception):
-    """The state is unusable. The message says what to do."""
+# So many of a job's last builds tell whether it is another job now.
+_LAST = 5
+# The tables with rows of builds.
+_OF_BUILDS = ("open_builds", "placed", "revisions", "troubled")
 
 
 @dataclass(frozen=True)
@@ -55,97 +27,76 @@ class Cursor:
     """How far a job was read. ``next_number``: of the next build, as last seen. ``cursor``: the highest known number.
 
     ``settled``: all builds below ``next_number`` are known. (Jenkins may assign a number before it lists the build.)
+    ``generation``: of the job, see Build. ``absent``: whether the controller did not list the job at the last poll.
     """
 
     next_number: int
     cursor: int
     settled: bool
+    generation: int = 0
+    absent: bool = False
 
 
-class State:
-    """The state of one controller's poller. ``folder``: for the poller's unfinished journals; empty after opening."""
+@dataclass(frozen=True)
+class Told:
+    """How a build was told. ``level``: see levels. ``began_ms``: its start, milliseconds since the epoch.
 
-    def __init__(self, folder: Path, controller: str) -> None:
-        """Open the state of a controller. Raises StateError if another poller uses it, or if it is not writable."""
-        name = sha256(controller.encode()).hexdigest()[:16]
-        path = folder / f"{name}.db"
-        self.folder = folder / name
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise StateError(f"cannot write {path} ({error.strerror}); set PIPELINE_TRACE_HOME to another folder") from None
-        try:
-            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._lock)
-            raise StateError(f"another poller of {controller} already uses {path}; stop it first") from None
-        self._reading = Lock()
-        self._together = False
-        self._path = path
-        try:
-            self._database = _opened(path)
-        except StateError:
-            os.close(self._lock)
-            raise
-        try:
-            # Only now: a state of a newer version stays as it is, with all that belongs to it.
-            _empty(self.folder)
-        except StateError:
-            self.close()
-            raise
+    ``queue_id``: Jenkins' number of its time in the queue; 0 if it is not known.
+    """
 
-    def close(self) -> None:
-        """Close the state, so that another poller may use it."""
-        self._database.close()
-        os.close(self._lock)
+    level: str
+    began_ms: int
+    queue_id: int = 0
 
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """Write everything inside the context in one transaction, because each transaction waits for the disk.
 
-        Raises StateError. After another exception, the writes before it are kept.
-        """
-        with self._writing():
-            self._together = True
-            failed: Exception | None = None
-            try:
-                yield
-            except (StateError, sqlite3.Error):
-                raise
-            except Exception as error:
-                failed = error
-            finally:
-                self._together = False
-        if failed:
-            raise failed
+_PLACED = "job, number, trace_id, parent_id, links, sampled"
+
+
+class State(Database):
+    """The state of one controller's poller."""
 
     def cursors(self) -> dict[str, Cursor]:
         """Return the cursors, by full job name."""
-        rows = self._rows("SELECT name, next_number, cursor, settled FROM jobs")
-        return {name: Cursor(number, cursor, bool(settled)) for name, number, cursor, settled in rows}
+        rows = self.rows("SELECT name, next_number, cursor, settled, generation, absent FROM jobs")
+        return {
+            name: Cursor(number, cursor, bool(settled), generation, bool(absent))
+            for name, number, cursor, settled, generation, absent in rows
+        }
 
-    def open_builds(self) -> dict[str, set[int]]:
-        """Return the numbers of builds that are known but not written yet, by full job name."""
-        found: dict[str, set[int]] = {}
-        for job, number in self._rows("SELECT job, number FROM open_builds"):
-            found.setdefault(job, set()).add(number)
+    def generations(self) -> dict[str, int]:
+        """Return the generations above 0, by full job name. Raises StateError."""
+        return dict(self.rows("SELECT name, generation FROM jobs WHERE generation > 0"))
+
+    def open_builds(self) -> dict[str, dict[int, int]]:
+        """Return the builds that are known but not written yet, by full job name: number and earliest start.
+
+        A build that began before its earliest start (milliseconds since the epoch) is too old to be told.
+        """
+        found: dict[str, dict[int, int]] = {}
+        for job, number, since_ms in self.rows("SELECT job, number, since_ms FROM open_builds"):
+            found.setdefault(job, {})[number] = since_ms
         return found
 
-    def found(self, job: str, cursor: Cursor, numbers: Iterable[int], *, unsure: bool = False) -> None:
+    def found(self, job: str, cursor: Cursor, numbers: Iterable[int], *, unsure: bool = False, since_ms: int = 0) -> None:
         """Store a job's new builds, which are still to be written. Raises StateError.
 
-        ``unsure``: Jenkins has assigned the numbers, but the builds may not be visible yet.
+        ``unsure``: Jenkins has assigned the numbers, but the builds may not be visible yet. ``since_ms``: the earliest start
+        of these builds, if only reading them shows when they began.
         """
-        with self._writing():
-            row = (job, cursor.next_number, cursor.cursor, cursor.settled)
-            self._database.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?)", row)
-            rows = [(job, number, unsure) for number in numbers]
-            self._database.executemany("INSERT OR IGNORE INTO open_builds VALUES (?, ?, ?)", rows)
+        with self.writing():
+            row = (job, cursor.next_number, cursor.cursor, cursor.settled, cursor.generation)
+            self.change(
+                """INSERT INTO jobs (name, next_number, cursor, settled, generation) VALUES (?, ?, ?, ?, ?)
+                   ON CONFLICT (name) DO UPDATE SET next_number = excluded.next_number, cursor = excluded.cursor,
+                   settled = excluded.settled, generation = excluded.generation""",
+                *row,
+            )
+            rows = [(job, number, unsure, since_ms) for number in numbers]
+            self.change_each("INSERT OR IGNORE INTO open_builds VALUES (?, ?, ?, ?)", rows)
 
     def decided(self, builds: Iterable[tuple[Build, BuildPlace]]) -> None:
         """Store the places of builds before their spans are written, because spans never change. Raises StateError."""
-        with self._writing():
+        with self.writing():
             for build, placed in builds:
                 row = (
                     build.job,
@@ -155,31 +106,51 @@ class State:
                     encode_links(placed.links),
                     placed.sampled,
                 )
-                self._database.execute("INSERT OR IGNORE INTO placed VALUES (?, ?, ?, ?, ?, ?)", row)
+                self.change(f"INSERT OR IGNORE INTO placed ({_PLACED}) VALUES (?, ?, ?, ?, ?, ?)", *row)
 
-    def same_revision(self, revision: str, build: Build) -> list[tuple[str, int, str]]:
-        """Return job, number and trace id of the last builds of a commit before this one. Thread-safe. Raises StateError.
+    def same_revision(self, revision: str, build: Build) -> list[tuple[str, int, str, int]]:
+        """Return job, number, trace id and generation of the last builds of a commit before this one. Thread-safe.
 
-        The answer is the same if the build is read again, for example after a crash.
+        The answer is the same if the build is read again, for example after a crash. Raises StateError.
         """
-        query = """SELECT r.job, r.number, p.trace_id FROM revisions AS r JOIN placed AS p USING (job, number)
+        query = """SELECT r.job, r.number, p.trace_id, ifnull(j.generation, 0) FROM revisions AS r
+                   JOIN placed AS p USING (job, number) LEFT JOIN jobs AS j ON j.name = r.job
                    WHERE r.revision = ? AND r.rowid < ifnull(
                        (SELECT rowid FROM revisions WHERE revision = ? AND job = ? AND number = ?), 1 << 62)
                    ORDER BY r.rowid DESC LIMIT ?"""
         own = (revision, build.job, build.number)
-        return [tuple(row) for row in self._rows(query, revision, *own, _MOST_LINKS)]
+        return [tuple(row) for row in self.rows(query, revision, *own, _MOST_LINKS)]
 
     def built(self, builds: Iterable[tuple[Build, str]]) -> None:
         """Store the commits of builds. Raises StateError."""
-        with self._writing():
+        with self.writing():
             rows = [(revision, build.job, build.number) for build, revision in builds if revision]
-            self._database.executemany("INSERT OR IGNORE INTO revisions VALUES (?, ?, ?)", rows)
+            self.change_each("INSERT OR IGNORE INTO revisions VALUES (?, ?, ?)", rows)
 
     def written(self, builds: Iterable[Build]) -> None:
         """Mark builds as written. Call it when their spans are in a journal on the same disk. Raises StateError."""
-        with self._writing():
+        with self.writing():
             for build in builds:
                 self._forget(build.job, build.number)
+
+    def told(self, builds: Iterable[tuple[Build, Told]]) -> None:
+        """Store how builds were told. Raises StateError."""
+        with self.writing():
+            rows = [(told.level, told.began_ms, told.queue_id, build.job, build.number) for build, told in builds]
+            statement = "UPDATE placed SET level = ?, began_ms = ?, queue_id = ? WHERE job = ? AND number = ?"
+            self.change_each(statement, rows)
+
+    def level_of(self, build: Build) -> str | None:
+        """Return the level at which a build was told; None if it is not known. Raises StateError."""
+        rows = self.rows("SELECT level FROM placed WHERE job = ? AND number = ?", build.job, build.number)
+        return rows[0][0] if rows else None
+
+    def seen(self, builds: Iterable[Build]) -> None:
+        """Store that builds are visible. Raises StateError."""
+        with self.writing():
+            for build in builds:
+                key = (build.job, build.number)
+                self.change("UPDATE open_builds SET unsure = 0 WHERE unsure AND job = ? AND number = ?", *key)
 
     def vanished(self, job: str, number: int) -> bool:
         """Store that a build was not found. Return whether it counts as deleted. Raises StateError.
@@ -187,64 +158,61 @@ class State:
         Jenkins may assign a number a moment before the build is visible. So a build that was never seen gets a second try.
         """
         key = (job, number)
-        unsure = bool(self._rows("SELECT 1 FROM open_builds WHERE job = ? AND number = ? AND unsure", *key))
-        with self._writing():
+        unsure = bool(self.rows("SELECT 1 FROM open_builds WHERE job = ? AND number = ? AND unsure", *key))
+        with self.writing():
             if unsure:
-                self._database.execute("UPDATE open_builds SET unsure = 0 WHERE job = ? AND number = ?", key)
+                self.change("UPDATE open_builds SET unsure = 0 WHERE job = ? AND number = ?", *key)
             else:
                 self._forget(*key)
         return not unsure
 
-    def restarted(self, job: str) -> None:
-        """Forget a job that was deleted and created again, because its build numbers begin again. Raises StateError."""
-        with self._writing():
-            for table, column in (("jobs", "name"), ("open_builds", "job"), ("placed", "job"), ("revisions", "job")):
-                self._database.execute(f"DELETE FROM {table} WHERE {column} = ?", (job,))
+    def absent(self, jobs: Iterable[str], *, absent: bool = True) -> None:
+        """Store that the controller does not list jobs, or that it lists them again. Raises StateError."""
+        with self.writing():
+            self.change_each("UPDATE jobs SET absent = ? WHERE name = ?", [(absent, job) for job in jobs])
+
+    def last_told(self, job: str) -> list[tuple[int, int, int]]:
+        """Return number, start and queue id of the last builds of a job that were told. See Told. Raises StateError."""
+        query = """SELECT number, began_ms, queue_id FROM placed WHERE job = ? AND queue_id IS NOT NULL
+                   ORDER BY number DESC LIMIT ?"""
+        return [tuple(row) for row in self.rows(query, job, _LAST)]
+
+    def renamed(self, old: str, new: str) -> None:
+        """Move all that is known of a job to its new name. Raises StateError."""
+        with self.writing():
+            for table, column in (("jobs", "name"), *((table, "job") for table in _OF_BUILDS)):
+                self.change(f"UPDATE OR REPLACE {table} SET {column} = ? WHERE {column} = ?", new, old)
+            self.change("UPDATE jobs SET absent = 0 WHERE name = ?", new)
+            self._complete(new)
+
+    def made_again(self, job: str, above: int, next_number: int) -> Cursor:
+        """Begin a job's next generation, and forget its builds with numbers greater than ``above``. Return its cursor.
+
+        ``next_number``: of the job's next build. Raises StateError.
+        """
+        with self.writing():
+            for table in _OF_BUILDS:
+                self.change(f"DELETE FROM {table} WHERE job = ? AND number > ?", job, above)
+            statement = """UPDATE jobs SET generation = generation + 1, next_number = ?, cursor = ?, settled = 1, absent = 0
+                           WHERE name = ?"""
+            self.change(statement, min(above + 1, next_number), above, job)
+            self._complete(job)
+        return self.cursors()[job]
+
+    def _complete(self, job: str) -> None:
+        """Have nothing added to what was told: the ids of a job's spans are others from now on."""
+        self.change("UPDATE placed SET level = ? WHERE job = ?", levels.STEPS, job)
 
     def place_of(self, build: Build) -> BuildPlace | None:
         """Return the place of a build; None if it is not stored. Thread-safe. Raises StateError."""
         query = "SELECT trace_id, parent_id, links, sampled FROM placed WHERE job = ? AND number = ?"
-        for trace_id, parent_id, links, sampled in self._rows(query, build.job, build.number):
+        for trace_id, parent_id, links, sampled in self.rows(query, build.job, build.number):
             return BuildPlace(trace_id, parent_id, decode_links(links), bool(sampled))
         return None
 
-    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """Return the rows of a query. Thread-safe. Raises StateError."""
-        try:
-            with self._reading:
-                return self._database.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise StateError(f"cannot read {self._path} ({error}); {remedy(error, _DAMAGED)}") from None
-
     def _forget(self, job: str, number: int) -> None:
-        self._database.execute("DELETE FROM open_builds WHERE job = ? AND number = ?", (job, number))
-
-    def _writing(self) -> AbstractContextManager[None]:
-        return nullcontext() if self._together else _Writing(self._database)
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    """Return a connection to a state of the newest version. Raises StateError."""
-    database = None
-    try:
-        database = sqlite3.connect(path, check_same_thread=False)
-        upgrade(database, _STEPS, f"the state {path}")
-        return database
-    except (NewerVersionError, sqlite3.Error) as error:
-        if database:
-            database.close()
-        if isinstance(error, NewerVersionError):
-            raise StateError(str(error)) from None
-        raise StateError(f"cannot use {path} ({error}); {remedy(error, _DAMAGED)}") from None
-
-
-def _empty(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        for left in folder.iterdir():
-            left.unlink()
-    except OSError as error:
-        raise StateError(f"cannot write {folder} ({error.strerror}); set PIPELINE_TRACE_HOME to another folder") from None
+        for table in ("open_builds", "troubled"):
+            self.change(f"DELETE FROM {table} WHERE job = ? AND number = ?", job, number)
 
 
 def encode_links(links: Iterable[Link]) -> str:
@@ -255,25 +223,3 @@ def encode_links(links: Iterable[Link]) -> str:
 def decode_links(text: str) -> tuple[Link, ...]:
     """Return the links that ``encode_links`` has encoded."""
     return tuple(Link(trace, span, attributes) for trace, span, attributes in json.loads(text))
-
-
-class _Writing:
-    """A transaction that turns SQLite's errors into StateError."""
-
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
-
-    def __enter__(self) -> None:
-        self._database.__enter__()
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        try:
-            self._database.__exit__(kind, error, trace)  # type: ignore[arg-type]
-        except sqlite3.Error as failed:
-            raise _not_kept(failed) from None
-        if isinstance(error, sqlite3.Error):
-            raise _not_kept(error) from None
-
-
-def _not_kept(error: sqlite3.Error) -> StateError:
-    return StateError(f"cannot keep the poller's state ({error}); {remedy(error, _DAMAGED)}")

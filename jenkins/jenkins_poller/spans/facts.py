@@ -1,11 +1,10 @@
-"""Turns a build's JSON document into span attributes and events: commit, tests, parameters, causes, time in the queue."""
+"""Turns a build's JSON document into span attributes and events: tests, parameters, causes, time in the queue."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from pipeline_trace.place.ci.jenkins import documents
 from pipeline_trace.place.ci.jenkins.chain import Facts
@@ -13,11 +12,13 @@ from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace import redact
 from pipeline_trace.trace.span import AttributeValue, Event
-from pipeline_trace.trace.words import PARAMETERS
 
 _LONGEST_VALUE = 1000
-_REVISION = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_CHANGE = re.compile(r"(?:PR|MR|CR)-(\d+)(?:-\w+)?")
+# A longer one is not the address of a page.
+_LONGEST_URL = 8000
+# Ten years in milliseconds. Nothing lasts longer.
+_LONGEST_MS = 3653 * 86_400_000
+_TESTS = {"totalCount": c.JENKINS_TESTS_TOTAL, "failCount": c.JENKINS_TESTS_FAILED, "skipCount": c.JENKINS_TESTS_SKIPPED}
 
 
 def build_resource(
@@ -38,65 +39,28 @@ def service_name(controller: str) -> str:
 
 
 def build_url(document: Mapping[str, Any]) -> str:
-    """Return a build's URL as the controller shows it."""
-    return str(document.get("url") or "")
+    """Return a build's URL as the controller shows it; "" if it is none."""
+    url = str(document.get("url") or "")
+    return url if len(url) <= _LONGEST_URL else ""
 
 
-def version_control_attributes(build: Build, document: Mapping[str, Any]) -> dict[str, AttributeValue]:
-    """Return the vcs.* attributes, from the Git plugin's BuildData, the parameters, and a multibranch project's job name."""
-    found: dict[str, AttributeValue] = {}
-    for data in documents.actions_of(document, "BuildData"):
-        revision = data.get("lastBuiltRevision") or {}
-        if not revision.get("SHA1"):
-            continue
-        found[c.VCS_HEAD_REVISION] = str(revision["SHA1"])
-        found.update(_branch(revision.get("branch") or ()))
-        found.update(_repository(data.get("remoteUrls") or ()))
-        break
-    if c.VCS_HEAD_REVISION not in found:
-        # A build that deploys may check out nothing, and get the commit as a parameter.
-        given = documents.parameters_of(document)
-        commit = next(
-            (given[name] for name in PARAMETERS[c.VCS_HEAD_REVISION] if _REVISION.fullmatch(given.get(name, "").lower())), ""
-        )
-        found.update({c.VCS_HEAD_REVISION: commit.lower()} if commit else {})
-    if any(documents.actions_of(document, "SCMRevisionAction")):
-        found.update(_multibranch(unquote(build.job.rpartition("/")[2])))
-    return found
-
-
-def _branch(branches: Any) -> dict[str, AttributeValue]:
-    name = str(next((b.get("name") for b in branches if b.get("name")), ""))
-    name = re.sub(r"^(refs/)?(remotes/)?(origin/|heads/)?", "", name)
-    return {c.VCS_HEAD_NAME: name, c.VCS_HEAD_TYPE: "branch"} if name not in ("", "detached", "HEAD") else {}
-
-
-def _repository(urls: Any) -> dict[str, AttributeValue]:
-    address = redact.masked(str(next(iter(urls), ""))).removesuffix("/").removesuffix(".git")
-    return {c.VCS_REPOSITORY_URL: address, c.VCS_REPOSITORY_NAME: re.split(r"[/:]", address)[-1]} if address else {}
-
-
-def _multibranch(name: str) -> dict[str, AttributeValue]:
-    change = _CHANGE.fullmatch(name)
-    return {c.VCS_CHANGE_ID: change[1]} if change else {c.VCS_HEAD_NAME: name, c.VCS_HEAD_TYPE: "branch"}
+def lasted_ms(value: object) -> int:
+    """Return a duration in milliseconds; 0 if the value cannot be one."""
+    return value if isinstance(value, int) and 0 <= value <= _LONGEST_MS else 0
 
 
 def test_counts(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
     """Return the numbers of tests; an empty dictionary if the build reported no tests."""
-    for data in documents.actions_of(document, "TestResultAction", "AggregatedTestResultAction"):
+    for data in documents.actions_of(document, *documents.TEST_ACTIONS):
         if isinstance(data.get("totalCount"), int):
-            return {
-                c.JENKINS_TESTS_TOTAL: data["totalCount"],
-                c.JENKINS_TESTS_FAILED: int(data.get("failCount") or 0),
-                c.JENKINS_TESTS_SKIPPED: int(data.get("skipCount") or 0),
-            }
+            return {name: data[field] for field, name in _TESTS.items() if isinstance(data.get(field), int)}
     return {}
 
 
 def author_count(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
     """Return the number of authors of a build's changes. Names and addresses are not recorded."""
     sets = [*(document.get("changeSets") or ()), document.get("changeSet") or {}]
-    names = {str((item.get("author") or {}).get("fullName")) for one in sets for item in one.get("items") or ()}
+    names = {(item.get("author") or {}).get("fullName") for one in sets for item in one.get("items") or ()} - {None}
     return {c.JENKINS_CHANGE_AUTHORS: len(names)} if names else {}
 
 
@@ -106,7 +70,7 @@ def interruption_attributes(document: Mapping[str, Any]) -> dict[str, AttributeV
         cause for action in documents.actions_of(document, "InterruptedBuildAction") for cause in action.get("causes") or ()
     ]
     said = [short_text(str(cause.get("shortDescription"))) for cause in causes if cause.get("shortDescription")]
-    classes = sorted({documents.short_class(cause) for cause in causes})
+    classes = sorted({short_text(documents.short_class(cause)) for cause in causes})
     return {c.JENKINS_INTERRUPTIONS: classes, c.JENKINS_INTERRUPTION_DESCRIPTIONS: said} if causes else {}
 
 
@@ -125,9 +89,7 @@ def failed_test_events(names: Iterable[tuple[str, str]], time_ns: int) -> list[E
 def parameter_attributes(document: Mapping[str, Any]) -> dict[str, AttributeValue]:
     """Return a build's parameters, with masked secrets. If a name shows that the value is secret, all of it is masked."""
     return {
-        f"{c.JENKINS_PARAMETER_PREFIX}{redact.masked(name)}": redact.MASK
-        if redact.is_secret_name(name)
-        else short_text(value)
+        f"{c.JENKINS_PARAMETER_PREFIX}{short_text(name)}": redact.MASK if redact.is_secret_name(name) else short_text(value)
         for name, value in documents.parameters_of(document).items()
         if value
     }
@@ -145,7 +107,7 @@ def trigger_events(facts: Facts, time_ns: int) -> list[Event]:
             "trigger",
             time_ns,
             {
-                c.JENKINS_CAUSE: cause.kind,
+                c.JENKINS_CAUSE: short_text(cause.kind),
                 c.JENKINS_CAUSE_DESCRIPTION: short_text(cause.description),
                 **({c.JENKINS_CAUSE_USER: short_text(cause.who)} if cause.who else {}),
             },
@@ -161,8 +123,7 @@ def queue_ms(document: Mapping[str, Any]) -> dict[str, int] | None:
     """
     for data in documents.actions_of(document, "TimeInQueueAction"):
         phases = {phase: data.get(f"{phase}DurationMillis") for phase in ("waiting", "blocked", "buildable")}
-        known = {phase: int(value) for phase, value in phases.items() if isinstance(value, int)}
+        known = {phase: value for phase, value in phases.items() if isinstance(value, int) and 0 <= value <= _LONGEST_MS}
         if known:
-            total = data.get("queuingDurationMillis")
-            return {"total": int(total) if isinstance(total, int) else sum(known.values()), **known}
+            return {"total": lasted_ms(data.get("queuingDurationMillis")) or sum(known.values()), **known}
     return None

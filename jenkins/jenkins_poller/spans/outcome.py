@@ -15,7 +15,7 @@ from pipeline_trace.trace import conventions as c
 
 from ..fetch import flow
 from ..fetch.build import Fetched
-from ..fetch.nodes import Times
+from ..fetch.times import ABORTED, FAILED, NOT_EXECUTED, SUCCESS, UNSTABLE, Times
 
 _RESULTS = {
     "SUCCESS": c.SUCCESS,
@@ -25,11 +25,11 @@ _RESULTS = {
     "ABORTED": c.CANCELLATION,
 }
 _STATUSES = {
-    "SUCCESS": c.SUCCESS,
-    "UNSTABLE": c.FAILURE,
-    "FAILED": c.FAILURE,
-    "ABORTED": c.CANCELLATION,
-    "NOT_EXECUTED": c.SKIP,
+    SUCCESS: c.SUCCESS,
+    UNSTABLE: c.FAILURE,
+    FAILED: c.FAILURE,
+    ABORTED: c.CANCELLATION,
+    NOT_EXECUTED: c.SKIP,
 }
 _COLORS = {"red": c.FAILURE, "yellow": c.FAILURE, "aborted": c.CANCELLATION}
 
@@ -67,25 +67,43 @@ def result_of_element(element: flow.Element, times: Times | None, fetched: Fetch
     color = _end_color(element)
     if word == c.SUCCESS and color in _COLORS and (element.kind != flow.BRANCH or color != "yellow"):
         word = _COLORS[color]
-    interrupted = word == c.CANCELLATION or (times is not None and times.error_type.endswith(_INTERRUPTED))
-    return _interrupted(element, fetched) if interrupted else word
+    if word == c.SUCCESS and element.warned and element.kind != flow.STEP:
+        word = c.FAILURE
+    if (
+        times
+        and times.error_type.endswith(_INTERRUPTED)
+        and interruption_classes(fetched.document) & documents.PLATFORM_FAILURES
+    ):
+        return c.ERROR
+    return _interrupted(element, fetched) if word == c.CANCELLATION else word
 
 
-def error_of_element(word: str, times: Times, document: Mapping[str, Any]) -> tuple[str, str]:
+def error_of_element(word: str, element: flow.Element, times: Times, fetched: Fetched) -> tuple[str, str]:
     """Return ``error.type`` and the message of a stage, branch or step that did not succeed. ``word``: its result.
 
-    wfapi has no message for an interruption. It comes from the build's document.
+    No source has a message for an interruption. It comes from the build's document. A stage without a message of its own has
+    that of the step that failed in it.
     """
     kind = times.error_type.rpartition(".")[2]
     if word == c.TIMEOUT:
         return c.TIMEOUT, "the time limit was exceeded"
-    if kind == _INTERRUPTED and not times.error:
-        for action in documents.actions_of(document, "InterruptedBuildAction"):
+    inside = list(element.walk())
+    message = times.error or next((fetched.errors[inner.id] for inner in inside if inner.id in fetched.errors), "")
+    started = [inner for inner in inside if inner.starts_build and inner.node.color == "red"]
+    if not message and (started or kind == _INTERRUPTED or word == c.CANCELLATION):
+        for action in documents.actions_of(fetched.document, "InterruptedBuildAction"):
             for cause in action.get("causes") or ():
                 return documents.short_class(cause), str(cause.get("shortDescription") or "")
-    # A step that only marks the build (`unstable`, junit) is successful in wfapi.
-    status = times.status if times.status not in ("", "SUCCESS") else "UNSTABLE"
-    return kind or status, times.error
+    if not message:
+        message = next((f"{build.name} failed" for step in started for build in fetched.started.get(step.id, ())), "")
+    return kind or _status(element, times), message
+
+
+def _status(element: flow.Element, times: Times) -> str:
+    """Return how an element ended, in Stage View's words. A step that only marks the build is successful there."""
+    if times.status not in ("", SUCCESS):
+        return times.status
+    return {"red": FAILED, "aborted": ABORTED}.get(_end_color(element), UNSTABLE)
 
 
 def _end_color(element: flow.Element) -> str:
@@ -93,12 +111,16 @@ def _end_color(element: flow.Element) -> str:
 
 
 def _interrupted(element: flow.Element, fetched: Fetched) -> str:
-    """Return the result for an interruption. wfapi does not distinguish time-outs, aborts and failed downstream builds."""
+    """Return the result for an interruption. No source distinguishes time-outs from aborts; the build's document does.
+
+    If the interruption was caught, the document does not say anything: then a time limit around the element decides.
+    """
     causes = interruption_classes(fetched.document)
+    aborted = fetched.document.get("result") == "ABORTED"
     if causes & documents.PLATFORM_FAILURES:
         return c.ERROR
-    if "DownstreamFailureCause" in causes:
-        return c.FAILURE
     if "ExceededTimeout" in causes and (element.limited or element.holds_limit or len(causes) == 1):
         return c.TIMEOUT
-    return c.CANCELLATION if fetched.document.get("result") == "ABORTED" else c.FAILURE
+    if not aborted and "DownstreamFailureCause" in causes:
+        return c.FAILURE
+    return c.TIMEOUT if element.limited and not aborted else c.CANCELLATION

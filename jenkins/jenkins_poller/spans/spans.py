@@ -14,10 +14,13 @@ from pipeline_trace.trace import masking
 from pipeline_trace.trace.span import ERROR, INTERNAL, SERVER, AttributeValue, Link, Span
 
 from ..fetch import flow
-from ..fetch.build import Fetched, is_pipeline
-from ..fetch.nodes import Times
-from . import facts, outcome
+from ..fetch.build import Fetched
+from ..fetch.document import is_pipeline
+from ..fetch.times import LATEST_MS, Times
+from . import facts, outcome, versions
 
+# A source may know the end of a build better than its document, but not by a day.
+_LATER_MS = 86_400_000
 _TYPES = {flow.STAGE: c.TYPE_STAGE, flow.BRANCH: c.TYPE_BRANCH, flow.STEP: c.TYPE_STEP, flow.AGENT: c.TYPE_AGENT}
 
 
@@ -57,9 +60,9 @@ class _Maker:
             trace_id=self.placed.trace_id,
             span_id=self.build.span_id(*parts),
             parent_id=parent_id,
-            name=facts.short_text(name),
-            start_ns=start_ms * 1_000_000,
-            end_ns=max(end_ms, start_ms) * 1_000_000,
+            name=facts.short_text(name) or kind,
+            start_ns=_possible(start_ms) * 1_000_000,
+            end_ns=_possible(max(end_ms, start_ms)) * 1_000_000,
             kind=SERVER if kind == c.TYPE_RUN else INTERNAL,
             attributes={c.JENKINS_TYPE: kind},
             resource=self.resource,
@@ -69,8 +72,10 @@ class _Maker:
 
     def _run(self) -> Span:
         document, build = self.fetched.document, self.build
-        start, duration = int(document.get("timestamp") or 0), int(document.get("duration") or 0)
-        end = max(start + duration, self.fetched.end_ms)
+        start = int(document.get("timestamp") or 0)
+        end = start + facts.lasted_ms(document.get("duration"))
+        if end < self.fetched.end_ms <= end + _LATER_MS:
+            end = self.fetched.end_ms
         run = self._add((), self.placed.parent_id, f"RUN {build.job}", start, end, c.TYPE_RUN)
         causes = documents.facts_of(build, document)
         run.events = [
@@ -84,10 +89,10 @@ class _Maker:
                 c.PIPELINE_RUN_ID: str(build.number),
                 c.PIPELINE_RUN_URL: facts.build_url(document),
                 c.PIPELINE_ACTION: "RUN",
-                c.JENKINS_RESULT: str(document.get("result")),
-                c.JENKINS_CAUSES: [cause.kind for cause in causes.causes],
+                c.JENKINS_RESULT: facts.short_text(str(document.get("result"))),
+                c.JENKINS_CAUSES: [facts.short_text(cause.kind) for cause in causes.causes],
                 **facts.parameter_attributes(document),
-                **facts.version_control_attributes(build, document),
+                **versions.version_control_attributes(build, document, self.fetched.checkouts),
                 **facts.test_counts(document),
                 **facts.author_count(document),
                 **facts.interruption_attributes(document),
@@ -95,13 +100,11 @@ class _Maker:
         )
         if not is_pipeline(document):
             # Builds other than Pipeline name their agent. The name of the built-in node is empty.
-            run.attributes[c.WORKER_NAME] = str(document.get("builtOn") or "built-in")
+            run.attributes[c.WORKER_NAME] = facts.short_text(document.get("builtOn") or "built-in")
         if self.fetched.agents:
-            run.attributes[c.JENKINS_AGENTS] = sorted(set(self.fetched.agents.values()))
+            run.attributes[c.JENKINS_AGENTS] = sorted(map(facts.short_text, set(self.fetched.agents.values())))
         if self.fetched.console:
             run.attributes[c.JENKINS_LOG] = self.fetched.console
-        if self.fetched.left_out:
-            run.attributes[c.JENKINS_STEPS_LEFT_OUT] = self.fetched.left_out
         if self.fetched.too_large:
             run.attributes[c.JENKINS_GRAPH_TOO_LARGE] = True
         return run
@@ -127,10 +130,13 @@ class _Maker:
             name = f"Allocate agent {times.description}".rstrip()
         span = self._add(element.key, self._parent(element), name, times.start_ms, times.end_ms, kind)
         span.attributes.update({c.TASK_NAME: span.name, c.TASK_RUN_ID: element.id})
+        if not times.known:
+            span.attributes[c.JENKINS_TIMES_UNKNOWN] = True
         if element.kind == flow.AGENT:
             self._describe_agent(span, element, times)
             return
-        if times.description and element.kind == flow.STEP:
+        # Graph View repeats the name of a step without an argument.
+        if times.description and element.kind == flow.STEP and times.description != element.name:
             span.attributes[c.JENKINS_STEP_DESCRIPTION] = facts.short_text(times.description)
         if element.attempt:
             span.attributes[c.JENKINS_RETRY_ATTEMPT] = element.attempt
@@ -143,7 +149,7 @@ class _Maker:
         word = outcome.result_of_element(element, times, self.fetched)
         span.attributes[c.TASK_RUN_RESULT] = word
         if word in c.FAILED_RESULTS:
-            self._fail(span, *outcome.error_of_element(word, times, self.fetched.document))
+            self._fail(span, *outcome.error_of_element(word, element, times, self.fetched))
 
     def _parent(self, element: flow.Element) -> str:
         above = element.parent
@@ -160,7 +166,7 @@ class _Maker:
     def _worker(self, span: Span, agent_id: str | None) -> None:
         name = self.fetched.agents.get(agent_id or "")
         if name:
-            span.attributes[c.WORKER_NAME] = name
+            span.attributes[c.WORKER_NAME] = facts.short_text(name)
 
     def _started(self, span: Span, element: flow.Element) -> None:
         for build in self.fetched.started.get(element.id, ()):
@@ -168,7 +174,7 @@ class _Maker:
             span.links.append(Link(self.placed.trace_id, build.run_span_id, attributes))
 
     def _fail(self, span: Span, error_type: str, message: str) -> None:
-        span.attributes[c.ERROR_TYPE] = error_type
+        span.attributes[c.ERROR_TYPE] = facts.short_text(error_type)
         span.fail(facts.short_text(message))
 
     def _judge_run(self, run: Span) -> None:
@@ -187,25 +193,30 @@ class _Maker:
     def _configurations(self, run: Span) -> None:
         """Add the configurations of a multi-configuration build, without those that it reused from other builds."""
         for data in self.fetched.document.get("runs") or ():
-            if data.get("number") != self.build.number or not data.get("timestamp"):
+            start, url = data.get("timestamp", 0), data.get("url", "")
+            cell = unquote(url.rstrip("/").rpartition("/")[0].rpartition("/")[2])
+            if data.get("number") != self.build.number or start <= 0 or not cell:
                 continue
-            name = str(data.get("url") or "").rstrip("/").split("/")[-2]
-            start = int(data["timestamp"])
-            end = start + int(data.get("duration") or 0)
-            span = self._add(("configuration", unquote(name)), run.span_id, unquote(name), start, end, c.TYPE_BRANCH)
+            end = start + facts.lasted_ms(data.get("duration"))
+            span = self._add(("configuration", cell), run.span_id, cell, start, end, c.TYPE_BRANCH)
             word = outcome.result_of_build(data)
-            span.attributes.update({c.TASK_NAME: span.name, c.TASK_RUN_RESULT: word, c.TASK_RUN_URL: str(data["url"])})
-            span.attributes[c.WORKER_NAME] = str(data.get("builtOn") or "built-in")
+            span.attributes.update({c.TASK_NAME: span.name, c.TASK_RUN_RESULT: word, c.TASK_RUN_URL: url})
+            span.attributes[c.WORKER_NAME] = facts.short_text(data.get("builtOn") or "built-in")
             if word in c.FAILED_RESULTS:
                 self._fail(span, str(data.get("result")), "")
 
     def _cleanup(self, run: Span) -> None:
-        """Add the end of the run: after the last top-level stage."""
-        ends = [
-            self.fetched.times[s.id].end_ms
-            for s in self.fetched.flow.stages()
-            if not s.parent and s.id in self.fetched.times
-        ]
+        """Add the end of the run: after the last of what is at the top level. Nothing is known of it without times."""
+        top = [(element, self.fetched.times.get(element.id)) for element in self.fetched.flow.top]
+        if any(element.kind != flow.STEP and times is not None and not times.known for element, times in top):
+            return
+        ends = [element for element, _ in top if element.kind in (flow.STAGE, flow.BRANCH)]
+        last = max((times.end_ms for _, times in top if times and times.known), default=0)
         end = run.end_ns // 1_000_000
-        if ends and max(ends) < end:
-            self._add(("cleanup",), run.span_id, "Clean up", max(ends), end, c.TYPE_CLEANUP)
+        if ends and 0 < last < end:
+            self._add(("cleanup",), run.span_id, "Clean up", last, end, c.TYPE_CLEANUP)
+
+
+def _possible(moment_ms: int) -> int:
+    """Return a moment that a receiver can take, milliseconds since the epoch."""
+    return min(max(moment_ms, 0), LATEST_MS)

@@ -24,7 +24,7 @@ class Attempt:
     ``step``: LOCAL, CHECKS, MERGE or an environment. ``state``: one of lookup.states.STATES; ``skip`` means that the stage
     exists but did not run. ``span``: the span of the build, stage or playbook. ``run``: the build, JOB#N. ``where``: the
     stage that failed. ``refused``: a person rejected the approval. ``waited``: waits to show with this attempt. ``paused``:
-    waits in its time that another attempt shows.
+    waits in its time that another attempt shows. ``timed``: False if it is not known how long it ran.
     """
 
     step: str
@@ -41,6 +41,7 @@ class Attempt:
     waited: tuple[waits.Wait, ...] = ()
     version: str = ""
     paused: tuple[waits.Wait, ...] = ()
+    timed: bool = True
 
     @property
     def what(self) -> str:

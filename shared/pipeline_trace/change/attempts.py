@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from ..lookup import states
@@ -15,9 +15,9 @@ from .attempt import LOCAL, Attempt, by_place, is_refused, message_of, of_playbo
 from .runs import RunTree
 
 
-def attempts_of(spans: Sequence[Span]) -> list[Attempt]:
-    """Return the attempts in these spans, in order of their start."""
-    runs = RunTree(spans)
+def attempts_of(spans: Sequence[Span], wanted: Callable[[Span], bool] = lambda span: False) -> list[Attempt]:
+    """Return the attempts in these spans, in order of their start. ``wanted``: see RunTree."""
+    runs = RunTree(spans, wanted)
     found: list[Attempt] = []
     deploys = {run.span_id: place for run in runs.runs if (place := runs.environment(run))}
     for run in runs.runs:

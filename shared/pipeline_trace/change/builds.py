@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ..lookup import states
 from ..lookup.states import has_failed
 from ..trace import conventions as c
-from ..trace.queries import attribute_text, build_name_of, is_deploy, is_run
+from ..trace.queries import attribute_text, build_name_of, has_times, is_deploy, is_run, order_of
 from ..trace.span import Span
 from ..trace.words import MAIN_BRANCHES
 from . import environments, waits
@@ -29,9 +29,9 @@ def attempts_of_build(runs: RunTree, run: Span, deploys: dict[str, str]) -> Iter
         yield of_playbooks(runs, books, place, name or runs.job_service(run))
     if any(is_run(one) and runs.commit(one) == runs.commit(run) for one in runs.above(run)):
         return
-    starts = [span.start_ns for span in (*reached, *below, *played)]
-    if attribute_text(run, c.VCS_HEAD_NAME) or attribute_text(run, c.VCS_CHANGE_ID) or not starts:
-        yield _before_deploys(runs, run, min(starts, default=0))
+    first = min((*reached, *below, *played), key=order_of, default=None)
+    if attribute_text(run, c.VCS_HEAD_NAME) or attribute_text(run, c.VCS_CHANGE_ID) or first is None:
+        yield _before_deploys(runs, run, first)
 
 
 def _between(runs: RunTree, run: Span, stages: list[tuple[Span, str]], below: list[Span]) -> Iterator[Attempt]:
@@ -66,10 +66,12 @@ def _between(runs: RunTree, run: Span, stages: list[tuple[Span, str]], below: li
         )
 
 
-def _before_deploys(runs: RunTree, run: Span, deploys_at: int) -> Attempt:
-    """Return the attempt of a build without its deploys. ``deploys_at``: when the first deploy began (ns), 0 for none."""
+def _before_deploys(runs: RunTree, run: Span, first: Span | None) -> Attempt:
+    """Return the attempt of a build without its deploys. ``first``: what deploys first."""
+    deploys_at = first.start_ns if first else 0
     end = min(deploys_at, run.end_ns) or run.end_ns
-    broken = [stage for stage in runs.stages(run) if has_failed(stage) and stage.start_ns < end]
+    until = order_of(first) if first else (end, 0)
+    broken = [stage for stage in runs.stages(run) if has_failed(stage) and order_of(stage) < until]
     # A stage around a failed stage has failed, too: keep the inner one.
     broken = [one for one in broken if not any(runs.is_below(other, one) for other in broken)]
     if deploys_at:
@@ -96,6 +98,7 @@ def _before_deploys(runs: RunTree, run: Span, deploys_at: int) -> Attempt:
         tuple(wait for wait in waited if wait not in paused),
         version_of(run, ()),
         paused,
+        first is None or has_times(first),
     )
 
 
@@ -121,13 +124,14 @@ def _stage(runs: RunTree, run: Span, stage: Span, place: str) -> Iterator[Attemp
             yield of_playbooks(runs, books, at, name or runs.job_service(run))
         return
     ((said_place, name), books) = next(iter(played.items()), (("", ""), []))
+    timed = has_times(stage) or not books
     yield Attempt(
         said_place or place,
         name or runs.job_service(run),
         runs.commit(run),
         states.state(stage),
-        stage.start_ns,
-        stage.end_ns,
+        stage.start_ns if timed else books[0].start_ns,
+        stage.end_ns if timed else max(one.end_ns for one in books),
         stage,
         build_name_of(run),
         stage.name if has_failed(stage) else "",
@@ -135,6 +139,7 @@ def _stage(runs: RunTree, run: Span, stage: Span, place: str) -> Iterator[Attemp
         is_refused(stage, run),
         (*waits.waits_of(inside), *inputs_before(runs, stage)),
         version_of(run, books),
+        timed=has_times(stage) or bool(books),
     )
 
 

@@ -76,7 +76,7 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "state": attempt.state,
         "started": _time(attempt.start_ns),
         "ended": _time(attempt.end_ns) if attempt.end_ns else None,
-        "ran_ms": _ms(attempt.ran_ns) if attempt.end_ns else None,
+        "ran_ms": _ms(attempt.ran_ns) if attempt.end_ns and attempt.timed else None,
         "waited": [_wait(wait) for wait in attempt.waited],
         "failed_at": attempt.where or None,
         "message": attempt.message or None,

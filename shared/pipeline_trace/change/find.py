@@ -109,7 +109,8 @@ def _of_commit(lookup: Lookup, commit: str, *, more: Iterable[str] = (), **known
     spans = [span for span in lookup.change_spans(_naming(commit), _MOST_NOTED) if same_commit(revision_of(span), commit)]
     commit = max(map(revision_of, spans), key=len, default=commit)
     traces = list(dict.fromkeys([*more, *(span.trace_id for span in spans)]))
-    attempts = attempts_of(lookup.outlines(traces[:_MOST_TRACES], _MOST_SPANS))
+    outlines = lookup.outlines(traces[:_MOST_TRACES], _MOST_SPANS)
+    attempts = attempts_of(outlines, lambda span: same_commit(revision_of(span), commit))
     own = [replace(one, commit=commit) for one in attempts if same_commit(one.commit, commit)]
     notes = [f"only the newest {_MOST_TRACES} of {len(traces)} traces were read"] if len(traces) > _MOST_TRACES else []
     return FoundChange(
@@ -172,8 +173,9 @@ def _of_version(lookup: Lookup, version: str) -> FoundChange | None:
 
 def _of_trace(lookup: Lookup, reference: str) -> FoundChange:
     trace_id = lookup.trace_id(reference)
-    runs = RunTree(lookup.outlines([trace_id], _MOST_SPANS))
-    own = [span for span in runs.spans if span.trace_id == trace_id]
+    runs = RunTree(lookup.outlines([trace_id], _MOST_SPANS), lambda span: span.trace_id == trace_id)
+    # A build that it started may stand in another trace.
+    own = [span for span in runs.spans if any(one.trace_id == trace_id for one in (span, *runs.above(span)))]
     parts = build_name_parts(reference)
     name = build_name(*parts) if parts else ""
     named = [run for run in runs.runs if build_name_of(run) == name or attribute_text(run, c.PIPELINE_RUN_URL) == reference]

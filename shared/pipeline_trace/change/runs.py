@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ..trace import conventions as c
-from ..trace.queries import attribute_text, is_deploy, is_run, is_stage, parameter, revision_of
+from ..trace.queries import attribute_text, is_deploy, is_run, is_stage, order_of, parameter, revision_of
 from ..trace.span import Span
 from ..trace.words import environment_name
 from . import environments
 
 
 class RunTree:
-    """The runs in some spans, each with the spans in it."""
+    """The runs in some spans, each with the spans in it.
 
-    def __init__(self, spans: Sequence[Span]) -> None:
-        self.spans = sorted(spans, key=lambda span: (span.start_ns, span.span_id))
+    Several builds may have started one run: the queue joins them. It counts below the one that is wanted, else below its
+    parent.
+    """
+
+    def __init__(self, spans: Sequence[Span], wanted: Callable[[Span], bool] = lambda span: False) -> None:
+        """``wanted``: whether a span is of the build or the commit that was asked for."""
+        self._wanted = wanted
+        self.spans = sorted(spans, key=lambda span: (order_of(span), span.span_id))
         self._by_id: dict[str, Span] = {}
         self._above: dict[str, frozenset[str]] = {}
         for span in self.spans:
             self._by_id.setdefault(span.span_id, span)
-        # With one trace per build, a downstream build has no parent span. The link of the step that started it names it.
-        self._started = {
-            link.span_id: span.span_id
-            for span in self.spans
-            for link in span.links
-            if link.attributes.get(c.JENKINS_LINK) == c.LINK_STARTED
-        }
+        # A downstream build that has a trace of its own has no parent span, and a shared one has only one. The links of the
+        # steps that started it name it.
+        self._started: dict[str, list[str]] = {}
+        for span in self.spans:
+            for link in span.links:
+                if link.attributes.get(c.JENKINS_LINK) == c.LINK_STARTED:
+                    self._started.setdefault(link.span_id, []).append(span.span_id)
         self.runs = [span for span in self.spans if is_run(span)]
         self._within: dict[str, list[Span]] = {}
         self._runs_below: dict[str, list[Span]] = {}
@@ -37,14 +43,31 @@ class RunTree:
 
     def above(self, span: Span) -> Iterator[Span]:
         """Yield the ancestors of a span, nearest first."""
+        return self._chain(span, self._chosen)
+
+    def _chain(self, span: Span, choose: Callable[[Sequence[Span]], Span]) -> Iterator[Span]:
+        """Yield the ancestors of a span. ``choose``: which of the steps that started a run is its parent."""
         seen = {span.span_id}
         while True:
-            parent = self._by_id.get(span.parent_id or "") or self._by_id.get(self._started.get(span.span_id, ""))
+            parent = self._by_id.get(span.parent_id or "")
+            if span.span_id in self._started:
+                parent = choose(self._starters(span))
             if parent is None or parent.span_id in seen:
                 return
             yield parent
             seen.add(parent.span_id)
             span = parent
+
+    def _chosen(self, starters: Sequence[Span]) -> Span:
+        return next((one for one in starters if self._is_wanted(one)), starters[0])
+
+    def _is_wanted(self, span: Span) -> bool:
+        return any(map(self._wanted, (span, *self._chain(span, lambda starters: starters[0]))))
+
+    def _starters(self, span: Span) -> list[Span]:
+        """Return the parent of a span that steps link to, if it is here, then those steps."""
+        ids = dict.fromkeys([span.parent_id or "", *self._started[span.span_id]])
+        return [self._by_id[one] for one in ids if one in self._by_id]
 
     def is_below(self, span: Span, above: Span) -> bool:
         """Return whether ``above`` is an ancestor of ``span``."""

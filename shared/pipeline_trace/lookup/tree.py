@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..trace import conventions as c
+from ..trace.queries import has_times, order_of
 from ..trace.span import Span
 from .states import NO_STATE, STATES, state
 
@@ -75,8 +76,8 @@ def leaf_most(roots: Iterable[Node], wanted: frozenset[str]) -> list[Node]:
     return found[::-1]
 
 
-def _order(span: Span) -> tuple[int, str, str]:
-    return span.start_ns, span.name, span.span_id
+def _order(span: Span) -> tuple[tuple[int, int], str, str]:
+    return order_of(span), span.name, span.span_id
 
 
 def _parents(spans: Sequence[Span]) -> list[int | None]:
@@ -117,6 +118,8 @@ def _break_cycles(spans: Sequence[Span], parents: list[int | None]) -> None:
 def _is_skewed(child: Span, parent: Span) -> bool:
     if child.attributes.get(c.JENKINS_TYPE) in (c.TYPE_QUEUE, c.TYPE_RUN):
         # A queue span begins before its run, and a build may end after the build that started it.
+        return False
+    if not (has_times(child) and has_times(parent)):
         return False
     if child.start_ns < parent.start_ns - SKEW_TOLERANCE_NS:
         return True

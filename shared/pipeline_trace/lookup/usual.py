@@ -9,7 +9,7 @@ from statistics import median
 from typing import Protocol
 
 from ..trace import conventions as c
-from ..trace.queries import failed_tests, is_stage
+from ..trace.queries import failed_tests, has_times, is_stage
 from ..trace.span import Span
 from .states import STATES, span_type, state
 
@@ -83,7 +83,7 @@ def usual_times(stages: Iterable[Span]) -> dict[StageKey, Usual]:
     """Return the usual durations of stages in their last MOST_RUNS successes, for stages with at least FEWEST_RUNS."""
     lengths: dict[StageKey, list[int]] = defaultdict(list)
     for span in sorted(stages, key=lambda span: -span.end_ns):
-        if is_stage(span) and state(span) == c.SUCCESS:
+        if is_stage(span) and state(span) == c.SUCCESS and has_times(span):
             lengths[stage_key(span)].append(span.end_ns - span.start_ns)
     recent = {key: sorted(found[:MOST_RUNS]) for key, found in lengths.items()}
     return {

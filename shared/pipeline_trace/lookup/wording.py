@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import re
 
+from ..trace.queries import has_times
+from ..trace.span import Span
+
+# What stands for a duration that is not known.
+UNKNOWN = "\N{EN DASH}"
+
 
 def human_duration(duration_ns: int) -> str:
     """Return a duration in nanoseconds as text, such as 171 ms, 4.6 s, 2 min 03 s, 1 h 02 min or 3 d 04 h."""
     micros = abs(duration_ns) // 1000
     sign = "\N{MINUS SIGN}" if duration_ns < 0 and micros else ""
     return sign + _duration(micros)
+
+
+def human_length(span: Span) -> str:
+    """Return how long a span took that has ended; a dash if that is not known."""
+    return human_duration(span.end_ns - span.start_ns) if has_times(span) else UNKNOWN
 
 
 def human_ms(duration_ms: float) -> str:

@@ -9,8 +9,18 @@ from functools import cached_property
 from typing import Any
 
 from ..trace import conventions as c
-from ..trace.queries import attribute_text, build_name_of, is_jenkins, is_playbook, is_run, parameter, revision_of
-from ..trace.span import ERROR, Span
+from ..trace.queries import (
+    attribute_text,
+    build_name_of,
+    has_times,
+    is_jenkins,
+    is_playbook,
+    is_run,
+    order_of,
+    parameter,
+    revision_of,
+)
+from ..trace.span import ERROR, Link, Span
 from ..trace.words import environment_name
 
 _EXIT_STATUS = re.compile(r"script returned exit code (\d+)")
@@ -78,7 +88,12 @@ class Failure:
     @property
     def downstream(self) -> bool:
         """Return whether it failed because of a downstream build that is not in this trace."""
-        return any(link.attributes.get(c.JENKINS_LINK) == c.LINK_STARTED for link in self.span.links)
+        return bool(self.started)
+
+    @property
+    def started(self) -> Sequence[Link]:
+        """Return the links to the builds that the failed step started."""
+        return [link for link in self.span.links if link.attributes.get(c.JENKINS_LINK) == c.LINK_STARTED]
 
     @property
     def environment(self) -> str:
@@ -114,6 +129,11 @@ class Trace:
         found = [span for span in self.spans if not span.parent_id or span.parent_id not in self._by_id]
         return sorted(found, key=lambda span: span.start_ns)
 
+    def beyond(self, spans: Iterable[Span]) -> Trace | None:
+        """Return this trace with these spans of other traces too; None if all of them are here already."""
+        new = [span for span in spans if span.span_id not in self._by_id]
+        return Trace([*self.spans, *new]) if new else None
+
     def failure(self, start: Span) -> Failure | None:
         """Return what made a span fail, also in a downstream build; None if the span did not fail."""
         if start.status_code != ERROR:
@@ -143,12 +163,16 @@ class Trace:
         failed = [one for one in self._below(span) if one.status_code == ERROR]
         last = max((int(str(one.attributes.get(c.JENKINS_RETRY_ATTEMPT) or 0)) for one in failed), default=0)
         failed = [one for one in failed if int(str(one.attributes.get(c.JENKINS_RETRY_ATTEMPT) or 0)) == last] or failed
-        return min(failed, key=lambda one: (c.ANSIBLE_TYPE in one.attributes and is_jenkins(span), one.end_ns), default=None)
+        return min(
+            failed,
+            key=lambda one: (c.ANSIBLE_TYPE in one.attributes and is_jenkins(span), one.end_ns, order_of(one)),
+            default=None,
+        )
 
     def _below(self, span: Span) -> Iterator[Span]:
         yield from self._children.get(span.span_id, ())
         for link in span.links:
-            # With one trace per build, a link leads to the downstream build.
+            # A link leads to a downstream build that has a trace of its own, or that another build started, too.
             if link.attributes.get(c.JENKINS_LINK) == c.LINK_STARTED and link.span_id in self._by_id:
                 yield self._by_id[link.span_id]
 
@@ -158,7 +182,7 @@ class Trace:
             return None
         step = path[-1]
         for one in self._children.get(path[-2].span_id, ()):
-            within = step.start_ns <= one.start_ns <= step.end_ns
+            within = step.start_ns <= one.start_ns <= step.end_ns or not has_times(step)
             if is_playbook(one) and one.status_code == ERROR and within:
                 return one
         return None

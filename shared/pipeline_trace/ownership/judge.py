@@ -18,7 +18,7 @@ from ..trace.queries import (
     result_of,
     revision_of,
 )
-from ..trace.span import ERROR, Span
+from ..trace.span import ERROR, Link, Span
 from . import facts, history
 from .failure import Failure, Trace, environment_of, named_facts
 from .log import ansible
@@ -55,10 +55,32 @@ def verdict_of_trace(source: BuildSource, spans: Iterable[Span], reference: str,
     """Return who should look first at a trace, from its spans; see ``verdict_for``."""
     trace = Trace(spans)
     start = _referenced(trace, reference)
-    failure = trace.failure(start)
+    failure = _with_started(source, trace, start)
     if failure is None:
         return facts.verdict_of_facts(start.attributes) or _not_failed(trace, start)
     return verdict_of_failure(source, failure, rules)
+
+
+def _with_started(source: BuildSource, trace: Trace, start: Span) -> Failure | None:
+    """Return what made a span fail, also in a downstream build that stands in another trace."""
+    failure = trace.failure(start)
+    while failure and failure.downstream:
+        more = trace.beyond(span for link in failure.started for span in _started(source, link))
+        if more is None:
+            break
+        trace, failure = more, more.failure(start)
+    return failure
+
+
+def _started(source: BuildSource, link: Link) -> list[Span]:
+    """Return the spans of the build that a step started; none if it is not in the store."""
+    job, number = (str(link.attributes.get(name) or "") for name in (c.PIPELINE_NAME, c.PIPELINE_RUN_ID))
+    spans = source.spans_of_build(job, number)
+    run = next((span for span in spans if span.span_id == link.span_id), None)
+    if run is None:
+        return []
+    # Another controller may have a build of this name.
+    return [one for one in spans if attribute_text(one, c.PIPELINE_RUN_URL) in ("", attribute_text(run, c.PIPELINE_RUN_URL))]
 
 
 def verdict_of_failure(source: BuildSource, failure: Failure, rules: Rules) -> Verdict:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ..lookup.states import EXEC, OTHER, span_type
 from ..lookup.tree import SKEW_TOLERANCE_NS, Node, walk
 from ..trace import conventions as c
+from ..trace.queries import has_times
 
 # Times are rounded differently: a span may end this much after the next one starts and still count as before it.
 _OVERLAP_NS = 5_000_000
@@ -71,9 +72,22 @@ class _Times:
                     self._adopted.setdefault(id(node), [])
 
     def below(self, node: Node) -> list[Node]:
-        """Return a span's children. A process that knows only its stage counts as a child of the step that ran it."""
+        """Return a span's children. A process that knows only its stage counts as a child of the step that ran it.
+
+        A child without known times is not on the path. Its children are in its place.
+        """
+        found, todo = list[Node](), self._below(node)[::-1]
+        while todo:
+            child = todo.pop()
+            if has_times(child.span):
+                found.append(child)
+            else:
+                todo += self._below(child)[::-1]
+        return found
+
+    def _below(self, node: Node) -> list[Node]:
         if id(node) not in self._adopted:
-            return node.children
+            return [*node.children]
         moved = {id(one) for step in node.children for one in self._adopted.get(id(step), ())}
         return [*(child for child in node.children if id(child) not in moved), *self._adopted[id(node)]]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..lookup.states import span_type
 from ..trace import conventions as c
+from ..trace.queries import has_times
 from ..trace.span import Span
 
 RECEIVE, SCHEDULE, AGENT, STEPS, APPROVAL, CLEAN_UP = "Receive", "Schedule", "Agent", "Steps", "Approval", "Clean up"
@@ -67,7 +68,7 @@ def _end(span: Span, moment_ns: int) -> int:
 
 
 def _bars(spans: Iterable[Span], moment_ns: int) -> list[tuple[int, int]]:
-    return [(span.start_ns, _end(span, moment_ns)) for span in spans]
+    return [(span.start_ns, _end(span, moment_ns)) for span in spans if has_times(span)]
 
 
 def _received(runs: Iterable[Span], queued: Iterable[Span]) -> list[tuple[int, int]]:

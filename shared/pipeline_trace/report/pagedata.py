@@ -11,7 +11,7 @@ from ..lookup.tree import Node
 from ..lookup.usual import OtherBuilds, stage_key
 from ..lookup.wording import visible
 from ..trace import conventions as c
-from ..trace.queries import is_stage
+from ..trace.queries import has_times, is_stage
 from ..trace.span import Event, Link
 from .critical import Segment, own_times
 from .retries import later_attempts
@@ -54,6 +54,7 @@ class PageData:
         self._attempts = [value for one in later_attempts(rows) for value in one]
         flaky = {(one.job, one.name) for one in history.flaky if not one.test}
         self._flaky = [at for at, node in enumerate(rows) if is_stage(node.span) and stage_key(node.span) in flaky]
+        self._untimed = [at for at, node in enumerate(rows) if not has_times(node.span)]
 
     def as_json(self) -> dict[str, Any]:
         """Return the data to embed in the page."""
@@ -71,6 +72,7 @@ class PageData:
             "usual": self._usual,
             "attempts": self._attempts,
             "flaky": self._flaky,
+            "untimed": self._untimed,
         }
 
     def _row(self, node: Node) -> list[Any]:
@@ -139,6 +141,7 @@ def _value_text(value: Any) -> str:
 
 def _usual(rows: Sequence[Node], history: OtherBuilds) -> Iterator[int]:
     for at, node in enumerate(rows):
-        usual = history.usual.get(stage_key(node.span)) if is_stage(node.span) and state(node.span) != c.SKIP else None
+        ran = is_stage(node.span) and state(node.span) != c.SKIP and has_times(node.span)
+        usual = history.usual.get(stage_key(node.span)) if ran else None
         if usual:
             yield from (at, usual.median_ns // 1000, usual.p95_ns // 1000, usual.count)

@@ -10,7 +10,7 @@ from ..lookup.tree import Node
 from ..lookup.usual import OtherBuilds, stage_key
 from ..lookup.wording import human_duration, visible
 from ..trace import conventions as c
-from ..trace.queries import build_name, is_stage
+from ..trace.queries import build_name, has_times, is_stage
 from ..trace.span import Span
 from .critical import Segment, own_times
 from .lanes import Lane, platform_lanes
@@ -52,7 +52,7 @@ def stage_views(rows: Sequence[Node], history: OtherBuilds, end_ns: int) -> list
     for at, node in enumerate(rows):
         span = node.span
         usual = history.usual.get(stage_key(span)) if is_stage(node.span) else None
-        if usual is None or state(span) == c.SKIP:
+        if usual is None or state(span) == c.SKIP or not has_times(span):
             continue
         took = (span.end_ns or max(end_ns, span.start_ns)) - span.start_ns
         found.append(

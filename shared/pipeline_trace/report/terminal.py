@@ -71,6 +71,6 @@ def _line(node: tree.Node, now: int) -> Text:
 
 def _duration(span: Span, now: int) -> str:
     if span.end_ns:
-        return wording.human_duration(span.end_ns - span.start_ns)
+        return wording.human_length(span)
     started = datetime.fromtimestamp(span.start_ns / 1e9).astimezone()
     return f"running since {started:%H:%M:%S} ({wording.human_duration(now - span.start_ns)})"

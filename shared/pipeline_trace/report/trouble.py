@@ -8,7 +8,7 @@ from typing import Any
 
 from ..lookup.states import message, remark, span_type, state
 from ..lookup.tree import Node, leaf_most
-from ..lookup.wording import human_duration, visible
+from ..lookup.wording import human_length, visible
 from ..trace import conventions as c
 from ..trace.span import Span
 
@@ -69,7 +69,7 @@ def _entry(node: Node, position: int, path: Sequence[Node]) -> dict[str, Any]:
         "type": span_type(span),
         "state": state(span),
         "remark": remark(span),
-        "duration": human_duration(span.end_ns - span.start_ns) if span.end_ns else "",
+        "duration": human_length(span) if span.end_ns else "",
         "path": _path_names(path[:-1]),
         "message": said,
         "log": lines if text != said else [],

@@ -110,6 +110,9 @@ TYPE_CLEANUP = "cleanup"
 JENKINS_RESULT = "jenkins.result"
 JENKINS_CAUSES = "jenkins.causes"
 JENKINS_CHANGE_AUTHORS = "jenkins.change.authors"
+# What a build checked out besides the application, such as shared libraries: commits, and their repositories.
+JENKINS_OTHER_REVISIONS = "jenkins.checkouts.other.revisions"
+JENKINS_OTHER_REPOSITORIES = "jenkins.checkouts.other.repositories"
 JENKINS_INTERRUPTIONS = "jenkins.interruptions"
 JENKINS_INTERRUPTION_DESCRIPTIONS = "jenkins.interruption.descriptions"
 JENKINS_TESTS_TOTAL = "jenkins.tests.total"
@@ -119,7 +122,8 @@ JENKINS_TESTS_SKIPPED = "jenkins.tests.skipped"
 JENKINS_AGENTS = "jenkins.agents"
 # The end of the log of a failed step, or of the build's log if no step failed.
 JENKINS_LOG = "jenkins.log"
-JENKINS_STEPS_LEFT_OUT = "jenkins.steps.left_out"
+# No plugin tells when it ran. Its span begins at the last known moment before it, and has no length.
+JENKINS_TIMES_UNKNOWN = "jenkins.times.unknown"
 JENKINS_GRAPH_TOO_LARGE = "jenkins.graph.too_large"
 # A prefix: the parameter's name follows.
 JENKINS_PARAMETER_PREFIX = "jenkins.parameter."

@@ -9,6 +9,7 @@ from . import conventions as c
 from .span import Span
 from .words import PARAMETERS, REVISION
 
+_NODE = re.compile(r"[0-9]{1,18}")
 _BUILD_NAME = re.compile(r"(.+?) ?#(\d+)")
 
 
@@ -42,6 +43,19 @@ def is_playbook(span: Span) -> bool:
 def is_deploy(span: Span) -> bool:
     """Tell whether a span is a deploy that says where it deploys, such as a playbook; a pipeline's run is none."""
     return c.DEPLOYMENT_ENVIRONMENT in span.attributes and not is_run(span)
+
+
+def has_times(span: Span) -> bool:
+    """Tell whether it is known when a span ran. Else no plugin told it: its begin is the last known moment, its length 0."""
+    return c.JENKINS_TIMES_UNKNOWN not in span.attributes
+
+
+def order_of(span: Span) -> tuple[int, int]:
+    """Return a key to sort spans by their begin. Without known times, the order of the Pipeline's nodes decides."""
+    if has_times(span):
+        return span.start_ns, 0
+    node = attribute_text(span, c.TASK_RUN_ID)
+    return span.start_ns, int(node) if _NODE.fullmatch(node) else 0
 
 
 def result_of(span: Span) -> str:

@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 from urllib.request import urlopen
+
+from .plugins import GRAPH_VIEW, KINDS, NONE, STAGE_VIEW
+
+__all__ = ["GRAPH_VIEW", "KINDS", "NONE", "STAGE_VIEW", "Controller", "Counted"]
 
 
 @dataclass(frozen=True)
@@ -16,8 +22,8 @@ class Counted:
     """The controller's view since it was asked last.
 
     ``missing``: requests answered with 404. ``bytes``: sent. ``at_once``: the most requests under way at once;
-    ``connections``: the most that were open. ``cpu_s``: its own CPU time, s. ``plain_builds``: plain Pipeline builds that
-    were asked for, ``plain_requests``: how often in all, ``plain_most``: the most about one of them.
+    ``connections``: the most that were open. ``cpu_s``: its own CPU time, s. ``polls``: the requests of each whole poll,
+    and whether there was a new build for it.
     """
 
     requests: int
@@ -26,22 +32,21 @@ class Counted:
     at_once: int
     connections: int
     cpu_s: float
-    plain_builds: int
-    plain_requests: int
-    plain_most: int
+    polls: Sequence[tuple[int, bool]]
 
 
 class Controller:
     """A generated controller, seen by who polls it. A context manager."""
 
-    def __init__(self, jobs: int, builds: int, *, delay_ms: float = 0) -> None:
-        """``delay_ms``: milliseconds before each answer, as of a controller far away."""
-        command = [sys.executable, "-m", "controller", str(jobs), str(builds), str(delay_ms)]
+    def __init__(self, jobs: int, builds: int, *, kind: str = GRAPH_VIEW, delay_ms: float = 0) -> None:
+        """``kind``: of KINDS. ``delay_ms``: milliseconds before each answer, as of a controller far away."""
+        command = [sys.executable, "-m", "controller", kind, str(jobs), str(builds), str(delay_ms)]
         self._process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, cwd=Path(__file__).resolve().parents[1]
         )
         assert self._process.stdout
         self.pid = self._process.pid
+        self.kind = kind
         self.url = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
 
     def __enter__(self) -> Controller:
@@ -55,5 +60,16 @@ class Controller:
 
     def counted(self) -> Counted:
         """Return what came since it was asked before."""
-        with urlopen(f"{self.url}/counted", timeout=60) as answer:
-            return Counted(**json.load(answer))
+        return Counted(**self._say("counted"))
+
+    def grow(self, polls: int) -> None:
+        """Let each of the next polls find a new build of some plain job."""
+        self._say(f"grow/{polls}")
+
+    def run(self, builds: int) -> None:
+        """Let so many Pipelines run, from now on."""
+        self._say(f"run/{builds}")
+
+    def _say(self, what: str) -> Any:
+        with urlopen(f"{self.url}/{what}", timeout=60) as answer:
+            return json.load(answer)

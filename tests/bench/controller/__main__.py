@@ -1,6 +1,7 @@
-"""Serves a generated controller until killed: ``python -m controller JOBS BUILDS [DELAY_MS]``; prints its port.
+"""Serves a generated controller until killed: ``python -m controller KIND JOBS BUILDS DELAY_MS``; prints its port.
 
-``GET /counted`` answers with what was asked since the last time, and is not counted itself.
+``GET /counted`` answers with what was asked since the last time; ``/grow/N`` lets each of the next N polls find a new build
+of some plain job; ``/run/N`` lets N Pipelines run. These are not counted themselves.
 """
 
 from __future__ import annotations
@@ -9,18 +10,27 @@ import asyncio
 import json
 import sys
 import time
-from collections import Counter
+from email.utils import formatdate
 
 from .answers import Answers
 from .world import World
 
-_HEAD = "HTTP/1.1 {} {}\r\nX-Jenkins: 2.462.3\r\nContent-Type: application/json;charset=utf-8\r\nContent-Length: {}\r\n\r\n"
+_HEAD = (
+    "HTTP/1.1 {} {}\r\nDate: {}\r\nX-Jenkins: 2.462.3\r\nX-Jenkins-Session: 0c4b1b5a\r\n"
+    "Content-Type: application/json;charset=utf-8\r\nContent-Length: {}\r\n\r\n"
+)
+# With this the poller asks for all jobs, once a poll.
+_ALL_JOBS = "/api/json?tree=jobs"
 
 
 class Counts:
-    """What the controller sees since it was asked last. ``waiting``: requests under way now; ``open``: connections now."""
+    """What the controller sees since it was asked last. ``waiting``: requests under way now; ``open``: connections now.
+
+    ``to_grow``: so many polls are still to find a new build.
+    """
 
     def __init__(self) -> None:
+        self.to_grow = 0
         self.waiting = 0
         self.open = 0
         self.cpu = time.process_time()
@@ -30,15 +40,26 @@ class Counts:
         """Begin anew."""
         self.requests = self.bytes = self.missing = 0
         self.at_once, self.connections = self.waiting, self.open
-        self.plain = Counter[tuple[str, int]]()
+        # Of each poll that began: its requests, and whether there was a new build for it.
+        self.polls = list[tuple[int, bool]]()
 
-    def take(self) -> dict[str, float]:
+    def count(self, target: str, grown: bool) -> None:
+        """Count a request. ``grown``: there is a new build since the poll began with it."""
+        self.requests += 1
+        self.waiting += 1
+        self.at_once = max(self.at_once, self.waiting)
+        if target.startswith(_ALL_JOBS):
+            self.polls.append((0, grown))
+        if self.polls:
+            requests, found = self.polls[-1]
+            self.polls[-1] = (requests + 1, found)
+
+    def take(self) -> dict[str, object]:
         """Return the counts, and begin anew."""
         cpu = time.process_time()
         taken = {name: getattr(self, name) for name in ("requests", "bytes", "missing", "at_once", "connections")}
-        asked = self.plain.values()
-        taken |= {"plain_builds": len(asked), "plain_requests": sum(asked), "plain_most": max(asked, default=0)}
-        taken["cpu_s"] = cpu - self.cpu
+        # The last poll may still go on.
+        taken |= {"polls": self.polls[:-1], "cpu_s": cpu - self.cpu}
         self.cpu = cpu
         self.reset()
         return taken
@@ -66,44 +87,51 @@ class Connection(asyncio.Protocol):
         *requests, self._rest = (self._rest + data).split(b"\r\n\r\n")
         for request in requests:
             target = request.split(b" ", 2)[1].decode()
-            if target == "/counted":
-                self._send(json.dumps(self._counts.take()).encode())
+            if target.startswith(("/counted", "/grow/", "/run/")):
+                self._send(json.dumps(self._told(target)).encode())
                 continue
-            self._counts.requests += 1
-            self._counts.waiting += 1
-            self._counts.at_once = max(self._counts.at_once, self._counts.waiting)
+            grown = target.startswith(_ALL_JOBS) and self._counts.to_grow > 0
+            if grown:
+                self._counts.to_grow -= 1
+                self._answers.change(World.grow)
+            self._counts.count(target, grown)
             if self._delay_s:
                 asyncio.get_running_loop().call_later(self._delay_s, self._answer, target)
             else:
                 self._answer(target)
 
+    def _told(self, target: str) -> object:
+        _, what, *count = target.split("/")
+        if what == "grow":
+            self._counts.to_grow = int(count[0])
+        elif what == "run":
+            self._answers.change(lambda world: world.run(int(count[0])))
+        return self._counts.take() if what == "counted" else None
+
     def _answer(self, target: str) -> None:
         body = self._answers.answer(target)
-        build = self._answers.plain_build(target)
-        if build:
-            self._counts.plain[build] += 1
         self._counts.waiting -= 1
         self._counts.missing += body is None
         self._counts.bytes += self._send(body)
 
     def _send(self, body: bytes | None) -> int:
         status, reason = (404, "Not Found") if body is None else (200, "OK")
-        data = _HEAD.format(status, reason, len(body or b"")).encode() + (body or b"")
+        data = _HEAD.format(status, reason, formatdate(usegmt=True), len(body or b"")).encode() + (body or b"")
         self._transport.write(data)
         return len(data)
 
 
-async def serve(jobs: int, builds: int, delay_s: float) -> None:
+async def serve(kind: str, jobs: int, builds: int, delay_s: float) -> None:
     """Answer until killed."""
     counts = Counts()
     world = World(jobs, builds, time.time_ns() // 1_000_000)
     made: list[Answers] = []
     server = await asyncio.get_running_loop().create_server(lambda: Connection(made[0], counts, delay_s), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    made.append(Answers(world, f"http://127.0.0.1:{port}"))
+    made.append(Answers(world, f"http://127.0.0.1:{port}", kind))
     print(port, flush=True)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]) / 1000))
+    asyncio.run(serve(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]) / 1000))

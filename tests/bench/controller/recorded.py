@@ -37,6 +37,11 @@ class Recorded:
         return len((self.run or {}).get("stages") or ())
 
     @property
+    def succeeded(self) -> bool:
+        """Return whether it ended well."""
+        return bool(self.document["result"] == "SUCCESS")
+
+    @property
     def url_path(self) -> str:
         """Return the path of the URL by which it is called in its own answers, with a slash at its end."""
         return urlsplit(self.document["url"]).path
@@ -62,6 +67,22 @@ def repeated(recorded: Recorded, times: int) -> Recorded:
     if times == 1 or recorded.run is None:
         return recorded
     return _Repeat(recorded, times).build()
+
+
+@cache
+def under_way(recorded: Recorded) -> Recorded:
+    """Return a build as it is while it runs, half of its nodes done."""
+    actions = [
+        {**action, "nodes": action["nodes"][: len(action["nodes"]) // 2]} if "nodes" in action else action
+        for action in recorded.document["actions"]
+    ]
+    document = {**recorded.document, "actions": actions, "building": True, "result": None, "duration": 0}
+    run = recorded.run and {
+        **recorded.run,
+        "status": "IN_PROGRESS",
+        "stages": recorded.run["stages"][: len(recorded.run["stages"]) // 2],
+    }
+    return replace(recorded, document=document, run=run, tests=None)
 
 
 class _Repeat:

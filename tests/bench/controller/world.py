@@ -6,11 +6,12 @@ Jobs lie in folders of teams, in multibranch projects within folders, one of the
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .recorded import Recorded, load, repeated
+from .recorded import Recorded, load, repeated, under_way
 
 MOST_STAGES = 60
 # Plain pipelines whose stages are run several times, by how many they have.
@@ -22,21 +23,29 @@ _PLAIN = {
 _BROKEN = (("31", "/job/fail-sh/1"), ("33", "/job/unstable-tests/1"))
 _NESTED = ("20", "/job/parallel-nested/1")
 _FREESTYLE = ("10", "/job/hello-freestyle/1")
-# How many builds the jobs have, in turns; some are busy.
+_STARTER = ("11", "/job/app-build/1")
+# So many builds are started by each build of _STARTER, by a step each.
+STARTS = 3
+# How many builds the jobs have, in turns; of so many jobs, three are busy: a plain one, one that starts builds of the last.
 _BUILDS = (0, 1, 1, 1, 2, 2, 5)
-_BUSY_EVERY, _BUSY = 500, 150
+BUSY_AT, BUSY = (247, 248, 249), 100
+_BUSY_EVERY = 1000
 _DAY_MS = 86_400_000
-_CLASSES = {"freestyle": "hudson.model.FreeStyleProject", "plain": "org.jenkinsci.plugins.workflow.job.WorkflowJob"}
+CLASSES = {"freestyle": "hudson.model.FreeStyleProject", "plain": "org.jenkinsci.plugins.workflow.job.WorkflowJob"}
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job. ``kind``: plain, freestyle; ``upstream``: the job whose builds start the ones of this one, or nothing."""
+    """A job. ``kind``: plain, freestyle. ``builds``: how many have ended.
+
+    ``upstream``: the job whose builds start the ones of this one; ``downstream``: the other way round; or nothing.
+    """
 
     name: str
     kind: str
     builds: int
     upstream: str = ""
+    downstream: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,8 +57,9 @@ class Variant:
 
     @property
     def plain(self) -> bool:
-        """Tell whether it is a Pipeline with one agent, without nesting and without failed tests."""
-        return self.recorded.run is not None and not self.recorded.tests and self.recorded is not load(*_NESTED)
+        """Tell whether it is a Pipeline with one agent that succeeded, without nesting, and that starts no build."""
+        of_kind = self.recorded is not load(*_NESTED) and self.recorded is not load(*_STARTER)
+        return self.recorded.run is not None and self.recorded.succeeded and of_kind
 
 
 class World:
@@ -59,28 +69,62 @@ class World:
         """``now_ms``: when the last builds ended at the latest, milliseconds since the epoch; the first, six days before."""
         self._now_ms = now_ms
         self.jobs: dict[str, Job] = {}
-        # Jobs that start others, and those that are started.
-        self.chained: set[str] = set()
+        # Builds that came later, and jobs with a build that runs.
+        self._grown = Counter[str]()
+        self.running: set[str] = set()
         left = builds
         for index, (name, kind) in enumerate(_names(jobs)):
-            count = min(_BUSY if index % _BUSY_EVERY == _BUSY_EVERY // 2 else _BUILDS[index % len(_BUILDS)], left)
+            count = min(BUSY if index % _BUSY_EVERY in BUSY_AT else _BUILDS[index % len(_BUILDS)], left)
             left -= count
             before = next(reversed(self.jobs.values()), None)
-            chained = before is not None and index % 10 == 9 and before.builds >= count
-            self.jobs[name] = Job(name, kind, count, before.name if before and chained else "")
-            self.chained |= {before.name, name} if before and chained else set()
+            upstream = before.name if before and index % 10 == 9 and before.builds >= count else ""
+            self.jobs[name] = Job(name, kind, count, upstream)
+            if before and upstream:
+                self.jobs[upstream] = Job(upstream, before.kind, before.builds, before.upstream, name)
         last = next(reversed(self.jobs.values()))
-        self.jobs[last.name] = Job(last.name, last.kind, last.builds + left)
+        self.jobs[last.name] = Job(last.name, last.kind, last.builds + left, last.upstream, last.downstream)
+
+    def last(self, job: Job) -> int:
+        """Return the number of a job's last build; 0 if it has none."""
+        return job.builds + self._grown[job.name] + (job.name in self.running)
+
+    def grow(self) -> None:
+        """Let another plain job have one more build, which has just ended."""
+        for job in self.jobs.values():
+            free = job.kind == "plain" and not job.upstream and not job.downstream and job.name not in self.running
+            if free and not self._grown[job.name] and job.builds and self._ended(job, job.builds + 1).plain:
+                self._grown[job.name] = 1
+                return
+        raise LookupError("every plain job has a new build")
+
+    def run(self, count: int) -> None:
+        """Let so many jobs have a Pipeline that runs."""
+        plain = [job.name for job in self.jobs.values() if job.kind == "plain"]
+        if len(plain) < count:
+            raise LookupError(f"of {len(self.jobs)} jobs {len(plain)} have Pipelines")
+        self.running = set(plain[:count])
 
     def build(self, job: str, number: int) -> Variant | None:
         """Return a build; None where there is none."""
         found = self.jobs.get(job)
-        if found is None or not 0 < number <= found.builds:
+        if found is None or not 0 < number <= self.last(found):
             return None
-        chance = random.Random(f"{job} {number}")
-        start = self._now_ms - 6 * _DAY_MS + int(5.9 * _DAY_MS * (number - chance.random()) / found.builds)
-        if found.kind == "freestyle":
+        ended = self._ended(found, number)
+        return Variant(under_way(ended.recorded), self._now_ms) if self.runs(found, number) else ended
+
+    def runs(self, job: Job, number: int) -> bool:
+        """Return whether a build runs."""
+        return job.name in self.running and number == self.last(job)
+
+    def _ended(self, job: Job, number: int) -> Variant:
+        chance = random.Random(f"{job.name} {number}")
+        start = self._now_ms - 6 * _DAY_MS + int(5.9 * _DAY_MS * (number - chance.random()) / max(job.builds, 1))
+        start = min(start, self._now_ms)
+        if job.kind == "freestyle":
             return Variant(load(*_FREESTYLE), start)
+        downstream = self.jobs.get(job.downstream)
+        if downstream and STARTS * (number - 1) < downstream.builds:
+            return Variant(load(*_STARTER), start)
         luck = chance.random()
         if luck < 0.05:
             return Variant(load(*chance.choice(_BROKEN)), start)
@@ -106,12 +150,8 @@ class World:
         folders: dict[str, list[dict[str, Any]]] = {"": top}
         for job in self.jobs.values():
             outer, _, own = job.name.rpartition("/")
-            kind = (
-                "hudson.model.FreeStyleProject"
-                if job.kind == "freestyle"
-                else "org.jenkinsci.plugins.workflow.job.WorkflowJob"
-            )
-            _inside(outer, folders).append({**_names_of(job.name, own, kind), "nextBuildNumber": job.builds + 1})
+            numbered = {"nextBuildNumber": self.last(job) + 1}
+            _inside(outer, folders).append({**_names_of(job.name, own, CLASSES[job.kind]), **numbered})
         return top
 
 

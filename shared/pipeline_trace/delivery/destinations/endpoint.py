@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
-from ...trace import redact
+from ...trace import network, redact
 from . import traces_endpoint
 
 GRPC, HTTP = "grpc", "http/protobuf"
@@ -23,8 +23,6 @@ _MILLISECONDS_FROM = 1000
 # RFC 9110: the characters of a header's name.
 _HEADER_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 _FILES = ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")
-# In this order: gRPC knows none of them by itself, and requests does not know the first.
-_COMMON_CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 def setting(environ: Mapping[str, str], name: str, signal: str = TRACES) -> tuple[str, str]:
@@ -61,12 +59,7 @@ def certificates(environ: Mapping[str, str], signal: str = TRACES) -> str:
 
     OpenTelemetry's own variable comes first, because the others are for all programs.
     """
-    return setting(environ, "CERTIFICATE", signal)[1] or common_certificates(environ)
-
-
-def common_certificates(environ: Mapping[str, str]) -> str:
-    """Return the file or folder of certificates that all programs trust; empty for the default ones."""
-    return next((environ[name] for name in _COMMON_CERTIFICATES if environ.get(name)), "")
+    return setting(environ, "CERTIFICATE", signal)[1] or network.certificates(environ)
 
 
 def setup_problem(environ: Mapping[str, str], signal: str = TRACES) -> str:

@@ -17,7 +17,7 @@ from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...trace import redact
+from ...trace import network, redact
 from . import Accepted, DeliveryError, answers, deadline, endpoint
 
 # The exporters log each failure. We say it in our own words, once.
@@ -134,7 +134,7 @@ def prepare_grpc(environ: Mapping[str, str]) -> None:
     """Set the variables that gRPC's core reads. It knows only its own for certificates, and proxies in lower case."""
     # By default, gRPC writes to stderr between our own lines.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    certificates = endpoint.common_certificates(environ)
+    certificates = network.certificates(environ)
     if os.path.isfile(certificates):
         os.environ.setdefault("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", certificates)
     for name in ("http_proxy", "https_proxy", "no_proxy"):

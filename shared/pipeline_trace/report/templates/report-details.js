@@ -97,6 +97,7 @@ function identifier(text) {
 }
 
 function timings(row) {
+  if (row.untimed) return section("Times", facts([["Duration", "No plugin of Jenkins told when it ran."]]));
   const start = DATA.origin + row.begin;
   const pairs = [
     ["Duration", row.open ? `still running, ${duration(endOf(row) - row.begin)} so far` : duration(row.length)],

@@ -17,6 +17,7 @@ for (let at = 0; at < DATA.usual.length; at += 4) {
 }
 for (let at = 0; at < DATA.attempts.length; at += 2) ROWS[DATA.attempts[at]].attempts = DATA.attempts[at + 1];
 for (const index of DATA.flaky) ROWS[index].flaky = true;
+for (const index of DATA.untimed) ROWS[index].untimed = true;
 
 // The values of a row have the order of pagedata.py. Values at the end may be missing.
 function decodeRow(values, index) {
@@ -49,6 +50,8 @@ function decodeRow(values, index) {
     usual: null,
     attempts: 0,
     flaky: false,
+    // No plugin of Jenkins told when it ran.
+    untimed: false,
   };
 }
 
@@ -80,6 +83,11 @@ function placeRows(rows) {
 
 function endOf(row) {
   return row.open ? Math.max(DATA.extent, row.begin) : row.begin + row.length;
+}
+
+// How long a row took, in words.
+function lengthOf(row) {
+  return row.untimed ? "\u2013" : duration(row.length);
 }
 
 // The rows that are shown: depends on the folds and on the search.

@@ -25,6 +25,7 @@ function nameCell(row) {
 }
 
 function barCell(row) {
+  if (row.untimed) return element("div", "cell c-bar", element("span", "sr", "when it ran is not known"));
   const family = FAMILIES[row.type];
   const failed = FAILED.has(row.state) && !row.failedBelow ? " failed" : "";
   const critical = row.critical === null ? "" : " critical";
@@ -38,7 +39,7 @@ function barCell(row) {
 }
 
 function makeRow(row) {
-  const length = row.open ? `${duration(endOf(row) - row.begin)} \u2026` : duration(row.length);
+  const length = row.open ? `${duration(endOf(row) - row.begin)} \u2026` : lengthOf(row);
   const made = element("div", `row s-${row.state} t-${row.type}`, nameCell(row),
     element("div", "cell c-type", typeBadge(row)), element("div", "cell c-duration", length), barCell(row));
   made.id = `row-${row.index}`;

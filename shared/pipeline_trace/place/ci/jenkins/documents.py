@@ -1,4 +1,7 @@
-"""Reads the facts about a build from the JSON of the Jenkins API. Does no I/O."""
+"""Reads the facts about a build from the JSON of the Jenkins API. Does no I/O.
+
+Takes any JSON: what is missing or has another type than Jenkins gives it counts as absent.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .chain import Cause, Facts
-from .identity import Build
+from .identity import Build, job_in_path
 
 # The fields for a build's place, and further fields of a cause.
 TREE = (
-    "actions[_class,causes[_class,shortDescription,upstreamProject,upstreamBuild,userId,userName,addr,note],"
+    "actions[_class,causes[_class,shortDescription,upstreamProject,upstreamBuild,upstreamUrl,userId,userName,addr,note],"
     "parameters[_class,name,value]]"
 )
 GRAPH_TREE = "nodes[_class,id,displayName,parents,iconColor]"
@@ -30,8 +33,17 @@ PLATFORM_FAILURES = frozenset(
     }
 )
 
+# Counts of tests: JUnit's, and those of Maven jobs, of multi-configuration builds and of builds that aggregate others.
+TEST_ACTIONS = (
+    "TestResultAction",
+    "AggregatedTestResultAction",
+    "MatrixTestResult",
+    "SurefireReport",
+    "SurefireAggregatedReport",
+)
+
 _REPEATS = ("ReplayCause", "RestartDeclarativePipelineCause", "RebuildCause")
-_NUMBER = re.compile(r"#(\d+)")
+_NUMBER = re.compile(r"#([0-9]{1,18})")
 
 # The kind for each cause: by the last part of the class name. Other causes keep the class name.
 _KINDS = {
@@ -60,17 +72,20 @@ def short_class(document: Mapping[str, Any]) -> str:
 
 def actions_of(document: Mapping[str, Any], *names: str) -> Iterator[Mapping[str, Any]]:
     """Yield a build's actions of these classes. Never look up actions by position: their number changes between answers."""
-    for action in document.get("actions") or ():
-        # Most actions are empty.
-        if action and isinstance(action, Mapping) and short_class(action) in names:
-            yield action
+    # Most actions are empty.
+    yield from (action for action in _objects(document.get("actions")) if short_class(action) in names)
+
+
+def _objects(value: object) -> Iterator[Mapping[str, Any]]:
+    """Yield the objects in a list; none if the value is no list."""
+    yield from (item for item in value if isinstance(item, Mapping)) if isinstance(value, list) else ()
 
 
 def parameters_of(document: Mapping[str, Any]) -> dict[str, str]:
     """Return a build's parameters that have a value. In the API, password parameters have none."""
     found: dict[str, str] = {}
     for action in actions_of(document, "ParametersAction"):
-        for parameter in action.get("parameters") or ():
+        for parameter in _objects(action.get("parameters")):
             value = parameter.get("value")
             if isinstance(parameter.get("name"), str) and value is not None:
                 found[parameter["name"]] = str(value).lower() if isinstance(value, bool) else str(value)
@@ -82,7 +97,7 @@ def facts_of(build: Build, document: Mapping[str, Any]) -> Facts:
     causes: list[Cause] = []
     repeats: Build | None = None
     for action in actions_of(document, "CauseAction"):
-        for data in action.get("causes") or ():
+        for data in _objects(action.get("causes")):
             if short_class(data) in _REPEATS:
                 repeats = _repeated(build, data) or repeats
             causes.append(_cause(build.controller, data))
@@ -91,9 +106,7 @@ def facts_of(build: Build, document: Mapping[str, Any]) -> Facts:
 
 def _cause(controller: str, data: Mapping[str, Any]) -> Cause:
     name = short_class(data)
-    upstream = None
-    if data.get("upstreamProject") and isinstance(data.get("upstreamBuild"), int) and name not in _REPEATS:
-        upstream = Build(controller, str(data["upstreamProject"]), data["upstreamBuild"])
+    upstream = _upstream(controller, data) if name not in _REPEATS else None
     return Cause(
         kind=_KINDS.get(name, "upstream" if upstream else name),
         build=upstream,
@@ -103,17 +116,32 @@ def _cause(controller: str, data: Mapping[str, Any]) -> Cause:
     )
 
 
+def _upstream(controller: str, data: Mapping[str, Any]) -> Build | None:
+    """Return the build that a cause names, or None."""
+    job, number, url = data.get("upstreamProject"), _number(data.get("upstreamBuild")), data.get("upstreamUrl")
+    if not isinstance(job, str) or not job or number is None:
+        return None
+    # The full name of a cell could be that of a job in a folder. The path tells them apart.
+    path = job_in_path(url if isinstance(url, str) else "")
+    return Build(controller, path.job, number, path.cell) if path.cell else Build(controller, job, number)
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
 def _repeated(build: Build, data: Mapping[str, Any]) -> Build | None:
     """Return the repeated build, or None. Some causes name it only in the description ("Replayed #12")."""
-    number = data.get("upstreamBuild")
+    number = _number(data.get("upstreamBuild"))
     match = _NUMBER.search(str(data.get("shortDescription") or ""))
-    if isinstance(number, int):
-        return Build(build.controller, str(data.get("upstreamProject") or build.job), number)
+    if number is not None:
+        job = data.get("upstreamProject")
+        return Build(build.controller, job if isinstance(job, str) and job else build.job, number)
     return Build(build.controller, build.job, int(match[1])) if match else None
 
 
 def graph_nodes(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the nodes of a build's flow graph as in the document; empty without a graph."""
     for action in actions_of(document, "FlowGraphAction"):
-        return [node for node in action.get("nodes") or () if isinstance(node, Mapping)]
+        return list(_objects(action.get("nodes")))
     return []

@@ -6,19 +6,22 @@ the innermost open block. The nesting follows from ``parents`` only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 _STAGE = "Stage : Start"
+_ID = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass
 class FlowNode:
     """A node of the graph. Its last four fields are ids of other nodes.
 
-    ``block``: the start node of the block that the node is in. ``before``: the node that ran just before. ``closes``: of an
-    end node, its start node. ``closed_by``: of a start node, its end node.
+    ``is_step``: it is a step without a block. The first and the last node of a graph are no steps. ``block``: the start
+    node of the block that the node is in. ``before``: the node that ran just before. ``closes``: of an end node, its start
+    node. ``closed_by``: of a start node, its end node.
     """
 
     id: str
@@ -26,6 +29,7 @@ class FlowNode:
     color: str
     is_start: bool
     is_end: bool
+    is_step: bool = False
     block: str | None = None
     before: str | None = None
     closes: str | None = None
@@ -35,22 +39,32 @@ class FlowNode:
 def nodes_by_id(documents: Iterable[Mapping[str, Any]]) -> dict[str, FlowNode]:
     """Return a build's nodes by id, in order of their numeric ids.
 
-    Ignores documents without a numeric id or a class, as from a pruned answer or another version. Ignores unknown parents.
+    Takes any JSON. Ignores documents without a numeric id or a class, as from a pruned answer or another version, and a
+    second one with the same id. Ignores unknown parents.
     """
-    known = [d for d in documents if str(d.get("id", "")).isdecimal() and "_class" in d]
+    known = {id_: d for d in reversed(list(documents)) if (id_ := _id(d)) is not None}
     nodes: dict[str, FlowNode] = {}
-    for document in sorted(known, key=lambda d: int(d["id"])):
+    for id_, document in sorted(known.items()):
         kind = document["_class"].rpartition(".")[2]
+        parents = document.get("parents")
         node = FlowNode(
-            str(document["id"]),
+            str(id_),
             str(document.get("displayName") or ""),
             str(document.get("iconColor") or ""),
             kind in ("StepStartNode", "BlockStartNode"),
             kind in ("StepEndNode", "BlockEndNode"),
+            kind in ("StepAtomNode", "AtomNode"),
         )
-        _place(node, [str(p) for p in document.get("parents") or []], nodes)
+        _place(node, [str(parent) for parent in parents] if isinstance(parents, list) else [], nodes)
         nodes[node.id] = node
     return nodes
+
+
+def _id(document: object) -> int | None:
+    """Return the id of a node's document; None if it is not one."""
+    if not isinstance(document, Mapping) or not isinstance(document.get("_class"), str):
+        return None
+    return int(text) if _ID.fullmatch(text := str(document.get("id", ""))) else None
 
 
 def _place(node: FlowNode, parents: list[str], nodes: Mapping[str, FlowNode]) -> None:

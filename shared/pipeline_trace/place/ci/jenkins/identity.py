@@ -1,25 +1,44 @@
-"""Defines the identity of a Jenkins build (controller, job, number), and reads it from URLs."""
+"""Defines the identity of a Jenkins build (controller, job, number), and reads it from URLs.
+
+A multi-configuration (matrix) project runs one build for each cell of its matrix. A cell has no ``job/`` in its path, as in
+``job/multi/REGION=eu/1/``, and its span is one of the project's build.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from typing import NamedTuple
+from urllib.parse import quote, unquote, urlsplit
 
 from ....trace.ids import span_id, trace_id
 
 
 @dataclass(frozen=True)
 class Build:
-    """A build's identity. ``controller``: its root URL, normalised. ``job``: the full name, with folders."""
+    """A build's identity. ``controller``: its root URL, normalised. ``job``: the full name, with folders.
+
+    ``cell``: of a cell of a multi-configuration project, its axes, such as ``REGION=eu,TIER=a``; ``job`` is the project.
+    Else empty. ``generation``: above 0 if the job was deleted and made again, and its numbers began anew. Only the poller
+    can know it.
+    """
 
     controller: str
     job: str
     number: int
+    cell: str = ""
+    generation: int = 0
 
     @property
     def key(self) -> tuple[str, ...]:
         """Return the key that the build's ids follow from (see trace/ids.py)."""
-        return ("jenkins", self.controller, self.job, str(self.number))
+        return (*self._key, "configuration", self.cell) if self.cell else self._key
+
+    @property
+    def _key(self) -> tuple[str, ...]:
+        # Without a generation, the key is that of versions that knew none.
+        generation = ("generation", str(self.generation)) if self.generation else ()
+        return ("jenkins", self.controller, self.job, str(self.number), *generation)
 
     @property
     def name(self) -> str:
@@ -28,13 +47,19 @@ class Build:
 
     @property
     def trace_id(self) -> str:
-        """Return the id of the trace if this build is the root of its chain."""
-        return trace_id(self.key)
+        """Return the id of the trace if this build is the root of its chain; of a cell, that of its project's build."""
+        return trace_id(self._key)
 
     @property
     def run_span_id(self) -> str:
-        """Return the id of the build's run span."""
+        """Return the id of the build's run span; of a cell, the id of its span in its project's build."""
         return span_id(self.key)
+
+    @property
+    def path(self) -> str:
+        """Return the build's path below the controller's address, with a slash at the end."""
+        cell = f"{quote(self.cell, safe='=,')}/" if self.cell else ""
+        return f"{job_path(self.job)}{cell}{self.number}/"
 
     def span_id(self, *part: str) -> str:
         """Return the id of a span within the build, such as ``("stage", name, occurrence)``."""
@@ -60,17 +85,31 @@ def normalised_url(url: str) -> str:
     return f"{parts.scheme.lower()}://{host.lower()}{port}{parts.path.rstrip('/')}"
 
 
+def job_path(full_name: str) -> str:
+    """Return a job's path below the controller's address, with a slash at the end."""
+    return "".join(f"job/{quote(name, safe='')}/" for name in full_name.split("/"))
+
+
 def build_at(url: str) -> Build | None:
     """Return the build of a URL; None where it is no build's URL."""
     parts = build_url_parts(url)
     try:
-        return Build(normalised_url(parts[0]), parts[1], parts[2]) if parts else None
+        return Build(normalised_url(parts.root), parts.job, parts.number, parts.cell) if parts else None
     except ValueError:
         return None
 
 
-def build_url_parts(url: str) -> tuple[str, str, int] | None:
-    """Return the root URL, full job name and number from a build URL; None if it is not a build URL.
+class BuildUrl(NamedTuple):
+    """The parts of a build's URL. ``root``: the controller's URL. ``job`` and ``cell``: see Build."""
+
+    root: str
+    job: str
+    number: int
+    cell: str = ""
+
+
+def build_url_parts(url: str) -> BuildUrl | None:
+    """Return the parts of a build's URL; None if it is not a build URL.
 
     Use this before JOB_NAME: the path of a URL is ASCII, but an agent in the C locale can damage JOB_NAME.
     """
@@ -78,15 +117,43 @@ def build_url_parts(url: str) -> tuple[str, str, int] | None:
         parts = urlsplit(url.strip())
     except ValueError:
         return None
-    segments = [segment for segment in parts.path.split("/") if segment]
-    if not parts.hostname or not segments or not segments[-1].isdecimal():
+    number = parts.path.rstrip("/").rpartition("/")[2]
+    if not parts.hostname or not (number.isascii() and number.isdecimal()):
         return None
-    number = int(segments.pop())
+    found = job_in_path(parts.path.rstrip("/").removesuffix(number))
+    root = f"{parts.scheme}://{parts.netloc}{found.root}"
+    return BuildUrl(root, found.job, int(number), found.cell) if found.job else None
+
+
+class JobPath(NamedTuple):
+    """The parts of a job's path. ``root``: the controller's path. ``job`` and ``cell``: see Build. Empty: it has none."""
+
+    root: str
+    job: str
+    cell: str
+
+
+def job_in_path(path: str) -> JobPath:
+    """Return the parts of a job's path. A cell is named by its axes, or ``default`` without any."""
+    segments = [segment for segment in path.split("/") if segment]
+    cell = ""
+    if len(segments) >= 3 and segments[-3] == "job" and segments[-2] != "job":
+        last = unquote(segments[-1])
+        cell = last if "=" in last or last == "default" else ""
     names: list[str] = []
-    while len(segments) >= 2 and segments[-2] == "job":
-        names.insert(0, unquote(segments.pop()))
-        segments.pop()
-    if not names:
-        return None
-    root = "".join(f"/{segment}" for segment in segments)
-    return f"{parts.scheme}://{parts.netloc}{root}", "/".join(names), number
+    rest = segments[:-1] if cell else segments
+    while len(rest) >= 2 and rest[-2] == "job":
+        names.insert(0, unquote(rest[-1]))
+        rest = rest[:-2]
+    return JobPath("".join(f"/{segment}" for segment in rest), "/".join(names), cell)
+
+
+def cell_of_name(name: str, axes: Mapping[str, str]) -> tuple[str, str]:
+    """Return the full job name and the cell of a JOB_NAME. ``axes``: the variables, among which are those of a cell's axes.
+
+    Another job can have such a name too, but not such variables.
+    """
+    job, last = name.rpartition("/")[::2]
+    pairs = [pair.partition("=") for pair in last.split(",")]
+    is_cell = job and all(sign and axes.get(axis) == value for axis, sign, value in pairs)
+    return (job, last) if is_cell else (name, "")

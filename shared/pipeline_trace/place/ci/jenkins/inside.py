@@ -11,8 +11,9 @@ from ....trace.span import AttributeValue, Link
 from ...w3c import BAGGAGE, KEY, TRACEPARENT, TRACESTATE, Context, Place, context_of
 from .. import JENKINS_ROOT_URL, PER_PIPELINE
 from .chain import BuildPlace
-from .graph import FlowNode, stages_by_id
-from .identity import Build, build_url_parts, normalised_url
+from .graph import FlowNode
+from .identity import Build, build_url_parts, cell_of_name, normalised_url
+from .stages import candidates
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class ControllerAnswer:
 
     ``nodes``: the flow graph, empty if the build has none. ``clock_skew_ms``: this machine's clock minus the controller's
     clock in milliseconds, precise to one second. ``whole``: False if the chain of builds could not be read to its end.
+    ``starter``: the build that started it, if a build did. ``stage``: the node id of the process' stage, where its agent
+    tells; else empty.
     """
 
     place: BuildPlace
@@ -28,6 +31,8 @@ class ControllerAnswer:
     nodes: Mapping[str, FlowNode] = field(default_factory=dict)
     clock_skew_ms: int | None = None
     whole: bool = True
+    starter: Build | None = None
+    stage: str = ""
 
 
 Ask = Callable[[Build], "ControllerAnswer | None"]
@@ -42,13 +47,14 @@ def build_of(environ: Mapping[str, str]) -> Build | None:
     root = environ.get(JENKINS_ROOT_URL) or environ.get("JENKINS_URL") or (by_url[0] if by_url else "")
     number = environ.get("BUILD_NUMBER", "")
     if by_url:
-        job, build_number = by_url[1], by_url[2]
+        job, build_number, cell = by_url.job, by_url.number, by_url.cell
     elif environ.get("JOB_NAME") and number.isdecimal():
-        job, build_number = environ["JOB_NAME"], int(number)
+        build_number = int(number)
+        job, cell = cell_of_name(environ["JOB_NAME"], environ)
     else:
         return None
     try:
-        return Build(normalised_url(root), job, build_number)
+        return Build(normalised_url(root), job, build_number, cell)
     except ValueError:
         return None
 
@@ -56,8 +62,8 @@ def build_of(environ: Mapping[str, str]) -> Build | None:
 def locate(environ: Mapping[str, str], ask: Ask, trace_per: str = PER_PIPELINE) -> Place | None:
     """Return the place of a process inside a build; None if the environment does not name the build.
 
-    The trace is the trace of the build. The parent is the stage that STAGE_NAME names, else the run span. If ``trace_per``
-    is build, ``ask`` is not called.
+    The trace is the trace of the build. The parent is the stage that STAGE_NAME names, else the run span; in a cell of a
+    multi-configuration build, the cell's span. If ``trace_per`` is build, ``ask`` is not called.
     """
     build = build_of(environ)
     if build is None:
@@ -66,7 +72,7 @@ def locate(environ: Mapping[str, str], ask: Ask, trace_per: str = PER_PIPELINE) 
     answer = ask(build) if trace_per == PER_PIPELINE else None
     if context and not context.sampled and not _confirmed(environ, TRACEPARENT, answer):
         return Place(context.trace_id, context.span_id, sampled=False)
-    parent, attributes = _stage(environ.get("STAGE_NAME", ""), build, answer)
+    parent, attributes = _stage(environ, build, answer)
     if answer and answer.clock_skew_ms is not None:
         attributes[c.JENKINS_CLOCK_SKEW_MS] = answer.clock_skew_ms
     trace, said, links = _trace(environ, build, context, answer)
@@ -108,21 +114,32 @@ def _confirmed(environ: Mapping[str, str], name: str, answer: ControllerAnswer |
     return answer is not None and answer.parameters.get(name, "").strip() == environ.get(name, "").strip() != ""
 
 
-def _stage(name: str, build: Build, answer: ControllerAnswer | None) -> tuple[str, dict[str, AttributeValue]]:
-    """Return the span id of the stage with this name, and attributes that say if the stage is only assumed."""
-    if not name:
-        return build.run_span_id, {}
+def _stage(
+    environ: Mapping[str, str], build: Build, answer: ControllerAnswer | None
+) -> tuple[str, dict[str, AttributeValue]]:
+    """Return the span id of the stage that STAGE_NAME names, and attributes that say if the stage is only assumed."""
+    name, run = environ.get("STAGE_NAME", ""), _run(build, answer)
+    if not name or build.cell:
+        return run, {}
     if answer is None or not answer.nodes:
         # An agent in the C locale changes non-ASCII letters. An id made from them would match no span.
         if not name.isascii() or "?" in name:
-            return build.run_span_id, {}
+            return run, {}
         return build.span_id("stage", name, "0"), {c.JENKINS_STAGE_ASSUMED: True}
-    found = [stage for stage in stages_by_id(answer.nodes).values() if stage.node.name == name]
-    running = [stage for stage in found if stage.node.closed_by is None]
-    if len(found) == 1 or len(running) == 1:
-        return build.span_id(*(running or found)[0].key), {}
-    candidates = [build.span_id(*stage.key) for stage in running or found]
-    return build.run_span_id, {c.JENKINS_STAGE_CANDIDATES: candidates} if candidates else {}
+    found = candidates(name, answer.nodes, environ)
+    told = [stage for stage in found if stage.node.id == answer.stage] if answer.stage else found
+    if len(told) == 1:
+        return build.span_id(*told[0].key), {}
+    ids = [build.span_id(*stage.key) for stage in found]
+    return run, {c.JENKINS_STAGE_CANDIDATES: ids} if ids else {}
+
+
+def _run(build: Build, answer: ControllerAnswer | None) -> str:
+    """Return the span id of a build's run. A build has spans only for cells with its own number."""
+    starter = answer.starter if answer else None
+    if build.cell and starter and starter.job == build.job and starter.number != build.number:
+        return starter.run_span_id
+    return build.run_span_id
 
 
 def run_resource(build: Build, environ: Mapping[str, str]) -> dict[str, AttributeValue]:

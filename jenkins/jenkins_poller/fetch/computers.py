@@ -1,0 +1,67 @@
+"""Asks a controller about its agents: how many there are, by state, and which builds run. One cheap request for both."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline_trace.place.ci.jenkins.identity import build_url_parts
+
+from .api import Controller
+from .errors import ApiError
+from .shape import FLAG, TEXT, WHOLE, listed, query, shaped
+
+AVAILABLE, BUSY, OFFLINE = "available", "busy", "offline"
+_RUNS = {"currentExecutable": {"url": TEXT}}
+_SHAPE = {
+    "computer": listed(
+        {
+            "offline": FLAG,
+            "numExecutors": WHOLE,
+            "executors": listed({"idle": FLAG, **_RUNS}),
+            "oneOffExecutors": listed(_RUNS),
+        }
+    )
+}
+
+
+@dataclass(frozen=True)
+class Computers:
+    """What a controller's agents do. ``agents``: their number, by state. ``running``: full job names and build numbers.
+
+    Both are empty if the controller does not tell. A build that is not in ``running`` may run nevertheless.
+    """
+
+    agents: Mapping[str, int] = field(default_factory=dict)
+    running: frozenset[tuple[str, int]] = frozenset()
+
+
+def look(controller: Controller) -> Computers:
+    """Return what the agents do; empty fields if the controller does not answer."""
+    try:
+        answer = shaped(controller.document("computer/api/json", query(_SHAPE)), _SHAPE)
+    except ApiError:
+        return Computers()
+    computers = answer.get("computer", ())
+    agents = Counter({AVAILABLE: 0, BUSY: 0, OFFLINE: 0})
+    # The controller's built-in node without executors is not an agent.
+    agents.update(_state(computer) for computer in computers if computer.get("numExecutors"))
+    return Computers(dict(agents), frozenset(run for computer in computers for run in _running(computer)))
+
+
+def _state(computer: Mapping[str, Any]) -> str:
+    if computer.get("offline"):
+        return OFFLINE
+    # Not the agent's own `idle`: it is false while a Pipeline waits on the agent, which takes no executor.
+    return AVAILABLE if all(executor.get("idle") for executor in computer.get("executors", ())) else BUSY
+
+
+def _running(computer: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """Yield the builds that run on a computer. A Pipeline itself runs on a one-off executor, its steps on executors."""
+    for executor in (*computer.get("executors", ()), *computer.get("oneOffExecutors", ())):
+        parts = build_url_parts(executor.get("currentExecutable", {}).get("url", ""))
+        # A cell of a multi-configuration project has the number of the project's build, which may have ended.
+        if parts and not parts.cell:
+            yield parts.job, parts.number

@@ -1,0 +1,217 @@
+"""Finds the builds that a poll reads: new ones, and those that earlier polls did not finish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from pipeline_trace.place.ci.jenkins.identity import Build, normalised_url
+
+from ..fetch import computers
+from ..fetch.api import Controller
+from ..fetch.document import AT_ONCE
+from ..fetch.errors import FATAL, ApiError, NotFound
+from . import discovery
+from .discovery import Job
+from .histories import Histories
+from .reading import Group, groups
+from .state import Cursor, State
+from .swept import PollSettings, Swept
+from .troubled import LIST, Key, Streak, Trouble, Troubles
+
+# Reading so few builds is as cheap as listing them.
+_FEW = AT_ONCE
+# Jobs that were not listed and are back: so many of them are looked at in one poll.
+_MOST_BACK = 20
+
+
+@dataclass
+class Found:
+    """What a poll has to read. ``builds``: in order, those that could not be read before at the end.
+
+    ``newest``: the highest build number, by job. ``since_ms``: see reading.Group. ``troubles``: what could not be
+    read before. ``controllers``: root URLs, by job. ``complete``: all jobs are in them.
+    ``generations``: of jobs that were made again, see Build.
+    """
+
+    builds: list[Build] = field(default_factory=list)
+    newest: dict[str, int] = field(default_factory=dict)
+    controllers: dict[str, str] = field(default_factory=dict)
+    generations: dict[str, int] = field(default_factory=dict)
+    since_ms: dict[Build, int] = field(default_factory=dict)
+    complete: bool = True
+    troubles: Mapping[Key, Trouble] = field(default_factory=dict)
+
+    def groups(self) -> list[Group]:
+        """Return the builds in groups that can be asked for together."""
+        healthy = [build for build in self.builds if (build.job, build.number) not in self.troubles]
+        others = [build for build in self.builds if (build.job, build.number) in self.troubles]
+        return [group for part in (healthy, others) for group in groups(part, self.newest, self.since_ms)]
+
+
+class Finder:
+    """Finds what one poll reads. ``now_ms``: milliseconds since the epoch."""
+
+    def __init__(
+        self,
+        controller: Controller,
+        state: State,
+        troubles: Troubles,
+        settings: PollSettings,
+        now_ms: int,
+        swept: Swept,
+        streak: Streak,
+    ) -> None:
+        self._controller = controller
+        self._state = state
+        self._troubles = troubles
+        self._settings = settings
+        self._now_ms = now_ms
+        self._since_ms = max(now_ms - round(settings.since * 1000), 0)
+        self._swept = swept
+        self._streak = streak
+        self._histories = Histories(controller, state)
+        self._open = state.open_builds()
+        self._found = Found(troubles=troubles.known())
+
+    def find(self, stopping: Callable[[], bool], *, count_agents: bool) -> Found:
+        """Return the builds to read, and store the new ones in the state. Raises ApiError, StateError.
+
+        ``count_agents``: ask for the agents even if no build is open.
+        """
+        cursors, jobs = self._state.cursors(), self._jobs(stopping)
+        if self._found.complete:
+            self._follow(jobs, cursors, stopping)
+        for job in jobs:
+            if stopping():
+                self._found.complete = False
+                break
+            self._add(job, cursors.get(job.name))
+        self._found.generations = self._state.generations()
+        self._leave_out_waiting()
+        self._leave_out_running(count_agents)
+        return self._found
+
+    def _jobs(self, stopping: Callable[[], bool]) -> list[Job]:
+        by_name = dict[str, Job]()
+        for job in discovery.find_jobs(self._controller, self._settings.selection):
+            if stopping():
+                self._found.complete = False
+                break
+            # A job may be listed twice.
+            by_name[job.name] = job
+        return list(by_name.values())
+
+    def _add(self, job: Job, known: Cursor | None) -> None:
+        """Add the builds of a job that are to be read."""
+        root = self._settings.root_url or discovery.root_url_of(job) or self._controller.url
+        controller, generation = normalised_url(root), known.generation if known else 0
+        self._found.controllers[job.name] = controller
+        self._found.newest[job.name] = job.next_number - 1
+        numbers = {**self._new(job, known), **self._open.get(job.name, {})}
+        builds = {Build(controller, job.name, number, generation=generation): numbers[number] for number in sorted(numbers)}
+        self._found.builds += builds
+        self._found.since_ms.update((build, since_ms) for build, since_ms in builds.items() if since_ms)
+
+    def _follow(self, jobs: Sequence[Job], cursors: dict[str, Cursor], stopping: Callable[[], bool]) -> None:
+        """Notice jobs that have another name now, and jobs that were made again with the same numbers."""
+        listed = {job.name for job in jobs}
+        missing = {name: cursor for name, cursor in cursors.items() if name not in listed}
+        changed, asked = False, 0
+        for job in jobs:
+            known = cursors.get(job.name)
+            if stopping():
+                break
+            if known is None:
+                old = self._histories.earlier_name(job, missing)
+                if old:
+                    self._state.renamed(old, job.name)
+                    cursors[job.name] = replace(missing.pop(old), absent=False)
+                    changed = True
+            elif job.next_number < known.next_number or (known.absent and asked < _MOST_BACK):
+                asked += 1
+                above = self._histories.restored_up_to(job, known)
+                if above is not None:
+                    cursors[job.name] = self._state.made_again(job.name, above, job.next_number)
+                    changed = True
+                elif known.absent:
+                    self._state.absent([job.name], absent=False)
+        gone = [name for name, cursor in missing.items() if not cursor.absent and self._settings.selection.wants(name)]
+        if gone:
+            self._state.absent(gone)
+        if changed:
+            self._open, self._found.troubles = self._state.open_builds(), self._troubles.known()
+
+    def _waits(self, key: Key) -> bool:
+        trouble = self._found.troubles.get(key)
+        return trouble is not None and trouble.waits(self._now_ms)
+
+    def _leave_out_waiting(self) -> None:
+        """Leave out the builds that could not be read, until it is time for their next try."""
+        left = [build for build in self._found.builds if not self._waits((build.job, build.number))]
+        self._swept.unread += len(self._found.builds) - len(left)
+        self._found.builds = left
+
+    def _leave_out_running(self, count_agents: bool) -> None:
+        """Leave out the builds that run, as one request tells."""
+        builds = self._found.builds
+        if not count_agents and not any(build.number in self._open.get(build.job, ()) for build in builds):
+            return
+        seen = computers.look(self._controller)
+        self._swept.agents = seen.agents
+        run = [build for build in builds if (build.job, build.number) in seen.running]
+        self._state.seen(run)
+        self._swept.running += len(run)
+        self._swept.active.update(build.job for build in run)
+        left_out = set(run)
+        self._found.builds = [build for build in builds if build not in left_out]
+
+    def _new(self, job: Job, known: Cursor | None) -> dict[int, int]:
+        """Store a job's new builds in the state, and return their numbers, each with its earliest start or 0."""
+        if known and (job.next_number < known.next_number or (known.settled and job.next_number == known.next_number)):
+            # If its number fell, its builds could not be listed: the next poll finds out what became of it.
+            return {}
+        above, since_ms, generation = (known.cursor, 0, known.generation) if known else (0, self._since_ms, 0)
+        if 0 < job.next_number - 1 - above <= _FEW:
+            numbers = range(above + 1, job.next_number)
+            cursor = Cursor(job.next_number, job.next_number - 1, settled=True, generation=generation)
+            self._state.found(job.name, cursor, numbers, unsure=True, since_ms=since_ms)
+            return dict.fromkeys(numbers, since_ms)
+        listing = self._listing(job, above, since_ms)
+        if listing is None:
+            return {}
+        highest = max(listing.highest, above)
+        seen_twice = known is not None and known.next_number == job.next_number
+        settled = highest >= job.next_number - 1 or seen_twice
+        cursor = Cursor(job.next_number, highest, settled, generation)
+        self._state.found(job.name, cursor, [listed.number for listed in listing.new])
+        return {listed.number: 0 for listed in listing.new}
+
+    def _listing(self, job: Job, above: int, since_ms: int) -> discovery.JobListing | None:
+        """Return a job's new builds; None if they cannot be listed now."""
+        key = (job.name, LIST)
+        if self._waits(key):
+            self._swept.unread += 1
+            return None
+        try:
+            listing = discovery.list_builds(self._controller, job.name, above=above, since_ms=since_ms)
+        except (*FATAL, NotFound) as error:
+            if isinstance(error, NotFound):
+                # The job was deleted meanwhile.
+                return None
+            raise
+        except ApiError as error:
+            reason = f"the list of its builds is not told: {error}"
+        except Exception as error:
+            reason = f"the list of its builds is odd ({type(error).__name__}: {error}); please report this error"
+        else:
+            self._streak.note(problem=False)
+            if key in self._found.troubles:
+                self._troubles.over(key)
+            return listing
+        self._streak.note(problem=True)
+        self._streak.check()
+        self._swept.unread += 1
+        said = self._troubles.failed(key, self._found.troubles.get(key), reason, self._now_ms)
+        self._swept.problems += [said] if said else []
+        return None
