@@ -42,6 +42,8 @@ class Bounds:
         self._left = _MOST_ASKED
         # Blocks whose end is not right yet.
         self._endless: set[str] = set()
+        # The last known moment before what comes after a node, by its id.
+        self._last: dict[str, int] = {}
         # Blocks whose end was found from what is in them.
         self._found_ends: set[str] = set()
         # Of each block: the latest known end of what is in it, and how many steps in it have no times.
@@ -135,8 +137,10 @@ class Bounds:
 
     def _step(self, step: Element) -> None:
         """Ask for a step, if much time lies between the moments around it. The source does not tell a ``build`` step."""
+        if self._ask is None or not self._left or step.starts_build:
+            return
         gap_ms = self._after(step.id)[0] - self._before(step.id)[0]
-        asked = self._asked(step.id) if gap_ms > WORTH_ASKING_MS and not step.starts_build else None
+        asked = self._asked(step.id) if gap_ms > WORTH_ASKING_MS else None
         if asked:
             self._set(step, asked)
 
@@ -196,12 +200,32 @@ class Bounds:
         return True
 
     def _last_known(self, node_id: str) -> int:
-        """Return the last known moment before a node, or the time of another element that is not known."""
-        if not self._ends:
-            return self._start_ms
-        before = self._nodes[node_id].before if node_id in self._nodes else None
-        earlier = self._times.get(before or "")
-        return earlier.start_ms if earlier and not earlier.known else self._before(node_id)[0]
+        """Return the last known moment before a node. Looks at each node of the graph once."""
+        passed: list[str] = []
+        node, moment = self._nodes.get(node_id), self._start_ms
+        while node is not None and node.before is not None:
+            node = self._nodes[node.before]
+            if node.id in self._last:
+                moment = self._last[node.id]
+                break
+            known = self._moment_after(node)
+            if known:
+                moment = known[0]
+                break
+            passed.append(node.id)
+        self._last.update(dict.fromkeys(passed, moment))
+        return moment
+
+    def _moment_after(self, node: FlowNode) -> tuple[int, bool] | None:
+        """Return when the node after this one began, and whether this is exact; None if this node does not tell it."""
+        if node.is_end:
+            return self._ended(node)
+        known = self._known(node.id)
+        if known is None:
+            return None
+        # The times of a `node` step are those of the wait for the agent. What is in it begins after that.
+        begins = node.is_start and node.name != flow.AGENT_START
+        return known.start_ms if begins else known.end_ms, True
 
     def _before(self, node_id: str, *, only_exact: bool = False) -> tuple[int, bool]:
         """Return when a node began, and whether this is exact. If it is not, the node began then or later."""
@@ -209,16 +233,10 @@ class Bounds:
         node = self._nodes.get(node_id)
         while node is not None and node.before is not None and (exact or not only_exact):
             node = self._nodes[node.before]
-            if node.is_end:
-                ended = self._ended(node)
-                if ended is not None:
-                    return ended[0], exact and ended[1]
-            elif known := self._known(node.id):
-                # The times of a `node` step are those of the wait for the agent. What is in it begins after that.
-                begins = node.is_start and node.name != flow.AGENT_START
-                return known.start_ms if begins else known.end_ms, exact
-            else:
-                exact = exact and node.is_start and not flow.may_wait(node)
+            moment = self._moment_after(node)
+            if moment:
+                return moment[0], exact and moment[1]
+            exact = exact and (node.is_end or (node.is_start and not flow.may_wait(node)))
         return self._start_ms, exact
 
     def _ended(self, end: FlowNode) -> tuple[int, bool] | None:
