@@ -97,6 +97,7 @@ def test_forbidden_builds_whose_list_may_be_read_are_told(tmp_path: Path, jenkin
 
 
 def test_they_are_tried_again_later_and_later_and_given_up_after_a_day(polling: Polling, jenkins: Replay) -> None:
+    jenkins.faults = [Fault(f"^/job/{JOB}/.*tree=(builds\\[)?_class", "status", status=500)]
     tries, minutes = [], 0
     said: list[str] = []
     while minutes <= 25 * HOUR:
@@ -112,6 +113,17 @@ def test_they_are_tried_again_later_and_later_and_given_up_after_a_day(polling: 
     assert polling.state.open_builds() == {}
     polling.sweep()
     assert polling.sweep().unread == 0
+
+
+def test_builds_whose_stages_nobody_tells_are_told_without_times_after_a_day(polling: Polling, jenkins: Replay) -> None:
+    for minutes in (0, 5, 15, 60, 240):
+        polling.wait(minutes=minutes)
+        polling.sweep()
+    assert len(polling.emitted) == RECORDED
+    polling.wait(minutes=24 * HOUR)
+    swept = polling.sweep()
+    assert (swept.builds, swept.without_times, swept.unread, swept.problems) == (BAD, BAD, 0, [])
+    assert polling.state.open_builds() == {}
 
 
 def test_a_build_that_can_be_read_at_last_is_told(polling: Polling, jenkins: Replay) -> None:

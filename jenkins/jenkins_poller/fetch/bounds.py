@@ -8,7 +8,7 @@ known, they are its times. Where they leave more than a second open, a node is a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 
 from pipeline_trace.place.ci.jenkins.graph import FlowNode
@@ -78,8 +78,9 @@ class Bounds:
             if not self._known(step.id):
                 self._untimed.update(self._around(step.id))
         if ends:
+            branches = {element.id for element in blocks if element.kind == flow.BRANCH or element.branch_id}
             for step in steps:
-                self._end_of_branch(step)
+                self._end_of_branch(step, branches)
         for step in steps:
             if not self._known(step.id) and not self._between(step):
                 self._step(step)
@@ -170,10 +171,10 @@ class Bounds:
             return replace(asked, duration_ms=0)
         return None if first_ms is None else Times(first_ms, 0, self._status(element))
 
-    def _end_of_branch(self, step: Element) -> None:
+    def _end_of_branch(self, step: Element, branches: Set[str]) -> None:
         """Correct the end of a branch's last step: Graph View takes the first end of any branch that runs at once."""
         told, following = self._known(step.id), self._nodes.get(self._flow.after.get(step.id, ""))
-        around = self._known(following.closes) if following and following.is_end else None
+        around = self._known(following.closes) if following and following.closes in branches else None
         if told and around and told.start_ms <= around.end_ms and told.end_ms != around.end_ms:
             self._times[step.id] = replace(told, duration_ms=around.end_ms - told.start_ms)
 
@@ -272,7 +273,7 @@ class Bounds:
 
 def told_times(found: Flow, told: Mapping[str, Times]) -> dict[str, Times]:
     """Return the times of a build's elements. A stage that stands for its branch has those of the one that is told."""
-    times = dict(told)
+    times = {node_id: one for node_id, one in told.items() if node_id}
     for element in found.walk():
         own, branch = times.get(element.id), times.get(element.branch_id)
         if branch and not (own and own.known):

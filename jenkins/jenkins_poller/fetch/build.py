@@ -7,8 +7,8 @@ tells is asked for, one request each: an agent's name, who answered an input, wh
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline_trace.place.ci.jenkins import documents, graph
@@ -35,6 +35,8 @@ MOST_TESTS = 50
 _MOST_LOGS = 3
 # Bytes of a log's beginning: it says where the Jenkinsfile and the libraries came from.
 _LOG_BEGINNING = 128 << 10
+# What a source tells may lie so far outside of the build's own times, milliseconds.
+_SLACK_MS = 600_000
 # Stage View tells the newest builds of a job in one request.
 _RECENT = 10
 
@@ -90,10 +92,13 @@ class Reader:
         self.sources = sources or Sources(controller)
         self.logs = NodeLogs(controller, self.sources)
 
-    def fetch(self, read: Mapping[Build, Mapping[str, Any]], newest: int = 0) -> dict[Build, Fetched | ApiError]:
+    def fetch(
+        self, read: Mapping[Build, Mapping[str, Any]], newest: int = 0, last_try: Collection[Build] = ()
+    ) -> dict[Build, Fetched | ApiError]:
         """Return what is known of builds of one job, or the error. Raises ApiError if the sources do not answer.
 
-        ``read``: their documents. ``newest``: the job's highest build number.
+        ``read``: their documents. ``newest``: the job's highest build number. ``last_try``: builds that are told without
+        times if the sources cannot tell them.
         """
         wanted = [
             Wanted(build, document, newest - build.number < _RECENT, _is_branch(document), self.detail == STEP)
@@ -104,6 +109,8 @@ class Reader:
         found: dict[Build, Fetched | ApiError] = {}
         for build, document in read.items():
             known = told.get(build)
+            if isinstance(known, ApiError) and build in last_try:
+                known = None
             try:
                 found[build] = known if isinstance(known, ApiError) else self._one(build, document, known)
             except Exception as error:
@@ -164,8 +171,8 @@ class Reader:
         if told is None:
             fetched.times = {}
         else:
-            fetched.times = told_times(fetched.flow, told.times)
-            fetched.end_ms = told.end_ms
+            fetched.times = told_times(fetched.flow, _possible(told.times, document))
+            fetched.end_ms = told.end_ms if _in_build(told.end_ms, document) else 0
         for stage in fetched.flow.stages():
             word = fetched.times.get(stage.id)
             # No source tells it: an empty stage of Declarative Pipeline was skipped, because there it has a step.
@@ -204,6 +211,23 @@ def _told_error(error: Exception) -> ApiError:
     if isinstance(error, ApiError):
         return error
     return Malformed(f"it cannot be read ({type(error).__name__}: {error}); please report this error")
+
+
+def _in_build(moment_ms: int, document: Mapping[str, Any]) -> bool:
+    """Return whether a moment lies in the build, or not far from it: a busy controller notes its begin and end late."""
+    start_ms = int(document.get("timestamp") or 0)
+    end_ms = start_ms + max(int(document.get("duration") or 0), 0)
+    return start_ms - _SLACK_MS <= moment_ms <= end_ms + _SLACK_MS
+
+
+def _possible(told: Mapping[str, Times], document: Mapping[str, Any]) -> dict[str, Times]:
+    """Return the times that a source tells. Those that do not lie in the build are unknown."""
+    return {
+        node: times
+        if not times.known or (_in_build(times.start_ms, document) and _in_build(times.end_ms, document))
+        else replace(times, known=False)
+        for node, times in told.items()
+    }
 
 
 def _failed(element: flow.Element) -> bool:

@@ -49,6 +49,8 @@ def _whole(value: object) -> object:
 
 
 def _identifier(value: object) -> object:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise ValueError("no identifier")
     return str(value)

@@ -31,7 +31,7 @@ class Found:
 
     ``newest``: the highest build number, by job. ``since_ms``: see reading.Group. ``troubles``: what could not be
     read before. ``controllers``: root URLs, by job. ``complete``: all jobs are in them.
-    ``generations``: of jobs that were made again, see Build.
+    ``generations``: of jobs that were made again, see Build. ``now_ms``: milliseconds since the epoch.
     """
 
     builds: list[Build] = field(default_factory=list)
@@ -41,12 +41,14 @@ class Found:
     since_ms: dict[Build, int] = field(default_factory=dict)
     complete: bool = True
     troubles: Mapping[Key, Trouble] = field(default_factory=dict)
+    now_ms: int = 0
 
     def groups(self) -> list[Group]:
         """Return the builds in groups that can be asked for together."""
         healthy = [build for build in self.builds if (build.job, build.number) not in self.troubles]
         others = [build for build in self.builds if (build.job, build.number) in self.troubles]
-        return [group for part in (healthy, others) for group in groups(part, self.newest, self.since_ms)]
+        last = {build for build in others if self.troubles[build.job, build.number].ends(self.now_ms)}
+        return [group for part in (healthy, others) for group in groups(part, self.newest, self.since_ms, last)]
 
 
 class Finder:
@@ -72,7 +74,7 @@ class Finder:
         self._streak = streak
         self._histories = Histories(controller, state)
         self._open = state.open_builds()
-        self._found = Found(troubles=troubles.known())
+        self._found = Found(now_ms=now_ms, troubles=troubles.known())
 
     def find(self, stopping: Callable[[], bool], *, count_agents: bool) -> Found:
         """Return the builds to read, and store the new ones in the state. Raises ApiError, StateError.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from pipeline_trace.ownership.log.rules import RulesError
@@ -32,12 +32,14 @@ class Group:
     """Builds of one job, at most AT_ONCE, in order. ``newest``: the job's highest build number.
 
     ``since_ms``: by number, the earliest start of builds that were not listed: only reading them shows whether they are too
-    old. Milliseconds since the epoch.
+    old. Milliseconds since the epoch. ``last_try``: those that are given up if they cannot be read now, so they are told
+    without times if no plugin answers.
     """
 
     builds: tuple[Build, ...]
     newest: int
     since_ms: Mapping[int, int] = field(default_factory=dict)
+    last_try: Set[Build] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class Reading:
             elif not isinstance(document, ApiError):
                 ended[build] = document
                 self.upstreams.know(build, document)
-        for build, fetched in self.reader.fetch(ended, group.newest).items():
+        for build, fetched in self.reader.fetch(ended, group.newest, group.last_try).items():
             if isinstance(fetched, ApiError):
                 found.append(_failed(build, fetched))
                 continue
@@ -159,21 +161,24 @@ def _failed(build: Build, error: Exception) -> ReadBuild:
     return ReadBuild(build, problem=f"its spans cannot be made ({type(error).__name__}: {error}); please report this error")
 
 
-def groups(builds: Iterable[Build], newest: Mapping[str, int], since_ms: Mapping[Build, int]) -> Iterator[Group]:
+def groups(
+    builds: Iterable[Build], newest: Mapping[str, int], since_ms: Mapping[Build, int], last_try: Set[Build] = frozenset()
+) -> Iterator[Group]:
     """Yield groups of builds that can be asked for together.
 
-    ``newest``: the highest number, by job. ``since_ms``: see Group.
+    ``newest``: the highest number, by job. ``since_ms``, ``last_try``: see Group.
     """
     pending: list[Build] = []
     for build in builds:
         if pending and (build.job != pending[0].job or len(pending) == AT_ONCE):
-            yield _group(pending, newest, since_ms)
+            yield _group(pending, newest, since_ms, last_try)
             pending = []
         pending.append(build)
     if pending:
-        yield _group(pending, newest, since_ms)
+        yield _group(pending, newest, since_ms, last_try)
 
 
-def _group(builds: Sequence[Build], newest: Mapping[str, int], since_ms: Mapping[Build, int]) -> Group:
+def _group(builds: Sequence[Build], newest: Mapping[str, int], since_ms: Mapping[Build, int], last_try: Set[Build]) -> Group:
     of_job = newest.get(builds[0].job, max(build.number for build in builds))
-    return Group(tuple(builds), of_job, {build.number: since_ms[build] for build in builds if build in since_ms})
+    since = {build.number: since_ms[build] for build in builds if build in since_ms}
+    return Group(tuple(builds), of_job, since, last_try & set(builds))

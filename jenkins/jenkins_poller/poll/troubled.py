@@ -34,6 +34,10 @@ class Trouble:
         """Return whether it is too early for the next try. If the clock was set back, it is not."""
         return now_ms < self.next_ms <= now_ms + _PAUSES_MS[-1]
 
+    def ends(self, now_ms: int) -> bool:
+        """Return whether the next try is the last one."""
+        return now_ms - self.first_ms >= DAY_MS
+
 
 class Troubles:
     """The builds of one controller that could not be read. Keys are full job names and numbers, or LIST."""
@@ -52,7 +56,7 @@ class Troubles:
         ``before``: what was known of it. Forgets the build if it is given up.
         """
         name = key[0] if key[1] == LIST else f"{key[0]}#{key[1]}"
-        if before and now_ms - before.first_ms >= DAY_MS:
+        if before and before.ends(now_ms):
             self.over(key)
             self._give_up(key)
             return f"gave up on {name}: {reason}"

@@ -15,7 +15,14 @@ from ..times import Times
 
 
 class Missing(Exception):
-    """The controller does not answer where the plugin would: it is not installed, or too old to tell times."""
+    """The controller does not answer where the plugin would: it is not installed, or too old to tell times.
+
+    ``outdated``: it is too old.
+    """
+
+    def __init__(self, message: str, *, outdated: bool = False) -> None:
+        super().__init__(message)
+        self.outdated = outdated
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,8 @@ class Sources:
         self._remember = remember
         self._lock = Lock()
         self._known = known or Known()
+        # A plugin is there that is too old to tell times.
+        self.outdated = False
         self.graph_view = graph_view.GraphView(controller)
         # The order: least requests a build first. The last two are for builds that the first cannot tell any more.
         self._sources: tuple[Source, ...] = (
@@ -80,7 +82,8 @@ class Sources:
                 continue
             try:
                 told = source.tell(left)
-            except Missing:
+            except Missing as error:
+                self.outdated = error.outdated or self.outdated
                 if source.plugin not in self.known.present:
                     # If a build was deleted meanwhile, this raises NotFound, and nothing is known about the plugin.
                     self._controller.document(f"{build_path(left[0].build)}api/json", "number")

@@ -13,7 +13,7 @@ from pydantic import Field
 from pipeline_trace.place.ci.jenkins.identity import Build
 
 from ..api import Controller, build_path
-from ..errors import NotFound
+from ..errors import NotFound, Passing
 from ..records import NodeId, Record, Whole, objects, record, records
 from ..times import ABORTED, FAILED, NOT_EXECUTED, SUCCESS, UNSTABLE, Times
 from . import Missing, Told, Wanted, each
@@ -121,9 +121,10 @@ class GraphView:
 
     def _told(self, wanted: Wanted) -> Told:
         told = Told(self.plugin)
-        stages = self.stages(wanted.build)
+        tree = self._ended(wanted.build, self._data(wanted.build, _TREE), "complete")
+        stages = list(_flat(tree.get("stages")))
         if stages and not any(isinstance(stage.start_ms, int) for stage in stages):
-            raise Missing(f"{self.plugin} tells times in words; it needs the version of April 2025 or newer")
+            raise Missing(f"{self.plugin} tells times in words", outdated=True)
         for stage in stages:
             if stage.type in _NO_STAGE:
                 continue
@@ -131,12 +132,29 @@ class GraphView:
             _keep(told, stage.id, stage.times(), stage.status)
             if stage.agent:
                 told.agents[stage.id] = stage.agent
-        for step in self.steps(wanted.build) if wanted.steps else ():
+        for step in self._steps_of(wanted):
             _keep(told, step.id, step.times(step.name), step.status)
             if step.started.path:
                 told.started[step.id] = (step.started.path,)
         told.end_ms = max((times.end_ms for times in told.times.values() if times.known), default=0)
         return told
+
+    def _steps_of(self, wanted: Wanted) -> list[Step]:
+        """Return the steps; an empty list if the plugin tells the stages alone."""
+        try:
+            data = self._data(wanted.build, _STEPS) if wanted.steps else {}
+        except Missing:
+            return []
+        return records(Step, self._ended(wanted.build, data, "runIsComplete").get("steps"))
+
+    def _ended(self, build: Build, data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+        """Return the data of a build that has ended. A plugin may still keep what it knew while the build ran.
+
+        ``name``: of the field that says so. Raises Passing.
+        """
+        if data.get(name) is False:
+            raise Passing(f"{self.plugin} does not know yet that {build.name} has ended")
+        return data
 
     def _data(self, build: Build, which: int) -> Mapping[str, Any]:
         """Return the answer of ``tree`` or ``allSteps``. Remembers which path the plugin has."""
@@ -153,6 +171,8 @@ class GraphView:
 
 
 def _keep(told: Told, node_id: str, times: Times | None, status: str) -> None:
+    if not node_id:
+        return
     if times:
         told.times[node_id] = times
     elif status == NOT_EXECUTED:
