@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -66,19 +66,39 @@ def another_start(build: dict[str, Any]) -> dict[str, Any]:
     return {**build, "timestamp": build["timestamp"] + LATER_MS, "queueId": build["queueId"] + 1000}
 
 
-def renamed(jenkins: Replay, name: str, builds: int = 3) -> None:
-    """Show the job under another name."""
-    job = deepcopy(jenkins.documents[f"/job/{JOB}"])
+def builds_of(jenkins: Replay, job: str = JOB) -> list[dict[str, Any]]:
+    """Return the builds that a job lists, newest first."""
+    return deepcopy(jenkins.documents[f"/job/{job}"]["builds"])
+
+
+def other_builds(count: int) -> list[dict[str, Any]]:
+    """Return the builds, newest first, of a job that was made after all others."""
+    with Replay(support.recording("11"), root_url=ROOT) as replay:
+        return [another_start(build) for build in builds_of(replay) if build["number"] <= count]
+
+
+def shown(jenkins: Replay, jobs: Mapping[str, list[dict[str, Any]]], gone: Sequence[str] = (JOB,)) -> None:
+    """Show jobs with their builds, by name and in this order, in place of those that are gone."""
     jenkins.load(support.recording("11"))
-    jenkins.drop_job(JOB)
-    url = ROOT + "".join(f"/job/{part}" for part in name.split("/")) + "/"
-    own = {"name": name.rpartition("/")[2], "fullName": name, "url": url, "nextBuildNumber": builds + 1}
-    shown = [{**build, "url": f"{url}{build['number']}/"} for build in job["builds"]]
-    moved = {**job, **own, "builds": shown, "allBuilds": shown}
-    jenkins.edit("/api/json", lambda document: {**document, "jobs": [*document["jobs"], moved]})
-    path = url.removeprefix(ROOT).rstrip("/")
-    jenkins.documents[path] = moved
-    jenkins.documents.update({f"{path}/{build['number']}": build for build in shown})
+    model = deepcopy(jenkins.documents[f"/job/{JOB}"])
+    for job in gone:
+        jenkins.drop_job(job)
+    documents = dict[str, dict[str, Any]]()
+    listed = list[dict[str, Any]]()
+    for name, builds in jobs.items():
+        path = "".join(f"/job/{part}" for part in name.split("/"))
+        moved = [{**build, "url": f"{ROOT}{path}/{build['number']}/"} for build in builds]
+        highest = max((build["number"] for build in builds), default=0)
+        own = {"name": name.rpartition("/")[2], "fullName": name, "url": f"{ROOT}{path}/", "nextBuildNumber": highest + 1}
+        listed.append({**model, **own, "builds": moved, "allBuilds": moved})
+        documents |= {path: listed[-1], **{f"{path}/{build['number']}": build for build in moved}}
+    jenkins.edit("/api/json", lambda document: {**document, "jobs": [*document["jobs"], *listed]})
+    jenkins.documents.update(documents)
+
+
+def renamed(jenkins: Replay, name: str) -> None:
+    """Show the job under another name."""
+    shown(jenkins, {name: builds_of(jenkins)})
 
 
 @pytest.mark.parametrize("name", ["app-release", "team/app-deploy"])
@@ -106,8 +126,78 @@ def test_a_new_job_is_not_taken_for_one_that_is_gone(polling: Polling, jenkins: 
     assert emitted(polling) == {("another", "1"), ("another", "2"), ("another", "3")}
 
 
+@pytest.mark.parametrize("polled", [True, False], ids=["polled between", "at once"])
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_new_job_with_the_name_of_a_renamed_one_has_ids_of_its_own(
+    polling: Polling, jenkins: Replay, polled: bool, count: int
+) -> None:
+    old = builds_of(jenkins)
+    if polled:
+        renamed(jenkins, "app-old")
+        assert emitted(polling) == set()
+    shown(jenkins, {JOB: other_builds(count), "app-old": old})
+    assert emitted(polling) == {(JOB, str(number)) for number in range(1, count + 1)}
+    shown(jenkins, {JOB: other_builds(3), "app-old": old})
+    polling.sweep()
+    assert sorted(runs(polling)[3:]) == sorted(run_id(number, 1) for number in (1, 2, 3))
+    assert runs(polling, "app-old") == []
+    assert len({span.span_id for span in polling.spans}) == len(polling.spans)
+    jenkins.reset()
+    assert emitted(polling) == set()
+    assert len(jenkins.requests) == 1
+
+
+def test_every_later_job_of_a_name_has_ids_of_its_own(polling: Polling, jenkins: Replay) -> None:
+    first, second = builds_of(jenkins), other_builds(2)
+    shown(jenkins, {JOB: second, "older": first})
+    polling.sweep()
+    third = [another_start(build) for build in second]
+    shown(jenkins, {JOB: third, "old": second, "older": first})
+    assert emitted(polling) == {(JOB, "1"), (JOB, "2")}
+    assert sorted(runs(polling)[5:]) == sorted(run_id(number, 2) for number in (1, 2))
+
+
+def test_a_job_that_gets_its_name_back_has_ids_as_before(polling: Polling, jenkins: Replay) -> None:
+    """Playbooks in its builds know no generation, and no build had the ids of its next ones."""
+    old = builds_of(jenkins)
+    renamed(jenkins, "app-old")
+    polling.sweep()
+    fourth = {**another_start(old[0]), "number": 4}
+    shown(jenkins, {JOB: [fourth, *old]})
+    assert emitted(polling) == {(JOB, "4")}
+    assert runs(polling)[3:] == [run_id(4)]
+
+
+def test_a_renamed_job_gives_its_old_name_to_another_renamed_one(polling: Polling, jenkins: Replay) -> None:
+    """app-build is called app-deploy now, and app-deploy is called app-old."""
+    shown(jenkins, {JOB: builds_of(jenkins, "app-build"), "app-old": builds_of(jenkins)}, gone=[JOB, "app-build"])
+    assert emitted(polling) == set()
+    assert {name: cursor.cursor for name, cursor in polling.state.cursors().items()} == {JOB: 2, "app-old": 3}
+
+
+def test_a_build_that_ran_when_its_job_was_renamed_is_told_under_the_new_name(tmp_path: Path, jenkins: Replay) -> None:
+    old = builds_of(jenkins)
+    still = {"building": True, "result": None, "duration": 0}
+    jenkins.edit(f"/job/{JOB}/3/api/json", lambda document: {**document, **still})
+    polling = Polling(tmp_path / "other", jenkins)
+    polling.sweep()
+    shown(jenkins, {JOB: other_builds(1), "app-old": old})
+    assert emitted(polling) == {(JOB, "1"), ("app-old", "3")}
+    polling.state.close()
+
+
+def test_a_copy_with_all_builds_is_a_job_of_its_own(polling: Polling, jenkins: Replay) -> None:
+    """The job that was copied still has its builds."""
+    shown(jenkins, {JOB: builds_of(jenkins), "copy": builds_of(jenkins)})
+    assert emitted(polling) == {("copy", "1"), ("copy", "2"), ("copy", "3")}
+    assert set(polling.state.cursors()) == {"app-build", JOB, "copy"}
+    jenkins.reset()
+    assert emitted(polling) == set()
+    assert len(jenkins.requests) == 1
+
+
 def test_a_copy_beside_the_job_is_a_job_of_its_own(polling: Polling, jenkins: Replay) -> None:
-    """Nothing is missing, so nothing is compared."""
+    """It has no builds, so nothing is compared."""
     job = {"name": "copy", "fullName": "copy", "url": f"{ROOT}/job/copy/", "nextBuildNumber": 1}
     jenkins.edit("/api/json", lambda document: {**document, "jobs": [*document["jobs"], job]})
     jenkins.reset()

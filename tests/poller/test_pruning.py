@@ -109,3 +109,15 @@ def test_a_longer_window_keeps_builds_longer(tmp_path: Path, jenkins: Replay) ->
     polling.sweep()
     assert remembered(polling) == BUILDS
     polling.state.close()
+
+
+def test_a_name_that_a_renamed_job_has_left_is_forgotten_after_ninety_days(polling: Polling, jenkins: Replay) -> None:
+    jenkins.drop_job(JOB)
+    first_listed(jenkins, "app-build", 1)
+    polling.state.renamed(JOB, "app-old", round(polling.age_of(0) * 1000))
+    polling.wait(minutes=89 * DAY)
+    polling.sweep()
+    assert polling.state.generation_of_new(JOB) == 1
+    polling.wait(minutes=2 * DAY)
+    polling.sweep()
+    assert polling.state.generation_of_new(JOB) == 0

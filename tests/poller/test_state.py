@@ -108,13 +108,52 @@ def test_a_renamed_job_keeps_all_that_is_known(state: State) -> None:
     state.found("app", Cursor(8, 7, True), [7])
     state.decided([(build(6), BuildPlace(TRACE))])
     state.told([(build(6), Told("stage", 5, 6))])
-    state.renamed("app", "team/app")
+    state.renamed("app", "team/app", 0)
     assert state.cursors() == {"team/app": Cursor(8, 7, True)}
     assert open_numbers(state) == {"team/app": {7}}
     assert state.place_of(build(6, "team/app")) == BuildPlace(TRACE)
     assert state.last_told("team/app") == [(6, 5, 6)]
     # Its spans have the ids of the old name: nothing can be added to them.
     assert state.level_of(build(6, "team/app")) == "step"
+
+
+def test_a_name_keeps_its_generation_for_the_next_job_of_this_name(tmp_path: Path) -> None:
+    first = again(tmp_path)
+    first.found("app", Cursor(8, 7, True, generation=1), [])
+    first.decided([(build(7), BuildPlace(TRACE))])
+    assert first.renamed("app", "old", 0) == Cursor(8, 7, True)
+    first.close()
+    second = again(tmp_path)
+    assert [second.generation_of_new(name) for name in ("app", "old", "lib")] == [2, 0, 0]
+    assert second.begun("app") == second.cursors()["app"] == Cursor(1, 0, True, generation=2)
+    second.close()
+
+
+@pytest.mark.parametrize(("still_open", "generation"), [([], 0), ([8], 0), ([7], 1)])
+def test_a_job_that_gets_its_name_back_has_a_new_generation_only_if_ids_would_be_given_twice(
+    state: State, still_open: list[int], generation: int
+) -> None:
+    state.found("app", Cursor(9, 8, True), still_open)
+    state.decided([(build(7), BuildPlace(TRACE))])
+    state.renamed("app", "old", 0)
+    assert state.renamed("old", "app", 0).generation == generation
+
+
+def test_a_state_from_before_names_were_kept_is_brought_up_to_date(tmp_path: Path) -> None:
+    first = again(tmp_path)
+    first.found("app", Cursor(8, 7, True), [7])
+    first.decided([(build(6), BuildPlace(TRACE))])
+    first.close()
+    (path,) = (tmp_path / "pollers").glob("*.db")
+    with sqlite3.connect(path) as database:
+        database.execute("DROP TABLE left_names")
+        database.execute("PRAGMA user_version = 2")
+    database.close()
+    second = again(tmp_path)
+    second.renamed("app", "old", 0)
+    assert second.cursors() == {"old": Cursor(8, 7, True)}
+    assert second.generation_of_new("app") == 1
+    second.close()
 
 
 def test_two_controllers_have_states_of_their_own(tmp_path: Path, state: State) -> None:
@@ -216,7 +255,7 @@ def test_a_state_that_cannot_be_written_is_a_clear_error_and_stays_as_it_was(sta
         "written": lambda: state.written([build(7)]),
         "vanished": lambda: state.vanished("app", 7),
         "made_again": lambda: state.made_again("app", 0, 1),
-        "renamed": lambda: state.renamed("app", "lib"),
+        "renamed": lambda: state.renamed("app", "lib", 0),
     }
     # As on a full disk: SQLite may not take another page, nor change one.
     state._database.execute("PRAGMA query_only = ON")

@@ -57,6 +57,13 @@ _STEPS: Mapping[int, Step] = {
         # Of a build that was not listed: it is left out if it began before. 0: it is not.
         "ALTER TABLE open_builds ADD COLUMN since_ms INTEGER NOT NULL DEFAULT 0",
     ),
+    # Names that a job had before it was renamed, and that no known job has now: the generation and the highest number of
+    # the builds that were told under the name, and when the name was left.
+    3: (
+        """CREATE TABLE left_names (
+            name TEXT PRIMARY KEY, generation INTEGER NOT NULL, highest INTEGER NOT NULL, left_ms INTEGER NOT NULL
+        )""",
+    ),
 }
 
 

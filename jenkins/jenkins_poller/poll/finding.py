@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from pipeline_trace.place.ci.jenkins.identity import Build, normalised_url
 
@@ -107,7 +107,7 @@ class Finder:
     def _add(self, job: Job, known: Cursor | None) -> None:
         """Add the builds of a job that are to be read."""
         root = self._settings.root_url or discovery.root_url_of(job) or self._controller.url
-        controller, generation = normalised_url(root), known.generation if known else 0
+        controller, generation = normalised_url(root), self._generation(job, known)
         self._found.controllers[job.name] = controller
         self._found.newest[job.name] = job.next_number - 1
         numbers = {**self._new(job, known), **self._open.get(job.name, {})}
@@ -117,20 +117,47 @@ class Finder:
 
     def _follow(self, jobs: Sequence[Job], cursors: dict[str, Cursor], stopping: Callable[[], bool]) -> None:
         """Notice jobs that have another name now, and jobs that were made again with the same numbers."""
+        # First the names: what is known of a job that was renamed is not another's, who has its old name now.
+        renamed = self._follow_names(jobs, cursors, stopping)
+        made_again = self._follow_numbers(jobs, cursors, stopping)
         listed = {job.name for job in jobs}
-        missing = {name: cursor for name, cursor in cursors.items() if name not in listed}
+        missing = [name for name, cursor in cursors.items() if name not in listed and not cursor.absent]
+        gone = [name for name in missing if self._settings.selection.wants(name)]
+        if gone:
+            self._state.absent(gone)
+        if renamed or made_again:
+            self._open, self._found.troubles = self._state.open_builds(), self._troubles.known()
+
+    def _follow_names(self, jobs: Sequence[Job], cursors: dict[str, Cursor], stopping: Callable[[], bool]) -> bool:
+        """Move what is known of jobs to their new names. Return whether there was one."""
+        listed, known = {job.name: job for job in jobs}, dict(cursors)
+        new, replaced = [job for job in jobs if job.name not in cursors], set[str]()
+        changed = False
+        # The list grows: the job that has the old name now may itself be a renamed one.
+        for job in new:
+            if stopping():
+                break
+            # As long as its builds cannot be listed, none of them is told.
+            old = "" if self._waits((job.name, LIST)) else self._histories.earlier_name(job, known, listed)
+            if old:
+                del known[old], cursors[old]
+                cursors[job.name] = self._state.renamed(old, job.name, self._now_ms)
+                changed = True
+            elif job.name in replaced:
+                cursors[job.name] = self._state.begun(job.name)
+            if old in listed:
+                replaced.add(old)
+                new.append(listed[old])
+        return changed
+
+    def _follow_numbers(self, jobs: Sequence[Job], cursors: dict[str, Cursor], stopping: Callable[[], bool]) -> bool:
+        """Begin another generation of jobs that were made again. Return whether there was one."""
         changed, asked = False, 0
         for job in jobs:
             known = cursors.get(job.name)
             if stopping():
                 break
-            if known is None:
-                old = self._histories.earlier_name(job, missing)
-                if old:
-                    self._state.renamed(old, job.name)
-                    cursors[job.name] = replace(missing.pop(old), absent=False)
-                    changed = True
-            elif job.next_number < known.next_number or (known.absent and asked < _MOST_BACK):
+            if known and (job.next_number < known.next_number or (known.absent and asked < _MOST_BACK)):
                 asked += 1
                 above = self._histories.restored_up_to(job, known)
                 if above is not None:
@@ -138,11 +165,10 @@ class Finder:
                     changed = True
                 elif known.absent:
                     self._state.absent([job.name], absent=False)
-        gone = [name for name, cursor in missing.items() if not cursor.absent and self._settings.selection.wants(name)]
-        if gone:
-            self._state.absent(gone)
-        if changed:
-            self._open, self._found.troubles = self._state.open_builds(), self._troubles.known()
+        return changed
+
+    def _generation(self, job: Job, known: Cursor | None) -> int:
+        return known.generation if known else self._state.generation_of_new(job.name)
 
     def _waits(self, key: Key) -> bool:
         trouble = self._found.troubles.get(key)
@@ -173,7 +199,8 @@ class Finder:
         if known and (job.next_number < known.next_number or (known.settled and job.next_number == known.next_number)):
             # If its number fell, its builds could not be listed: the next poll finds out what became of it.
             return {}
-        above, since_ms, generation = (known.cursor, 0, known.generation) if known else (0, self._since_ms, 0)
+        above, since_ms = (known.cursor, 0) if known else (0, self._since_ms)
+        generation = self._generation(job, known)
         if 0 < job.next_number - 1 - above <= _FEW:
             numbers = range(above + 1, job.next_number)
             cursor = Cursor(job.next_number, job.next_number - 1, settled=True, generation=generation)

@@ -5,7 +5,7 @@ A build is known again by its start and by its number in Jenkins' queue, which i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..fetch.api import Controller, job_path
@@ -39,18 +39,23 @@ class Histories:
         self._controller = controller
         self._state = state
         self._begins: dict[str, dict[int, Begin]] = {}
+        self._asked: dict[str, dict[int, Begin] | None] = {}
+        self._told: dict[tuple[int, int], list[str]] | None = None
 
-    def earlier_name(self, job: Job, missing: Mapping[str, Cursor]) -> str:
+    def earlier_name(self, job: Job, known: Mapping[str, Cursor], listed: Mapping[str, Job]) -> str:
         """Return the name that a new job had before; "" if it is really new. Raises ApiError, StateError.
 
-        ``missing``: known jobs that the controller lists no longer.
+        ``known``: the jobs that it may have been. ``listed``: what the controller lists, by name. A job that is listed and
+        still has its builds was not renamed: the new one is a copy.
         """
-        able = [name for name, cursor in missing.items() if 1 < cursor.next_number <= job.next_number]
-        known = {name: begins for name in able if (begins := self._known(name))}
-        shown = self._shown(job) if known else None
-        for name, begins in known.items():
-            both = begins.keys() & (shown or {}).keys()
-            if shown and both and all(begins[number].is_of(shown[number]) for number in both):
+        able = {name for name, cursor in known.items() if 1 < cursor.next_number <= job.next_number}
+        shown = (self._shown(job) if able and self._jobs_by_build(known) else None) or {}
+        told = self._jobs_by_build(known) if shown else {}
+        alike = {name for number, begin in shown.items() for name in told.get((number, begin.at_ms), ())} & able
+        for name in sorted(alike, key=lambda name: (name in listed, name)):
+            begins = self._known(name)
+            same = all(begins[number].is_of(shown[number]) for number in begins.keys() & shown.keys())
+            if same and (name not in listed or self.restored_up_to(listed[name], known[name]) == 0):
                 return name
         return ""
 
@@ -69,13 +74,27 @@ class Histories:
             return None
         return max((number for number in both - others if number < min(others, default=number + 1)), default=0)
 
+    def _jobs_by_build(self, known: Mapping[str, Cursor]) -> Mapping[tuple[int, int], Sequence[str]]:
+        """Return the jobs of which a build was told, by its number and start."""
+        if self._told is None:
+            self._told = {}
+            for name in known:
+                for number, begin in self._known(name).items():
+                    self._told.setdefault((number, begin.at_ms), []).append(name)
+        return self._told
+
     def _known(self, job: str) -> dict[int, Begin]:
         if job not in self._begins:
             self._begins[job] = {number: Begin(at_ms, queue_id) for number, at_ms, queue_id in self._state.last_told(job)}
         return self._begins[job]
 
     def _shown(self, job: Job) -> dict[int, Begin] | None:
-        """Return the newest builds that a job lists; None if it does not tell them."""
+        """Return the newest builds that a job lists; None if it does not tell them. Asks once."""
+        if job.name not in self._asked:
+            self._asked[job.name] = self._ask(job)
+        return self._asked[job.name]
+
+    def _ask(self, job: Job) -> dict[int, Begin] | None:
         try:
             answer = shaped(self._controller.document(f"{job_path(job.name)}api/json", query(_SHAPE)), _SHAPE)
         except FATAL:

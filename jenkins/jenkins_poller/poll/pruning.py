@@ -41,6 +41,7 @@ class Pruner:
             job = self._database.rows("SELECT min(job) FROM placed WHERE job > ?", after)[0][0]
             if job is None:
                 self._troubles(listed, polled, before_ms)
+                self._left_names(before_ms)
                 after, ended_ms = "", now_ms
                 break
             after = job
@@ -82,3 +83,7 @@ class Pruner:
         with self._database.writing():
             for table in ("troubled", "open_builds"):
                 self._database.change_each(f"DELETE FROM {table} WHERE job = ?", gone)
+
+    def _left_names(self, before_ms: int) -> None:
+        with self._database.writing():
+            self._database.change("DELETE FROM left_names WHERE left_ms <= ?", before_ms)

@@ -91,6 +91,7 @@ class State(Database):
                    settled = excluded.settled, generation = excluded.generation""",
                 *row,
             )
+            self.change("DELETE FROM left_names WHERE name = ?", job)
             rows = [(job, number, unsure, since_ms) for number in numbers]
             self.change_each("INSERT OR IGNORE INTO open_builds VALUES (?, ?, ?, ?)", rows)
 
@@ -177,13 +178,42 @@ class State(Database):
                    ORDER BY number DESC LIMIT ?"""
         return [tuple(row) for row in self.rows(query, job, _LAST)]
 
-    def renamed(self, old: str, new: str) -> None:
-        """Move all that is known of a job to its new name. Raises StateError."""
+    def generation_of_new(self, job: str, above: int = 0) -> int:
+        """Return the generation in which builds with numbers greater than ``above`` have ids that no earlier build had.
+
+        ``job``: a name that no known job has. Raises StateError.
+        """
+        rows = self.rows("SELECT generation + (highest > ?) FROM left_names WHERE name = ?", above, job)
+        return int(rows[0][0]) if rows else 0
+
+    def renamed(self, old: str, new: str, now_ms: int) -> Cursor:
+        """Move all that is known of a job to its new name. Return its cursor. Raises StateError.
+
+        The generation belongs to the name: the old one keeps it for the next job of this name. ``now_ms``: milliseconds
+        since the epoch.
+        """
         with self.writing():
+            statement = """INSERT OR REPLACE INTO left_names
+                           SELECT name, generation, (SELECT ifnull(max(number), 0) FROM placed WHERE job = name), ?
+                           FROM jobs WHERE name = ?"""
+            self.change(statement, now_ms, old)
             for table, column in (("jobs", "name"), *((table, "job") for table in _OF_BUILDS)):
                 self.change(f"UPDATE OR REPLACE {table} SET {column} = ? WHERE {column} = ?", new, old)
-            self.change("UPDATE jobs SET absent = 0 WHERE name = ?", new)
+            untold = [*self.open_builds().get(new, ()), self.cursors()[new].cursor + 1]
+            generation = self.generation_of_new(new, min(untold) - 1)
+            self.change("UPDATE jobs SET absent = 0, generation = ? WHERE name = ?", generation, new)
+            self.change("DELETE FROM left_names WHERE name = ?", new)
             self._complete(new)
+        return self.cursors()[new]
+
+    def begun(self, job: str) -> Cursor:
+        """Store a job that took the name of one that was renamed: all its builds are new. Return its cursor.
+
+        Raises StateError.
+        """
+        cursor = Cursor(1, 0, settled=True, generation=self.generation_of_new(job))
+        self.found(job, cursor, ())
+        return cursor
 
     def made_again(self, job: str, above: int, next_number: int) -> Cursor:
         """Begin a job's next generation, and forget its builds with numbers greater than ``above``. Return its cursor.
