@@ -146,8 +146,7 @@ def poll(
     secrets = [one.login.token for one in controllers if one.login]
     logs.set_up(log_format or (logs.PLAIN if once else logs.TEXT), verbose, secrets)
     if open_only:
-        _list_open(controllers, form)
-        return
+        ctx.exit(0 if _list_open(controllers, form) else 1)
     place = home.find_home(os.environ)
     if place.warning:
         logs.say(logging.WARNING, place.warning)
@@ -170,7 +169,8 @@ def poll(
         pollers.close()
 
 
-def _list_open(controllers: Sequence[ControllerOptions], form: str) -> None:
+def _list_open(controllers: Sequence[ControllerOptions], form: str) -> bool:
+    """List the builds that are queued or run. Return whether the controller told which run."""
     if len(controllers) > 1:
         raise click.UsageError("--open lists one controller only; name it with --jenkins-url")
     controller, selection = Controller(controllers[0].url, controllers[0].login), controllers[0].settings.selection
@@ -179,11 +179,13 @@ def _list_open(controllers: Sequence[ControllerOptions], form: str) -> None:
     except ApiError as error:
         raise fail(str(error)) from None
     if form == "json":
-        click.echo(json.dumps(wording.open_document(found), indent=1))
-        return
+        click.echo(json.dumps(wording.open_document(found.builds), indent=1))
+        return found.runs_told
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for line in wording.open_lines(found, int(time.time() * 1000), width):
+    nothing = wording.nothing_line(found)
+    for line in [nothing] if nothing else wording.open_lines(found.builds, int(time.time() * 1000), width):
         click.echo(line)
+    return found.runs_told
 
 
 def _once(

@@ -145,6 +145,38 @@ def test_a_queue_that_may_not_be_seen_is_one_line_and_the_rest_is_told(env: Env)
     assert "waits for an agent (deploy-prod) since" in done.stdout
 
 
+SPOILT = {
+    "forbidden": Fault("/computer/", "status", status=403),
+    "not found": Fault("/computer/", "status", status=404),
+    "null": Fault("/computer/", "status", status=200, body='{"computer": null}'),
+}
+
+
+@pytest.mark.parametrize("fault", SPOILT)
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_not_to_know_which_builds_run_is_one_line_and_status_1(env: Env, fault: str, form: str) -> None:
+    with Replay(support.recording("98"), moment_ms=1795451225962) as jenkins:
+        jenkins.faults = [SPOILT[fault]]
+        done = listed(jenkins, env, "--format", form)
+    assert (done.returncode, done.stdout) == (1, "" if form == "text" else "[]\n")
+    (line,) = done.stderr.splitlines()
+    assert "it is not known which builds run: " in line
+
+
+def test_what_is_queued_is_told_even_where_it_is_not_known_which_builds_run(env: Env) -> None:
+    with Replay(support.recording("60"), moment_ms=1795445636985) as jenkins:
+        jenkins.faults = [SPOILT["forbidden"]]
+        done = listed(jenkins, env, "--format", "json")
+    assert done.returncode == 1
+    assert "quiet-period" in {one["job"] for one in json.loads(done.stdout)}
+
+
+def test_without_the_queue_it_is_not_said_that_nothing_is_queued(env: Env) -> None:
+    with Replay(support.recording("98")) as jenkins:
+        jenkins.faults = [Fault("/queue/", "status", status=403)]
+        assert listed(jenkins, env).stdout == "no build is running; it is not known which are queued\n"
+
+
 def test_it_needs_no_state_so_that_it_works_beside_a_service(env: Env) -> None:
     with Replay(support.recording("98"), moment_ms=1795451144020) as jenkins:
         listed(jenkins, env)
