@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -175,6 +176,34 @@ def test_without_the_queue_it_is_not_said_that_nothing_is_queued(env: Env) -> No
     with Replay(support.recording("98")) as jenkins:
         jenkins.faults = [Fault("/queue/", "status", status=403)]
         assert listed(jenkins, env).stdout == "no build is running; it is not known which are queued\n"
+
+
+@pytest.mark.parametrize("odd_ms", [-1795451143717, 5, 0])
+@pytest.mark.parametrize(
+    ("recording", "moment_ms"),
+    [("60", 1795445619953), ("g-60-queue-scripted", 1795956590000), ("g-41-running", 1795956520100)],
+)
+def test_a_time_that_cannot_be_is_unknown(env: Env, recording: str, moment_ms: int, odd_ms: int) -> None:
+    def spoilt(value: Any) -> Any:
+        times = ("inQueueSince", "startTimeMillis", "timestamp")
+        if isinstance(value, dict):
+            return {name: odd_ms if name in times else spoilt(inner) for name, inner in value.items()}
+        return [spoilt(inner) for inner in value] if isinstance(value, list) else value
+
+    with Replay(support.recording(recording), moment_ms=moment_ms) as jenkins:
+        # What one answer does not tell is asked for elsewhere.
+        for _ in range(2):
+            opened(jenkins, env)
+            for path in {request.path.partition("?")[0] for request in jenkins.requests}:
+                # Some of the requests found nothing there.
+                with suppress(KeyError):
+                    jenkins.edit(path, spoilt)
+        found, text = opened(jenkins, env), listed(jenkins, env).stdout
+    assert found
+    activities = [activity for one in found.values() for activity in one["activities"]]
+    waits_for = [activity["waits_for"] or {} for activity in activities]
+    assert {one.get("since_unix_nano") for one in [*found.values(), *activities, *waits_for]} == {None}
+    assert "since" not in text
 
 
 def test_it_needs_no_state_so_that_it_works_beside_a_service(env: Env) -> None:

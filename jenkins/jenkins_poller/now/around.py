@@ -16,6 +16,7 @@ from ..fetch.api import Controller
 from ..fetch.errors import Forbidden, NotFound
 from ..fetch.nodelog import path_to_job
 from ..fetch.records import Record, Whole, record, records
+from ..fetch.times import possible_ms
 from .waits import AGENT, BLOCKED, EXECUTOR, QUIET_PERIOD, OpenWait
 
 _QUEUE_TREE = "items[_class,id,inQueueSince,why,stuck,task[_class,name,url],actions[causes[upstreamProject,upstreamBuild]]]"
@@ -167,7 +168,7 @@ def _item(queued: _Queued) -> Item:
     causes = [record(_Cause, cause) for action in queued.actions if isinstance(action, Mapping) for cause in _causes(action)]
     return Item(
         _BY_CLASS.get(_short(queued.kind), kind_of(queued.why)),
-        queued.since_ms or None,
+        possible_ms(queued.since_ms),
         queued.why,
         queued.stuck,
         queued.task.name,
