@@ -206,8 +206,11 @@ def _once(
                 logs.say(logging.WARNING, prefix + line)
         else:
             _say(prefix, result)
+            if result.no_job:
+                logs.say(logging.WARNING, prefix + saying.no_job(one.login.user if one.login else ""))
             if reread_age is not None:
-                click.echo(f"{prefix}{result.reread} builds read again, {result.added} spans added")
+                again = saying.counted(result.reread, "build")
+                click.echo(f"{prefix}{again} read again, {saying.counted(result.added, 'span')} added")
     if destination:
         pollers.count(_deliver(place, destination))
     return not any(isinstance(result, SweepError) for result in results)
@@ -217,7 +220,7 @@ def _deliver(place: home.Home, destination: destinations.Destination) -> losses.
     """Deliver the spans in journals, and return what was lost. A receiver that is down is a warning, not a failed poll."""
     done = service.deliver_journals(place.journals, destination)
     if done.delivered:
-        click.echo(f"{done.delivered} spans delivered to {destination.name}")
+        click.echo(f"{saying.counted(done.delivered, 'span')} delivered to {destination.name}")
     for text in done.warnings:
         logs.say(logging.WARNING, text)
     if done.problem:
@@ -227,7 +230,7 @@ def _deliver(place: home.Home, destination: destinations.Destination) -> losses.
 
 
 def _say(prefix: str, swept: Swept) -> None:
-    parts = [f"{prefix}{swept.builds} builds read, {swept.spans} spans"]
+    parts = [f"{prefix}{saying.counted(swept.builds, 'build')} read, {saying.counted(swept.spans, 'span')}"]
     parts += [f"{swept.running} still running"] if swept.running else []
     parts += [f"{swept.vanished} deleted"] if swept.vanished else []
     parts += [f"{swept.unsampled} not recorded (their TRACEPARENT is not sampled)"] if swept.unsampled else []
