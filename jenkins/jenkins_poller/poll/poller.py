@@ -107,6 +107,7 @@ class Poller:
             self._pruner.prune(found.controllers.keys(), self._settings.selection.wants, now_ms)
         self._remember_plugins()
         swept.times_from = plugins.said(self._reader.sources.known)
+        swept.outdated = self._reader.sources.outdated
 
     def _read(
         self,
