@@ -29,7 +29,7 @@ from .swept import PollSettings, SweepError, Swept
 from .writing import BuildWriter
 
 # Groups of builds that are read and written together.
-_CHUNK = 8
+_CHUNK = 4
 
 
 class Poller:
