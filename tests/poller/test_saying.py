@@ -43,8 +43,14 @@ def test_a_job_without_builds_and_one_that_is_not_wanted_are_visible(env: Env, a
     [
         (Swept(odd_times=1, first_odd="a#7"), "1 build with impossible times is left out: a#7"),
         (Swept(odd_times=3, first_odd="a#7"), "3 builds with impossible times are left out, the first is a#7"),
-        (Swept(without_times=1), "1 Pipeline build has stages without times in its trace; to see the times, "),
-        (Swept(without_times=2), "2 Pipeline builds have stages without times in their traces; to see the times, "),
+        (
+            Swept(without_times=1),
+            "1 Pipeline build has stages without times in its trace; to see ",
+        ),
+        (
+            Swept(without_times=2),
+            "2 Pipeline builds have stages without times in their traces; to see ",
+        ),
     ],
 )
 def test_one_build_is_singular_and_the_first_odd_one_is_named(swept: Swept, line: str) -> None:
@@ -55,3 +61,10 @@ def test_one_build_is_singular_and_the_first_odd_one_is_named(swept: Swept, line
 @pytest.mark.parametrize(("count", "text"), [(0, "0 builds"), (1, "1 build"), (2, "2 builds")])
 def test_a_count_has_its_noun(count: int, text: str) -> None:
     assert saying.counted(count, "build") == text
+
+
+def test_a_plugin_that_is_too_old_is_to_be_updated() -> None:
+    (missing,), (old,) = (saying.warnings(Swept(without_times=1, outdated=outdated)) for outdated in (False, True))
+    assert "install the plugin Pipeline Graph View" in missing
+    assert "update the plugin Pipeline Graph View" in old
+    assert "April 2025" in old
