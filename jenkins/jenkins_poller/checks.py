@@ -11,9 +11,9 @@ from pipeline_trace.commands.doctor_checks import BROKEN, HINT, OK, SECONDS, Che
 from pipeline_trace.place.ci.jenkins.identity import normalised_url
 from pipeline_trace.trace import network
 
+from .fetch.client import LOGIN_NEEDED
 from .fetch.sources import blue_ocean, graph_view, stage_view
 
-_LOGIN = "export JENKINS_USER=… JENKINS_API_TOKEN=… (a user with Overall/Read and Job/Read)"
 # The plugins that tell the times of stages and steps, with their names for people.
 _TELL_TIMES = {
     "pipeline-graph-view": graph_view.PLUGIN,
@@ -40,7 +40,9 @@ def jenkins(environ: Mapping[str, str]) -> Iterator[Check]:
         return
     user, token = environ.get("JENKINS_USER", ""), environ.get("JENKINS_API_TOKEN", "")
     if bool(user) != bool(token):
-        yield Check("jenkins", BROKEN, "the login is incomplete: it needs both JENKINS_USER and JENKINS_API_TOKEN", _LOGIN)
+        yield Check(
+            "jenkins", BROKEN, "the login is incomplete: it needs both JENKINS_USER and JENKINS_API_TOKEN", LOGIN_NEEDED
+        )
         return
     with requests.Session() as session:
         # Without this, requests takes a login from ~/.netrc, which the poller does not read.
@@ -72,10 +74,10 @@ def _controller(session: requests.Session, url: str, user: str) -> tuple[Check, 
         said = f"{url} does not answer ({type(error).__name__})"
         return Check("jenkins", BROKEN, said, "check --jenkins-url, and whether this machine can reach it"), False
     if answer.status_code == 401:
-        return Check("jenkins", BROKEN, f"{url} refuses the login of {user} (401)", _LOGIN), False
+        return Check("jenkins", BROKEN, f"{url} refuses the login of {user} (401)", LOGIN_NEEDED), False
     if answer.status_code == 403 or answer.is_redirect:
         said = f"{user} may not read {url} (403)" if user else f"{url} needs a login"
-        return Check("jenkins", BROKEN, said, _LOGIN), False
+        return Check("jenkins", BROKEN, said, LOGIN_NEEDED), False
     document = _object(answer)
     if answer.status_code != 200 or document is None:
         said = f"{url} answered {answer.status_code} without JSON; Jenkins may be starting"
@@ -83,7 +85,7 @@ def _controller(session: requests.Session, url: str, user: str) -> tuple[Check, 
     version = answer.headers.get("X-Jenkins", "of unknown version")
     who = f"as {user}" if user else "without a login"
     if not document.get("jobs"):
-        return Check("jenkins", HINT, f"{url}, Jenkins {version}: no job is visible {who}", _LOGIN), True
+        return Check("jenkins", HINT, f"{url}, Jenkins {version}: no job is visible {who}", LOGIN_NEEDED), True
     asked = answer.url.partition("/api/json")[0]
     if asked != url:
         mend = f"name {asked} instead (--jenkins-url or JENKINS_URL)"

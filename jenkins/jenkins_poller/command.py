@@ -146,8 +146,7 @@ def poll(
     secrets = [one.login.token for one in controllers if one.login]
     logs.set_up(log_format or (logs.PLAIN if once else logs.TEXT), verbose, secrets)
     if open_only:
-        _list_open(controllers, form)
-        return
+        ctx.exit(0 if _list_open(controllers, form) else 1)
     place = home.find_home(os.environ)
     if place.warning:
         logs.say(logging.WARNING, place.warning)
@@ -170,7 +169,8 @@ def poll(
         pollers.close()
 
 
-def _list_open(controllers: Sequence[ControllerOptions], form: str) -> None:
+def _list_open(controllers: Sequence[ControllerOptions], form: str) -> bool:
+    """List the builds that are queued or run. Return whether the controller told which run."""
     if len(controllers) > 1:
         raise click.UsageError("--open lists one controller only; name it with --jenkins-url")
     controller, selection = Controller(controllers[0].url, controllers[0].login), controllers[0].settings.selection
@@ -179,11 +179,13 @@ def _list_open(controllers: Sequence[ControllerOptions], form: str) -> None:
     except ApiError as error:
         raise fail(str(error)) from None
     if form == "json":
-        click.echo(json.dumps(wording.open_document(found), indent=1))
-        return
+        click.echo(json.dumps(wording.open_document(found.builds), indent=1))
+        return found.runs_told
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for line in wording.open_lines(found, int(time.time() * 1000), width):
+    nothing = wording.nothing_line(found)
+    for line in [nothing] if nothing else wording.open_lines(found.builds, int(time.time() * 1000), width):
         click.echo(line)
+    return found.runs_told
 
 
 def _once(
@@ -204,8 +206,11 @@ def _once(
                 logs.say(logging.WARNING, prefix + line)
         else:
             _say(prefix, result)
+            if result.no_job:
+                logs.say(logging.WARNING, prefix + saying.no_job(one.login.user if one.login else ""))
             if reread_age is not None:
-                click.echo(f"{prefix}{result.reread} builds read again, {result.added} spans added")
+                again = saying.counted(result.reread, "build")
+                click.echo(f"{prefix}{again} read again, {saying.counted(result.added, 'span')} added")
     if destination:
         pollers.count(_deliver(place, destination))
     return not any(isinstance(result, SweepError) for result in results)
@@ -215,7 +220,7 @@ def _deliver(place: home.Home, destination: destinations.Destination) -> losses.
     """Deliver the spans in journals, and return what was lost. A receiver that is down is a warning, not a failed poll."""
     done = service.deliver_journals(place.journals, destination)
     if done.delivered:
-        click.echo(f"{done.delivered} spans delivered to {destination.name}")
+        click.echo(f"{saying.counted(done.delivered, 'span')} delivered to {destination.name}")
     for text in done.warnings:
         logs.say(logging.WARNING, text)
     if done.problem:
@@ -225,7 +230,7 @@ def _deliver(place: home.Home, destination: destinations.Destination) -> losses.
 
 
 def _say(prefix: str, swept: Swept) -> None:
-    parts = [f"{prefix}{swept.builds} builds read, {swept.spans} spans"]
+    parts = [f"{prefix}{saying.counted(swept.builds, 'build')} read, {saying.counted(swept.spans, 'span')}"]
     parts += [f"{swept.running} still running"] if swept.running else []
     parts += [f"{swept.vanished} deleted"] if swept.vanished else []
     parts += [f"{swept.unsampled} not recorded (their TRACEPARENT is not sampled)"] if swept.unsampled else []

@@ -109,7 +109,7 @@ class Bench:
             self._receiver.take()
             cpu_s, wall_s, peak_mb, said = self._once(controller, environ, "--detail", detail, *only)
             seen, received = controller.counted(), self._receiver.take()
-        found = re.search(r"(\d+) builds read", said)
+        found = re.search(r"(\d+) builds? read", said)
         assert found, said
         spans = received.distinct if destination == OTLP else None
         twice = received.spans - received.distinct

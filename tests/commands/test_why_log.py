@@ -116,6 +116,20 @@ def test_bad_rules_are_one_line(tmp_path: Path) -> None:
         assert done.stderr == f"pipeline-trace: {bad}: `rules` is not a list; write one (docs/ownership.md)\n"
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "No log could be read"),
+        ("\n \n[Pipeline] sh\nscript returned exit code 1\n", "No log could be read"),
+        ("+ ./deploy\n", "no rule matches this text"),
+        ("deployed half of it\n", "no rule matches this text"),
+    ],
+)
+def test_no_rule_matches_is_said_only_of_a_text(tmp_path: Path, content: str, said: str) -> None:
+    done = support.trace("why", "--log", log(tmp_path, content), "--exit-status", 1, env=support.environ(tmp_path))
+    assert said in done.stdout.splitlines()[-1]
+
+
 def test_missing_log_and_no_log(tmp_path: Path) -> None:
     missing = support.trace("why", "--log", tmp_path / "none", env=support.environ(tmp_path))
     assert missing.returncode == 1

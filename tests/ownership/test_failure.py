@@ -79,6 +79,94 @@ def test_links_in_a_circle_end() -> None:
     assert failure(first, second).span.name == "RUN 2"
 
 
+# A Pipeline that catches an error and ends as a failure.
+
+
+def ended_as_failure(number: int = 1, **attributes: Any) -> Span:
+    known = {"jenkins__result": "FAILURE", "cicd__pipeline__result": "failure", **attributes}
+    return run(number, **known)
+
+
+def names(*spans: Span) -> list[str]:
+    return [one.name for one in failure(*spans).path]
+
+
+def test_where_all_stages_ended_well_the_last_failed_step_is_the_cause() -> None:
+    deploy, notify = stage(2, 1, 0, 50, failed=False), stage(3, 1, 50, 90, failed=False)
+    steps = [step(4, 2, 0, 20), step(5, 2, 20, 50, jenkins__log="UNREACHABLE"), step(6, 3, 50, 90, failed=False)]
+    found = failure(ended_as_failure(), deploy, notify, *steps)
+    assert ([one.name for one in found.path], found.log) == (["RUN 1", "stage 2", "step 5"], "UNREACHABLE")
+
+
+def test_what_is_in_the_path_of_a_failed_stage_comes_before_an_error_that_was_caught() -> None:
+    caught = [stage(2, 1, 0, 50, failed=False), step(4, 2, 0, 50)]
+    assert names(ended_as_failure(), *caught, stage(3, 1, 50, 90)) == ["RUN 1", "stage 3"]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"jenkins__tests__failed": 2},
+        {"jenkins__interruptions": ["UserInterruption"]},
+        {"jenkins__result": "UNSTABLE"},
+        {"jenkins__result": "ABORTED", "cicd__pipeline__result": "cancellation"},
+    ],
+)
+def test_a_run_that_tells_why_it_failed_is_not_explained_by_an_error_that_was_caught(told: dict[str, Any]) -> None:
+    assert names(ended_as_failure(**told), stage(2, 1, 0, 50, failed=False), step(4, 2, 0, 50)) == ["RUN 1"]
+
+
+def tries(number: int, *failed: bool, **attributes: Any) -> list[Span]:
+    """Return the tries of one step in stage 2, ten moments each."""
+    made = [
+        step(number + n, 2, 10 * n, 10 * n + 9, failed=bad, jenkins__retry__attempt=n + 1, **attributes)
+        for n, bad in enumerate(failed)
+    ]
+    for one in made:
+        one.name = "Shell Script"
+    return made
+
+
+def test_of_caught_errors_in_tries_the_last_try_decides() -> None:
+    last = tries(10, True, True, True)
+    assert failure(ended_as_failure(), stage(2, 1, 0, 90, failed=False), *last).span is last[-1]
+
+
+def test_a_try_after_which_another_ended_well_is_never_the_cause() -> None:
+    well = stage(2, 1, 0, 90, failed=False)
+    assert failure(ended_as_failure(), well, *tries(10, True, True, False)).span.name == "RUN 1"
+    assert failure(ended_as_failure(), well, *tries(10, True, True, False), step(5, 2, 1, 2)).span.name == "step 5"
+
+
+def test_so_it_is_where_the_tries_are_stages() -> None:
+    first, second = (stage(n, 1, 10 * n, 10 * n + 9, failed=False, jenkins__retry__attempt=n - 1) for n in (2, 3))
+    first.name = second.name = "Deploy"
+    assert names(ended_as_failure(), first, second, step(4, 2, 20, 29)) == ["RUN 1"]
+
+
+@pytest.mark.parametrize(("other", "cause"), [(True, "step 6"), (False, "deploy")])
+def test_a_step_that_ended_well_later_is_the_cause_only_if_nothing_else_failed(other: bool, cause: str) -> None:
+    command = {"jenkins__step__description": "ansible-playbook site.yml"}
+    twice = [step(4, 2, 20, 30, **command), step(5, 2, 40, 50, failed=False, **command)]
+    for one in twice:
+        one.name = "deploy"
+    earlier = step(6, 2, 0, 10, failed=other)
+    assert failure(ended_as_failure(), stage(2, 1, 0, 90, failed=False), *twice, earlier).span.name == cause
+
+
+def test_a_caught_error_of_a_downstream_build_stays_there() -> None:
+    starter, below = step(3, 1, 0, 50, failed=False), ended_as_failure(4)
+    below.parent_id = starter.span_id
+    inside = [stage(5, 4, 0, 50, failed=False), step(6, 5, 0, 40)]
+    assert names(ended_as_failure(), starter, below, *inside) == ["RUN 1"]
+    assert [one.name for one in Trace([below, *inside]).failure(below).path][-1] == "step 6"  # type: ignore[union-attr]
+
+
+def test_spans_that_are_each_others_parents_end() -> None:
+    first, second = stage(2, 3, 0, 9, failed=False), stage(3, 2, 0, 9, failed=False)
+    assert names(ended_as_failure(), first, second) == ["RUN 1"]
+
+
 def playbook(number: int, parent: int | None, start: int) -> list[Span]:
     """Return a playbook whose second task failed on two hosts, one of which could not be reached."""
     base = number * 10

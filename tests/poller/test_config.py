@@ -197,7 +197,7 @@ def test_each_controller_is_polled_as_the_file_says(env: dict[str, str], file: P
     done = support.trace("poll", "--once", "--config", file, env={**env, "ANN": "ann", "ANNS_TOKEN": "t1"})
     assert (done.returncode, done.stderr) == (0, "")
     assert f"{one.url}: 3 builds read" in done.stdout
-    assert f"{other.url}: 1 builds read" in done.stdout
+    assert f"{other.url}: 1 build read" in done.stdout
     spans = support.stored(env)
     assert {span["attributes"]["cicd.pipeline.name"] for span in support.by_type(spans, "run")} == {
         "app-deploy",

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.model import START_MS, ModelJenkins, played
+from support.model import START_MS, ModelJenkins, play, played
+from support.model.programs import Agent, Program, Stage, Throw, Try, echo, sh
 
 from jenkins_poller.fetch.api import Controller
 from jenkins_poller.fetch.build import Fetched, Reader
@@ -134,3 +135,16 @@ def test_a_plugin_that_is_too_old_is_told_from_one_that_is_missing() -> None:
             reader = Reader(controller, STEP)
             reader.fetch({build: own_document(controller, build, STEP)}, build.number)
             assert reader.sources.outdated is outdated
+
+
+def test_where_the_pipeline_caught_its_errors_and_failed_later_the_end_of_its_log_says_why() -> None:
+    caught = Stage("Build", [Try([sh("first", status=1)], [echo("never mind")])])
+    program = Program("caught", [Agent("linux-1", [caught, Throw("No such property: vresion")])])
+    build, explained = play(program, start_ms=START_MS), played("fails")
+    for one in (build, explained):
+        key = Build(ROOT, one.job, one.number)
+        with ModelJenkins([one]) as jenkins, closing(Controller(jenkins.url)) as controller:
+            found = Reader(controller, STEP).fetch({key: own_document(controller, key, STEP)}, one.number)[key]
+        assert isinstance(found, Fetched)
+        assert found.logs
+        assert bool(found.console) is (one is build)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -143,6 +144,66 @@ def test_a_queue_that_may_not_be_seen_is_one_line_and_the_rest_is_told(env: Env)
     assert done.returncode == 0
     assert "cannot read the queue" in done.stderr
     assert "waits for an agent (deploy-prod) since" in done.stdout
+
+
+SPOILT = {
+    "forbidden": Fault("/computer/", "status", status=403),
+    "not found": Fault("/computer/", "status", status=404),
+    "null": Fault("/computer/", "status", status=200, body='{"computer": null}'),
+}
+
+
+@pytest.mark.parametrize("fault", SPOILT)
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_not_to_know_which_builds_run_is_one_line_and_status_1(env: Env, fault: str, form: str) -> None:
+    with Replay(support.recording("98"), moment_ms=1795451225962) as jenkins:
+        jenkins.faults = [SPOILT[fault]]
+        done = listed(jenkins, env, "--format", form)
+    assert (done.returncode, done.stdout) == (1, "" if form == "text" else "[]\n")
+    (line,) = done.stderr.splitlines()
+    assert "it is not known which builds run: " in line
+
+
+def test_what_is_queued_is_told_even_where_it_is_not_known_which_builds_run(env: Env) -> None:
+    with Replay(support.recording("60"), moment_ms=1795445636985) as jenkins:
+        jenkins.faults = [SPOILT["forbidden"]]
+        done = listed(jenkins, env, "--format", "json")
+    assert done.returncode == 1
+    assert "quiet-period" in {one["job"] for one in json.loads(done.stdout)}
+
+
+def test_without_the_queue_it_is_not_said_that_nothing_is_queued(env: Env) -> None:
+    with Replay(support.recording("98")) as jenkins:
+        jenkins.faults = [Fault("/queue/", "status", status=403)]
+        assert listed(jenkins, env).stdout == "no build is running; it is not known which are queued\n"
+
+
+@pytest.mark.parametrize("odd_ms", [-1795451143717, 5, 0])
+@pytest.mark.parametrize(
+    ("recording", "moment_ms"),
+    [("60", 1795445619953), ("g-60-queue-scripted", 1795956590000), ("g-41-running", 1795956520100)],
+)
+def test_a_time_that_cannot_be_is_unknown(env: Env, recording: str, moment_ms: int, odd_ms: int) -> None:
+    def spoilt(value: Any) -> Any:
+        times = ("inQueueSince", "startTimeMillis", "timestamp")
+        if isinstance(value, dict):
+            return {name: odd_ms if name in times else spoilt(inner) for name, inner in value.items()}
+        return [spoilt(inner) for inner in value] if isinstance(value, list) else value
+
+    with Replay(support.recording(recording), moment_ms=moment_ms) as jenkins:
+        # What one answer does not tell is asked for elsewhere.
+        for _ in range(2):
+            opened(jenkins, env)
+            for path in {request.path.partition("?")[0] for request in jenkins.requests}:
+                # Some of the requests found nothing there.
+                with suppress(KeyError):
+                    jenkins.edit(path, spoilt)
+        found, text = opened(jenkins, env), listed(jenkins, env).stdout
+    assert found
+    activities = [activity for one in found.values() for activity in one["activities"]]
+    waits_for = [activity["waits_for"] or {} for activity in activities]
+    assert {one.get("since_unix_nano") for one in [*found.values(), *activities, *waits_for]} == {None}
+    assert "since" not in text
 
 
 def test_it_needs_no_state_so_that_it_works_beside_a_service(env: Env) -> None:

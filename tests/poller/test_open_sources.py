@@ -51,7 +51,7 @@ def opened(jenkins: ModelJenkins | Replay, said: list[str] | None = None) -> lis
     found = waiting.open_builds(Controller(jenkins.url, first_pause=0.001), Selection(), warnings.append)
     assert said is not None or warnings == []
     (said if said is not None else []).extend(warnings)
-    return found
+    return list(found.builds)
 
 
 def at(played: Collection[Played], moment_ms: int, source: str) -> Iterator[ModelJenkins]:
@@ -230,8 +230,13 @@ def test_odd_values_in_an_answer_are_no_traceback(list_of: str, odd: Any) -> Non
     with Replay(support.recording("g-60-queue-scripted"), moment_ms=1795956590000) as jenkins:
         for path in ("/queue/api/json", "/computer/api/json", f"{build}/tree", f"{build}/allSteps"):
             jenkins.edit(path, spoilt)
-        names = [one.name for one in opened(jenkins)]
+        said: list[str] = []
+        names = [one.name for one in opened(jenkins, said)]
     assert ("waits-for-agent-scripted#1" in names) == (list_of != "computer")
+    missing = {"items": "cannot read the queue", "computer": "it is not known which builds run"}
+    assert [line.partition(":")[0] for line in said] == (
+        [missing[list_of]] if list_of in missing and not isinstance(odd, list) else []
+    )
 
 
 @pytest.mark.parametrize("path", ["/stages/tree", "/stages/allSteps"])

@@ -355,7 +355,7 @@ def test_a_build_that_is_read_again_stands_where_the_kept_state_says(env: Env) -
         jenkins.drop_job("app-build")
         done = support.poll(jenkins.url, env=env)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("1 builds read")
+    assert done.stdout.startswith("1 build read")
     stored = support.stored(env)
     (run,) = support.by_type(stored, "run")
     assert traces(stored) == {CHANGE_TRACE}

@@ -138,7 +138,8 @@ class Reader:
             self._pipeline(fetched, told)
         # If a build that it started failed, the reason is in the log of that build.
         by_itself = not any(step.starts_build and step.node.color == "red" for step in fetched.flow.walk())
-        if self.detail == STEP and document.get("result") == "FAILURE" and not fetched.logs and by_itself:
+        explained = bool(fetched.logs) and _explains(fetched.flow)
+        if self.detail == STEP and document.get("result") == "FAILURE" and not explained and by_itself:
             fetched.console = _console(self.controller, build)
         return fetched
 
@@ -239,6 +240,12 @@ def _failed(element: flow.Element) -> bool:
 
 def _is_declarative(document: Mapping[str, Any]) -> bool:
     return any(action.get("restartEnabled") for action in documents.actions_of(document, "RestartDeclarativePipelineAction"))
+
+
+def _explains(found: flow.Flow) -> bool:
+    """Return whether a step or stage at the top level failed. If not, the Pipeline caught the errors and failed later."""
+    shown = [element for element in found.top if element.kind != flow.AGENT]
+    return any((element.node.color if element.kind == flow.STEP else element.end_color) == "red" for element in shown)
 
 
 def _is_branch(document: Mapping[str, Any]) -> bool:

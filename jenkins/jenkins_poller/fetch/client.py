@@ -197,6 +197,7 @@ def _of(kind: str, error: ApiError) -> ApiError:
     return error
 
 
+LOGIN_NEEDED = "export JENKINS_USER=… JENKINS_API_TOKEN=… (a user with Overall/Read and Job/Read)"
 _LOGIN_HINT = "it needs a login: set JENKINS_USER and JENKINS_API_TOKEN"
 
 

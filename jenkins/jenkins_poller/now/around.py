@@ -16,6 +16,7 @@ from ..fetch.api import Controller
 from ..fetch.errors import Forbidden, NotFound
 from ..fetch.nodelog import path_to_job
 from ..fetch.records import Record, Whole, record, records
+from ..fetch.times import possible_ms
 from .waits import AGENT, BLOCKED, EXECUTOR, QUIET_PERIOD, OpenWait
 
 _QUEUE_TREE = "items[_class,id,inQueueSince,why,stuck,task[_class,name,url],actions[causes[upstreamProject,upstreamBuild]]]"
@@ -98,12 +99,15 @@ class Item:
 class Around:
     """The queue and the agents. ``offline``: by agent, why it is offline; "" if it is online, or nobody says why.
 
-    ``running``: the agents on which a build runs, by build URL.
+    ``running``: the agents on which a build runs, by build URL. ``queue_told``, ``runs_told``: whether the controller told
+    what is queued, and which builds run.
     """
 
     items: Sequence[Item] = ()
     offline: Mapping[str, str] = field(default_factory=dict)
     running: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    queue_told: bool = True
+    runs_told: bool = True
 
     def note(self, why: str) -> str:
         """Return why the agent that ``why`` names is offline; "" if no reason was given."""
@@ -129,20 +133,29 @@ def kind_of(why: str) -> str:
 def read_around(controller: Controller, warn: Callable[[str], object]) -> Around:
     """Return the queue and the agents, as far as the login may read them. Raises ApiError.
 
-    ``warn``: called with a message for each part that the login may not read.
+    ``warn``: called with a message for each part that the login may not read, or that is not there.
     """
-    items, computers = list[Item](), list[_Computer]()
-    try:
-        answer = controller.document("queue/api/json", _QUEUE_TREE)
-        items = [_item(one) for one in records(_Queued, answer.get("items"))]
-    except (Forbidden, NotFound) as error:
-        warn(f"cannot read the queue: {error}")
-    try:
-        computers = records(_Computer, controller.document("computer/api/json", _AGENTS_TREE).get("computer"))
-    except (Forbidden, NotFound) as error:
-        warn(f"cannot read which builds run: {error}")
+    queue = _listed(controller, "queue/api/json", _QUEUE_TREE, lambda said: warn(f"cannot read the queue: {said}"))
+    agents = _listed(
+        controller, "computer/api/json", _AGENTS_TREE, lambda said: warn(f"it is not known which builds run: {said}")
+    )
+    items, computers = [_item(one) for one in records(_Queued, queue)], records(_Computer, agents)
     offline = {one.name: one.cause if one.offline else "" for one in computers if one.name}
-    return Around(items, offline, _running(computers))
+    return Around(items, offline, _running(computers), queue is not None, agents is not None)
+
+
+def _listed(controller: Controller, path: str, tree: str, warn: Callable[[str], object]) -> list[object] | None:
+    """Return the list that ``tree`` asks for; None, and a warning, if the controller does not tell it. Raises ApiError."""
+    name = tree.partition("[")[0]
+    try:
+        answer = controller.document(path, tree).get(name)
+    except (Forbidden, NotFound) as error:
+        warn(str(error))
+        return None
+    if not isinstance(answer, list):
+        warn(f"{controller.url}/{path} has no list {name}; check what answers, for example a proxy")
+        return None
+    return answer
 
 
 def build_of(controller: str, url: str) -> Build | None:
@@ -155,7 +168,7 @@ def _item(queued: _Queued) -> Item:
     causes = [record(_Cause, cause) for action in queued.actions if isinstance(action, Mapping) for cause in _causes(action)]
     return Item(
         _BY_CLASS.get(_short(queued.kind), kind_of(queued.why)),
-        queued.since_ms or None,
+        possible_ms(queued.since_ms),
         queued.why,
         queued.stuck,
         queued.task.name,

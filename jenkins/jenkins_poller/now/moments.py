@@ -21,7 +21,7 @@ from ..fetch.errors import ApiError, LoginRefused, NotFound, Unreachable, Untrus
 from ..fetch.nodelog import NodeLogs, StartedLog
 from ..fetch.sources import Missing, graph_view, stage_view
 from ..fetch.sources.choice import Known, Sources
-from ..fetch.times import Times
+from ..fetch.times import Times, possible_ms
 
 # Answers about single nodes, of one build. A build may have hundreds of branches.
 _MOST_ASKED = 20
@@ -151,9 +151,10 @@ class Moments:
         """Return when a node began, milliseconds since the epoch."""
         described = self.described(node.id)
         if described:
-            return described.start_ms
+            return possible_ms(described.start_ms)
         step = self.step(node.id) if not node.is_start else None
-        return step.start_ms if step and step.start_ms else self.before(node)
+        told_ms = possible_ms(step.start_ms) if step else None
+        return self.before(node) if told_ms is None else told_ms
 
     def before(self, node: FlowNode) -> int | None:
         """Return when what is before a node was over, milliseconds since the epoch; None if that is not told.
@@ -186,14 +187,13 @@ class Moments:
         """Return when a node was over: a step's end, a block's end or begin."""
         described = self.described(node.id)
         if described:
-            return described.start_ms if node.is_start else described.end_ms
+            return possible_ms(described.start_ms if node.is_start else described.end_ms)
         told: graph_view.Step | graph_view.Stage | None
         told = self.stage(node.closes or node.id) if node.is_start or node.is_end else self.step(node.id)
-        if told is None or not told.start_ms:
-            return None
-        if node.is_start:
-            return told.start_ms
-        return told.start_ms + told.duration_ms if told.duration_ms is not None else None
+        begun_ms = possible_ms(told.start_ms) if told else None
+        if told is None or begun_ms is None or node.is_start:
+            return begun_ms
+        return begun_ms + told.duration_ms if told.duration_ms is not None else None
 
     @cached_property
     def _steps(self) -> Mapping[str, graph_view.Step]:

@@ -18,6 +18,7 @@ from pipeline_trace.trace.redact import masked
 from ..fetch import flow
 from ..fetch.document import MOST_NODES, STEP, is_pipeline, is_running, own_document
 from ..fetch.nodelog import StartedLog
+from ..fetch.times import possible_ms
 from .around import Around
 from .matching import Waiting, fitting
 from .moments import LOCK_START, Moments, Plugins
@@ -51,11 +52,11 @@ def read_running(plugins: Plugins, build: Build, around: Around) -> Running | No
     document = own_document(plugins.controller, build, STEP)
     if not is_running(document):
         return None
-    begun_ms, url = int(document.get("timestamp") or 0), str(document.get("url") or "")
+    begun_ms, url = possible_ms(int(document.get("timestamp") or 0)), str(document.get("url") or "")
     found = list(_activities(plugins, build, around, document)) if is_pipeline(document) else []
     activities = tuple(activity for activity, _ in found)
     agents = around.running.get(url, ())
-    opened = OpenBuild(build.job, build.number, url, RUNNING, begun_ms or None, agents, activities)
+    opened = OpenBuild(build.job, build.number, url, RUNNING, begun_ms, agents, activities)
     return Running(opened, {at: waiting for at, (_, waiting) in enumerate(found) if waiting})
 
 
@@ -128,7 +129,7 @@ class _Heads:
     def _waiting(self, node: FlowNode) -> Waiting:
         described = self._moments.described(node.id)
         if described:
-            one = Waiting(self._build, self._begun_ms, described.start_ms, True, masked(described.description))
+            one = Waiting(self._build, self._begun_ms, possible_ms(described.start_ms), True, masked(described.description))
         else:
             cause = next((stage.cause for block in self._around_node(node) if (stage := self._moments.stage(block.id))), "")
             one = Waiting(self._build, self._begun_ms, self._moments.before(node), cause=cause)
@@ -166,7 +167,8 @@ class _Heads:
     def _for_build(self, node: FlowNode) -> OpenWait | None:
         # Stage View says nothing of a `build` step itself.
         before_ms, step = self._moments.before(node), self._moments.step(node.id)
-        since_ms = step.start_ms if step and step.start_ms else before_ms
+        told_ms = possible_ms(step.start_ms) if step else None
+        since_ms = before_ms if told_ms is None else told_ms
         path = step.started.path if step else ""
         log = StartedLog((path.rstrip("/"),)) if _BUILD_PATH.fullmatch(path) else self._moments.started(node.id)
         builds = log.on(self._build.controller)

@@ -19,11 +19,11 @@ from . import matching
 from .around import Around, Item, build_of, read_around
 from .moments import Plugins
 from .running import Running, read_running
-from .waits import QUEUED, Activity, OpenBuild
+from .waits import QUEUED, Activity, Open, OpenBuild
 
 
-def open_builds(controller: Controller, selection: Selection, warn: Callable[[str], object]) -> list[OpenBuild]:
-    """Return the builds that are queued or run, the oldest first. Raises ApiError if the controller does not answer.
+def open_builds(controller: Controller, selection: Selection, warn: Callable[[str], object]) -> Open:
+    """Return the builds that are queued or run. Raises ApiError if the controller does not answer.
 
     ``warn``: called with a message for each part and each build that cannot be read.
     """
@@ -46,7 +46,8 @@ def open_builds(controller: Controller, selection: Selection, warn: Callable[[st
         running = [one for one in pool.map(read, builds) if one]
     found = [_queued(item) for item in around.items if not item.for_agent and selection.wants(item.job)]
     found += _completed(running, around)
-    return sorted(found, key=lambda one: (one.since_ms or 0, one.job, one.number or 0))
+    found.sort(key=lambda one: (one.since_ms or 0, one.job, one.number or 0))
+    return Open(tuple(found), around.queue_told, around.runs_told)
 
 
 def open_build(plugins: Plugins, build: Build) -> OpenBuild | None:

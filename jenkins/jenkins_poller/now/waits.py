@@ -58,3 +58,15 @@ class OpenBuild:
     def name(self) -> str:
         """Return the build's name, JOB#N, as commands accept it; for a queued build, the job's name."""
         return build_name(self.job, self.number) if self.number else self.job
+
+
+@dataclass(frozen=True)
+class Open:
+    """What a controller has open. ``builds``: the oldest first.
+
+    ``queue_told``, ``runs_told``: whether it told which builds are queued, and which run.
+    """
+
+    builds: tuple[OpenBuild, ...]
+    queue_told: bool = True
+    runs_told: bool = True

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline_trace.lookup.wording import human_duration, visible
 
-from .waits import AGENT, APPROVAL, BLOCKED, BUILD, EXECUTOR, LOCK, QUIET_PERIOD, Activity, OpenBuild, OpenWait
+from .waits import AGENT, APPROVAL, BLOCKED, BUILD, EXECUTOR, LOCK, QUIET_PERIOD, Activity, Open, OpenBuild, OpenWait
 
 _MOST_LETTERS = 120
 # A time stays in one line.
@@ -44,13 +44,18 @@ def _folded(line: str, width: int, indent: str) -> list[str]:
 
 
 def _lines(found: Sequence[OpenBuild], now_ms: int) -> Iterator[str]:
-    if not found:
-        yield "no build is queued or running"
     for one in found:
         agents = f" on {', '.join(one.agents)}" if one.agents else ""
         yield f"{one.name} {one.state}{_since(one.since_ms, now_ms)}{agents}"
         for activity in one.activities:
             yield "  " + _activity(activity, now_ms)
+
+
+def nothing_line(found: Open) -> str:
+    """Return what to say where nothing is listed; "" if something is, or if it is not known which builds run."""
+    if found.builds or not found.runs_told:
+        return ""
+    return "no build is queued or running" if found.queue_told else "no build is running; it is not known which are queued"
 
 
 def open_document(found: Sequence[OpenBuild]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -61,16 +61,17 @@ class Selection:
         return included and not any(fnmatchcase(name, glob) for glob in self.exclude)
 
 
-def find_jobs(controller: Controller, selection: Selection) -> Iterator[Job]:
+def find_jobs(controller: Controller, selection: Selection, seen: Callable[[], object] = lambda: None) -> Iterator[Job]:
     """Yield the selected jobs of a controller, each once, in folders of any depth. Raises ApiError.
 
-    Leaves out jobs and folders that cannot be read, with one warning each.
+    Leaves out jobs and folders that cannot be read, with one warning each. ``seen``: called for each visible job.
     """
     folders, asked = [""], {""}
     found: set[str] = set()
     while folders:
         for name, data in _items(_folder(controller, folders.pop())):
             if "nextBuildNumber" in data:
+                seen()
                 if name in found or not selection.wants(name):
                     continue
                 found.add(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 from pipeline_trace.place.ci.jenkins.identity import Build, normalised_url
 
@@ -96,12 +97,14 @@ class Finder:
 
     def _jobs(self, stopping: Callable[[], bool]) -> list[Job]:
         by_name = dict[str, Job]()
-        for job in discovery.find_jobs(self._controller, self._settings.selection):
+        visible = count()
+        for job in discovery.find_jobs(self._controller, self._settings.selection, lambda: next(visible)):
             if stopping():
                 self._found.complete = False
                 break
             # A job may be listed twice.
             by_name[job.name] = job
+        self._swept.no_job = self._found.complete and next(visible) == 0
         return list(by_name.values())
 
     def _add(self, job: Job, known: Cursor | None) -> None:

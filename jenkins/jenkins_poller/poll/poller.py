@@ -29,7 +29,7 @@ from .swept import PollSettings, SweepError, Swept
 from .writing import BuildWriter
 
 # Groups of builds that are read and written together.
-_CHUNK = 8
+_CHUNK = 4
 
 
 class Poller:
@@ -107,6 +107,7 @@ class Poller:
             self._pruner.prune(found.controllers.keys(), self._settings.selection.wants, now_ms)
         self._remember_plugins()
         swept.times_from = plugins.said(self._reader.sources.known)
+        swept.outdated = self._reader.sources.outdated
 
     def _read(
         self,

@@ -40,7 +40,9 @@ class Swept:
 
     ``unread``: builds that cannot be read, those included that this poll did not try. ``problems``: a line for each build
     whose problem was not told before. ``times_from``: a line that says which plugin tells the times of stages; "" if that is
-    not known. ``reread``: builds that were read again, for which ``added`` spans were added.
+    not known. ``reread``: builds that were read again, for which ``added`` spans were added. ``first_odd``: the first of the
+    builds with impossible times, JOB#N. ``no_job``: the login sees no job at all.
+    ``outdated``: a plugin is there that is too old to tell times.
     """
 
     builds: int = 0
@@ -54,6 +56,9 @@ class Swept:
     reread: int = 0
     added: int = 0
     times_from: str = ""
+    outdated: bool = False
+    first_odd: str = ""
+    no_job: bool = False
     problems: list[str] = field(default_factory=list)
     active: Counter[str] = field(default_factory=Counter)
     agents: Mapping[str, int] = field(default_factory=dict)
@@ -68,6 +73,8 @@ class Swept:
         self.unsampled += read.placed is not None and not read.placed.sampled
         self.without_times += read.no_times
         self.odd_times += read.odd_times
+        if read.odd_times:
+            self.first_odd = self.first_odd or read.build.name
         self.unread += bool(read.problem)
 
     @property

@@ -22,6 +22,7 @@ from ..trace.queries import (
 )
 from ..trace.span import ERROR, Link, Span
 from ..trace.words import environment_name
+from .caught import attempt_of, way_to_caught
 
 _EXIT_STATUS = re.compile(r"script returned exit code (\d+)")
 _BAD_HOSTS = ("failed", "unreachable")
@@ -138,11 +139,7 @@ class Trace:
         """Return what made a span fail, also in a downstream build; None if the span did not fail."""
         if start.status_code != ERROR:
             return None
-        path = [start]
-        while below := self._cause(path[-1]):
-            if below in path:
-                break
-            path.append(below)
+        path = self._path(start)
         playbook = self._playbook_beside(path)
         if playbook:
             hosts = self._failed_hosts(playbook)
@@ -158,11 +155,21 @@ class Trace:
             return Failure(path, hosts, task)
         return Failure(path)
 
+    def _path(self, start: Span) -> list[Span]:
+        """Return the spans from one that failed down to the cause."""
+        path = [start]
+        while True:
+            below = self._cause(path[-1])
+            way = [below] if below else way_to_caught(path[-1], self._children)
+            if not way or way[-1] in path:
+                return path
+            path += way
+
     def _cause(self, span: Span) -> Span | None:
         """Return the child that failed first, in the last attempt of a retry. A playbook counts only if no step failed."""
         failed = [one for one in self._below(span) if one.status_code == ERROR]
-        last = max((int(str(one.attributes.get(c.JENKINS_RETRY_ATTEMPT) or 0)) for one in failed), default=0)
-        failed = [one for one in failed if int(str(one.attributes.get(c.JENKINS_RETRY_ATTEMPT) or 0)) == last] or failed
+        last = max(map(attempt_of, failed), default=0)
+        failed = [one for one in failed if attempt_of(one) == last]
         return min(
             failed,
             key=lambda one: (c.ANSIBLE_TYPE in one.attributes and is_jenkins(span), one.end_ns, order_of(one)),

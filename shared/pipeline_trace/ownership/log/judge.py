@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..verdict import DEV, OPS, UNKNOWN, Verdict
+from . import blocks, testruns
 from . import case as cases
-from . import testruns
 from .case import Case
 from .conditions import Conditions, Match
 from .rules import Rule, Rules, load_rules
@@ -29,6 +29,8 @@ _NODE = re.compile(
     r"ansible_(?:mem|mounts|processor|swap|date|kernel|uptime)"
     r"|\b(?:node|disk|memory|free|clock|ntp|chrony|load average|swap|mount|volume|uptime)\b"
 )
+_NO_RULE = "Read the log; no rule matches this text."
+_NO_LOG = "No log could be read; look at the output where the command ran."
 _STATUSES = {
     124: ("timeout", "Compare the duration with earlier runs; the log does not say what hung."),
     126: ("file_mode", "Check that the called file is executable, and check its interpreter."),
@@ -74,7 +76,7 @@ def verdict_of_log(
         verdict = _Judge(rules, one).verdict()
         if verdict and verdict.owner != UNKNOWN:
             return replace(verdict, confidence=verdict.confidence * 0.7)
-    return _by_status(found[0], exit_status)
+    return _by_status(found[0], exit_status, read=any(found[0].lines) or any(blocks.lines_of(log)))
 
 
 class _Judge:
@@ -202,13 +204,13 @@ class _Judge:
         return Verdict(DEV, "exception", 0.5, [evidence_line(found[0])], "Dev looks at the exception in the code.")
 
 
-def _by_status(one: Case, status: int | None) -> Verdict:
-    """Return the verdict from the exit status alone. Its owner is always unknown."""
+def _by_status(one: Case, status: int | None, *, read: bool) -> Verdict:
+    """Return the verdict from the exit status alone. Its owner is always unknown. ``read``: there was a text to read."""
     last = next((line for line in reversed(one.lines) if line.strip()), "")
     evidence = [evidence_line(last)] if last else []
     if status is not None:
         evidence.append(f"exit status {status}")
-    kind, then = _STATUSES.get(status or 0, ("unknown", "Read the log; no rule matches this text."))
+    kind, then = _STATUSES.get(status or 0, ("unknown", _NO_RULE if read else _NO_LOG))
     return Verdict(UNKNOWN, kind, 0.3, evidence, then)
 
 
