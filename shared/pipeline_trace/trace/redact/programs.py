@@ -20,6 +20,12 @@ from .pattern import Pattern
 
 # An option: what brings a line into question.
 MAYBE = Pattern(r"[\s\"'=](?:-{1,2}[A-Za-z_]|/[rst]?p(?:ass(?:word)?)?[: ])")
+# Words of commands that no sign tells.
+_WORDS = (
+    *("vault ", "net use", " set ", "snyk auth", "obscure", "openssl passwd", "http-basic", "htpasswd", "cargo login"),
+    *("nuget ", "-oauth.", "bearer.", " user add", "consul ", "redis-cli", "drush ", "neo4j-admin", "bw ", "mkpasswd"),
+    *("grafana", " using ", "add-user", "authtoken ", "steamcmd"),
+)
 # Programs that take a secret without an option, or read what is echoed. Each with a sign that such a text has.
 MAYBE_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("|", ("|",)),
@@ -28,10 +34,8 @@ MAYBE_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("=", ("nomad var", "travis ", "op item")),
     (":", ("config:set", "bundle config")),
     ("/", ("sqlplus", "expdp", "impdp", "sqlldr", "rman ")),
-    ("", ("vault ", "net use", " set ", "snyk auth", "obscure", "openssl passwd", "http-basic", "htpasswd",
-         "cargo login", "nuget ", "-oauth.", "bearer.", " user add", "consul ", "redis-cli", "drush ", "neo4j-admin",
-         "bw ", "mkpasswd", "grafana", " using ", "add-user", "authtoken ", "steamcmd")),
-)  # fmt: skip
+    ("", _WORDS),
+)
 
 # fmt: off
 PROGRAMS: tuple[tuple[str, str], ...] = (

@@ -87,13 +87,13 @@ def _hits(low: str) -> list[int]:
 def _layout(text: str, start: int, end: int) -> _Layout | None:
     """Return how the table is laid out whose heads are from ``start`` to ``end``, ``None`` if this is no table."""
     line, below = text[start:end].rstrip("\r"), text[end + 1 : end + 1 + _LONGEST_HEAD]
-    bar = next((sign for sign in _BARS if sign in line), "")
+    drawn = next((sign for sign in _BARS if sign in line), "")
     if ruler := _DASHES.regex.match(below):
         begins = tuple(dash.start() for dash in _DASH.regex.finditer(ruler[0]))
         heads = [line[begin:stop].strip() for begin, stop in zip(begins, (*begins[1:], None), strict=True)]
         return _Layout("", begins, heads, end + 1 + ruler.end() + 1, True)
-    if bar and (ruler := _RULER.regex.match(below)):
-        return _Layout(bar, (), line.split(bar), end + 1 + ruler.end() + 1, True)
+    if drawn and (ruler := _RULER.regex.match(below)):
+        return _Layout(drawn, (), line.split(drawn), end + 1 + ruler.end() + 1, True)
     for sign, heads_of in _SIGNED.items():
         if sign in line and heads_of.regex.fullmatch(line):
             heads = line.split(sign)
@@ -145,11 +145,11 @@ def _cells(text: str, start: int, end: int, layout: _Layout) -> Spans:
         return found
     at = start
     for _head in layout.heads[1:]:
-        bar = text.find(layout.sign, at, end)
-        if bar < 0:
+        stop = text.find(layout.sign, at, end)
+        if stop < 0:
             return found
-        found.append((at, bar))
-        at = bar + 1
+        found.append((at, stop))
+        at = stop + 1
     # A bar in a cell: what is behind it is in the last one.
     return [*found, (at, end)]
 
