@@ -207,7 +207,7 @@ def test_a_newer_state_is_one_line_and_stays_as_it_is(tmp_path: Path) -> None:
     left = path.with_suffix("") / "left.journal"
     left.touch()
     before = content_of(path)
-    with pytest.raises(StateError, match=r"is from a newer pipeline-trace \(its version is 99, this one knows 2\)[^\n]*$"):
+    with pytest.raises(StateError, match=r"is from a newer pipeline-trace \(its version is 99, this one knows 3\)[^\n]*$"):
         State(tmp_path, "http://jenkins/")
     assert content_of(path) == before
     assert left.exists()
@@ -224,7 +224,7 @@ def test_the_state_of_0_1_0_goes_on(tmp_path: Path) -> None:
     assert len(state.cursors()) == known > 0
     state.close()
     with connect(tmp_path / f"{name}.db") as database:
-        assert version_of(database) == 2
+        assert version_of(database) == 3
         told = database.execute("SELECT count(*) FROM placed").fetchone()[0]
         # At which level they were told is not known, and they grow old from now on.
         upgraded = "SELECT count(*) FROM placed WHERE level IS NULL AND queue_id IS NULL AND began_ms > 1700000000000"
