@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from pipeline_trace.commands import fail, format_option, parsed
 from pipeline_trace.commands.units import age_seconds
@@ -243,16 +241,11 @@ def _say(prefix: str, swept: Swept) -> None:
 @contextmanager
 def _progress() -> Iterator[Callable[[Swept, int], None]]:
     """Yield a function that updates a progress bar. The bar is shown only on a terminal."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        # Rich before 14.3 writes an empty line even when it shows nothing.
+    if not sys.stderr.isatty():
         yield lambda _swept, _total: None
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("Reading builds", total=None)
+    # Only here: a poller that is a service needs no memory for it.
+    from . import progress
 
-        def show(swept: Swept, total: int) -> None:
-            bar.update(task, completed=swept.done, total=total)
-
+    with progress.bar() as show:
         yield show

@@ -121,7 +121,8 @@ KILLED = "SIGKILL or a crash"
 # By kind: what is done, the reason that spans then carry, and the exit statuses that may be.
 KINDS: dict[str, tuple[Callable[[Run], None], str, tuple[int, ...]]] = {
     "TERM": (lambda run: stop(run, signal.SIGTERM), "SIGTERM", (-signal.SIGTERM, *ANSIBLES_OWN)),
-    "INT": (lambda run: stop(run, signal.SIGINT), "SIGINT", (99, *ANSIBLES_OWN)),
+    # Python itself ends by INT if it comes when Ansible is done and the program is about to end.
+    "INT": (lambda run: stop(run, signal.SIGINT), "SIGINT", (99, -signal.SIGINT, *ANSIBLES_OWN)),
     "KILL": (lambda run: stop(run, signal.SIGKILL), KILLED, (-signal.SIGKILL,)),
     "KILL-of-shipping": (kill_shipping, "", (0,)),
     "KILL-of-both": (kill_both, KILLED, (-signal.SIGKILL,)),

@@ -16,6 +16,7 @@ from pipeline_trace_demo.replay import Replay
 
 START_MS = 1_790_000_000_000
 BUILDS = [play(shapes.NAMED["plain"], start_ms=START_MS + n * 100_000, job="app", number=n) for n in (1, 2, 3)]
+HUNDRED = [play(shapes.NAMED["plain"], start_ms=START_MS + n * 100_000, job="app", number=n) for n in range(1, 101)]
 OTHERS = ("/wfapi/", "/blue/")
 
 
@@ -31,6 +32,23 @@ def test_a_new_poller_does_not_ask_again_for_the_plugins_that_are_missing(tmp_pa
         assert second.sweep().builds == 1
         second.state.close()
         assert not [path for path in jenkins.requests for other in OTHERS if other in path]
+
+
+def test_three_builds_of_many_find_out_what_is_missing(tmp_path: Path) -> None:
+    with ModelJenkins(HUNDRED, {"wfapi"}) as jenkins:
+        polling = Polling(tmp_path / "poller", jenkins)
+        assert polling.sweep().builds == len(HUNDRED)
+        polling.state.close()
+        assert len(jenkins.missed) <= 12, jenkins.missed
+
+
+def test_a_build_too_old_for_the_list_of_stage_view_costs_one_request_for_its_times(tmp_path: Path) -> None:
+    with ModelJenkins(HUNDRED, {"wfapi"}) as jenkins:
+        polling = Polling(tmp_path / "poller", jenkins)
+        assert polling.sweep().builds == len(HUNDRED)
+        polling.state.close()
+        of_times = [path for path in jenkins.requests if path.endswith("/wfapi/describe")]
+        assert len(of_times) == len(set(of_times)) == len(HUNDRED) - 10
 
 
 def test_what_tells_the_times_is_part_of_the_result(tmp_path: Path) -> None:

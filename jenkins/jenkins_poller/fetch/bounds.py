@@ -49,6 +49,8 @@ class Bounds:
         # Of each block: the latest known end of what is in it, and how many steps in it have no times.
         self._ends: dict[str, int] = {}
         self._untimed = Counter[str]()
+        # The blocks in which a step without times was counted, by its id.
+        self._counted: dict[str, list[str]] = {}
 
     def complete(self, *, ends: bool) -> None:
         """Give every element its times. ``ends``: whether the end of what holds stages or branches is told right.
@@ -58,13 +60,19 @@ class Bounds:
         elements = list(self._flow.walk())
         if any(times.known for times in self._times.values()):
             self._fill(elements, ends)
-        for element in elements:
+        for element in reversed(elements):
             if self._known(element.id):
                 continue
             if element.kind == flow.AGENT:
                 self._times.pop(element.id, None)
             else:
-                self._times[element.id] = Times(self._last_known(element.id), 0, self._status(element), known=False)
+                self._times[element.id] = self._unknown(element)
+
+    def _unknown(self, element: Element) -> Times:
+        """Return the times of what has none: they hold what is in it, whose times are set before."""
+        start_ms = self._last_known(element.id)
+        ends = [times.end_ms for child in element.children if (times := self._times.get(child.id))]
+        return Times(start_ms, max([start_ms, *ends]) - start_ms, self._status(element), known=False)
 
     def _fill(self, elements: Sequence[Element], ends: bool) -> None:
         """Find the times of what is in a block before those of the block."""
@@ -76,7 +84,8 @@ class Bounds:
                 self._note(node_id, known.end_ms)
         for step in steps:
             if not self._known(step.id):
-                self._untimed.update(self._around(step.id))
+                self._counted[step.id] = list(self._open_around(step.id))
+                self._untimed.update(self._counted[step.id])
         if ends:
             branches = {element.id for element in blocks if element.kind == flow.BRANCH or element.branch_id}
             for step in steps:
@@ -101,13 +110,19 @@ class Bounds:
             yield node.block
             node = self._nodes.get(node.block)
 
+    def _open_around(self, node_id: str) -> Iterator[str]:
+        """Yield the ids of the blocks around a node, up to the first whose end is told: it tells when the step was over."""
+        for block in self._around(node_id):
+            if self._known(block) and block not in self._endless and not flow.is_agent(self._nodes[block]):
+                return
+            yield block
+
     def _note(self, node_id: str, end_ms: int) -> None:
         for block in self._around(node_id):
             self._ends[block] = max(end_ms, self._ends.get(block, 0))
 
     def _set(self, element: Element, times: Times) -> None:
-        if element.kind == flow.STEP:
-            self._untimed.subtract(self._around(element.id))
+        self._untimed.subtract(self._counted.pop(element.id, ()))
         self._times[element.id] = times
         self._note(element.id, times.end_ms)
         # What holds it ends no earlier, if its end was found out before.
@@ -146,7 +161,7 @@ class Bounds:
             self._set(step, asked)
 
     def _block(self, element: Element) -> None:
-        """Set the times of a block: it ends with the last thing in it."""
+        """Set the times of a block: it ends with the last thing in it, if that is known."""
         told = self._known(element.id)
         inside = [times for child in element.walk() if child is not element and (times := self._known(child.id))]
         told = told or self._begun(element, min((times.start_ms for times in inside), default=None))
@@ -157,19 +172,24 @@ class Bounds:
         next_ms, _ = self._after(element.end_id or element.id)
         if next_ms - end_ms > WORTH_ASKING_MS:
             asked = self._asked(element.end_id)
+            if asked is None and not self._before(element.end_id or "", only_exact=True)[1]:
+                self._times[element.id] = replace(told, known=False)
+                return
             end_ms = max(asked.start_ms, end_ms) if asked else end_ms
         self._set(element, replace(told, duration_ms=max(end_ms - told.start_ms, 0)))
         self._endless.discard(element.id)
         self._found_ends.add(element.id)
 
     def _begun(self, element: Element, first_ms: int | None) -> Times | None:
-        """Return a block's times, without its end; None if nothing in it is known."""
-        before_ms, _ = self._before(element.id)
+        """Return a block's times, without its end; None if its begin is not known."""
+        before_ms, exact = self._before(element.id)
+        if exact:
+            return Times(before_ms, 0, self._status(element))
         upper_ms = self._after(element.end_id or element.id)[0] if first_ms is None else first_ms
         asked = self._asked(element.id) if upper_ms - before_ms > WORTH_ASKING_MS else None
         if asked:
             return replace(asked, duration_ms=0)
-        return None if first_ms is None else Times(first_ms, 0, self._status(element))
+        return None if first_ms is None or self._untimed[element.id] else Times(first_ms, 0, self._status(element))
 
     def _end_of_branch(self, step: Element, branches: Set[str]) -> None:
         """Correct the end of a branch's last step: Graph View takes the first end of any branch that runs at once."""

@@ -179,13 +179,30 @@ class Reader:
             # No source tells it: an empty stage of Declarative Pipeline was skipped, because there it has a step.
             told_so = word.status if word else ""
             stage.skipped |= told_so == NOT_EXECUTED if told_so else stage.empty and _is_declarative(document)
-        by_node = told is not None and told.plugin == stage_view.PLUGIN
         end_ms = max(start_ms + int(document.get("duration") or 0), fetched.end_ms)
-        ask = (lambda node: stage_view.node_times(self.controller, fetched.build, node)) if by_node else None
+        ask = self._ask(fetched, told)
         Bounds(fetched.flow, fetched.times, start_ms, end_ms, ask).complete(ends=told.ends if told else True)
         if not steps:
             kept = {element.id for element in fetched.flow.walk() if element.kind in (flow.STAGE, flow.BRANCH)}
             fetched.times = {node: times for node, times in fetched.times.items() if node in kept}
+
+    def _ask(self, fetched: Fetched, told: Told | None) -> Callable[[str], Times | None] | None:
+        """Return how to ask for the times of a node; None if nobody tells them.
+
+        Where the source left out the steps, only these are worth a request each: the last that failed, waits for a person's
+        answer, and ends of stages.
+        """
+        if told is None or told.plugin != stage_view.PLUGIN:
+            return None
+        worth = {step.id for step in _last_failed(fetched.flow)} | {stage.end_id for stage in fetched.flow.stages()}
+        worth |= {element.id for element in fetched.flow.walk() if element.is_input}
+
+        def ask(node_id: str) -> Times | None:
+            if not told.steps and node_id not in worth:
+                return None
+            return stage_view.node_times(self.controller, fetched.build, node_id)
+
+        return ask
 
     def _agent(self, fetched: Fetched, node_id: str) -> str:
         return self.logs.agent(fetched.build, node_id)
@@ -197,9 +214,8 @@ class Reader:
         return [build_of_path(build.controller, path) for path in paths if is_build_path(path)]
 
     def _failed_logs(self, fetched: Fetched) -> None:
-        """Fetch the logs of the last failed steps: after a retry, the last attempt decides."""
-        failed = [element for element in fetched.flow.walk() if _failed(element)]
-        for step in sorted(failed, key=lambda element: int(element.id))[-_MOST_LOGS:]:
+        """Fetch the logs of the last failed steps."""
+        for step in _last_failed(fetched.flow):
             log = self.logs.failed(fetched.build, step.id)
             if log.text:
                 fetched.logs[step.id] = log.text
@@ -236,6 +252,12 @@ def _failed(element: flow.Element) -> bool:
     if element.kind != flow.STEP or element.starts_build or element.is_input:
         return False
     return element.node.color == "red"
+
+
+def _last_failed(found: flow.Flow) -> list[flow.Element]:
+    """Return the last failed steps, at most _MOST_LOGS: after a retry, the last attempt decides."""
+    failed = [element for element in found.walk() if _failed(element)]
+    return sorted(failed, key=lambda element: int(element.id))[-_MOST_LOGS:]
 
 
 def _is_declarative(document: Mapping[str, Any]) -> bool:

@@ -29,7 +29,7 @@ _RETRY_BODY = "Retry the body up to N times : Body : Start"
 TIME_LIMIT = "Enforce time limit : Start"
 
 
-@dataclass
+@dataclass(slots=True)
 class Element:
     """A stage, branch, agent or step.
 
@@ -90,7 +90,7 @@ class Element:
             todo.extend(reversed(element.children))
 
 
-@dataclass
+@dataclass(slots=True)
 class Flow:
     """The elements of a build. ``nodes``: the graph. ``after``: from a node id to the id of the node that ran next."""
 

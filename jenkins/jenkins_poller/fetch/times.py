@@ -14,7 +14,7 @@ EARLIEST_MS = 1_104_537_600_000
 SUCCESS, UNSTABLE, FAILED, ABORTED, NOT_EXECUTED = "SUCCESS", "UNSTABLE", "FAILED", "ABORTED", "NOT_EXECUTED"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Times:
     """When a node ran, and how it ended. ``start_ms``: milliseconds since the epoch. ``duration_ms``: milliseconds.
 

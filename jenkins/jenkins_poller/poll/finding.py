@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -44,12 +44,13 @@ class Found:
     troubles: Mapping[Key, Trouble] = field(default_factory=dict)
     now_ms: int = 0
 
-    def groups(self) -> list[Group]:
-        """Return the builds in groups that can be asked for together."""
+    def groups(self) -> Iterator[Group]:
+        """Yield the builds in groups that can be asked for together."""
         healthy = [build for build in self.builds if (build.job, build.number) not in self.troubles]
         others = [build for build in self.builds if (build.job, build.number) in self.troubles]
         last = {build for build in others if self.troubles[build.job, build.number].ends(self.now_ms)}
-        return [group for part in (healthy, others) for group in groups(part, self.newest, self.since_ms, last)]
+        for part in (healthy, others):
+            yield from groups(part, self.newest, self.since_ms, last)
 
 
 class Finder:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 from pipeline_trace.delivery.journal import JournalError
@@ -28,8 +27,8 @@ from .state import State
 from .swept import PollSettings, SweepError, Swept
 from .writing import BuildWriter
 
-# Groups of builds that are read and written together.
-_CHUNK = 4
+# The most builds that are read and written together: all that is known of them is in memory.
+_MOST_BUILDS = 10
 
 
 class Poller:
@@ -94,8 +93,9 @@ class Poller:
     ) -> None:
         streak, now_ms = troubled.Streak(self._controller), round(self._clock() * 1000)
         with self._state.together():
-            finder = Finder(self._controller, self._state, self._troubles, self._settings, now_ms, swept, streak)
-            found = finder.find(stopping, count_agents=self._count_agents)
+            found = Finder(self._controller, self._state, self._troubles, self._settings, now_ms, swept, streak).find(
+                stopping, count_agents=self._count_agents
+            )
         self._generations = found.generations
         for reads in self._read(found.groups(), streak, stopping):
             self._remember_problems(reads, found.troubles, now_ms, swept)
@@ -122,7 +122,7 @@ class Poller:
         """
         reading = self._reading()
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for chunk in _chunks(wanted, _CHUNK):
+            for chunk in _chunks(wanted):
                 answers = pool.map(lambda group: [] if stopping() else reading.read(group), chunk)
                 reads = [kept(read) for answer in answers for read in answer]
                 self._writer.write(reads)
@@ -193,7 +193,13 @@ def _kind(error: Exception) -> str:
     return "rules" if isinstance(error, RulesError) else "disk"
 
 
-def _chunks(wanted: Iterable[Group], size: int) -> Iterator[list[Group]]:
-    left = iter(wanted)
-    while chunk := list(islice(left, size)):
+def _chunks(wanted: Iterable[Group]) -> Iterator[list[Group]]:
+    chunk: list[Group] = []
+    for group in wanted:
+        too_many = sum(len(one.builds) for one in [*chunk, group]) > _MOST_BUILDS
+        if chunk and (too_many or len(chunk) == AT_ONCE):
+            yield chunk
+            chunk = []
+        chunk.append(group)
+    if chunk:
         yield chunk

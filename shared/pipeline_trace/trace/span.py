@@ -32,7 +32,7 @@ class SpanError(ValueError):
     """A dictionary is not the JSON form of a span. The message names the wrong field."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that happens during a span. ``time_ns``: nanoseconds since the epoch."""
 
@@ -41,7 +41,7 @@ class Event:
     attributes: Attributes = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Link:
     """A link to another span, in the same trace or in another trace."""
 
@@ -50,7 +50,7 @@ class Link:
     attributes: Attributes = field(default_factory=dict)
 
 
-@dataclass
+@dataclass(slots=True)
 class Span:
     """A piece of work with a start and an end.
 

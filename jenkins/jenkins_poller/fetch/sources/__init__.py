@@ -46,7 +46,7 @@ class Told:
     ``agents``: the agent's name, by the stage or branch that the source names with it. ``started``: paths of builds that a
     ``build`` step started, such as ``job/app/1/``. ``stages``: node ids and names of the stages in order, for a build
     without a flow graph. ``end_ms``: the build's end, milliseconds since the epoch; 0 if it is not told. ``ends``: whether
-    the end of a stage that holds others is right.
+    the end of a stage that holds others is right. ``steps``: whether steps are told where they were wanted.
     """
 
     plugin: str
@@ -56,6 +56,7 @@ class Told:
     stages: list[tuple[str, str]] = field(default_factory=list)
     end_ms: int = 0
     ends: bool = True
+    steps: bool = True
 
 
 def each(wanted: Sequence[Wanted], tell: Callable[[Wanted], Told]) -> dict[Build, Told]:

@@ -15,6 +15,8 @@ from . import Missing, Source, Told, Wanted, blue_ocean, graph_view, stage_view
 PLUGINS = (stage_view.PLUGIN, graph_view.PLUGIN, blue_ocean.PLUGIN)
 # A plugin that was missing is asked for again after this time: it may have been installed without a restart.
 _ASK_AGAIN_MS = 3_600_000
+# So many builds show whether a plugin is there: it may know nothing of a single one.
+_PROBES = 3
 
 
 @dataclass(frozen=True)
@@ -39,16 +41,18 @@ class Sources:
         self._controller = controller
         self._remember = remember
         self._lock = Lock()
+        self._probing = Lock()
         self._known = known or Known()
         # A plugin is there that is too old to tell times.
         self.outdated = False
         self.graph_view = graph_view.GraphView(controller)
-        # The order: least requests a build first. The last two are for builds that the first cannot tell any more.
+        # The order: least requests a build first, of those that tell the steps. The last is for builds that the first
+        # cannot tell any more.
         self._sources: tuple[Source, ...] = (
             stage_view.RecentRuns(controller),
             self.graph_view,
-            stage_view.SingleRuns(controller),
             blue_ocean.BlueOcean(controller),
+            stage_view.SingleRuns(controller),
         )
 
     @property
@@ -77,22 +81,28 @@ class Sources:
         """
         found: dict[Build, Told] = {}
         for source in self._sources:
-            left = [one for one in wanted if one.build not in found]
-            if not left or not self._may_answer(source):
-                continue
-            try:
-                told = source.tell(left)
-            except Missing as error:
-                self.outdated = error.outdated or self.outdated
-                if source.plugin not in self.known.present:
-                    # If a build was deleted meanwhile, this raises NotFound, and nothing is known about the plugin.
-                    self._controller.document(f"{build_path(left[0].build)}api/json", "number")
-                    self._lacks(source)
-                continue
-            if told:
-                self._has(source)
-            found.update(told)
+            if source.plugin not in self.known.present:
+                # Not in several threads at once, and not for all builds: most controllers have one of the plugins.
+                with self._probing:
+                    found.update(self._told(source, [one for one in wanted if one.build not in found][:_PROBES]))
+            found.update(self._told(source, [one for one in wanted if one.build not in found]))
         return found
+
+    def _told(self, source: Source, wanted: Sequence[Wanted]) -> Mapping[Build, Told]:
+        if not wanted or not self._may_answer(source):
+            return {}
+        try:
+            told = source.tell(wanted)
+        except Missing as error:
+            self.outdated = error.outdated or self.outdated
+            if source.plugin not in self.known.present:
+                # If a build was deleted meanwhile, this raises NotFound, and nothing is known about the plugin.
+                self._controller.document(f"{build_path(wanted[0].build)}api/json", "number")
+                self._lacks(source)
+            return {}
+        if told:
+            self._has(source)
+        return told
 
     def _lacks(self, source: Source) -> None:
         known = self.known

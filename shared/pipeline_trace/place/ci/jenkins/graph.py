@@ -15,7 +15,7 @@ _STAGE = "Stage : Start"
 _ID = re.compile(r"[0-9]{1,18}")
 
 
-@dataclass
+@dataclass(slots=True)
 class FlowNode:
     """A node of the graph. Its last four fields are ids of other nodes.
 
@@ -87,7 +87,7 @@ def _inside(before: FlowNode | None, nodes: Mapping[str, FlowNode]) -> str | Non
     return before.id if before.is_start else before.block
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Stage:
     """A stage: its node, and its number among the stages with the same name, from 0, in order of numeric ids."""
 

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote, urlsplit
 from ....trace.ids import span_id, trace_id
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Build:
     """A build's identity. ``controller``: its root URL, normalised. ``job``: the full name, with folders.
 
