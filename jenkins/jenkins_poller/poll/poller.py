@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from pipeline_trace.delivery.journal import JournalError
@@ -27,8 +29,10 @@ from .state import State
 from .swept import PollSettings, SweepError, Swept
 from .writing import BuildWriter
 
-# The most builds that are read and written together: all that is known of them is in memory.
-_MOST_BUILDS = 10
+# Groups that are read or wait to be written. One more than are read at once, so that no connection waits for the writer.
+_IN_HAND = AT_ONCE + 1
+# So many builds, or more, are written together.
+_WRITTEN_TOGETHER = 10
 
 
 class Poller:
@@ -122,9 +126,9 @@ class Poller:
         """
         reading = self._reading()
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for chunk in _chunks(wanted):
-                answers = pool.map(lambda group: [] if stopping() else reading.read(group), chunk)
-                reads = [kept(read) for answer in answers for read in answer]
+            answers = _in_order(pool, lambda group: [] if stopping() else reading.read(group), wanted)
+            for several in _together(answers):
+                reads = list(map(kept, several))
                 self._writer.write(reads)
                 for read in reads:
                     streak.note(problem=bool(read.problem))
@@ -193,13 +197,25 @@ def _kind(error: Exception) -> str:
     return "rules" if isinstance(error, RulesError) else "disk"
 
 
-def _chunks(wanted: Iterable[Group]) -> Iterator[list[Group]]:
-    chunk: list[Group] = []
-    for group in wanted:
-        too_many = sum(len(one.builds) for one in [*chunk, group]) > _MOST_BUILDS
-        if chunk and (too_many or len(chunk) == AT_ONCE):
-            yield chunk
-            chunk = []
-        chunk.append(group)
-    if chunk:
-        yield chunk
+def _in_order(
+    pool: ThreadPoolExecutor, read: Callable[[Group], list[ReadBuild]], wanted: Iterable[Group]
+) -> Iterator[list[ReadBuild]]:
+    """Yield the results for groups in their order. Only a few are in hand, because each takes memory."""
+    left = iter(wanted)
+    running = deque(pool.submit(read, group) for group in islice(left, _IN_HAND))
+    while running:
+        answer = running.popleft().result()
+        running.extend(pool.submit(read, group) for group in islice(left, 1))
+        yield answer
+
+
+def _together(answers: Iterable[list[ReadBuild]]) -> Iterator[list[ReadBuild]]:
+    """Yield results that are written together: a job with two builds needs no journal of its own."""
+    several: list[ReadBuild] = []
+    for answer in answers:
+        several += answer
+        if len(several) >= _WRITTEN_TOGETHER:
+            yield several
+            several = []
+    if several:
+        yield several
