@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from pipeline_trace.commands import fail, format_option, parsed
+from pipeline_trace.commands import fail, format_option, parsed, utc_option
 from pipeline_trace.commands.units import age_seconds
 from pipeline_trace.delivery import destinations, home, losses
 from pipeline_trace.delivery import waiting as waiting_spans
@@ -66,6 +66,7 @@ def _age(value: str | None) -> float | None:
     help="With --once: do not poll. List the builds that are queued or run now, and what they wait for.",
 )
 @format_option("The output format of --open.", "text", "json")
+@utc_option
 @click.option(
     "--since",
     callback=parsed(age_seconds),
@@ -122,6 +123,7 @@ def poll(
     once: bool,
     open_only: bool,
     form: str,
+    utc: bool,
     reread: float | None,
     no_metrics: bool,
     log_format: str | None,
@@ -144,7 +146,7 @@ def poll(
     secrets = [one.login.token for one in controllers if one.login]
     logs.set_up(log_format or (logs.PLAIN if once else logs.TEXT), verbose, secrets)
     if open_only:
-        ctx.exit(0 if _list_open(controllers, form) else 1)
+        ctx.exit(0 if _list_open(controllers, form, utc=utc) else 1)
     place = home.find_home(os.environ)
     if place.warning:
         logs.say(logging.WARNING, place.warning)
@@ -167,7 +169,7 @@ def poll(
         pollers.close()
 
 
-def _list_open(controllers: Sequence[ControllerOptions], form: str) -> bool:
+def _list_open(controllers: Sequence[ControllerOptions], form: str, *, utc: bool) -> bool:
     """List the builds that are queued or run. Return whether the controller told which run."""
     if len(controllers) > 1:
         raise click.UsageError("--open lists one controller only; name it with --jenkins-url")
@@ -181,7 +183,8 @@ def _list_open(controllers: Sequence[ControllerOptions], form: str) -> bool:
         return found.runs_told
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     nothing = wording.nothing_line(found)
-    for line in [nothing] if nothing else wording.open_lines(found.builds, int(time.time() * 1000), width):
+    lines = [nothing] if nothing else wording.open_lines(found.builds, int(time.time() * 1000))
+    for line in wording.shown_lines(lines, width, utc=utc):
         click.echo(line)
     return found.runs_told
 

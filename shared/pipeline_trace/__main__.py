@@ -26,8 +26,9 @@ def main() -> None:
         # An installation from Ansible Galaxy: scripts/build-collection leaves out the commands that need more packages.
         if words[:1] == ["ship"]:
             _without_click(words)
-        install = f"{sys.executable or 'python3'} -m pip install pipeline-trace"
-        sys.exit(f"pipeline-trace: only exec and ship work here ({error.name} is missing). For all commands, run: {install}")
+        from pipeline_trace.delivery.start import INSTALL
+
+        sys.exit(f"pipeline-trace: only exec and ship work here ({error.name} is missing). For all commands, run: {INSTALL}")
     run()
 
 

@@ -8,11 +8,15 @@ from contextlib import suppress
 from .change.document import path_document
 from .lookup.lookup import Lookup, NotFoundError
 from .ownership import judge
-from .ownership.log.rules import RulesError, load_rules
+from .ownership.failure import Failure
+from .ownership.log.judge import verdict_of_log
+from .ownership.log.rules import Rules, RulesError, load_rules
 from .ownership.verdict import Verdict
 from .report.headline import Headline
 from .trace import conventions as c
 from .trace.span import ERROR, Span
+
+_MOST_JUDGED = 50
 
 
 def headline(lookup: Lookup, spans: Sequence[Span], reference: str) -> Headline:
@@ -24,15 +28,29 @@ def headline(lookup: Lookup, spans: Sequence[Span], reference: str) -> Headline:
     if any(c.VCS_HEAD_REVISION in span.attributes for span in spans):
         with suppress(NotFoundError):
             path = path_document(lookup, reference)
-    return Headline(_verdict(lookup, spans, reference), path)
-
-
-def _verdict(lookup: Lookup, spans: Sequence[Span], reference: str) -> Verdict | None:
-    if not any(span.status_code == ERROR for span in spans):
-        return None
+    failed = [span for span in spans if span.status_code == ERROR]
+    if not failed:
+        return Headline(None, path)
     try:
-        verdict = judge.verdict_of_trace(lookup, spans, reference, load_rules())
+        rules = load_rules()
     except RulesError:
         # `why` reports the error in the rules; the page shows the rest.
-        return None
+        return Headline(None, path)
+    return Headline(_verdict(lookup, spans, reference, rules), path, _deciding(failed, rules))
+
+
+def _verdict(lookup: Lookup, spans: Sequence[Span], reference: str, rules: Rules) -> Verdict | None:
+    verdict = judge.verdict_of_trace(lookup, spans, reference, rules)
     return None if verdict.kind == judge.NOTHING_FAILED else verdict.masked()
+
+
+def _deciding(failed: Sequence[Span], rules: Rules) -> dict[str, str]:
+    """Return the line of the log that decides, by span id; of the first failures only, because a page lists no more."""
+    found: dict[str, str] = {}
+    for span in sorted(failed, key=lambda span: span.start_ns):
+        failure = Failure([span], [span])
+        if len(found) < _MOST_JUDGED and failure.log:
+            verdict = verdict_of_log(failure.command, failure.exit_status, failure.log, None, rules).masked()
+            if verdict.evidence:
+                found[span.span_id] = verdict.evidence[0]
+    return found

@@ -465,6 +465,12 @@ def test_ignore_unreachable_is_no_error(tree: Played) -> None:
     assert tree.at("Unreachable", "Ignores unreachable")["status"]["code"] == "UNSET"
 
 
+def test_a_task_that_all_hosts_skip_is_skipped(tree: Played) -> None:
+    assert tree.at("Results", "Skipped")["attributes"]["cicd.pipeline.task.run.result"] == "skip"
+    # One of its hosts ran it.
+    assert tree.at("Results", "Async polled")["attributes"]["cicd.pipeline.task.run.result"] == "success"
+
+
 def test_skipped_hosts_say_which_condition_was_false(tree: Played) -> None:
     for span in tree.hosts("Results", "Skipped").values():
         assert span["attributes"]["ansible.result"] == "skipped"

@@ -147,10 +147,10 @@ def test_what_is_not_there_is_said_in_one_line(polled: dict[str, dict[str, str]]
     assert done.stderr.startswith("pipeline-trace: there is no commit in the store yet")
 
 
-def test_a_commit_that_nobody_saw_is_answered(polled: dict[str, dict[str, str]]) -> None:
-    answer, rows = answered(polled["incident-host-down"], "deadbeef")
-    assert answer == "not known: the store has no build and no deploy of this commit"
-    assert rows["production"] == ["? not known"]
+def test_a_commit_that_nobody_saw_is_a_failure_that_says_how_to_fetch_builds(polled: dict[str, dict[str, str]]) -> None:
+    done = support.trace("path", "deadbeef", env=polled["incident-host-down"])
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "there is no commit, change or version 'deadbeef' here; fetch builds with: pipeline-trace poll" in done.stderr
 
 
 @pytest.mark.process

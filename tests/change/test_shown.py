@@ -63,3 +63,12 @@ def test_what_a_span_says_cannot_write_on_the_terminal() -> None:
     story = Story()
     story.deploy(1, 0, 5, "staging", state=c.FAILURE, message="\x1b[2Jgone")
     assert "\x1b" not in "".join(printed(told(story)))
+
+
+def test_a_terminal_of_60_columns_shows_each_step_in_whole_words() -> None:
+    story = shared_build()
+    lines = printed(told(story), width=60, force_terminal=True)
+    row = next(i for i, line in enumerate(lines) if line.startswith("merge"))
+    assert lines[row] == "merge  ✓ passed  ran 10.0 s"
+    assert lines[row + 1].startswith("    2")
+    assert all(len(line) <= 60 for line in lines[row:])

@@ -195,3 +195,41 @@ def test_a_step_that_runs_much_longer_than_its_stage_usually_does_is_told(env: E
 def forget(env: Env, run: str) -> None:
     with sqlite3.connect(support.Path(env["PIPELINE_TRACE_HOME"]) / "traces.db") as database:
         database.execute("DELETE FROM spans WHERE run = ?", (run,))
+
+
+@pytest.mark.parametrize("polled", ["11"], indirect=True)
+def test_of_a_build_that_succeeded_nothing_failed(polled: Env) -> None:
+    good = next(
+        f"{run['attributes']['cicd.pipeline.name']}#{run['attributes']['cicd.pipeline.run.id']}"
+        for run in support.by_type(support.stored(polled), "run")
+        if run["status"]["code"] != "ERROR"
+    )
+    done = support.trace("why", good, env=polled)
+    assert done.returncode == 0
+    assert done.stdout.startswith("Nothing failed.\n")
+    assert "sure" not in done.stdout
+    assert "Owner" not in done.stdout
+
+
+@pytest.mark.parametrize("named", ["url", "console", "name"])
+@pytest.mark.parametrize("command", ["why", "show"])
+def test_a_build_that_runs_is_found_under_every_name(env: Env, command: str, named: str) -> None:
+    with Replay(support.recording("g-40-input"), moment_ms=1795956422300) as jenkins:
+        reference = {
+            "url": f"{jenkins.url}/job/input/1/",
+            "console": f"{jenkins.url.replace('http', 'HTTP')}/job/input/1/console",
+            "name": "input#1",
+        }[named]
+        done = support.trace(command, reference, env={**env, "JENKINS_URL": jenkins.url})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "poll" not in done.stdout
+    assert "waits for a person (Deploy to production?)" in done.stdout
+
+
+def test_where_spans_go_elsewhere_an_empty_store_says_where(env: Env) -> None:
+    sent = {**env, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.example.com:4318"}
+    done = support.trace("show", env=sent)
+    assert done.returncode == 1
+    assert "spans go to http://collector.example.com:4318;" in done.stderr
+    done = support.trace("show", env={**sent, "PIPELINE_TRACE_URL": "https://traces.example.com/{trace_id}"})
+    assert "look there: https://traces.example.com/{trace_id}" in done.stderr

@@ -18,7 +18,7 @@ from pipeline_trace.delivery.journal import Writer
 from pipeline_trace.delivery.journal import find_journals as journals
 from pipeline_trace.delivery.reader import Reader
 from pipeline_trace.lookup.lookup import Lookup, NotFoundError
-from pipeline_trace.place.ci.jenkins.identity import Build
+from pipeline_trace.place.ci.jenkins.identity import Build, build_on_page
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Span
 
@@ -323,3 +323,69 @@ def test_traces_that_are_each_others_parents_end(place: Home) -> None:
 def test_roots_of_one_trace_are_not_joined_to_other_roots(place: Home) -> None:
     store(place, span("a", 1, 1), span("b", 2, 2))
     assert names(place, TRACES[2]) == ["b"]
+
+
+PAGES = [
+    "https://CI.Example.com/job/team/job/app/7/",
+    "https://ci.example.com:443/job/team/job/app/7",
+    "HTTPS://ci.example.com/job/team/job/app/7/console",
+    "https://ci.example.com/job/team/job/app/7/consoleFull?x=1#end",
+    "https://ci.example.com/job/team/job/app/7/stages/?selected-node=12",
+    "https://ci.example.com/job/team/job/app/7/pipeline-overview/log?nodeId=3",
+    "https://ci.example.com/job/team/job/app/7/testReport/junit/(root)/Cart/adds/",
+    "https://ci.example.com/view/all/job/team/job/app/7/",
+    "https://ci.example.com/job/team/view/mine/job/app/7/console",
+    "https://ci.example.com/blue/organizations/jenkins/team%2Fapp/detail/app/7/pipeline/12",
+    " https://ci.example.com/job/team/job/app/7/ ",
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_build_is_found_by_the_address_of_each_of_its_pages(place: Home, page: str) -> None:
+    store(place, run(Build(ROOT, "team/app", 7)), run(Build(ROOT, "team/app/job", 7), name="another"))
+    assert names(place, page) == ["RUN team/app"]
+
+
+@pytest.mark.parametrize(
+    ("page", "job"),
+    [
+        (
+            "https://ci.example.com/blue/organizations/jenkins/team%2Fapp/detail/feature%2Fx/7/pipeline",
+            "team/app/feature%2Fx",
+        ),
+        ("https://ci.example.com/blue/organizations/jenkins/app/detail/main/7/", "app/main"),
+        ("https://ci.example.com/job/app/job/feature%252Fx/7/console", "app/feature%2Fx"),
+        ("https://ci.example.com/jenkins/job/7/7/console", "7"),
+        ("https://ci.example.com/job/view/7/", "view"),
+    ],
+)
+def test_the_job_of_a_page(page: str, job: str) -> None:
+    found = build_on_page(page)
+    assert found
+    assert (found.job, found.number) == (job, 7)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "https://ci.example.com/job/app/",
+        "https://ci.example.com/7/",
+        "https://ci.example.com/job/app/x/7",
+        "//",
+        "https://[/job/app/7",
+    ],
+)
+def test_a_page_about_no_build_is_none(page: str) -> None:
+    assert build_on_page(page) is None
+
+
+def test_a_build_whose_controller_calls_itself_by_capitals_is_found(place: Home) -> None:
+    one = run(Build(ROOT, "app", 7))
+    one.resource = {**one.resource, c.PIPELINE_RUN_URL: "https://CI.example.com/job/app/7/"}
+    store(place, one)
+    assert names(place, "https://ci.example.com/job/app/7/console") == ["RUN app"]
+
+
+def test_an_unknown_build_may_still_run(place: Home) -> None:
+    said = refusal(place, f"{ROOT}/job/app/8/console")
+    assert f"if it runs, see what it does with: pipeline-trace poll --once --open --jenkins-url {ROOT}" in said

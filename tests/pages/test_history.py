@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
 import support
 from support.report_samples import PATH, make, seconds
 
+from pipeline_trace.answers import headline
 from pipeline_trace.delivery.destinations.store import Store
+from pipeline_trace.delivery.home import find_home
+from pipeline_trace.lookup.lookup import Lookup
 from pipeline_trace.lookup.tree import build_tree, walk
 from pipeline_trace.lookup.usual import OtherBuilds, flaky_in, other_builds, percentile, usual_times
 from pipeline_trace.report.headline import path_view, verdict_view
@@ -167,11 +171,10 @@ def test_of_a_failed_step_the_end_of_its_log_is_shown() -> None:
     step.fail("script returned exit code 1")
     step.attributes["jenkins.log"] = "\n".join(["+ make test", *(f"line {n}" for n in range(100)), "x" * 5000, ""])
     roots = build_tree([step])
-    (entry,) = find_trouble(roots, list(walk(roots))).entries
+    (entry,) = find_trouble(roots, list(walk(roots)), {}).entries
     assert len(entry["log"]) == 20
     assert entry["log"][0] == "line 81"
     assert len(entry["log"][-1]) == 400
-    assert not entry["log_says_it"]
 
 
 def test_where_only_the_run_has_a_log_its_failed_stage_shows_it() -> None:
@@ -181,8 +184,70 @@ def test_where_only_the_run_has_a_log_its_failed_stage_shows_it() -> None:
         span.fail("no")
     run.attributes["jenkins.log"] = "why"
     roots = build_tree([run, stage])
-    (entry,) = find_trouble(roots, list(walk(roots))).entries
+    (entry,) = find_trouble(roots, list(walk(roots)), {}).entries
     assert (entry["name"], entry["log"]) == ("Build", ["why"])
+
+
+def failed_host(message: str) -> Span:
+    host = make("h", None, "web1", 0, 1, ansible_type="host", ansible_result="failed", ansible_message=message)
+    host.fail(message)
+    return host
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        (
+            "non-zero return code\nopening /srv/app\ncp: No space left on device",
+            ["opening /srv/app", "cp: No space left on device"],
+        ),
+        ("non-zero return code\n1\n2\n3\n4", ["2", "3", "4"]),
+        ("the checksum differs\nmore", ["the checksum differs", "more"]),
+        (
+            "MODULE FAILURE: No start of json char found\nSee stdout/stderr for the exact error\nTraceback\nKeyError: 1",
+            ["Traceback", "KeyError: 1"],
+        ),
+        ("non-zero return code", ["non-zero return code"]),
+        ("", []),
+    ],
+)
+def test_a_failure_begins_with_what_its_host_says_of_the_cause(message: str, told: list[str]) -> None:
+    roots = build_tree([failed_host(message)])
+    (entry,) = find_trouble(roots, list(walk(roots)), {}).entries
+    assert entry["cause"].splitlines() == told
+
+
+def failed_step(log: str) -> Span:
+    step = make("x", None, "sh", 0, 1, jenkins_type="step", jenkins_log=log)
+    step.fail("script returned exit code 2")
+    return step
+
+
+LONG_LOG = "\n".join([*(f"before {n}" for n in range(100)), "  error: no such table", *(f"after {n}" for n in range(50))])
+
+
+def test_a_failed_step_shows_its_log_around_the_line_that_decides() -> None:
+    step = failed_step(LONG_LOG)
+    roots = build_tree([step])
+    (entry,) = find_trouble(roots, list(walk(roots)), {step.span_id: "error: no such table"}).entries
+    assert entry["cause"] == "error: no such table"
+    assert len(entry["log"]) == 20
+    assert entry["log"][entry["marked"]] == "  error: no such table"
+    assert entry["log"][-1] == "after 5"
+
+
+def test_without_a_deciding_line_the_last_one_that_tells_something_is_the_cause() -> None:
+    roots = build_tree([failed_step("compiling\ncart.c:7: error\nscript returned exit code 2\n")])
+    (entry,) = find_trouble(roots, list(walk(roots)), {}).entries
+    assert (entry["cause"], entry["marked"]) == ("cart.c:7: error", None)
+
+
+def test_an_answer_knows_the_deciding_line_of_each_failure(tmp_path: Path) -> None:
+    store = Lookup(find_home({"PIPELINE_TRACE_HOME": str(tmp_path)}))
+    step = failed_step(LONG_LOG.replace("error: no such table", "cp: cannot create: No space left on device"))
+    found = headline(store, [step], step.trace_id).deciding
+    store.close()
+    assert found == {step.span_id: "cp: cannot create: No space left on device"}
 
 
 def test_without_verdict_and_path_nothing_is_said() -> None:

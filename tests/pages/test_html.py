@@ -231,7 +231,7 @@ def test_hostile_verdicts_paths_and_logs_are_text() -> None:
 def test_the_end_of_a_log_is_shown_and_its_lines_are_kept() -> None:
     spans, _, _ = story()
     page = page_html(spans, title="t", generated_at=NOW)
-    assert "The last 20 lines of its log" in page
+    assert "The end of its log" in page
     assert "line 28 of the journal\nline 29 of the journal</pre>" in page
 
 

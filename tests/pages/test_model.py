@@ -204,3 +204,44 @@ def test_what_is_not_seen_is_written_out() -> None:
     assert visible(hostile, lines=True).endswith(f"{quoted('2028')}\nc\td\ne")
     plain = "Zürich \N{MAN}\u200d\N{PERSONAL COMPUTER} 日本 שלום"
     assert visible(plain) == plain
+
+
+def run_of(number: int, parent: int = 0) -> Span:
+    one = span(number, parent, name="RUN app")
+    one.attributes = {c.JENKINS_TYPE: c.TYPE_RUN, c.PIPELINE_RESULT: c.SUCCESS}
+    return one
+
+
+def ended(number: int, parent: int = 0, result: str = c.SUCCESS) -> Span:
+    one = span(number, parent)
+    one.attributes = {c.TASK_RUN_RESULT: result}
+    return one
+
+
+def still_open(number: int, parent: int = 0) -> Span:
+    one = span(number, parent)
+    one.end_ns = 0
+    return one
+
+
+@pytest.mark.parametrize(
+    ("spans", "expected"),
+    [
+        ([ended(1)], c.SUCCESS),
+        ([ended(2, 99)], "incomplete"),
+        ([ended(1), ended(2, 99)], "incomplete"),
+        ([ended(2, 99), ended(3, 98, c.SKIP)], "incomplete"),
+        ([ended(2, 99, c.FAILURE), ended(3, 99)], c.FAILURE),
+        ([ended(2, 99, c.CANCELLATION)], c.CANCELLATION),
+        ([still_open(1), ended(2, 1)], "running"),
+        ([still_open(2, 99)], "running"),
+        ([run_of(2, 99)], c.SUCCESS),
+        ([ended(1), ended(2, 1)], c.SUCCESS),
+    ],
+)
+def test_a_trace_without_what_is_around_its_spans_has_not_succeeded(spans: list[Span], expected: str) -> None:
+    assert tree.overall_state(build_tree(spans)) == expected
+
+
+def test_a_command_that_exec_ran_has_a_type_of_its_own() -> None:
+    assert states.span_type(span(1, **{"process.executable.name": "make"})) == "exec"

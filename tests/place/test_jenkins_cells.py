@@ -9,7 +9,7 @@ import pytest
 from pipeline_trace.place.ci import PER_BUILD
 from pipeline_trace.place.ci.jenkins import documents
 from pipeline_trace.place.ci.jenkins.chain import BuildPlace
-from pipeline_trace.place.ci.jenkins.identity import Build, build_at, build_url_parts, job_in_path
+from pipeline_trace.place.ci.jenkins.identity import Build, build_on_page, build_url_parts, job_in_path
 from pipeline_trace.place.ci.jenkins.inside import ControllerAnswer, build_of, locate
 from pipeline_trace.place.w3c import Place
 
@@ -56,7 +56,7 @@ def test_what_is_no_cell_is_no_build(url: str) -> None:
     "path", ["job/multi/REGION=eu/3/", "job/a%20b/job/multi/OS=%C3%BC%20x,P=a%2Fb/3/", "job/a/job/b%252Fc/7/"]
 )
 def test_a_builds_path_is_that_of_its_url(path: str) -> None:
-    build = build_at(f"{ROOT}/{path}")
+    build = build_on_page(f"{ROOT}/{path}")
     assert build is not None
     assert build.path == path
 

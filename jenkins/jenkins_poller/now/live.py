@@ -10,7 +10,7 @@ from pipeline_trace.lookup.usual import Usual
 from pipeline_trace.lookup.wording import human_duration
 from pipeline_trace.ownership import Verdict
 from pipeline_trace.ownership.verdict import OPS, UNKNOWN
-from pipeline_trace.place.ci.jenkins.identity import Build, build_at, normalised_url
+from pipeline_trace.place.ci.jenkins.identity import Build, build_on_page, normalised_url
 from pipeline_trace.trace.queries import build_name_parts
 
 from ..fetch.api import Controller, Login
@@ -47,7 +47,7 @@ def verdict_of_running(reference: str, environ: Mapping[str, str], usual: UsualT
 
 
 def _build(reference: str, environ: Mapping[str, str]) -> Build | None:
-    if "://" in reference and (build := build_at(reference)):
+    if "://" in reference and (build := build_on_page(reference)):
         return build
     named, root = build_name_parts(reference), environ.get("JENKINS_URL", "")
     try:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timezone
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from pipeline_trace.lookup.wording import human_duration, visible
+from pipeline_trace.lookup.wording import human_duration, iso_time, utc_time, visible, with_shown_times
 
 from .waits import AGENT, APPROVAL, BLOCKED, BUILD, EXECUTOR, LOCK, QUIET_PERIOD, Activity, Open, OpenBuild, OpenWait
 
 _MOST_LETTERS = 120
 # A time stays in one line.
-_TIME = re.compile(r"since [0-9-]+ [0-9:]+Z \([^)]*\)")
+_TIME = re.compile(r"since [0-9-]+ [0-9:]+ \S+ \([^)]*\)")
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 _FOR = {
     AGENT: "for an agent",
@@ -27,12 +26,19 @@ _FOR = {
 }
 
 
-def open_lines(found: Sequence[OpenBuild], now_ms: int, width: int | None = None) -> Iterator[str]:
-    """Yield one line for each build, and one for each of its activities.
+def open_lines(found: Sequence[OpenBuild], now_ms: int) -> Iterator[str]:
+    """Yield one line for each build, and one for each of its activities. ``now_ms``: milliseconds since the epoch."""
+    for one in found:
+        agents = f" on {', '.join(one.agents)}" if one.agents else ""
+        yield f"{one.name} {one.state}{_since(one.since_ms, now_ms)}{agents}"
+        for activity in one.activities:
+            yield "  " + _activity(activity, now_ms)
 
-    ``now_ms``: milliseconds since the epoch. ``width``: of the terminal; longer lines go on in the next. None: no limit.
-    """
-    for line in _lines(found, now_ms):
+
+def shown_lines(lines: Iterable[str], width: int | None, *, utc: bool) -> Iterator[str]:
+    """Yield these lines as a terminal shows them. ``width``: longer lines go on in the next. None: no limit."""
+    for line in lines:
+        line = with_shown_times(line, utc=utc)
         indent = "    " if line.startswith(" ") else "  "
         yield from _folded(line, width, indent) if width else (line,)
 
@@ -43,14 +49,6 @@ def _folded(line: str, width: int, indent: str) -> list[str]:
     return [one.replace(_NO_BREAK, " ") for one in lines]
 
 
-def _lines(found: Sequence[OpenBuild], now_ms: int) -> Iterator[str]:
-    for one in found:
-        agents = f" on {', '.join(one.agents)}" if one.agents else ""
-        yield f"{one.name} {one.state}{_since(one.since_ms, now_ms)}{agents}"
-        for activity in one.activities:
-            yield "  " + _activity(activity, now_ms)
-
-
 def nothing_line(found: Open) -> str:
     """Return what to say where nothing is listed; "" if something is, or if it is not known which builds run."""
     if found.builds or not found.runs_told:
@@ -59,13 +57,14 @@ def nothing_line(found: Open) -> str:
 
 
 def open_document(found: Sequence[OpenBuild]) -> list[dict[str, Any]]:
-    """Return the builds as JSON. Times are nanoseconds since the epoch, as in ``show --format json``."""
+    """Return the builds as JSON. Times are in UTC, and nanoseconds since the epoch, as in ``show --format json``."""
     return [
         {
             "job": one.job,
             "number": one.number,
             "url": one.url,
             "state": one.state,
+            "since": _iso(one.since_ms),
             "since_unix_nano": _nanos(one.since_ms),
             "agents": list(one.agents),
             "activities": [
@@ -74,6 +73,7 @@ def open_document(found: Sequence[OpenBuild]) -> list[dict[str, Any]]:
                     "step": activity.step,
                     "attempt": activity.attempt or None,
                     "in_timeout": activity.limited,
+                    "since": _iso(activity.since_ms),
                     "since_unix_nano": _nanos(activity.since_ms),
                     "waits_for": _wait(activity.wait),
                 }
@@ -120,6 +120,10 @@ def _wait(wait: OpenWait | None) -> dict[str, Any] | None:
     }
 
 
+def _iso(ms: int | None) -> str | None:
+    return None if ms is None else iso_time(ms * 1_000_000)
+
+
 def _nanos(ms: int | None) -> int | None:
     return None if ms is None else ms * 1_000_000
 
@@ -127,5 +131,4 @@ def _nanos(ms: int | None) -> int | None:
 def _since(ms: int | None, now_ms: int) -> str:
     if not ms:
         return ""
-    when = datetime.fromtimestamp(ms / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M:%SZ")
-    return f" since {when} ({human_duration(max(now_ms - ms, 0) * 1_000_000)})"
+    return f" since {utc_time(ms * 1_000_000)} ({human_duration(max(now_ms - ms, 0) * 1_000_000)})"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import Any
 
 from ..lookup.lookup import Lookup
+from ..lookup.wording import iso_time
 from ..trace import conventions as c
 from ..trace.queries import attribute_text
 from .answer import WORDS, Answer, answer_for
@@ -74,8 +74,8 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "commit": attempt.commit or None,
         "version": attempt.version or None,
         "state": attempt.state,
-        "started": _time(attempt.start_ns),
-        "ended": _time(attempt.end_ns) if attempt.end_ns else None,
+        "started": iso_time(attempt.start_ns),
+        "ended": iso_time(attempt.end_ns) if attempt.end_ns else None,
         "ran_ms": _ms(attempt.ran_ns) if attempt.end_ns and attempt.timed else None,
         "waited": [_wait(wait) for wait in attempt.waited],
         "failed_at": attempt.where or None,
@@ -87,12 +87,8 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
 
 def _wait(wait: Wait) -> dict[str, Any]:
     lasted = _ms(wait.end_ns - wait.start_ns)
-    return {"for": wait.on, "what": wait.what, "ms": lasted, "who": wait.who or None, "started": _time(wait.start_ns)}
+    return {"for": wait.on, "what": wait.what, "ms": lasted, "who": wait.who or None, "started": iso_time(wait.start_ns)}
 
 
 def _ms(duration_ns: int) -> float:
     return round(duration_ns / 1e6, 3)
-
-
-def _time(time_ns: int) -> str:
-    return datetime.fromtimestamp(time_ns / 1e9, timezone.utc).isoformat(timespec="milliseconds")

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ..lookup.lookup import Lookup, NotFoundError
+from ..lookup.lookup import Lookup, NotFoundError, is_run_of
 from ..trace import conventions as c
-from ..trace.queries import attribute_text, build_name, build_name_of, build_name_parts, revision_of
+from ..trace.queries import attribute_text, revision_of
 from ..trace.span import Span
 from ..trace.words import PARAMETERS
 from .attempt import Attempt
@@ -66,8 +66,6 @@ def find_change(lookup: Lookup, reference: str) -> FoundChange:
     version = _of_version(lookup, reference)
     if version:
         return version
-    if _COMMIT.fullmatch(reference.lower()) and not reference.isdigit():
-        return FoundChange(reference.lower())
     raise NotFoundError(
         f"there is no commit, change or version {reference!r} here; "
         "fetch builds with: pipeline-trace poll --once --jenkins-url URL"
@@ -176,9 +174,7 @@ def _of_trace(lookup: Lookup, reference: str) -> FoundChange:
     runs = RunTree(lookup.outlines([trace_id], _MOST_SPANS), lambda span: span.trace_id == trace_id)
     # A build that it started may stand in another trace.
     own = [span for span in runs.spans if any(one.trace_id == trace_id for one in (span, *runs.above(span)))]
-    parts = build_name_parts(reference)
-    name = build_name(*parts) if parts else ""
-    named = [run for run in runs.runs if build_name_of(run) == name or attribute_text(run, c.PIPELINE_RUN_URL) == reference]
+    named = [run for run in runs.runs if is_run_of(run, reference)]
     commit = next((found for span in (*named, *own) if (found := runs.commit(span))), "")
     if commit:
         return _of_commit(lookup, commit, more=[trace_id])

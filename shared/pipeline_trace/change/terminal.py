@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -25,6 +26,8 @@ _STATES = {
 }
 _WAITS = {"queue": "in the queue", "agent": "for an agent", "input": "for a person"}
 _SHORTEST_WAIT_MS = 1000
+# A narrower terminal has no room for a table.
+_NARROW = 100
 # The index of the last column.
 _REMARKS = 4
 _ANSWERS = {"yes": "bold green", "no": "bold red", "not known": "bold yellow"}
@@ -32,8 +35,11 @@ _ANSWERS = {"yes": "bold green", "no": "bold red", "not known": "bold yellow"}
 Document = Mapping[str, Any]
 
 
-def print_path(document: Document, console: Console) -> None:
-    """Print the answer, then the steps. If the output is not a terminal, lines are neither wrapped nor cut."""
+def print_path(document: Document, console: Console, *, utc: bool = False) -> None:
+    """Print the answer, then the steps. If the output is not a terminal, lines are neither wrapped nor cut.
+
+    ``utc``: show times in UTC, not in local time.
+    """
     services = document["services"]
     _print(console, Text(_title(document), style="bold"))
     for note in document["notes"]:
@@ -47,8 +53,15 @@ def print_path(document: Document, console: Console) -> None:
         _print(console, line)
         if answer["next"]:
             _print(console, Text(visible(f"  who should look first: {answer['next']}")))
-    rows = _rows(services)
-    if console.is_terminal:
+    rows = _rows(services, utc)
+    if console.is_terminal and console.width < _NARROW:
+        for row in rows:
+            name, state, started, ran, remarks = row
+            console.print(Text("  ").join(cell for cell in (name, state, ran) if cell))
+            below = Text("; ").join(cell for cell in (started, remarks) if cell)
+            if below:
+                console.print(Padding(below, (0, 0, 0, 4)))
+    elif console.is_terminal:
         console.print(_table(rows))
     else:
         widths = [max(len(row[i].plain) for row in rows) for i in range(_REMARKS)]
@@ -73,30 +86,30 @@ def _title(document: Document) -> str:
     return visible(" · ".join(parts))
 
 
-def _rows(services: Sequence[Document]) -> list[list[Text]]:
+def _rows(services: Sequence[Document], utc: bool) -> list[list[Text]]:
     """Return the rows of the table. Steps that all services share appear once."""
     several = len(services) > 1
     rows: list[list[Text]] = []
     common = [step for step in services[0]["steps"] if step["step"] in BEFORE and all(step in s["steps"] for s in services)]
-    rows += [_row(step, "") for step in common]
+    rows += [_row(step, "", utc) for step in common]
     for service in services:
         own = [step for step in service["steps"] if step not in common]
-        rows += [_row(step, service["service"] if several else "") for step in own]
+        rows += [_row(step, service["service"] if several else "", utc) for step in own]
     return rows
 
 
-def _row(step: Document, service: str) -> list[Text]:
+def _row(step: Document, service: str, utc: bool) -> list[Text]:
     label, style = _STATES[step["state"]]
     last = step["last"]
     name = f"{service} {step['step']}" if service else step["step"]
     cells = [Text(visible(name)), Text(label, style=style)]
     if not last:
         return [*cells, Text(), Text(), Text()]
-    started = datetime.fromisoformat(last["started"]).astimezone()
+    started = datetime.fromisoformat(last["started"]).astimezone(timezone.utc if utc else None)
     ran = "" if last["ran_ms"] is None else f"ran {human_ms(last['ran_ms'])}"
     return [
         *cells,
-        Text(f"{started:%Y-%m-%d %H:%M}", style="dim"),
+        Text(f"{started:%Y-%m-%d %H:%M %Z}", style="dim"),
         Text(ran, style="cyan"),
         Text(visible("; ".join(_remarks(step)))),
     ]

@@ -14,6 +14,7 @@ import click
 from .. import __version__
 from ..delivery.destinations import DeliveryError, SetupError
 from ..delivery.home import HomeError
+from .streams import take_any_text
 
 Value = TypeVar("Value")
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -30,13 +31,17 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in _OWN:
-            command: click.Command = import_module(f".{cmd_name}", __package__).command
-            return command
+            return _with_whole_sentence(import_module(f".{cmd_name}", __package__).command)
         for point in entry_points(group=GROUP):
             if point.name == cmd_name:
-                loaded: click.Command = point.load()
-                return loaded
+                return _with_whole_sentence(point.load())
         return None
+
+
+def _with_whole_sentence(command: click.Command) -> click.Command:
+    """Let the list of commands show the first sentence of a command's help. Click cuts it after 45 characters."""
+    command.short_help = " ".join((command.help or "").partition("\n\n")[0].split())
+    return command
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -52,6 +57,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line. Exit status: 0 success, 1 failure, 2 wrong usage, 130 interrupted."""
+    take_any_text()
     try:
         status = cli.main(prog_name="pipeline-trace", standalone_mode=False)
         sys.stdout.flush()
@@ -78,6 +84,11 @@ def fail(message: str) -> click.ClickException:
 def format_option(help_text: str, *forms: str) -> Callable[[Command], Command]:
     """Return the option --format, which a command gets as ``form``. ``forms``: its values, the default first."""
     return click.option("--format", "form", type=click.Choice(forms), default=forms[0], show_default=True, help=help_text)
+
+
+def utc_option(command: Command) -> Command:
+    """Add the option --utc to a command, which gets it as ``utc``."""
+    return click.option("--utc", is_flag=True, help="Show times in UTC, not in local time. JSON always has UTC.")(command)
 
 
 def parsed(parse: Callable[[str], Value]) -> Callable[[click.Context, click.Parameter, str], Value]:

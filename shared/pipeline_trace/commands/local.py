@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from ..delivery import home
+from ..delivery.destinations import traces_endpoint
 from ..lookup.lookup import Lookup, NotFoundError
+from ..trace.redact import masked
 from . import fail
 
 
@@ -18,4 +20,12 @@ def open_lookup() -> Iterator[Lookup]:
         try:
             yield found
         except NotFoundError as error:
-            raise fail(str(error)) from None
+            receiver = masked(traces_endpoint(os.environ))
+            raise fail(_elsewhere(receiver) if receiver and found.is_empty() else str(error)) from None
+
+
+def _elsewhere(receiver: str) -> str:
+    """Return what to do if all spans go to a receiver. The variable PIPELINE_TRACE_URL says where people see them."""
+    page = os.environ.get("PIPELINE_TRACE_URL", "")
+    where = f"look there: {page}" if page else "look there, or set PIPELINE_TRACE_URL to the address of its page of a trace"
+    return f"nothing is kept on this machine, because spans go to {receiver}; {where}"

@@ -9,13 +9,14 @@ import click
 from rich.console import Console
 
 from ..change import document, terminal
-from . import format_option, local
+from . import format_option, local, utc_option
 
 
 @click.command("path")
 @click.argument("change", default="latest", metavar="[COMMIT|CHANGE|VERSION]")
 @format_option("How to print the path.", "text", "json")
-def command(change: str, form: str) -> None:
+@utc_option
+def command(change: str, form: str, utc: bool) -> None:
     """Show a commit's path to production: can I deploy?
 
     Shows the result of each step (PR checks, merge, each environment) and what blocks the deploy. Without an argument,
@@ -34,4 +35,4 @@ def command(change: str, form: str) -> None:
         json.dump(found, sys.stdout, indent=1)
         sys.stdout.write("\n")
     else:
-        terminal.print_path(found, Console(highlight=False))
+        terminal.print_path(found, Console(highlight=False), utc=utc)

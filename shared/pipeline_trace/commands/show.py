@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
+from typing import Any
 
 import click
 from rich.console import Console
 
+from ..lookup.lookup import NotFoundError
+from ..lookup.wording import iso_time, with_shown_times
 from ..report import terminal
-from . import format_option, local
+from ..trace.span import Span
+from . import fail, format_option, live, local, utc_option
 
 
 @click.command("show")
 @click.argument("trace", default="latest")
 @format_option("How to print the trace.", "tree", "json")
-def command(trace: str, form: str) -> None:
+@utc_option
+def command(trace: str, form: str, utc: bool) -> None:
     """Show a trace from this machine's store.
 
     The trace includes the playbooks and commands that run now.
@@ -23,10 +29,26 @@ def command(trace: str, form: str) -> None:
     TRACE: a trace id, a build URL, JOB#N or latest (default).
     """
     with local.open_lookup() as lookup:
-        spans = lookup.spans(trace)
+        try:
+            spans = lookup.spans(trace)
+        except NotFoundError:
+            running = live.verdict_of_running(lookup, trace)
+            if running is None:
+                raise
+            said = f"{trace} runs now: its spans come when it has ended; ask: pipeline-trace why {shlex.quote(trace)}"
+            if form == "json":
+                raise fail(said) from None
+            click.echo(said)
+            for line in running.evidence:
+                click.echo(f"  {with_shown_times(line, utc=utc)}")
+            return
     if form == "json":
         spans.sort(key=lambda span: (span.start_ns, span.span_id))
-        json.dump([span.to_dict() for span in spans], sys.stdout, indent=1)
+        json.dump([_document(span) for span in spans], sys.stdout, indent=1)
         sys.stdout.write("\n")
     else:
-        terminal.print_tree(spans, Console(highlight=False))
+        terminal.print_tree(spans, Console(highlight=False), utc=utc)
+
+
+def _document(span: Span) -> dict[str, Any]:
+    return {**span.to_dict(), "start": iso_time(span.start_ns), "end": iso_time(span.end_ns) if span.end_ns else None}

@@ -5,27 +5,19 @@ from __future__ import annotations
 import codecs
 import io
 import json
-import os
 import sys
-import time
-from functools import partial
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import click
 
-from ..lookup.lookup import Lookup, NotFoundError
-from ..lookup.usual import Usual, usual_times
+from ..lookup.lookup import NotFoundError
+from ..lookup.wording import with_shown_times
 from ..ownership import Verdict, judge
 from ..ownership.log.judge import verdict_of_log
 from ..ownership.log.rules import Rules, RulesError, load_rules
 from ..trace import redact
-from . import fail, format_option, local
+from . import fail, format_option, live, local, utc_option
 
-# Entry points that judge a build that runs now: ``verdict_of_running(reference, environ, usual) -> Verdict | None``.
-LIVE = "pipeline_trace.live"
-# The usual time of a stage comes from the runs of this period.
-_DAYS_NS = 90 * 86_400 * 1_000_000_000
 # Only the end of a log is read.
 _MOST_BYTES = 4 << 20
 _UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
@@ -47,7 +39,10 @@ _WIDTH = 160
     help="A file with your own rules. They are tried before the built-in rules. Default: the file in PIPELINE_TRACE_RULES.",
 )
 @format_option("How to print the verdict.", "text", "json")
-def command(trace: str, log: str | None, exit_status: int | None, script: str, own: str | None, form: str) -> None:
+@utc_option
+def command(
+    trace: str, log: str | None, exit_status: int | None, script: str, own: str | None, form: str, utc: bool
+) -> None:
     """Say who should look first at a failure: Dev or Ops.
 
     Prints the owner of the failure, how sure that is, the log lines and facts that decide it, and what to do next. The
@@ -61,12 +56,10 @@ def command(trace: str, log: str | None, exit_status: int | None, script: str, o
     except RulesError as error:
         raise fail(str(error)) from None
     verdict = verdict_of_log(script, exit_status, _read(log), rules=rules) if log else _of_trace(trace, rules)
-    print_verdict(verdict, form)
-
-
-def print_verdict(verdict: Verdict, form: str) -> None:
-    """Print a verdict. ``form``: text or json."""
-    click.echo(verdict_text(verdict) if form == "text" else json.dumps(verdict.masked().to_dict(), ensure_ascii=False))
+    if form == "json":
+        click.echo(json.dumps(verdict.masked().to_dict(), ensure_ascii=False))
+    else:
+        click.echo(verdict_text(verdict, utc=utc))
 
 
 def _of_trace(trace: str, rules: Rules) -> Verdict:
@@ -74,27 +67,21 @@ def _of_trace(trace: str, rules: Rules) -> Verdict:
         try:
             return judge.verdict_for(lookup, trace, rules)
         except NotFoundError:
-            # The store has only builds that have ended.
-            for point in entry_points(group=LIVE):
-                verdict: Verdict | None = point.load()(trace, os.environ, partial(_usual, lookup))
-                if verdict:
-                    return verdict
-            raise
+            verdict = live.verdict_of_running(lookup, trace)
+            if verdict is None:
+                raise
+            return verdict
 
 
-def _usual(lookup: Lookup, job: str) -> dict[str, Usual]:
-    """Return the usual times of a job's stages, by stage name."""
-    now = time.time_ns()
-    known = usual_times(lookup.stages_between(job, now - _DAYS_NS, now))
-    return {stage: usual for (name, stage), usual in known.items() if name == job}
-
-
-def verdict_text(verdict: Verdict) -> str:
-    """Return a verdict as text of at most ten lines, with masked secrets."""
+def verdict_text(verdict: Verdict, *, utc: bool = False) -> str:
+    """Return a verdict as text of at most ten lines, with masked secrets. ``utc``: show times in UTC."""
     verdict = verdict.masked()
-    owner = {"dev": "Dev", "ops": "Ops"}.get(verdict.owner, "unknown")
-    head = f"Owner: {owner}   {verdict.kind}   ({verdict.confidence:.0%} sure)"
-    evidence = [f"  - {redact.clip(' '.join(line.split()), _WIDTH)}" for line in verdict.evidence]
+    if verdict.kind == judge.NOTHING_FAILED:
+        return "\n".join(["Nothing failed.", *(f"  - {line}" for line in verdict.evidence)])
+    owners = {"dev": "Dev", "ops": "Ops"}
+    sure = f"   ({verdict.confidence:.0%} sure)" if verdict.owner in owners else ""
+    head = f"Owner: {owners.get(verdict.owner, 'unknown')}   {verdict.kind}{sure}"
+    evidence = [f"  - {redact.clip(' '.join(with_shown_times(line, utc=utc).split()), _WIDTH)}" for line in verdict.evidence]
     tail = [f"Next: {verdict.next}"] if verdict.next else []
     return "\n".join([head, *evidence[: _MOST_LINES - 1 - len(tail)], *tail])
 

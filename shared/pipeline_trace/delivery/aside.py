@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .journal import SUFFIX, progress_path, reserve_path
 from .progress import load_progress, save_progress
+from .start import command_line
 
 _FOLDER = "aside"
 
@@ -52,4 +53,4 @@ def said_aside(folder: Path) -> str:
 
 def bring_back(folder: Path) -> str:
     """Return the shell command that lets journals that are set aside be delivered again."""
-    return f"mv {shlex.quote(str(folder / _FOLDER))}/* {shlex.quote(str(folder))}/ && pipeline-trace ship"
+    return f"mv {shlex.quote(str(folder / _FOLDER))}/* {shlex.quote(str(folder))}/ && {command_line('ship')}"

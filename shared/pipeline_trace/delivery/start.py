@@ -22,6 +22,9 @@ CALL = signal.SIGURG
 # In an installation from Ansible Galaxy, the package is part of the collection and has another name.
 _PACKAGE = Path(__file__).parents[1]
 
+# The package is not on PyPI.
+INSTALL = f"{sys.executable or 'python3'} -m pip install git+https://github.com/pipeline-trace/pipeline-trace"
+
 
 class ShippingProcess:
     """A running shipping process, for the journal's writer."""
@@ -83,4 +86,4 @@ def viewing_hint(trace_id: str) -> str:
     # An installation from Ansible Galaxy has neither the commands nor the packages for them.
     if (_PACKAGE / "commands").is_dir() and find_spec("click"):
         return f"see it with: {command_line('show', trace_id)}"
-    return f"to see it: {sys.executable} -m pip install pipeline-trace, then pipeline-trace show"
+    return f"to see it: {INSTALL}, then pipeline-trace show"

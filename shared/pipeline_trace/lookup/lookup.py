@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from ..delivery.destinations.store import Store
 from ..delivery.home import Home
 from ..delivery.journal import find_journals
 from ..delivery.reader import Reader
-from ..place.ci.jenkins.identity import build_at
+from ..place.ci.jenkins.identity import Build, build_on_page
 from ..trace import conventions as c
 from ..trace.queries import attribute_text, build_name, build_name_of, build_name_parts, is_playbook, is_run
 from ..trace.span import Span, encode
@@ -34,6 +35,10 @@ class Lookup:
     def close(self) -> None:
         """Close the store."""
         self._store.close()
+
+    def is_empty(self) -> bool:
+        """Return whether there is no span here at all."""
+        return not self._waiting and self._store.latest() is None
 
     def spans(self, reference: str) -> list[Span]:
         """Return the spans of a trace. ``reference``: a trace id, a build URL, ``JOB#N`` or ``latest``.
@@ -124,14 +129,14 @@ class Lookup:
             if self._trace(reference.lower()):
                 return reference.lower()
             raise NotFoundError(f"there is no trace {reference} here; to see the newest, run: pipeline-trace show latest")
-        build = build_at(reference) if "://" in reference else None
+        build = build_on_page(reference) if "://" in reference else None
         if build:
             runs = self.spans_of_build(build.job, str(build.number))
-            here = [span for span in runs if attribute_text(span, c.PIPELINE_RUN_URL).startswith(f"{build.controller}/")]
-            return _only(here, reference, f"pipeline-trace poll --once --jenkins-url {build.controller}")
+            here = [span for span in runs if is_of_build(span, build)]
+            return _only(here, reference, f"--jenkins-url {build.controller}")
         named = build_name_parts(reference)
         if named:
-            return _only(self.spans_of_build(*named), reference, "pipeline-trace poll --once --jenkins-url URL")
+            return _only(self.spans_of_build(*named), reference, "--jenkins-url URL")
         raise NotFoundError(f"{reference!r} is not a trace id, build URL, JOB#N or latest; use one of these")
 
     def _latest(self) -> str:
@@ -149,13 +154,36 @@ class Lookup:
         return stored[0]
 
 
-def _only(runs: Iterable[Span], reference: str, hint: str) -> str:
-    """Return the trace id of a build's run span. Its playbooks may be in other traces. Raises NotFoundError."""
+def is_run_of(span: Span, reference: str) -> bool:
+    """Return whether a span is the run of the build that a reference names: JOB#N, or the URL of any of its pages."""
+    if not is_run(span):
+        return False
+    named = build_name_parts(reference)
+    if named:
+        return build_name_of(span) == build_name(*named)
+    build = build_on_page(reference) if "://" in reference else None
+    return build is not None and is_of_build(span, build)
+
+
+def is_of_build(span: Span, build: Build) -> bool:
+    """Return whether a span belongs to a build, or to one of its cells, by the address of its run."""
+    own = build_on_page(attribute_text(span, c.PIPELINE_RUN_URL))
+    return own is not None and replace(own, cell=build.cell) == build
+
+
+def _only(runs: Iterable[Span], reference: str, controller: str) -> str:
+    """Return the trace id of a build's run span. Its playbooks may be in other traces. Raises NotFoundError.
+
+    ``controller``: the option of `poll` that names it.
+    """
     runs = list(runs)
     own = [span for span in runs if is_run(span)] or runs
     traces = sorted({span.trace_id for span in own})
     if not traces:
-        raise NotFoundError(f"there is no build {reference} here; fetch it with: {hint}")
+        raise NotFoundError(
+            f"there is no build {reference} here; if it has ended, fetch it with: pipeline-trace poll --once {controller}; "
+            f"if it runs, see what it does with: pipeline-trace poll --once --open {controller}"
+        )
     # The cells of a multi-configuration build have an address each, and one trace.
     if len(traces) > 1 and len({attribute_text(span, c.PIPELINE_RUN_URL) for span in own}) > 1:
         raise NotFoundError(

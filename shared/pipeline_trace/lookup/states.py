@@ -28,6 +28,8 @@ SPAN_TYPES = (
 )
 
 RUNNING = "running"
+# Of a trace, not of a span: what is around its spans has not arrived, so nobody knows how it ended.
+INCOMPLETE = "incomplete"
 NO_STATE = "unset"
 # Worst first: the worst state of the root spans is the state of the whole trace.
 STATES = (
@@ -36,13 +38,14 @@ STATES = (
     c.TIMEOUT,
     c.CANCELLATION,
     RUNNING,
+    INCOMPLETE,
     c.SUCCESS,
     c.SKIP,
     NO_STATE,
 )
 
 _KNOWN_TYPES = frozenset(SPAN_TYPES)
-_RESULT_WORDS = frozenset(STATES) - {RUNNING, NO_STATE}
+_RESULT_WORDS = frozenset(STATES) - {RUNNING, INCOMPLETE, NO_STATE}
 # Ansible's result comes first: an ignored or rescued failure is a success, whatever the general result says.
 _ANSIBLE_RESULTS = (c.ANSIBLE_HOST_RESULT, c.ANSIBLE_TASK_RESULT, c.ANSIBLE_RESULT)
 _ANSIBLE_STATES = {
@@ -63,11 +66,11 @@ def span_type(span: Span) -> str:
         value = span.attributes.get(key)
         if isinstance(value, str) and value in _KNOWN_TYPES:
             return value
-    return OTHER
+    return EXEC if c.PROCESS_EXECUTABLE_NAME in span.attributes else OTHER
 
 
 def state(span: Span) -> str:
-    """Return one of STATES.
+    """Return one of STATES, never INCOMPLETE.
 
     An open span that has not failed is running. A span with status ERROR but without a known result is a failure.
     """

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..trace import conventions as c
-from ..trace.queries import has_times, order_of
+from ..trace.queries import has_times, is_run, order_of
 from ..trace.span import Span
-from .states import NO_STATE, STATES, state
+from .states import INCOMPLETE, NO_STATE, STATES, state
 
 # A child is skewed only if it is outside its parent by more than this, because timestamps are rounded differently.
 SKEW_TOLERANCE_NS = 50_000_000
@@ -16,13 +16,17 @@ SKEW_TOLERANCE_NS = 50_000_000
 
 @dataclass(eq=False)
 class Node:
-    """A span in the tree. ``depth``: 0 for a root. ``skewed``: outside the time of its parent by more than 50 ms."""
+    """A span in the tree. ``depth``: 0 for a root. ``skewed``: outside the time of its parent by more than 50 ms.
+
+    ``orphan``: it has a parent, which is not in the tree.
+    """
 
     span: Span
     # Not in the repr, because a chain of 5,000 nodes would exceed the recursion limit.
     children: list[Node] = field(default_factory=list, repr=False)
     depth: int = 0
     skewed: bool = False
+    orphan: bool = False
 
 
 def build_tree(spans: Sequence[Span]) -> list[Node]:
@@ -33,8 +37,10 @@ def build_tree(spans: Sequence[Span]) -> list[Node]:
     twice, the first span has the children.
     """
     parents = _parents(spans)
+    nodes = [
+        Node(span, orphan=parent is None and span.parent_id is not None) for span, parent in zip(spans, parents, strict=True)
+    ]
     _break_cycles(spans, parents)
-    nodes = [Node(span) for span in spans]
     roots: list[Node] = []
     # Sorted once, before the children are assigned, so every list of children is in order.
     for index in sorted(range(len(spans)), key=lambda i: _order(spans[i])):
@@ -57,8 +63,18 @@ def walk(roots: Iterable[Node]) -> Iterator[Node]:
 
 
 def overall_state(roots: Iterable[Node]) -> str:
-    """Return the worst state of the roots; ``unset`` if there are none."""
-    return min((state(root.span) for root in roots), key=STATES.index, default=NO_STATE)
+    """Return the worst state of the roots; ``unset`` if there are none.
+
+    A root whose parent is missing is incomplete, unless it failed or is open: what is around it may still run, or fail. A
+    pipeline's run is whole without the run that started it.
+    """
+    return min(map(_state_of_root, roots), key=STATES.index, default=NO_STATE)
+
+
+def _state_of_root(root: Node) -> str:
+    found = state(root.span)
+    whole = not root.orphan or is_run(root.span)
+    return found if whole else min(found, INCOMPLETE, key=STATES.index)
 
 
 def leaf_most(roots: Iterable[Node], wanted: frozenset[str]) -> list[Node]:

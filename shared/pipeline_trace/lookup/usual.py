@@ -9,7 +9,7 @@ from statistics import median
 from typing import Protocol
 
 from ..trace import conventions as c
-from ..trace.queries import failed_tests, has_times, is_stage
+from ..trace.queries import environment_of, failed_tests, has_times, is_stage
 from ..trace.span import Span
 from .states import STATES, span_type, state
 
@@ -104,7 +104,7 @@ def stage_key(span: Span) -> StageKey:
 
 
 def flaky_in(own: Iterable[Span], run: Span, around: Sequence[Span]) -> list[Flaky]:
-    """Return stages and tests that failed in one build and passed in another build of the same job and commit.
+    """Return stages and tests that failed in one build and passed in another build of the same job, commit and environment.
 
     ``own``: the spans of the build. ``run``: its run span. ``around``: spans of other builds.
     """
@@ -115,6 +115,7 @@ def flaky_in(own: Iterable[Span], run: Span, around: Sequence[Span]) -> list[Fla
         if span_type(span) == c.TYPE_RUN
         and span.attributes.get(c.VCS_HEAD_REVISION) == commit
         and _build(span) != _build(run)
+        and environment_of(span) == environment_of(run)
     ]
     stages: dict[tuple[str, str], dict[str, str]] = {_build(one): {} for one in (run, *others)}
     for span in (*own, *around):

@@ -1,12 +1,18 @@
-"""Formats texts for users: durations, and names with invisible characters."""
+"""Formats texts for users: durations, times, and names with invisible characters.
+
+A text that is kept or sent has its times in UTC, such as 2026-11-30 16:30:00Z. What a terminal shows is in local time.
+"""
 
 from __future__ import annotations
 
 import re
+from datetime import datetime, timezone
 
 from ..trace.queries import has_times
 from ..trace.span import Span
 
+# Of utc_time.
+_UTC_TIME = re.compile(r"\b(2\d{3}-\d\d-\d\d \d\d:\d\d:\d\d)Z")
 # What stands for a duration that is not known.
 UNKNOWN = "\N{EN DASH}"
 
@@ -26,6 +32,48 @@ def human_length(span: Span) -> str:
 def human_ms(duration_ms: float) -> str:
     """Return a duration in milliseconds as people say it; see human_duration."""
     return human_duration(round(duration_ms * 1_000_000))
+
+
+def iso_time(time_ns: int) -> str:
+    """Return a time in nanoseconds since the epoch in UTC, as JSON has it: ISO 8601 with milliseconds; "" if it is none."""
+    found = _moment(time_ns)
+    return found.isoformat(timespec="milliseconds") if found else ""
+
+
+def utc_time(time_ns: int) -> str:
+    """Return a time in nanoseconds since the epoch, in UTC, for a text that is kept or sent; "" if it is none."""
+    found = _moment(time_ns)
+    return f"{found:%Y-%m-%d %H:%M:%S}Z" if found else ""
+
+
+def shown_time(time_ns: int, *, utc: bool = False) -> str:
+    """Return a time in nanoseconds since the epoch as a terminal shows it, with its zone; "" if it is none."""
+    found = _moment(time_ns)
+    return _shown(found, utc) if found else ""
+
+
+def with_shown_times(text: str, *, utc: bool = False) -> str:
+    """Return a text in which the times of ``utc_time`` are those that a terminal shows."""
+
+    def shown(match: re.Match[str]) -> str:
+        try:
+            return _shown(datetime.fromisoformat(f"{match[1]}+00:00"), utc)
+        except ValueError:
+            # The 30th of February, in somebody's text.
+            return match[0]
+
+    return _UTC_TIME.sub(shown, text)
+
+
+def _shown(moment: datetime, utc: bool) -> str:
+    return f"{moment.astimezone(timezone.utc if utc else None):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def _moment(time_ns: int) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(time_ns / 1e9, timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _duration(micros: int) -> str:

@@ -10,18 +10,16 @@ from typing import Any
 
 from ..trace import conventions as c
 from ..trace.queries import (
-    attribute_text,
     build_name_of,
+    environment_of,
     has_times,
     is_jenkins,
     is_playbook,
     is_run,
     order_of,
-    parameter,
     revision_of,
 )
 from ..trace.span import ERROR, Link, Span
-from ..trace.words import environment_name
 from .caught import attempt_of, way_to_caught
 
 _EXIT_STATUS = re.compile(r"script returned exit code (\d+)")
@@ -106,12 +104,6 @@ class Failure:
     def agent(self) -> str:
         """Return the agent that it ran on; "" if it is not known."""
         return next((str(s.attributes[c.WORKER_NAME]) for s in reversed(self.path) if c.WORKER_NAME in s.attributes), "")
-
-
-def environment_of(span: Span) -> str:
-    """Return the environment that a run or playbook deploys to, under its usual name; "" for none."""
-    said = attribute_text(span, c.DEPLOYMENT_ENVIRONMENT) or parameter(span, c.DEPLOYMENT_ENVIRONMENT)
-    return environment_name(said)
 
 
 class Trace:

@@ -241,4 +241,4 @@ def _one_project(history: _History, text: Verdict) -> Verdict | None:
 
 
 def _clock(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M}"
+    return f"{at:%Y-%m-%d %H:%M:%S}Z"

@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Protocol
 
+from ..lookup.lookup import is_run_of
+from ..lookup.wording import utc_time
 from ..trace import conventions as c
 from ..trace.queries import (
     attribute_text,
-    build_name,
-    build_name_of,
-    build_name_parts,
+    environment_of,
     failed_tests,
     is_run,
     result_of,
@@ -20,7 +20,7 @@ from ..trace.queries import (
 )
 from ..trace.span import ERROR, Link, Span
 from . import facts, history
-from .failure import Failure, Trace, environment_of, named_facts
+from .failure import Failure, Trace, named_facts
 from .log import ansible
 from .log.judge import verdict_of_log
 from .log.rules import Rules
@@ -129,10 +129,8 @@ def _tests(failure: Failure) -> Verdict | None:
 
 def _referenced(trace: Trace, reference: str) -> Span:
     """Return the span that a reference names: the run of a build, else the root that failed last, else the last root."""
-    url, parts = reference.strip().rstrip("/"), build_name_parts(reference)
-    name = build_name(*parts) if parts else ""
     for span in trace.spans:
-        if is_run(span) and (build_name_of(span) == name or attribute_text(span, c.PIPELINE_RUN_URL).rstrip("/") == url):
+        if is_run_of(span, reference):
             return span
     return max(trace.roots(), key=lambda span: (span.status_code == ERROR, span.end_ns))
 
@@ -141,8 +139,7 @@ def _not_failed(trace: Trace, start: Span) -> Verdict:
     running = [span for span in trace.spans if not span.end_ns]
     if running:
         deepest = max(running, key=lambda span: span.start_ns)
-        since = datetime.fromtimestamp(deepest.start_ns / 1e9, timezone.utc)
-        evidence = [f"{deepest.name} has been running since {since:%Y-%m-%d %H:%M:%S}Z"]
+        evidence = [f"{deepest.name} has been running since {utc_time(deepest.start_ns)}"]
         return Verdict(UNKNOWN, "running", 0.5, evidence, "To see what runs now, run: pipeline-trace show")
     return Verdict(UNKNOWN, NOTHING_FAILED, 1.0, [f"{start.name}: {result_of(start) or 'no failure'}"], "")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
@@ -21,10 +21,14 @@ _WAITS = {"queue": "in the queue", "agent": "for an agent", "input": "for a pers
 
 @dataclass(frozen=True)
 class Headline:
-    """What is known about a trace besides its spans. ``path``: the document of `pipeline-trace path`. None is not shown."""
+    """What is known about a trace besides its spans. ``path``: the document of `pipeline-trace path`. None is not shown.
+
+    ``deciding``: the line of a failed span's log that decides the verdict on it, by span id.
+    """
 
     verdict: Verdict | None = None
     path: Mapping[str, Any] | None = None
+    deciding: Mapping[str, str] = field(default_factory=dict)
 
 
 NOTHING = Headline()
@@ -38,7 +42,7 @@ def verdict_view(verdict: Verdict | None) -> dict[str, Any] | None:
         "owner": verdict.owner if verdict.owner in _OWNERS else "unknown",
         "says": _OWNERS.get(verdict.owner, _UNDECIDED),
         "kind": visible(verdict.kind.replace("_", " ")),
-        "sure": f"{round(100 * verdict.confidence)} % sure",
+        "sure": f"{round(100 * verdict.confidence)} % sure" if verdict.owner in _OWNERS else "",
         "evidence": [visible(line, lines=True) for line in verdict.evidence],
         "next": visible(verdict.next),
     }

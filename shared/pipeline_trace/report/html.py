@@ -16,6 +16,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from ..lookup.states import INCOMPLETE, RUNNING
 from ..lookup.tree import build_tree, overall_state, walk
 from ..lookup.usual import NO_OTHER_BUILDS, OtherBuilds
 from ..lookup.wording import human_duration, visible
@@ -65,6 +66,7 @@ def page_html(
     rows = list(walk(roots))
     start_ns, end_ns = _extent(spans, moment)
     path = critical_path(roots, end_ns)
+    result = overall_state(roots)
     script = "\n".join(_read(name) for name in _SCRIPTS)
     style = "\n".join(_read(name) for name in _STYLES)
     return _ENVIRONMENT.get_template("report.html.j2").render(
@@ -74,17 +76,18 @@ def page_html(
         data=Markup(_json(PageData(rows, start_ns, end_ns, path, history).as_json())),
         title=visible(title),
         links=[(visible(name), address) for name, address in links],
-        result=overall_state(roots),
+        result=result,
         words=STATE_WORDS,
         duration=human_duration(end_ns - start_ns),
-        running=any(span.end_ns == 0 for span in spans),
+        unfinished=result in (RUNNING, INCOMPLETE),
+        ended=_moment(max((span.end_ns for span in spans), default=0)),
         started=_moment(start_ns) if spans else "",
         generated=moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         span_count=len(rows),
         traces=list(dict.fromkeys(visible(node.span.trace_id) for node in rows)),
         verdict=verdict_view(headline.verdict),
         path=path_view(headline.path),
-        trouble=find_trouble(roots, rows),
+        trouble=find_trouble(roots, rows, headline.deciding),
         times=time_views(path, rows),
         lanes=lane_views(spans, start_ns, end_ns),
         stages=stage_views(rows, history, end_ns),

@@ -25,6 +25,7 @@ STATE_WORDS = {
     c.SUCCESS: "Succeeded",
     c.SKIP: "Skipped",
     "running": "Running",
+    "incomplete": "Incomplete",
     "unset": "No result",
 }
 _SIDES = {BOTH: "b", DEV: "d", OPS: "o"}

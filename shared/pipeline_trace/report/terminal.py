@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import datetime
 
 from rich.console import Console
 from rich.text import Text
 
 from ..lookup import states, tree, wording
+from ..lookup.cause import cause
 from ..trace.span import Span
 
 _MARKS = {
@@ -25,16 +25,19 @@ _MARKS = {
 _WAITS = {"queue", "agent", "input"}
 
 
-def print_tree(spans: Sequence[Span], console: Console) -> None:
-    """Print the spans as trees. If the output is not a terminal, lines are neither wrapped nor cut."""
+def print_tree(spans: Sequence[Span], console: Console, *, utc: bool = False) -> None:
+    """Print the spans as trees. If the output is not a terminal, lines are neither wrapped nor cut.
+
+    ``utc``: show times in UTC, not in local time.
+    """
     now = time.time_ns()
     roots = tree.build_tree(spans)
     for root in roots:
-        console.print(_heading(root), soft_wrap=True)
+        console.print(_heading(root, utc), soft_wrap=True)
         todo = [(root, "", "")]
         while todo:
             node, lead, inner = todo.pop()
-            console.print(Text(lead, style="dim") + _line(node, now), soft_wrap=True)
+            console.print(Text(lead, style="dim") + _line(node, now, utc), soft_wrap=True)
             last = len(node.children) - 1
             todo += [
                 (child, inner + ("└─ " if i == last else "├─ "), inner + ("   " if i == last else "│  "))
@@ -42,19 +45,21 @@ def print_tree(spans: Sequence[Span], console: Console) -> None:
             ]
 
 
-def _heading(root: tree.Node) -> Text:
-    started = datetime.fromtimestamp(root.span.start_ns / 1e9).astimezone()
-    return Text(f"trace {root.span.trace_id}  {started:%Y-%m-%d %H:%M:%S %Z}", style="dim")
+def _heading(root: tree.Node, utc: bool) -> Text:
+    heading = Text(f"trace {root.span.trace_id}  {wording.shown_time(root.span.start_ns, utc=utc)}", style="dim")
+    if tree.overall_state([root]) == states.INCOMPLETE:
+        heading.append("  incomplete: the span around it is not here, so it may still run", style="yellow")
+    return heading
 
 
-def _line(node: tree.Node, now: int) -> Text:
+def _line(node: tree.Node, now: int, utc: bool) -> Text:
     span, state, kind = node.span, states.state(node.span), states.span_type(node.span)
     mark, style = _MARKS[state]
     line = Text.assemble((mark, style), " ")
     if not span.name.lower().startswith(f"{kind} "):
         line.append(f"{kind} ", style="dim")
     line.append(wording.visible(span.name), style="italic" if kind in _WAITS else style if state != "success" else "")
-    line.append(f"  {_duration(span, now)}", style="cyan")
+    line.append(f"  {_duration(span, now, utc)}", style="cyan")
     remark = states.remark(span)
     if remark:
         line.append(f"  {remark}", style="yellow")
@@ -63,14 +68,13 @@ def _line(node: tree.Node, now: int) -> Text:
         line.append(f"  {left_out}", style="dim")
     if node.skewed:
         line.append("  clock skewed", style="yellow")
-    message = states.message(span)
-    if message and state in ("failure", "error", "timeout"):
-        line.append(f"  {wording.visible(message.splitlines()[0])}", style="red")
+    told = cause(span)
+    if told and state in ("failure", "error", "timeout"):
+        line.append(f"  {wording.visible(told)}", style="red")
     return line
 
 
-def _duration(span: Span, now: int) -> str:
+def _duration(span: Span, now: int, utc: bool) -> str:
     if span.end_ns:
         return wording.human_length(span)
-    started = datetime.fromtimestamp(span.start_ns / 1e9).astimezone()
-    return f"running since {started:%H:%M:%S} ({wording.human_duration(now - span.start_ns)})"
+    return f"running since {wording.shown_time(span.start_ns, utc=utc)} ({wording.human_duration(now - span.start_ns)})"

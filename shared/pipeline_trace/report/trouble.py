@@ -1,12 +1,13 @@
-"""Prepares the list of failures above the waterfall, each with the end of its log. Does no I/O."""
+"""Prepares the list of failures above the waterfall: the cause, where it is, and the log around the cause. Does no I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..lookup.states import message, remark, span_type, state
+from ..lookup.cause import causes, is_general, said
+from ..lookup.states import remark, span_type, state
 from ..lookup.tree import Node, leaf_most
 from ..lookup.wording import human_length, visible
 from ..trace import conventions as c
@@ -16,6 +17,8 @@ _LOGS = (c.JENKINS_LOG, c.ANSIBLE_MESSAGE)
 _MOST_LISTED = 50
 _MOST_ANCESTORS = 10
 _MOST_LINES = 20
+# Of them, so many after the line that decides.
+_AFTER = 6
 _LONGEST_LINE = 400
 
 
@@ -31,8 +34,8 @@ class Trouble:
     unlisted: int
 
 
-def find_trouble(roots: Sequence[Node], rows: Sequence[Node]) -> Trouble:
-    """Return the failures; if nothing failed, what was cancelled."""
+def find_trouble(roots: Sequence[Node], rows: Sequence[Node], deciding: Mapping[str, str]) -> Trouble:
+    """Return the failures; if nothing failed, what was cancelled. ``deciding``: see Headline."""
     found = leaf_most(roots, c.FAILED_RESULTS)
     failures = len(found)
     if not found:
@@ -44,25 +47,58 @@ def find_trouble(roots: Sequence[Node], rows: Sequence[Node]) -> Trouble:
         del path[node.depth :]
         path.append(node)
         if id(node) in listed:
-            entries.append(_entry(node, position, path))
+            entries.append(_entry(node, position, path, deciding))
     return Trouble(failures, entries, len(found) - len(entries))
 
 
-def log_lines(span: Span) -> list[str]:
-    """Return the last lines of a failed span's log, each cut if it is very long. Secrets are already masked."""
+def _log_of(path: Sequence[Node]) -> tuple[Span, list[str]]:
+    """Return the span whose log tells of a failure, and the lines of the log. Secrets are already masked.
+
+    If no step failed, the poller attaches the log to the run.
+    """
+    span = path[-1].span
+    lines = _lines_of(span)
+    if not lines and span_type(span) in (c.TYPE_STAGE, c.TYPE_BRANCH):
+        run = next((node.span for node in reversed(path[:-1]) if span_type(node.span) == c.TYPE_RUN), None)
+        if run:
+            return run, _lines_of(run)
+    return span, lines
+
+
+def _lines_of(span: Span) -> list[str]:
     for key in _LOGS:
         text = span.attributes.get(key)
         if isinstance(text, str) and text.strip():
-            lines = visible(text.strip("\r\n"), lines=True).splitlines()[-_MOST_LINES:]
+            lines = visible(text.strip("\r\n"), lines=True).splitlines()
             return [line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}\u2026" for line in lines]
     return []
 
 
-def _entry(node: Node, position: int, path: Sequence[Node]) -> dict[str, Any]:
+def _around(lines: Sequence[str], at: int | None) -> tuple[Sequence[str], int | None]:
+    """Return the lines around the one that decides, and its place among them; the last lines if none does."""
+    last = len(lines) if at is None else min(len(lines), max(at + 1 + _AFTER, _MOST_LINES))
+    first = max(0, last - _MOST_LINES)
+    return lines[first:last], None if at is None else at - first
+
+
+def _place(lines: Sequence[str], wanted: str) -> int | None:
+    """Return the place of the last line with a text. The text may be cut, and its line indented."""
+    wanted = visible(wanted).strip().removesuffix("\u2026")
+    found = [at for at, line in enumerate(lines) if wanted and line.strip().startswith(wanted)]
+    return found[-1] if found else None
+
+
+def _entry(node: Node, position: int, path: Sequence[Node], deciding: Mapping[str, str]) -> dict[str, Any]:
     span = node.span
-    said = visible(message(span).strip(), lines=True)
-    lines = log_lines(span) or _log_above(path)
-    text = "\n".join(lines).strip()
+    own = visible(said(span), lines=True)
+    logged, lines = _log_of(path)
+    at = _place(lines, deciding.get(logged.span_id, ""))
+    told = causes(own)
+    if not told and lines:
+        # Its own words only say that it failed: the line that decides tells more, else the last one.
+        ends = [line for line in lines if line.strip() and not is_general(line)]
+        told = [lines[at]] if at is not None else ends[-1:]
+    shown, marked = _around(lines, at)
     return {
         "row": position,
         "name": visible(span.name),
@@ -71,16 +107,11 @@ def _entry(node: Node, position: int, path: Sequence[Node]) -> dict[str, Any]:
         "remark": remark(span),
         "duration": human_length(span) if span.end_ns else "",
         "path": _path_names(path[:-1]),
-        "message": said,
-        "log": lines if text != said else [],
-        "log_says_it": said in text,
+        "cause": "\n".join(line.strip() for line in told) or own,
+        "log": shown if "\n".join(lines).strip() != "\n".join(told).strip() else [],
+        "marked": marked,
+        "whole": len(shown) == len(lines),
     }
-
-
-def _log_above(path: Sequence[Node]) -> list[str]:
-    """Return the run's log for a failed stage or branch. If no step failed, the poller attaches the log to the run."""
-    run = next((node.span for node in reversed(path[:-1]) if span_type(node.span) == c.TYPE_RUN), None)
-    return log_lines(run) if run and span_type(path[-1].span) in (c.TYPE_STAGE, c.TYPE_BRANCH) else []
 
 
 def _path_names(path: Sequence[Node]) -> list[str]:

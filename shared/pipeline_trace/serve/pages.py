@@ -33,6 +33,7 @@ _MARKS = {
     "cancellation": "⊘",
     "skip": "-",
     "running": "▶",
+    "incomplete": "◌",
     "unset": "·",
 }
 

@@ -20,6 +20,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from ..delivery import listening
 from ..delivery.destinations import SetupError
 from ..delivery.home import Home
 from ..delivery.remedies import remedy
@@ -89,7 +90,9 @@ async def _serve(home: Home, settings: ServeSettings, ready: Callable[[Listening
         await grpc_server.start()
         sweeper = asyncio.create_task(_sweep(listing, writer, settings.keep))
         where = f"[{settings.address}]" if ":" in settings.address else settings.address
-        ready(Listening(f"http://{where}:{listener.getsockname()[1]}", f"{where}:{grpc_port}", home.store))
+        url = f"http://{where}:{listener.getsockname()[1]}"
+        listening.note(home, url, f"{where}:{grpc_port}")
+        ready(Listening(url, f"{where}:{grpc_port}", home.store))
         serving = asyncio.create_task(http_server.serve(sockets=[listener]))
         await asyncio.wait([serving, asyncio.create_task(signalled.wait())], return_when=asyncio.FIRST_COMPLETED)
         _leave_later()
@@ -99,6 +102,7 @@ async def _serve(home: Home, settings: ServeSettings, ready: Callable[[Listening
         sweeper.cancel()
         await asyncio.wait([sweeper])
         await writer.close()
+        listening.forget(home, url)
 
 
 def _leave_later() -> None:

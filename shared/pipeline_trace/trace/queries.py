@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from . import conventions as c
 from .span import Span
-from .words import PARAMETERS, REVISION
+from .words import PARAMETERS, REVISION, environment_name
 
 _NODE = re.compile(r"[0-9]{1,18}")
 _BUILD_NAME = re.compile(r"(.+?) ?#(\d+)")
@@ -67,6 +67,11 @@ def parameter(span: Span, attribute: str) -> str:
     """Return what a build's parameters say: the first one with a value of those that words.PARAMETERS has for it."""
     names = (c.JENKINS_PARAMETER_PREFIX + name for name in PARAMETERS[attribute])
     return next((value for name in names if (value := attribute_text(span, name))), "")
+
+
+def environment_of(span: Span) -> str:
+    """Return the environment that a run or playbook deploys to, under its usual name; an empty string for none."""
+    return environment_name(attribute_text(span, c.DEPLOYMENT_ENVIRONMENT) or parameter(span, c.DEPLOYMENT_ENVIRONMENT))
 
 
 def revision_of(span: Span) -> str:

@@ -90,13 +90,62 @@ def job_path(full_name: str) -> str:
     return "".join(f"job/{quote(name, safe='')}/" for name in full_name.split("/"))
 
 
-def build_at(url: str) -> Build | None:
-    """Return the build of a URL; None where it is no build's URL."""
-    parts = build_url_parts(url)
+def build_on_page(url: str) -> Build | None:
+    """Return the build that a page of Jenkins is about, as people copy it from a browser; None where it is about none.
+
+    Its console, its stages, a view, a page of Blue Ocean, with a query or a fragment: ``…/view/all/job/app/5/console?x=1``.
+    """
     try:
-        return Build(normalised_url(parts.root), parts.job, parts.number, parts.cell) if parts else None
+        parts = urlsplit(url.strip())
+        base = f"{parts.scheme}://{parts.netloc}"
+        segments = [segment for segment in parts.path.split("/") if segment]
+        found = _of_blue_ocean(segments) or _of_job_page(segments)
+        return Build(normalised_url("/".join([base, *found[0]])), *found[1:]) if found else None
     except ValueError:
         return None
+
+
+def _of_job_page(segments: list[str]) -> tuple[list[str], str, int, str] | None:
+    """Return the controller's path, job, number and cell of a page below a job."""
+    root: list[str] | None = None
+    names: list[str] = []
+    at = 0
+    while at < len(segments):
+        if segments[at] == "view" and segments[at + 2 : at + 3] in (["job"], ["view"]):
+            root = segments[:at] if root is None else root
+            at += 2
+        elif segments[at] == "job" and at + 1 < len(segments):
+            root = segments[:at] if root is None else root
+            names.append(unquote(segments[at + 1]))
+            at += 2
+        elif names:
+            break
+        else:
+            at += 1
+    cell = unquote(segments[at]) if at + 1 < len(segments) and _is_number(segments[at + 1]) else ""
+    number = segments[at + 1] if cell else segments[at] if at < len(segments) else ""
+    if root is None or not names or not _is_number(number) or (cell and "=" not in cell and cell != "default"):
+        return None
+    return root, "/".join(names), int(number), cell
+
+
+def _of_blue_ocean(segments: list[str]) -> tuple[list[str], str, int, str] | None:
+    """Return the same of a page of Blue Ocean: ``blue/organizations/jenkins/FOLDER%2FJOB/detail/BRANCH/5/pipeline``."""
+    for at in range(len(segments) - 6):
+        if (
+            segments[at : at + 2] == ["blue", "organizations"]
+            and segments[at + 4] == "detail"
+            and _is_number(segments[at + 6])
+        ):
+            pipeline, branch = unquote(segments[at + 3]), unquote(segments[at + 5])
+            # A Pipeline that is not multibranch has its own name in the place of the branch.
+            own = pipeline.rpartition("/")[2] == branch
+            return segments[:at], pipeline if own else f"{pipeline}/{quote(branch, safe='')}", int(segments[at + 6]), ""
+    return None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
 
 
 class BuildUrl(NamedTuple):
@@ -118,7 +167,7 @@ def build_url_parts(url: str) -> BuildUrl | None:
     except ValueError:
         return None
     number = parts.path.rstrip("/").rpartition("/")[2]
-    if not parts.hostname or not (number.isascii() and number.isdecimal()):
+    if not parts.hostname or not _is_number(number):
         return None
     found = job_in_path(parts.path.rstrip("/").removesuffix(number))
     root = f"{parts.scheme}://{parts.netloc}{found.root}"

@@ -42,7 +42,7 @@ try:
     from ansible_collections.pipeline_trace.otel.plugins.plugin_utils.settings import Command, Settings
     from ansible_collections.pipeline_trace.otel.plugins.plugin_utils.verdict import Errors, Verdict
 except ImportError as error:
-    PROBLEM = f"{error}; run: {sys.executable} -m pip install pipeline-trace"
+    PROBLEM = f"{error}; run: {sys.executable} -m pip install git+https://github.com/pipeline-trace/pipeline-trace"
 
 _ADHOC = "__adhoc_playbook__"
 _PLAY_FIELDS = ("strategy", "serial", "any_errors_fatal", "max_fail_percentage")

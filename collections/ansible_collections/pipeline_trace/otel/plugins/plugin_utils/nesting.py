@@ -115,7 +115,8 @@ class Nesting:
     def finish(self, work: Work, end_ns: int = 0) -> None:
         """End a span, and note what that means for the one around it. ``end_ns``: 0 for now."""
         work.span.end_ns = end_ns or self._now()
-        work.span.attributes.setdefault(c.TASK_RUN_RESULT, c.SUCCESS)
+        nothing_ran = isinstance(work, Task) and work.skipped and not work.ran
+        work.span.attributes.setdefault(c.TASK_RUN_RESULT, c.SKIP if nothing_ran else c.SUCCESS)
         if work.parent:
             work.parent.last_ns = max(work.parent.last_ns, work.span.end_ns)
             # Ansible's result decides whether a playbook fails, perhaps by a failure that did not fail its own play.

@@ -164,6 +164,10 @@ class PlaybookSpans:
         message = self.hosts.end(task, host, outcome, result)
         if self._detail != DETAIL_HOST and not self.hosts.awaits(host):
             count(task, outcome, self._open.play)
+        if outcome == results.SKIPPED:
+            task.skipped = True
+        else:
+            task.ran = True
         if task.notifies and outcome == results.CHANGED:
             self._notifiers.note(task.notifies, task.span.name)
         if outcome in results.BAD:

@@ -191,6 +191,8 @@ class Recorder:
             self._warn(f"{lost} by {receiver} ({rejected.reason or 'no reason given'}); see the receiver's log")
         elif self.settings.trace_url:
             self._say(self.settings.trace_url.replace("{trace_id}", trace))
+        elif page := core.load("delivery.listening").page_of(delivery.home, delivery.environ, trace):
+            self._say(page if traces == 1 else f"{traces} traces, the last one: {page}")
         elif receiver:
             self._say(f"{named} sent to {receiver}")
         elif core.locate.is_in_ci(delivery.environ):

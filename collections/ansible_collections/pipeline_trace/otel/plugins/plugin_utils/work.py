@@ -96,6 +96,9 @@ class Task(Work):
         self.telling = telling
         self.including = including
         self.notifies = notifies
+        # Whether a host ran it, and whether one skipped it.
+        self.ran = False
+        self.skipped = False
 
     def learn(self, task: Any) -> None:
         """Take over what the task of a result says, where the playbook had a template."""
