@@ -145,6 +145,9 @@ def test_spans_in_a_circle_or_thousands_deep_are_stored_and_shown(server: Server
         0x2003: [one(0x2003, 1, None), one(0x2003, 2, 3), one(0x2003, 3, 2), one(0x2003, 4, 2)],
         0x2004: [one(0x2004, number, number - 1 or None) for number in range(1, 3001)],
     }
+    # A page also says who should look first at what failed.
+    for span in traces[0x2002]:
+        span.fail("broke")
     for trace, spans in traces.items():
         assert post(server, encoded(*spans)).content == b""
         shown = requests.get(f"{server.url}/trace/{trace:032x}", timeout=60)

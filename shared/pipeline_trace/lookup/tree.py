@@ -32,8 +32,7 @@ def build_tree(spans: Sequence[Span]) -> list[Node]:
     span is a root. Each span is in the tree exactly once: in a cycle, the earliest span becomes a root, and if an id occurs
     twice, the first span has the children.
     """
-    parents = _parents(spans)
-    _break_cycles(spans, parents)
+    parents = parents_of(spans)
     nodes = [Node(span) for span in spans]
     roots: list[Node] = []
     # Sorted once, before the children are assigned, so every list of children is in order.
@@ -45,6 +44,13 @@ def build_tree(spans: Sequence[Span]) -> list[Node]:
             child.depth = node.depth + 1
             child.skewed = _is_skewed(child.span, node.span)
     return roots
+
+
+def parents_of(spans: Sequence[Span]) -> list[int | None]:
+    """Return the index of each span's parent, as ``build_tree`` takes it; None for a root. There is no cycle in it."""
+    parents = _named_parents(spans)
+    _break_cycles(spans, parents)
+    return parents
 
 
 def walk(roots: Iterable[Node]) -> Iterator[Node]:
@@ -80,8 +86,8 @@ def _order(span: Span) -> tuple[tuple[int, int], str, str]:
     return order_of(span), span.name, span.span_id
 
 
-def _parents(spans: Sequence[Span]) -> list[int | None]:
-    """Return the index of each span's parent, or None for a root."""
+def _named_parents(spans: Sequence[Span]) -> list[int | None]:
+    """Return the index of the span that each span names as its parent, or None for a root."""
     of_any_trace: dict[str, int] = {}
     of_its_trace: dict[tuple[str, str], int] = {}
     for index, span in enumerate(spans):

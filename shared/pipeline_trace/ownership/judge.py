@@ -132,7 +132,9 @@ def _referenced(trace: Trace, reference: str) -> Span:
     url, parts = reference.strip().rstrip("/"), build_name_parts(reference)
     name = build_name(*parts) if parts else ""
     for span in trace.spans:
-        if is_run(span) and (build_name_of(span) == name or attribute_text(span, c.PIPELINE_RUN_URL).rstrip("/") == url):
+        named = build_name_of(span), attribute_text(span, c.PIPELINE_RUN_URL).rstrip("/")
+        # Runs of some tools have neither.
+        if is_run(span) and (named[0] == name != "" or named[1] == url != ""):
             return span
     return max(trace.roots(), key=lambda span: (span.status_code == ERROR, span.end_ns))
 
