@@ -78,11 +78,20 @@ UNREACHABLE = (
 )
 
 
-@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-8"])
-@pytest.mark.parametrize("before", ["", "all is wéll\n" * 500_000], ids=["short", "long"])
-def test_a_log_with_a_byte_order_mark_is_read_as_its_text(tmp_path: Path, encoding: str, before: str) -> None:
+ENCODINGS = pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-8"])
+LONG = "all is wéll ✓\n" * 500_000
+
+
+@ENCODINGS
+@pytest.mark.parametrize("mark", ["\ufeff", ""], ids=["marked", "unmarked"])
+@pytest.mark.parametrize("before", ["", LONG], ids=["short", "long"])
+@pytest.mark.parametrize(("first", "last"), [(0, 0), (1, 0), (3, 0), (0, 1)])
+def test_a_log_of_any_encoding_is_read_as_its_text_also_where_a_character_is_cut(
+    tmp_path: Path, encoding: str, mark: str, before: str, first: int, last: int
+) -> None:
     path = tmp_path / "build.log"
-    path.write_bytes(f"\ufeff{before}{UNREACHABLE}".encode(encoding))
+    whole = f"{mark}{before}{UNREACHABLE}".encode(encoding)
+    path.write_bytes(whole[first : len(whole) - last])
     env = support.environ(tmp_path)
     done = support.trace("why", "--log", path, env=env)
     assert done.stdout == support.trace("why", "--log", log(tmp_path, UNREACHABLE), env=env).stdout
@@ -91,12 +100,23 @@ def test_a_log_with_a_byte_order_mark_is_read_as_its_text(tmp_path: Path, encodi
 
 
 @pytest.mark.process
-def test_standard_input_in_utf_16(tmp_path: Path) -> None:
-    command = [str(support.BIN / "pipeline-trace"), "why", "--log", "-"]
-    done = subprocess.run(
-        command, input=UNREACHABLE.encode("utf-16"), capture_output=True, env=support.environ(tmp_path), check=True
-    )
+@ENCODINGS
+@pytest.mark.parametrize("before", ["", "\ufeff", LONG], ids=["unmarked", "marked", "long"])
+@pytest.mark.parametrize("name", ["-", "/dev/stdin"])
+def test_a_stream_of_any_encoding(tmp_path: Path, encoding: str, before: str, name: str) -> None:
+    command = [str(support.BIN / "pipeline-trace"), "why", "--log", name]
+    log = f"{before}{UNREACHABLE}".encode(encoding)
+    done = subprocess.run(command, input=log, capture_output=True, env=support.environ(tmp_path), check=True)
     assert done.stdout.startswith(b"Owner: Ops")
+    assert b"UNREACHABLE!" in done.stdout
+
+
+def test_lines_of_utf_16_in_a_log_of_utf_8(tmp_path: Path) -> None:
+    path = tmp_path / "build.log"
+    lines = UNREACHABLE.splitlines(keepends=True)
+    path.write_bytes(b"".join(line.encode("utf-16-le" if "UNREACHABLE" in line else "utf-8") for line in lines))
+    done = support.trace("why", "--log", path, env=support.environ(tmp_path))
+    assert "web1 port 22: Connection refused" in done.stdout
 
 
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:

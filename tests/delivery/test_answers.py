@@ -105,6 +105,17 @@ def test_a_refusal_says_the_receivers_own_words() -> None:
     assert str(read(429, "application/x-protobuf", b"\x08\x07")) == "429 Reason"
 
 
+def test_a_text_for_people_is_passed_on_whole_and_its_own_advice_is_enough() -> None:
+    advice = f"spans go elsewhere; {'x' * 100} set OTEL_EXPORTER_OTLP_ENDPOINT=http://here:4318"
+    assert str(read(404, "text/plain", advice.encode(), path="/v1/traces")) == f'404 Reason ("{advice}")'
+    assert str(read(404, "text/html", advice.encode())).endswith("all of it")
+    assert len(str(read(429, "text/plain", b"y" * 5000))) < 400
+
+
+def test_the_message_of_otlps_answer_is_passed_on() -> None:
+    assert str(read(429, "application/x-protobuf", b"\x08\x07", message="too\nmuch")) == '429 Reason ("too much")'
+
+
 @pytest.mark.parametrize(
     ("status", "said"),
     [

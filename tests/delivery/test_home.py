@@ -131,7 +131,7 @@ def test_a_file_in_the_journals_place_counts_as_unwritable(variables: dict[str, 
 def test_where_nothing_can_be_written_one_line_names_the_variable(blocked: Path) -> None:
     with pytest.raises(HomeError) as error:
         home.find_home({"PIPELINE_TRACE_HOME": str(blocked), "TMPDIR": str(blocked)})
-    assert str(error.value).endswith("set PIPELINE_TRACE_HOME to a writable folder")
+    assert str(error.value).endswith("set PIPELINE_TRACE_HOME to a writable folder on a local disk")
     assert len(str(error.value).splitlines()) == 1
 
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import textwrap
+import time
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -161,6 +162,46 @@ def test_what_waits_and_ended_later_is_later_than_the_store(place: Home) -> None
     store(place, span("stored", 1, 1, end=5_000))
     waiting(place, span("waits", 2, 2, end=9_000))
     assert names(place, "latest") == ["waits"]
+
+
+IN_2099 = 4_070_908_800 * 10**9
+
+
+def test_what_ends_in_the_future_is_latest_only_where_nothing_else_is(place: Home) -> None:
+    store(place, span("in 2099", 1, 1, end=IN_2099), span("in 2100", 2, 2, end=IN_2099 + 10**16))
+    assert names(place, "latest") == ["in 2100"]
+    waiting(place, span("waits until 2100", 3, 3, end=IN_2099 + 10**16 + 1))
+    assert names(place, "latest") == ["waits until 2100"]
+    store(place, span("old", 4, 4, end=5_000))
+    assert names(place, "latest") == ["old"]
+    waiting(place, span("waits", 5, 5, end=6_000))
+    assert names(place, "latest") == ["waits"]
+
+
+def test_a_clock_that_is_a_minute_ahead_is_believed(place: Home) -> None:
+    store(place, span("old", 1, 1, end=5_000), span("new", 2, 2, end=time.time_ns() + 60 * 10**9))
+    assert names(place, "latest") == ["new"]
+
+
+def test_the_newest_change_is_not_the_one_in_the_future(place: Home) -> None:
+    for number, (name, end) in enumerate({"in 2099": IN_2099, "old": 5_000, "new": 9_000}.items(), 1):
+        one = span(name, number, number, end=end)
+        one.attributes[c.VCS_HEAD_REVISION] = "4f1c2d9e0b7a"
+        (waiting if name == "old" else store)(place, one)
+    lookup = Lookup(place)
+    found = [lookup.change_spans([c.VCS_HEAD_REVISION], most) for most in (1, 2, 3)]
+    lookup.close()
+    assert [[one.name for one in some] for some in found] == [["new"], ["new", "old"], ["new", "old", "in 2099"]]
+
+
+@pytest.mark.process
+def test_what_runs_in_the_future_is_not_the_first_that_runs(place: Home) -> None:
+    lines = [("open", span(name, number, number, start=start, end=0)) for name, number, start in
+             [("in 2099", 1, IN_2099), ("first", 2, 1_000), ("second", 3, 5_000)]]  # fmt: skip
+    with Live(place, *lines):
+        lookup = Lookup(place)
+        assert lookup.running_traces() == [TRACES[3], TRACES[2], TRACES[1]]
+        lookup.close()
 
 
 @pytest.mark.process

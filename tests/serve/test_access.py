@@ -126,6 +126,15 @@ def test_exporters_send_the_token_as_users_set_it(env: dict[str, str], monkeypat
 
 
 @pytest.mark.process
+def test_our_own_sender_says_that_the_token_is_missing(guarded: Server, tmp_path: Path) -> None:
+    env = support.environ(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=guarded.url)
+    support.spawn("exec", "--", "true", env=env)
+    said = support.trace("ship", env=env).stderr
+    assert '401 Unauthorized ("the token is missing or wrong;' in said
+    assert "check the login in OTEL_EXPORTER_OTLP_HEADERS" in said
+
+
+@pytest.mark.process
 def test_a_browser_logs_in_and_comes_back_to_where_it_was(guarded: Server) -> None:
     with requests.Session() as session:
         session.headers["Accept"] = "text/html"

@@ -11,9 +11,11 @@ import socket
 import sqlite3
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from pathlib import Path
 
 import pytest
 import requests
@@ -145,6 +147,9 @@ def test_spans_in_a_circle_or_thousands_deep_are_stored_and_shown(server: Server
         0x2003: [one(0x2003, 1, None), one(0x2003, 2, 3), one(0x2003, 3, 2), one(0x2003, 4, 2)],
         0x2004: [one(0x2004, number, number - 1 or None) for number in range(1, 3001)],
     }
+    # A page also says who should look first at what failed.
+    for span in traces[0x2002]:
+        span.fail("broke")
     for trace, spans in traces.items():
         assert post(server, encoded(*spans)).content == b""
         shown = requests.get(f"{server.url}/trace/{trace:032x}", timeout=60)
@@ -197,6 +202,40 @@ def test_the_content_type_may_have_parameters_and_capitals(server: Server) -> No
     assert post(server, OTEL_CLI, "application/x-protobuf; q=1").status_code == 200
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip", "X-Gzip", "deflate", "identity", "Identity", "none", ""])
+def test_the_names_of_encodings(server: Server, encoding: str) -> None:
+    body = OTEL_CLI if encoding.lower() in ("identity", "none", "") else gzip.compress(OTEL_CLI)
+    body = zlib.compress(OTEL_CLI) if encoding == "deflate" else body
+    assert post(server, body, Content_Encoding=encoding).status_code == 200
+
+
+def test_the_path_may_end_with_a_slash(server: Server, module_env: dict[str, str]) -> None:
+    kind = {"Content-Type": PROTOBUF}
+    assert requests.post(f"{server.traces}/", encoded(*batch(0x1006, 3)), headers=kind, timeout=20).status_code == 200
+    assert sum(trace == f"{0x1006:032x}" for trace, _ in stored_ids(module_env)) == 3
+
+
+@pytest.mark.parametrize("path", ["/v1/traces/v1/traces", "/v1/traces/v1/traces/", "/v1/v1/traces", "/otlp/v1/traces", "/"])
+def test_spans_at_another_path_are_told_which_variables_to_set(server: Server, path: str) -> None:
+    answer = requests.post(server.url + path, OTEL_CLI, headers={"Content-Type": PROTOBUF}, timeout=20)
+    assert answer.status_code == (405 if path == "/" else 404)
+    assert f"set OTEL_EXPORTER_OTLP_ENDPOINT={server.url} (without /v1/traces)" in answer.text
+    assert f"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT={server.url}/v1/traces" in answer.text
+    assert len(answer.text.splitlines()) == 1
+
+
+def test_our_own_sender_passes_this_on(server: Server, tmp_path: Path) -> None:
+    env = support.environ(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=f"{server.url}/v1/traces")
+    done = support.spawn("exec", "--", "true", env=env)
+    assert done.returncode == 0
+    sent = support.trace("ship", env=env)
+    assert sent.returncode == 1
+    assert f"set OTEL_EXPORTER_OTLP_ENDPOINT={server.url} (without /v1/traces)" in sent.stderr
+    assert len(sent.stderr.splitlines()) == 1
+    # The receiver's own advice is enough.
+    assert sent.stderr.count("OTEL_EXPORTER_OTLP_ENDPOINT") == 1
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
@@ -205,6 +244,7 @@ def test_the_content_type_may_have_parameters_and_capitals(server: Server) -> No
         ("POST", "/", 405),
         ("POST", "/v1/metrics", 404),
         ("POST", "/v1/logs", 404),
+        ("POST", "/v1/traces/v1/metrics", 404),
         ("GET", "/nothing", 404),
         ("GET", "/trace/0af7", 404),
     ],
@@ -214,7 +254,7 @@ def test_other_methods_and_places(server: Server, method: str, path: str, status
     assert answer.status_code == status
     if status == 405:
         assert "Allow" in answer.headers
-    if path == "/v1/metrics":
+    if path.startswith("/v1/") and status == 404:
         assert "OTEL_METRICS_EXPORTER=none" in answer.text
 
 

@@ -163,6 +163,18 @@ def test_pages_are_the_newest_first(path: Path, index: Index, database: sqlite3.
     assert index.find(Filter(), 1, without=[spans[-1].trace_id]).total == PAGE + 4
 
 
+def test_traces_that_begin_in_the_future_come_last(path: Path, index: Index, database: sqlite3.Connection) -> None:
+    future = 4_070_908_800 * 10**9
+    starts = [*(future + number for number in range(PAGE + 2)), *range(PAGE + 5)]
+    put(path, *(Span(f"{n + 1:032x}", f"{1:016x}", None, "root", start, start + 1) for n, start in enumerate(starts)))
+    refresh(index, database)
+    pages = [index.find(Filter(), number) for number in (1, 2, 3, 4)]
+    found = [summary.start_ns for page in pages for summary in page.traces]
+    assert found == [*range(PAGE + 5)][::-1] + [future + number for number in range(PAGE + 2)][::-1]
+    assert [len(page.traces) for page in pages] == [PAGE, PAGE, 7, 0]
+    assert {page.total for page in pages} == {2 * PAGE + 7}
+
+
 def test_half_a_character_in_a_name_is_listed(path: Path, index: Index, database: sqlite3.Connection) -> None:
     put(path, span(1, name="half \ud800"))
     assert len(listed(index, database)) == 1

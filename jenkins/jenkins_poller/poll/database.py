@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sqlite3
@@ -13,6 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from pipeline_trace.delivery import locks
 from pipeline_trace.delivery.migrations import NewerVersionError, Step, upgrade
 from pipeline_trace.delivery.remedies import remedy
 from pipeline_trace.trace.span import encode
@@ -78,7 +78,7 @@ class Database:
     """The file, open and locked. ``folder``: for the poller's unfinished journals; empty after opening."""
 
     def __init__(self, folder: Path, controller: str) -> None:
-        """Open the state of a controller. Raises StateError if another poller uses it, or if it is not writable."""
+        """Open the state of a controller. Raises StateError if another poller uses it, or it cannot be written or locked."""
         name = sha256(controller.encode()).hexdigest()[:16]
         path = folder / f"{name}.db"
         self.folder = folder / name
@@ -88,10 +88,13 @@ class Database:
         except OSError as error:
             raise StateError(f"cannot write {path} ({error.strerror}); set PIPELINE_TRACE_HOME to another folder") from None
         try:
-            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            is_free = locks.take(self._lock)
+        except OSError as error:
             os.close(self._lock)
-            raise StateError(f"another poller of {controller} already uses {path}; stop it first") from None
+            raise StateError(f"cannot lock {path}: {error}") from None
+        if not is_free:
+            os.close(self._lock)
+            raise StateError(f"another poller of {controller} already uses {path}; stop it first")
         self._reading = Lock()
         self._together = False
         self._path = path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from ..lookup.tree import parents_of
 from ..trace import conventions as c
 from ..trace.queries import attribute_text, is_deploy, is_run, is_stage, order_of, parameter, revision_of
 from ..trace.span import Span
@@ -24,8 +25,11 @@ class RunTree:
         self.spans = sorted(spans, key=lambda span: (order_of(span), span.span_id))
         self._by_id: dict[str, Span] = {}
         self._above: dict[str, frozenset[str]] = {}
-        for span in self.spans:
-            self._by_id.setdefault(span.span_id, span)
+        # Without the cycles that broken ids make: there is a parent for each span but the roots.
+        self._parents: dict[str, Span] = {}
+        for span, parent in zip(self.spans, parents_of(self.spans), strict=True):
+            if self._by_id.setdefault(span.span_id, span) is span and parent is not None:
+                self._parents[span.span_id] = self.spans[parent]
         # A downstream build that has a trace of its own has no parent span, and a shared one has only one. The links of the
         # steps that started it name it.
         self._started: dict[str, list[str]] = {}
@@ -49,7 +53,7 @@ class RunTree:
         """Yield the ancestors of a span. ``choose``: which of the steps that started a run is its parent."""
         seen = {span.span_id}
         while True:
-            parent = self._by_id.get(span.parent_id or "")
+            parent = self._parents.get(span.span_id)
             if span.span_id in self._started:
                 parent = choose(self._starters(span))
             if parent is None or parent.span_id in seen:

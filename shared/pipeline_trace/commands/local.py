@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+import click
+
 from ..delivery import home
 from ..delivery.destinations import traces_endpoint
 from ..lookup.lookup import Lookup, NotFoundError
@@ -16,7 +18,10 @@ from . import fail
 @contextmanager
 def open_lookup() -> Iterator[Lookup]:
     """Yield a Lookup on this machine's store, and close it. If a trace is not found, the command fails with one line."""
-    with closing(Lookup(home.find_home(os.environ))) as found:
+    place = home.find_home(os.environ)
+    if place.warning:
+        click.echo(f"pipeline-trace: {place.warning}", err=True)
+    with closing(Lookup(place)) as found:
         try:
             yield found
         except NotFoundError as error:

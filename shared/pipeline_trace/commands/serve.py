@@ -92,7 +92,10 @@ def command(
             err=True,
         )
     settings = ServeSettings(host, port, grpc_port, retention.Keep(keep, keep_size), token, allow_host)
-    run(home.find_home(os.environ), settings, _say)
+    place = home.find_home(os.environ)
+    if place.warning:
+        click.echo(f"pipeline-trace: {place.warning}", err=True)
+    run(place, settings, _say)
 
 
 def _token(path: Path | None) -> str:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
-import io
 import json
-import sys
-from pathlib import Path
 
 import click
 
@@ -17,10 +13,8 @@ from ..ownership.log.judge import verdict_of_log
 from ..ownership.log.rules import Rules, RulesError, load_rules
 from ..trace import redact
 from . import fail, format_option, live, local, utc_option
+from .logfile import read_end
 
-# Only the end of a log is read.
-_MOST_BYTES = 4 << 20
-_UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _MOST_LINES = 10
 _WIDTH = 160
 
@@ -55,7 +49,7 @@ def command(
         rules = load_rules(own)
     except RulesError as error:
         raise fail(str(error)) from None
-    verdict = verdict_of_log(script, exit_status, _read(log), rules=rules) if log else _of_trace(trace, rules)
+    verdict = verdict_of_log(script, exit_status, read_end(log), rules=rules) if log else _of_trace(trace, rules)
     if form == "json":
         click.echo(json.dumps(verdict.masked().to_dict(), ensure_ascii=False))
     else:
@@ -84,22 +78,3 @@ def verdict_text(verdict: Verdict, *, utc: bool = False) -> str:
     evidence = [f"  - {redact.clip(' '.join(with_shown_times(line, utc=utc).split()), _WIDTH)}" for line in verdict.evidence]
     tail = [f"Next: {verdict.next}"] if verdict.next else []
     return "\n".join([head, *evidence[: _MOST_LINES - 1 - len(tail)], *tail])
-
-
-def _read(name: str) -> str:
-    """Return the end of a log. ``name``: a file, or - for standard input."""
-    with io.BytesIO(sys.stdin.buffer.read()) if name == "-" else Path(name).open("rb") as file:
-        mark = file.read(2)
-        start = max(file.seek(0, 2) - _MOST_BYTES, 0)
-        # An even place: a character of UTF-16 has two bytes or four.
-        file.seek(start + start % 2)
-        return _decoded(file.read(), mark)
-
-
-def _decoded(data: bytes, mark: bytes) -> str:
-    """Return the text of a log. ``mark``: its first two bytes, which are a mark in UTF-16, as PowerShell writes it."""
-    encoding = _UTF_16.get(mark, "utf-8")
-    # Other bytes may begin so too. In UTF-16, each digit, space and line's end has a zero.
-    if data.count(0) < len(data) / 10:
-        encoding = "utf-8"
-    return data.decode(encoding, "replace").removeprefix("\ufeff")

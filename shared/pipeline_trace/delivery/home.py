@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import locks
+
 HOME = "PIPELINE_TRACE_HOME"
 
 
@@ -38,8 +40,8 @@ def find_home(environ: Mapping[str, str]) -> Home:
     """Return the folder. Creates it with mode 0700 if it does not exist.
 
     It is PIPELINE_TRACE_HOME, else $XDG_STATE_HOME/pipeline-trace, else ~/.local/state/pipeline-trace. If that is not
-    writable (no HOME, a random uid in a container), it is $TMPDIR/pipeline-trace-UID, if that belongs to this user. Raises
-    HomeError if neither is writable.
+    writable (no HOME, a random uid in a container) or its file system gives no locks (NFS), it is
+    $TMPDIR/pipeline-trace-UID, if that belongs to this user. Raises HomeError if neither is writable.
     """
     try:
         wanted = _wanted(environ)
@@ -56,11 +58,14 @@ def find_home(environ: Mapping[str, str]) -> Home:
     if spare_problem:
         raise HomeError(
             f"cannot write {wanted or 'a home folder'} ({problem}) or {spare} ({spare_problem}); "
-            f"set {HOME} to a writable folder"
+            f"set {HOME} to a writable folder on a local disk"
         )
     asked = f"{HOME}={wanted}" if environ.get(HOME) else str(wanted)
     return Home(
-        spare, f"{asked} is not writable ({problem}); using {spare}. Set {HOME} to a writable folder" if wanted else ""
+        spare,
+        f"cannot write {asked} ({problem}); using {spare}. Set {HOME} to a writable folder on a local disk"
+        if wanted
+        else "",
     )
 
 
@@ -95,6 +100,9 @@ def _prepare(folder: Path, *, shared_parent: bool = False) -> str:
         (folder / "journals").mkdir(mode=0o700, exist_ok=True)
         if not os.access(folder / "journals", os.W_OK | os.X_OK):
             return "Permission denied"
+        locks.check(folder)
+    except locks.NoLocksError:
+        return "its file system gives no locks"
     except OSError as error:
         return error.strerror or str(error)
     return ""

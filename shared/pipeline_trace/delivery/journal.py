@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..trace.span import Span, encode
+from . import locks
 
 SUFFIX = ".journal"
 WRITTEN, SHIPPED = 0, 1
@@ -49,6 +50,8 @@ class Writer:
             os.rename(hidden, self.path)
         except OSError as error:
             self._undo(hidden)
+            if isinstance(error, locks.NoLocksError):
+                raise JournalError(f"cannot use {folder}: {error}") from None
             raise JournalError(
                 f"cannot write {self.path} ({error.strerror}); free space there, or set PIPELINE_TRACE_HOME"
             ) from None
@@ -151,12 +154,8 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def lock(file: int, which: int) -> bool:
-    """Take a journal's record lock. ``which``: WRITTEN or SHIPPED. Return whether the lock was free."""
-    try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, which)
-    except OSError:
-        return False
-    return True
+    """Take a journal's record lock. ``which``: WRITTEN or SHIPPED. Return whether the lock was free. Raises NoLocksError."""
+    return locks.take(file, 1, which)
 
 
 def unlock(file: int, which: int) -> None:

@@ -59,7 +59,7 @@ def ship_waiting(environ: Mapping[str, str]) -> tuple[str, str]:
     if not problems[0] and ship.delivered_by_others(place.journals):
         waits = waiting.said_count(place.journals)
         problems[0] = f"{waits}; another process is delivering them, run this command again in a moment"
-    problems.append(aside.said_aside(place.journals))
+    problems += [aside.said_aside(place.journals), place.warning]
     return "; ".join(filter(None, done)), "; ".join(filter(None, problems))
 
 

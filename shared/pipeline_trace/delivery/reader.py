@@ -66,11 +66,14 @@ class Reader:
         self._file = open_regular(path, os.O_RDWR if write else os.O_RDONLY)
 
     def claim(self) -> bool:
-        """Take the lock "being shipped". Return whether we have it and the journal still exists."""
+        """Take the lock "being shipped". Return whether we have it and the journal still exists. Raises NoLocksError."""
         return lock(self._file, SHIPPED) and os.fstat(self._file).st_nlink > 0
 
     def written(self) -> bool:
-        """Return whether another process is writing the journal. Always False if this process writes it."""
+        """Return whether another process is writing the journal. Always False if this process writes it.
+
+        Raises NoLocksError.
+        """
         if not lock(self._file, WRITTEN):
             return True
         unlock(self._file, WRITTEN)

@@ -15,6 +15,7 @@ from ..trace import redact
 from ..trace.span import Event, Span
 from . import refusal, schedule, sizes
 from .destinations import Accepted, DeliveryError, Destination, SetupError
+from .locks import NoLocksError
 from .progress import Progress, load_progress, save_progress
 from .reader import Line, Opened, Reader
 
@@ -258,7 +259,7 @@ class Shipment:
 
 def said(error: Exception) -> str:
     """Return an error for a message. Errors of other types than ours are nobody's intention, so their type is named."""
-    if isinstance(error, (DeliveryError, SetupError)):
+    if isinstance(error, (DeliveryError, SetupError, NoLocksError)):
         return str(error)
     return redact.masked(f"{type(error).__name__}: {error}"[:300])
 

@@ -73,8 +73,9 @@ def _run(name: str, words: list[str], signals: child.Signals) -> int:
     except home.HomeError as error:
         return _untraced(words, environ, signals, error)
     place = locate.locate(environ, folder.path, git_seconds=_GIT_SECONDS)
-    for warning in place.warnings:
-        child.say(warning)
+    for warning in (folder.warning, *place.warnings):
+        if warning:
+            child.say(warning)
     now = clock.start_clock()
     span = _span(name or os.path.basename(words[0]), words, place, now())
     span.resource = {**resource.from_environment(environ, "pipeline-trace"), **place.resource}

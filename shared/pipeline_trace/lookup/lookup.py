@@ -12,13 +12,13 @@ from ..delivery.journal import find_journals
 from ..delivery.reader import Reader
 from ..place.ci.jenkins.identity import Build, build_on_page
 from ..trace import conventions as c
+from ..trace.clock import horizon_ns
 from ..trace.queries import attribute_text, build_name, build_name_of, build_name_parts, is_playbook, is_run
 from ..trace.span import Span, encode
 
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 # Waiting journals can be large. Only the newest are read, up to this many bytes.
 _MOST_BYTES = 128 << 20
-_OPEN = 1 << 63
 
 
 class NotFoundError(Exception):
@@ -61,9 +61,10 @@ class Lookup:
         return list(found.values())
 
     def running_traces(self) -> list[str]:
-        """Return the ids of the traces in which a span runs now, newest first."""
+        """Return the ids of the traces in which a span runs now, newest first; those that begin in the future last."""
         live = [span for span in self._waiting if not span.end_ns and span.span_id in self._running]
-        return list(dict.fromkeys(span.trace_id for span in sorted(live, key=lambda span: span.start_ns, reverse=True)))
+        newest = sorted(live, key=lambda span: _rank(span.start_ns), reverse=True)
+        return list(dict.fromkeys(span.trace_id for span in newest))
 
     def runs_between(self, from_ns: int, to_ns: int) -> list[Span]:
         """Return the run spans that ended between two times (nanoseconds since the epoch), newest first."""
@@ -84,7 +85,10 @@ class Lookup:
         found = {(span.trace_id, span.span_id): span for span in waiting}
         found.update(((span.trace_id, span.span_id), span) for span in self._store.change_spans(texts, most))
         # Open spans are newer than all ended spans.
-        return sorted(found.values(), key=lambda span: span.end_ns or span.start_ns + _OPEN, reverse=True)[:most]
+        newest = sorted(
+            found.values(), key=lambda span: (not span.end_ns, *_rank(span.end_ns or span.start_ns)), reverse=True
+        )
+        return newest[:most]
 
     def outlines(self, trace_ids: Iterable[str], most: int) -> list[Span]:
         """Return the spans of traces without plays, tasks, hosts and plain steps; about ``most`` spans.
@@ -143,9 +147,9 @@ class Lookup:
         running = self.running_traces()
         if running:
             return running[0]
-        newest = max(self._waiting, key=lambda span: span.end_ns, default=None)
+        newest = max(self._waiting, key=lambda span: _rank(span.end_ns), default=None)
         stored = self._store.latest()
-        if newest and (stored is None or newest.end_ns > stored[1]):
+        if newest and (stored is None or _rank(newest.end_ns) > _rank(stored[1])):
             return newest.trace_id
         if stored is None:
             raise NotFoundError(
@@ -169,6 +173,11 @@ def is_of_build(span: Span, build: Build) -> bool:
     """Return whether a span belongs to a build, or to one of its cells, by the address of its run."""
     own = build_on_page(attribute_text(span, c.PIPELINE_RUN_URL))
     return own is not None and replace(own, cell=build.cell) == build
+
+
+def _rank(time_ns: int) -> tuple[bool, int]:
+    """Return a key that sorts times: those in the future, from a wrong clock, before all others."""
+    return time_ns <= horizon_ns(), time_ns
 
 
 def _only(runs: Iterable[Span], reference: str, controller: str) -> str:

@@ -36,11 +36,9 @@ def build_tree(spans: Sequence[Span]) -> list[Node]:
     span is a root. Each span is in the tree exactly once: in a cycle, the earliest span becomes a root, and if an id occurs
     twice, the first span has the children.
     """
-    parents = _parents(spans)
-    nodes = [
-        Node(span, orphan=parent is None and span.parent_id is not None) for span, parent in zip(spans, parents, strict=True)
-    ]
-    _break_cycles(spans, parents)
+    parents = parents_of(spans)
+    known = {span.span_id for span in spans}
+    nodes = [Node(span, orphan=span.parent_id is not None and span.parent_id not in known) for span in spans]
     roots: list[Node] = []
     # Sorted once, before the children are assigned, so every list of children is in order.
     for index in sorted(range(len(spans)), key=lambda i: _order(spans[i])):
@@ -51,6 +49,13 @@ def build_tree(spans: Sequence[Span]) -> list[Node]:
             child.depth = node.depth + 1
             child.skewed = _is_skewed(child.span, node.span)
     return roots
+
+
+def parents_of(spans: Sequence[Span]) -> list[int | None]:
+    """Return the index of each span's parent, as ``build_tree`` takes it; None for a root. There is no cycle in it."""
+    parents = _named_parents(spans)
+    _break_cycles(spans, parents)
+    return parents
 
 
 def walk(roots: Iterable[Node]) -> Iterator[Node]:
@@ -96,8 +101,8 @@ def _order(span: Span) -> tuple[tuple[int, int], str, str]:
     return order_of(span), span.name, span.span_id
 
 
-def _parents(spans: Sequence[Span]) -> list[int | None]:
-    """Return the index of each span's parent, or None for a root."""
+def _named_parents(spans: Sequence[Span]) -> list[int | None]:
+    """Return the index of the span that each span names as its parent, or None for a root."""
     of_any_trace: dict[str, int] = {}
     of_its_trace: dict[tuple[str, str], int] = {}
     for index, span in enumerate(spans):

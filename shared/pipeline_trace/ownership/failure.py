@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from ..lookup.tree import parents_of
 from ..trace import conventions as c
 from ..trace.queries import (
     build_name_of,
@@ -118,8 +119,8 @@ class Trace:
                 self._children.setdefault(span.parent_id, []).append(span)
 
     def roots(self) -> list[Span]:
-        """Return the spans whose parent is not in this trace, oldest first."""
-        found = [span for span in self.spans if not span.parent_id or span.parent_id not in self._by_id]
+        """Return the spans whose parent is not in this trace, and the earliest one of each cycle, oldest first."""
+        found = [span for span, parent in zip(self.spans, parents_of(self.spans), strict=True) if parent is None]
         return sorted(found, key=lambda span: span.start_ns)
 
     def beyond(self, spans: Iterable[Span]) -> Trace | None:
@@ -189,10 +190,12 @@ class Trace:
     def _failed_hosts(self, above: Span) -> list[Span]:
         """Return the failed hosts of the last failed task below a span."""
         tasks: dict[str, list[Span]] = {}
-        todo = [above]
+        todo, seen = [above], {above.span_id}
         while todo:
             span = todo.pop()
-            todo.extend(self._children.get(span.span_id, ()))
+            below = [one for one in self._children.get(span.span_id, ()) if one.span_id not in seen]
+            seen.update(one.span_id for one in below)
+            todo.extend(below)
             if span.attributes.get(c.ANSIBLE_RESULT) in _BAD_HOSTS and span.parent_id:
                 tasks.setdefault(span.parent_id, []).append(span)
         return max(tasks.values(), key=lambda hosts: max(host.end_ns for host in hosts), default=[])

@@ -21,8 +21,8 @@ _PIECE = 64 << 10
 
 
 def unpack(body: bytes, encoding: str, budget: Budget) -> bytes:
-    """Return a decompressed body. ``encoding``: its Content-Encoding. Raises BodyError, StoppingError."""
-    if encoding in ("", "identity", "none"):
+    """Return a decompressed body. ``encoding``: gzip, deflate, or "" for none. Raises BodyError, StoppingError."""
+    if not encoding:
         return body
     most, most_members = budget.limits.body_bytes, budget.limits.members
     unpacked = bytearray()

@@ -14,6 +14,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from ..delivery.destinations.store import Store
+from ..trace.clock import horizon_ns
 from ..trace.span import Span, SpanError
 from .summary import Summary, summarise
 
@@ -114,14 +115,21 @@ class Index:
             return int(database.execute("SELECT count(*) FROM changed_traces").fetchone()[0])
 
     def find(self, wanted: Filter, page: int, *, without: Sequence[str] = ()) -> FoundTraces:
-        """Return a page of the list, newest first. ``page``: from 1. ``without``: ids of traces to leave out."""
+        """Return a page of the list, newest first. ``page``: from 1. ``without``: ids of traces to leave out.
+
+        Traces that begin in the future, by a wrong clock, come last. Else they would be the first ones for years.
+        """
         where, values = _where(wanted, without)
+        count = f"SELECT count(*) FROM traces WHERE {where}"
+        newest = "ORDER BY start_ns DESC, trace_id LIMIT ? OFFSET ?"
+        query = f"SELECT {_COLUMNS} FROM traces WHERE {where} AND start_ns {{}} ? {newest}"
+        first, horizon = (page - 1) * PAGE, horizon_ns()
         with self._connection() as database:
-            total = database.execute(f"SELECT count(*) FROM traces WHERE {where}", values).fetchone()[0]
-            rows = database.execute(
-                f"SELECT {_COLUMNS} FROM traces WHERE {where} ORDER BY start_ns DESC, trace_id LIMIT ? OFFSET ?",
-                [*values, PAGE, (page - 1) * PAGE],
-            ).fetchall()
+            total = database.execute(count, values).fetchone()[0]
+            past = total - database.execute(f"{count} AND start_ns > ?", [*values, horizon]).fetchone()[0]
+            rows = database.execute(query.format("<="), [*values, horizon, PAGE, first]).fetchall()
+            more = [*values, horizon, PAGE - len(rows), max(first - past, 0)]
+            rows += database.execute(query.format(">"), more).fetchall() if len(rows) < PAGE else []
         return FoundTraces([_summary(row) for row in rows], int(total))
 
     def environments(self) -> list[str]:

@@ -88,7 +88,7 @@ class Intake:
     async def take(self, body: bytes, kind: str, encoding: str, hold: Hold) -> Received:
         """Store the spans in a body, and return the result. Raises BodyError, BusyError, StoppingError, DeliveryError."""
         budget = Budget(self._limits, self._stopping)
-        packed = encoding not in ("", "identity", "none")
+        packed = bool(encoding)
         if len(body) < _SMALL and not packed:
             received = _read(body, kind, budget)
         else:

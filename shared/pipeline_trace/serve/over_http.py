@@ -16,7 +16,9 @@ from .limits import Limits
 from .receiver import Received
 
 _UNAVAILABLE, _INVALID, _EXHAUSTED, _DEADLINE = 14, 3, 8, 4
-_ENCODINGS = ("", "identity", "none", "gzip", "deflate")
+_ENCODINGS = ("", "gzip", "deflate")
+# RFC 9110, 8.4.1: the older name of gzip, and names of what changes nothing.
+_SAME = {"x-gzip": "gzip", "identity": "", "none": ""}
 # Of a too large body, up to this many times the limit is read and discarded. A client that still sends sees no answer.
 _MOST_IGNORED = 8
 
@@ -49,7 +51,8 @@ class Traces:
         return Response(bodies.answer(kind, rejected=received.rejected, reason=received.reason), media_type=kind)
 
     async def _take(self, request: Request, kind: str) -> Received:
-        encoding = request.headers.get("content-encoding", "").strip().lower()
+        named = request.headers.get("content-encoding", "").strip().lower()
+        encoding = _SAME.get(named, named)
         if kind not in (bodies.PROTOBUF, bodies.JSON):
             said = f"the content type is {kind or 'missing'}; send {bodies.PROTOBUF} or {bodies.JSON}"
             raise RefusedError(415, _INVALID, said)

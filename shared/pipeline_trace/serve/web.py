@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Mapping
+from http import HTTPStatus
 from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
@@ -45,11 +46,13 @@ _HEADERS = {
 
 def application(intake: Intake, limits: Limits, rules: AccessRules, listing: TraceList, home: Home) -> Starlette:
     """Return the application that answers HTTP requests."""
-    web = _Web(rules, limits, listing, home)
+    web, traces = _Web(rules, limits, listing, home), Traces(intake, limits)
     return Starlette(
         routes=[
-            Route("/v1/traces", Traces(intake, limits).answer, methods=["POST"]),
-            Route("/v1/{signal:path}", _only_traces, methods=["POST"]),
+            Route("/v1/traces", traces.answer, methods=["POST"]),
+            # Some exporters add the slash.
+            Route("/v1/traces/", traces.answer, methods=["POST"]),
+            Route("/v1/{signal:path}", _other_signals, methods=["POST"]),
             Route("/", web.traces),
             Route("/trace/{trace_id}", web.trace),
             Route(LOGIN, web.login, methods=["GET", "POST"]),
@@ -138,7 +141,9 @@ def _local(target: str) -> str:
     return target if target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable() else "/"
 
 
-async def _only_traces(request: Request) -> Response:
+async def _other_signals(request: Request) -> Response:
+    if request.url.path.rstrip("/").endswith("/v1/traces"):
+        raise HTTPException(404)
     raise HTTPException(404, "this server accepts only traces; set OTEL_METRICS_EXPORTER=none and OTEL_LOGS_EXPORTER=none")
 
 
@@ -146,7 +151,18 @@ async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if "text/html" in request.headers.get("accept", ""):
         return _html(pages.message_page(error.detail, request.url.path), error.status_code, error.headers)
-    return PlainTextResponse(f"{error.detail}\n", error.status_code, {**_HEADERS, **(error.headers or {})})
+    is_bare = error.detail == HTTPStatus(error.status_code).phrase
+    said = _address(request) if is_bare and request.method == "POST" and error.status_code in (404, 405) else error.detail
+    return PlainTextResponse(f"{said}\n", error.status_code, {**_HEADERS, **(error.headers or {})})
+
+
+def _address(request: Request) -> str:
+    """Return where spans are taken, for an exporter that sends them elsewhere: mostly its variable is wrong."""
+    here = str(request.base_url).rstrip("/")
+    return (
+        f"spans are taken at {here}/v1/traces; set OTEL_EXPORTER_OTLP_ENDPOINT={here} (without /v1/traces), "
+        f"or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT={here}/v1/traces"
+    )
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:

@@ -1,4 +1,7 @@
-"""A clock for the spans of one run: it begins with the time of day, and no change of that clock moves it."""
+"""A clock for the spans of one run: it begins with the time of day, and no change of that clock moves it.
+
+And the time after which a time in a span comes from a wrong clock.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from collections.abc import Callable
 
 # Unlike the monotonic clock, this one counts the time in which a laptop sleeps.
 _BOOT = getattr(time, "CLOCK_BOOTTIME", None)
+# Between machines.
+_CLOCKS_DIFFER_NS = 300 * 10**9
 
 
 def _ticks() -> int:
@@ -21,3 +26,8 @@ def start_clock() -> Callable[[], int]:
         return lambda: began + read()
     boot, read_clock = _BOOT, time.clock_gettime_ns
     return lambda: began + read_clock(boot)
+
+
+def horizon_ns() -> int:
+    """Return the time, in nanoseconds since the epoch, after which a time counts as in the future: five minutes from now."""
+    return time.time_ns() + _CLOCKS_DIFFER_NS

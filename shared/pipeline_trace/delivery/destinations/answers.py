@@ -19,6 +19,8 @@ from . import Accepted, DeliveryError
 # Bytes of an answer that are read. OTLP's answers are short.
 MOST_BODY = 16 << 10
 _SHOWN = 60
+# Of a text for people. A page has its menu first.
+_MOST_SHOWN = 300
 _PROTOBUF = ("application/x-protobuf", "application/protobuf", "application/vnd.google.protobuf")
 _JSON = "application/json"
 # The names of OTLP's JSON response for all signals; rejectedLogRecords is not for us.
@@ -56,7 +58,7 @@ _GRPC_REMEDIES = {"UNAUTHENTICATED": _LOGIN, "PERMISSION_DENIED": _LOGIN, "UNIMP
 class HttpAnswer:
     """An HTTP answer. ``body``: at most MOST_BODY bytes; ``whole``: whether that is all of it.
 
-    ``location``: of a redirect. ``path``: of the request.
+    ``location``: of a redirect. ``path``: of the request. ``message``: of OTLP's answer to a failure (google.rpc.Status).
     """
 
     status: int
@@ -67,6 +69,7 @@ class HttpAnswer:
     location: str = ""
     whole: bool = True
     path: str = ""
+    message: str = ""
 
 
 # Parses a protobuf response. Returns the rejected items and the message. Raises ValueError for any other bytes.
@@ -78,13 +81,18 @@ def http(answer: HttpAnswer, parse: Parse, now: float) -> Accepted | DeliveryErr
     """Return what an HTTP answer means. ``now``: seconds since the epoch, for a Retry-After that is a date."""
     if 200 <= answer.status < 300:
         return _success(answer, parse)
-    said = f"{answer.status} {answer.reason}".strip() + _detail(answer)
+    detail = _detail(answer)
+    # Each part is masked alone: a secret at the end of one would hide the next.
+    said = redact.masked(f"{answer.status} {answer.reason}".strip()) + detail
     remedy = _ITSELF if answer.status < 400 else _REMEDIES.get(answer.status, "")
-    said += f"; {remedy}".format(path=answer.path) if remedy else ""
+    if "OTEL_EXPORTER_OTLP_" in detail:
+        # The receiver knows better what to set.
+        remedy = ""
+    said += redact.masked(f"; {remedy}".format(path=answer.path)) if remedy else ""
     # A gateway may pass on what the receiver behind it says.
     said_so = answer.status in (400, 500, 502) and _TOO_LARGE.search(_text(answer.body)) is not None
     return DeliveryError(
-        redact.masked(said),
+        said,
         unfit=answer.status in _UNFIT,
         too_large=answer.status == 413 or said_so,
         passing=answer.status in _PASSING,
@@ -167,11 +175,16 @@ def _from_json(body: bytes) -> tuple[int, str]:
 
 
 def _detail(answer: HttpAnswer) -> str:
-    """Return the place of a redirect, or the first words of a text, for a message."""
+    """Return the place of a redirect, what OTLP's answer says, or the first words of a text, for a message."""
     if answer.location:
         return f", to {_first_words(answer.location.encode('utf-8', 'replace'), 200)}"
     kind = answer.content_type.partition(";")[0].strip().lower()
-    first = _first_words(answer.body, _SHOWN) if kind.startswith("text/") or kind == _JSON else ""
+    if answer.message:
+        first = _first_words(answer.message.encode("utf-8", "replace"), _MOST_SHOWN)
+    elif kind == "text/plain":
+        first = _first_words(answer.body, _MOST_SHOWN)
+    else:
+        first = _first_words(answer.body, _SHOWN) if kind.startswith("text/") or kind == _JSON else ""
     return f' ("{first}")' if first else ""
 
 

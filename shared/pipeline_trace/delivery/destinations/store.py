@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...trace import conventions as c
+from ...trace.clock import horizon_ns
 from ...trace.span import Span, encode
 from ..migrations import NewerVersionError, Step, check, upgrade
 from ..remedies import remedy
@@ -168,18 +169,27 @@ class Store:
         return self._spans(where, pipeline, from_ns, to_ns)
 
     def latest(self) -> tuple[str, int] | None:
-        """Return the id of the trace whose span ended last, and that end in nanoseconds since the epoch; None if empty."""
-        rows = self._rows("SELECT trace_id, end_ns FROM spans ORDER BY end_ns DESC LIMIT 1")
+        """Return the id of the trace whose span ended last, and that end in nanoseconds since the epoch; None if empty.
+
+        An end in the future, from a wrong clock, counts only if there is no other.
+        """
+        query = "SELECT trace_id, end_ns FROM spans WHERE end_ns {} ? ORDER BY end_ns DESC LIMIT 1"
+        horizon = horizon_ns()
+        rows = self._rows(query.format("<="), horizon) or self._rows(query.format(">"), horizon)
         return (str(rows[0][0]), int(rows[0][1])) if rows else None
 
     def change_spans(self, texts: Sequence[str], most: int) -> list[Span]:
         """Return the newest runs, playbooks, deploys and root spans with a commit that match.
 
-        A span matches if its JSON form contains one of ``texts``. ``most``: the highest number of spans.
+        A span matches if its JSON form contains one of ``texts``. ``most``: the highest number of spans. Spans that end in
+        the future come last.
         """
-        found = " OR ".join(["instr(body, ?)"] * len(texts))
-        newest = f"ORDER BY end_ns DESC LIMIT {most}"
-        rows = self._rows(f"SELECT body FROM spans INDEXED BY spans_noted WHERE {_NOTED} AND ({found}) {newest}", *texts)
+        said = " OR ".join(["instr(body, ?)"] * len(texts))
+        query = f"SELECT body FROM spans INDEXED BY spans_noted WHERE {_NOTED} AND ({said}) AND end_ns {{}} ?"
+        horizon = horizon_ns()
+        rows: list[tuple[Any, ...]] = []
+        for side in ("<=", ">"):
+            rows += self._rows(f"{query.format(side)} ORDER BY end_ns DESC LIMIT ?", *texts, horizon, most - len(rows))
         return [Span.from_dict(json.loads(row[0])) for row in rows]
 
     def outline(self, trace_id: str, most: int) -> list[Span]:

@@ -170,7 +170,22 @@ def _read(response: Any) -> answers.HttpAnswer:
         (headers.get("Location") or "") if 300 <= response.status_code < 400 else "",
         whole,
         urlsplit(response.url).path,
+        "" if response.status_code < 400 else _message(headers.get("Content-Type") or "", body),
     )
+
+
+def _message(content_type: str, body: bytes) -> str:
+    """Return the message of a google.rpc.Status, which is OTLP's answer to a failure; empty for any other body."""
+    from google.protobuf import json_format
+    from google.protobuf.message import DecodeError
+    from google.rpc.status_pb2 import Status
+
+    try:
+        if "json" in content_type.lower():
+            return str(json_format.Parse(body, Status(), ignore_unknown_fields=True).message)
+        return str(Status.FromString(body).message) if "protobuf" in content_type.lower() else ""
+    except (json_format.ParseError, DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
 
 
 def _broken(error: Exception, size: int) -> DeliveryError:
