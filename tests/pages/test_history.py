@@ -9,8 +9,9 @@ import support
 from support.report_samples import PATH, make, seconds
 
 from pipeline_trace.delivery.destinations.store import Store
+from pipeline_trace.lookup.flaky import flaky_in
 from pipeline_trace.lookup.tree import build_tree, walk
-from pipeline_trace.lookup.usual import OtherBuilds, flaky_in, other_builds, percentile, usual_times
+from pipeline_trace.lookup.usual import OtherBuilds, other_builds, percentile, usual_times
 from pipeline_trace.report.headline import path_view, verdict_view
 from pipeline_trace.report.retries import Retry, find_retries
 from pipeline_trace.report.trouble import find_trouble
@@ -119,6 +120,55 @@ def test_the_store_is_asked_for_the_builds_before_and_the_reruns_after(tmp_path:
     assert found.usual[("app", "Test")].count == 4
     assert [(one.failed_in, one.passed_in) for one in found.flaky] == [("9", "10")]
     assert all(span.name != "sh" for span in store.stages_between("app", 0, seconds(10**6)))
+    store.close()
+
+
+class Asked:
+    """A source that notes what it is asked for."""
+
+    def __init__(self, store: Store) -> None:
+        self.jobs: list[str] = []
+        self._store = store
+
+    def stages_between(self, pipeline: str, from_ns: int, to_ns: int, *, more: int = 0) -> list[Span]:
+        self.jobs.append(pipeline)
+        return self._store.stages_between(pipeline, from_ns, to_ns, more=more)
+
+
+def test_builds_of_one_job_in_a_trace_are_compared_with_few_queries_and_the_same_result(tmp_path: Path) -> None:
+    store = Store(tmp_path / "traces.db")
+    # One in three fails. Two commits take turns, so that each is built several times within a day.
+    builds = [
+        build(n, n * 1000, commit=f"c{n % 2}", Test=(n, c.FAILURE if n % 3 == 0 else c.SUCCESS), Build=(n, c.SUCCESS))
+        for n in range(1, 31)
+    ]
+    for number, spans in enumerate(builds):
+        told(spans[0], 12, *(["adds twice"] if number % 4 == 0 else []))
+        store.deliver(spans, 5)
+    # These builds are beyond the reruns of the first ones.
+    store.deliver(build(40, 2 * DAY, commit="c1", Test=(1, c.SUCCESS)), 5)
+    asked = Asked(store)
+    # The order of the spans says nothing about time.
+    own = sorted((span for spans in builds[5:25] for span in spans), key=lambda span: span.span_id)
+    found = other_builds(asked, own)
+    alone = {one[0].span_id: other_builds(store, one) for one in builds[5:25]}
+    runs = [span for span in own if span.span_id in alone]
+    assert found.flaky
+    assert list(found.flaky) == list(dict.fromkeys(one for run in runs for one in alone[run.span_id].flaky))
+    assert found.usual == alone[builds[24][0].span_id].usual
+    assert asked.jobs == ["app", "app"]
+    store.close()
+
+
+def test_many_builds_of_one_job_in_a_trace_hide_no_earlier_build(tmp_path: Path) -> None:
+    """The store returns a limited number of spans: those of the trace itself come on top of it."""
+    store = Store(tmp_path / "traces.db")
+    names = {f"stage{n}": (1.0, c.SUCCESS) for n in range(50)}
+    store.deliver(build(1, 0, Test=(1, c.FAILURE)), 5)
+    own = [span for n in range(2, 62) for span in build(n, 200 * n, Test=(1, c.SUCCESS), **names)]
+    store.deliver(own, 5)
+    found = other_builds(store, own)
+    assert ("Test", "1", "61") in [(one.name, one.failed_in, one.passed_in) for one in found.flaky]
     store.close()
 
 

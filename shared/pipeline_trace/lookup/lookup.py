@@ -107,9 +107,9 @@ class Lookup:
         """Return the trace id for a trace id, a build URL, ``JOB#N`` or ``latest``. Raises NotFoundError."""
         return self._trace_id(reference.strip())
 
-    def stages_between(self, pipeline: str, from_ns: int, to_ns: int) -> list[Span]:
-        """Return the runs, stages and branches of a job that ended between two times (ns since the epoch), newest first."""
-        return self._store.stages_between(pipeline, from_ns, to_ns)
+    def stages_between(self, pipeline: str, from_ns: int, to_ns: int, *, more: int = 0) -> list[Span]:
+        """See Store.stages_between."""
+        return self._store.stages_between(pipeline, from_ns, to_ns, more=more)
 
     def _trace(self, trace_id: str) -> list[Span]:
         found = {span.span_id: span for span in self._waiting if span.trace_id == trace_id}

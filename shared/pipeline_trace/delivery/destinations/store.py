@@ -162,9 +162,12 @@ class Store:
         where = f"end_ns BETWEEN ? AND ? AND {_NOTED} AND {run} ORDER BY end_ns DESC LIMIT {MOST_RUNS}"
         return self._spans(where, from_ns, to_ns)
 
-    def stages_between(self, pipeline: str, from_ns: int, to_ns: int) -> list[Span]:
-        """Return the runs, stages and branches of a job that ended between two times (ns since the epoch), newest first."""
-        where = f"pipeline = ? AND end_ns BETWEEN ? AND ? AND ({_STAGES}) ORDER BY end_ns DESC LIMIT {_MOST_STAGES}"
+    def stages_between(self, pipeline: str, from_ns: int, to_ns: int, *, more: int = 0) -> list[Span]:
+        """Return the runs, stages and branches of a job that ended between two times (ns since the epoch), newest first.
+
+        At most _MOST_STAGES, and ``more``.
+        """
+        where = f"pipeline = ? AND end_ns BETWEEN ? AND ? AND ({_STAGES}) ORDER BY end_ns DESC LIMIT {_MOST_STAGES + more}"
         return self._spans(where, pipeline, from_ns, to_ns)
 
     def latest(self) -> tuple[str, int] | None:
