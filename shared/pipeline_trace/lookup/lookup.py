@@ -7,16 +7,13 @@ from collections.abc import Iterable, Sequence
 
 from ..delivery.destinations.store import Store
 from ..delivery.home import Home
-from ..delivery.journal import find_journals
-from ..delivery.reader import Reader
 from ..place.ci.jenkins.identity import build_at
 from ..trace import conventions as c
 from ..trace.queries import attribute_text, build_name, build_name_of, build_name_parts, is_playbook, is_run
 from ..trace.span import Span, encode
+from .journals import Journals, said_of_parts
 
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
-# Waiting journals can be large. Only the newest are read, up to this many bytes.
-_MOST_BYTES = 128 << 20
 _OPEN = 1 << 63
 
 
@@ -29,7 +26,12 @@ class Lookup:
 
     def __init__(self, home: Home) -> None:
         self._store = Store(home.store)
-        self._waiting, self._running = _in_journals(home)
+        self._journals = Journals(home.journals)
+
+    @property
+    def notice(self) -> str:
+        """Return one line about what was not read, and what to do; "" if all was."""
+        return said_of_parts(self._journals.parts)
 
     def close(self) -> None:
         """Close the store."""
@@ -51,14 +53,14 @@ class Lookup:
             ids = {span.span_id for span in spans}
             above = {span.parent_id for span in spans if span.parent_id} - ids
             todo |= self._store.traces_with_spans(above) | self._store.traces_with_parents(ids)
-            todo |= {span.trace_id for span in self._waiting if span.span_id in above or span.parent_id in ids}
+            todo |= self._journals.traces_of(above) | self._journals.traces_below(ids)
             todo -= seen
         return list(found.values())
 
     def running_traces(self) -> list[str]:
         """Return the ids of the traces in which a span runs now, newest first."""
-        live = [span for span in self._waiting if not span.end_ns and span.span_id in self._running]
-        return list(dict.fromkeys(span.trace_id for span in sorted(live, key=lambda span: span.start_ns, reverse=True)))
+        live = sorted(self._journals.open_spans(), key=lambda span: span.start_ns, reverse=True)
+        return list(dict.fromkeys(span.trace_id for span in live))
 
     def runs_between(self, from_ns: int, to_ns: int) -> list[Span]:
         """Return the run spans that ended between two times (nanoseconds since the epoch), newest first."""
@@ -67,7 +69,8 @@ class Lookup:
     def spans_of_build(self, pipeline: str, run: str) -> list[Span]:
         """Return the spans of a build. ``pipeline``: the full job name. ``run``: the build number."""
         name = build_name(pipeline, run)
-        waiting = [span for span in self._waiting if build_name_of(span) == name]
+        saying = self._journals.saying([encode(pipeline)])
+        waiting = [span for span in saying if build_name_of(span) == name]
         return [*self._store.spans_of_run(pipeline, run), *waiting]
 
     def change_spans(self, texts: Sequence[str], most: int) -> list[Span]:
@@ -75,7 +78,7 @@ class Lookup:
 
         A span matches if its JSON form contains one of ``texts``. ``most``: the highest number of spans.
         """
-        waiting = (span for span in self._waiting if _is_of_a_change(span) and _says(span, texts))
+        waiting = filter(_is_of_a_change, self._journals.saying(texts))
         found = {(span.trace_id, span.span_id): span for span in waiting}
         found.update(((span.trace_id, span.span_id), span) for span in self._store.change_spans(texts, most))
         # Open spans are newer than all ended spans.
@@ -91,15 +94,14 @@ class Lookup:
         while todo and len(found) < most:
             trace_id = todo.pop(0)
             seen.add(trace_id)
-            waiting = [span for span in self._waiting if span.trace_id == trace_id]
-            spans = [*waiting, *self._store.outline(trace_id, most - len(found))]
+            spans = [*self._journals.trace(trace_id), *self._store.outline(trace_id, most - len(found))]
             found.update(((span.trace_id, span.span_id), span) for span in spans)
             ids = {span.span_id for span in spans}
             beyond = {span.parent_id for span in spans if span.parent_id}
             links = (link for span in spans for link in span.links)
             beyond |= {link.span_id for link in links if link.attributes.get(c.JENKINS_LINK) == c.LINK_STARTED}
             more = self._store.traces_with_parents(ids) | self._store.traces_with_spans(beyond - ids)
-            more |= {span.trace_id for span in self._waiting if span.parent_id in ids or span.span_id in beyond}
+            more |= self._journals.traces_below(ids) | self._journals.traces_of(beyond)
             todo += sorted(more - seen - set(todo))
         return list(found.values())
 
@@ -112,7 +114,7 @@ class Lookup:
         return self._store.stages_between(pipeline, from_ns, to_ns, more=more)
 
     def _trace(self, trace_id: str) -> list[Span]:
-        found = {span.span_id: span for span in self._waiting if span.trace_id == trace_id}
+        found = {span.span_id: span for span in self._journals.trace(trace_id)}
         # A span in the store has ended, even if a journal still has its open line.
         found.update((span.span_id, span) for span in self._store.trace(trace_id))
         return list(found.values())
@@ -138,10 +140,10 @@ class Lookup:
         running = self.running_traces()
         if running:
             return running[0]
-        newest = max(self._waiting, key=lambda span: span.end_ns, default=None)
+        newest = self._journals.newest()
         stored = self._store.latest()
-        if newest and (stored is None or newest.end_ns > stored[1]):
-            return newest.trace_id
+        if newest and (stored is None or newest[1] > stored[1]):
+            return newest[0]
         if stored is None:
             raise NotFoundError(
                 "there is no trace here yet; run a playbook with the callback enabled, or run: pipeline-trace poll --once"
@@ -173,33 +175,3 @@ def _is_of_a_change(span: Span) -> bool:
         or span.attributes.get(c.TASK_TYPE) == c.DEPLOY
         or (span.parent_id is None and names_commit)
     )
-
-
-def _says(span: Span, texts: Iterable[str]) -> bool:
-    body = encode(span.to_dict())
-    return any(text in body for text in texts)
-
-
-def _in_journals(home: Home) -> tuple[list[Span], set[str]]:
-    """Return the ended and open spans in journals, and the span ids of journals that are being written.
-
-    This reads the newest journals, up to _MOST_BYTES.
-    """
-    spans: dict[tuple[str, str], Span] = {}
-    live: set[str] = set()
-    left = _MOST_BYTES
-    for path in reversed(find_journals(home.journals)):
-        try:
-            left -= path.stat().st_size
-            if left < 0:
-                break
-            reader = Reader(path)
-        except OSError:
-            # Deleted after its delivery, or a file of another user.
-            continue
-        found = [span for line in reader.lines() if (span := line.span or (line.opened and line.opened.span()))]
-        spans.update(((span.trace_id, span.span_id), span) for span in found)
-        if reader.written():
-            live.update(span.span_id for span in found)
-        reader.close()
-    return list(spans.values()), live
