@@ -144,6 +144,26 @@ class Store:
         """Return the spans of a trace; empty if the trace is unknown."""
         return self._spans("trace_id = ?", trace_id)
 
+    def span_ids(self, trace_id: str) -> list[str]:
+        """Return the ids of a trace's spans."""
+        return [str(row[0]) for row in self._rows("SELECT span_id FROM spans WHERE trace_id = ?", trace_id)]
+
+    def some_spans(self, trace_id: str, span_ids: Sequence[str]) -> list[Span]:
+        """Return the spans of a trace that have one of these ids."""
+        found: list[Span] = []
+        for start in range(0, len(span_ids), _VALUES):
+            some = span_ids[start : start + _VALUES]
+            found += self._spans(f"trace_id = ? AND span_id IN ({','.join('?' * len(some))})", trace_id, *some)
+        return found
+
+    def change_of(self, trace_id: str) -> tuple[int, int] | None:
+        """Return the note of a trace's last change: a number, and when its last span arrived (s since the epoch).
+
+        None if the list of `serve` has the change already, or if there is no such trace.
+        """
+        rows = self._rows("SELECT changes, arrived_s FROM changed_traces WHERE trace_id = ?", trace_id)
+        return (int(rows[0][0]), int(rows[0][1])) if rows else None
+
     def traces_with_spans(self, span_ids: Iterable[str]) -> set[str]:
         """Return the ids of the traces that have a span with one of these ids."""
         return self._traces("span_id", span_ids)
