@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 from pipeline_trace.delivery.destinations.store import Store
-from pipeline_trace.serve.index import Change, Index, save
+from pipeline_trace.serve.backlog import Change
+from pipeline_trace.serve.index import Index, save
 from pipeline_trace.serve.retention import Keep, remove_some
 from pipeline_trace.serve.summary import Summary
 from pipeline_trace.trace.span import Span
@@ -32,7 +33,7 @@ def main(traces: int) -> None:
         for start in range(0, traces, 1000):
             numbers = range(start + 1, start + 1001)
             lines = [Summary(f"{n:032x}", n, n, SPANS, "a", "success", (), (), "", "a" * 1000) for n in numbers]
-            save(connection, [Change(line, 1, line.start_ns) for line in lines])
+            save(connection, [Change(line.trace_id, line, 1, line.start_ns) for line in lines])
         for name, keep in (("nothing to remove", Keep(1e12, 1 << 50)), ("20 traces", Keep(1, 1 << 50))):
             took = []
             for _ in range(ROUNDS):

@@ -679,3 +679,40 @@ def test_lines_of_a_newer_version_are_counted_and_the_others_are_read(tmp_path: 
         file.write('{"type":"of a newer version"}\n' + more + "\n")
     lines, torn = read(path)
     assert (names(lines), torn) == (["span 1", "span 2"], 1)
+
+
+def resumed(path: Path, mark: reader.Mark) -> tuple[bool, list[str]]:
+    again = Reader(path)
+    try:
+        return again.resume(mark), names(list(again.lines()))
+    finally:
+        again.close()
+
+
+def marked(path: Path) -> reader.Mark:
+    first = Reader(path)
+    try:
+        list(first.lines())
+        return first.mark()
+    finally:
+        first.close()
+
+
+def test_a_later_reader_goes_on_at_a_mark(tmp_path: Path) -> None:
+    path = write(tmp_path, 1, 2, end=False)
+    mark = marked(path)
+    with path.open("a") as file:
+        file.write(encode({"type": "span", **span(3).to_dict()}) + "\n")
+    assert resumed(path, mark) == (True, ["span 3"])
+
+
+def test_a_mark_is_no_mark_of_a_journal_that_was_replaced_or_cut_or_written_anew(tmp_path: Path) -> None:
+    path = write(tmp_path, 1, 2)
+    whole, mark = path.read_bytes(), marked(path)
+    path.write_bytes(whole[: whole.index(b"\n") + 1])
+    assert resumed(path, mark) == (False, ["span 1"])
+    path.write_bytes(whole.replace(b"span 2", b"span 9").replace(b'"reason":""', b'"reason":"SIGTERM"') * 2)
+    assert resumed(path, mark) == (False, ["span 1", "span 9"] * 2)
+    (tmp_path / "new").write_bytes(whole)
+    (tmp_path / "new").rename(path)
+    assert resumed(path, mark) == (False, ["span 1", "span 2"])

@@ -55,7 +55,7 @@ def listed(store: Store, database: sqlite3.Connection) -> None:
     """Put all traces into the list of `serve`."""
     index = Index(store.path)
     index.prepare()
-    save(database, index.changes(60))
+    save(database, index.backlog().changes(60))
 
 
 def left(store: Store) -> dict[int, int]:

@@ -12,14 +12,16 @@ from support.report_samples import PATH, make, seconds
 from pipeline_trace.answers import headline
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import find_home
+from pipeline_trace.lookup.flaky import Flaky, build_key, flaky_builds
 from pipeline_trace.lookup.lookup import Lookup
 from pipeline_trace.lookup.tree import build_tree, walk
-from pipeline_trace.lookup.usual import OtherBuilds, flaky_in, other_builds, percentile, usual_times
+from pipeline_trace.lookup.usual import OtherBuilds, other_builds, percentile, usual_times
 from pipeline_trace.report.headline import path_view, verdict_view
 from pipeline_trace.report.retries import Retry, find_retries
 from pipeline_trace.report.trouble import find_trouble
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.ids import trace_id
+from pipeline_trace.trace.queries import environment_of
 from pipeline_trace.trace.span import Event, Span
 
 DAY = 86_400
@@ -42,11 +44,45 @@ def build(number: int, at: float, *, job: str = "app", commit: str = "c1", **sta
     return spans
 
 
+def flaky_in(own: list[Span], run: Span, around: list[Span]) -> list[Flaky]:
+    return flaky_builds([run], {build_key(run)[1]: own}, around, environment_of)[0]
+
+
 def told(run: Span, total: int, *failed: str) -> None:
     run.attributes.update({"jenkins.tests.total": total, "jenkins.tests.failed": len(failed), "jenkins.tests.skipped": 0})
     run.events += [
         Event("test failed", run.end_ns, {"test.suite.name": "CartTest", "test.case.name": name}) for name in failed
     ]
+
+
+def to(environment: str, spans: list[Span]) -> list[Span]:
+    """Return a build whose parameters say where it deploys to."""
+    spans[0].attributes["jenkins.parameter.TARGET_ENV"] = environment
+    return spans
+
+
+def test_only_deploys_to_the_same_environment_are_compared() -> None:
+    failed = to("staging", build(138, 0, Deploy=(5, c.FAILURE)))
+    assert flaky_in(failed, failed[0], to("integration", build(139, 200, Deploy=(5, c.SUCCESS)))) == []
+    assert flaky_in(failed, failed[0], build(139, 200, Deploy=(5, c.SUCCESS))) == []
+    assert flaky_in(failed, failed[0], to("stage", build(139, 200, Deploy=(5, c.SUCCESS))))
+
+
+@pytest.mark.parametrize(("other", "flaky"), [("integration", False), ("staging", True)])
+def test_a_build_deploys_where_its_playbook_says(tmp_path: Path, other: str, flaky: bool) -> None:
+    lookup = Lookup(find_home({"PIPELINE_TRACE_HOME": str(tmp_path)}))
+    builds = [build(138, 0, Deploy=(5, c.FAILURE)), build(139, 200, Deploy=(5, c.SUCCESS))]
+    for spans, environment in zip(builds, ("staging", other), strict=True):
+        book = make(f"book{environment}{spans[0].span_id}", None, "site.yml", 1, 2, ansible_type="playbook")
+        book.attributes[c.DEPLOYMENT_ENVIRONMENT] = environment
+        book.trace_id, book.resource = spans[0].trace_id, spans[0].resource
+        spans.append(book)
+    store = Store(tmp_path / "traces.db")
+    store.deliver([span for spans in builds for span in spans], 5.0)
+    found = other_builds(lookup, builds[0]).flaky
+    store.close()
+    lookup.close()
+    assert bool(found) is flaky
 
 
 def test_usual_times_are_median_and_p95_of_what_succeeded() -> None:
@@ -123,6 +159,55 @@ def test_the_store_is_asked_for_the_builds_before_and_the_reruns_after(tmp_path:
     assert found.usual[("app", "Test")].count == 4
     assert [(one.failed_in, one.passed_in) for one in found.flaky] == [("9", "10")]
     assert all(span.name != "sh" for span in store.stages_between("app", 0, seconds(10**6)))
+    store.close()
+
+
+class Asked:
+    """A source that notes what it is asked for."""
+
+    def __init__(self, store: Store) -> None:
+        self.jobs: list[str] = []
+        self._store = store
+
+    def stages_between(self, pipeline: str, from_ns: int, to_ns: int, *, more: int = 0) -> list[Span]:
+        self.jobs.append(pipeline)
+        return self._store.stages_between(pipeline, from_ns, to_ns, more=more)
+
+
+def test_builds_of_one_job_in_a_trace_are_compared_with_few_queries_and_the_same_result(tmp_path: Path) -> None:
+    store = Store(tmp_path / "traces.db")
+    # One in three fails. Two commits take turns, so that each is built several times within a day.
+    builds = [
+        build(n, n * 1000, commit=f"c{n % 2}", Test=(n, c.FAILURE if n % 3 == 0 else c.SUCCESS), Build=(n, c.SUCCESS))
+        for n in range(1, 31)
+    ]
+    for number, spans in enumerate(builds):
+        told(spans[0], 12, *(["adds twice"] if number % 4 == 0 else []))
+        store.deliver(spans, 5)
+    # These builds are beyond the reruns of the first ones.
+    store.deliver(build(40, 2 * DAY, commit="c1", Test=(1, c.SUCCESS)), 5)
+    asked = Asked(store)
+    # The order of the spans says nothing about time.
+    own = sorted((span for spans in builds[5:25] for span in spans), key=lambda span: span.span_id)
+    found = other_builds(asked, own)
+    alone = {one[0].span_id: other_builds(store, one) for one in builds[5:25]}
+    runs = [span for span in own if span.span_id in alone]
+    assert found.flaky
+    assert list(found.flaky) == list(dict.fromkeys(one for run in runs for one in alone[run.span_id].flaky))
+    assert found.usual == alone[builds[24][0].span_id].usual
+    assert asked.jobs == ["app", "app"]
+    store.close()
+
+
+def test_many_builds_of_one_job_in_a_trace_hide_no_earlier_build(tmp_path: Path) -> None:
+    """The store returns a limited number of spans: those of the trace itself come on top of it."""
+    store = Store(tmp_path / "traces.db")
+    names = {f"stage{n}": (1.0, c.SUCCESS) for n in range(50)}
+    store.deliver(build(1, 0, Test=(1, c.FAILURE)), 5)
+    own = [span for n in range(2, 62) for span in build(n, 200 * n, Test=(1, c.SUCCESS), **names)]
+    store.deliver(own, 5)
+    found = other_builds(store, own)
+    assert ("Test", "1", "61") in [(one.name, one.failed_in, one.passed_in) for one in found.flaky]
     store.close()
 
 

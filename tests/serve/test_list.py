@@ -53,7 +53,7 @@ def put(path: Path, *spans: Span) -> None:
 
 
 def refresh(index: Index, database: sqlite3.Connection) -> None:
-    while changes := index.changes(1.0):
+    while changes := index.backlog().changes(1.0):
         save(database, changes)
 
 
@@ -112,7 +112,7 @@ def test_a_line_follows_what_comes_later(path: Path, index: Index, database: sql
 
 def test_what_comes_while_a_line_is_made_is_not_forgotten(path: Path, index: Index, database: sqlite3.Connection) -> None:
     put(path, span(1, 2, name="child"))
-    changes = index.changes(1.0)
+    changes = index.backlog().changes(1.0)
     put(path, span(1, name="late root"))
     save(database, changes)
     assert index.waiting() == 1

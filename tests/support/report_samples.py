@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline_trace.lookup.usual import Flaky, OtherBuilds, Usual
+from pipeline_trace.lookup.flaky import Flaky
+from pipeline_trace.lookup.usual import OtherBuilds, Usual
 from pipeline_trace.report.headline import Headline
 from pipeline_trace.trace import conventions as names
 from pipeline_trace.trace.ids import span_id, trace_id

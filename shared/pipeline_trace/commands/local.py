@@ -17,11 +17,14 @@ from . import fail
 
 @contextmanager
 def open_lookup() -> Iterator[Lookup]:
-    """Yield a Lookup on this machine's store, and close it. If a trace is not found, the command fails with one line."""
+    """Yield a Lookup on this machine's store, and close it. If a trace is not found, the command fails with one line.
+
+    Before that, it prints a line to stderr if the home folder is another one, or if journals are too large to be read whole.
+    """
     place = home.find_home(os.environ)
-    if place.warning:
-        click.echo(f"pipeline-trace: {place.warning}", err=True)
     with closing(Lookup(place)) as found:
+        for said in filter(None, (place.warning, found.notice)):
+            click.echo(f"pipeline-trace: {said}", err=True)
         try:
             yield found
         except NotFoundError as error:

@@ -18,6 +18,8 @@ from .progress import load_progress
 # Bytes. A longer line is skipped. Our spans have a few kilobytes, and a line is in memory as a whole.
 MOST_LINE = 16 << 20
 _PIECE = 1 << 18
+# How many bytes before a mark are compared.
+_BEFORE = 64
 _DECODER = json.JSONDecoder()
 _MALFORMED = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
 _OPEN = b'{"type":"open",'
@@ -53,6 +55,15 @@ class Line(NamedTuple):
     dropped: int = 0
 
 
+class Mark(NamedTuple):
+    """How far a journal is read. ``before``: the last bytes before ``offset``."""
+
+    device: int
+    inode: int
+    offset: int
+    before: bytes
+
+
 class Reader:
     """Reads one journal. Keeps one descriptor open: closing a second descriptor of the file would release our lock."""
 
@@ -84,6 +95,15 @@ class Reader:
 
         This skips incomplete, unknown and endless lines, and counts them in ``torn``.
         """
+        for raw in self.raw_lines():
+            line = parsed(raw, self._offset)
+            if line:
+                yield line
+            elif raw:
+                self.torn += 1
+
+    def raw_lines(self) -> Iterator[bytes]:
+        """Yield what ``lines`` reads as bytes, without the end of the line. Endless lines are counted in ``torn``."""
         rest: list[bytes] = []
         size = 0
         while chunk := os.pread(self._file, _PIECE, self._offset + size):
@@ -92,18 +112,33 @@ class Reader:
             for raw in whole:
                 raw, rest, size = b"".join([*rest, raw]), [], 0
                 self._offset += len(raw) + 1
-                line = None if self._skipping else _parsed(raw, self._offset)
-                if line:
-                    yield line
-                elif raw or self._skipping:
+                if self._skipping:
                     self.torn += 1
-                self._skipping = False
+                    self._skipping = False
+                else:
+                    yield raw
             rest.append(last)
             size += len(last)
             if size > MOST_LINE or self._skipping:
                 # Not even its end is there. What comes until then is not kept.
                 self._skipping, self._offset, rest, size = True, self._offset + size, [], 0
         self._rest = size + self._skipping
+
+    def mark(self) -> Mark:
+        """Return how far this journal is read, for ``resume`` of a later reader."""
+        found = os.fstat(self._file)
+        start = max(self._offset - _BEFORE, 0)
+        return Mark(found.st_dev, found.st_ino, self._offset, os.pread(self._file, self._offset - start, start))
+
+    def resume(self, mark: Mark) -> bool:
+        """Go on at a mark. Return False, and stay at the beginning, if this is another file or an earlier part is gone."""
+        found = os.fstat(self._file)
+        same = (found.st_dev, found.st_ino) == (mark.device, mark.inode)
+        # The end of what was read is compared too: an inode's number is used again, and a file can be written anew.
+        if not same or os.pread(self._file, len(mark.before), mark.offset - len(mark.before)) != mark.before:
+            return False
+        self._offset = mark.offset
+        return True
 
     def count_torn_end(self) -> None:
         """Add the last line to ``torn`` if it is incomplete. Use this only when no process writes the journal."""
@@ -149,7 +184,8 @@ def count_waiting(journal: Path) -> int:
     return count + len(opened)
 
 
-def _parsed(raw: bytes, end: int) -> Line | None:
+def parsed(raw: bytes, end: int = 0) -> Line | None:
+    """Return the content of a line; None if it is not valid. ``end``: the offset in bytes after the line."""
     opened = _opened(raw)
     if opened:
         return Line("open", end, opened=opened)

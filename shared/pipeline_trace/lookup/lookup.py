@@ -8,17 +8,13 @@ from dataclasses import replace
 
 from ..delivery.destinations.store import Store
 from ..delivery.home import Home
-from ..delivery.journal import find_journals
-from ..delivery.reader import Reader
 from ..place.ci.jenkins.identity import Build, build_on_page
 from ..trace import conventions as c
-from ..trace.clock import horizon_ns
 from ..trace.queries import attribute_text, build_name, build_name_of, build_name_parts, is_playbook, is_run
 from ..trace.span import Span, encode
+from .journals import Journals, rank, said_of_parts
 
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
-# Waiting journals can be large. Only the newest are read, up to this many bytes.
-_MOST_BYTES = 128 << 20
 
 
 class NotFoundError(Exception):
@@ -30,7 +26,12 @@ class Lookup:
 
     def __init__(self, home: Home) -> None:
         self._store = Store(home.store)
-        self._waiting, self._running = _in_journals(home)
+        self._journals = Journals(home.journals)
+
+    @property
+    def notice(self) -> str:
+        """Return one line about what was not read, and what to do; "" if all was."""
+        return said_of_parts(self._journals.parts)
 
     def close(self) -> None:
         """Close the store."""
@@ -38,7 +39,7 @@ class Lookup:
 
     def is_empty(self) -> bool:
         """Return whether there is no span here at all."""
-        return not self._waiting and self._store.latest() is None
+        return self._journals.newest() is None and self._store.latest() is None
 
     def spans(self, reference: str) -> list[Span]:
         """Return the spans of a trace. ``reference``: a trace id, a build URL, ``JOB#N`` or ``latest``.
@@ -56,15 +57,14 @@ class Lookup:
             ids = {span.span_id for span in spans}
             above = {span.parent_id for span in spans if span.parent_id} - ids
             todo |= self._store.traces_with_spans(above) | self._store.traces_with_parents(ids)
-            todo |= {span.trace_id for span in self._waiting if span.span_id in above or span.parent_id in ids}
+            todo |= self._journals.traces_of(above) | self._journals.traces_below(ids)
             todo -= seen
         return list(found.values())
 
     def running_traces(self) -> list[str]:
         """Return the ids of the traces in which a span runs now, newest first; those that begin in the future last."""
-        live = [span for span in self._waiting if not span.end_ns and span.span_id in self._running]
-        newest = sorted(live, key=lambda span: _rank(span.start_ns), reverse=True)
-        return list(dict.fromkeys(span.trace_id for span in newest))
+        live = sorted(self._journals.open_spans(), key=lambda span: rank(span.start_ns), reverse=True)
+        return list(dict.fromkeys(span.trace_id for span in live))
 
     def runs_between(self, from_ns: int, to_ns: int) -> list[Span]:
         """Return the run spans that ended between two times (nanoseconds since the epoch), newest first."""
@@ -73,20 +73,21 @@ class Lookup:
     def spans_of_build(self, pipeline: str, run: str) -> list[Span]:
         """Return the spans of a build. ``pipeline``: the full job name. ``run``: the build number."""
         name = build_name(pipeline, run)
-        waiting = [span for span in self._waiting if build_name_of(span) == name]
-        return [*self._store.spans_of_run(pipeline, run), *waiting]
+        saying = self._journals.saying([encode(pipeline)])
+        waiting = [span for span in saying if build_name_of(span) == name]
+        return [*self._store.spans_of_build(pipeline, run), *waiting]
 
     def change_spans(self, texts: Sequence[str], most: int) -> list[Span]:
         """Return the newest runs, playbooks, deploys and root spans with a commit that match.
 
         A span matches if its JSON form contains one of ``texts``. ``most``: the highest number of spans.
         """
-        waiting = (span for span in self._waiting if _is_of_a_change(span) and _says(span, texts))
+        waiting = filter(_is_of_a_change, self._journals.saying(texts))
         found = {(span.trace_id, span.span_id): span for span in waiting}
         found.update(((span.trace_id, span.span_id), span) for span in self._store.change_spans(texts, most))
         # Open spans are newer than all ended spans.
         newest = sorted(
-            found.values(), key=lambda span: (not span.end_ns, *_rank(span.end_ns or span.start_ns)), reverse=True
+            found.values(), key=lambda span: (not span.end_ns, *rank(span.end_ns or span.start_ns)), reverse=True
         )
         return newest[:most]
 
@@ -100,15 +101,14 @@ class Lookup:
         while todo and len(found) < most:
             trace_id = todo.pop(0)
             seen.add(trace_id)
-            waiting = [span for span in self._waiting if span.trace_id == trace_id]
-            spans = [*waiting, *self._store.outline(trace_id, most - len(found))]
+            spans = [*self._journals.trace(trace_id), *self._store.outline(trace_id, most - len(found))]
             found.update(((span.trace_id, span.span_id), span) for span in spans)
             ids = {span.span_id for span in spans}
             beyond = {span.parent_id for span in spans if span.parent_id}
             links = (link for span in spans for link in span.links)
             beyond |= {link.span_id for link in links if link.attributes.get(c.JENKINS_LINK) == c.LINK_STARTED}
             more = self._store.traces_with_parents(ids) | self._store.traces_with_spans(beyond - ids)
-            more |= {span.trace_id for span in self._waiting if span.parent_id in ids or span.span_id in beyond}
+            more |= self._journals.traces_below(ids) | self._journals.traces_of(beyond)
             todo += sorted(more - seen - set(todo))
         return list(found.values())
 
@@ -116,12 +116,12 @@ class Lookup:
         """Return the trace id for a trace id, a build URL, ``JOB#N`` or ``latest``. Raises NotFoundError."""
         return self._trace_id(reference.strip())
 
-    def stages_between(self, pipeline: str, from_ns: int, to_ns: int) -> list[Span]:
-        """Return the runs, stages and branches of a job that ended between two times (ns since the epoch), newest first."""
-        return self._store.stages_between(pipeline, from_ns, to_ns)
+    def stages_between(self, pipeline: str, from_ns: int, to_ns: int, *, more: int = 0) -> list[Span]:
+        """See Store.stages_between."""
+        return self._store.stages_between(pipeline, from_ns, to_ns, more=more)
 
     def _trace(self, trace_id: str) -> list[Span]:
-        found = {span.span_id: span for span in self._waiting if span.trace_id == trace_id}
+        found = {span.span_id: span for span in self._journals.trace(trace_id)}
         # A span in the store has ended, even if a journal still has its open line.
         found.update((span.span_id, span) for span in self._store.trace(trace_id))
         return list(found.values())
@@ -147,10 +147,10 @@ class Lookup:
         running = self.running_traces()
         if running:
             return running[0]
-        newest = max(self._waiting, key=lambda span: _rank(span.end_ns), default=None)
+        newest = self._journals.newest()
         stored = self._store.latest()
-        if newest and (stored is None or _rank(newest.end_ns) > _rank(stored[1])):
-            return newest.trace_id
+        if newest and (stored is None or rank(newest[1]) > rank(stored[1])):
+            return newest[0]
         if stored is None:
             raise NotFoundError(
                 "there is no trace here yet; run a playbook with the callback enabled, or run: pipeline-trace poll --once"
@@ -173,11 +173,6 @@ def is_of_build(span: Span, build: Build) -> bool:
     """Return whether a span belongs to a build, or to one of its cells, by the address of its run."""
     own = build_on_page(attribute_text(span, c.PIPELINE_RUN_URL))
     return own is not None and replace(own, cell=build.cell) == build
-
-
-def _rank(time_ns: int) -> tuple[bool, int]:
-    """Return a key that sorts times: those in the future, from a wrong clock, before all others."""
-    return time_ns <= horizon_ns(), time_ns
 
 
 def _only(runs: Iterable[Span], reference: str, controller: str) -> str:
@@ -210,33 +205,3 @@ def _is_of_a_change(span: Span) -> bool:
         or span.attributes.get(c.TASK_TYPE) == c.DEPLOY
         or (span.parent_id is None and names_commit)
     )
-
-
-def _says(span: Span, texts: Iterable[str]) -> bool:
-    body = encode(span.to_dict())
-    return any(text in body for text in texts)
-
-
-def _in_journals(home: Home) -> tuple[list[Span], set[str]]:
-    """Return the ended and open spans in journals, and the span ids of journals that are being written.
-
-    This reads the newest journals, up to _MOST_BYTES.
-    """
-    spans: dict[tuple[str, str], Span] = {}
-    live: set[str] = set()
-    left = _MOST_BYTES
-    for path in reversed(find_journals(home.journals)):
-        try:
-            left -= path.stat().st_size
-            if left < 0:
-                break
-            reader = Reader(path)
-        except OSError:
-            # Deleted after its delivery, or a file of another user.
-            continue
-        found = [span for line in reader.lines() if (span := line.span or (line.opened and line.opened.span()))]
-        spans.update(((span.trace_id, span.span_id), span) for span in found)
-        if reader.written():
-            live.update(span.span_id for span in found)
-        reader.close()
-    return list(spans.values()), live

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from statistics import median
 from typing import Protocol
 
 from ..trace import conventions as c
-from ..trace.queries import environment_of, failed_tests, has_times, is_stage
+from ..trace.queries import environment_of, has_times, is_playbook, is_stage
 from ..trace.span import Span
-from .states import STATES, span_type, state
+from .flaky import Flaky, build_key, flaky_builds, is_run_or_stage, reruns_until
+from .states import span_type, state
 
 MOST_RUNS = 50
 FEWEST_RUNS = 3
-# Only a rerun within one day counts for flakiness.
-RERUN_NS = 86_400 * 1_000_000_000
 # The full job name and the stage's name.
 StageKey = tuple[str, str]
 
@@ -28,20 +28,6 @@ class Usual:
     median_ns: int
     p95_ns: int
     count: int
-
-
-@dataclass(frozen=True)
-class Flaky:
-    """A stage or test that failed in one build and passed in another build of the same commit.
-
-    ``failed_in``, ``passed_in``: build numbers.
-    """
-
-    job: str
-    name: str
-    failed_in: str
-    passed_in: str
-    test: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,25 +44,64 @@ NO_OTHER_BUILDS = OtherBuilds()
 class StageSource(Protocol):
     """Finds other builds, in the store."""
 
-    def stages_between(self, pipeline: str, from_ns: int, to_ns: int) -> list[Span]:
-        """Return the runs, stages and branches of a job that ended between two times (ns since the epoch), newest first."""
+    def stages_between(self, pipeline: str, from_ns: int, to_ns: int, *, more: int = 0) -> list[Span]:
+        """Return the runs, stages and branches of a job that ended between two times (ns since the epoch), newest first.
+
+        ``more``: how many above the limit of the source.
+        """
+
+    def spans_of_build(self, pipeline: str, run: str) -> list[Span]:
+        """Return the spans of a build. ``pipeline``: the full job name. ``run``: the build number."""
 
 
 def other_builds(source: StageSource, spans: Sequence[Span]) -> OtherBuilds:
-    """Return what earlier and later builds of the same jobs say about a trace."""
+    """Return what earlier and later builds of the same jobs say about a trace.
+
+    Of a job with several builds in the trace, the usual times are those before the last of them.
+    """
+    own: dict[str, dict[str, list[Span]]] = defaultdict(lambda: defaultdict(list))
+    runs: list[Span] = []
+    for span in spans:
+        job, number = build_key(span)
+        if job:
+            own[job][number].append(span)
+            if span_type(span) == c.TYPE_RUN:
+                runs.append(span)
     usual: dict[StageKey, Usual] = {}
-    flaky: list[Flaky] = []
-    for run in (span for span in spans if span_type(span) == c.TYPE_RUN):
-        pipeline = str(run.resource.get(c.PIPELINE_NAME) or "")
-        if not pipeline:
-            continue
-        before = source.stages_between(pipeline, 0, run.start_ns)
+    flaky: dict[int, list[Flaky]] = {}
+    # Queried once for all builds of a job: a query reads thousands of spans.
+    for job, found in _by_job(runs).items():
+        last = max(found, key=lambda run: run.start_ns)
+        others = [span for number, build in own[job].items() if number != build_key(last)[1] for span in build]
+        before = source.stages_between(job, 0, last.start_ns, more=sum(map(is_run_or_stage, others)))
         usual.update(usual_times(before))
-        if run.attributes.get(c.VCS_HEAD_REVISION):
-            own = [span for span in spans if _build(span) == _build(run)]
-            after = source.stages_between(pipeline, run.start_ns, (run.end_ns or run.start_ns) + RERUN_NS)
-            flaky += flaky_in(own, run, [*before, *after])
-    return OtherBuilds(usual, list(dict.fromkeys(flaky)))
+        named = [run for run in found if run.attributes.get(c.VCS_HEAD_REVISION)]
+        if named:
+            after = source.stages_between(job, last.start_ns, max(map(reruns_until, named)))
+            found_flaky = flaky_builds(named, own[job], [*before, *after], _environments(source, own[job]))
+            flaky.update(zip(map(id, named), found_flaky, strict=True))
+    return OtherBuilds(usual, list(dict.fromkeys(one for run in runs for one in flaky.get(id(run), ()))))
+
+
+def _environments(source: StageSource, own: Mapping[str, Sequence[Span]]) -> Callable[[Span], str]:
+    """Return a function that tells where a run deploys to: what it says itself, else what its playbooks say.
+
+    ``own``: spans that are known, by build number; those of other builds are queried.
+    """
+
+    @cache
+    def of_playbooks(job: str, number: str) -> str:
+        spans = own.get(number) or source.spans_of_build(job, number)
+        return next(filter(None, map(environment_of, filter(is_playbook, spans))), "")
+
+    return lambda run: environment_of(run) or of_playbooks(*build_key(run))
+
+
+def _by_job(runs: Iterable[Span]) -> dict[str, list[Span]]:
+    found: dict[str, list[Span]] = defaultdict(list)
+    for run in runs:
+        found[build_key(run)[0]].append(run)
+    return found
 
 
 def usual_times(stages: Iterable[Span]) -> dict[StageKey, Usual]:
@@ -100,59 +125,4 @@ def percentile(ordered: Sequence[int], percent: int) -> int:
 
 def stage_key(span: Span) -> StageKey:
     """Return the full job name and the name of a stage."""
-    return str(span.resource.get(c.PIPELINE_NAME) or ""), span.name
-
-
-def flaky_in(own: Iterable[Span], run: Span, around: Sequence[Span]) -> list[Flaky]:
-    """Return stages and tests that failed in one build and passed in another build of the same job, commit and environment.
-
-    ``own``: the spans of the build. ``run``: its run span. ``around``: spans of other builds.
-    """
-    commit = run.attributes.get(c.VCS_HEAD_REVISION)
-    others = [
-        span
-        for span in around
-        if span_type(span) == c.TYPE_RUN
-        and span.attributes.get(c.VCS_HEAD_REVISION) == commit
-        and _build(span) != _build(run)
-        and environment_of(span) == environment_of(run)
-    ]
-    stages: dict[tuple[str, str], dict[str, str]] = {_build(one): {} for one in (run, *others)}
-    for span in (*own, *around):
-        if _build(span) in stages and is_stage(span):
-            # Of several stages with the same name, the worst state counts.
-            kept = stages[_build(span)]
-            kept[span.name] = min(kept.get(span.name, state(span)), state(span), key=STATES.index)
-    found = []
-    for other in others:
-        for failing, passing in ((run, other), (other, run)):
-            job, number = _build(failing)
-            there = _build(passing)[1]
-            passed = stages[_build(passing)]
-            for name, result in stages[_build(failing)].items():
-                if result in c.FAILED_RESULTS and passed.get(name) == c.SUCCESS:
-                    found.append(Flaky(job, name, number, there))
-            for name in set(failed_tests(failing)) - set(failed_tests(passing)) if _same_tests(failing, passing) else ():
-                found.append(Flaky(job, name, number, there, test=True))
-    return sorted(_first_of_each(found), key=lambda one: (one.test, one.name))
-
-
-def _first_of_each(found: Iterable[Flaky]) -> list[Flaky]:
-    kept: dict[tuple[bool, str], Flaky] = {}
-    for one in found:
-        kept.setdefault((one.test, one.name), one)
-    return list(kept.values())
-
-
-def _build(span: Span) -> tuple[str, str]:
-    return str(span.resource.get(c.PIPELINE_NAME) or ""), str(span.resource.get(c.PIPELINE_RUN_ID) or "")
-
-
-def _same_tests(failing: Span, passing: Span) -> bool:
-    """Return whether both builds surely ran the same tests: equal counts, and the passing build names all its failures."""
-    total, skipped = (passing.attributes.get(name) for name in (c.JENKINS_TESTS_TOTAL, c.JENKINS_TESTS_SKIPPED))
-    alike = (failing.attributes.get(c.JENKINS_TESTS_TOTAL), failing.attributes.get(c.JENKINS_TESTS_SKIPPED)) == (
-        total,
-        skipped,
-    )
-    return total is not None and alike and passing.attributes.get(c.JENKINS_TESTS_FAILED) == len(set(failed_tests(passing)))
+    return build_key(span)[0], span.name

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from ..delivery.destinations.store import Store
 from ..trace.clock import horizon_ns
-from ..trace.span import Span, SpanError
-from .summary import Summary, summarise
+from .backlog import Backlog, Change
+from .summary import Summary
 
 PAGE = 50
 
@@ -32,7 +31,6 @@ _BY_ARRIVAL = "CREATE INDEX traces_by_arrival ON traces (arrived_s, start_ns, tr
 # Traces from before the first start count as new. Otherwise the first start could remove traces at once.
 _FIRST = "UPDATE changed_traces SET arrived_s = CAST(strftime('%s', 'now') AS INTEGER)"
 _COLUMNS = "trace_id, start_ns, end_ns, spans, name, result, environments, commits, url, search"
-_CHANGED = "SELECT trace_id, changes, arrived_s FROM changed_traces ORDER BY arrived_s DESC LIMIT 500"
 _BUSY_SECONDS = 5.0
 
 
@@ -67,15 +65,6 @@ class FoundTraces:
     total: int
 
 
-@dataclass(frozen=True)
-class Change:
-    """A trace's new line. ``changes`` and ``arrived_s``: the store's note, from before the spans were read."""
-
-    summary: Summary
-    changes: int
-    arrived_s: int
-
-
 class Index:
     """Reads the list. Every thread may use it."""
 
@@ -96,18 +85,9 @@ class Index:
                 database.execute(_FIRST)
             database.execute("COMMIT")
 
-    def changes(self, most_seconds: float) -> list[Change]:
-        """Return new lines for changed traces, as many as the time allows but at least one."""
-        deadline = time.monotonic() + most_seconds
-        found: list[Change] = []
-        with self._connection() as database:
-            for trace_id, changes, arrived_s in database.execute(_CHANGED).fetchall():
-                spans = _spans(database, trace_id)
-                if spans:
-                    found.append(Change(summarise(trace_id, spans), changes, arrived_s))
-                if time.monotonic() > deadline:
-                    break
-        return found
+    def backlog(self, without: Collection[str] = ()) -> Backlog:
+        """Return a pass over the changed traces. ``without``: ids of traces to leave out."""
+        return Backlog(self._path, without)
 
     def waiting(self) -> int:
         """Return how many changed traces have no new line yet."""
@@ -152,8 +132,10 @@ def save(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         for change in changes:
-            connection.execute(f"INSERT OR REPLACE INTO traces VALUES ({','.join('?' * 11)})", _row(change))
-            noted = (change.summary.trace_id, change.changes)
+            if change.summary:
+                row = (*map(_stored, astuple(change.summary)), change.arrived_s)
+                connection.execute(f"INSERT OR REPLACE INTO traces VALUES ({','.join('?' * 11)})", row)
+            noted = (change.trace_id, change.changes)
             connection.execute("DELETE FROM changed_traces WHERE trace_id = ? AND changes = ?", noted)
         connection.execute("COMMIT")
     except BaseException:
@@ -186,20 +168,6 @@ def _where(wanted: Filter, without: Sequence[str]) -> tuple[str, list[object]]:
         conditions.append(f"trace_id NOT IN ({','.join('?' * len(without))})")
         values += without
     return " AND ".join(conditions), values
-
-
-def _spans(database: sqlite3.Connection, trace_id: str) -> list[Span]:
-    found = []
-    for (body,) in database.execute("SELECT body FROM spans WHERE trace_id = ?", (trace_id,)):
-        try:
-            found.append(Span.from_dict(json.loads(body)))
-        except (ValueError, SpanError):
-            continue
-    return found
-
-
-def _row(change: Change) -> tuple[object, ...]:
-    return (*map(_stored, astuple(change.summary)), change.arrived_s)
 
 
 def _stored(value: object) -> object:

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from ..delivery.home import Home
-from ..lookup.lookup import Lookup
+from ..lookup.journals import Limits, parts, said_of_parts
 from .index import Filter, Index, save
-from .summary import Summary, summarise
+from .running import RunningTraces
+from .summary import Summary
 from .writer import StoreWriter
 
-RUNNING = "running"
+# How long a page waits for what is new, in the index and in the journals. What it waits for goes on without it.
+_PAGE_SECONDS = 0.4
+_PIECE_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page of the list. ``running``: traces that run now, only on page 1. ``behind``: how many are still to read."""
+    """A page of the list. ``running``: traces that run now, only on page 1. ``behind``: how many are still to read.
+
+    ``notice``: which journals are too large to be read whole, "" for none.
+    """
 
     running: Sequence[Summary]
     traces: Sequence[Summary]
     total: int
     environments: Sequence[str]
     behind: int
+    notice: str
 
 
 class TraceList:
@@ -34,35 +42,60 @@ class TraceList:
         self._home = home
         self._index = index
         self._writer = writer
-        self._refreshing = asyncio.Lock()
+        self._running = RunningTraces(home)
+        self._pass: asyncio.Task[bool] | None = None
 
-    async def refresh(self, most_seconds: float) -> None:
-        """Update the index, as far as the time allows. Raises DeliveryError, sqlite3.Error."""
-        async with self._refreshing:
-            left = await asyncio.to_thread(self._index.waiting)
-            deadline = asyncio.get_running_loop().time() + most_seconds
-            # Count down, so that a trace that keeps growing cannot keep this loop running.
-            while left > 0:
-                changes = await asyncio.to_thread(self._index.changes, min(most_seconds, 0.5))
-                await self._writer.call(partial(save, changes=changes))
-                left -= max(len(changes), 1)
-                if asyncio.get_running_loop().time() > deadline:
-                    break
+    async def refresh(self) -> bool:
+        """Update the index. Return whether it has all now. Raises SetupError, sqlite3.Error."""
+        await asyncio.to_thread(self._running.look, _PIECE_SECONDS)
+        return await self._passing()
 
     async def page(self, wanted: Filter, number: int) -> Page:
         """Return a page of the list. Raises SetupError, sqlite3.Error."""
-        await self.refresh(1.0)
-        return await asyncio.to_thread(self._page, wanted, number)
+        # First: the pass leaves out what runs, and a trace that ends in between must not be missing.
+        running = await asyncio.to_thread(self._running.look, _PAGE_SECONDS)
+        whole = await self._caught_up()
+        return await asyncio.to_thread(self._page, wanted, number, running, whole)
 
-    def _page(self, wanted: Filter, number: int) -> Page:
-        running = [found for found in self._running() if wanted.matches(found)]
+    async def _caught_up(self) -> bool:
+        """Wait a short time until the index has all that was stored before this call. Return whether it has."""
+        deadline = asyncio.get_running_loop().time() + _PAGE_SECONDS
+        # A pass that runs already may be beyond what was stored last: the next one has it.
+        passes = 1 if self._pass is None or self._pass.done() else 2
+        for _ in range(passes):
+            task = self._passing()
+            await asyncio.wait({task}, timeout=deadline - asyncio.get_running_loop().time())
+            if not (task.done() and task.result()):
+                return False
+        return True
+
+    def _passing(self) -> asyncio.Task[bool]:
+        """Return the pass over changed traces that runs, else a new one."""
+        if self._pass is None or self._pass.done():
+            self._pass = asyncio.create_task(self._update())
+            # Whoever waits for it gets the error. If nobody does, the next pass meets it again.
+            self._pass.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return self._pass
+
+    async def _update(self) -> bool:
+        """Update the index. Return whether it has all now; not if another process holds the store."""
+        # A running trace has a line of its own. It is read once, when it has ended, and not each time that it grows.
+        backlog = self._index.backlog(self._running.ids)
+        try:
+            while changes := await asyncio.to_thread(backlog.changes, _PIECE_SECONDS):
+                await self._writer.call(partial(save, changes=changes))
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            return False
+        while not self._running.whole:
+            await asyncio.to_thread(self._running.read, _PIECE_SECONDS)
+        return True
+
+    def _page(self, wanted: Filter, number: int, found_running: Sequence[Summary], whole: bool) -> Page:
+        running = [found for found in found_running if wanted.matches(found)]
         found = self._index.find(wanted, number, without=[summary.trace_id for summary in running])
         first = running if number == 1 else []
-        return Page(first, found.traces, found.total, self._index.environments(), self._index.waiting())
-
-    def _running(self) -> list[Summary]:
-        lookup = Lookup(self._home)
-        try:
-            return [summarise(trace_id, lookup.spans(trace_id)) for trace_id in lookup.running_traces()]
-        finally:
-            lookup.close()
+        behind = 0 if whole else self._index.waiting()
+        notice = said_of_parts(parts(self._home.journals, Limits()))
+        return Page(first, found.traces, found.total, self._index.environments(), behind, notice)

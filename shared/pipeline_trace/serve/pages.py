@@ -87,6 +87,7 @@ def traces_page(asked: Query, found: Page, *, store: str, here: str) -> str:
         environments=found.environments,
         results=STATE_WORDS,
         behind=found.behind,
+        notice=found.notice,
         page=asked.page,
         last=last,
         newer=f"/?{urlencode({**filters, 'page': asked.page - 1})}" if asked.page > 1 else "",

@@ -178,11 +178,17 @@ def _taken(address: str, port: int, option: str, said: str) -> SetupError:
 
 async def _sweep(listing: TraceList, writer: StoreWriter, keep: retention.Keep) -> None:
     """Update the list and remove old traces, every minute."""
+    failures = 0
     while True:
         try:
-            await listing.refresh(_SWEEP_SECONDS)
-            while any(await writer.call(partial(retention.remove_some, keep=keep))):
+            # Only with all lines it is known which traces are the oldest.
+            whole = await listing.refresh()
+            while whole and any(await writer.call(partial(retention.remove_some, keep=keep))):
                 pass
+            failures = 0
         except Exception as error:
-            _log.warning("cannot update the list or remove old traces: %s; trying again in %d s", error, _SWEEP_SECONDS)
+            failures += 1
+            # Another process may hold the store for some seconds. That is worth a line only if it happens again.
+            if failures > 1 or "locked" not in str(error):
+                _log.warning("cannot update the list or remove old traces: %s; trying again in %d s", error, _SWEEP_SECONDS)
         await asyncio.sleep(_SWEEP_SECONDS)

@@ -54,6 +54,11 @@ def summarise(trace_id: str, spans: Sequence[Span]) -> Summary:
     )
 
 
+def texts_of(span: Span) -> tuple[str, ...]:
+    """Return the texts of one span that are searched, and its environments and commits."""
+    return (*_values([span], (c.DEPLOYMENT_ENVIRONMENT, c.VCS_HEAD_REVISION, *_SEARCHED)), *_texts([span]))
+
+
 def _name(span: Span) -> str:
     number = attribute_text(span, c.PIPELINE_RUN_ID)
     return wording.visible(build_name(span.name, number) if is_run(span) and number else span.name)

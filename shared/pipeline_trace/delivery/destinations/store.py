@@ -145,6 +145,26 @@ class Store:
         """Return the spans of a trace; empty if the trace is unknown."""
         return self._spans("trace_id = ?", trace_id)
 
+    def span_ids(self, trace_id: str) -> list[str]:
+        """Return the ids of a trace's spans."""
+        return [str(row[0]) for row in self._rows("SELECT span_id FROM spans WHERE trace_id = ?", trace_id)]
+
+    def some_spans(self, trace_id: str, span_ids: Sequence[str]) -> list[Span]:
+        """Return the spans of a trace that have one of these ids."""
+        found: list[Span] = []
+        for start in range(0, len(span_ids), _VALUES):
+            some = span_ids[start : start + _VALUES]
+            found += self._spans(f"trace_id = ? AND span_id IN ({','.join('?' * len(some))})", trace_id, *some)
+        return found
+
+    def change_of(self, trace_id: str) -> tuple[int, int] | None:
+        """Return the note of a trace's last change: a number, and when its last span arrived (s since the epoch).
+
+        None if the list of `serve` has the change already, or if there is no such trace.
+        """
+        rows = self._rows("SELECT changes, arrived_s FROM changed_traces WHERE trace_id = ?", trace_id)
+        return (int(rows[0][0]), int(rows[0][1])) if rows else None
+
     def traces_with_spans(self, span_ids: Iterable[str]) -> set[str]:
         """Return the ids of the traces that have a span with one of these ids."""
         return self._traces("span_id", span_ids)
@@ -153,7 +173,7 @@ class Store:
         """Return the ids of the traces with a span whose parent has one of these ids and is not in the same trace."""
         return self._traces("parent_id", span_ids, _ORPHAN)
 
-    def spans_of_run(self, pipeline: str, run: str) -> list[Span]:
+    def spans_of_build(self, pipeline: str, run: str) -> list[Span]:
         """Return the spans of a run. For Jenkins: ``pipeline`` is the full job name, ``run`` the build number."""
         return self._spans("pipeline = ? AND run = ?", pipeline, run)
 
@@ -163,9 +183,12 @@ class Store:
         where = f"end_ns BETWEEN ? AND ? AND {_NOTED} AND {run} ORDER BY end_ns DESC LIMIT {MOST_RUNS}"
         return self._spans(where, from_ns, to_ns)
 
-    def stages_between(self, pipeline: str, from_ns: int, to_ns: int) -> list[Span]:
-        """Return the runs, stages and branches of a job that ended between two times (ns since the epoch), newest first."""
-        where = f"pipeline = ? AND end_ns BETWEEN ? AND ? AND ({_STAGES}) ORDER BY end_ns DESC LIMIT {_MOST_STAGES}"
+    def stages_between(self, pipeline: str, from_ns: int, to_ns: int, *, more: int = 0) -> list[Span]:
+        """Return the runs, stages and branches of a job that ended between two times (ns since the epoch), newest first.
+
+        At most _MOST_STAGES, and ``more``.
+        """
+        where = f"pipeline = ? AND end_ns BETWEEN ? AND ? AND ({_STAGES}) ORDER BY end_ns DESC LIMIT {_MOST_STAGES + more}"
         return self._spans(where, pipeline, from_ns, to_ns)
 
     def latest(self) -> tuple[str, int] | None:

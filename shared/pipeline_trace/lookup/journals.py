@@ -1,0 +1,256 @@
+"""Reads the spans that wait in journals, and parses only those that are asked for.
+
+The newest journals are read whole, up to a limit. Of a journal beyond it, the open spans and the newest end are read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from ..delivery.journal import find_journals
+from ..delivery.reader import Line, Reader, parsed
+from ..trace.clock import horizon_ns
+from ..trace.span import Span
+from .wording import visible
+
+_ID = rb'"([0-9a-f]{32})"'
+_SPAN = rb'"([0-9a-f]{16})"'
+# The ids of a line, in the two orders in which Span.to_dict and trace/lines.py write them.
+_HEAD = re.compile(
+    rb'\{"type":"(?:open|span)","trace_id":'
+    + _ID
+    + rb',"span_id":'
+    + _SPAN
+    + rb',"parent_span_id":(?:null|'
+    + _SPAN
+    + rb")[,}]"
+)
+_PARENT_FIRST = re.compile(rb'\{"type":"(?:open|span)","trace_id":' + _ID + rb',"parent_span_id":' + _SPAN + rb",")
+_SPAN_ID = re.compile(rb'"span_id":' + _SPAN)
+_OPEN = b'{"type":"open",'
+_END_NS = re.compile(rb'"end_unix_nano":([0-9]{1,19})[,}]')
+_MB = 1_000_000
+
+
+class Limits(NamedTuple):
+    """Limits of what is read, in bytes.
+
+    ``whole``: of the journals that are read whole. ``end``: of the newest end of each other journal, and of its open spans.
+    ``ends``: of all these ends.
+    """
+
+    whole: int = 128 << 20
+    end: int = 16 << 20
+    ends: int = 64 << 20
+
+
+class Entry(NamedTuple):
+    """A line of a journal with a span that has begun (``opened``) or ended, as it was written."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    opened: bool
+    raw: bytes
+
+    def span(self) -> Span | None:
+        """Return the span; None if the line is not valid."""
+        return _span_in(parsed(self.raw))
+
+    @property
+    def end_ns(self) -> int:
+        """Return when the span ended, in nanoseconds since the epoch; 0 if it is open."""
+        found = None if self.opened else _END_NS.search(self.raw)
+        return int(found[1]) if found else 0
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is read of a journal of ``size`` bytes.
+
+    That is all of it; or at most ``opened`` bytes of open spans, and the last ``end`` bytes of spans that have ended.
+    """
+
+    path: Path
+    size: int
+    whole: bool
+    opened: int = 0
+    end: int = 0
+
+
+def entry_of(raw: bytes) -> Entry | None:
+    """Return a line's content with its ids; None if it is not valid or has no span. Does not parse the rest of it."""
+    head = _HEAD.match(raw)
+    if head and raw.endswith(b"}"):
+        trace_id, span_id, parent_id = head.groups()
+        return Entry(
+            trace_id.decode(), span_id.decode(), parent_id.decode() if parent_id else None, raw.startswith(_OPEN), raw
+        )
+    head = _PARENT_FIRST.match(raw)
+    # A link or an attribute may be called span_id too.
+    ids = _SPAN_ID.findall(raw) if head and raw.endswith(b"}") else []
+    if head and len(ids) == 1:
+        return Entry(head[1].decode(), ids[0].decode(), head[2].decode(), raw.startswith(_OPEN), raw)
+    line = parsed(raw)
+    span = _span_in(line)
+    return Entry(span.trace_id, span.span_id, span.parent_id, span is not line.span, raw) if line and span else None
+
+
+def parts(folder: Path, limits: Limits) -> list[Part]:
+    """Return what is read of each journal in a folder, newest first."""
+    found: list[Part] = []
+    whole, ends = limits.whole, limits.ends
+    for path in reversed(find_journals(folder)):
+        try:
+            size = path.stat().st_size
+        except OSError:
+            # Deleted after its delivery.
+            continue
+        if size <= whole:
+            found.append(Part(path, size, whole=True))
+            whole -= size
+        else:
+            end = min(limits.end, ends)
+            found.append(Part(path, size, whole=False, opened=limits.end, end=end))
+            ends -= end
+    return found
+
+
+def said_of_parts(found: Iterable[Part]) -> str:
+    """Return one line about the journals that are not read whole, and what to do; "" if all are."""
+    large = [part for part in found if not part.whole]
+    if not large:
+        return ""
+    names = ", ".join(f"{visible(str(part.path))} ({part.size / _MB:,.0f} MB)" for part in large[:3])
+    more = f" and {len(large) - 3:,} more" if len(large) > 3 else ""
+    return (
+        f"too large to be read whole: {names}{more}; of such a journal only the open spans and the newest end are shown; "
+        "to deliver it and see all of it, run: pipeline-trace ship"
+    )
+
+
+class Journals:
+    """The spans in the journals of a folder, as they are when this is made. Spans have no duplicates; ended ones win."""
+
+    def __init__(self, folder: Path, limits: Limits | None = None) -> None:
+        """Read the journals. ``limits``: instead of the usual ones."""
+        self.parts: Sequence[Part] = parts(folder, limits or Limits())
+        self._by_trace: dict[str, dict[str, Entry]] = defaultdict(dict)
+        # Many lines have the same ids of traces and parents.
+        self._texts: dict[str | None, str | None] = {}
+        self._live: set[tuple[str, str]] = set()
+        for part in self.parts:
+            self._read(part)
+
+    def trace(self, trace_id: str) -> list[Span]:
+        """Return the spans of a trace."""
+        return _spans(self._by_trace.get(trace_id, {}).values())
+
+    def open_spans(self) -> list[Span]:
+        """Return the open spans of processes that run now."""
+        found = (self._by_trace[trace_id][span_id] for trace_id, span_id in sorted(self._live))
+        return _spans(entry for entry in found if entry.opened)
+
+    def traces_of(self, span_ids: Iterable[str]) -> set[str]:
+        """Return the ids of the traces that have a span with one of these ids."""
+        return {trace_id for span_id in span_ids for trace_id in self._with_span.get(span_id, ())}
+
+    def traces_below(self, span_ids: Iterable[str]) -> set[str]:
+        """Return the ids of the traces that have a span whose parent has one of these ids."""
+        return {trace_id for span_id in span_ids for trace_id in self._with_parent.get(span_id, ())}
+
+    def saying(self, texts: Sequence[str]) -> list[Span]:
+        """Return the spans whose JSON form contains one of these texts."""
+        wanted = [text.encode() for text in texts]
+        return _spans(entry for entry in self._entries() if any(text in entry.raw for text in wanted))
+
+    def newest(self) -> tuple[str, int] | None:
+        """Return the id of the trace whose span ended last, and that end in ns; None if there are no spans."""
+        found = max(self._entries(), key=lambda entry: rank(entry.end_ns), default=None)
+        return (found.trace_id, found.end_ns) if found else None
+
+    def _entries(self) -> Iterator[Entry]:
+        return (entry for entries in self._by_trace.values() for entry in entries.values())
+
+    @cached_property
+    def _with_span(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = defaultdict(set)
+        for entry in self._entries():
+            found[entry.span_id].add(entry.trace_id)
+        return found
+
+    @cached_property
+    def _with_parent(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = defaultdict(set)
+        for entry in self._entries():
+            if entry.parent_id:
+                found[entry.parent_id].add(entry.trace_id)
+        return found
+
+    def _read(self, part: Part) -> None:
+        try:
+            reader = Reader(part.path)
+        except OSError:
+            # Deleted after its delivery, or a file of another user.
+            return
+        try:
+            written = reader.written()
+            for entry in entries(reader) if part.whole else newest_entries(reader, part.opened, part.end):
+                self._keep(entry, written)
+        finally:
+            reader.close()
+
+    def _keep(self, entry: Entry, written: bool) -> None:
+        trace_id, parent_id = (self._texts.setdefault(text, text) for text in (entry.trace_id, entry.parent_id))
+        kept = self._by_trace[str(trace_id)]
+        if not entry.opened or entry.span_id not in kept:
+            kept[entry.span_id] = entry._replace(trace_id=str(trace_id), parent_id=parent_id)
+        if entry.opened and written:
+            self._live.add((str(trace_id), entry.span_id))
+
+
+def rank(time_ns: int) -> tuple[bool, int]:
+    """Return a key that sorts times: those in the future, from a wrong clock, before all others."""
+    return time_ns <= horizon_ns(), time_ns
+
+
+def entries(reader: Reader) -> Iterator[Entry]:
+    """Yield the lines with spans that are new since the last call."""
+    return (entry for raw in reader.raw_lines() if (entry := entry_of(raw)))
+
+
+def newest_entries(reader: Reader, most_opened: int, most_ended: int) -> Iterator[Entry]:
+    """Yield the open spans of a journal, then its newest lines with ended spans; of each at most so many bytes."""
+    opened: dict[str, Entry] = {}
+    ended: deque[Entry] = deque()
+    open_size = ended_size = 0
+    for entry in entries(reader):
+        if entry.opened:
+            if open_size < most_opened:
+                opened[entry.span_id] = entry
+                open_size += len(entry.raw)
+            continue
+        begun = opened.pop(entry.span_id, None)
+        open_size -= len(begun.raw) if begun else 0
+        ended.append(entry)
+        ended_size += len(entry.raw)
+        while ended_size > most_ended:
+            ended_size -= len(ended.popleft().raw)
+    yield from opened.values()
+    yield from ended
+
+
+def _spans(found: Iterable[Entry]) -> list[Span]:
+    return [span for entry in found if (span := entry.span())]
+
+
+def _span_in(line: Line | None) -> Span | None:
+    if line is None:
+        return None
+    return line.opened.span() if line.opened else line.span

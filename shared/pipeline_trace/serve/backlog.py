@@ -1,0 +1,115 @@
+"""Makes the lines of traces that changed, in pieces: what has just come first, then the others, the newest first."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from ..trace.span import Span, SpanError
+from .summary import Summary, summarise
+
+# Changed traces that are looked up at once. Of more than these, the newest are found by a walk through the spans.
+_AT_ONCE = 500
+# Spans that one step of the walk passes.
+_SPANS = 5000
+_BUSY_SECONDS = 5.0
+# Where the walk begins: an end and a trace id that are beyond all others.
+_NEWEST = ((1 << 63) - 1, "g")
+_CAME = "SELECT trace_id, changes, arrived_s FROM changed_traces WHERE arrived_s > ? ORDER BY arrived_s DESC LIMIT ?"
+_ENDED = "SELECT end_ns, trace_id FROM spans WHERE (end_ns, trace_id) < (?, ?) ORDER BY end_ns DESC, trace_id DESC LIMIT ?"
+_NOTE = "SELECT trace_id, changes, arrived_s FROM changed_traces WHERE trace_id = ?"
+
+
+class _Note(NamedTuple):
+    """The store's note of a changed trace."""
+
+    trace_id: str
+    changes: int
+    arrived_s: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """A trace's new line; None if it has no span that can be read.
+
+    ``changes`` and ``arrived_s``: the store's note, from before the spans were read.
+    """
+
+    trace_id: str
+    summary: Summary | None
+    changes: int
+    arrived_s: int
+
+
+class Backlog:
+    """One pass over the changed traces of a store. It ends even if traces keep changing. Not for several threads at once."""
+
+    def __init__(self, path: Path, without: Collection[str] = ()) -> None:
+        """``path``: the store. ``without``: ids of traces to leave out."""
+        self._path = path
+        self._without = without
+        # Each of these is read once in a pass: one that keeps growing must not hold up the others.
+        self._read: set[str] = set()
+        # When the walk began (seconds since the epoch, -1: not yet), how far it is, and the traces it has met.
+        self._since = -1
+        self._at: tuple[int, str] | None = None
+        self._found: deque[str] = deque()
+
+    def changes(self, most_seconds: float) -> list[Change]:
+        """Return new lines, as many as the time allows but at least one; none at the end of the pass.
+
+        Save them before the next call. Raises sqlite3.Error.
+        """
+        with closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)) as database:
+            found = _changes(database, self._newly_come(database), most_seconds / 2)
+            self._read.update(change.trace_id for change in found)
+            return found + _changes(database, self._older(database), most_seconds / 2)
+
+    def _newly_come(self, database: sqlite3.Connection) -> Iterator[_Note]:
+        """Yield the changes that came since the walk began; without a walk all of them, if there are few."""
+        came = database.execute(_CAME, (self._since, _AT_ONCE + 1)).fetchall()
+        if self._since < 0 and len(came) > _AT_ONCE:
+            self._since, self._at = int(came[0][2]), _NEWEST
+        else:
+            yield from (_Note(*row) for row in came if row[0] not in self._read and row[0] not in self._without)
+
+    def _older(self, database: sqlite3.Connection) -> Iterator[_Note]:
+        """Yield the changes that came before the walk began, on the way to older spans."""
+        while self._found or self._at:
+            if not self._found and self._at:
+                rows = database.execute(_ENDED, (*self._at, _SPANS)).fetchall()
+                self._found.extend(dict.fromkeys(str(row[1]) for row in rows if row[1] not in self._without))
+                self._at = (int(rows[-1][0]), str(rows[-1][1])) if rows else None
+                continue
+            row = database.execute(_NOTE, (self._found.popleft(),)).fetchone()
+            if row and row[2] <= self._since:
+                yield _Note(*row)
+
+
+def _changes(database: sqlite3.Connection, notes: Iterable[_Note], most_seconds: float) -> list[Change]:
+    """Return the new lines of changed traces, as many as the time allows but at least one."""
+    deadline = time.monotonic() + most_seconds
+    found: list[Change] = []
+    for note in notes:
+        spans = _spans(database, note.trace_id)
+        found.append(Change(note.trace_id, summarise(note.trace_id, spans) if spans else None, note.changes, note.arrived_s))
+        if time.monotonic() > deadline:
+            break
+    return found
+
+
+def _spans(database: sqlite3.Connection, trace_id: str) -> list[Span]:
+    found = []
+    for (body,) in database.execute("SELECT body FROM spans WHERE trace_id = ?", (trace_id,)):
+        try:
+            found.append(Span.from_dict(json.loads(body)))
+        except (ValueError, SpanError):
+            continue
+    return found
