@@ -155,6 +155,15 @@ function linkList(row, jump) {
   return section(`Links (${row.links.length})`, list);
 }
 
+function messageBox(row) {
+  const box = element("pre", FAILED.has(row.state) ? "message failed" : "message", row.message);
+  // It scrolls: the keyboard must reach it.
+  box.tabIndex = 0;
+  box.setAttribute("role", "region");
+  box.setAttribute("aria-label", "Message");
+  return box;
+}
+
 function fold(title, content) {
   return element("details", "", element("summary", "", title), content);
 }
@@ -163,7 +172,7 @@ function fillDetails(pane, row, jump) {
   const chips = [typeBadge(row), stateChip(row), insideChip(row), remarkChip(row), attemptChip(row), flakyChip(row),
     usualChip(row), skewChip(row)];
   const parts = [element("h2", "", row.name), element("p", "chips", ...chips)];
-  if (row.message) parts.push(element("pre", FAILED.has(row.state) ? "message failed" : "message", row.message));
+  if (row.message) parts.push(messageBox(row));
   parts.push(timings(row));
   if (row.attributes.length) {
     parts.push(section(`Attributes (${row.attributes.length / 2})`, attributeList(row.attributes)));
