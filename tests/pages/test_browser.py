@@ -44,7 +44,7 @@ def test_it_opens_in_every_size_and_scheme(open_report: Open, name: str, options
 def test_the_answer_is_there_without_scrolling(open_report: Open) -> None:
     page = open_report(sample())
     assert page.title() == "Failed: app-build #42"
-    assert "2025-03-05T16:30:09+01:00" in page.locator("header").inner_text()
+    assert "2025-03-05 16:30:09 +01:00" in page.locator("header").inner_text()
     box = page.locator("[data-jump]").bounding_box()
     assert box is not None
     assert box["y"] + box["height"] < 300
@@ -193,7 +193,7 @@ def test_the_details_show_all_of_a_span(open_report: Open) -> None:
     text = page.locator("#details").inner_text()
     for expected in ("vcs.ref.head.name", "DEPLOY_TO=staging", "trigger", "\N{MINUS SIGN}2.4 s", "rebuild of #41"):
         assert expected in text
-    for expected in ("2025-03-05T16:30:12.250+01:00", "2025-03-05T15:30:12.250Z", sample()[0].span_id):
+    for expected in ("2025-03-05 16:30:12.250 +01:00", sample()[0].span_id):
         assert expected in text
     page.click("#close")
     assert page.locator("aside").is_hidden()

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -183,8 +184,12 @@ def test_other_peoples_resources_can_be_stored(path: Path) -> None:
 def test_the_query_is_read_leniently() -> None:
     asked = read_query({"q": " a  b ", "commit": "4F1C", "from": "2025-03-05T16:30", "to": "soon", "page": "-3", "x": "y"})
     assert (asked.wanted.words, asked.wanted.commit, asked.page) == (("a", "b"), "4f1c", 1)
-    assert asked.wanted.since_ns == int(time.mktime((2025, 3, 5, 16, 30, 0, 0, 0, -1))) * 10**9
+    assert asked.wanted.since_ns == int(datetime(2025, 3, 5, 16, 30, tzinfo=timezone.utc).timestamp()) * 10**9
     assert asked.wanted.until_ns is None
+    assert asked.typed["from"] == "2025-03-05T16:30:00"
+    berlin = read_query({"from": "2025-03-05T17:30+01:00", "to": "0001-01-01T00:00+14:00"})
+    assert (berlin.wanted.since_ns, berlin.typed["from"]) == (asked.wanted.since_ns, asked.typed["from"])
+    assert "0001-01-01" in berlin.problem
     assert "soon" in asked.problem
     assert read_query({"page": "7"}).page == 7
     assert read_query({"page": "9" * 30}).page == 1

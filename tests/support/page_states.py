@@ -44,9 +44,8 @@ class State:
 @contextmanager
 def opened(browser: Browser, state: State, width: int, *, height: int = 900, **options: Any) -> Iterator[Page]:
     """Open a page in a state, as a server in the network would send it; nothing else can be asked for."""
-    context = browser.new_context(
-        viewport={"width": width, "height": height}, timezone_id="Europe/Berlin", reduced_motion="reduce", **options
-    )
+    options = {"timezone_id": "Europe/Berlin", "reduced_motion": "reduce", **options}
+    context = browser.new_context(viewport={"width": width, "height": height}, **options)
     headers = {"Content-Type": "text/html; charset=utf-8"}
     if state.policy:
         headers["Content-Security-Policy"] = state.policy

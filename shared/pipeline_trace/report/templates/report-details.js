@@ -96,18 +96,24 @@ function identifier(text) {
   return element("code", "id", text);
 }
 
+// Microseconds since the epoch, with milliseconds.
+function timeElement(micros) {
+  const date = new Date(micros / 1000);
+  const made = element("time", "", localTime(date, true));
+  made.title = utcTime(date, true);
+  if (!Number.isNaN(date.getTime())) made.dateTime = date.toISOString();
+  return made;
+}
+
 function timings(row) {
   if (row.untimed) return section("Times", facts([["Duration", "No plugin of Jenkins told when it ran."]]));
   const start = DATA.origin + row.begin;
   const pairs = [
     ["Duration", row.open ? `still running, ${duration(endOf(row) - row.begin)} so far` : duration(row.length)],
     ["Begins", `${offset(row.begin)} after the first span`],
-    ["Start", element("div", "", isoTime(start, false)), element("div", "muted", isoTime(start, true))],
+    ["Start", timeElement(start)],
   ];
-  if (!row.open) {
-    const end = start + row.length;
-    pairs.push(["End", element("div", "", isoTime(end, false)), element("div", "muted", isoTime(end, true))]);
-  }
+  if (!row.open) pairs.push(["End", timeElement(start + row.length)]);
   if (row.critical !== null) {
     const own = row.critical ? `${duration(row.critical)} own time` : "only through its children";
     pairs.push(["Critical path", own]);
@@ -132,8 +138,11 @@ function identifiers(row) {
 function eventList(row) {
   const list = element("ol", "events");
   for (const [name, at, attributes] of row.events) {
-    const time = element("span", "when", offset(at - row.begin));
-    time.title = isoTime(DATA.origin + at, false);
+    const time = timeElement(DATA.origin + at);
+    // The offset tells more here: the time of day is in the title too.
+    time.title = `${time.textContent} (${time.title})`;
+    time.textContent = offset(at - row.begin);
+    time.className = "when";
     const head = element("div", "event-head", time, element("strong", "", TEXTS[name]));
     list.append(element("li", "", head, attributes && attributes.length ? attributeList(attributes) : null));
   }

@@ -54,9 +54,7 @@ function showLogEnds() {
 }
 
 function start() {
-  for (const time of document.querySelectorAll("time[data-local]")) {
-    time.textContent = isoTime(DATA.origin, false).replace(/\.\d+/, "");
-  }
+  showLocalTimes();
   for (const choice of document.querySelectorAll("[name=side]")) {
     choice.addEventListener("change", () => showSide(choice.value));
     if (choice.checked) side = choice.value;
