@@ -42,8 +42,11 @@ class State:
 
 
 @contextmanager
-def opened(browser: Browser, state: State, width: int, *, height: int = 900, **options: Any) -> Iterator[Page]:
-    """Open a page in a state, as a server in the network would send it; nothing else can be asked for."""
+def opened(browser: Browser, state: State, width: int, *, height: int = 900, at: str = "", **options: Any) -> Iterator[Page]:
+    """Open a page in a state, as a server in the network would send it; nothing else can be asked for.
+
+    ``at``: the end of the address.
+    """
     options = {"timezone_id": "Europe/Berlin", "reduced_motion": "reduce", **options}
     context = browser.new_context(viewport={"width": width, "height": height}, **options)
     headers = {"Content-Type": "text/html; charset=utf-8"}
@@ -53,7 +56,7 @@ def opened(browser: Browser, state: State, width: int, *, height: int = 900, **o
     context.route("**/*", lambda route: route.fulfill(body=body, headers=headers))
     try:
         page = context.new_page()
-        page.goto(ADDRESS)
+        page.goto(ADDRESS + at)
         state.act(page)
         yield page
     finally:

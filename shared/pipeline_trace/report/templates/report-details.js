@@ -164,6 +164,18 @@ function linkList(row, jump) {
   return section(`Links (${row.links.length})`, list);
 }
 
+// The address of a span in this page.
+function spanHash(row) {
+  return `#span-${encodeURIComponent(row.span)}`;
+}
+
+function spanLink(row) {
+  const link = element("a", "span-link", "Link to this span");
+  // `serve` shows the newest trace at /trace/latest. A link stays with this trace.
+  link.href = location.pathname.endsWith("/trace/latest") ? `${row.trace}${spanHash(row)}` : spanHash(row);
+  return link;
+}
+
 function messageBox(row) {
   const box = element("pre", FAILED.has(row.state) ? "message failed" : "message", row.message);
   // It scrolls: the keyboard must reach it.
@@ -180,7 +192,7 @@ function fold(title, content) {
 function fillDetails(pane, row, jump) {
   const chips = [typeBadge(row), stateChip(row), insideChip(row), remarkChip(row), attemptChip(row), flakyChip(row),
     usualChip(row), skewChip(row)];
-  const parts = [element("h2", "", row.name), element("p", "chips", ...chips)];
+  const parts = [element("h2", "", row.name), element("p", "chips", ...chips), element("p", "", spanLink(row))];
   if (row.message) parts.push(messageBox(row));
   parts.push(timings(row));
   if (row.attributes.length) {
