@@ -44,7 +44,7 @@ def test_it_opens_in_every_size_and_scheme(open_report: Open, name: str, options
 def test_the_answer_is_there_without_scrolling(open_report: Open) -> None:
     page = open_report(sample())
     assert page.title() == "Failed: app-build #42"
-    assert "2025-03-05T16:30:09+01:00" in page.locator("header").inner_text()
+    assert "2025-03-05 16:30:09 +01:00" in page.locator("header").inner_text()
     box = page.locator("[data-jump]").bounding_box()
     assert box is not None
     assert box["y"] + box["height"] < 300
@@ -60,7 +60,7 @@ def test_hostile_names_are_text(open_report: Open) -> None:
     for name in shown:
         row(page, name).click()
         assert page.locator("#details h2").inner_text() == name
-    assert page.locator("img, #details script, a").count() == 0
+    assert page.locator("img, #details script, a:not([href^='#'])").count() == 0
 
 
 def test_only_web_addresses_become_links(open_report: Open) -> None:
@@ -75,7 +75,7 @@ def test_only_web_addresses_become_links(open_report: Open) -> None:
     }
     page = open_report([span])
     row(page, "one").click()
-    links = page.locator("#details a")
+    links = page.locator("#details a:not(.span-link)")
     assert links.evaluate_all("all => all.map(a => [a.href, a.rel])") == [
         ["https://ci.example.org/job/1/", "noopener noreferrer"],
         ["http://a.example/", "noopener noreferrer"],
@@ -193,7 +193,7 @@ def test_the_details_show_all_of_a_span(open_report: Open) -> None:
     text = page.locator("#details").inner_text()
     for expected in ("vcs.ref.head.name", "DEPLOY_TO=staging", "trigger", "\N{MINUS SIGN}2.4 s", "rebuild of #41"):
         assert expected in text
-    for expected in ("2025-03-05T16:30:12.250+01:00", "2025-03-05T15:30:12.250Z", sample()[0].span_id):
+    for expected in ("2025-03-05 16:30:12.250 +01:00", sample()[0].span_id):
         assert expected in text
     page.click("#close")
     assert page.locator("aside").is_hidden()

@@ -225,7 +225,7 @@ def test_hostile_texts_are_text(env: dict[str, str], page_of: Open) -> None:
         assert page.locator("main img, main script").count() == 0
         page.goto(f"{server.url}/?q=%22%3E%3Cscript%3Ealert(1)%3C/script%3E&environment=%3Cb%3E&from=%3Ci%3E")
         assert page.locator("main script, main i, main b").count() == 0
-        assert "“<i>” is not a valid time; write it like 2026-11-23T16:30" in page.locator("main").inner_text()
+        assert "“<i>” is not a valid time; write it in UTC, like 2026-11-23T16:30" in page.locator("main").inner_text()
         missing = page.request.get(f"{server.url}/trace/%3Cscript%3E")
         assert (missing.status, "content-security-policy" in missing.headers) == (404, True)
         other = page.request.get(f"{server.url}/%3Cb%3E", headers={"Accept": "text/html"})

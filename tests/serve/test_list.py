@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -195,8 +196,12 @@ def test_other_peoples_resources_can_be_stored(path: Path) -> None:
 def test_the_query_is_read_leniently() -> None:
     asked = read_query({"q": " a  b ", "commit": "4F1C", "from": "2025-03-05T16:30", "to": "soon", "page": "-3", "x": "y"})
     assert (asked.wanted.words, asked.wanted.commit, asked.page) == (("a", "b"), "4f1c", 1)
-    assert asked.wanted.since_ns == int(time.mktime((2025, 3, 5, 16, 30, 0, 0, 0, -1))) * 10**9
+    assert asked.wanted.since_ns == int(datetime(2025, 3, 5, 16, 30, tzinfo=timezone.utc).timestamp()) * 10**9
     assert asked.wanted.until_ns is None
+    assert asked.typed["from"] == "2025-03-05T16:30:00"
+    berlin = read_query({"from": "2025-03-05T17:30+01:00", "to": "0001-01-01T00:00+14:00"})
+    assert (berlin.wanted.since_ns, berlin.typed["from"]) == (asked.wanted.since_ns, asked.typed["from"])
+    assert "0001-01-01" in berlin.problem
     assert "soon" in asked.problem
     assert read_query({"page": "7"}).page == 7
     assert read_query({"page": "9" * 30}).page == 1
@@ -269,3 +274,41 @@ def test_a_line_is_read_as_it_was_written(path: Path, index: Index, database: sq
     expected = {trace_id: summarise(trace_id, store.trace(trace_id)) for trace_id in {one.trace_id for one in sample()}}
     store.close()
     assert {summary.trace_id: summary for summary in index.find(Filter(), 1).traces} == expected
+
+
+def results(index: Index, database: sqlite3.Connection) -> dict[str, str]:
+    refresh(index, database)
+    refresh(index, database)
+    return {found.name: found.result for found in index.find(Filter(), 1).traces}
+
+
+def child(trace: int, parent: int, name: str) -> Span:
+    one = span(trace, 5, name=name, **{c.TASK_RUN_RESULT: c.SUCCESS})
+    one.parent_id = f"{parent:016x}"
+    return one
+
+
+def test_a_trace_that_is_half_here_is_listed_as_incomplete(index: Index, database: sqlite3.Connection, path: Path) -> None:
+    put(path, child(1, 99, "half"))
+    assert results(index, database) == {"half": "incomplete"}
+    put(path, Span(f"{1:032x}", f"{99:016x}", None, "root", HOUR, 2 * HOUR, attributes={c.TASK_RUN_RESULT: c.SUCCESS}))
+    assert results(index, database) == {"root": "success"}
+
+
+def test_a_parent_in_another_trace_makes_it_whole_whichever_comes_first(
+    index: Index, database: sqlite3.Connection, path: Path
+) -> None:
+    put(path, child(1, 99, "early"))
+    assert results(index, database) == {"early": "incomplete"}
+    put(path, Span(f"{2:032x}", f"{99:016x}", None, "root", HOUR, 2 * HOUR, attributes={c.TASK_RUN_RESULT: c.SUCCESS}))
+    assert results(index, database) == {"early": "success", "root": "success"}
+    put(path, child(3, 99, "late"))
+    assert results(index, database) == {"early": "success", "late": "success", "root": "success"}
+
+
+def test_two_traces_that_are_in_each_other_end_the_work(index: Index, database: sqlite3.Connection, path: Path) -> None:
+    one, other = child(1, 7, "one"), child(2, 5, "other")
+    other.span_id = f"{7:016x}"
+    put(path, one, other)
+    assert results(index, database) == {"one": "success", "other": "success"}
+    assert index.waiting() == 0

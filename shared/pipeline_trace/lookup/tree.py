@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..trace import conventions as c
@@ -67,18 +67,20 @@ def walk(roots: Iterable[Node]) -> Iterator[Node]:
         stack.extend(reversed(node.children))
 
 
-def overall_state(roots: Iterable[Node]) -> str:
+def overall_state(roots: Iterable[Node], elsewhere: Collection[str] = ()) -> str:
     """Return the worst state of the roots; ``unset`` if there are none.
+
+    ``elsewhere``: ids of spans that are known, and not in the tree.
 
     A root whose parent is missing is incomplete, unless it failed or is open: what is around it may still run, or fail. A
     pipeline's run is whole without the run that started it.
     """
-    return min(map(_state_of_root, roots), key=STATES.index, default=NO_STATE)
+    return min((_state_of_root(root, elsewhere) for root in roots), key=STATES.index, default=NO_STATE)
 
 
-def _state_of_root(root: Node) -> str:
+def _state_of_root(root: Node, elsewhere: Collection[str]) -> str:
     found = state(root.span)
-    whole = not root.orphan or is_run(root.span)
+    whole = not root.orphan or is_run(root.span) or root.span.parent_id in elsewhere
     return found if whole else min(found, INCOMPLETE, key=STATES.index)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 from ..lookup.states import STATES
 from ..lookup.wording import human_ms, visible
 from ..ownership import Verdict
+from .times import time_element
 
 _OWNERS = {"dev": "Dev should look first", "ops": "Ops should look first"}
 _UNDECIDED = "It is unknown who should look first"
@@ -108,8 +109,9 @@ def _waits(waits: Any) -> Iterator[str]:
 
 
 def _moment(text: str) -> str:
+    """Return a time as an element; a text that is no time as it is."""
     try:
-        return datetime.fromisoformat(text).astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+        return time_element(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         return text
 

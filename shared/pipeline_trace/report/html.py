@@ -26,11 +26,13 @@ from .headline import NOTHING, Headline, path_view, verdict_view
 from .pagedata import STATE_WORDS, PageData
 from .panels import flaky_view, lane_views, stage_views, time_views
 from .retries import find_retries
+from .times import time_element, time_element_of
 from .trouble import find_trouble
 
 _TEMPLATES = Path(__file__).with_name("templates")
 STYLE = _TEMPLATES / "report.css"
-_SCRIPTS = ("report-model.js", "report-details.js", "report-rows.js", "report.js", "report-views.js")
+TIMES_SCRIPT = _TEMPLATES / "report-times.js"
+_SCRIPTS = ("report-times.js", "report-model.js", "report-details.js", "report-rows.js", "report.js", "report-views.js")
 _STYLES = ("report.css", "report-first.css", "report-media.css")
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(_TEMPLATES),
@@ -80,9 +82,9 @@ def page_html(
         words=STATE_WORDS,
         duration=human_duration(end_ns - start_ns),
         unfinished=result in (RUNNING, INCOMPLETE),
-        ended=_moment(max((span.end_ns for span in spans), default=0)),
-        started=_moment(start_ns) if spans else "",
-        generated=moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        started=time_element_of(start_ns) if spans else "",
+        ended=time_element_of(max((span.end_ns for span in spans), default=0)),
+        generated=time_element(moment),
         span_count=len(rows),
         traces=list(dict.fromkeys(visible(node.span.trace_id) for node in rows)),
         verdict=verdict_view(headline.verdict),
@@ -105,8 +107,8 @@ def _policy(script: str, style: str) -> str:
     return "; ".join(
         [
             "default-src 'none'",
-            f"script-src '{_hash(script)}'",
-            f"style-src '{_hash(style)}'",
+            f"script-src {source_hash(script)}",
+            f"style-src {source_hash(style)}",
             "img-src data:",
             "base-uri 'none'",
             "form-action 'none'",
@@ -114,8 +116,9 @@ def _policy(script: str, style: str) -> str:
     )
 
 
-def _hash(text: str) -> str:
-    return "sha256-" + b64encode(sha256(text.encode()).digest()).decode("ascii")
+def source_hash(text: str) -> str:
+    """Return the source of a Content-Security-Policy that allows this script or style alone."""
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode('ascii')}'"
 
 
 def _json(data: object) -> str:
@@ -131,11 +134,3 @@ def _extent(spans: Sequence[Span], moment: datetime) -> tuple[int, int]:
         # Not before the first span, in case this machine's clock is slow.
         times.append(max(min(times), int(moment.timestamp() * 1_000_000) * 1000))
     return min(times), max(times)
-
-
-def _moment(time_ns: int) -> str:
-    try:
-        moment = datetime.fromtimestamp(time_ns // 1_000_000_000, timezone.utc)
-    except (ValueError, OverflowError, OSError):
-        return ""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

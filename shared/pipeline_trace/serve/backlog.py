@@ -6,14 +6,15 @@ import json
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from ..lookup.states import INCOMPLETE
 from ..trace.span import Span, SpanError
-from .summary import Summary, summarise
+from .summary import Summary, missing_parents, summarise
 
 # Changed traces that are looked up at once. Of more than these, the newest are found by a walk through the spans.
 _AT_ONCE = 500
@@ -39,13 +40,15 @@ class _Note(NamedTuple):
 class Change:
     """A trace's new line; None if it has no span that can be read.
 
-    ``changes`` and ``arrived_s``: the store's note, from before the spans were read.
+    ``changes`` and ``arrived_s``: the store's note, from before the spans were read. ``below``: ids of traces that say
+    "incomplete", and whose missing parent is in this trace.
     """
 
     trace_id: str
     summary: Summary | None
     changes: int
     arrived_s: int
+    below: tuple[str, ...] = ()
 
 
 class Backlog:
@@ -99,10 +102,34 @@ def _changes(database: sqlite3.Connection, notes: Iterable[_Note], most_seconds:
     found: list[Change] = []
     for note in notes:
         spans = _spans(database, note.trace_id)
-        found.append(Change(note.trace_id, summarise(note.trace_id, spans) if spans else None, note.changes, note.arrived_s))
+        summary = summarise(note.trace_id, spans, _elsewhere(database, spans)) if spans else None
+        below = _incomplete_below(database, note.trace_id, spans)
+        found.append(Change(note.trace_id, summary, note.changes, note.arrived_s, below))
         if time.monotonic() > deadline:
             break
     return found
+
+
+def _elsewhere(database: sqlite3.Connection, spans: Sequence[Span]) -> set[str]:
+    """Return those parents missing among the spans of a trace that are in another one: an agent did not find its trace."""
+    known = "SELECT DISTINCT span_id FROM spans WHERE span_id IN ({})"
+    return {row[0] for row in _asked(database, known, sorted(missing_parents(spans)))}
+
+
+def _incomplete_below(database: sqlite3.Connection, trace_id: str, spans: Iterable[Span]) -> tuple[str, ...]:
+    below = (
+        "SELECT DISTINCT trace_id FROM spans JOIN traces USING (trace_id)"
+        f" WHERE result = '{INCOMPLETE}' AND parent_id IN ({{}})"
+    )
+    found = {row[0] for row in _asked(database, below, [span.span_id for span in spans])}
+    return tuple(sorted(found - {trace_id}))
+
+
+def _asked(database: sqlite3.Connection, query: str, values: Sequence[str]) -> Iterator[tuple[str]]:
+    """Yield the rows of a query whose ``{}`` stands for values, some of them at a time: SQLite limits their number."""
+    for start in range(0, len(values), _AT_ONCE):
+        some = values[start : start + _AT_ONCE]
+        yield from database.execute(query.format(",".join("?" * len(some))), some)
 
 
 def _spans(database: sqlite3.Connection, trace_id: str) -> list[Span]:

@@ -18,6 +18,11 @@ from .backlog import Backlog, Change
 from .summary import Summary
 
 PAGE = 50
+# Their lines are made again, because a parent that they lacked is here.
+_AGAIN = """
+INSERT INTO changed_traces SELECT trace_id, 1, arrived_s FROM traces WHERE trace_id = ?
+ON CONFLICT (trace_id) DO UPDATE SET changes = changes + 1
+"""
 
 _TRACES = """
 CREATE TABLE traces (
@@ -137,6 +142,7 @@ def save(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
                 connection.execute(f"INSERT OR REPLACE INTO traces VALUES ({','.join('?' * 11)})", row)
             noted = (change.trace_id, change.changes)
             connection.execute("DELETE FROM changed_traces WHERE trace_id = ? AND changes = ?", noted)
+            connection.executemany(_AGAIN, [(trace_id,) for trace_id in change.below])
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
@@ -16,6 +14,7 @@ from markupsafe import Markup
 from ..lookup import wording
 from ..report import html
 from ..report.pagedata import STATE_WORDS
+from ..report.times import time_element_of
 from .index import PAGE, Filter
 from .listing import Page
 from .summary import Summary
@@ -25,6 +24,7 @@ _ENVIRONMENT = Environment(
     loader=FileSystemLoader(_OWN), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
 _STYLE = "\n".join(path.read_text(encoding="utf-8") for path in (html.STYLE, _OWN / "list.css"))
+_SCRIPT = "\n".join(path.read_text(encoding="utf-8") for path in (html.TIMES_SCRIPT, _OWN / "list.js"))
 _MARKS = {
     "success": "✓",
     "failure": "✗",
@@ -40,7 +40,10 @@ _MARKS = {
 
 @dataclass(frozen=True)
 class Query:
-    """The query of the list's form. ``typed``: the fields as typed. ``problem``: which fields are not valid, "" for none."""
+    """The query of the list's form.
+
+    ``typed``: the fields as typed, times in UTC. ``problem``: which fields are not valid, "" for none.
+    """
 
     typed: Mapping[str, str]
     wanted: Filter
@@ -52,12 +55,16 @@ def read_query(given: Mapping[str, str]) -> Query:
     """Read the fields of the form. A field that is not valid is ignored and named in ``problem``."""
     typed = {name: given.get(name, "").strip()[:500] for name in ("q", "result", "environment", "commit", "from", "to")}
     problems = []
-    times: dict[str, int | None] = {}
+    times: dict[str, int] = {}
     for name in ("from", "to"):
+        if not typed[name]:
+            continue
         try:
-            times[name] = _time(typed[name])
-        except ValueError:
-            problems.append(f"“{typed[name]}” is not a valid time; write it like 2026-11-23T16:30")
+            moment = _utc(typed[name])
+            times[name] = int(moment.timestamp()) * 1_000_000_000
+            typed[name] = moment.replace(tzinfo=None).isoformat()
+        except (ValueError, OverflowError):
+            problems.append(f"“{typed[name]}” is not a valid time; write it in UTC, like 2026-11-23T16:30")
             typed[name] = ""
     page = given.get("page", "")
     wanted = Filter(
@@ -92,7 +99,7 @@ def traces_page(asked: Query, found: Page, *, store: str, here: str) -> str:
         last=last,
         newer=f"/?{urlencode({**filters, 'page': asked.page - 1})}" if asked.page > 1 else "",
         older=f"/?{urlencode({**filters, 'page': asked.page + 1})}" if asked.page < last else "",
-        zone=datetime.now().astimezone().tzname() or "UTC",
+        script=Markup(_SCRIPT),
         store=wording.visible(store),
         here=here,
     )
@@ -109,12 +116,12 @@ def message_page(title: str, text: str) -> str:
 
 
 def content_policy() -> str:
-    """Return the Content-Security-Policy of these pages: one style, and forms only to this server."""
-    digest = b64encode(sha256(_STYLE.encode()).digest()).decode("ascii")
+    """Return the Content-Security-Policy of these pages: one script, one style, and forms only to this server."""
     return "; ".join(
         [
             "default-src 'none'",
-            f"style-src 'sha256-{digest}'",
+            f"script-src {html.source_hash(_SCRIPT)}",
+            f"style-src {html.source_hash(_STYLE)}",
             "img-src data:",
             "base-uri 'none'",
             "form-action 'self'",
@@ -128,15 +135,13 @@ def _page(template: str, **values: object) -> str:
 
 
 def _line(summary: Summary) -> dict[str, object]:
-    started = datetime.fromtimestamp(summary.start_ns / 1e9).astimezone()
     return {
         "id": summary.trace_id,
         "name": summary.name or "(no name)",
         "result": summary.result,
         "mark": _MARKS[summary.result],
         "word": STATE_WORDS[summary.result],
-        "started": started.strftime("%Y-%m-%d %H:%M:%S"),
-        "started_utc": started.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "started": time_element_of(summary.start_ns),
         "duration": wording.human_duration(summary.end_ns - summary.start_ns) if summary.end_ns else "running",
         "spans": summary.spans,
         "environments": summary.environments,
@@ -146,8 +151,7 @@ def _line(summary: Summary) -> dict[str, object]:
     }
 
 
-def _time(text: str) -> int | None:
-    """Return a local time from the form in nanoseconds since the epoch; None for none. Raises ValueError."""
-    if not text:
-        return None
-    return int(datetime.fromisoformat(text).astimezone().timestamp()) * 1_000_000_000
+def _utc(text: str) -> datetime:
+    """Return a time from the form. Without a zone, it is in UTC. Raises ValueError, OverflowError."""
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment.astimezone(timezone.utc)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from ..lookup import states, tree, wording
@@ -34,8 +34,13 @@ class Summary:
     search: str
 
 
-def summarise(trace_id: str, spans: Sequence[Span]) -> Summary:
-    """Return the line for a trace with at least one span."""
+def missing_parents(spans: Sequence[Span]) -> set[str]:
+    """Return the ids of the parents that are not among the spans."""
+    return {span.parent_id for span in spans if span.parent_id} - {span.span_id for span in spans}
+
+
+def summarise(trace_id: str, spans: Sequence[Span], elsewhere: Collection[str] = ()) -> Summary:
+    """Return the line for a trace with at least one span. ``elsewhere``: ids of known parents in other traces."""
     roots = tree.build_tree(spans)
     first = roots[0].span
     environments = _values(spans, (c.DEPLOYMENT_ENVIRONMENT,))
@@ -46,7 +51,7 @@ def summarise(trace_id: str, spans: Sequence[Span]) -> Summary:
         end_ns=0 if any(not span.end_ns for span in spans) else max(span.end_ns for span in spans),
         spans=len(spans),
         name=_name(first),
-        result=tree.overall_state(roots),
+        result=tree.overall_state(roots, elsewhere),
         environments=environments,
         commits=commits,
         url=next((url for url in map(run_url_of, [first, *(root.span for root in roots)]) if url), ""),

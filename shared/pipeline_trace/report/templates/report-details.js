@@ -96,18 +96,24 @@ function identifier(text) {
   return element("code", "id", text);
 }
 
+// Microseconds since the epoch, with milliseconds.
+function timeElement(micros) {
+  const date = new Date(micros / 1000);
+  const made = element("time", "", localTime(date, true));
+  made.title = utcTime(date, true);
+  if (!Number.isNaN(date.getTime())) made.dateTime = date.toISOString();
+  return made;
+}
+
 function timings(row) {
   if (row.untimed) return section("Times", facts([["Duration", "No plugin of Jenkins told when it ran."]]));
   const start = DATA.origin + row.begin;
   const pairs = [
     ["Duration", row.open ? `still running, ${duration(endOf(row) - row.begin)} so far` : duration(row.length)],
     ["Begins", `${offset(row.begin)} after the first span`],
-    ["Start", element("div", "", isoTime(start, false)), element("div", "muted", isoTime(start, true))],
+    ["Start", timeElement(start)],
   ];
-  if (!row.open) {
-    const end = start + row.length;
-    pairs.push(["End", element("div", "", isoTime(end, false)), element("div", "muted", isoTime(end, true))]);
-  }
+  if (!row.open) pairs.push(["End", timeElement(start + row.length)]);
   if (row.critical !== null) {
     const own = row.critical ? `${duration(row.critical)} own time` : "only through its children";
     pairs.push(["Critical path", own]);
@@ -132,8 +138,11 @@ function identifiers(row) {
 function eventList(row) {
   const list = element("ol", "events");
   for (const [name, at, attributes] of row.events) {
-    const time = element("span", "when", offset(at - row.begin));
-    time.title = isoTime(DATA.origin + at, false);
+    const time = timeElement(DATA.origin + at);
+    // The offset tells more here: the time of day is in the title too.
+    time.title = `${time.textContent} (${time.title})`;
+    time.textContent = offset(at - row.begin);
+    time.className = "when";
     const head = element("div", "event-head", time, element("strong", "", TEXTS[name]));
     list.append(element("li", "", head, attributes && attributes.length ? attributeList(attributes) : null));
   }
@@ -155,6 +164,27 @@ function linkList(row, jump) {
   return section(`Links (${row.links.length})`, list);
 }
 
+// The address of a span in this page.
+function spanHash(row) {
+  return `#span-${encodeURIComponent(row.span)}`;
+}
+
+function spanLink(row) {
+  const link = element("a", "span-link", "Link to this span");
+  // `serve` shows the newest trace at /trace/latest. A link stays with this trace.
+  link.href = location.pathname.endsWith("/trace/latest") ? `${row.trace}${spanHash(row)}` : spanHash(row);
+  return link;
+}
+
+function messageBox(row) {
+  const box = element("pre", FAILED.has(row.state) ? "message failed" : "message", row.message);
+  // It scrolls: the keyboard must reach it.
+  box.tabIndex = 0;
+  box.setAttribute("role", "region");
+  box.setAttribute("aria-label", "Message");
+  return box;
+}
+
 function fold(title, content) {
   return element("details", "", element("summary", "", title), content);
 }
@@ -162,8 +192,8 @@ function fold(title, content) {
 function fillDetails(pane, row, jump) {
   const chips = [typeBadge(row), stateChip(row), insideChip(row), remarkChip(row), attemptChip(row), flakyChip(row),
     usualChip(row), skewChip(row)];
-  const parts = [element("h2", "", row.name), element("p", "chips", ...chips)];
-  if (row.message) parts.push(element("pre", FAILED.has(row.state) ? "message failed" : "message", row.message));
+  const parts = [element("h2", "", row.name), element("p", "chips", ...chips), element("p", "", spanLink(row))];
+  if (row.message) parts.push(messageBox(row));
   parts.push(timings(row));
   if (row.attributes.length) {
     parts.push(section(`Attributes (${row.attributes.length / 2})`, attributeList(row.attributes)));

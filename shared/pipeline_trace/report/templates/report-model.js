@@ -233,14 +233,3 @@ function ticks(extent, most) {
 function tickLabel(micros) {
   return micros ? duration(micros).replace(/\.0 | 00 (s|min|h)$/, (part) => (part === ".0 " ? " " : "")) : "0";
 }
-
-// Microseconds since the epoch -> ISO 8601 with milliseconds, in the local time zone or in UTC.
-function isoTime(micros, utc) {
-  const date = new Date(micros / 1000);
-  if (Number.isNaN(date.getTime())) return "unknown";
-  if (utc) return date.toISOString();
-  const zone = -date.getTimezoneOffset();
-  const shifted = new Date(date.getTime() + zone * 60000).toISOString().slice(0, -1);
-  const two = (number) => String(Math.floor(number)).padStart(2, "0");
-  return `${shifted}${zone < 0 ? "-" : "+"}${two(Math.abs(zone) / 60)}:${two(Math.abs(zone) % 60)}`;
-}

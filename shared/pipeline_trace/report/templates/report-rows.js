@@ -18,8 +18,10 @@ function nameCell(row) {
   const name = element("span", "name", ...markedName(row));
   name.title = row.name;
   const depth = row.depth > MOST_INDENTS ? element("span", "deep", `${row.depth}`) : null;
-  const cell = element("div", "cell c-name", depth, toggle, icon(row.state), name, stateChip(row), insideChip(row),
-    remarkChip(row), attemptChip(row), flakyChip(row), usualChip(row), skewChip(row));
+  const chips = [stateChip(row), insideChip(row), remarkChip(row), attemptChip(row), flakyChip(row), usualChip(row),
+    skewChip(row)].filter(Boolean);
+  for (const chip of chips) chip.title ||= chip.textContent;
+  const cell = element("div", "cell c-name", depth, toggle, icon(row.state), name, ...chips);
   cell.style.setProperty("--depth", Math.min(row.depth, MOST_INDENTS));
   return cell;
 }

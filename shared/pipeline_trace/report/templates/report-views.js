@@ -15,7 +15,7 @@ function showSide(chosen) {
 
 function drawAxis() {
   const axis = byId("axis");
-  const lines = byId("lines");
+  const lines = byId("guides");
   const marks = ticks(DATA.extent, Math.max(2, Math.floor(axis.clientWidth / 90)));
   axis.replaceChildren();
   lines.replaceChildren();
@@ -27,6 +27,9 @@ function drawAxis() {
     axis.append(label);
     lines.append(line);
   }
+  // The last label stands left of its mark: it may need the place of the one before.
+  const [before, last] = [...axis.children].slice(-2);
+  if (last && before.getBoundingClientRect().right + 6 > last.getBoundingClientRect().left) before.remove();
 }
 
 function print(started) {
@@ -51,9 +54,7 @@ function showLogEnds() {
 }
 
 function start() {
-  for (const time of document.querySelectorAll("time[data-local]")) {
-    time.textContent = isoTime(DATA.origin, false).replace(/\.\d+/, "");
-  }
+  showLocalTimes();
   for (const choice of document.querySelectorAll("[name=side]")) {
     choice.addEventListener("change", () => showSide(choice.value));
     if (choice.checked) side = choice.value;

@@ -152,6 +152,21 @@ function jump(row) {
   activate(row, true);
 }
 
+// Goes to the span that the address names, such as #span-00f067aa0ba902b7.
+function jumpToAddress() {
+  const named = location.hash.startsWith("#span-");
+  const row = named && ROWS.find((one) => spanHash(one) === location.hash);
+  byId("no-span").hidden = !named || Boolean(row);
+  if (row && (row !== selected || !places.has(row))) jump(row);
+}
+
+// The rows are a part of the page only while they are in sight: the focus goes to the current one.
+function skipToolbar(event) {
+  event.preventDefault();
+  if (active) activate(active);
+  else grid.focus();
+}
+
 function applySearch() {
   const query = search.value.trim();
   view.filter(query, isPressed(onlyFailed), isPressed(onlyCritical));
@@ -252,9 +267,12 @@ function startGrid() {
   for (const entry of document.querySelectorAll("[data-jump], [data-go]")) {
     entry.addEventListener("click", () => jump(ROWS[entry.dataset.jump ?? entry.dataset.go]));
   }
+  byId("skip-toolbar").addEventListener("click", skipToolbar);
+  window.addEventListener("hashchange", jumpToAddress);
   window.addEventListener("scroll", drawSoon, { passive: true });
   new ResizeObserver(onResize).observe(byId("waterfall"));
   window.addEventListener("resize", onResize);
   refresh();
   onResize();
+  jumpToAddress();
 }

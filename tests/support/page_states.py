@@ -1,0 +1,266 @@
+"""The pages in each state that a reader can meet: for the tests of their layout, and for `make screenshots`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.sync_api import Browser, Page
+
+from pipeline_trace.lookup.usual import NO_OTHER_BUILDS
+from pipeline_trace.report.headline import NOTHING, Headline
+from pipeline_trace.report.html import page_html
+from pipeline_trace.serve import pages
+from pipeline_trace.serve.listing import Page as Listed
+from pipeline_trace.serve.summary import Summary, summarise
+from pipeline_trace.trace.ids import span_id, trace_id
+from pipeline_trace.trace.span import Event, Link, Span
+from support.report_pages import NOW
+from support.report_samples import PATH, REFUSED, START_NS, Verdict, make, many, sample, seconds, story
+
+ADDRESS = "http://traces.example.org/"
+WIDTHS = (390, 768, 1400)
+# A word that no line end can be put into.
+_LONG = "release-candidate-of-the-shop-backend-with-all-feature-branches-merged-" * 3
+_NOTICE = (
+    "too large to be read whole: /home/mara/.local/state/pipeline-trace/journals/12.jsonl (300 MB); run: pipeline-trace ship"
+)
+_ARABIC = "\u0646\u0634\u0631 \u0627\u0644\u062a\u0637\u0628\u064a\u0642 \u0639\u0644\u0649 staging (v4.2.0)"
+_HEBREW = "\u05e4\u05e8\u05d9\u05e1\u05d4 \u05e9\u05dc app-deploy #17"
+
+
+@dataclass(frozen=True)
+class State:
+    """A page's state. ``write`` returns its HTML; ``act`` does what leads to the state.
+
+    ``policy``: the Content-Security-Policy that `serve` sends with it; "" where the page has its own.
+    """
+
+    name: str
+    write: Callable[[], str]
+    act: Callable[[Page], object] = lambda page: None
+    policy: str = ""
+
+
+@contextmanager
+def opened(browser: Browser, state: State, width: int, *, height: int = 900, at: str = "", **options: Any) -> Iterator[Page]:
+    """Open a page in a state, as a server in the network would send it; nothing else can be asked for.
+
+    ``at``: the end of the address.
+    """
+    options = {"timezone_id": "Europe/Berlin", "reduced_motion": "reduce", **options}
+    context = browser.new_context(viewport={"width": width, "height": height}, **options)
+    headers = {"Content-Type": "text/html; charset=utf-8"}
+    if state.policy:
+        headers["Content-Security-Policy"] = state.policy
+    body = state.write()
+    context.route("**/*", lambda route: route.fulfill(body=body, headers=headers))
+    try:
+        page = context.new_page()
+        page.goto(ADDRESS + at)
+        state.act(page)
+        yield page
+    finally:
+        context.close()
+
+
+def all_states() -> list[State]:
+    """Return all of them."""
+    return [*_lists(), *_traces(), *_details()]
+
+
+def _lists() -> list[State]:
+    lines = _lines()
+    running = Summary("9" * 32, START_NS, 0, 12, "playbook site.yml", "running", ("staging",), (), "", "")
+    return [
+        _list("list-filled", Listed([], lines, 480, ["production", "staging"], 0, ""), {}),
+        _list("list-empty", Listed([], [], 0, [], 0, ""), {}),
+        _list(
+            "list-without-hits", Listed([], [], 0, ["staging"], 0, ""), {"q": "no such thing", "from": "2025-03-05T15:30"}
+        ),
+        _list("list-running", Listed([running], lines, 41, ["staging"], 12_345, _NOTICE), {"from": "soon"}),
+        State("login", lambda: pages.login_page(then="/", wrong=False), policy=pages.content_policy()),
+        State("login-wrong", lambda: pages.login_page(then="/", wrong=True), policy=pages.content_policy()),
+        State("message", lambda: pages.message_page("Not found", f"no trace {_LONG}"), policy=pages.content_policy()),
+    ]
+
+
+def _list(name: str, found: Listed, fields: dict[str, str]) -> State:
+    asked = pages.read_query({**fields, "page": "2" if found.total > 100 else "1"})
+    store = "/home/mara/.local/state/pipeline-trace/traces.db"
+    return State(
+        name,
+        lambda: pages.traces_page(asked, found, store=store, here="http://127.0.0.1:4318"),
+        policy=pages.content_policy(),
+    )
+
+
+def _lines() -> list[Summary]:
+    results = ("success", "failure", "error", "timeout", "cancellation", "skip", "unset")
+    url = "https://jenkins.example.org/job/app/7/"
+    found = [
+        Summary(f"{at + 1:032x}", seconds(-at * 4000), seconds(-at * 4000 + 90), 1 + at * 431, f"RUN app-build#{at}",
+                result, ("staging", "production")[: at % 3], ("4f1c2d9e0b7a6c5d",) * (at % 2), url, "")
+        for at, result in enumerate(results)
+    ]  # fmt: skip
+    many_places = tuple(f"environment-{number}-of-the-east" for number in range(9))
+    found.append(
+        Summary(
+            "a" * 32,
+            START_NS,
+            START_NS,
+            1,
+            _LONG,
+            "failure",
+            (_LONG[:90], *many_places),
+            ("f" * 40,) * 5,
+            f"https://{'ci.' * 20}example.org/",
+            "",
+        )
+    )
+    return [*found, summarise("b" * 32, _named(_ARABIC)), summarise("c" * 32, _named(""))]
+
+
+def _named(name: str) -> list[Span]:
+    return [make("named", None, name, 0, 5, jenkins_type="run")]
+
+
+def _report(name: str, spans: list[Span], act: Callable[[Page], object] = lambda page: None, **more: Any) -> State:
+    more = {"title": spans[0].name if spans else "nothing", "headline": NOTHING, "history": NO_OTHER_BUILDS, **more}
+    links = [("All traces", "/"), ("app-build#42", "https://ci.example.org/job/app-build/42/")]
+    return State(name, lambda: page_html(spans, generated_at=NOW, links=links, **more), act)
+
+
+def _traces() -> list[State]:
+    told, headline, history = story()
+    succeeded = [make("run", None, "RUN app-build", 0, 60, jenkins_type="run", cicd_pipeline_result="success")]
+    succeeded.append(make("s", "run", "Unit test", 1, 59, jenkins_type="stage", cicd_pipeline_task_run_result="success"))
+    cancelled = [make("run", None, "RUN app-build", 0, 60, jenkins_type="run", cicd_pipeline_result="cancellation")]
+    cancelled.append(
+        make("s", "run", "Wait for input", 1, 60, jenkins_type="input", cicd_pipeline_task_run_result="cancellation")
+    )
+    gone = {span_id(("sample", key)) for key in ("run", "step-build")}
+    return [
+        _report("trace-running", _running()),
+        _report("trace-failed", told, _open_panels, headline=headline, history=history),
+        _report("trace-failed-only", sample(), lambda page: page.click("#only-failed")),
+        _report("trace-incomplete", [span for span in sample() if span.span_id not in gone]),
+        _report("trace-succeeded", succeeded),
+        _report("trace-cancelled", cancelled),
+        _report("trace-empty", []),
+        _report("trace-without-hits", sample(), lambda page: page.fill("#search", "no such thing")),
+        _report("trace-many-rows", many(3000)),
+        _report("trace-deep", _deep(), _open_panels),
+        _report("trace-long-names", _long(), _open_panels, headline=_long_headline()),
+        _report("trace-right-to-left", _right_to_left(), _open_panels),
+    ]
+
+
+def _details() -> list[State]:
+    told, headline, history = story()
+    return [
+        _report("details-failed-step", _busy(), lambda page: page.locator("[data-jump]").first.click()),
+        _report("details-of-a-story", told, _first_row, headline=headline, history=history),
+        _report("details-running", _running(), _first_row),
+        _report("details-long-names", _long(), lambda page: page.locator("[data-jump]").first.click()),
+        _report("details-right-to-left", _right_to_left(), _first_row),
+    ]
+
+
+def _open_panels(page: Page) -> None:
+    page.evaluate("document.querySelectorAll('main details').forEach(panel => panel.open = true)")
+
+
+def _first_row(page: Page) -> None:
+    page.locator("#rows .row").first.click()
+
+
+def _running() -> list[Span]:
+    spans = sample()[:8]
+    for span in spans:
+        if span.name in ("RUN app-build", "Unit test", "make test"):
+            span.attributes = {key: value for key, value in span.attributes.items() if "result" not in key}
+            span.end_ns, span.status_code, span.status_message = 0, "UNSET", ""
+    return spans
+
+
+def _busy() -> list[Span]:
+    """Return a build with a failed step that has all that a span can have, and much of it."""
+    run = make("run", None, "RUN app-build", 0, 300, jenkins_type="run", cicd_pipeline_result="failure")
+    step = make("step", "run", "sh make deploy", 3, 290, jenkins_type="step", cicd_pipeline_task_run_result="failure")
+    step.fail("\n".join([REFUSED, *(f"line {n}: the service did not come up in time, waiting for it" for n in range(30))]))
+    trace = "\n".join(
+        f'  File "/srv/app/deploy/steps/number_{n}.py", line {n}, in run_the_step_of_that_number' for n in range(12)
+    )
+    step.attributes.update(
+        {
+            "jenkins.log": "\n".join(
+                f"[{n:03}] connecting to db{n}.staging.example.org:5432 failed, trying again" for n in range(40)
+            ),
+            "process.command_line": "ansible-playbook -i inventories/staging deploy.yml\n  -e version=4.2.0\n  --limit web",
+            "a.name.of.an.attribute.that.is.longer.than.the.pane.is.wide.and.has.no.spaces.in.it": "short",
+            "long.value": "x" * 400,
+            "url.full": f"https://ci.example.org/{'job/folder/' * 20}17/",
+            "list": ["one", "two\nlines", "https://ci.example.org/job/1/"],
+        }
+    )
+    stack = {
+        "exception.type": "TimeoutError",
+        "exception.message": "no answer",
+        "exception.stacktrace": f"Traceback:\n{trace}",
+    }
+    step.events += [
+        Event("exception", seconds(280), stack),
+        Event("retry of the whole step after a failure", seconds(-3), {"number": 2}),
+    ]
+    step.links += [
+        Link(run.trace_id, run.span_id, {"jenkins.link": "started by"}),
+        Link(trace_id(("other",)), span_id(("other",)), {"log": "two\nlines"}),
+    ]
+    step.resource = {**step.resource, "host.description": "first line\nsecond line"}
+    return [run, step, make("after", "run", "Clean up", 290, 300, jenkins_type="cleanup")]
+
+
+def _deep() -> list[Span]:
+    spans = [make("0", None, "RUN deep", 0, 100, jenkins_type="run", cicd_pipeline_result="failure")]
+    for depth in range(1, 40):
+        kind = ("stage", "branch", "step")[depth % 3]
+        name = f"Level {depth} of the nested stages"
+        spans.append(make(f"{depth}", f"{depth - 1}", name, depth, 100, jenkins_type=kind, jenkins_retry_attempt=2))
+        spans[-1].fail(f"level {depth} failed")
+    return spans
+
+
+def _long() -> list[Span]:
+    spans = [make("0", None, f"RUN {_LONG}", 0, 9000, jenkins_type="run", cicd_pipeline_result="failure")]
+    for number in range(4):
+        spans.append(make(f"{number + 1}", f"{number}", _LONG[number:], number * 60, 9000, jenkins_type="stage"))
+        spans[-1].fail(_LONG * 4)
+    late = make("late", "1", "words " * 60, -90, 9999, ansible_type="host", ansible_result="unreachable")
+    late.fail("words " * 200)
+    return [*spans, late]
+
+
+def _long_headline() -> Headline:
+    steps = [
+        {
+            "step": _LONG[:80],
+            "state": "failure",
+            "failures": 12,
+            "last": {"run": f"{_LONG}#17", "url": "https://ci.example.org/"},
+        }
+    ]
+    path = {**PATH, "services": [{"service": _LONG[:60], "answer": PATH["answer"], "steps": steps}] * 2}
+    evidence = [*(f"{_LONG} line {number}" for number in range(12)), *(f"line {number}" for number in range(30))]
+    return Headline(Verdict("dev", "tests_failed", 0.5, evidence, f"Dev looks at {_LONG}."), path)
+
+
+def _right_to_left() -> list[Span]:
+    spans = [make("0", None, _ARABIC, 0, 100, jenkins_type="run", cicd_pipeline_result="failure")]
+    for number, name in enumerate((_HEBREW, _ARABIC, "Deploy " + _HEBREW, _ARABIC * 5)):
+        spans.append(make(f"{number + 1}", f"{number}", name, number * 10, 100, jenkins_type="stage"))
+        spans[-1].fail(f"{_ARABIC}\n{_HEBREW}: exit code 2")
+        spans[-1].attributes.update({"jenkins.log": f"{_ARABIC}\nplain\n{_HEBREW}", "name": _HEBREW})
+    return spans
