@@ -306,3 +306,28 @@ def test_colours_keep_to_wcag_aa(scheme: int) -> None:
     for mark in ("run", "stage", "step", "wait", "playbook", "play", "task", "host", "fail", "edge"):
         for back in ("surface", "hover", "selected"):
             assert contrast(colours[mark], colours[back]) >= 3, (mark, back)
+
+
+@pytest.mark.parametrize(
+    ("gone", "opened", "said"),
+    [
+        (
+            "run",
+            "",
+            ["Incomplete", "Nothing failed so far.", "What is around this span has not arrived", "The last span ended at"],
+        ),
+        ("", "run", ["Running", "Running since", "Nothing failed so far."]),
+    ],
+)
+def test_what_runs_or_is_half_here_has_not_succeeded(gone: str, opened: str, said: list[str]) -> None:
+    spans = [make("run", None, "RUN app", 0, 60, jenkins_type="run", cicd_pipeline_result="success")]
+    spans.append(make("s", "run", "Test", 1, 59, jenkins_type="stage", cicd_pipeline_task_run_result="success"))
+    for span in spans:
+        if opened and span.name == "RUN app":
+            span.end_ns = 0
+            del span.attributes["cicd.pipeline.result"]
+    page = Page(page_html([span for span in spans if not (gone and span.name == "RUN app")], title="t", generated_at=NOW))
+    text = " ".join(page.texts)
+    assert [part for part in said if part not in text] == []
+    assert "Succeeded" not in text
+    assert "Nothing failed." not in text

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,32 +16,21 @@ from typing import Any
 import pytest
 import support
 from support import tls
+from support.asking import asked, odd_environ, place
 from support.builds import build_environ, running_until
 from support.proxy import Proxy
 from support.redirects import redirecting
 
 from pipeline_trace.place.ci.jenkins import ask
+from pipeline_trace.place.ci.jenkins.chain import BuildPlace
+from pipeline_trace.place.ci.jenkins.client import SECONDS
 from pipeline_trace.place.ci.jenkins.identity import Build
-from pipeline_trace.place.ci.jenkins.inside import ControllerAnswer, build_of, locate
-from pipeline_trace.place.w3c import Place
 from pipeline_trace.trace.ids import key_trace_id
 from pipeline_trace_demo.replay import Fault, Replay
 
 LOGIN = ("reader", "11d3fe8a")
 AGENT_1 = {"NODE_NAME": "linux-1", "WORKSPACE": "/srv/j/agent1/workspace/parallel-nested"}
 AGENT_2 = {"NODE_NAME": "deploy-1", "WORKSPACE": "/srv/j/agent2/workspace/parallel-nested"}
-
-
-def place(environ: Mapping[str, str]) -> Place:
-    found = locate(environ, lambda build: ask.ask_controller(build, environ))
-    assert found is not None
-    return found
-
-
-def asked(environ: Mapping[str, str]) -> ControllerAnswer | None:
-    build = build_of(environ)
-    assert build is not None
-    return ask.ask_controller(build, environ)
 
 
 # Cells of a multi-configuration project
@@ -94,7 +83,7 @@ def test_the_agent_and_the_workspace_tell_the_stage(parallel: Replay, agent: dic
     found = place(environ)
     assert found.parent_id == Build(parallel.url, "parallel-nested", 1).span_id("stage", "Compile", occurrence)
     assert "jenkins.stage.candidates" not in found.attributes
-    assert len(parallel.requests) == 3
+    assert len(parallel.requests) == 4
 
 
 @pytest.mark.parametrize(
@@ -108,11 +97,30 @@ def test_another_agent_or_workspace_tells_nothing(parallel: Replay, agent: dict[
     assert found.attributes["jenkins.stage.candidates"] == [build.span_id("stage", "Compile", n) for n in ("0", "1")]
 
 
-def test_one_stage_that_runs_costs_no_further_request(parallel: Replay) -> None:
+def test_one_stage_that_runs_costs_one_request_for_the_graph(parallel: Replay) -> None:
     environ = {**build_environ(parallel, "parallel-nested", 1, "docs"), **AGENT_1}
     parallel.reset()
     assert place(environ).parent_id == Build(parallel.url, "parallel-nested", 1).span_id("stage", "docs", "0")
+    facts, graph = (request.path for request in parallel.requests)
+    assert "nodes[" not in facts
+    assert graph.endswith("?tree=actions[_class,nodes[_class,id,displayName,parents,iconColor]{0,20001}]")
+
+
+def test_a_build_whose_place_is_known_costs_one_request(parallel: Replay) -> None:
+    environ = build_environ(parallel, "parallel-nested", 1, "docs")
+    build = Build(parallel.url, "parallel-nested", 1)
+    parallel.reset()
+    answer = ask.ask_controller(build, environ, BuildPlace(build.trace_id))
+    assert answer is not None
+    assert answer.nodes
     assert len(parallel.requests) == 1
+
+
+def test_without_a_stage_nobody_asks_for_the_graph(parallel: Replay) -> None:
+    environ = build_environ(parallel, "parallel-nested", 1)
+    parallel.reset()
+    assert place(environ).parent_id == Build(parallel.url, "parallel-nested", 1).run_span_id
+    assert ["nodes[" in request.path for request in parallel.requests] == [False]
 
 
 @pytest.mark.parametrize("fault", [Fault("logText", "status", status=500), Fault("logText", "slow", seconds=60)])
@@ -121,7 +129,7 @@ def test_logs_that_do_not_come_cost_only_the_stage(parallel: Replay, fault: Faul
     parallel.faults = [fault]
     before = time.monotonic()
     found = place(environ)
-    assert time.monotonic() - before < 2 * ask.SECONDS
+    assert time.monotonic() - before < 2 * SECONDS
     build = Build(parallel.url, "parallel-nested", 1)
     assert (found.trace_id, found.parent_id) == (build.trace_id, build.run_span_id)
     assert len(found.attributes["jenkins.stage.candidates"]) == 2  # type: ignore[arg-type]
@@ -282,10 +290,6 @@ def answering(answer: Callable[[str], str]) -> Iterator[tuple[str, list[str]]]:
     finally:
         server.shutdown()
         server.server_close()
-
-
-def odd_environ(url: str) -> dict[str, str]:
-    return {"JENKINS_URL": f"{url}/", "BUILD_URL": f"{url}/job/app/7/", "BUILD_NUMBER": "7", "STAGE_NAME": "Deploy"}
 
 
 @pytest.mark.parametrize("body", ["", "null", "[]", "7", '"x"', "<html>", "{", "[" * 100_000, '{"a":' * 100_000])

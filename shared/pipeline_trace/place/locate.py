@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..trace import masking
 from . import ci
 from .ci import PER_BUILD, PER_PIPELINE, TRACE_PER
-from .w3c import TRACE_ID, Place, context_of, place_outside_ci
+from .w3c import KEY, TRACE_ID, Place, context_of, place_outside_ci
 
 if TYPE_CHECKING:
     from .ci.jenkins.identity import Build
@@ -26,7 +26,7 @@ def locate(environ: Mapping[str, str], home: Path | None, trace_per: str = "", *
 
     ``home``: the folder for answers of a controller, or None to keep none. ``trace_per``: pipeline or build; if empty,
     PIPELINE_TRACE_PER, else pipeline. ``git_seconds``: the most time for git, outside CI. In Jenkins, this may ask the
-    controller, for at most ``ask.SECONDS``.
+    controller, for at most ``client.SECONDS``.
     """
     per, warning = _trace_per(trace_per or environ.get(TRACE_PER, ""))
     system = ci.system_of(environ)
@@ -66,20 +66,31 @@ def _in_jenkins(environ: Mapping[str, str], home: Path | None, per: str) -> Plac
     if context and build and environ.get(TRACE_ID) == context.trace_id:
         # A pipeline-trace process above this one has asked. TRACEPARENT is the parent, whatever a build parameter says.
         return replace(place_outside_ci(environ), resource=inside.run_resource(build, environ))
-    place = inside.locate(environ, lambda build: _ask(build, environ, home), per)
+    refusals: list[str] = []
+    place = inside.locate(environ, lambda build: _ask(build, environ, home, refusals), per)
     if place:
-        return place
+        # With either of the two, the trace is known without the controller.
+        said = () if context or environ.get(KEY) else refusals
+        return replace(place, warnings=(*place.warnings, *said))
     place = place_outside_ci(environ)
     return replace(place, warnings=(*place.warnings, inside.missing_variable_hint(environ)))
 
 
-def _ask(build: Build, environ: Mapping[str, str], home: Path | None) -> ControllerAnswer | None:
-    """Return the controller's answer; if it does not answer, the kept one; None if there is none."""
-    from .ci.jenkins import ask, cache
+def _ask(build: Build, environ: Mapping[str, str], home: Path | None, refusals: list[str]) -> ControllerAnswer | None:
+    """Return the controller's answer; if it does not answer, the kept one; None if there is none.
+
+    ``refusals``: gets a warning if the controller refuses the first process of the build on this machine.
+    """
+    from .ci.jenkins import ask, cache, client, inside
 
     folder = home / "places" if home else None
     kept = cache.kept_answer(folder, build) if folder else None
-    answer = ask.ask_controller(build, environ, kept.place if kept else None)
+    try:
+        answer = ask.ask_controller(build, environ, kept.place if kept else None)
+    except client.Refused as refused:
+        if not kept and (folder is None or cache.is_first_refusal(folder, build)):
+            refusals.append(inside.refusal_hint(build, str(refused), has_login=client.login_of(environ) is not None))
+        return kept
     if answer and answer.whole and folder and not kept:
         cache.keep_answer(folder, build, answer)
     return answer or kept

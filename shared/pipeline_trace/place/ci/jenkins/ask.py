@@ -6,9 +6,7 @@ thread is not possible, because ansible-playbook forks.
 
 from __future__ import annotations
 
-import base64
 import io
-import json
 import os
 import pickle
 import select
@@ -17,25 +15,16 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
-from http.client import HTTPException
-from typing import Any
-from urllib.error import HTTPError
-from urllib.request import HTTPRedirectHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request, build_opener
+from dataclasses import replace
 
-from ....trace import network
-from . import documents, stages
-from .chain import BuildPlace, Cause, Facts, Gone, Unanswered, place_of_build
+from . import stages
+from .chain import BuildPlace, Gone, Unanswered, place_of_build
+from .client import SECONDS, Client, Refused
 from .graph import Stage
 from .graph import nodes_by_id as read_graph
-from .identity import Build, build_url_parts
+from .identity import Build
 from .inside import ControllerAnswer
 
-SECONDS = 2.0
-_LARGEST = 20 << 20
-# What tells an agent is in the first line of a log.
-_LARGEST_LOG = 1 << 16
 _MOST_LOGS = 8
 
 
@@ -43,7 +32,7 @@ def ask_controller(build: Build, environ: Mapping[str, str], known: BuildPlace |
     """Return the controller's answer about a build, or None if there is none within SECONDS.
 
     Uses JENKINS_USER and JENKINS_API_TOKEN if both are set, else anonymous access. ``known``: the build's place, if known;
-    then this does not ask for the builds that started it.
+    then this does not ask for the builds that started it. Raises Refused.
     """
     reading, writing = os.pipe()
     with warnings.catch_warnings():
@@ -61,13 +50,16 @@ def ask_controller(build: Build, environ: Mapping[str, str], known: BuildPlace |
             os.kill(child, signal.SIGKILL)
         with suppress(ChildProcessError):
             os.waitpid(child, 0)
-    return _last(data)
+    answer = _last(data)
+    if isinstance(answer, Refused):
+        raise answer
+    return answer
 
 
 def _child(pipe: int, build: Build, environ: Mapping[str, str], known: BuildPlace | None) -> None:
     """Ask, write the answers, and end the process without the parent's exit handlers."""
     try:
-        for answer in _answers(build, _Client(environ), environ, known):
+        for answer in _answers(build, Client(environ), environ, known):
             data = pickle.dumps(answer)
             while data:
                 data = data[os.write(pipe, data) :]
@@ -93,7 +85,7 @@ def _read(pipe: int, deadline: float) -> bytes:
         chunks.append(chunk)
 
 
-def _last(data: bytes) -> ControllerAnswer | None:
+def _last(data: bytes) -> ControllerAnswer | Refused | None:
     """Return the last whole answer in the data, or None. Each one says more than the one before it."""
     stream, answer = io.BytesIO(data), None
     with suppress(EOFError, pickle.UnpicklingError):
@@ -104,131 +96,57 @@ def _last(data: bytes) -> ControllerAnswer | None:
 
 
 def _answers(
-    build: Build, client: _Client, environ: Mapping[str, str], known: BuildPlace | None
-) -> Iterator[ControllerAnswer]:
-    """Yield the answer, and a second one if the logs of agents tell the process' stage. Yields none if there is none."""
+    build: Build, client: Client, environ: Mapping[str, str], known: BuildPlace | None
+) -> Iterator[ControllerAnswer | Refused]:
+    """Yield the answer as far as it is known: the build's own facts, its place, the flow graph, then the process' stage.
+
+    The trace comes first: the time may not be enough for all of it. Yields none if there is no answer.
+    """
+    # Imported here, in the child process: it would slow the start of `exec` down.
+    from concurrent.futures import ThreadPoolExecutor
+
+    wants_stage = bool(environ.get("STAGE_NAME")) and not build.cell
     try:
-        facts = client.facts(build)
+        # A process that need not ask for the place gets all with one request.
+        facts = client.facts(build, graph=bool(known) and wants_stage)
+    except Refused as refused:
+        yield refused
+        return
     except (Gone, Unanswered):
         return
-    whole = True
-    try:
-        placed = known or place_of_build(build, client)
-    except (Gone, Unanswered):
-        # The id of the stage does not depend on the trace, so the parent span is still right.
-        placed, whole = BuildPlace(build.trace_id), False
-    nodes = read_graph(documents.graph_nodes(client.documents[build]))
     starter = next((cause.build for cause in facts.causes if cause.build), None)
-    answer = ControllerAnswer(placed, facts.parameters, nodes, client.clock_skew_ms, whole, starter)
+    # The id of the stage does not depend on the trace, so the parent span is right also without the builds above.
+    answer = ControllerAnswer(
+        known or BuildPlace(build.trace_id), facts.parameters, {}, client.clock_skew_ms, bool(known), starter
+    )
     yield answer
-    found = stages.candidates(environ.get("STAGE_NAME", ""), nodes, environ)
+    # The graph of a long build takes its time. Meanwhile, this asks for the builds above. The process ends without a join.
+    nodes = ThreadPoolExecutor(1).submit(client.graph, build) if wants_stage else None
+    if not known:
+        with suppress(Gone, Unanswered):
+            answer = replace(answer, place=place_of_build(build, client), whole=True)
+            yield answer
+    if nodes:
+        answer = replace(answer, nodes=read_graph(nodes.result()))
+        yield answer
+        yield from _with_stage(build, client, environ, answer)
+
+
+def _with_stage(
+    build: Build, client: Client, environ: Mapping[str, str], answer: ControllerAnswer
+) -> Iterator[ControllerAnswer]:
+    """Yield the answer with the process' stage, if several of its name run and the logs of agents tell which it is."""
+    found = stages.candidates(environ.get("STAGE_NAME", ""), answer.nodes, environ)
     if len(found) > 1 and all(map(stages.is_running, found)):
         stage = _stage_by_agent(build, client, found, answer)
         if stage:
             yield replace(answer, stage=stage)
 
 
-def _stage_by_agent(build: Build, client: _Client, found: Sequence[Stage], answer: ControllerAnswer) -> str:
+def _stage_by_agent(build: Build, client: Client, found: Sequence[Stage], answer: ControllerAnswer) -> str:
     """Return the node id of the only stage on the agent and in the workspace of this process; empty if there is none."""
     blocks = stages.agents_of(found, answer.nodes)
     asked = list(dict.fromkeys(block for own in blocks.values() for block in own))[:_MOST_LOGS]
     here = {block for block in asked if stages.runs_here(client.log(build, block), client.environ)}
     told = [id_ for id_, own in blocks.items() if here & set(own)]
     return told[0] if len(told) == 1 else ""
-
-
-class _Redirects(HTTPRedirectHandler):
-    """Follows only a redirect to https on the same host: others lead to a login page, or send the token to another host."""
-
-    # Python 3.10 does not know this status.
-    http_error_308 = HTTPRedirectHandler.http_error_302
-
-    def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
-        secured = network.secured(req.full_url, newurl)
-        login = req.get_header("Authorization")
-        return Request(secured, headers={"Authorization": login} if login else {}) if secured else None
-
-
-def _opener(url: str, environ: Mapping[str, str]) -> OpenerDirector:
-    """Return what opens URLs of a host, with the proxies and certificates of the environment. Raises OSError."""
-    handlers: list[Any] = [ProxyHandler(network.proxies(url, environ)), _Redirects()]
-    certificates = network.certificates(environ)
-    if certificates:
-        import ssl
-
-        is_folder = os.path.isdir(certificates)
-        context = ssl.create_default_context(
-            cafile=None if is_folder else certificates, capath=certificates if is_folder else None
-        )
-        handlers.append(HTTPSHandler(context=context))
-    return build_opener(*handlers)
-
-
-@dataclass
-class _Client:
-    environ: Mapping[str, str]
-    clock_skew_ms: int | None = None
-
-    def __post_init__(self) -> None:
-        self.documents: dict[Build, Mapping[str, Any]] = {}
-        by_url = build_url_parts(self.environ.get("BUILD_URL", ""))
-        # Ask at the URL that builds use. PIPELINE_TRACE_JENKINS_URL only changes the identity.
-        self._address = (by_url.root if by_url else self.environ.get("JENKINS_URL", "")).rstrip("/")
-        self._opener = _opener(self._address, self.environ)
-
-    def facts(self, build: Build) -> Facts:
-        """See Fetch.facts."""
-        own = not self.documents
-        tree = documents.TREE
-        if own:
-            tree = tree.replace("actions[", f"actions[{documents.GRAPH_TREE},", 1)
-        if build not in self.documents:
-            self.documents[build] = self._get(f"{build.path}api/json?tree={tree}")
-        return documents.facts_of(build, self.documents[build])
-
-    def starter(self, upstream: Build, started: Build, cause: Cause) -> str:
-        """See Fetch.starter. The parent of a process is its stage; only the poller needs the exact parent of the build."""
-        return upstream.run_span_id
-
-    def log(self, build: Build, node_id: str) -> str:
-        """Return the begin of a node's log; empty if there is none."""
-        try:
-            body = self._read(f"{build.path}execution/node/{node_id}/log/logText/progressiveText?start=0", _LARGEST_LOG)
-        except (Gone, Unanswered):
-            return ""
-        return body.decode("utf-8", "replace")
-
-    def _get(self, path: str) -> Mapping[str, Any]:
-        try:
-            document = json.loads(self._read(path, _LARGEST))
-        except (ValueError, RecursionError):
-            raise Unanswered("no JSON") from None
-        if not isinstance(document, Mapping):
-            raise Unanswered("no JSON object")
-        return document
-
-    def _read(self, path: str, most: int) -> bytes:
-        url = f"{self._address}/{path}"
-        try:
-            with self._opener.open(Request(url, headers=self._headers()), timeout=SECONDS) as response:
-                date, body, answered = response.headers.get("Date"), bytes(response.read(most)), response.geturl()
-        except HTTPError as error:
-            error.close()
-            raise (Gone if error.code in (403, 404) else Unanswered)(f"status {error.code}") from None
-        except (OSError, ValueError, HTTPException) as error:
-            raise Unanswered(str(error)) from None
-        # After a redirect, the next question goes to where it led.
-        self._address = answered.removesuffix(f"/{path}") if answered.endswith(f"/{path}") else self._address
-        self._compare_clocks(date)
-        return body
-
-    def _headers(self) -> dict[str, str]:
-        user, token = self.environ.get("JENKINS_USER"), self.environ.get("JENKINS_API_TOKEN")
-        if not (user and token):
-            return {}
-        return {"Authorization": "Basic " + base64.b64encode(f"{user}:{token}".encode()).decode("ascii")}
-
-    def _compare_clocks(self, date: str | None) -> None:
-        if date and self.clock_skew_ms is None:
-            with suppress(TypeError, ValueError, OverflowError):
-                self.clock_skew_ms = round((time.time() - parsedate_to_datetime(date).timestamp()) * 1000)

@@ -1,4 +1,7 @@
-"""Keeps a controller's answer about a build's place in a file, so that the next process in the build need not ask again."""
+"""Keeps a controller's answer about a build's place in a file, so that the next process in the build need not ask again.
+
+Also that it was refused, so that the next process need not say so again.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +43,21 @@ def keep_answer(folder: Path, build: Build, answer: ControllerAnswer) -> None:
         new.write_text(encode(data), encoding="ascii")
         os.replace(new, path)
         _forget_old(folder)
+
+
+def is_first_refusal(folder: Path, build: Build) -> bool:
+    """Note that a build's process was refused. Return whether it is the first one here; True too if that cannot be noted."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        os.close(
+            os.open(_path(folder, build).with_suffix(".refused"), os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        )
+        _forget_old(folder)
+    except FileExistsError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def _path(folder: Path, build: Build) -> Path:

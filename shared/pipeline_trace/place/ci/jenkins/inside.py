@@ -157,3 +157,14 @@ def missing_variable_hint(environ: Mapping[str, str]) -> str:
     missing = "JENKINS_URL" if not environ.get("JENKINS_URL") else "BUILD_URL"
     where = f"{missing} is not set (Manage Jenkins > System > Jenkins URL)"
     return f"{where}, so this process is in a separate trace; set it, or set {JENKINS_ROOT_URL}"
+
+
+def refusal_hint(build: Build, answer: str, *, has_login: bool) -> str:
+    """Return a warning for a process whose controller does not let it read its own build. ``answer``: see client.Refused."""
+    login = "set JENKINS_USER and JENKINS_API_TOKEN from Jenkins' credentials"
+    if has_login:
+        login = "correct JENKINS_USER and JENKINS_API_TOKEN"
+    return (
+        f"{build.controller} does not say what started {build.name} ({answer}), so this may be in a trace of its own; "
+        f"{login}, or set PIPELINE_TRACE_PER=build here and for the poller"
+    )
