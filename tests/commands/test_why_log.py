@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 import support
 
+from pipeline_trace.commands.why import verdict_text
+from pipeline_trace.ownership import Verdict
+
 LOG = "+ curl -u ci:hunter2 https://mirror.example.net/a\ncurl: (6) Could not resolve host: mirror.example.net\n"
 
 
@@ -156,3 +159,11 @@ def test_missing_log_and_no_log(tmp_path: Path) -> None:
     assert len(missing.stderr.splitlines()) == 1
     nothing = support.trace("why", env=support.environ(tmp_path))
     assert (nothing.returncode, len(nothing.stderr.splitlines())) == (1, 1)
+
+
+@pytest.mark.parametrize(("letters", "whole"), [(160, True), (170, True), (185, True), (400, False)])
+def test_evidence_is_cut_only_where_that_makes_it_shorter(letters: int, whole: bool) -> None:
+    line = "x" * letters
+    text = verdict_text(Verdict("dev", "test_failure", 0.9, [line], ""))
+    assert (line in text) is whole
+    assert len(max(text.splitlines(), key=len)) <= max(189, 160 + 30)

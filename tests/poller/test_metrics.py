@@ -17,6 +17,7 @@ from support.otlp_receiver import Fault as ReceiverFault
 from support.otlp_receiver import Metrics, Point, Protocol, Receiver, free_port
 from support.proxy import Proxy
 from support.service import Service
+from support.serving import Server
 
 from jenkins_poller.poll.backlog import Backlog
 from jenkins_poller.poll.logs import Changes
@@ -249,6 +250,21 @@ def test_a_receiver_that_takes_no_metrics_takes_all_spans(
     if metrics == "none":
         assert "does not accept metrics" in done.stderr
         assert "OTEL_METRICS_EXPORTER=none" in done.stderr
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_our_own_server_takes_no_metrics_and_nobody_is_warned_of_it(
+    env: dict[str, str], jenkins: Replay, tmp_path: Path, protocol: str
+) -> None:
+    folder = tmp_path / "serve"
+    folder.mkdir()
+    with Server(support.environ(folder)) as server:
+        receiver = server.url if protocol != "grpc" else f"http://{server.grpc.removeprefix('http://')}"
+        sent = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
+        done = support.spawn("poll", "--once", "--jenkins-url", jenkins.url, env={**env, **sent})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "spans delivered to" in done.stdout
 
 
 def test_what_was_lost_is_said_in_one_line_and_counted(env: dict[str, str], jenkins: Replay) -> None:

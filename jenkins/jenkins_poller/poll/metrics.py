@@ -19,7 +19,15 @@ from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult,
 from opentelemetry.sdk.resources import Resource
 
 from pipeline_trace import __version__
-from pipeline_trace.delivery.destinations import Accepted, SetupError, endpoint, metrics_endpoint, traces_endpoint, transport
+from pipeline_trace.delivery.destinations import (
+    ONLY_TRACES,
+    Accepted,
+    SetupError,
+    endpoint,
+    metrics_endpoint,
+    traces_endpoint,
+    transport,
+)
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace import masking, redact
 from pipeline_trace.trace.span import AttributeValue, Span
@@ -204,7 +212,8 @@ class _Exporter(MetricExporter):
             # A channel that lost its connection waits longer and longer before it makes a new one.
             self._inner.shutdown()
             self._inner = _inner(self._environ, self._watch)
-        return self._failed(str(result), said=self._shared and result.refused)
+        # Our own `serve` takes no metrics, which is nothing to warn of.
+        return self._failed(str(result), said=(self._shared and result.refused) or ONLY_TRACES in str(result))
 
     def _accepted(self, result: Accepted) -> MetricExportResult:
         if result.rejected > 0:

@@ -17,6 +17,8 @@ from .logfile import read_end
 
 _MOST_LINES = 10
 _WIDTH = 160
+# What says how much is left out is as long as this: no shorter rest is left out.
+_MARK = 25
 
 
 @click.command("why")
@@ -75,6 +77,11 @@ def verdict_text(verdict: Verdict, *, utc: bool = False) -> str:
     owners = {"dev": "Dev", "ops": "Ops"}
     sure = f"   ({verdict.confidence:.0%} sure)" if verdict.owner in owners else ""
     head = f"Owner: {owners.get(verdict.owner, 'unknown')}   {verdict.kind}{sure}"
-    evidence = [f"  - {redact.clip(' '.join(with_shown_times(line, utc=utc).split()), _WIDTH)}" for line in verdict.evidence]
+    evidence = [f"  - {_shortened(with_shown_times(line, utc=utc))}" for line in verdict.evidence]
     tail = [f"Next: {verdict.next}"] if verdict.next else []
     return "\n".join([head, *evidence[: _MOST_LINES - 1 - len(tail)], *tail])
+
+
+def _shortened(line: str) -> str:
+    text = " ".join(line.split())
+    return text if len(text) <= _WIDTH + _MARK else redact.clip(text, _WIDTH)

@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from ..delivery.destinations import DeliveryError
+from ..delivery.destinations import ONLY_TRACES, DeliveryError
 from . import bodies
 from .budget import BodyError, StoppingError
 from .guard import AccessRules, authorised
@@ -15,6 +15,10 @@ from .intake import BusyError, Intake
 from .limits import Limits
 
 _SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
+_OTHERS = (
+    "opentelemetry.proto.collector.metrics.v1.MetricsService",
+    "opentelemetry.proto.collector.logs.v1.LogsService",
+)
 
 
 class Traces:
@@ -42,6 +46,10 @@ class Traces:
         return bodies.answer(bodies.PROTOBUF, rejected=received.rejected, reason=received.reason)
 
 
+async def _refuse(body: bytes, context: Any) -> None:
+    await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{ONLY_TRACES}; set OTEL_METRICS_EXPORTER=none")
+
+
 def server(address: str, traces: Traces, limits: Limits) -> tuple[Any, int]:
     """Return a server for ``HOST:PORT``, not started yet, and its port. Raises RuntimeError if the port cannot be used."""
     found = grpc.aio.server(
@@ -57,6 +65,11 @@ def server(address: str, traces: Traces, limits: Limits) -> tuple[Any, int]:
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
         ]
     )
-    handler = grpc.unary_unary_rpc_method_handler(traces.export)
-    found.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(_SERVICE, {"Export": handler})])
+    methods = {_SERVICE: traces.export, **dict.fromkeys(_OTHERS, _refuse)}
+    found.add_generic_rpc_handlers(
+        [
+            grpc.method_handlers_generic_handler(service, {"Export": grpc.unary_unary_rpc_method_handler(method)})
+            for service, method in methods.items()
+        ]
+    )
     return found, found.add_insecure_port(address)

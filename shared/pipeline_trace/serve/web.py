@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from ..answers import headline
-from ..delivery.destinations import SetupError
+from ..delivery.destinations import ONLY_TRACES, SetupError
 from ..delivery.home import Home
 from ..lookup import tree
 from ..lookup.lookup import Lookup, NotFoundError
@@ -144,7 +144,7 @@ def _local(target: str) -> str:
 async def _other_signals(request: Request) -> Response:
     if request.url.path.rstrip("/").endswith("/v1/traces"):
         raise HTTPException(404)
-    raise HTTPException(404, "this server accepts only traces; set OTEL_METRICS_EXPORTER=none and OTEL_LOGS_EXPORTER=none")
+    raise HTTPException(404, f"{ONLY_TRACES}; set OTEL_METRICS_EXPORTER=none and OTEL_LOGS_EXPORTER=none")
 
 
 async def _problem(request: Request, error: Exception) -> Response:

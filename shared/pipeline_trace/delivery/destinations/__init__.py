@@ -71,6 +71,10 @@ class Destination(Protocol):
         """Close all connections."""
 
 
+# What `serve` answers to metrics and logs. The poller knows it by this: nobody has to do anything about it.
+ONLY_TRACES = "this server accepts only traces"
+
+
 def traces_endpoint(environ: Mapping[str, str], signal: str = "TRACES") -> str:
     """Return the OTLP endpoint for spans that the standard variables set; empty if none is set.
 
