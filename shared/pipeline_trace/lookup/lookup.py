@@ -14,6 +14,7 @@ from ..trace import conventions as c
 from ..trace.clock import horizon_ns
 from ..trace.queries import attribute_text, build_name, build_name_of, build_name_parts, is_playbook, is_run
 from ..trace.span import Span, encode
+from .assumed import with_stages
 
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 # Waiting journals can be large. Only the newest are read, up to this many bytes.
@@ -53,7 +54,7 @@ class Lookup:
             todo |= self._store.traces_with_spans(above) | self._store.traces_with_parents(ids)
             todo |= {span.trace_id for span in self._waiting if span.span_id in above or span.parent_id in ids}
             todo -= seen
-        return list(found.values())
+        return with_stages(list(found.values()))
 
     def running_traces(self) -> list[str]:
         """Return the ids of the traces in which a span runs now, newest first; those that begin in the future last."""
@@ -69,7 +70,7 @@ class Lookup:
         """Return the spans of a build. ``pipeline``: the full job name. ``run``: the build number."""
         name = build_name(pipeline, run)
         waiting = [span for span in self._waiting if build_name_of(span) == name]
-        return [*self._store.spans_of_run(pipeline, run), *waiting]
+        return with_stages([*self._store.spans_of_run(pipeline, run), *waiting])
 
     def change_spans(self, texts: Sequence[str], most: int) -> list[Span]:
         """Return the newest runs, playbooks, deploys and root spans with a commit that match.
@@ -105,7 +106,7 @@ class Lookup:
             more = self._store.traces_with_parents(ids) | self._store.traces_with_spans(beyond - ids)
             more |= {span.trace_id for span in self._waiting if span.parent_id in ids or span.span_id in beyond}
             todo += sorted(more - seen - set(todo))
-        return list(found.values())
+        return with_stages(list(found.values()))
 
     def trace_id(self, reference: str) -> str:
         """Return the trace id for a trace id, a build URL, ``JOB#N`` or ``latest``. Raises NotFoundError."""
