@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pytest
 from support.graphs import node, recorded
+from support.model import START_MS, Element, play, shapes
+from support.model.programs import Program
+from support.model.truth import STAGE, STEP
 
 from pipeline_trace.place.ci.jenkins.graph import FlowNode, nodes_by_id
 from pipeline_trace.place.ci.jenkins.stages import agents_of, candidates, runs_here
@@ -85,6 +88,29 @@ def test_a_stage_in_a_branch_does_not_exclude_the_one_around_the_branches() -> N
         ]
     )
     assert ids("deploy", nodes) == ["4", "8"]
+
+
+@pytest.mark.parametrize("program", [*shapes.NAMED.values(), *map(shapes.generated, range(30))], ids=lambda one: one.name)
+def test_at_each_step_of_a_build_its_stage_is_among_those_found_and_alone_unless_others_run_at_once(
+    program: Program,
+) -> None:
+    build = play(program, start_ms=START_MS)
+    raw = {element.id: element for element in build.raw}
+    for step in (one for one in build.raw if one.kind == STEP and one.end_ms):
+        around = [one for one in way_up(step, raw) if one.kind == STAGE]
+        if not around:
+            continue
+        moment = (step.start_ms + (step.end_ms or 0)) // 2
+        found = ids(around[0].name, nodes_by_id(build.at(moment).graph))
+        assert around[0].id in found
+        others = [raw[one] for one in found if one != around[0].id]
+        assert all(one.start_ms <= moment < (one.end_ms or 0) for one in others)
+
+
+def way_up(element: Element, raw: Mapping[str, Element]) -> Iterator[Element]:
+    while element.parent is not None:
+        element = raw[element.parent]
+        yield element
 
 
 def test_agents_are_those_in_and_around_the_stage_and_in_no_other() -> None:

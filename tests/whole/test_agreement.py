@@ -330,7 +330,8 @@ def test_secured_controller_root_builds_agree_and_the_first_stage_of_a_name_is_a
     )
     assert_under(spans, first)
     assert playbook_of(spans)["attributes"]["jenkins.stage.assumed"] is True
-    assert warnings(done) == []
+    (said,) = warnings(done)
+    assert "does not say what started parallel-nested#1 (status 403)" in said
 
 
 def test_secured_controller_downstream_builds_are_shown_as_one_tree_from_the_root_build_to_the_hosts(

@@ -380,7 +380,7 @@ def test_a_home_that_cannot_be_written_is_replaced_and_said_in_one_line(env: dic
     blocked = {**env, "PIPELINE_TRACE_HOME": str(tmp_path / "file" / "below"), "TMPDIR": str(tmp_path / "tmp")}
     with Replay(support.recording("10")) as jenkins:
         done = support.poll(jenkins.url, env=blocked)
-    assert_one_line(done, 0, "PIPELINE_TRACE_HOME", "is not writable")
+    assert_one_line(done, 0, "PIPELINE_TRACE_HOME", "cannot use")
     spare = {**env, "PIPELINE_TRACE_HOME": str(tmp_path / "tmp" / f"pipeline-trace-{os.getuid()}")}
     assert support.stored(spare)
 

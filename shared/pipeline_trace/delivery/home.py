@@ -63,9 +63,7 @@ def find_home(environ: Mapping[str, str]) -> Home:
     asked = f"{HOME}={wanted}" if environ.get(HOME) else str(wanted)
     return Home(
         spare,
-        f"cannot write {asked} ({problem}); using {spare}. Set {HOME} to a writable folder on a local disk"
-        if wanted
-        else "",
+        f"cannot use {asked} ({problem}); using {spare}. Set {HOME} to a writable folder on a local disk" if wanted else "",
     )
 
 

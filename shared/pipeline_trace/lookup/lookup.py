@@ -12,6 +12,7 @@ from ..place.ci.jenkins.identity import Build, build_on_page
 from ..trace import conventions as c
 from ..trace.queries import attribute_text, build_name, build_name_of, build_name_parts, is_playbook, is_run
 from ..trace.span import Span, encode
+from .assumed import with_stages
 from .journals import Journals, rank, said_of_parts
 
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
@@ -59,7 +60,7 @@ class Lookup:
             todo |= self._store.traces_with_spans(above) | self._store.traces_with_parents(ids)
             todo |= self._journals.traces_of(above) | self._journals.traces_below(ids)
             todo -= seen
-        return list(found.values())
+        return with_stages(list(found.values()))
 
     def running_traces(self) -> list[str]:
         """Return the ids of the traces in which a span runs now, newest first; those that begin in the future last."""
@@ -75,7 +76,7 @@ class Lookup:
         name = build_name(pipeline, run)
         saying = self._journals.saying([encode(pipeline)])
         waiting = [span for span in saying if build_name_of(span) == name]
-        return [*self._store.spans_of_build(pipeline, run), *waiting]
+        return with_stages([*self._store.spans_of_build(pipeline, run), *waiting])
 
     def change_spans(self, texts: Sequence[str], most: int) -> list[Span]:
         """Return the newest runs, playbooks, deploys and root spans with a commit that match.
@@ -110,7 +111,7 @@ class Lookup:
             more = self._store.traces_with_parents(ids) | self._store.traces_with_spans(beyond - ids)
             more |= self._journals.traces_below(ids) | self._journals.traces_of(beyond)
             todo += sorted(more - seen - set(todo))
-        return list(found.values())
+        return with_stages(list(found.values()))
 
     def trace_id(self, reference: str) -> str:
         """Return the trace id for a trace id, a build URL, ``JOB#N`` or ``latest``. Raises NotFoundError."""
