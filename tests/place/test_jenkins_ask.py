@@ -103,6 +103,8 @@ def test_one_stage_that_runs_costs_one_request_for_the_graph(parallel: Replay) -
     assert place(environ).parent_id == Build(parallel.url, "parallel-nested", 1).span_id("stage", "docs", "0")
     facts, graph = (request.path for request in parallel.requests)
     assert "nodes[" not in facts
+    # Only what a build's place depends on: not who started it.
+    assert "user" not in facts
     assert graph.endswith("?tree=actions[_class,nodes[_class,id,displayName,parents,iconColor]{0,20001}]")
 
 

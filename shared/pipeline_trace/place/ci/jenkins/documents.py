@@ -12,10 +12,9 @@ from typing import Any
 from .chain import Cause, Facts
 from .identity import Build, job_in_path
 
-# The fields for a build's place, and further fields of a cause.
+# The fields that a build's place depends on. The poller asks for more.
 TREE = (
-    "actions[_class,causes[_class,shortDescription,upstreamProject,upstreamBuild,upstreamUrl,userId,userName,addr,note],"
-    "parameters[_class,name,value]]"
+    "actions[_class,causes[_class,shortDescription,upstreamProject,upstreamBuild,upstreamUrl],parameters[_class,name,value]]"
 )
 GRAPH_TREE = "nodes[_class,id,displayName,parents,iconColor]"
 
