@@ -92,7 +92,7 @@ def pages(traces: int) -> list[str]:
         store.close()
         with Server(env) as server:
             began = time.monotonic()
-            while "more traces are being read" in _get(f"{server.url}/")[1]:
+            while "Still reading" in _get(f"{server.url}/")[1]:
                 time.sleep(0.2)
             indexed = time.monotonic() - began
             rows = [("the list for the first time, until it is whole", indexed)]

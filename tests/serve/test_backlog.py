@@ -201,7 +201,7 @@ def test_a_page_does_not_wait_for_the_whole_list_and_reloads_by_itself_until_it_
         monkeypatch.setattr(listing, "_PAGE_SECONDS", 0)
         first = await traces.page(Filter(), 1)
         go_on.set()
-        assert await traces.refresh()
+        assert await traces.refresh(60)
         monkeypatch.setattr(listing, "_PAGE_SECONDS", 60)
         return first, await traces.page(Filter(), 1)
 
@@ -230,7 +230,7 @@ def test_a_page_has_what_was_stored_while_a_pass_was_at_its_end(
 
     async def ask(traces: TraceList) -> Page:
         monkeypatch.setattr(Backlog, "changes", late)
-        first = asyncio.create_task(traces.refresh())
+        first = asyncio.create_task(traces.refresh(60))
         await asyncio.sleep(0)
         while traces._pass is None:
             await asyncio.sleep(0.001)
@@ -252,10 +252,57 @@ def test_a_store_that_another_process_holds_is_not_whole_and_no_error(
     async def ask(traces: TraceList) -> tuple[bool, Page]:
         with monkeypatch.context() as patch:
             patch.setattr(StoreWriter, "call", busy)
-            return await traces.refresh(), await traces.page(Filter(), 1)
+            return await traces.refresh(60), await traces.page(Filter(), 1)
 
-    whole, page = asked(place, index, ask)
-    assert (whole, page.behind) == (False, 1)
+    _, page = asked(place, index, ask)
+    assert page.behind == 1
+
+
+def test_old_traces_are_known_when_the_walk_has_come_to_its_end(
+    place: Home, index: Index, database: sqlite3.Connection, many: None
+) -> None:
+    put(place, *(span(trace, end=trace) for trace in range(1, 6)))
+    arrived(database, 100, *range(1, 6))
+    found = index.backlog()
+    walking = [found.walking]
+    while next_of(found, database):
+        walking.append(found.walking)
+        # What comes all the time does not belong to them.
+        if len(walking) < 20:
+            put(place, span(100 + len(walking), end=1))
+    assert walking[:5] == [True] * 5
+    assert not any(walking[7:])
+    assert len(walking) == 20
+
+
+def test_lines_leave_time_to_the_spans_that_come_in(place: Home, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(place, *(span(trace, end=trace) for trace in range(1, 4)))
+    monkeypatch.setattr(listing, "_PIECE_SECONDS", 0)
+    monkeypatch.setattr(listing, "_PAUSE_SECONDS", 0.001)
+    slept: list[float] = []
+    sleep = asyncio.sleep
+
+    async def noted(seconds: float) -> None:
+        slept.append(seconds)
+        await sleep(seconds)
+
+    async def ask(traces: TraceList) -> tuple[int, int]:
+        monkeypatch.setattr(asyncio, "sleep", noted)
+        await traces.refresh(60)
+        idle = len(slept)
+        put(place, *(span(trace, 2, end=trace) for trace in range(1, 4)))
+        changes = Backlog.changes
+
+        def busy(found: Backlog, most_seconds: float) -> list[backlog.Change]:
+            traces._writer.puts += 1
+            return changes(found, most_seconds)
+
+        monkeypatch.setattr(Backlog, "changes", busy)
+        await traces.refresh(60)
+        return idle, len(slept)
+
+    # A pause after each piece, the last one that finds nothing included.
+    assert asked(place, index, ask) == (0, 4)
 
 
 def test_a_running_trace_has_one_line_and_is_read_into_the_list_when_it_has_ended(

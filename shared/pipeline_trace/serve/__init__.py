@@ -1,7 +1,7 @@
 """Runs `pipeline-trace serve`: receives OTLP into the store, and shows web pages. It is one process with one event loop.
 
-``bodies`` and ``receiver`` turn bytes into spans, ``summary`` turns spans into a line of the list; none of them does I/O.
-``writer`` is the only thread that writes to the store. ``index``, ``listing`` and ``retention`` keep the list of traces and
-remove old ones. ``intake``, ``over_http``, ``over_grpc``, ``web`` and ``pages`` answer requests that ``guard`` and
-``connection`` let through. ``run`` starts and stops the process.
+``bodies`` and ``receiver`` turn bytes into spans, ``summary`` and ``sketch`` turn spans into a line of the list; none of
+them does I/O. ``writer`` is the only thread that writes to the store. ``index``, ``backlog``, ``listing`` and ``retention``
+keep the list of traces and remove old ones; ``running`` follows what runs now. ``intake``, ``over_http``, ``over_grpc``,
+``web`` and ``pages`` answer requests that ``guard`` and ``connection`` let through. ``run`` starts and stops the process.
 """

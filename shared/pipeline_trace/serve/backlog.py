@@ -61,9 +61,15 @@ class Backlog:
         # Each of these is read once in a pass: one that keeps growing must not hold up the others.
         self._read: set[str] = set()
         # When the walk began (seconds since the epoch, -1: not yet), how far it is, and the traces it has met.
+        self._begun = False
         self._since = -1
         self._at: tuple[int, str] | None = None
         self._found: deque[str] = deque()
+
+    @property
+    def walking(self) -> bool:
+        """Tell whether traces that had changed before this pass may still be unread."""
+        return not self._begun or self._at is not None or bool(self._found)
 
     def changes(self, most_seconds: float) -> list[Change]:
         """Return new lines, as many as the time allows but at least one; none at the end of the pass.
@@ -71,6 +77,7 @@ class Backlog:
         Save them before the next call. Raises sqlite3.Error.
         """
         with closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)) as database:
+            self._begun = True
             found = _changes(database, self._newly_come(database), most_seconds / 2)
             self._read.update(change.trace_id for change in found)
             return found + _changes(database, self._older(database), most_seconds / 2)

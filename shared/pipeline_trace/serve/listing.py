@@ -10,6 +10,7 @@ from functools import partial
 
 from ..delivery.home import Home
 from ..lookup.journals import Limits, parts, said_of_parts
+from .backlog import Backlog
 from .index import Filter, Index, save
 from .running import RunningTraces
 from .summary import Summary
@@ -18,6 +19,8 @@ from .writer import StoreWriter
 # How long a page waits for what is new, in the index and in the journals. What it waits for goes on without it.
 _PAGE_SECONDS = 0.4
 _PIECE_SECONDS = 0.1
+# Between two pieces while spans come in.
+_PAUSE_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -43,12 +46,20 @@ class TraceList:
         self._index = index
         self._writer = writer
         self._running = RunningTraces(home)
+        self._has_old_ones = False
         self._pass: asyncio.Task[bool] | None = None
 
-    async def refresh(self) -> bool:
-        """Update the index. Return whether it has all now. Raises SetupError, sqlite3.Error."""
+    async def refresh(self, most_seconds: float) -> bool:
+        """Update the index, as far as the time allows. Return whether it has all traces from before the start.
+
+        Raises SetupError, sqlite3.Error.
+        """
         await asyncio.to_thread(self._running.look, _PIECE_SECONDS)
-        return await self._passing()
+        task = self._passing()
+        await asyncio.wait({task}, timeout=most_seconds)
+        if task.done():
+            task.result()
+        return self._has_old_ones
 
     async def page(self, wanted: Filter, number: int) -> Page:
         """Return a page of the list. Raises SetupError, sqlite3.Error."""
@@ -82,8 +93,8 @@ class TraceList:
         # A running trace has a line of its own. It is read once, when it has ended, and not each time that it grows.
         backlog = self._index.backlog(self._running.ids)
         try:
-            while changes := await asyncio.to_thread(backlog.changes, _PIECE_SECONDS):
-                await self._writer.call(partial(save, changes=changes))
+            while await self._update_piece(backlog):
+                pass
         except sqlite3.OperationalError as error:
             if "locked" not in str(error):
                 raise
@@ -91,6 +102,20 @@ class TraceList:
         while not self._running.whole:
             await asyncio.to_thread(self._running.read, _PIECE_SECONDS)
         return True
+
+    async def _update_piece(self, backlog: Backlog) -> bool:
+        """Make some lines. Return whether there were any."""
+        clock, puts = asyncio.get_running_loop().time, self._writer.puts
+        begun = clock()
+        changes = await asyncio.to_thread(backlog.changes, _PIECE_SECONDS)
+        long = clock() - begun > _PIECE_SECONDS / 2
+        if changes:
+            await self._writer.call(partial(save, changes=changes))
+        self._has_old_ones = self._has_old_ones or not backlog.walking
+        if long and self._writer.puts != puts:
+            # Python runs one thread at a time: leave most of that to the spans that come in.
+            await asyncio.sleep(_PAUSE_SECONDS)
+        return bool(changes)
 
     def _page(self, wanted: Filter, number: int, found_running: Sequence[Summary], whole: bool) -> Page:
         running = [found for found in found_running if wanted.matches(found)]

@@ -181,9 +181,9 @@ async def _sweep(listing: TraceList, writer: StoreWriter, keep: retention.Keep) 
     failures = 0
     while True:
         try:
-            # Only with all lines it is known which traces are the oldest.
-            whole = await listing.refresh()
-            while whole and any(await writer.call(partial(retention.remove_some, keep=keep))):
+            # Before that it is not known which traces are the oldest.
+            has_old_ones = await listing.refresh(_SWEEP_SECONDS)
+            while has_old_ones and any(await writer.call(partial(retention.remove_some, keep=keep))):
                 pass
             failures = 0
         except Exception as error:

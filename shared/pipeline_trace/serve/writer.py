@@ -26,6 +26,8 @@ class StoreWriter:
 
     def __init__(self, store: Path) -> None:
         """Start the thread. Call it in the event loop."""
+        # How many times spans were put.
+        self.puts = 0
         self._path = store
         self._loop = asyncio.get_running_loop()
         # Spans, a job, or None to end.
@@ -36,6 +38,7 @@ class StoreWriter:
     async def put(self, spans: Sequence[Span]) -> None:
         """Commit spans. Raises DeliveryError."""
         if spans:
+            self.puts += 1
             await self._ask(spans)
 
     async def call(self, job: Job) -> Any:
