@@ -1,4 +1,4 @@
-"""What a report of many spans costs: writing it, its size, opening it, scrolling it in Chromium. Markdown on stdout.
+"""What a report of many spans costs: writing it, its size, the first paint, opening it, scrolling it. Markdown on stdout.
 
 Usage: .venv/bin/python tests/bench/report_page.py [--spans N] [--rounds N]
 """
@@ -11,19 +11,25 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
+from urllib.request import urlopen
 
-from playwright.sync_api import CDPSession, Page, sync_playwright
+from playwright.sync_api import CDPSession, Page, Playwright, ViewportSize, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+import support
 from support.report_pages import ARGUMENTS
 from support.report_samples import many
+from support.serving import Server
 
+from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.report.html import page_html
+from pipeline_trace.trace.span import Span
 
 _FRAMES = 300
+_VIEW: ViewportSize = {"width": 1400, "height": 900}
 _SCROLL = """async pixels => {
   const frames = [];
   let last = performance.now();
@@ -35,6 +41,9 @@ _SCROLL = """async pixels => {
   }
   return frames;
 }""".replace("FRAMES", str(_FRAMES))
+_PAINTED = """() => new Promise(done => new PerformanceObserver(list => {
+  for (const one of list.getEntriesByName("first-contentful-paint")) done(one.startTime);
+}).observe({ type: "paint", buffered: true }))"""
 _OPENED = "performance.getEntriesByType('navigation')[0].loadEventEnd"
 
 
@@ -52,10 +61,20 @@ def main() -> None:
         path = Path(folder) / "report.html"
         path.write_text(page, encoding="utf-8")
         chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
-        view = {"width": 1400, "height": 900}
-        rounds = [_open_and_scroll(chromium.new_page(viewport=view), path) for _ in range(options.rounds)]
+        rounds = [_open_and_scroll(chromium.new_page(viewport=_VIEW), path) for _ in range(options.rounds)]
         version = chromium.version
         chromium.close()
+        env = support.environ(Path(folder))
+        _fill(env, spans)
+        for one in rounds:
+            one["first paint of the file, in a new browser, ms"] = _first_paint(playwright, path.as_uri())
+            with Server(env) as server:
+                # The list, as a reader does.
+                urlopen(server.url).read()
+                before = _server_cpu_s(server)
+                address = f"{server.url}/trace/{spans[0].trace_id}"
+                one["first paint from `serve`, its first report, in a new browser, ms"] = _first_paint(playwright, address)
+                one["of that: CPU of `serve`, ms"] = 1000 * (_server_cpu_s(server) - before)
     load = os.getloadavg()[0]
     print(f"{len(spans):,} spans; Chromium {version} without a graphics card; {options.rounds} rounds; load {load:.1f}.\n")
     print("| what | median (least–most) |\n| --- | --- |")
@@ -66,7 +85,30 @@ def main() -> None:
         print(f"| {name} | {median(values):.4g} ({min(values):.4g}–{max(values):.4g}) |")
 
 
-def _open_and_scroll(page: Page, path: Path) -> Mapping[str, float]:
+def _fill(env: Mapping[str, str], spans: Sequence[Span]) -> None:
+    home = Path(env["PIPELINE_TRACE_HOME"])
+    home.mkdir(mode=0o700, exist_ok=True)
+    store = Store(home / "traces.db")
+    store.deliver(spans, 60.0)
+    store.close()
+
+
+def _server_cpu_s(server: Server) -> float:
+    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _first_paint(playwright: Playwright, address: str) -> float:
+    """Return the time from the begin of the navigation to the first text on the screen."""
+    chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
+    page = chromium.new_page(viewport=_VIEW)
+    page.goto(address)
+    painted = float(page.evaluate(_PAINTED))
+    chromium.close()
+    return painted
+
+
+def _open_and_scroll(page: Page, path: Path) -> dict[str, float]:
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
     before = _cpu_s(session)

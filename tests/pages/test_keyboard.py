@@ -121,13 +121,13 @@ def test_a_new_address_leads_to_its_span_across_folds_and_filters(browser: Brows
         assert "web3" not in names(page)
         page.fill("#search", "lint")
         page.evaluate("hash => { location.hash = hash }", LINK)
-        page.wait_for_function("document.querySelector('#details h2')")
+        page.locator("#details h2").get_by_text("web3").wait_for()
         assert chosen(page) == ("web3", "web3")
         assert page.input_value("#search") == ""
         page.click("#only-critical")
         other = next(span for span in sample() if span.name == "make lint")
         page.evaluate("hash => { location.hash = hash }", f"#span-{other.span_id}")
-        page.wait_for_function("document.querySelector('#details h2').textContent === 'make lint'")
+        page.locator("#details h2").get_by_text("make lint").wait_for()
         assert chosen(page) == ("make lint", "make lint")
 
 

@@ -53,9 +53,10 @@ def write(
 
     ``headline``: verdict and change's path, for the top of the page. ``history``: facts from other builds of the same jobs.
     """
-    root = tree.build_tree(spans)[0].span
+    roots = tree.build_tree(spans)
+    root = roots[0].span
     path = (output or Path(f"trace-{root.trace_id[:12]}.html")).absolute()
     now = datetime.now(timezone.utc)
-    page = html.page_html(spans, title=root.name, generated_at=now, headline=headline, history=history)
+    page = html.page_html(spans, title=root.name, roots=roots, generated_at=now, headline=headline, history=history)
     path.write_text(page, encoding="utf-8")
     return path

@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..lookup.states import INCOMPLETE, RUNNING
-from ..lookup.tree import build_tree, overall_state, walk
+from ..lookup.tree import Node, build_tree, overall_state, walk
 from ..lookup.usual import NO_OTHER_BUILDS, OtherBuilds
 from ..lookup.wording import human_duration, visible
 from ..trace.span import Span
@@ -50,6 +50,7 @@ def page_html(
     spans: Sequence[Span],
     *,
     title: str,
+    roots: Sequence[Node] | None = None,
     generated_at: datetime | None = None,
     links: Sequence[tuple[str, str]] = (),
     headline: Headline = NOTHING,
@@ -57,6 +58,7 @@ def page_html(
 ) -> str:
     """Return the page for the spans of one or more traces. Without spans, the page says so.
 
+    ``roots``: the tree of these spans, if the caller has it.
     ``generated_at``: the time for the footer, and the end of the bars of open spans (UTC if it has no zone; default: now).
     ``links``: names and addresses to show at the top. ``headline`` and ``history``: what they do not know is not shown. The
     result can always be encoded as UTF-8.
@@ -64,7 +66,7 @@ def page_html(
     moment = generated_at or datetime.now(timezone.utc)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)
-    roots = build_tree(spans)
+    roots = build_tree(spans) if roots is None else roots
     rows = list(walk(roots))
     start_ns, end_ns = _extent(spans, moment)
     path = critical_path(roots, end_ns)

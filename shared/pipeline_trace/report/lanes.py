@@ -42,7 +42,12 @@ class Lane:
 
 def platform_lanes(spans: Sequence[Span], moment_ns: int) -> list[Lane]:
     """Return the lanes of a trace; an empty list without a build. ``moment_ns``: the time up to which open spans count."""
-    of_lane = {name: [span for span in spans if span_type(span) == kind] for name, kind in _LANES.items()}
+    of_type: dict[str, list[Span]] = {kind: [] for kind in _LANES.values()}
+    for span in spans:
+        kind = span_type(span)
+        if kind in of_type:
+            of_type[kind].append(span)
+    of_lane = {name: of_type[kind] for name, kind in _LANES.items()}
     runs = of_lane[RECEIVE]
     if not runs:
         return []

@@ -45,8 +45,10 @@ class PageData:
     ) -> None:
         self._start_ns = start_ns
         self._texts: dict[str, int] = {"": 0}
-        self._known: dict[tuple[str, bool], int] = {}
+        # By what a text is without and with lines. These and the resources are looked up for each value of each row.
+        self._known: tuple[dict[str, int], dict[str, int]] = {}, {}
         self._resources: dict[str, int] = {}
+        self._known_resources: dict[str, int] = {}
         self._rows = [self._row(node) for node in rows]
         self._extent_ns = end_ns - start_ns
         self._sides = "".join(_SIDES[side(node.span)] for node in rows)
@@ -104,10 +106,10 @@ class PageData:
         return row
 
     def _text(self, raw: str, *, lines: bool = False) -> int:
-        found = self._known.get((raw, lines))
+        known = self._known[lines]
+        found = known.get(raw)
         if found is None:
-            found = self._texts.setdefault(visible(raw, lines=lines), len(self._texts))
-            self._known[raw, lines] = found
+            found = known[raw] = self._texts.setdefault(visible(raw, lines=lines), len(self._texts))
         return found
 
     def _offset(self, time_ns: int) -> int:
@@ -120,6 +122,8 @@ class PageData:
         return flat
 
     def _value(self, value: Any) -> Any:
+        if type(value) is str:
+            return self._text(value, lines=True)
         if isinstance(value, (list, tuple)):
             return [self._text(_value_text(item), lines=True) for item in value]
         return self._text(_value_text(value), lines=True)
@@ -131,7 +135,12 @@ class PageData:
         return [self._text(link.trace_id), self._text(link.span_id), self._attributes(link.attributes)]
 
     def _resource(self, resource: Mapping[str, Any]) -> int:
-        return self._resources.setdefault(_JSON.encode(self._attributes(resource)), len(self._resources))
+        raw = repr(resource)
+        found = self._known_resources.get(raw)
+        if found is None:
+            encoded = _JSON.encode(self._attributes(resource))
+            found = self._known_resources[raw] = self._resources.setdefault(encoded, len(self._resources))
+        return found
 
 
 def _value_text(value: Any) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from .. import answers
 from ..delivery import listening
 from ..delivery.destinations import SetupError
 from ..delivery.home import Home
@@ -87,6 +88,7 @@ async def _serve(home: Home, settings: ServeSettings, ready: Callable[[Listening
         signalled = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, signalled.set)
+        preparing = asyncio.create_task(asyncio.to_thread(answers.prepare))
         await grpc_server.start()
         sweeper = asyncio.create_task(_sweep(listing, writer, settings.keep))
         where = f"[{settings.address}]" if ":" in settings.address else settings.address
@@ -98,7 +100,7 @@ async def _serve(home: Home, settings: ServeSettings, ready: Callable[[Listening
         _leave_later()
         http_server.stop()
         loop.call_later(_READING_SECONDS, intake.stop)
-        await asyncio.gather(serving, grpc_server.stop(_GRACE_SECONDS))
+        await asyncio.gather(serving, preparing, grpc_server.stop(_GRACE_SECONDS))
         sweeper.cancel()
         await asyncio.wait([sweeper])
         await writer.close()

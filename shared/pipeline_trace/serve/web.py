@@ -124,7 +124,7 @@ def _report(home: Home, trace_id: str) -> str:
         if url and len(links) < 12:
             links.setdefault(url, build_name_of(node.span) or url)
     shown = [(name, url) for url, name in links.items()]
-    return html.page_html(spans, title=roots[0].span.name, links=shown, headline=first, history=history)
+    return html.page_html(spans, title=roots[0].span.name, roots=roots, links=shown, headline=first, history=history)
 
 
 async def _body(request: Request) -> bytes:
