@@ -252,6 +252,6 @@ def test_galaxy_install_says_where_other_commands_are(bare: Install, tmp_path: P
     done = bare.run("python", bare.core / "__main__.py", *arguments, env=bare.environ(tmp_path))
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(
-        r"pipeline-trace: only exec and ship work here \(.+\)\. For all commands, run: .+ install pipeline-trace\n",
+        r"pipeline-trace: only exec and ship work here \(.+\)\. For all commands, run: .+ -m pip install git\+https://\S+\n",
         done.stderr,
     )

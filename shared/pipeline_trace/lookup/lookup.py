@@ -71,12 +71,15 @@ class Lookup:
         """Return the run spans that ended between two times (nanoseconds since the epoch), newest first."""
         return self._store.runs_between(from_ns, to_ns)
 
-    def spans_of_build(self, pipeline: str, run: str) -> list[Span]:
-        """Return the spans of a build. ``pipeline``: the full job name. ``run``: the build number."""
+    def spans_of_build(self, pipeline: str, run: str, *, fine_hosts: bool = True) -> list[Span]:
+        """Return the spans of a build. ``pipeline``: the full job name. ``run``: the build number.
+
+        ``fine_hosts``: False leaves out the hosts in the store on which an Ansible task did not fail.
+        """
         name = build_name(pipeline, run)
         saying = self._journals.saying([encode(pipeline)])
         waiting = [span for span in saying if build_name_of(span) == name]
-        return with_stages([*self._store.spans_of_build(pipeline, run), *waiting])
+        return with_stages([*self._store.spans_of_build(pipeline, run, fine_hosts=fine_hosts), *waiting])
 
     def change_spans(self, texts: Sequence[str], most: int) -> list[Span]:
         """Return the newest runs, playbooks, deploys and root spans with a commit that match.

@@ -42,8 +42,11 @@ class BuildSource(Protocol):
     def runs_between(self, from_ns: int, to_ns: int) -> list[Span]:
         """Return the run spans that ended between two times (nanoseconds since the epoch)."""
 
-    def spans_of_build(self, pipeline: str, run: str) -> list[Span]:
-        """Return the spans of a build. ``pipeline``: the full job name. ``run``: the build number."""
+    def spans_of_build(self, pipeline: str, run: str, *, fine_hosts: bool = True) -> list[Span]:
+        """Return the spans of a build. ``pipeline``: the full job name. ``run``: the build number.
+
+        ``fine_hosts``: False may leave out the hosts on which an Ansible task did not fail.
+        """
 
 
 def verdict_for(source: BuildSource, reference: str, rules: Rules) -> Verdict:
@@ -179,7 +182,9 @@ def _history(source: BuildSource, failure: Failure, failing: Span, rules: Rules)
 
 
 def _failed(source: BuildSource, run: Span, rules: Rules) -> Sequence[history.PastBuild]:
-    spans = source.spans_of_build(attribute_text(run, c.PIPELINE_NAME), attribute_text(run, c.PIPELINE_RUN_ID))
+    job, number = attribute_text(run, c.PIPELINE_NAME), attribute_text(run, c.PIPELINE_RUN_ID)
+    # Up to a hundred builds are read, and most spans of a deploy are such hosts.
+    spans = source.spans_of_build(job, number, fine_hosts=False)
     failure = Trace(spans).failure(run)
     # The downstream build that failed counts instead.
     if failure is None or failure.downstream:

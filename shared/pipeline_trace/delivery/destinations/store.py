@@ -30,6 +30,11 @@ _DETAIL = f"""(
     AND NOT instr(body, '"{c.ANSIBLE_TYPE}":"{c.TYPE_COMMAND}"')
     OR instr(body, '"{c.JENKINS_TYPE}":"{c.TYPE_STEP}"') AND instr(body, '"links":[]') AND NOT instr(body, '"code":"ERROR"')
 )"""
+# Hosts on which a task did not fail: most of a playbook's spans.
+_FINE_HOST = f"""(
+    instr(body, '"{c.ANSIBLE_TYPE}":"{c.TYPE_HOST}"') AND NOT instr(body, '"code":"ERROR"')
+    AND NOT instr(body, '"{c.ANSIBLE_RESULT}":"failed"') AND NOT instr(body, '"{c.ANSIBLE_RESULT}":"unreachable"')
+)"""
 # Few spans, but enough to know the usual durations of builds.
 _STAGES = " OR ".join(
     f"""instr(body, '"{c.JENKINS_TYPE}":"{kind}"')""" for kind in (c.TYPE_RUN, c.TYPE_STAGE, c.TYPE_BRANCH)
@@ -173,9 +178,12 @@ class Store:
         """Return the ids of the traces with a span whose parent has one of these ids and is not in the same trace."""
         return self._traces("parent_id", span_ids, _ORPHAN)
 
-    def spans_of_build(self, pipeline: str, run: str) -> list[Span]:
-        """Return the spans of a run. For Jenkins: ``pipeline`` is the full job name, ``run`` the build number."""
-        return self._spans("pipeline = ? AND run = ?", pipeline, run)
+    def spans_of_build(self, pipeline: str, run: str, *, fine_hosts: bool = True) -> list[Span]:
+        """Return the spans of a run. For Jenkins: ``pipeline`` is the full job name, ``run`` the build number.
+
+        ``fine_hosts``: False leaves out the hosts on which an Ansible task did not fail.
+        """
+        return self._spans(f"pipeline = ? AND run = ?{'' if fine_hosts else f' AND NOT {_FINE_HOST}'}", pipeline, run)
 
     def runs_between(self, from_ns: int, to_ns: int) -> list[Span]:
         """Return the run spans that ended between two times (ns since the epoch), newest first, at most MOST_RUNS."""
