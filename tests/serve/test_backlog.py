@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
@@ -177,7 +178,9 @@ def asked(place: Home, index: Index, ask: Callable[[TraceList], Awaitable[T]]) -
         finally:
             await writer.close()
 
-    return asyncio.run(main())
+    # In a thread of its own: the browser of other tests keeps an event loop in this one.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(main())).result()
 
 
 def text_of(page: Page) -> str:
