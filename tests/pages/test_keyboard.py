@@ -138,7 +138,8 @@ def test_the_details_have_a_link_to_their_span(browser: Browser) -> None:
         link.focus()
         page.keyboard.press("Enter")
         unit = next(span for span in sample() if span.name == "Unit test")
-        assert page.url.endswith(f"#span-{unit.span_id}")
+        page.wait_for_function("location.hash")
+        assert page.evaluate("location.hash") == f"#span-{unit.span_id}"
         # The reader stays where they are.
         assert page.evaluate("document.activeElement.textContent") == "Link to this span"
         page.reload()

@@ -98,8 +98,8 @@ def test_for_people_each_build_and_each_wait_is_a_line(env: Env) -> None:
     with Replay(support.recording("98"), moment_ms=1795451144020) as jenkins:
         done = listed(jenkins, env)
     build, stage, deploy, agent = done.stdout.splitlines()
-    assert build.startswith("shop/build#81 running since 2026-11-23 16:25:32Z (")
-    assert stage.startswith("  Deploy production: waits for a build (shop/deploy#246) since 2026-11-23 16:25:43Z (")
+    assert build.startswith("shop/build#81 running since 2026-11-23 16:25:32 UTC (")
+    assert stage.startswith("  Deploy production: waits for a build (shop/deploy#246) since 2026-11-23 16:25:43 UTC (")
     assert deploy.startswith("shop/deploy#246 running since ")
     assert agent.endswith("): ‘prod-deploy-1’ is offline (kernel update); Jenkins calls it stuck")
 
@@ -112,17 +112,17 @@ def test_in_a_narrow_terminal_lines_go_on_in_the_next_and_times_stay_whole() -> 
         Activity(("Mac", "linux"), f"Shell Script: {script}", 1795956569186, None, 2, True),
     )
     build = OpenBuild("mobile", 7, "", "running", 1795956566800, ("mac-1",), doing)
-    lines = list(wording.open_lines([build], 1795956590000, 60))
+    lines = list(wording.shown_lines(wording.open_lines([build], 1795956590000), 60, utc=True))
     assert lines == [
-        "mobile#7 running since 2026-11-29 12:49:26Z (23.2 s) on",
+        "mobile#7 running since 2026-11-29 12:49:26 UTC (23.2 s) on",
         "  mac-1",
         "  Mac > intel: waits for an agent (macos)",
-        "    since 2026-11-29 12:49:29Z (20.8 s): There are no nodes",
+        "    since 2026-11-29 12:49:29 UTC (20.8 s): There are no nodes",
         "    with the label ‘macos’; Jenkins calls it stuck",
         "  Mac > linux: Shell Script: for host in one two three four;",
         "    do echo $host for host in one two three four; do echo",
         "    $host for host in … (attempt 2, in a timeout)",
-        "    since 2026-11-29 12:49:29Z (20.8 s)",
+        "    since 2026-11-29 12:49:29 UTC (20.8 s)",
     ]
 
 
