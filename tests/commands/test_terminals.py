@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 import support
 
+from pipeline_trace.delivery.destinations.store import Store
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.span import Span
 from pipeline_trace_demo.replay import Replay
 
 Env = dict[str, str]
@@ -52,3 +56,30 @@ def test_json_has_times_in_utc_whatever_the_zone(polled: Env) -> None:
     done = support.trace("show", "--format", "json", env={**polled, "TZ": "America/New_York"})
     for span in json.loads(done.stdout):
         assert span["start"].endswith("+00:00")
+
+
+def shown(folder: Path, **resource: str) -> str:
+    """Return what `show` prints of a playbook whose parent is not here."""
+    env = support.environ(folder)
+    Path(env["PIPELINE_TRACE_HOME"]).mkdir(parents=True, exist_ok=True)
+    book = Span("1" * 32, "2" * 16, "3" * 16, "playbook site.yml", 10**18, 10**18 + 10**9)
+    book.attributes, book.resource = {c.ANSIBLE_TYPE: c.TYPE_PLAYBOOK, c.TASK_RUN_RESULT: c.SUCCESS}, dict(resource)
+    store = Store(Path(env["PIPELINE_TRACE_HOME"]) / "traces.db")
+    store.deliver([book], 5.0)
+    store.close()
+    done = support.trace("show", env=env)
+    assert done.returncode == 0
+    return done.stdout
+
+
+def test_a_trace_that_is_half_here_says_what_brings_the_rest(tmp_path: Path) -> None:
+    assert "incomplete: what is around it is not here, so it may still run" in shown(tmp_path)
+
+
+def test_a_build_that_is_not_here_is_named_with_the_command_that_fetches_it(tmp_path: Path) -> None:
+    url = "https://ci.example.com/job/app/7/"
+    said = shown(tmp_path, **{c.PIPELINE_RUN_URL: url, c.PIPELINE_NAME: "app", c.PIPELINE_RUN_ID: "7"})
+    assert (
+        "incomplete: app#7 is not here; when it has ended, fetch it with: pipeline-trace poll --once --jenkins-url " in said
+    )
+    assert "https://ci.example.com\n" in said

@@ -10,6 +10,8 @@ from rich.text import Text
 
 from ..lookup import states, tree, wording
 from ..lookup.cause import cause
+from ..place.ci.jenkins.identity import build_on_page
+from ..trace.queries import run_url_of
 from ..trace.span import Span
 
 _MARKS = {
@@ -48,8 +50,17 @@ def print_tree(spans: Sequence[Span], console: Console, *, utc: bool = False) ->
 def _heading(root: tree.Node, utc: bool) -> Text:
     heading = Text(f"trace {root.span.trace_id}  {wording.shown_time(root.span.start_ns, utc=utc)}", style="dim")
     if tree.overall_state([root]) == states.INCOMPLETE:
-        heading.append("  incomplete: the span around it is not here, so it may still run", style="yellow")
+        heading.append(f"  incomplete: {_missing(root.span)}", style="yellow")
     return heading
+
+
+def _missing(span: Span) -> str:
+    """Return what is not here around a span, and what brings it."""
+    build = build_on_page(run_url_of(span))
+    if build is None:
+        return "what is around it is not here, so it may still run; its span comes when it has ended"
+    poll = f"pipeline-trace poll --once --jenkins-url {build.controller}"
+    return f"{wording.visible(build.name)} is not here; when it has ended, fetch it with: {poll}"
 
 
 def _line(node: tree.Node, now: int, utc: bool) -> Text:
