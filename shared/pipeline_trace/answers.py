@@ -55,7 +55,9 @@ def _deciding(failed: Sequence[Span], rules: Rules) -> dict[str, str]:
     found: dict[str, str] = {}
     for span in sorted(failed, key=lambda span: span.start_ns):
         failure = Failure([span], [span])
-        if len(found) < _MOST_JUDGED and failure.log:
+        if len(found) == _MOST_JUDGED:
+            break
+        if failure.log:
             verdict = verdict_of_log(failure.command, failure.exit_status, failure.log, None, rules).masked()
             if verdict.evidence:
                 found[span.span_id] = verdict.evidence[0]

@@ -2,7 +2,7 @@
 
     .venv/bin/python tests/bench/reading_cost.py [--host-tasks 60000] [--spans 1000000] [--output FILE]
 
-Prints Markdown; ``--output`` puts it between the marks in a file. Each figure is measured in a process of its own.
+Prints Markdown; ``--output`` puts it between the marks in a file. Each measurement runs in a new process.
 """
 
 from __future__ import annotations

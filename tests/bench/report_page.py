@@ -11,7 +11,6 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from urllib.request import urlopen
@@ -24,9 +23,7 @@ from support.report_pages import ARGUMENTS
 from support.report_samples import many
 from support.serving import Server
 
-from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.report.html import page_html
-from pipeline_trace.trace.span import Span
 
 _FRAMES = 300
 _VIEW: ViewportSize = {"width": 1400, "height": 900}
@@ -65,7 +62,7 @@ def main() -> None:
         version = chromium.version
         chromium.close()
         env = support.environ(Path(folder))
-        _fill(env, spans)
+        support.store_spans(env, spans)
         for one in rounds:
             one["first paint of the file, in a new browser, ms"] = _first_paint(playwright, path.as_uri())
             with Server(env) as server:
@@ -83,14 +80,6 @@ def main() -> None:
     for name in rounds[0]:
         values = [one[name] for one in rounds]
         print(f"| {name} | {median(values):.4g} ({min(values):.4g}–{max(values):.4g}) |")
-
-
-def _fill(env: Mapping[str, str], spans: Sequence[Span]) -> None:
-    home = Path(env["PIPELINE_TRACE_HOME"])
-    home.mkdir(mode=0o700, exist_ok=True)
-    store = Store(home / "traces.db")
-    store.deliver(spans, 60.0)
-    store.close()
 
 
 def _server_cpu_s(server: Server) -> float:

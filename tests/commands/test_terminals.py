@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import support
 
-from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Span
 from pipeline_trace_demo.replay import Replay
@@ -61,12 +60,9 @@ def test_json_has_times_in_utc_whatever_the_zone(polled: Env) -> None:
 def shown(folder: Path, **resource: str) -> str:
     """Return what `show` prints of a playbook whose parent is not here."""
     env = support.environ(folder)
-    Path(env["PIPELINE_TRACE_HOME"]).mkdir(parents=True, exist_ok=True)
     book = Span("1" * 32, "2" * 16, "3" * 16, "playbook site.yml", 10**18, 10**18 + 10**9)
     book.attributes, book.resource = {c.ANSIBLE_TYPE: c.TYPE_PLAYBOOK, c.TASK_RUN_RESULT: c.SUCCESS}, dict(resource)
-    store = Store(Path(env["PIPELINE_TRACE_HOME"]) / "traces.db")
-    store.deliver([book], 5.0)
-    store.close()
+    support.store_spans(env, [book])
     done = support.trace("show", env=env)
     assert done.returncode == 0
     return done.stdout

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import support
 from support.lockless import site, without_locks
+from support.polling import Memory
 
 from jenkins_poller.poll.database import Database, StateError
 from pipeline_trace.delivery import home, locks
-from pipeline_trace.delivery.destinations import Accepted
 from pipeline_trace.delivery.journal import JournalError, Writer
 from pipeline_trace.delivery.ship import follow, ship_one
 from pipeline_trace.trace.span import Span
@@ -21,22 +20,6 @@ from pipeline_trace.trace.span import Span
 NONE = [errno.ENOLCK, errno.EOPNOTSUPP]
 REMEDY = "set PIPELINE_TRACE_HOME to a folder on a local disk"
 SPAN = Span("a" * 32, "b" * 16, None, "deploy", 1_000, 2_000)
-
-
-class Kept:
-    """A destination that keeps what it gets."""
-
-    name = "kept"
-
-    def __init__(self) -> None:
-        self.spans: list[Span] = []
-
-    def deliver(self, spans: Sequence[Span], timeout: float) -> Accepted:
-        self.spans += spans
-        return Accepted()
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EAGAIN])
@@ -82,7 +65,7 @@ def test_no_journal_is_written_that_nobody_could_ship(tmp_path: Path, monkeypatc
 
 
 def test_a_journal_there_is_neither_lost_nor_sent_until_there_are_locks(tmp_path: Path) -> None:
-    writer, kept = Writer(tmp_path), Kept()
+    writer, kept = Writer(tmp_path), Memory()
     writer.span(SPAN)
     writer.end()
     with pytest.MonkeyPatch.context() as patch:

@@ -16,7 +16,6 @@ from support.report_samples import HOSTILE, hostile_spans, sample
 from support.serving import Server
 
 from pipeline_trace.delivery import journal
-from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import Home
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Span
@@ -26,14 +25,6 @@ pytestmark = [pytest.mark.process, needs_chromium]
 TOKEN = "correct-horse-battery-staple"
 NIGHTLY = f"{0xABC:032x}"
 Open = Callable[..., Page]
-
-
-def put(env: dict[str, str], spans: list[Span]) -> None:
-    home = Path(env["PIPELINE_TRACE_HOME"])
-    home.mkdir(mode=0o700, exist_ok=True)
-    store = Store(home / "traces.db")
-    store.deliver(spans, 5.0)
-    store.close()
 
 
 def run(trace: str, name: str, minutes_ago: float, result: str, environment: str, commit: str) -> Span:
@@ -110,7 +101,7 @@ def test_an_empty_store_says_what_to_do(env: dict[str, str], page_of: Open) -> N
 
 
 def test_the_list_leads_to_the_report_and_to_jenkins(env: dict[str, str], page_of: Open) -> None:
-    put(env, [*sample(), *few()])
+    support.store_spans(env, [*sample(), *few()])
     with Server(env) as server:
         page = page_of(server)
         assert names(page)[:2] == ["RUN nightly#7", "RUN checks#7"]
@@ -136,20 +127,20 @@ def test_both_pages_are_fresh_at_each_load(env: dict[str, str], page_of: Open) -
     with Server(env) as server:
         page = page_of(server)
         assert names(page) == []
-        put(env, few())
+        support.store_spans(env, few())
         page.reload()
         assert len(names(page)) == 2
         follow(page, "RUN nightly")
         assert page.locator("#rows .row").count() == 1
         child = run(NIGHTLY, "deploy", 60, "success", "production", "4f")
         child.span_id, child.parent_id = "c" * 16, few()[0].span_id
-        put(env, [child])
+        support.store_spans(env, [child])
         page.reload()
         assert page.locator("#rows .row").count() == 2
 
 
 def test_what_runs_now_stands_first(env: dict[str, str], page_of: Open) -> None:
-    put(env, few())
+    support.store_spans(env, few())
     home = Home(Path(env["PIPELINE_TRACE_HOME"]))
     home.journals.mkdir(mode=0o700, exist_ok=True)
     writer = journal.Writer(home.journals)
@@ -170,7 +161,7 @@ def test_what_runs_now_stands_first(env: dict[str, str], page_of: Open) -> None:
 
 
 def test_filters_and_search(env: dict[str, str], page_of: Open) -> None:
-    put(env, [*sample(), *few()])
+    support.store_spans(env, [*sample(), *few()])
     with Server(env) as server:
         page = page_of(server)
         page.get_by_label("Result").select_option("Failed")
@@ -197,7 +188,7 @@ def test_filters_and_search(env: dict[str, str], page_of: Open) -> None:
 
 
 def test_many_traces_are_paged(env: dict[str, str], page_of: Open) -> None:
-    put(env, [run(f"{n:032x}", f"RUN {n:03}", n, "success", "", "") for n in range(1, 121)])
+    support.store_spans(env, [run(f"{n:032x}", f"RUN {n:03}", n, "success", "", "") for n in range(1, 121)])
     with Server(env) as server:
         page = page_of(server, "/?result=success")
         assert (names(page)[0], len(names(page))) == ("RUN 001#7", 50)
@@ -216,7 +207,7 @@ def test_hostile_texts_are_text(env: dict[str, str], page_of: Open) -> None:
     for number, span in enumerate(spans):
         span.trace_id, span.parent_id = f"{number + 1:032x}", None
         span.attributes = {c.DEPLOYMENT_ENVIRONMENT: span.name, c.VCS_HEAD_REVISION: span.name, **span.attributes}
-    put(env, spans)
+    support.store_spans(env, spans)
     with Server(env) as server:
         page = page_of(server)
         shown = names(page)
@@ -236,7 +227,9 @@ def test_hostile_texts_are_text(env: dict[str, str], page_of: Open) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_at_360_pixels_nothing_is_cut_off(env: dict[str, str], page_of: Open, scheme: str) -> None:
-    put(env, [*sample(), *few(), run("8" * 32, "RUN " + "a-very-long-job-name" * 6, 9, "error", "e" * 90, "f" * 40)])
+    support.store_spans(
+        env, [*sample(), *few(), run("8" * 32, "RUN " + "a-very-long-job-name" * 6, 9, "error", "e" * 90, "f" * 40)]
+    )
     with Server(env) as server:
         page = page_of(server, width=360, height=740, color_scheme=scheme)
         assert overflow(page) <= 0
@@ -248,7 +241,7 @@ def test_at_360_pixels_nothing_is_cut_off(env: dict[str, str], page_of: Open, sc
 
 
 def test_a_browser_logs_in(env: dict[str, str], page_of: Open) -> None:
-    put(env, few())
+    support.store_spans(env, few())
     with Server({**env, "PIPELINE_TRACE_SERVE_TOKEN": TOKEN}) as server:
         page = page_of(server, f"/trace/{NIGHTLY}")
         assert page.url.startswith(f"{server.url}/login?next=")
@@ -259,7 +252,7 @@ def test_a_browser_logs_in(env: dict[str, str], page_of: Open) -> None:
 
 
 def test_the_page_of_another_site_gets_nothing(env: dict[str, str], browser: Browser) -> None:
-    put(env, few())
+    support.store_spans(env, few())
     with Server(env) as server:
         context = browser.new_context()
         page = context.new_page()

@@ -79,6 +79,13 @@ def next_of(found: Backlog, database: sqlite3.Connection) -> list[int]:
     return [number_of(change.trace_id) for change in changes]
 
 
+def put_old(place: Home, database: sqlite3.Connection, count: int) -> None:
+    """Store traces from 1 on, each with one span, that came long ago. A higher number ended later."""
+    numbers = range(1, count + 1)
+    put(place, *(span(trace, end=trace) for trace in numbers))
+    arrived(database, 100, *numbers)
+
+
 def all_of(found: Backlog, database: sqlite3.Connection) -> list[int]:
     numbers: list[int] = []
     while piece := next_of(found, database):
@@ -99,8 +106,7 @@ def test_of_many_the_newest_by_their_end_are_first(place: Home, index: Index, da
 
 @pytest.mark.usefixtures("many")
 def test_what_comes_in_between_is_before_what_is_old(place: Home, index: Index, database: sqlite3.Connection) -> None:
-    put(place, *(span(trace, end=trace) for trace in range(1, 8)))
-    arrived(database, 100, *range(1, 8))
+    put_old(place, database, 7)
     found = index.backlog()
     assert next_of(found, database) == [7]
     # By its own times it is the oldest.
@@ -111,8 +117,7 @@ def test_what_comes_in_between_is_before_what_is_old(place: Home, index: Index, 
 
 @pytest.mark.usefixtures("many")
 def test_a_pass_ends_though_traces_grow_all_the_time(place: Home, index: Index, database: sqlite3.Connection) -> None:
-    put(place, *(span(trace, end=trace) for trace in range(1, 8)))
-    arrived(database, 100, *range(1, 8))
+    put_old(place, database, 7)
     found, numbers = index.backlog(), list[int]()
     for growth in range(2, 30):
         put(place, span(7, growth, end=7), span(1, growth, end=1))
@@ -139,8 +144,7 @@ def test_of_few_one_that_grows_holds_up_no_other(place: Home, index: Index, data
 
 @pytest.mark.usefixtures("many")
 def test_what_a_kill_left_undone_is_done_at_the_next_start(place: Home, index: Index, database: sqlite3.Connection) -> None:
-    put(place, *(span(trace, end=trace) for trace in range(1, 10)))
-    arrived(database, 100, *range(1, 10))
+    put_old(place, database, 9)
     killed = index.backlog()
     assert next_of(killed, database) == [9]
     # Read, but not saved.
@@ -169,7 +173,7 @@ def test_a_trace_without_a_span_that_can_be_read_is_not_waited_for(
 
 
 def asked(place: Home, index: Index, ask: Callable[[TraceList], Awaitable[T]]) -> T:
-    """Return what is asked of the list, in an event loop of its own."""
+    """Return what is asked of the list, in a new event loop."""
 
     async def main() -> T:
         writer = StoreWriter(place.store)
@@ -178,7 +182,7 @@ def asked(place: Home, index: Index, ask: Callable[[TraceList], Awaitable[T]]) -
         finally:
             await writer.close()
 
-    # In a thread of its own: the browser of other tests keeps an event loop in this one.
+    # In a new thread: in this one, the browser of other tests keeps an event loop.
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(lambda: asyncio.run(main())).result()
 
@@ -264,8 +268,7 @@ def test_a_store_that_another_process_holds_is_not_whole_and_no_error(
 def test_old_traces_are_known_when_the_walk_has_come_to_its_end(
     place: Home, index: Index, database: sqlite3.Connection, many: None
 ) -> None:
-    put(place, *(span(trace, end=trace) for trace in range(1, 6)))
-    arrived(database, 100, *range(1, 6))
+    put_old(place, database, 5)
     found = index.backlog()
     walking = [found.walking]
     while next_of(found, database):

@@ -11,7 +11,7 @@ import support
 from pipeline_trace import answers
 from pipeline_trace.ownership.log import rules
 
-# A process of its own: a loop of the browser may run in this one.
+# A new process: in this one, the browser of other tests may run an event loop.
 _START_AND_END = """
 import os, signal, sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a reader cannot read on a page: texts on top of each other, beyond the edge of the window, or cut for good."""
+"""Finds what cannot be read on a page: texts that overlap, are outside of the window, or are cut for good."""
 
 from __future__ import annotations
 

@@ -210,7 +210,7 @@ def _in_order(
 
 
 def _together(answers: Iterable[list[ReadBuild]]) -> Iterator[list[ReadBuild]]:
-    """Yield results that are written together: a job with two builds needs no journal of its own."""
+    """Yield results that are written together, so that many small jobs share a journal."""
     several: list[ReadBuild] = []
     for answer in answers:
         several += answer

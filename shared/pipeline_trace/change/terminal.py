@@ -55,8 +55,7 @@ def print_path(document: Document, console: Console, *, utc: bool = False) -> No
             _print(console, Text(visible(f"  who should look first: {answer['next']}")))
     rows = _rows(services, utc)
     if console.is_terminal and console.width < _NARROW:
-        for row in rows:
-            name, state, started, ran, remarks = row
+        for name, state, started, ran, remarks in rows:
             console.print(Text("  ").join(cell for cell in (name, state, ran) if cell))
             below = Text("; ").join(cell for cell in (started, remarks) if cell)
             if below:

@@ -131,7 +131,10 @@ class Reader:
         return Mark(found.st_dev, found.st_ino, self._offset, os.pread(self._file, self._offset - start, start))
 
     def resume(self, mark: Mark) -> bool:
-        """Go on at a mark. Return False, and stay at the beginning, if this is another file or an earlier part is gone."""
+        """Go on at a mark. Return whether that is possible: if not, another file is here, or this one was written anew.
+
+        Then the reader stays at the beginning.
+        """
         found = os.fstat(self._file)
         same = (found.st_dev, found.st_ino) == (mark.device, mark.inode)
         # The end of what was read is compared too: an inode's number is used again, and a file can be written anew.

@@ -90,7 +90,7 @@ class TraceList:
 
     async def _update(self) -> bool:
         """Update the index. Return whether it has all now; not if another process holds the store."""
-        # A running trace has a line of its own. It is read once, when it has ended, and not each time that it grows.
+        # `RunningTraces` makes the line of a trace that runs. This reads the trace once, when it has ended.
         backlog = self._index.backlog(self._running.ids)
         try:
             while await self._update_piece(backlog):

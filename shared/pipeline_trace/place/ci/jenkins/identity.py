@@ -6,12 +6,16 @@ A multi-configuration (matrix) project runs one build for each cell of its matri
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 from ....trace.ids import span_id, trace_id
+
+# A view in front of a job: the job's own address has none.
+_VIEW = re.compile(r"/view/[^/]+(?=/(?:view|job)/)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,40 +101,25 @@ def build_on_page(url: str) -> Build | None:
     """
     try:
         parts = urlsplit(url.strip())
-        base = f"{parts.scheme}://{parts.netloc}"
-        segments = [segment for segment in parts.path.split("/") if segment]
-        found = _of_blue_ocean(segments) or _of_job_page(segments)
-        return Build(normalised_url("/".join([base, *found[0]])), *found[1:]) if found else None
+        server = f"{parts.scheme}://{parts.netloc}"
+        segments = [segment for segment in _VIEW.sub("", parts.path).split("/") if segment]
+        found = _of_blue_ocean(server, segments) or _of_job_page(server, segments)
+        return found and Build(normalised_url(found.root), found.job, found.number, found.cell)
     except ValueError:
         return None
 
 
-def _of_job_page(segments: list[str]) -> tuple[list[str], str, int, str] | None:
-    """Return the controller's path, job, number and cell of a page below a job."""
-    root: list[str] | None = None
-    names: list[str] = []
-    at = 0
-    while at < len(segments):
-        if segments[at] == "view" and segments[at + 2 : at + 3] in (["job"], ["view"]):
-            root = segments[:at] if root is None else root
-            at += 2
-        elif segments[at] == "job" and at + 1 < len(segments):
-            root = segments[:at] if root is None else root
-            names.append(unquote(segments[at + 1]))
-            at += 2
-        elif names:
-            break
-        else:
-            at += 1
-    cell = unquote(segments[at]) if at + 1 < len(segments) and _is_number(segments[at + 1]) else ""
-    number = segments[at + 1] if cell else segments[at] if at < len(segments) else ""
-    if root is None or not names or not _is_number(number) or (cell and "=" not in cell and cell != "default"):
-        return None
-    return root, "/".join(names), int(number), cell
+def _of_job_page(server: str, segments: list[str]) -> BuildUrl | None:
+    """Return the build whose address a page's address begins with."""
+    for end, segment in enumerate(segments, 1):
+        found = build_url_parts("/".join([server, *segments[:end]])) if _is_number(segment) else None
+        if found:
+            return found
+    return None
 
 
-def _of_blue_ocean(segments: list[str]) -> tuple[list[str], str, int, str] | None:
-    """Return the same of a page of Blue Ocean: ``blue/organizations/jenkins/FOLDER%2FJOB/detail/BRANCH/5/pipeline``."""
+def _of_blue_ocean(server: str, segments: list[str]) -> BuildUrl | None:
+    """Return the build of a page of Blue Ocean: ``blue/organizations/jenkins/FOLDER%2FJOB/detail/BRANCH/5/pipeline``."""
     for at in range(len(segments) - 6):
         if (
             segments[at : at + 2] == ["blue", "organizations"]
@@ -140,7 +129,8 @@ def _of_blue_ocean(segments: list[str]) -> tuple[list[str], str, int, str] | Non
             pipeline, branch = unquote(segments[at + 3]), unquote(segments[at + 5])
             # A Pipeline that is not multibranch has its own name in the place of the branch.
             own = pipeline.rpartition("/")[2] == branch
-            return segments[:at], pipeline if own else f"{pipeline}/{quote(branch, safe='')}", int(segments[at + 6]), ""
+            job = pipeline if own else f"{pipeline}/{quote(branch, safe='')}"
+            return BuildUrl("/".join([server, *segments[:at]]), job, int(segments[at + 6]))
     return None
 
 

@@ -165,6 +165,6 @@ def refusal_hint(build: Build, answer: str, *, has_login: bool) -> str:
     if has_login:
         login = "correct JENKINS_USER and JENKINS_API_TOKEN"
     return (
-        f"{build.controller} does not say what started {build.name} ({answer}), so this may be in a trace of its own; "
+        f"{build.controller} does not say what started {build.name} ({answer}), so this may be in another trace; "
         f"{login}, or set PIPELINE_TRACE_PER=build here and for the poller"
     )

@@ -115,7 +115,7 @@ class Nesting:
     def finish(self, work: Work, end_ns: int = 0) -> None:
         """End a span, and note what that means for the one around it. ``end_ns``: 0 for now."""
         work.span.end_ns = end_ns or self._now()
-        nothing_ran = isinstance(work, Task) and work.skipped and not work.ran
+        nothing_ran = isinstance(work, Task) and work.ran is False
         work.span.attributes.setdefault(c.TASK_RUN_RESULT, c.SKIP if nothing_ran else c.SUCCESS)
         if work.parent:
             work.parent.last_ns = max(work.parent.last_ns, work.span.end_ns)

@@ -164,10 +164,7 @@ class PlaybookSpans:
         message = self.hosts.end(task, host, outcome, result)
         if self._detail != DETAIL_HOST and not self.hosts.awaits(host):
             count(task, outcome, self._open.play)
-        if outcome == results.SKIPPED:
-            task.skipped = True
-        else:
-            task.ran = True
+        task.ran = task.ran or outcome != results.SKIPPED
         if task.notifies and outcome == results.CHANGED:
             self._notifiers.note(task.notifies, task.span.name)
         if outcome in results.BAD:

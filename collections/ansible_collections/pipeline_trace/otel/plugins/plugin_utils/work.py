@@ -96,9 +96,8 @@ class Task(Work):
         self.telling = telling
         self.including = including
         self.notifies = notifies
-        # Whether a host ran it, and whether one skipped it.
-        self.ran = False
-        self.skipped = False
+        # Whether a host ran it; None before a host has ended it.
+        self.ran: bool | None = None
 
     def learn(self, task: Any) -> None:
         """Take over what the task of a result says, where the playbook had a template."""
