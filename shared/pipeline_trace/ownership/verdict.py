@@ -19,7 +19,8 @@ class Verdict:
     """Who should look first at a failure, and why.
 
     ``owner``: dev, ops or unknown. ``kind``: the kind of failure. ``confidence``: 0 to 1. ``evidence``: the lines and facts
-    that decide, strongest first. ``next``: what to do now, in one sentence.
+    that decide, strongest first. ``next``: what to do now, in one sentence. ``program``: the program that failed, as its log
+    tells it, "" if it does not.
     """
 
     owner: str
@@ -27,6 +28,7 @@ class Verdict:
     confidence: float
     evidence: Sequence[str] = ()
     next: str = ""
+    program: str = ""
 
     def masked(self) -> Verdict:
         """Return the verdict with masked secrets: logs, and spans of others, may hold some."""

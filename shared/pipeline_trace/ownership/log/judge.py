@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,6 +69,10 @@ def verdict_of_log(
     """
     rules = rules or load_rules()
     found = cases.cases_of(command, exit_status, log, task_result)
+    return replace(_verdict_of_cases(found, exit_status, log, rules), program=found[0].program)
+
+
+def _verdict_of_cases(found: Sequence[Case], exit_status: int | None, log: str, rules: Rules) -> Verdict:
     verdict = _Judge(rules, found[0]).verdict()
     if verdict:
         return verdict
