@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import ansible, blocks
-from .patterns import Text
+from .patterns import Pattern, Text
 
 _PREFIX = re.compile(r"^(?:\w+=\S*|sudo|time|timeout|nohup|nice|env|exec|xvfb-run|-\S+|\d+[smh]?|then|do|if|!)$")
 # Programs that can run a dependency of the project. The output is then not that of a package manager.
@@ -36,10 +36,12 @@ class Case:
     text: Text = field(default_factory=lambda: Text(""))
 
 
-def cases_of(command: str, code: int | None, log: str, task_result: Any = None) -> list[Case]:
-    """Return the parts that may decide, most likely first: the last command, then the ones before it."""
-    lines = blocks.lines_of(log)
-    parts = blocks.sections(lines)
+def cases_of(
+    command: str, code: int | None, lines: Sequence[str], boilerplate: Pattern, task_result: Any = None
+) -> list[Case]:
+    """Return the parts of a log's lines that may decide, most likely first: the last command, then the ones before it."""
+    lines = blocks.until_the_end(lines)
+    parts = [blocks.Section(part.command, _told(part.lines, boilerplate)) for part in blocks.sections(lines)]
     at = blocks.deciding(parts)
     task = ansible.failure_of_results(task_result)
     if task is None and any(line.startswith(("PLAY [", "PLAY RECAP")) for line in lines):
@@ -58,6 +60,11 @@ def cases_of(command: str, code: int | None, log: str, task_result: Any = None) 
         found.append(Case(shown, _program(shown), own, before, command, code, None, Text("\n".join(own))))
         at, end = at - 1, at
     return found
+
+
+def _told(lines: Sequence[str], boilerplate: Pattern) -> list[str]:
+    """Return the lines without those that are printed at every failure."""
+    return [line for line in lines if not boilerplate.on(line)]
 
 
 def _last_line(command: str) -> str:

@@ -7,8 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 _WORD = re.compile(r"[a-z0-9_]+")
+_CLASS = r"\[\^?\]?(?:\\.|[^\]\\])*\]"
+# The pieces of an expression: an escape, a character class, a repetition, a run of letters, any other character.
+_TOKEN = re.compile(rf"\\.|{_CLASS}|\{{\d[^}}]*\}}|[^\\\[{{()|?*+.^$]+|.", re.DOTALL)
+_SPECIAL = re.compile(rf"\\.|{_CLASS}|[()|]", re.DOTALL)
 # Limits of a repetition, in characters. Without them, one line of a minified file would take minutes.
 _REACH = 400
 _WORD_REACH = 160
@@ -35,17 +40,27 @@ class _Alternative:
 
     def __init__(self, expression: str) -> None:
         self.word, self.part = _required(expression)
-        tokens = _bounded(_tokens(expression.replace("(?P<name>", "\0")))
+        self._expression = expression
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """Return the compiled expression. Most are never needed, and to compile all of them takes long."""
+        tokens = _bounded(_TOKEN.findall(self._expression.replace("(?P<name>", "\0")))
         source = "".join("(?:" if token == "(" else _small(token) for token in tokens)
-        self.regex = re.compile(source.replace("(?:?", "(?").replace("\0", "("), re.MULTILINE)
+        return re.compile(source.replace("(?:?", "(?").replace("\0", "("), re.MULTILINE)
 
 
 class Pattern:
     """Alternatives of an expression, ignoring case. Each keeps only the group ``(?P<name>…)``."""
 
     def __init__(self, *expressions: str) -> None:
-        """Compile the expressions. Raises re.error if one is not valid."""
+        """Take the expressions. They are compiled when a text may match."""
         self._alternatives = [_Alternative(part) for expression in expressions for part in _split(expression)]
+
+    def check(self) -> None:
+        """Compile all expressions. Raises re.error if one is not valid."""
+        for alternative in self._alternatives:
+            _ = alternative.regex
 
     def finditer(self, text: Text) -> Iterator[re.Match[str]]:
         """Yield the matches in the lower-case text, in no particular order."""
@@ -64,35 +79,17 @@ class Pattern:
         return any(alternative.part in small and alternative.regex.search(small) for alternative in self._alternatives)
 
 
-def _tokens(expression: str) -> Iterator[str]:
-    """Yield the pieces of an expression: an escape or a character class as one piece, else single characters."""
-    at = 0
-    while at < len(expression):
-        end = at + 1
-        if expression[at] == "\\":
-            end = at + 2
-        elif expression[at] == "[":
-            end += expression.startswith("^", end)
-            end += expression.startswith("]", end)
-            while end < len(expression) and expression[end] != "]":
-                end += 2 if expression[end] == "\\" else 1
-            end += 1
-        elif expression[at] == "{" and expression.find("}", at) > 0:
-            end = expression.find("}", at) + 1
-        yield expression[at:end]
-        at = end
-
-
 def _split(expression: str) -> list[str]:
     """Return the alternatives at the top level of an expression."""
-    parts, depth = [""], 0
-    for token in _tokens(expression):
-        depth += (token == "(") - (token == ")")
-        if token == "|" and depth == 0:
-            parts.append("")
+    parts, depth, start = [], 0, 0
+    for match in _SPECIAL.finditer(expression):
+        if match[0] == "|":
+            if depth == 0:
+                parts.append(expression[start : match.start()])
+                start = match.end()
         else:
-            parts[-1] += token
-    return parts
+            depth += (match[0] == "(") - (match[0] == ")")
+    return [*parts, expression[start:]]
 
 
 def _bounded(tokens: Iterable[str]) -> Iterator[str]:
@@ -115,7 +112,7 @@ def _small(token: str) -> str:
 def _required(expression: str) -> tuple[str, str]:
     """Return the longest whole word and the longest text that every match contains; "" for none."""
     runs, depth = [""], 0
-    for token in _tokens(expression):
+    for token in _TOKEN.findall(expression):
         depth += (token == "(") - (token == ")")
         if token in ("?", "*") or token.startswith("{"):
             runs[-1] = runs[-1][:-1]

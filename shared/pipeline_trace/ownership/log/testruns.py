@@ -15,7 +15,7 @@ from .case import Case
 from .rules import Rules
 
 if TYPE_CHECKING:
-    from .judge import Candidate
+    from .candidates import Candidate
 
 # A machine's problem hits every test that needs the resource; a network may be a fake of the test.
 _MACHINE = frozenset(("disk_full", "agent_limit", "out_of_memory", "storage_broken", "daemon", "lock", "clock", "leftovers"))
