@@ -115,7 +115,8 @@ def verdict_without_history(failure: Failure, rules: Rules) -> Verdict:
         if known:
             return known
     said = failure.log or failure.span.status_message
-    verdict = verdict_of_log(failure.command, failure.exit_status, said, failure.task_result, rules)
+    phase = rules.phases.of_names(failure.span.name, failure.stages)
+    verdict = verdict_of_log(failure.command, failure.exit_status, said, failure.task_result, rules, phase)
     return known if known and verdict.owner == UNKNOWN and known.owner != UNKNOWN else verdict
 
 

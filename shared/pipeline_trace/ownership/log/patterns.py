@@ -11,6 +11,7 @@ from functools import cached_property
 
 _WORD = re.compile(r"[a-z0-9_]+")
 _CLASS = r"\[\^?\]?(?:\\.|[^\]\\])*\]"
+_WHOLE = r"(?<![a-z0-9])"
 # The pieces of an expression: an escape, a character class, a repetition, a run of letters, any other character.
 _TOKEN = re.compile(rf"\\.|{_CLASS}|\{{\d[^}}]*\}}|[^\\\[{{()|?*+.^$]+|.", re.DOTALL)
 _SPECIAL = re.compile(rf"\\.|{_CLASS}|[()|]", re.DOTALL)
@@ -53,9 +54,10 @@ class _Alternative:
 class Pattern:
     """Alternatives of an expression, ignoring case. Each keeps only the group ``(?P<name>…)``."""
 
-    def __init__(self, *expressions: str) -> None:
-        """Take the expressions. They are compiled when a text may match."""
-        self._alternatives = [_Alternative(part) for expression in expressions for part in _split(expression)]
+    def __init__(self, *expressions: str, words: bool = False) -> None:
+        """Take the expressions. They are compiled when a text may match. ``words``: a match does not begin inside a word."""
+        parts = [part for expression in expressions for part in _split(expression)]
+        self._alternatives = [_Alternative(_WHOLE + part if words and part[:1].isalnum() else part) for part in parts]
 
     def check(self) -> None:
         """Compile all expressions. Raises re.error if one is not valid."""

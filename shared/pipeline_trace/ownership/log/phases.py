@@ -41,16 +41,26 @@ class Phases:
 
     commands: dict[str, Pattern] = field(default_factory=dict)
     says: dict[str, Pattern] = field(default_factory=dict)
+    stages: dict[str, Pattern] = field(default_factory=dict)
+    steps: dict[str, Pattern] = field(default_factory=dict)
     classes: dict[str, str] = field(default_factory=dict)
     table: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def of_command(self, command: str) -> str:
         """Return the phase of a command; "" if it is not known."""
-        return next((name for name, pattern in self.commands.items() if pattern.on(command)), "")
+        return _first(self.commands, command)
+
+    def of_names(self, step: str, stages: Sequence[str]) -> str:
+        """Return the phase by the name of a failed step, and of the stages around it, innermost first; "" if it is not known."""
+        return _first(self.steps, step) or next(filter(None, (_first(self.stages, stage) for stage in stages)), "")
 
     def owner(self, phase: str, kind: str) -> str:
         """Return who looks first at a kind of failure in a phase: dev, ops or unknown."""
         return self.table[phase].get(self.classes.get(kind, UNEXPLAINED), UNKNOWN)
+
+
+def _first(patterns: Mapping[str, Pattern], text: str) -> str:
+    return next((name for name, pattern in patterns.items() if pattern.on(text)), "")
 
 
 class Acting:
@@ -96,8 +106,13 @@ def phases_of(data: Mapping[str, Any]) -> Phases:
     """Return the phases of phases.yaml. Raises KeyError, ValueError, re.error for what does not fit."""
     found = Phases()
     for name, phase in data["phases"].items():
-        found.commands[name] = Pattern(*phase.get("commands", ()))
-        found.says[name] = Pattern(*phase.get("says", ()))
+        for what, patterns in (
+            ("commands", found.commands),
+            ("says", found.says),
+            ("stages", found.stages),
+            ("steps", found.steps),
+        ):
+            patterns[name] = Pattern(*phase.get(what, ()))
     found.classes = {kind: name for name, kinds in data["classes"].items() for kind in kinds}
     for name, owners in data["table"].items():
         found.table[name] = dict(zip(data["columns"], owners, strict=True))

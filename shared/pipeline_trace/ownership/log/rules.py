@@ -21,6 +21,8 @@ VARIABLE = "PIPELINE_TRACE_RULES"
 STRENGTHS = ("hint", "symptom", "error", "cause", "decisive")
 # Characters of what a message repeats of a file.
 _LONGEST = 300
+# Built-in rules of this strength and above do not match inside a word: EUSAGE is not in nodeUsageMode.
+_WORDS = STRENGTHS.index("cause")
 _SHIPPED = Path(__file__).with_name("rules.yaml")
 _PHASES = Path(__file__).with_name("phases.yaml")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -175,11 +177,12 @@ def _rule(entry: Mapping[str, Any], *, own: bool) -> Rule:
     unknown = set(entry) - _RULE_KEYS
     if unknown:
         raise ValueError(f"unknown key {min(unknown)!r}; use {', '.join(sorted(_RULE_KEYS))}")
+    strength = STRENGTHS.index(_one_of(entry.get("strength", "cause"), STRENGTHS))
     found = Rule(
         kind=_text(entry["kind"]),
         owner=_one_of(entry["owner"], OWNERS),
-        strength=STRENGTHS.index(_one_of(entry.get("strength", "cause"), STRENGTHS)),
-        pattern=Pattern(*_texts(entry["any"])),
+        strength=strength,
+        pattern=Pattern(*_texts(entry["any"]), words=not own and strength >= _WORDS),
         unless=Pattern(*_texts(entry.get("unless", ()))),
         where=[_where(where) for where in entry.get("where", ())],
         next=_text(entry.get("next", "")),
