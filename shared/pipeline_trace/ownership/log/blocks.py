@@ -15,6 +15,8 @@ _COMMAND = re.compile(
     r"|^(?:> )?\[[\w .:/-]*\d+/\d+\] RUN (?P<run>\S.*?):?$"
     r"|^> \S+@\S+ (?P<script>[\w:.-]+)(?: /\S*)?$"
 )
+# With fewer lines before it, what failed is told later.
+_FEWEST_BEFORE = 3
 # From here on, the CI system cleans up.
 _AFTER = re.compile(
     r"^Running after_?script|^Running after script|^Uploading artifacts for failed job|^Post job cleanup|^Cleaning up (?:project|orphan)"
@@ -46,7 +48,7 @@ class Section:
 def until_the_end(lines: Sequence[str]) -> Sequence[str]:
     """Return the lines before the CI system began to clean up after the failure."""
     end = next((number for number, line in enumerate(lines) if _AFTER.match(line)), 0)
-    return lines[: end + 1] if end else lines
+    return lines[: end + 1] if end >= _FEWEST_BEFORE else lines
 
 
 def judged(lines: Sequence[str]) -> list[str]:

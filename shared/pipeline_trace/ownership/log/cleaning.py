@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+_ANSI_LEFT = re.compile(r"\[(?:\d{1,3}(?:;\d{1,3}){0,4})?m|\[0?K")
 _ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 # Fetched logs have a limit already; a log from `why --log` may not.
 _MOST_LINES = 600
@@ -61,6 +62,9 @@ def without_level(line: str) -> str:
 def _written(line: str) -> str:
     if "\x1b" in line:
         line = _ANSI.sub("", line)
+    elif "[" in line:
+        # Some viewers take the escape character away, but not the rest.
+        line = _ANSI_LEFT.sub("", line)
     if "\r" in line:
         line = line.rstrip("\r").rpartition("\r")[2]
     return _unmarked(line[:_MOST_LETTERS].rstrip())

@@ -42,7 +42,7 @@ _HOST = re.compile(r"[a-z][\w-]*(?:\.[\w-]+)+|\b\w+\d+\b")
 _CLASS = re.compile(r"[\w/.-]+\.\w{1,4}:\d+|[\w.$]*(?:Error|Exception)\b|\b[\w-]+\.(?:py|js|ts|go|java|rb|php|sh)\b")
 _LOOKED_UP = re.compile(
     r"(?:lookup(?! address)|resolve|host(?:name)?:?|translate host name|enotfound|eai_again|host=|resolving|unknownhostexception:|tcp://|https?://|@)"
-    r" ?['\"(]?[a-z][\w-]*|\b[a-z][\w-]*['\"]?: (?:name or service|temporary failure|no such host|nodename)",
+    r" ?['\"(]?[a-z][\w-]*|\b(?!information)[a-z][\w-]*['\"]?: (?:name or service|temporary failure|no such host|nodename)",
     re.IGNORECASE,
 )
 _DOTTED = re.compile(r"\w\.\w")

@@ -16,6 +16,7 @@ from .case import Case
 from .conditions import Conditions
 from .phases import UNEXPLAINED, Acting
 from .rules import Rules, load_rules
+from .telling import best_of, how_telling
 
 # How sure a rule is, by its strength, where the phase says the same, where it says nothing, and where it names the other team.
 _CONFIDENCE = {4: (0.95, 0.9, 0.75), 3: (0.9, 0.8, 0.5), 2: (0.8, 0.7, 0.5), 1: (0.65, 0.5, 0.4), 0: (0.65, 0.4, 0.4)}
@@ -117,7 +118,7 @@ class _Judge:
         self._conditions = Conditions(rules, one)
         self._starts = [0, *accumulate(len(line) + 1 for line in one.lines)]
         told = "deploy" if one.task else phase
-        self._acting = Acting(rules.phases, one.command, one.text, self._starts, told)
+        self._acting = Acting(rules.phases, one, self._starts, told)
 
     def by_words(self) -> Verdict | None:
         """Return the verdict that words decide; None if no rule matches."""
@@ -128,14 +129,16 @@ class _Judge:
                 return tests
         best = max(candidates, key=lambda candidate: candidate.rank, default=None)
         if best and best.strength >= 1:
-            return self._own_fault(candidates, self.of(best))
+            verdict, told = self.of(best), self.of(best_of(best, candidates))
+            # Another line may have other conditions, and so another owner.
+            return self._own_fault(candidates, told if told.owner == verdict.owner else verdict)
         return (
             self._unreachable() or self._check() or self._trace() or (self.of(best) if best and best.strength >= 0 else None)
         )
 
     def by_phase(self) -> Verdict | None:
         """Return the verdict that only the phase decides; None if it decides nothing, or nothing was printed."""
-        pointed = self._pointed() or (self._printed() if self._acting.firm else None)
+        pointed = self._pointed() or self._platform() or (self._printed() if self._acting.firm else None)
         if pointed is None:
             return None
         number, line = pointed
@@ -156,7 +159,12 @@ class _Judge:
             for number, line in enumerate(self._case.lines)
             if known["pointed"].on(line) and not any(known[name].on(line) for name in ("mute", "passing", "resting"))
         ]
-        return found[-1] if found else None
+        return max(found, key=lambda one: (how_telling(one[1]), one[0]), default=None)
+
+    def _platform(self) -> tuple[int, str] | None:
+        """Return the last line, with its number, that only the CI platform prints."""
+        number = self._acting.last("platform")
+        return None if number is None else (number, self._case.lines[number])
 
     def _printed(self) -> tuple[int, str] | None:
         """Return the last line, with its number."""

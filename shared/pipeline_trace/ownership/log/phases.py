@@ -9,16 +9,20 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..verdict import OWNERS, UNKNOWN
 from .patterns import Pattern, Text
+
+if TYPE_CHECKING:
+    from .case import Case
 
 # Where neither a command nor a line tells the phase.
 UNSEEN = "unseen"
 UNEXPLAINED = "unexplained"
 # A build tool prints the name of what failed after the failure.
 _AFTER = 4
+_FRAME = re.compile(r"\s+at |\s*caused by: |\s+\.\.\. \d+ more", re.IGNORECASE)
 # Programs that run other programs: their lines tell more than their names.
 _RUNS_OTHERS = re.compile(
     r"^(?:\S*/)?(?:make|gmake|mvnw?|gradlew?|npm|npx|yarn|pnpm|bun|lerna|nx|turbo|docker|podman|buildah|earthly|tox|nox|bazel"
@@ -66,14 +70,15 @@ def _first(patterns: Mapping[str, Pattern], text: str) -> str:
 class Acting:
     """Tells the phase of each line of a part of a log."""
 
-    def __init__(self, phases: Phases, command: str, text: Text, starts: Sequence[int], told: str = "") -> None:
+    def __init__(self, phases: Phases, case: Case, starts: Sequence[int], told: str = "") -> None:
         """``starts``: where each line of the text begins. ``told``: the phase as the pipeline's stage or step tells it."""
-        words = command.strip()
+        words = case.command.strip()
+        self._lines = case.lines
         self._command = phases.of_command(words) if words else ""
         self._told = told
         # Whether the command alone tells the phase.
         self.firm = bool(self._command) and not _RUNS_OTHERS.match(words)
-        self._marks = sorted(_marks(phases.says, text, starts))
+        self._marks = sorted(_marks(phases.says, case.text, starts))
 
     def at(self, number: int) -> str:
         """Return the phase at a line; "unseen" if nothing tells it."""
@@ -81,7 +86,14 @@ class Acting:
             return self._command
         return self._said(number) or self._command or self._told or UNSEEN
 
+    def last(self, phase: str) -> int | None:
+        """Return the number of the last line that tells a phase; None if no line does."""
+        return max((number for number, name in self._marks if name == phase), default=None)
+
     def _said(self, number: int) -> str:
+        # The frames of an exception belong to its line.
+        while number + 1 < len(self._lines) and _FRAME.match(self._lines[number + 1]):
+            number += 1
         at = bisect_right(self._marks, (number + _AFTER, "~"))
         return self._marks[at - 1][1] if at else ""
 
