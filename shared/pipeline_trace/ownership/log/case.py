@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from . import ansible, blocks
@@ -41,7 +42,7 @@ def cases_of(
 ) -> list[Case]:
     """Return the parts of a log's lines that may decide, most likely first: the last command, then the ones before it."""
     lines = blocks.until_the_end(lines)
-    parts = [blocks.Section(part.command, _told(part.lines, boilerplate)) for part in blocks.sections(lines)]
+    parts = _told(blocks.sections(lines), boilerplate)
     at = blocks.deciding(parts)
     task = ansible.failure_of_results(task_result)
     if task is None and any(line.startswith(("PLAY [", "PLAY RECAP")) for line in lines):
@@ -62,9 +63,13 @@ def cases_of(
     return found
 
 
-def _told(lines: Sequence[str], boilerplate: Pattern) -> list[str]:
-    """Return the lines without those that are printed at every failure."""
-    return [line for line in lines if not boilerplate.on(line)]
+def _told(parts: Sequence[blocks.Section], boilerplate: Pattern) -> list[blocks.Section]:
+    """Return the sections without the lines that are printed at every failure."""
+    text = Text("\n".join(line for part in parts for line in part.lines))
+    # One search in the whole text costs much less than one in each line.
+    left_out = {text.value.count("\n", 0, match.start()) for match in boilerplate.finditer(text)}
+    numbers = count()
+    return [blocks.Section(part.command, [line for line in part.lines if next(numbers) not in left_out]) for part in parts]
 
 
 def _last_line(command: str) -> str:

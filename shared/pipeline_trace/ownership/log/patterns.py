@@ -11,6 +11,8 @@ from functools import cached_property
 
 _WORD = re.compile(r"[a-z0-9_]+")
 _CLASS = r"\[\^?\]?(?:\\.|[^\]\\])*\]"
+# A shorter text is in most logs.
+_TELLING = 3
 _WHOLE = r"(?<![a-z0-9])"
 # The pieces of an expression: an escape, a character class, a repetition, a run of letters, any other character.
 _TOKEN = re.compile(rf"\\.|{_CLASS}|\{{\d[^}}]*\}}|[^\\\[{{()|?*+.^$]+|.", re.DOTALL)
@@ -50,6 +52,29 @@ class _Alternative:
         source = "".join("(?:" if token == "(" else _small(token) for token in tokens)
         return re.compile(source.replace("(?:?", "(?").replace("\0", "("), re.MULTILINE)
 
+    def finditer(self, small: str) -> Iterator[re.Match[str]]:
+        """Yield the first match of each line. ``small``: lower case. Only lines that have the part are searched."""
+        end = -1
+        while (at := small.find(self.part, end + 1)) >= 0:
+            start, end = small.rfind("\n", 0, at) + 1, small.find("\n", at)
+            if end < 0:
+                end = len(small)
+            match = self.regex.search(small, start, end)
+            if match:
+                yield match
+            if end == len(small):
+                return
+
+
+def _alternatives(expression: str) -> Iterator[_Alternative]:
+    """Yield an expression as one alternative, or, where every match begins differently, one for each beginning."""
+    found = _Alternative(expression)
+    parts = [] if len(found.part) >= _TELLING else _expanded(expression)
+    if parts:
+        yield from map(_Alternative, parts)
+    else:
+        yield found
+
 
 class Pattern:
     """Alternatives of an expression, ignoring case. Each keeps only the group ``(?P<name>…)``."""
@@ -57,7 +82,8 @@ class Pattern:
     def __init__(self, *expressions: str, words: bool = False) -> None:
         """Take the expressions. They are compiled when a text may match. ``words``: a match does not begin inside a word."""
         parts = [part for expression in expressions for part in _split(expression)]
-        self._alternatives = [_Alternative(_WHOLE + part if words and part[:1].isalnum() else part) for part in parts]
+        whole = (_WHOLE + part if words and part[:1].isalnum() else part for part in parts)
+        self._alternatives = [alternative for part in whole for alternative in _alternatives(part)]
 
     def check(self) -> None:
         """Compile all expressions. Raises re.error if one is not valid."""
@@ -65,11 +91,11 @@ class Pattern:
             _ = alternative.regex
 
     def finditer(self, text: Text) -> Iterator[re.Match[str]]:
-        """Yield the matches in the lower-case text, in no particular order."""
+        """Yield the matches in the lower-case text, one a line and alternative, in no particular order."""
         words, small = text.words, text.lower
         for alternative in self._alternatives:
             if (not alternative.word or alternative.word in words) and alternative.part in small:
-                yield from alternative.regex.finditer(small)
+                yield from alternative.finditer(small)
 
     def search(self, text: Text) -> bool:
         """Return whether the text has a match."""
@@ -92,6 +118,24 @@ def _split(expression: str) -> list[str]:
         else:
             depth += (match[0] == "(") - (match[0] == ")")
     return [*parts, expression[start:]]
+
+
+def _expanded(expression: str) -> list[str]:
+    """Return the expression once for each alternative of its first group, if that must match once; else nothing."""
+    depth, start = 0, -1
+    for match in _SPECIAL.finditer(expression):
+        if match[0] == "(":
+            start = match.start() if depth == 0 else start
+            depth += 1
+        elif match[0] == ")":
+            depth -= 1
+            if depth == 0:
+                before, group, after = expression[:start], expression[start + 1 : match.start()], expression[match.end() :]
+                if group.startswith("?") or after[:1] in ("?", "*", "+", "{"):
+                    # Not a group that must match, or none that matches anything.
+                    continue
+                return [f"{before}{part}{after}" for part in _split(group)]
+    return []
 
 
 def _bounded(tokens: Iterable[str]) -> Iterator[str]:
