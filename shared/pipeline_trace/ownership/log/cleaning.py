@@ -47,7 +47,8 @@ def lines_of(log: str) -> list[str]:
     if "\0" in log:
         # UTF-16 that was read as UTF-8.
         log = log.replace("\0", "")
-    found = [_written(line) for line in log.splitlines()[-_MOST_LINES:]]
+    # Not at a carriage return: only the last of what it redraws is seen.
+    found = [_written(line) for line in log.split("\n")[-_MOST_LINES:]]
     tags = _branches(found)
     if tags:
         found = [_unmarked(line[match.end() :]) if (match := _tag(line, tags)) else line for line in found]

@@ -27,6 +27,7 @@ _EARLIER = 0.85
 _MOST_LETTERS = 240
 # The last lines of a log tell how it ended.
 _ENDING = 12
+_HOST_FAILED = re.compile(r" : ok=\d+ .*(?:failed|unreachable)=[1-9]")
 _HEALTH = re.compile(r"\bhealth|unhealthy|smoke test|readiness", re.IGNORECASE)
 # Words of checks that concern the node, not the change.
 _NODE = re.compile(
@@ -96,7 +97,10 @@ def _verdict_of_cases(found: Sequence[Case], exit_status: int | None, log: str, 
 
 def _ended_well(rules: Rules, lines: Sequence[str]) -> bool:
     """Return whether the last lines tell of success, and none after that of a failure."""
-    for line in reversed([line for line in lines if line.strip()][-_ENDING:]):
+    ending = [line for line in lines if line.strip()][-_ENDING:]
+    if any(_HOST_FAILED.search(line) for line in ending):
+        return False
+    for line in reversed(ending):
         if rules.lines["succeeded"].on(line):
             return True
         if rules.lines["pointed"].on(line) and not rules.lines["resting"].on(line):
