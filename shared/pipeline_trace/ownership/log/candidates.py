@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..verdict import OPS
+from . import frames
 from .case import Case
 from .conditions import Match
 from .rules import Rule, Rules
@@ -68,6 +69,6 @@ class _Lines:
     def of(self, number: int) -> tuple[bool, bool, bool]:
         if number not in self._found:
             line, known = self._lines[number], self._known
-            muted = known["mute"].on(line) or known["resting"].on(line)
+            muted = known["mute"].on(line) or known["resting"].on(line) or frames.is_frame(line)
             self._found[number] = (muted, known["passing"].on(line), known["quoted"].on(line))
         return self._found[number]

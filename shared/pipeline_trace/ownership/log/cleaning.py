@@ -18,7 +18,7 @@ _MARK = re.compile(
     "|".join(
         (
             # Timestamps: Jenkins' Timestamper, GitHub, GitLab (with its stream), TeamCity, syslog, loggers.
-            rf"\[?{_DAY}\]?:?(?: \d\d[OE](?=[ +])\+?)?(?: |$)",
+            rf" {{0,2}}\[?{_DAY}\]?:?(?: \d\d[OE](?=[ +])\+?)?(?: |$)",
             r"\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?(?:[WEi]?:)?(?: |$)",
             r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.-]+ (?:[\w./@-]+\[\d+\]: )?",
             # `gh run view`: the job, the step and the time.

@@ -76,7 +76,9 @@ class Match:
 class Conditions:
     """Checks conditions for a match in a case."""
 
-    def __init__(self, rules: Rules, case: Case) -> None:
+    def __init__(self, rules: Rules, case: Case, phase_at: Callable[[int], str]) -> None:
+        """``phase_at``: returns the phase at a line."""
+        self._phase_at = phase_at
         self._rules = rules
         self._case = case
 
@@ -99,6 +101,8 @@ class Conditions:
             return condition.regex.search(self._case.command) is not None
         if what == "exit":
             return str(self._case.code) == condition.value
+        if what == "phase":
+            return self._phase_at(finding.number) in condition.value.split()
         if what == "action":
             return task is not None and task.action in condition.value.split()
         if what in TARGETS:
@@ -158,6 +162,9 @@ class Conditions:
         case = self._case
         # The name of a task is prose.
         words = case.command.removeprefix(case.task.task) if case.task else re.sub(r"^\S+ ", "", case.command)
+        if case.program == "git":
+            # A refspec may end with a colon.
+            return _EMPTY.search(self._before) is not None
         return _EMPTY.search(self._before) is not None or _GAP.search(words) is not None
 
     def _listed(self, finding: Match) -> bool:

@@ -41,6 +41,11 @@ def whose_frames(lines: Sequence[str], number: int) -> str:
     return found
 
 
+def is_frame(line: str) -> bool:
+    """Return whether a line is a frame of a stack trace."""
+    return _FRAME.match(line) is not None or line.lstrip().startswith("at ")
+
+
 def first_frame(lines: Sequence[str]) -> int | None:
     """Return the number of the first line that is a frame; None if there is none."""
     return next((number for number, line in enumerate(lines) if _FRAME.match(line)), None)

@@ -27,6 +27,9 @@ _EARLIER = 0.85
 _MOST_LETTERS = 240
 # The last lines of a log tell how it ended.
 _ENDING = 12
+_NEAR_THE_END = 25
+# Where nothing tells that a command failed, only so many last lines decide.
+_DOUBTED = 8
 _HOST_FAILED = re.compile(r" : ok=\d+ .*(?:failed|unreachable)=[1-9]")
 _HEALTH = re.compile(r"\bhealth|unhealthy|smoke test|readiness", re.IGNORECASE)
 # Words of checks that concern the node, not the change.
@@ -46,6 +49,7 @@ _STATUSES = {
     143: ("aborted", "Find out who or what ended it."),
 }
 _DECISIVE = 4
+_ERROR = 2
 # What acts before a command of the project does.
 _BEFORE = ("platform", "checkout")
 _BY_PHASE = {
@@ -77,7 +81,8 @@ def verdict_of_log(
     if exit_status == 0 or (exit_status is None and task_result is None and _ended_well(rules, lines)):
         return Verdict(UNKNOWN, NOTHING_FAILED, 1.0, _last(lines), "")
     found = cases.cases_of(command, exit_status, lines, rules.lines["boilerplate"], task_result)
-    verdict = _verdict_of_cases(found, exit_status, log, rules, phase)
+    told = exit_status is not None or found[0].task is not None or _failed(rules, log, lines)
+    verdict = _verdict_of_cases(found, exit_status, log, rules, phase) if told else _doubted(found[0], rules, phase)
     return replace(verdict, program=found[0].program).settled()
 
 
@@ -108,6 +113,21 @@ def _ended_well(rules: Rules, lines: Sequence[str]) -> bool:
     return False
 
 
+def _doubted(one: Case, rules: Rules, phase: str) -> Verdict:
+    """Return the verdict where nothing tells that something failed: only the last lines can be a failure that decides."""
+    verdict = _Judge(rules, one, phase, last=_DOUBTED).by_words()
+    return verdict or _by_status(one, None, read=any(one.lines))
+
+
+def _failed(rules: Rules, log: str, lines: Sequence[str]) -> bool:
+    """Return whether one of the last lines tells of a failure."""
+    known = rules.lines
+    if "##[error]" in log or "::error" in log:
+        return True
+    ending = [line for line in lines if line.strip() and not frames.is_frame(line)][-_NEAR_THE_END:]
+    return any(known["failed"].on(line) and not known["resting"].on(line) for line in ending)
+
+
 def _last(lines: Sequence[str]) -> list[str]:
     line = next((line for line in reversed(lines) if line.strip()), "")
     return [evidence_line(line)] if line else []
@@ -116,17 +136,24 @@ def _last(lines: Sequence[str]) -> list[str]:
 class _Judge:
     """Judges one part of a log."""
 
-    def __init__(self, rules: Rules, one: Case, phase: str) -> None:
+    def __init__(self, rules: Rules, one: Case, phase: str, last: int | None = None) -> None:
+        """``last``: only so many last lines decide; None for all."""
+        self._last = last
         self._rules = rules
         self._case = one
-        self._conditions = Conditions(rules, one)
         self._starts = [0, *accumulate(len(line) + 1 for line in one.lines)]
         told = "deploy" if one.task else phase
         self._acting = Acting(rules.phases, one, self._starts, told)
+        self._conditions = Conditions(rules, one, self._acting.at)
 
     def by_words(self) -> Verdict | None:
         """Return the verdict that words decide; None if no rule matches."""
         candidates = candidates_of(self._rules, self._case, self._starts)
+        if self._last is not None:
+            told = [number for number, line in enumerate(self._case.lines) if line.strip() and not frames.is_frame(line)]
+            first = told[-self._last :][0] if told else 0
+            candidates = [one for one in candidates if one.finding.number >= first and one.strength >= _ERROR]
+            return self.of(max(candidates, key=lambda candidate: candidate.rank)) if candidates else None
         if self._case.task is None or self._case.task.action in ("command", "shell", "script"):
             tests = testruns.verdict_of_test_run(self._rules, self._case, candidates, self.of)
             if tests:

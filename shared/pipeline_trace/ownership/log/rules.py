@@ -29,7 +29,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _OWN_KEYS = {"rules", "table"}
 _RULE_KEYS = {"kind", "owner", "strength", "any", "unless", "where", "next"}
 _WHERE_KEYS = {"if", "unless", "owner", "kind", "next"}
-# Allowed in `if` and `unless`, besides the names of targets and line:, exit:, action: and command: with a value.
+# Allowed in `if` and `unless`, besides the names of targets and line:, exit:, action:, command: and phase: with a value.
 PREDICATES = frozenset(
     (
         "always",
@@ -57,8 +57,8 @@ PREDICATES = frozenset(
     )
 )
 TARGETS = frozenset(("local", "app", "scm", "store", "cluster", "database", "host"))
-_LINES = ("boilerplate", "mute", "passing", "quoted", "chained", "internal", "public", "succeeded", "pointed", "resting")
-_COMPARED = ("line", "exit", "action", "command")
+_LINES = ("boilerplate", "mute", "passing", "quoted", "chained", "internal", "public", "succeeded", "failed", "pointed", "resting")
+_COMPARED = ("line", "exit", "action", "command", "phase")
 
 
 class RulesError(Exception):
