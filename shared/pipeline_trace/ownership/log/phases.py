@@ -22,6 +22,8 @@ UNSEEN = "unseen"
 UNEXPLAINED = "unexplained"
 # A build tool prints the name of what failed after the failure.
 _AFTER = 4
+# `npm ci --no-audit` is no audit.
+_SWITCHED_OFF = re.compile(r" --(?:no|skip|without|disable)-[\w-]+")
 _FRAME = re.compile(r"\s+at |\s*caused by: |\s+\.\.\. \d+ more", re.IGNORECASE)
 # Programs that run other programs: their lines tell more than their names.
 _RUNS_OTHERS = re.compile(
@@ -52,7 +54,7 @@ class Phases:
 
     def of_command(self, command: str) -> str:
         """Return the phase of a command; "" if it is not known."""
-        return _first(self.commands, command)
+        return _first(self.commands, _SWITCHED_OFF.sub("", command))
 
     def of_names(self, step: str, stages: Sequence[str]) -> str:
         """Return the phase by the name of a failed step, and of the stages around it, innermost first; "" if it is not known."""
