@@ -97,7 +97,7 @@ def _verdict_of_cases(found: Sequence[Case], exit_status: int | None, log: str, 
         if verdict and verdict.owner != UNKNOWN:
             return replace(verdict, confidence=verdict.confidence * _EARLIER)
     verdict = None if exit_status in _STATUSES else first.by_phase()
-    return verdict or _by_status(found[0], exit_status, read=bool(log.strip()))
+    return verdict or first.by_status(exit_status, read=bool(log.strip()))
 
 
 def _ended_well(rules: Rules, lines: Sequence[str]) -> bool:
@@ -115,8 +115,8 @@ def _ended_well(rules: Rules, lines: Sequence[str]) -> bool:
 
 def _doubted(one: Case, rules: Rules, phase: str) -> Verdict:
     """Return the verdict where nothing tells that something failed: only the last lines can be a failure that decides."""
-    verdict = _Judge(rules, one, phase, last=_DOUBTED).by_words()
-    return verdict or _by_status(one, None, read=any(one.lines))
+    judge = _Judge(rules, one, phase, last=_DOUBTED)
+    return judge.by_words() or judge.by_status(None, read=any(one.lines))
 
 
 def _failed(rules: Rules, log: str, lines: Sequence[str]) -> bool:
@@ -181,6 +181,15 @@ class _Judge:
         if expected != owner:
             kind, then = "unknown", f"{expected.capitalize()} looks first at this phase ({phase})."
         return Verdict(expected, kind, _PHASE_ALONE, self._shown(line), then)
+
+    def by_status(self, status: int | None, *, read: bool) -> Verdict:
+        """Return the verdict from the exit status alone. Its owner is always unknown. ``read``: there was a text to read."""
+        pointed = self._pointed() or self._printed()
+        evidence = [evidence_line(pointed[1])] if pointed else []
+        if status is not None:
+            evidence.append(f"exit status {status}")
+        kind, then = _STATUSES.get(status or 0, ("unknown", _NO_RULE if read else _NO_LOG))
+        return Verdict(UNKNOWN, kind, 0.3, evidence, then)
 
     def _pointed(self) -> tuple[int, str] | None:
         """Return the line, with its number, that an engineer would point at though no rule knows it."""
@@ -282,15 +291,6 @@ class _Judge:
             return None
         evidence = [evidence_line(self._case.lines[number])]
         return Verdict(DEV, "exception", 0.6, evidence, "Dev looks at the exception in the code.")
-
-
-def _by_status(one: Case, status: int | None, *, read: bool) -> Verdict:
-    """Return the verdict from the exit status alone. Its owner is always unknown. ``read``: there was a text to read."""
-    evidence = _last(one.lines)
-    if status is not None:
-        evidence.append(f"exit status {status}")
-    kind, then = _STATUSES.get(status or 0, ("unknown", _NO_RULE if read else _NO_LOG))
-    return Verdict(UNKNOWN, kind, 0.3, evidence, then)
 
 
 def evidence_line(line: str) -> str:
