@@ -17,6 +17,7 @@ from pipeline_trace.ownership.signature import signature_of
         ("no /var/lib/jenkins/workspace/app/x.py", "no /home/ci/work/b/x.py"),
         ("GET https://a.example.com/x?y=1 503", "GET http://a.example.com/z 503"),
         ("read 10.20.0.5:51234->10.0.0.9:443: reset", "read 10.20.0.6:43001->10.0.0.9:443: reset"),
+        ("from 10.0.0.5 port 51234 closed", "from 10.0.0.5 port 43001 closed"),
         ("no answer from localhost:80", "no answer from 127.0.0.1:80"),
         ("\x1b[31mKilled\x1b[0m", "killed"),
     ],

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 _TLD = r"(?:com|org|net|io|local|internal|lan|dev|de|corp|svc|cluster|example|cloud|intranet)"
 _ADDRESS = r"\b(?:\d{1,3}\.){3}\d{1,3}"
 _FULL_NAME = rf"\b(?:localhost|[a-z][\w-]*(?:\.[\w-]+)*\.{_TLD})\b"
-# What tells failures apart although it is a number: the answer of an HTTP server, a port.
-_KEPT = r"\b(?:error|status|code|returned)[:= ]+[45]\d\d\b|\bport[:= ]+\d+"
+# Numbers that tell failures apart: an HTTP status, a port of a service (clients have higher ones).
+_KEPT = r"\b(?:error|status|code|returned)[:= ]+[45]\d\d\b|\bport[:= ]+(?:[12]?\d{1,4}|3[01]\d{3})\b"
 # A number that belongs to a name (web2, E0308, v1.2.3) is kept as well.
 _NUMBER = r"(?<![a-z0-9.])\d+(?:\.\d+)*"
 _MASKS = tuple(
