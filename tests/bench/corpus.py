@@ -20,6 +20,7 @@ from typing import Any
 from pipeline_trace.ownership import Verdict, history
 from pipeline_trace.ownership.log.judge import verdict_of_log
 from pipeline_trace.ownership.log.rules import Rules, load_rules
+from pipeline_trace.ownership.past import PastBuild
 from pipeline_trace.ownership.verdict import OWNERS
 
 
@@ -84,8 +85,8 @@ def _of_history(case: Mapping[str, Any], rules: Rules) -> Verdict:
     return history.verdict_with_history([_run(run) for run in case["history"]], _run(failing), said)
 
 
-def _run(run: Mapping[str, Any]) -> history.PastBuild:
-    return history.PastBuild(
+def _run(run: Mapping[str, Any]) -> PastBuild:
+    return PastBuild(
         job=run["job"],
         commit=run.get("commit") or "",
         branch=run.get("branch") or "",

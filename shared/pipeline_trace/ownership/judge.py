@@ -24,6 +24,7 @@ from .failure import Failure, Trace, named_facts
 from .log import ansible
 from .log.judge import verdict_of_log
 from .log.rules import Rules
+from .past import FAILURE, SUCCESS, PastBuild
 from .verdict import DEV, NOTHING_FAILED, OPS, UNKNOWN, Verdict
 
 # Limits of history: the days before and after, and the number of failures whose log is read.
@@ -164,24 +165,24 @@ def _named(failure: Failure, verdict: Verdict) -> Iterator[str]:
         yield url
 
 
-def _history(source: BuildSource, failure: Failure, failing: Span, rules: Rules) -> list[history.PastBuild]:
+def _history(source: BuildSource, failure: Failure, failing: Span, rules: Rules) -> list[PastBuild]:
     """Return the builds before and after a failed build, each failed one with the line of its log that decides."""
     around = source.runs_between(failing.end_ns - _WINDOW_NS, failing.end_ns + _WINDOW_NS)
     around.sort(key=lambda run: abs(run.end_ns - failing.end_ns))
-    found: list[history.PastBuild] = []
+    found: list[PastBuild] = []
     failures = 0
     for run in around:
         if run.span_id == failing.span_id:
             continue
         if run.attributes.get(c.PIPELINE_RESULT) == c.SUCCESS:
-            found.append(_run(run, agent=_green_agent(run, failure.agent)))
+            found.append(_run(run))
         elif run.status_code == ERROR and failures < _MOST_FAILURES:
             failures += 1
             found += _failed(source, run, rules)
     return found
 
 
-def _failed(source: BuildSource, run: Span, rules: Rules) -> Sequence[history.PastBuild]:
+def _failed(source: BuildSource, run: Span, rules: Rules) -> Sequence[PastBuild]:
     job, number = attribute_text(run, c.PIPELINE_NAME), attribute_text(run, c.PIPELINE_RUN_ID)
     # Up to a hundred builds are read, and most spans of a deploy are such hosts.
     spans = source.spans_of_build(job, number, fine_hosts=False)
@@ -192,22 +193,28 @@ def _failed(source: BuildSource, run: Span, rules: Rules) -> Sequence[history.Pa
     return [_run(run, failure, verdict_without_history(failure, rules))]
 
 
-def _green_agent(run: Span, failing: str) -> str:
-    """Return an agent of a successful run: the failing one if the run used it, else the first."""
+def _agents(run: Span) -> Sequence[str]:
+    """Return the agents that a build used."""
     agents = run.attributes.get(c.JENKINS_AGENTS)
-    names = [str(name) for name in agents] if isinstance(agents, list) else [str(run.attributes.get(c.WORKER_NAME) or "")]
-    return failing if failing in names else names[0]
+    return [str(name) for name in agents] if isinstance(agents, list) else [attribute_text(run, c.WORKER_NAME)]
 
 
-def _run(run: Span, failure: Failure | None = None, verdict: Verdict | None = None, agent: str = "") -> history.PastBuild:
+def _run(run: Span, failure: Failure | None = None, verdict: Verdict | None = None) -> PastBuild:
     target, job = environment_of(run), attribute_text(run, c.PIPELINE_NAME)
-    return history.PastBuild(
+    agents = _agents(run)
+    return PastBuild(
         # Deploys to one environment tell nothing about another.
         job=f"{job} to {target}" if target else job,
         commit=revision_of(run),
         branch=attribute_text(run, c.VCS_HEAD_NAME).removeprefix("origin/"),
-        agent=failure.agent if failure else agent,
+        agent=failure.agent if failure else next(iter(agents), ""),
         at=datetime.fromtimestamp(run.start_ns / 1e9, timezone.utc),
-        result=history.FAILURE if failure else history.SUCCESS,
+        result=FAILURE if failure else SUCCESS,
         signature=verdict.evidence[0] if verdict and verdict.evidence else "",
+        kind=verdict.kind if verdict else "",
+        program=verdict.program if verdict else "",
+        exit_status=failure.exit_status if failure else None,
+        agents=agents,
+        environment=target,
+        repository=attribute_text(run, c.VCS_REPOSITORY_URL),
     )

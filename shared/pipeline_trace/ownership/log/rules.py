@@ -57,7 +57,19 @@ PREDICATES = frozenset(
     )
 )
 TARGETS = frozenset(("local", "app", "scm", "store", "cluster", "database", "host"))
-_LINES = ("boilerplate", "mute", "passing", "quoted", "chained", "internal", "public", "succeeded", "failed", "pointed", "resting")
+_LINES = (
+    "boilerplate",
+    "mute",
+    "passing",
+    "quoted",
+    "chained",
+    "internal",
+    "public",
+    "succeeded",
+    "failed",
+    "pointed",
+    "resting",
+)
 _COMPARED = ("line", "exit", "action", "command", "phase")
 
 
