@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from typing import Any
@@ -82,22 +82,24 @@ def verdict_of_log(
         return Verdict(UNKNOWN, NOTHING_FAILED, 1.0, _last(lines), "")
     found = cases.cases_of(command, exit_status, lines, rules.lines["boilerplate"], task_result)
     told = exit_status is not None or found[0].task is not None or _failed(rules, log, lines)
-    verdict = _verdict_of_cases(found, exit_status, log, rules, phase) if told else _doubted(found[0], rules, phase)
+    judged = _verdict_of_cases if told else _doubted
+    verdict = judged(found, exit_status, "[Pipeline] " in log, rules, phase)
     return replace(verdict, program=found[0].program).settled()
 
 
-def _verdict_of_cases(found: Sequence[Case], exit_status: int | None, log: str, rules: Rules, phase: str) -> Verdict:
+def _verdict_of_cases(found: Sequence[Case], exit_status: int | None, whole: bool, rules: Rules, phase: str) -> Verdict:
+    """Return the verdict on a failure. ``whole``: the log is that of a build, not of one step."""
     first = _Judge(rules, found[0], phase)
     verdict = first.by_words()
     if verdict:
         return verdict
     # A shell stops at the command that failed; the console log of a build continues after it.
-    for one in found[1:] if exit_status is None or "[Pipeline] " in log else ():
+    for one in found[1:] if exit_status is None or whole else ():
         verdict = _Judge(rules, one, phase).by_words()
         if verdict and verdict.owner != UNKNOWN:
             return replace(verdict, confidence=verdict.confidence * _EARLIER)
     verdict = None if exit_status in _STATUSES else first.by_phase()
-    return verdict or first.by_status(exit_status, read=bool(log.strip()))
+    return verdict or first.by_status(exit_status, read=_read(found))
 
 
 def _ended_well(rules: Rules, lines: Sequence[str]) -> bool:
@@ -113,10 +115,15 @@ def _ended_well(rules: Rules, lines: Sequence[str]) -> bool:
     return False
 
 
-def _doubted(one: Case, rules: Rules, phase: str) -> Verdict:
+def _doubted(found: Sequence[Case], exit_status: int | None, whole: bool, rules: Rules, phase: str) -> Verdict:
     """Return the verdict where nothing tells that something failed: only the last lines can be a failure that decides."""
-    judge = _Judge(rules, one, phase, last=_DOUBTED)
-    return judge.by_words() or judge.by_status(None, read=any(one.lines))
+    judge = _Judge(rules, found[0], phase, last=_DOUBTED)
+    return judge.by_words() or judge.by_status(exit_status, read=_read(found))
+
+
+def _read(found: Iterable[Case]) -> bool:
+    """Return whether there was a text to read."""
+    return any(one.command or any(line.strip() for line in one.lines) for one in found)
 
 
 def _failed(rules: Rules, log: str, lines: Sequence[str]) -> bool:
@@ -159,13 +166,17 @@ class _Judge:
             if tests:
                 return tests
         best = max(candidates, key=lambda candidate: candidate.rank, default=None)
-        if best and best.strength >= 1:
-            verdict, told = self.of(best), self.of(best_of(best, candidates))
-            # Another line may have other conditions, and so another owner.
-            return self._own_fault(candidates, told if told.owner == verdict.owner else verdict)
-        return (
-            self._unreachable() or self._check() or self._trace() or (self.of(best) if best and best.strength >= 0 else None)
-        )
+        if best and best.strength >= _ERROR:
+            return self._best(best, candidates)
+        known = self._unreachable() or self._check()
+        if known or best is None:
+            return known or self._trace()
+        return self._best(best, candidates) if best.strength >= 1 else self._trace() or self.of(best)
+
+    def _best(self, best: Candidate, candidates: list[Candidate]) -> Verdict:
+        verdict, told = self.of(best), self.of(best_of(best, candidates))
+        # Another line may have other conditions, and so another owner.
+        return self._own_fault(candidates, told if told.owner == verdict.owner else verdict)
 
     def by_phase(self) -> Verdict | None:
         """Return the verdict that only the phase decides; None if it decides nothing, or nothing was printed."""
