@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from ..trace.span import Span
 from ..trace.words import MAIN_BRANCHES
 from . import signature
 from .verdict import DEV, OPS, UNKNOWN, Verdict
@@ -23,7 +24,7 @@ _CODE = frozenset(("test_failure", "compile_error", "lint", "import_error", "exc
 class PastBuild:
     """An ended build. ``at``: its start. ``result``: success or failure.
 
-    ``signature``: the first evidence of its log's verdict.
+    ``signature``: the first evidence of its log's verdict. ``run``: its span, for who tells of it; no verdict looks at it.
     """
 
     job: str
@@ -33,6 +34,7 @@ class PastBuild:
     at: datetime
     result: str
     signature: str = ""
+    run: Span | None = field(default=None, compare=False, repr=False)
 
     @property
     def project(self) -> str:
@@ -56,6 +58,11 @@ def verdict_with_history(runs: Iterable[PastBuild], failing: PastBuild, text: Ve
         if found:
             return _against(found, text)
     return text
+
+
+def failing_alike(runs: Iterable[PastBuild], failing: PastBuild) -> list[PastBuild]:
+    """Return the builds that failed as this one did, including this one, in order of time."""
+    return _History(list(runs), failing).same
 
 
 def _against(found: Verdict, text: Verdict) -> Verdict:
