@@ -63,6 +63,8 @@ def test_a_change_that_fails_its_own_health_check_is_dev_and_the_commit_is_named
         assert (verdict["owner"], verdict["kind"]) == ("dev", "app_unhealthy"), run
         assert "version 1.8.0 reports: missing setting DB_URL" in verdict["evidence"]
         assert "63d034dacd87e7b59b3e6168946aa5b8cd943d34" in "\n".join(verdict["evidence"])
+        # What passes is told by its own key.
+        assert not any("green at the same time" in line for line in verdict["because"])
 
 
 @pytest.mark.parametrize("polled", ["incident-broken-change"], indirect=True)

@@ -9,8 +9,9 @@ from ..verdict import DEV, OPS, Verdict
 
 _TEAMS = {DEV: "Dev", OPS: "Ops"}
 # Of a verdict's `next`: "Ops looks at web2; the change is not the cause."
-_LOOKS_AT = re.compile(r"(?:Dev|Ops) looks at (.+?)(?:[;,] .*|\.)", re.DOTALL)
+_LOOKS_AT = re.compile(r"(?:Dev|Ops) looks at (.+?)(?:; .*|\.)", re.DOTALL)
 _SHORT_WORD = 3
+_MOST_HOSTS = 3
 # Why it failed, by the kind of the failure. Another kind is told by its own words.
 _REASONS = {
     "agent_broken": "builds fail on it alone",
@@ -98,13 +99,18 @@ def sentence(verdict: Verdict, unreachable: Sequence[str] = (), projects: int = 
     if verdict.owner not in _TEAMS:
         return _NO_TEAM.get(verdict.kind) or _open(verdict)
     found = _LOOKS_AT.fullmatch(verdict.next)
-    at = f"at {found[1]}" if found else "first"
-    reason = f"Ansible could not reach {'them' if unreachable[1:] else 'it'}" if unreachable else _reason(verdict)
+    at = found[1] if found else ""
+    reason = _reason(verdict)
+    if unreachable:
+        named = at == ", ".join(unreachable)
+        at = _some(unreachable) if named else at
+        it = "them" if unreachable[1:] else "it"
+        reason = f"Ansible could not reach {it if named else _some(unreachable)}"
     why = [] if _told(reason, at) else [reason]
     # That other projects fail alike speaks for Ops alone.
     if projects and verdict.owner == OPS:
         why.append(f"{projects} other project{'s fail' if projects > 1 else ' fails'} alike")
-    return f"{_TEAMS[verdict.owner]} should look {at}{': ' if why else ''}{', and '.join(why)}."
+    return f"{_TEAMS[verdict.owner]} should look {f'at {at}' if at else 'first'}{': ' if why else ''}{', and '.join(why)}."
 
 
 def decides_itself(verdict: Verdict) -> bool:
@@ -112,14 +118,23 @@ def decides_itself(verdict: Verdict) -> bool:
     return verdict.owner not in _TEAMS and verdict.kind not in _NO_TEAM
 
 
+def _some(hosts: Sequence[str]) -> str:
+    more = f" and {len(hosts) - _MOST_HOSTS} more" if hosts[_MOST_HOSTS:] else ""
+    return ", ".join(hosts[:_MOST_HOSTS]) + more
+
+
 def _open(verdict: Verdict) -> str:
     said = f"It is not clear whether Dev or Ops should look first: {_reason(verdict)}."
-    return f"{said} To decide it: {verdict.next[0].lower()}{verdict.next[1:]}" if verdict.next else said
+    if not verdict.next:
+        return said
+    begin = verdict.next[0] if verdict.next.startswith(tuple(_TEAMS.values())) else verdict.next[0].lower()
+    return f"{said} To decide it: {begin}{verdict.next[1:]}"
 
 
 def _told(reason: str, words: str) -> bool:
     """Return whether other words already say a reason: "the tests that failed"."""
-    return {word for word in reason.split() if len(word) > _SHORT_WORD} <= set(words.split())
+    telling = {word for word in reason.split() if len(word) > _SHORT_WORD}
+    return bool(telling) and telling <= set(words.split())
 
 
 def _reason(verdict: Verdict) -> str:
