@@ -31,8 +31,8 @@ from pipeline_trace.ownership.account.sentence import sentence
         (
             UNKNOWN,
             "dns",
-            "Ops reads the log.",
-            "It is not clear whether Dev or Ops should look first: a name does not resolve. To decide it: Ops reads the log.",
+            "Ops reads it.",
+            "It is not clear whether Dev or Ops should look first: a name does not resolve. To decide it: Ops reads it.",
         ),
         (
             UNKNOWN,
