@@ -24,13 +24,12 @@ from .failure import Failure, Trace, named_facts
 from .log import ansible
 from .log.judge import verdict_of_log
 from .log.rules import Rules
-from .verdict import DEV, OPS, UNKNOWN, Verdict
+from .verdict import DEV, NOTHING_FAILED, OPS, UNKNOWN, Verdict
 
 # Limits of history: the days before and after, and the number of failures whose log is read.
 _DAYS = 7
 _WINDOW_NS = _DAYS * 86_400 * 1_000_000_000
 _MOST_FAILURES = 100
-NOTHING_FAILED = "nothing_failed"
 
 
 class BuildSource(Protocol):
@@ -151,7 +150,8 @@ def verdict_without_history(failure: Failure, rules: Rules) -> Verdict:
         if known:
             return known
     said = failure.log or failure.span.status_message
-    verdict = verdict_of_log(failure.command, failure.exit_status, said, failure.task_result, rules)
+    phase = rules.phases.of_names(failure.span.name, failure.stages)
+    verdict = verdict_of_log(failure.command, failure.exit_status, said, failure.task_result, rules, phase)
     return known if known and verdict.owner == UNKNOWN and known.owner != UNKNOWN else verdict
 
 
