@@ -50,7 +50,7 @@ def test_staging_is_what_blocks_the_way(told: tuple[Path, str]) -> None:
 
 def test_a_change_that_breaks_itself_is_dev_and_the_commit_is_named(told: tuple[Path, str]) -> None:
     lines = answer(told[1], "why shop/build#64")
-    assert lines[0] == "Dev should look at what 63d034dacd changed: the new version is not healthy."
+    assert lines[0].startswith("Dev should look at what 63d034dacd changed: ")
     assert "Evidence    version 1.8.0 reports: missing setting DB_URL" in lines
     assert any("built since: 63d034dacd87" in line for line in lines)
     assert answer(told[1], "path 63d034d")[1].startswith("Can I deploy? no: integration failed 3 times with the same error")

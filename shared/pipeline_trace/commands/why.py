@@ -18,6 +18,7 @@ from ..ownership.account.text import LABEL_WIDTH
 from ..ownership.account.wording import Command, Line, Name, Part, Quote, rows, sure
 from ..ownership.log.judge import verdict_of_log
 from ..ownership.log.rules import Rules, RulesError, load_rules
+from ..ownership.verdict import NOTHING_FAILED
 from . import fail, format_option, live, local, utc_option
 from .logfile import read_end
 
@@ -63,7 +64,7 @@ def command(
     else:
         known = _of_trace(trace, rules)
     console = Console(highlight=False)
-    if form == "text" and console.is_terminal and known.verdict.kind != judge.NOTHING_FAILED:
+    if form == "text" and console.is_terminal and known.verdict.kind != NOTHING_FAILED:
         _print(known, console, utc=utc)
     else:
         click.echo(account.rendered(known, form, utc=utc))

@@ -11,8 +11,8 @@ from ...trace import conventions as c
 from ...trace.queries import attribute_text, is_run
 from ...trace.span import Span
 from ..failure import Failure
-from ..judge import NOTHING_FAILED, Judged, failed_task
-from ..verdict import Verdict
+from ..judge import Judged, failed_task
+from ..verdict import NOTHING_FAILED, Verdict
 from .past import Around
 from .record import Account, Place, Start
 from .sentence import decides_itself, sentence

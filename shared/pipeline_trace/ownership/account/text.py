@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...lookup.wording import with_shown_times
-from ..judge import NOTHING_FAILED
+from ..verdict import NOTHING_FAILED
 from .record import Account
 from .wording import Line, Name, Part, rows, sure
 
