@@ -100,7 +100,7 @@ def test_a_build_that_several_projects_started_is_followed_from_each_and_fails_o
         store.deliver([*below, *(span for job in jobs for span in upstream(job, below[0]))], 5)
     with closing(Lookup(place)) as lookup:
         for reference in [f"{job}#1" for job in jobs]:
-            said = "\n".join(judge.verdict_for(lookup, reference, load_rules()).evidence)
+            said = "\n".join(judge.judged_for(lookup, reference, load_rules()).verdict.evidence)
             assert "build shared/deploy#1" in said
             assert REFUSED in said
             assert "projects" not in said

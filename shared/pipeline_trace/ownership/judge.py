@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Protocol
 
@@ -49,19 +49,45 @@ class BuildSource(Protocol):
         """
 
 
-def verdict_for(source: BuildSource, reference: str, rules: Rules) -> Verdict:
-    """Return who should look first. ``reference``: a trace id, build URL, ``JOB#N`` or ``latest``. Raises NotFoundError."""
-    return verdict_of_trace(source, source.spans(reference), reference, rules)
+@dataclass(frozen=True)
+class Judged:
+    """A verdict, and what it was given on.
+
+    ``start``: the span that was asked for. ``alone``: the verdict without history. ``failing``: the failed build as history
+    sees it. ``past``: the builds that history compares it with. Without a failure or a build, there is no history.
+    ``because``: what history adds to the evidence.
+    """
+
+    verdict: Verdict
+    start: Span
+    failure: Failure | None = None
+    alone: Verdict | None = None
+    failing: PastBuild | None = None
+    past: Sequence[PastBuild] = ()
+    because: Sequence[str] = ()
+
+
+def judged_for(source: BuildSource, reference: str, rules: Rules) -> Judged:
+    """Return who should look first, and on what that rests.
+
+    ``reference``: a trace id, build URL, ``JOB#N`` or ``latest``. Raises NotFoundError.
+    """
+    return judged_trace(source, source.spans(reference), reference, rules)
 
 
 def verdict_of_trace(source: BuildSource, spans: Iterable[Span], reference: str, rules: Rules) -> Verdict:
-    """Return who should look first at a trace, from its spans; see ``verdict_for``."""
+    """Return who should look first at a trace, from its spans; see ``judged_for``."""
+    return judged_trace(source, spans, reference, rules).verdict
+
+
+def judged_trace(source: BuildSource, spans: Iterable[Span], reference: str, rules: Rules) -> Judged:
+    """Return who should look first at a trace, and on what that rests; see ``judged_for``."""
     trace = Trace(spans)
     start = _referenced(trace, reference)
     failure = _with_started(source, trace, start)
     if failure is None:
-        return facts.verdict_of_facts(start.attributes) or _not_failed(trace, start)
-    return verdict_of_failure(source, failure, rules)
+        return Judged(facts.verdict_of_facts(start.attributes) or _not_failed(trace, start), start)
+    return judged_failure(source, failure, rules)
 
 
 def _with_started(source: BuildSource, trace: Trace, start: Span) -> Failure | None:
@@ -86,24 +112,33 @@ def _started(source: BuildSource, link: Link) -> list[Span]:
     return [one for one in spans if attribute_text(one, c.PIPELINE_RUN_URL) in ("", attribute_text(run, c.PIPELINE_RUN_URL))]
 
 
-def verdict_of_failure(source: BuildSource, failure: Failure, rules: Rules) -> Verdict:
-    """Return who should look first at a failure, with the known facts in the evidence."""
-    verdict = verdict_without_history(failure, rules)
+def judged_failure(source: BuildSource, failure: Failure, rules: Rules) -> Judged:
+    """Return who should look first at a failure, and on what that rests. The known facts are in the verdict's evidence."""
+    verdict = alone = verdict_without_history(failure, rules)
+    failing, past = None, list[PastBuild]()
     if failure.run:
-        failing = _run(failure.run, failure, verdict)
-        verdict = history.verdict_with_history(_history(source, failure, failure.run, rules), failing, verdict)
+        failing = _run(failure.run, failure, alone)
+        past = _history(source, failure, failure.run, rules)
+        verdict = history.verdict_with_history(past, failing, alone).settled()
+    because = [line for line in verdict.evidence if line not in alone.evidence]
     verdict = _naming_hosts(failure, verdict)
-    return replace(verdict, evidence=[*verdict.evidence, *_named(failure, verdict)])
+    verdict = replace(verdict, evidence=[*verdict.evidence, *_named(failure, verdict)])
+    return Judged(verdict, failure.path[0], failure, alone, failing, past, because)
 
 
 def _naming_hosts(failure: Failure, verdict: Verdict) -> Verdict:
     """Put the hosts that Ansible could not reach first in the evidence."""
-    task = ansible.failure_of_results(failure.task_result) or ansible.failure_of_output(failure.log.splitlines())
+    task = failed_task(failure)
     if verdict.owner != OPS or task is None or not task.unreachable:
         return verdict
     hosts = ", ".join(sorted(task.hosts))
     evidence = [f"{hosts} could not be reached", *verdict.evidence]
     return replace(verdict, evidence=evidence, next=f"Ops looks at {hosts}; the change is not the cause.")
+
+
+def failed_task(failure: Failure) -> ansible.TaskFailure | None:
+    """Return the Ansible task that failed, from its hosts' results or from the log; None for none."""
+    return ansible.failure_of_results(failure.task_result) or ansible.failure_of_output(failure.log.splitlines())
 
 
 def verdict_without_history(failure: Failure, rules: Rules) -> Verdict:
@@ -217,4 +252,5 @@ def _run(run: Span, failure: Failure | None = None, verdict: Verdict | None = No
         agents=agents,
         environment=target,
         repository=attribute_text(run, c.VCS_REPOSITORY_URL),
+        run=run,
     )

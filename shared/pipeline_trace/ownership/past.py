@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from urllib.parse import unquote
 
+from ..trace.span import Span
 from ..trace.words import MAIN_BRANCHES
 from .signature import Signature, signature_of
 
@@ -26,7 +27,7 @@ class PastBuild:
 
     ``agent``: where it failed. ``agents``: all agents that it used. ``environment``: where it deploys to.
     ``repository``: its address. ``signature``: the first evidence of its log's verdict. ``kind`` and ``program``: as in
-    this verdict. "" and None: not known.
+    this verdict. "" and None: not known. ``run``: its span, for who tells of it; no verdict looks at it.
     """
 
     job: str
@@ -42,6 +43,7 @@ class PastBuild:
     agents: Sequence[str] = ()
     environment: str = ""
     repository: str = ""
+    run: Span | None = field(default=None, compare=False, repr=False)
 
     @property
     def project(self) -> str:

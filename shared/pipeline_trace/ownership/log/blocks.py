@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from .cleaning import shortened
 
-# A command in a log: the shell's trace, GitLab's and yarn's prompt, GitHub's and Azure's step, a step of a Dockerfile, Windows.
+# A command in a log: the shell's trace.
 _TRACE = re.compile(r"^\++ (?=\S)")
+# GitLab's and yarn's prompt, GitHub's and Azure's step, a step of a Dockerfile, Windows' prompt.
 _COMMAND = re.compile(
     r"^(?:\$ |##\[group\]Run |##\[command\]|\[command\]|Step \d+/\d+ : RUN |[A-Z]:\\[^>|*?\"]{0,200}>)(?P<shown>\S.*)"
     r"|^(?:> )?\[[\w .:/-]*\d+/\d+\] RUN (?P<run>\S.*?):?$"
@@ -19,7 +20,8 @@ _COMMAND = re.compile(
 _FEWEST_BEFORE = 3
 # From here on, the CI system cleans up.
 _AFTER = re.compile(
-    r"^Running after_?script|^Running after script|^Uploading artifacts for failed job|^Post job cleanup|^Cleaning up (?:project|orphan)"
+    r"^Running after_?script|^Running after script|^Uploading artifacts for failed job|^Post job cleanup"
+    r"|^Cleaning up (?:project|orphan)"
     r"|^Stage \".*\" skipped due to earlier failure|^\[Pipeline\] { \(Declarative: Post Actions\)"
     r"|^(?:Error: )?Process completed with exit code \d|^ERROR: Job failed: exit"
 )

@@ -59,7 +59,7 @@ def candidates_of(rules: Rules, case: Case, starts: Sequence[int]) -> list[Candi
 
 
 class _Lines:
-    """Tells of each line whether it only advises or tells that nothing failed, whether it may have passed, whether it quotes."""
+    """Tells of each line whether it is no failure, whether it may have passed later, and whether it quotes."""
 
     def __init__(self, rules: Rules, lines: Sequence[str]) -> None:
         self._known = rules.lines

@@ -34,7 +34,8 @@ _MARK = re.compile(
 _WARNING = re.compile(r"##\[warning\]|::(?:warning|notice)(?: [^:]*)?::")
 # The name of a parallel branch or a task. A level and what rules look for are no such names.
 _TAG = re.compile(
-    r"\[(?!(?:INFO|ERROR|WARN|WARNING|DEBUG|TRACE|FATAL|Pipeline|emerg|cause|vite)\])(?:[A-Za-z][\w ./:@-]{0,40}|\d{1,2})\] ",
+    r"\[(?!(?:INFO|ERROR|WARN|WARNING|DEBUG|TRACE|FATAL|Pipeline|emerg|cause|vite)\])"
+    r"(?:[A-Za-z][\w ./:@-]{0,40}|\d{1,2})\] ",
     re.IGNORECASE,
 )
 _LEVEL = re.compile(r"\[(?:INFO|ERROR|FATAL|SEVERE)\] +", re.IGNORECASE)
@@ -43,7 +44,7 @@ _FEWEST_TAGGED = 3
 
 
 def lines_of(log: str) -> list[str]:
-    """Return the last lines of a log as their programs wrote them: no colours, times, branches, or lines that were redrawn."""
+    """Return the last lines of a log as their programs wrote them: no colours, times or branches, no redrawn lines."""
     if "\0" in log:
         # UTF-16 that was read as UTF-8.
         log = log.replace("\0", "")

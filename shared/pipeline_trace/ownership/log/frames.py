@@ -30,7 +30,7 @@ _TOOLS = re.compile(
 
 
 def whose_frames(lines: Sequence[str], number: int) -> str:
-    """Return "own" if a frame around a line is of the project, "others" if all are of tools and libraries, "" if there are none."""
+    """Return whose the frames around a line are: "own" if one is of the project, else "others", "" without frames."""
     found = ""
     for line in lines[max(number - _REACH, 0) : number + _REACH]:
         frame = _FRAME.match(line)

@@ -18,7 +18,7 @@ from .phases import UNEXPLAINED, Acting
 from .rules import Rules, load_rules
 from .telling import best_of, how_telling
 
-# How sure a rule is, by its strength, where the phase says the same, where it says nothing, and where it names the other team.
+# How sure a rule is, by its strength: where the phase names the same team, none, and the other team.
 _CONFIDENCE = {4: (0.95, 0.9, 0.75), 3: (0.9, 0.8, 0.5), 2: (0.8, 0.7, 0.5), 1: (0.65, 0.5, 0.4), 0: (0.65, 0.4, 0.4)}
 # What only the phase tells.
 _PHASE_ALONE = 0.65
@@ -174,7 +174,7 @@ class _Judge:
         return self._best(best, candidates) if best.strength >= 1 else self._trace() or self.of(best)
 
     def _best(self, best: Candidate, candidates: list[Candidate]) -> Verdict:
-        verdict, told = self.of(best), self.of(best_of(best, candidates))
+        verdict, told = self.of(best), self.of(best_of(best, candidates, self._rules.lines["summary"]))
         # Another line may have other conditions, and so another owner.
         return self._own_fault(candidates, told if told.owner == verdict.owner else verdict)
 
@@ -210,7 +210,7 @@ class _Judge:
             for number, line in enumerate(self._case.lines)
             if known["pointed"].on(line) and not any(known[name].on(line) for name in ("mute", "passing", "resting"))
         ]
-        return max(found, key=lambda one: (how_telling(one[1]), one[0]), default=None)
+        return max(found, key=lambda one: (how_telling(one[1], known["summary"]), one[0]), default=None)
 
     def _platform(self) -> tuple[int, str] | None:
         """Return the last line, with its number, that only the CI platform prints."""

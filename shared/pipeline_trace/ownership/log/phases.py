@@ -35,7 +35,8 @@ _RUNS_OTHERS = re.compile(
 _WRAPPER = re.compile(
     r"\b(?:command|running|executing|process|recipe|task|target|script|goal|hook|job)\b(?: for target)?[ :]*"
     r"[`'\"\[(]+(?P<quoted>[^`'\"\])]{2,300}).*\b(?:failed|exited|non-zero|returned|error)\b"
-    r"|^make(?:\[\d+\])?: \*\*\* \[(?:[^]:]*:\d+: )?(?P<target>[\w./:-]+)\] error|^npm (?:err!|error) failed at the \S+ (?P<script>[\w:-]+) script"
+    r"|^make(?:\[\d+\])?: \*\*\* \[(?:[^]:]*:\d+: )?(?P<target>[\w./:-]+)\] error"
+    r"|^npm (?:err!|error) failed at the \S+ (?P<script>[\w:-]+) script"
     r"|^failed to run task \"?(?P<named>[\w:-]+)|^error: failed to execute goal (?P<goal>\S+)",
     re.IGNORECASE,
 )
@@ -57,7 +58,7 @@ class Phases:
         return _first(self.commands, _SWITCHED_OFF.sub("", command))
 
     def of_names(self, step: str, stages: Sequence[str]) -> str:
-        """Return the phase by the name of a failed step, and of the stages around it, innermost first; "" if it is not known."""
+        """Return the phase by the name of a failed step, else of the stages around it, innermost first; "" for none."""
         return _first(self.steps, step) or next(filter(None, (_first(self.stages, stage) for stage in stages)), "")
 
     def owner(self, phase: str, kind: str) -> str:

@@ -59,6 +59,7 @@ PREDICATES = frozenset(
 TARGETS = frozenset(("local", "app", "scm", "store", "cluster", "database", "host"))
 _LINES = (
     "boilerplate",
+    "summary",
     "mute",
     "passing",
     "quoted",

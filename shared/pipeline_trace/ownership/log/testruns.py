@@ -82,7 +82,7 @@ def verdict_of_test_run(
 def _asserted(rules: Rules, case: Case) -> str:
     """Return the line of the first assertion that failed, of those that tell most; "" if there is none."""
     said = [line for line in case.lines if rules.lines["tests.compared"].on(line) or _SAID.match(line)]
-    return max(said, key=how_telling, default="").strip()[:240]
+    return max(said, key=lambda line: how_telling(line, rules.lines["summary"]), default="").strip()[:240]
 
 
 def _unreached(rules: Rules, case: Case, reach: Sequence[Candidate], of: Callable[[Candidate], Verdict]) -> Verdict | None:
