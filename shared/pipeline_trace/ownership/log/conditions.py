@@ -40,12 +40,15 @@ _LEFT = re.compile(
 _HOST = re.compile(r"[a-z][\w-]*(?:\.[\w-]+)+|\b\w+\d+\b")
 # A file with a line number, or an error class: not a host, even with dots.
 _CLASS = re.compile(r"[\w/.-]+\.\w{1,4}:\d+|[\w.$]*(?:Error|Exception)\b|\b[\w-]+\.(?:py|js|ts|go|java|rb|php|sh)\b")
+# The host that a message about names tells.
 _LOOKED_UP = re.compile(
-    r"(?:lookup(?! address)|resolve|host(?:name)?:?|translate host name|enotfound|eai_again|host=|resolving|unknownhostexception:|tcp://|https?://|@)"
-    r" ?['\"(]?[a-z][\w-]*|\b(?!information)[a-z][\w-]*['\"]?: (?:name or service|temporary failure|no such host|nodename)",
+    r"(?:lookup(?! address)|resolve(?: host(?:name)?)?:?|hostname:?|unknown host:?|translate host name|enotfound|eai_again|resolving"
+    r"|unknownhostexception:)[ :]*['\"(]?(?P<one>[a-z][\w.-]*)"
+    r"|\b(?!information)(?P<two>[a-z][\w.-]*)['\"]?: (?:name or service|temporary failure|no such host|nodename)",
     re.IGNORECASE,
 )
-_DOTTED = re.compile(r"\w\.\w")
+# Words that stand where a host's name may.
+_NO_HOSTS = frozenset(("", "a", "address", "addresses", "the", "for", "from", "host", "hostname", "it", "name", "of", "on", "to", "with"))
 # The domain of a host, without the host's name, which may have a number.
 _DOMAIN = re.compile(r"\b[a-z][\w-]*\.([a-z][a-z-]+\.[a-z]{2,})\b")
 _ROLLOUT = re.compile(
@@ -221,14 +224,9 @@ class Conditions:
 
     def _bare_host(self, finding: Match) -> bool:
         """Return whether the host has no domain: it is then a service next to the build, not a host in the network."""
-        for far in (0, 2):
-            around = _CLASS.sub("", self._around(finding, far))
-            if _DOTTED.search(around):
-                return False
-            if _LOOKED_UP.search(around):
-                return True
-        # No host is named at all.
-        return False
+        found = (match["one"] or match["two"] for match in _LOOKED_UP.finditer(self._line(finding)))
+        names = [name.strip(".") for name in found if name.lower().strip(".") not in _NO_HOSTS]
+        return bool(names) and all("." not in name for name in names)
 
     def _misspelt_host(self, finding: Match) -> bool:
         """Return whether the host is one typing error away from another host in the log: exmaple.com and example.com."""

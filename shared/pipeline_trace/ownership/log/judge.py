@@ -234,14 +234,15 @@ class _Judge:
         """Return the verdict of a rule where it matches, with its conditions and the phase applied."""
         rule, finding = candidate.rule, candidate.finding
         owner, kind, then = rule.owner, rule.kind, rule.next
+        phase = self._acting.at(finding.number)
         for where in rule.where:
             if self._conditions.hold(where.conditions, finding) and not self._conditions.any(where.exceptions, finding):
                 owner, kind, then = where.owner or owner, where.kind or kind, where.next or then
                 break
-        phase = self._acting.at(finding.number)
-        if owner == UNKNOWN and phase in _BEFORE and candidate.strength < _DECISIVE:
-            # Nothing of the project acts here.
-            owner = self._rules.phases.owner(phase, kind)
+        else:
+            if owner == UNKNOWN and phase in _BEFORE and candidate.strength < _DECISIVE:
+                # Nothing of the project acts here.
+                owner = self._rules.phases.owner(phase, kind)
         if kind == "exception" and phase != "test" and self._frames(finding.number) == frames.OTHERS:
             return Verdict(UNKNOWN, "tool_crash", 0.5, self._evidence(candidate), "Find out why this tool crashed.")
         confidence = self._sure(owner, kind, phase, candidate)
