@@ -26,13 +26,13 @@ from pipeline_trace.ownership.verdict import OWNERS
 
 @dataclass(frozen=True)
 class Outcome:
-    """A case's label beside the verdict."""
+    """A case's label beside the verdict. ``seconds``: of CPU; None if it is not measured."""
 
     case: str
     owner: str
     kind: str
     verdict: Verdict
-    seconds: float
+    seconds: float | None = None
 
     @property
     def right(self) -> bool:
@@ -60,12 +60,16 @@ def main(paths: Sequence[str]) -> int:
     return 0
 
 
+def cases_of(path: Path) -> list[dict[str, Any]]:
+    """Return the cases of a file. Raises OSError and ValueError."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
 def judge(path: Path) -> list[Outcome]:
     """Return the outcomes of a file's cases. Raises OSError, ValueError and KeyError for what is no such file."""
     rules = load_rules()
-    cases = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     outcomes = []
-    for case in cases:
+    for case in cases_of(path):
         start = time.process_time()
         verdict = _of_history(case, rules) if "history" in case else _of_log(case, rules)
         seconds = time.process_time() - start
@@ -104,11 +108,11 @@ def summary(outcomes: Sequence[Outcome]) -> str:
     team = sum(outcome.wrong_team for outcome in outcomes)
     kinds = sum(outcome.kind == outcome.verdict.kind for outcome in outcomes)
     seen = Counter((outcome.owner, outcome.verdict.owner) for outcome in outcomes)
+    took = [1000 * outcome.seconds for outcome in outcomes if outcome.seconds is not None]
     lines = [
         f"{len(outcomes)} cases: right owner {right / count:.1%}, wrong team {team / count:.1%}, "
         f"right kind {kinds / count:.1%}",
-        f"CPU time a case: {1000 * sum(outcome.seconds for outcome in outcomes) / count:.2f} ms mean, "
-        f"{1000 * max((outcome.seconds for outcome in outcomes), default=0):.2f} ms at most",
+        *([f"CPU time a case: {sum(took) / count:.2f} ms mean, {max(took):.2f} ms at most"] if took else []),
         f"{'label':>10} | {'verdict: dev':>12} {'ops':>8} {'unknown':>8}",
     ]
     lines += [
