@@ -1,4 +1,4 @@
-"""Judges labelled failures: `python tests/bench/corpus.py FILE...` (or `make corpus`).
+"""Judges labelled failures: `python tests/bench/corpus.py FILE...`.
 
 Each line of a file is a case: a log with its label, or a run with its history. One JSON line a case goes to stdout, then
 accuracy, the confusion table, every wrong case and the CPU time a case to stderr. The judge is given what a real run would
@@ -118,13 +118,19 @@ def summary(outcomes: Sequence[Outcome]) -> str:
     lines += [
         f"{label:>10} | {seen[label, 'dev']:>12} {seen[label, 'ops']:>8} {seen[label, 'unknown']:>8}" for label in OWNERS
     ]
+    return "\n".join([*lines, *wrong(outcomes)])
+
+
+def wrong(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return a line for each case that got another owner than its label."""
+    lines = []
     for outcome in outcomes:
         if not outcome.right:
             verdict = outcome.verdict
             evidence = verdict.evidence[0] if verdict.evidence else ""
             judged = f"judged {verdict.owner} ({verdict.kind})"
             lines.append(f"wrong: {outcome.case}: {outcome.owner} ({outcome.kind}), {judged}: {evidence}")
-    return "\n".join(lines)
+    return lines
 
 
 if __name__ == "__main__":

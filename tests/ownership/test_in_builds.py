@@ -80,9 +80,9 @@ def test_cases_on_one_controller_are_no_history_of_each_other(tmp_path: Path) ->
     assert all("3 projects" in "\n".join(verdict.evidence) for verdict in said)
 
 
-def test_the_table_says_right_and_wrong_for_both_moments(tmp_path: Path) -> None:
+@pytest.mark.parametrize("moment", [FIRST, LATER])
+def test_right_and_wrong_are_counted_at_both_moments(tmp_path: Path, moment: str) -> None:
     path = tmp_path / "cases.jsonl"
     path.write_text("\n".join(map(json.dumps, [_SYNTAX, {**_REFUSED, "owner": "dev"}])), encoding="utf-8")
-    said = in_builds.tables([path])
-    assert said.count("2 cases: right owner 50.0%, wrong team 50.0%") == 2
-    assert "wrong: pip-refused: dev (network_refused), judged ops" in said
+    outcomes = in_builds.judged([path], moment)
+    assert [(one.right, one.wrong_team) for one in outcomes] == [(True, False), (False, True)]

@@ -202,3 +202,12 @@ def test_each_pattern_of_the_built_in_rules_compiles() -> None:
         pattern.check()
     assert len(patterns) > 100
     assert (support.ROOT / "shared/pipeline_trace/ownership/log/phases.yaml").is_file()
+
+
+def test_the_docs_show_the_table() -> None:
+    page = (support.ROOT / "docs/ownership.md").read_text(encoding="utf-8")
+    shown = page.partition("<!-- the table of phases.yaml -->\n")[2].partition("<!-- until here -->")[0].strip()
+    table = load_rules().phases.table
+    classes = list(table["unseen"])
+    rows = [["phase", *classes], ["---"] * (len(classes) + 1), *([name, *row.values()] for name, row in table.items())]
+    assert shown.splitlines() == ["| " + " | ".join(row) + " |" for row in rows]

@@ -53,7 +53,9 @@ def _of_some(cases: Sequence[Case], moment: str, folder: Path, rules: Rules) -> 
             _add_playbooks(folder, case, runs, polling)
         ship.ship_all(folder / "playbooks", store)
     with closing(Lookup(home)) as lookup:
-        return [(case, judge.judged_for(lookup, _asked(runs), rules).verdict) for case, runs in zip(cases, told, strict=True)]
+        return [
+            (case, judge.judged_for(lookup, _asked(runs), rules).verdict) for case, runs in zip(cases, told, strict=True)
+        ]
 
 
 def _add_playbooks(folder: Path, case: Case, runs: Sequence[Built], polling: Polling) -> None:
