@@ -28,8 +28,13 @@ def cases() -> Iterator[Case]:
         # Git waits for minutes, whatever it is told.
         if fault in ("connect-timeout", "hang"):
             continue
-        yield Case(fault, CLONE, site=SITE, env=SLOW, kind=_kind(fault))
-        yield Case(fault, FETCH, "fetch", site=SITE, env=SLOW, kind=_kind(fault))
+        label = (
+            {"owner": "unknown", "why": "another address, or a portal"}
+            if fault in ("html", "empty")
+            else {"kind": _kind(fault)}
+        )
+        yield Case(fault, CLONE, site=SITE, env=SLOW, **label)
+        yield Case(fault, FETCH, "fetch", site=SITE, env=SLOW, **label)
     yield Case("missing-internal", CLONE, site=SITE, env=SLOW, why="no such repository, or no right to see it")
     yield from _ssh()
     yield from _machine()
