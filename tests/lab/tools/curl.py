@@ -7,14 +7,15 @@ from collections.abc import Iterator
 
 from lab.faults import CONNECTION, STATUS, TLS, UPLOAD
 from lab.model import Case, Machine, Reply, Site, Tool
-from lab.packages import noise
+from lab.packages import archive, noise
 
 URL = "https://artifacts.internal/shop/rates-2.0.0.tar"
 GET = f"curl --fail --silent --show-error --location --connect-timeout 2 --max-time 3 -o rates.tar {URL}"
 LOUD = f"curl -fL --connect-timeout 2 --max-time 3 -o rates.tar {URL}"
 PUT = "curl -fsS --connect-timeout 2 --max-time 4 -T shop.tar https://artifacts.internal/shop/shop-1.4.2.tar"
 HEALTH = "curl -fsS --max-time 3 https://shop.internal/health"
-PAGES = {"/shop/rates-2.0.0.tar": Reply(noise(900_000))}
+RATES = archive({"rates.bin": noise(900_000)})
+PAGES = {"/shop/rates-2.0.0.tar": Reply(RATES), "/shop/shop-1.4.2.tar": Reply(status=201)}
 SITE = Site(PAGES, host="artifacts.internal")
 
 
@@ -38,7 +39,7 @@ def cases() -> Iterator[Case]:
 
 def _summed() -> Site:
 
-    line = f"{hashlib.sha256(noise(900_000)).hexdigest()}  rates.tar\n"
+    line = f"{hashlib.sha256(RATES).hexdigest()}  rates.tar\n"
     return Site({**PAGES, "/shop/rates-2.0.0.tar.sha256": Reply(line.encode())}, at="tar$", host="artifacts.internal")
 
 

@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterator
 
 from lab.faults import CONNECTION, STATUS, TLS, UPLOAD
-from lab.model import Case, Machine, Site, Tool
+from lab.model import Case, Machine, Reply, Site, Tool
 from lab.registries import NPM
 
 INSTALL = "npm install --no-audit --no-fund"
 PUBLISH = "npm publish"
 SITE = Site(NPM)
+PUBLISHED = Site({**NPM, "/shop": Reply(b"{}", "application/json")})
 RC = {
     "~/.npmrc": "registry=https://registry.example/\nfetch-retries=0\nfetch-timeout=2500\nupdate-notifier=false\n"
     "//registry.example/:_authToken=${NPM_TOKEN}\n"
@@ -45,7 +46,7 @@ def _registry() -> Iterator[Case]:
             fault, INSTALL, "download", files=FILES, site=site, env=TOKEN, owner="unknown", why="lock file or content"
         )
     for fault in [*UPLOAD, "http-401", "http-403", "http-502", "refused"]:
-        yield Case(fault, PUBLISH, "publish", files=manifest(), site=Site(NPM), env=TOKEN)
+        yield Case(fault, PUBLISH, "publish", files=manifest(), site=PUBLISHED, env=TOKEN)
 
 
 def _lookups() -> Iterator[Case]:
