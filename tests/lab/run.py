@@ -24,7 +24,7 @@ _TOO_LONG = -1
 # The shell says these of a program that it cannot start: true faults are few.
 _NOT_STARTED = {
     126: ("not-executable", "no-permission", "read-only"),
-    127: ("tool-missing", "tool-misspelt", "script-bug", "library-missing"),
+    127: ("tool-missing", "tool-misspelt", "script-bug", "library-missing", "missing-file"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 
@@ -9,10 +10,16 @@ from lab.faults import CONNECTION, STATUS, TLS
 from lab.model import Case, Machine, Reply, Site, Tool
 
 INSPECT = "docker manifest inspect registry.example/shop/app:1.4.2"
-TYPE = "application/vnd.oci.image.manifest.v1+json"
-_CONFIG = {"mediaType": "application/vnd.oci.image.config.v1+json", "size": 2, "digest": f"sha256:{'44' * 32}"}
+TYPE = "application/vnd.docker.distribution.manifest.v2+json"
+IMAGE = b'{"architecture":"amd64","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":[]}}'
+_DIGEST = f"sha256:{hashlib.sha256(IMAGE).hexdigest()}"
+_CONFIG = {"mediaType": "application/vnd.docker.container.image.v1+json", "size": len(IMAGE), "digest": _DIGEST}
 MANIFEST = json.dumps({"schemaVersion": 2, "mediaType": TYPE, "config": _CONFIG, "layers": []}).encode()
-PAGES = {"/v2/": Reply(b"{}", "application/json"), "/v2/shop/app/manifests/1.4.2": Reply(MANIFEST, TYPE)}
+PAGES = {
+    "/v2/": Reply(b"{}", "application/json"),
+    "/v2/shop/app/manifests/1.4.2": Reply(MANIFEST, TYPE),
+    f"/v2/shop/app/blobs/{_DIGEST}": Reply(IMAGE),
+}
 SITE = Site(PAGES)
 UNKNOWN = b'{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{"Tag":"1.4.2"}}]}'
 FILES = {"Dockerfile": "FROM registry.example/base/python:3.11\nCOPY . /app\n"}

@@ -36,7 +36,7 @@ def cases() -> Iterator[Case]:
 
 def _registry() -> Iterator[Case]:
     for fault in [*CONNECTION, *TLS, *STATUS, "redirect-loop", "html", "empty"]:
-        yield Case(fault, INSTALL, files=FILES, site=SITE, env=TOKEN)
+        yield Case(fault, INSTALL, files=FILES, site=SITE, env=TOKEN, seconds=90)
     for fault in [*STATUS, "truncated", "reset-midway", "stalled"]:
         yield Case(fault, INSTALL, "download", files=FILES, site=Site(NPM, at="/shop-rates/-/"), env=TOKEN)
     for fault in ("html", "empty", "corrupt"):

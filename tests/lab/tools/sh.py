@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lab.model import Case, Machine, Tool
+from lab.packages import noise
 
 HERE = "/home/jenkins/workspace/shop"
 BUILD = {"build.sh": "#!/bin/sh\nset -eu\nmkdir -p out\necho building $1\ncp -r src out/\n", "src/cart.txt": "cart\n"}
@@ -20,8 +21,8 @@ def cases() -> Iterator[Case]:
 
 def _machine() -> Iterator[Case]:
     full = Machine(workspace="100k")
-    yield Case("disk-full", "tar czf shop.tar.gz src", files={"src/rates.bin": _bytes(60_000)}, machine=full)
-    yield Case("disk-full", "cp -r src out", "cp", files={"src/rates.bin": _bytes(60_000)}, machine=full)
+    yield Case("disk-full", "tar czf shop.tar.gz src", files={"src/rates.bin": noise(60_000)}, machine=full)
+    yield Case("disk-full", "cp -r src out", "cp", files={"src/rates.bin": noise(60_000)}, machine=full)
     yield Case(
         "disk-full", "for n in 1 2 3 4 5 6 7 8 9; do head -c 20000 /dev/zero >> report.txt; done", "write", machine=full
     )
@@ -44,8 +45,6 @@ def _machine() -> Iterator[Case]:
         owner="unknown",
         why="a bare MemoryError: the agent, or the program",
     )
-    many = "for n in 1 2 3 4 5 6 7 8; do sleep 5 & done\nwait"
-    yield Case("too-many-processes", many, machine=Machine(processes=4))
     files = {"open.py": "opened = [open('/etc/hosts') for n in range(200)]\n"}
     yield Case(
         "too-many-files",
@@ -61,7 +60,7 @@ def _machine() -> Iterator[Case]:
         files={"total.py": "import locale\nlocale.setlocale(locale.LC_ALL, '')\n"},
     )
     lock = "as_jenkins flock /home/jenkins/deploy.lock sleep 60"
-    yield Case("lock-held", "flock -w 2 -E 75 -v ~/deploy.lock sh build.sh shop", files=BUILD, service=lock)
+    yield Case("lock-held", "flock -w 2 -E 75 --verbose ~/deploy.lock sh build.sh shop", files=BUILD, service=lock)
     yield Case(
         "port-taken", "python3 -m http.server 8080", service="as_jenkins python3 -m http.server 8080", owner="unknown"
     )
@@ -160,10 +159,6 @@ def _project() -> Iterator[Case]:
 
 
 _PATCH = "--- a/src/cart.txt\n+++ b/src/cart.txt\n@@ -1 +1 @@\n-basket\n+trolley\n"
-
-
-def _bytes(size: int) -> bytes:
-    return bytes(number * number % 251 for number in range(size))
 
 
 TOOL = Tool("sh", cases)

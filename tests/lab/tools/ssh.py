@@ -76,7 +76,7 @@ def cases() -> Iterator[Case]:
     )
     yield Case("tool-missing", DEPLOY, "host", before=remote("podman restart shop"), **up)
     full = "mount -t tmpfs -o size=100k tmpfs /srv/shop && chown 1001 /srv/shop\n"
-    yield Case("disk-full", COPY, files=FILES, before=KEYS + full, why="no space left on the host", **up)
+    yield Case("disk-full", COPY, files=FILES, before=KEYS + full, owner="unknown", why="it says only Failure", **up)
     fill = remote("df -h /srv/shop\nhead -c 300000 /dev/zero > /srv/shop/new.tar").replace(
         "cat > /srv/shop/deploy.sh", f"{full}cat > /srv/shop/deploy.sh"
     )
