@@ -49,7 +49,9 @@ _LOOKED_UP = re.compile(
     re.IGNORECASE,
 )
 # Words that stand where a host's name may.
-_NO_HOSTS = frozenset(("", "a", "address", "addresses", "the", "for", "from", "host", "hostname", "it", "name", "of", "on", "to", "with"))
+_NO_HOSTS = frozenset(
+    ("", "a", "address", "addresses", "the", "for", "from", "host", "hostname", "it", "name", "of", "on", "to", "with")
+)
 # The domain of a host, without the host's name, which may have a number.
 _DOMAIN = re.compile(r"\b[a-z][\w-]*\.([a-z][a-z-]+\.[a-z]{2,})\b")
 _ROLLOUT = re.compile(
