@@ -141,7 +141,7 @@ def test_bad_rules_are_one_line(tmp_path: Path) -> None:
     [
         ("", "No log could be read"),
         ("\n \n[Pipeline] sh\nscript returned exit code 1\n", "No log could be read"),
-        ("+ ./deploy\n", "no rule matches this text"),
+        ("+ ./deploy\n", "Find out what the script means by its exit status 1"),
         ("deployed half of it\n", "no rule matches this text"),
     ],
 )

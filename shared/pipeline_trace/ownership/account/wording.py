@@ -60,7 +60,8 @@ def sure(account: Account) -> str:
     If no owner is known, nothing is said of how sure that is.
     """
     verdict, streak = account.verdict, account.streak
-    said = verdict.kind if verdict.owner == UNKNOWN else f"{verdict.confidence:.0%} sure, {verdict.kind}"
+    kind = "cause not known" if verdict.kind == UNKNOWN else verdict.kind
+    said = kind if verdict.owner == UNKNOWN else f"{verdict.confidence:.0%} sure, {kind}"
     return f"{said}, green again in {streak.green_again.name}" if streak and streak.green_again else said
 
 

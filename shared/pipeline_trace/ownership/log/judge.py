@@ -200,6 +200,8 @@ class _Judge:
         if status is not None:
             evidence.append(f"exit status {status}")
         kind, then = _STATUSES.get(status or 0, ("unknown", _NO_RULE if read else _NO_LOG))
+        if kind == "unknown" and read and not pointed and status is not None:
+            then = f"Find out what the script means by its exit status {status}."
         return Verdict(UNKNOWN, kind, 0.3, evidence, then)
 
     def _pointed(self) -> tuple[int, str] | None:
