@@ -124,6 +124,9 @@ def test_a_failure_is_an_error_of_the_run_and_not_of_the_system(env: dict[str, s
     with replayed("31") as jenkins, Receiver() as receiver:
         polled(receiver, jenkins, env)
     assert values(receiver.last("cicd.pipeline.run.errors")) == {("fail-sh", "AbortException"): 1}
+    (failure,) = receiver.last("pipeline_trace.failures")
+    assert (failure.unit, failure.monotonic, failure.value) == ("{failure}", True, 1)
+    assert set(failure.attributes) == {c.PIPELINE_NAME, c.FAILURE_OWNER, c.FAILURE_KIND}
     assert receiver.last("cicd.system.errors") == []
     assert {point.attributes[c.PIPELINE_RESULT] for point in receiver.last("cicd.pipeline.run.duration")} == {"failure"}
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipeline_trace.delivery.journal import JournalError
 from pipeline_trace.ownership.log.rules import RulesError
+from pipeline_trace.ownership.verdict import Verdict
 from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace.span import AttributeValue, Span
 
@@ -46,19 +47,22 @@ class Poller:
         settings: PollSettings,
         service: Callable[[str], Mapping[str, AttributeValue]],
         written: Callable[[Sequence[Span]], None] = lambda made: None,
+        ended: Callable[[Span, Verdict | None], None] = lambda run, verdict: None,
         count_agents: bool = False,
         clock: Callable[[], float] = lambda: time.time(),
     ) -> None:
         """``service``: returns the resource attributes of a controller, from its root URL.
 
-        ``written``: called with the spans of each build after they are in a journal. ``count_agents``: ask for the agents
-        even if nothing is to be read. ``clock``: seconds since the epoch.
+        ``written``: called with the spans of each build after they are in a journal. ``ended``: called with the run span and
+        the verdict of each build before. ``count_agents``: ask for the agents even if nothing is to be read. ``clock``:
+        seconds since the epoch.
         """
         self._controller = controller
         self._state = state
         self._settings = settings
         self._service = service
         self._written = written
+        self._ended = ended
         self._count_agents = count_agents
         self._clock = clock
         self._writer = BuildWriter(state, journals)
@@ -129,6 +133,9 @@ class Poller:
             answers = _in_order(pool, lambda group: [] if stopping() else reading.read(group), wanted)
             for several in _together(answers):
                 reads = list(map(kept, several))
+                for read in reads:
+                    if read.spans:
+                        self._ended(read.spans[0], read.verdict)
                 self._writer.write(reads)
                 for read in reads:
                     streak.note(problem=bool(read.problem))
