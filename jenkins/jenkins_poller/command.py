@@ -241,7 +241,7 @@ def _say(prefix: str, swept: Swept) -> None:
     parts += [f"{swept.unsampled} not recorded (their TRACEPARENT is not sampled)"] if swept.unsampled else []
     parts += [f"{swept.unread} could not be read"] if swept.unread else []
     click.echo(", ".join(parts))
-    for line in saying.warnings(swept):
+    for line in [*saying.warnings(swept), *([saying.no_verdict(swept.rules)] if swept.rules else [])]:
         logs.say(logging.WARNING, prefix + line)
 
 

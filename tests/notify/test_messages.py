@@ -9,7 +9,7 @@ import pytest
 
 from pipeline_trace.notify import forms
 from pipeline_trace.notify.message import message_of, values_of
-from pipeline_trace.notify.outcome import Failing, failed, passed
+from pipeline_trace.notify.outcome import Failing, Outcome, failed, passed
 from pipeline_trace.notify.settings import FORMS, JSON, SLACK, TEAMS
 from pipeline_trace.notify.told import Story
 from pipeline_trace.ownership.verdict import Verdict
@@ -25,7 +25,7 @@ DEV = Failing("dev", "test_failure", 0.9, "1 failed", "Dev looks.", "shop/deploy
 
 
 def story(now: Failing | None = FAILING, told: Failing | None = None, job: str = "shop/deploy") -> Story:
-    return Story(job, "production", SINCE, "a" * 32, now, told)
+    return Story(Outcome("", job, "production", SINCE, "a" * 32, "b" * 16, now), told)
 
 
 def test_a_failure_that_begins_names_team_job_kind_line_and_next_step() -> None:

@@ -57,7 +57,7 @@ def outcome(kind: str = "", job: str = "shop", line: str = "the line") -> Outcom
     """Return how a build ended just now: it passed, or failed in a way that is Ops'."""
     at = time.time_ns()
     failing = Failing("ops", kind, 0.9, line, "Ops looks.", f"{job}#1", f"{JENKINS}/job/{job}/1/", at, sign=f"ops {kind}")
-    return Outcome(job, "", at, "a" * 32, failing if kind else None)
+    return Outcome(JENKINS, job, "", at, "a" * 32, "b" * 16, failing if kind else None)
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_a_storm_gives_few_messages(tell: Callable[..., Told]) -> None:
         assert len(hook.sent) == MOST_MESSAGES
     assert hook.sent[-1]["more"] == 500 - MOST_MESSAGES
     assert texts(hook.sent[-1:]) == ["And 495 more: 495 Ops."]
-    assert [story.job for story in told.book.stories.values() if story.state] == ["later"]
+    assert [story.last.job for story in told.book.stories.values() if story.state] == ["later"]
 
 
 @pytest.mark.parametrize("reply", [Reply(500), RESET, Reply(503), Reply(302, {"Location": "https://login.example/"})])

@@ -24,7 +24,7 @@ def failing(sign: str = "ops host_unreachable", at: int = 0, **more: object) -> 
 def ended(second: int, sign: str = "", job: str = "shop", environment: str = "") -> Outcome:
     """Return an outcome: a pass without a sign."""
     at = START + second * S
-    return Outcome(job, environment, at, "a" * 32, failing(sign, at) if sign else None)
+    return Outcome("", job, environment, at, "a" * 32, "b" * 16, failing(sign, at) if sign else None)
 
 
 def plain(outcome: Outcome) -> Failing:
@@ -81,7 +81,7 @@ def test_a_failure_is_told_when_it_begins_changes_and_is_over(steps: list[list[O
 def test_an_outcome_of_last_month_is_no_news_even_after_a_long_stop() -> None:
     month_later = START + 30 * 86_400 * S
     book = after(Book(START), ended(1, OPS), ended(29 * 86_400, DEV, job="other"), now=month_later)
-    assert [story.job for (story,) in book.due(0)] == ["other"]
+    assert [story.last.job for (story,) in book.due(0)] == ["other"]
 
 
 def test_a_failure_that_is_over_before_it_was_told_needs_no_message() -> None:
@@ -123,6 +123,26 @@ def test_a_storm_gives_few_messages_and_one_that_counts_the_rest() -> None:
     assert tell(after(book, ended(1000, OPS, job="one more")), 1000.0 + WINDOW + 1)[1] == [BEGUN]
 
 
+def test_jobs_of_one_name_on_two_controllers_have_a_story_each() -> None:
+    here, there = (replace(ended(1, OPS), controller=f"https://{name}.example.com") for name in ("ci", "other"))
+    book, states = tell(after(Book(START), here, there))
+    assert states == [BEGUN, BEGUN]
+    assert tell(after(book, replace(ended(2), controller=here.controller)))[1] == [OVER]
+
+
+def test_an_end_tells_how_often_it_failed_in_all() -> None:
+    book, _ = tell(after(Book(START), ended(1, OPS)))
+    ((story,),) = after(after(book, ended(2, OPS), ended(3, OPS)), ended(4)).due(0)
+    assert story.told
+    assert (story.told.times, story.told.since_ns) == (3, START + S)
+
+
+def test_a_wrong_clock_neither_hides_what_comes_later_nor_holds_up_messages() -> None:
+    book = after(Book(START), ended(86_400 * 3650, OPS))
+    assert tell(after(book, ended(2, DEV)))[1] == [BEGUN]
+    assert replace(book, next_try=10.0**9, sent=[10.0**9] * MOST_MESSAGES).waits(1000.0) == 0
+
+
 def test_a_limit_tells_how_long_it_holds() -> None:
     book = replace(Book(START), sent=[100.0] * MOST_MESSAGES)
     assert book.waits(150.0) == WINDOW - 50
@@ -131,7 +151,7 @@ def test_a_limit_tells_how_long_it_holds() -> None:
 
 def test_the_book_forgets_jobs_that_passed_long_before_those_that_fail() -> None:
     book = after(Book(START), ended(0, OPS, job="broken"), *(ended(n, job=f"job-{n}") for n in range(1, 3000)))
-    assert ("broken", "") in book.stories
+    assert ("", "broken", "") in book.stories
     assert len(book.stories) == 1001
     book = after(book, ended(100 * 86_400, job="later"), now=START + 100 * 86_400 * S)
-    assert [*book.stories] == [("later", "")]
+    assert [*book.stories] == [("", "later", "")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,10 @@ from support import processes
 from support.hooks import HANG, Hook, Reply
 from support.otlp_receiver import Receiver
 from support.service import Service
+from support.serving import Server
 
+from pipeline_trace.commands import doctor_notify
+from pipeline_trace.notify import disk
 from pipeline_trace.trace import redact
 from pipeline_trace_demo.replay import Replay, TimeMap
 
@@ -83,6 +87,64 @@ def test_a_killed_poller_tells_after_its_restart_what_it_had_not_told_and_nothin
         assert len(hook.sent) == 1
 
 
+# Dies before or after the first call of a function.
+DYING = """
+import os, signal, sys
+from pipeline_trace.commands import main
+from pipeline_trace.notify import disk, webhook
+
+owner, name, when = {"disk": disk, "Inbox": disk.Inbox, "webhook": webhook}[sys.argv[1]], sys.argv[2], sys.argv[3]
+function = getattr(owner, name)
+
+def dying(*args, **kwargs):
+    if when == "after":
+        function(*args, **kwargs)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(owner, name, dying)
+sys.argv[1:] = sys.argv[4:]
+main()
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    ("owner", "name"), [("Inbox", "add"), ("Inbox", "close"), ("disk", "commit"), ("disk", "write"), ("webhook", "send")]
+)
+def test_a_poller_killed_anywhere_loses_no_message(
+    env: dict[str, str], start: Callable[..., Service], jenkins: Replay, owner: str, name: str, when: str
+) -> None:
+    with Hook() as hook:
+        folder = Path(env["PIPELINE_TRACE_HOME"]) / "notify"
+        folder.mkdir(parents=True)
+        disk.prepare(folder, time.time_ns())
+        words = [sys.executable, "-c", DYING, owner, name, when, "poll", *ARGUMENTS, jenkins.url]
+        dead = support.run(*words, env={**env, "PIPELINE_TRACE_NOTIFY": hook.url})
+        assert dead.returncode == -signal.SIGKILL
+        service = start(*ARGUMENTS, jenkins.url, PIPELINE_TRACE_NOTIFY=hook.url)
+        hook.wait_for(1)
+        polls(jenkins, 3)
+        ended(service)
+        # Only a kill between a message and its note sends it twice.
+        twice = (owner, name, when) in (("webhook", "send", "after"), ("disk", "commit", "before"))
+        assert len({body["id"] for body in hook.sent}) == 1
+        assert len(hook.sent) in ((1, 2) if twice else (1,))
+
+
+def test_poll_and_serve_on_one_home_tell_a_failure_once(
+    env: dict[str, str], start: Callable[..., Service], jenkins: Replay, tmp_path: Path
+) -> None:
+    broken = support.write_playbook(tmp_path, support.DEPLOY.replace('"true"', '"false"'))
+    with Hook() as hook, Server({**env, "PIPELINE_TRACE_NOTIFY": hook.url}):
+        service = start(*ARGUMENTS, jenkins.url, PIPELINE_TRACE_NOTIFY=hook.url)
+        hook.wait_for(1)
+        # It arrives later than the build: when `serve` tells it, `serve` has looked at the build too.
+        support.run_playbook(broken, env=env, hosts="web1,")
+        hook.wait_for(2)
+        ended(service)
+        assert [body["job"] for body in hook.asked] == ["fail-sh", "playbook site.yml"]
+
+
 def test_a_dead_webhook_holds_up_no_span(env: dict[str, str], start: Callable[..., Service], jenkins: Replay) -> None:
     with Hook() as hook:
         hook.always = HANG
@@ -116,14 +178,27 @@ def test_a_wrong_setting_is_one_line_and_polling_goes_on(
     assert "no failures are told: PIPELINE_TRACE_NOTIFY_FILE has no address of a webhook" in line
 
 
+def test_rules_that_cannot_be_read_are_one_line_and_polling_goes_on(
+    env: dict[str, str], start: Callable[..., Service], jenkins: Replay
+) -> None:
+    rules = {"PIPELINE_TRACE_RULES": "/nowhere"}
+    with Hook() as hook:
+        service = start(*ARGUMENTS[:2], *ARGUMENTS[3:], jenkins.url, PIPELINE_TRACE_NOTIFY=hook.url, **rules)
+        processes.wait_for(lambda: support.by_type(support.stored(env), "run"), "build")
+        polls(jenkins)
+        (line,) = ended(service).splitlines()
+        assert hook.asked == []
+    assert "failed builds get no verdict: cannot read the rules in /nowhere" in line
+    assert support.trace("why", "fail-sh#1", env=env).stdout.startswith("Owner: ")
+
+
 def test_doctor_says_what_became_of_the_last_message_and_sends_none(
     env: dict[str, str], start: Callable[..., Service], jenkins: Replay
 ) -> None:
     def doctor(**more: str) -> list[str]:
-        done = support.trace("doctor", env={**env, **more})
-        assert "x9Y8z7W6v5U4t3S2" not in done.stdout + done.stderr
-        lines = done.stdout.splitlines()
-        return [line.split(maxsplit=1)[1] for line in lines if " notify: " in line]
+        checks = list(doctor_notify.notifier({**env, **more}))
+        assert "x9Y8z7W6v5U4t3S2" not in str(checks)
+        return [f"{check.name}: {check.text}" for check in checks]
 
     with Hook(Reply(500), Reply(500)) as hook:
         more = {"PIPELINE_TRACE_NOTIFY": hook.url, "PIPELINE_TRACE_NOTIFY_FORM": "slack"}
@@ -137,3 +212,4 @@ def test_doctor_says_what_became_of_the_last_message_and_sends_none(
         assert len(hook.asked) == 2
         (line,) = doctor(PIPELINE_TRACE_NOTIFY="hooks.slack.com/x9Y8z7W6v5U4t3S2")
         assert line.startswith("notify: PIPELINE_TRACE_NOTIFY has no address")
+        assert f"{where}: the last message did not arrive" in support.trace("doctor", env={**env, **more}).stdout

@@ -11,7 +11,6 @@ from itertools import islice
 from pathlib import Path
 
 from pipeline_trace.delivery.journal import JournalError
-from pipeline_trace.ownership.log.rules import RulesError
 from pipeline_trace.ownership.verdict import Verdict
 from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace.span import AttributeValue, Span
@@ -90,7 +89,7 @@ class Poller:
             self._reader = self._made_reader(None)
         try:
             self._sweep(swept, progress, stopping, reread_age)
-        except (ApiError, RulesError, StateError, JournalError, SweepError) as error:
+        except (ApiError, StateError, JournalError, SweepError) as error:
             failed = error if isinstance(error, SweepError) else SweepError(str(error), _kind(error))
             failed.problems = swept.problems
             raise failed from None
@@ -199,9 +198,7 @@ class Poller:
 
 
 def _kind(error: Exception) -> str:
-    if isinstance(error, ApiError):
-        return error.kind
-    return "rules" if isinstance(error, RulesError) else "disk"
+    return error.kind if isinstance(error, ApiError) else "disk"
 
 
 def _in_order(

@@ -23,7 +23,7 @@ from . import telling
 from .delivering import DELIVERY_SECONDS, deliver_journals
 from .logs import Changes, say
 from .poller import Poller
-from .saying import few_lines, sweep_counts, warnings
+from .saying import few_lines, no_verdict, sweep_counts, warnings
 from .state import State
 from .swept import PollSettings, SweepError, Swept
 from .telling import Telling
@@ -68,6 +68,7 @@ class ControllerLoop:
         self._metrics = metrics
         self._stopping = stopping
         self._changes = Changes(controller=options.url)
+        self._rules = Changes(controller=options.url)
         self._times_from = ""
         self._controller = Controller(
             options.url,
@@ -127,6 +128,8 @@ class ControllerLoop:
             if swept.builds or swept.vanished or swept.unsampled:
                 say(logging.INFO, "polled", controller=self.options.url, **sweep_counts(swept))
             self._warn(warnings(swept))
+            if swept.rules:
+                self._rules.problem(swept.rules, no_verdict(swept.rules))
 
     def _warn(self, lines: Iterable[str]) -> None:
         for line in lines:

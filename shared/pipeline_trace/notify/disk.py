@@ -50,10 +50,10 @@ def load(folder: Path) -> Book | None:
         data: dict[str, Any] = json.loads(read_regular(folder / _BOOK, _MOST_BYTES))
         if int(data["version"]) > _VERSION:
             raise BookError(f"{folder / 'book.json'} is of a newer version; upgrade pipeline-trace")
-        stories = map(Story.from_dict, data["stories"])
+        stories = [Story.from_dict(story) for story in data["stories"]]
         return Book(
             since_ns=int(data["since_ns"]),
-            stories={(story.job, story.environment): story for story in stories},
+            stories={story.place: story for story in stories},
             sent=[float(at) for at in data["sent"]],
             tries=int(data["tries"]),
             next_try=float(data["next_try"]),

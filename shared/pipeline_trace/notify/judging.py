@@ -53,9 +53,10 @@ def outcomes_of_trace(lookup: Lookup, trace_id: str, since_ns: int, rules: Rules
 
 def with_history(lookup: Lookup, outcome: Outcome, failing: Failing, rules: Rules) -> Failing:
     """Return a failure with the verdict that `why` gives. Raises NotFoundError, SetupError."""
-    spans = lookup.spans(outcome.trace_id)
-    verdict = judge.verdict_of_trace(lookup, spans, failing.run, rules)
-    return failing if verdict.kind == judge.NOTHING_FAILED else failing.judged(verdict)
+    trace = Trace(lookup.spans(outcome.trace_id))
+    failures = (trace.failure(span) for span in trace.spans if span.span_id == outcome.span_id)
+    failure = next(filter(None, failures), None)
+    return failing.judged(judge.verdict_of_failure(lookup, failure, rules)) if failure else failing
 
 
 def _is_own_playbook(span: Span) -> bool:

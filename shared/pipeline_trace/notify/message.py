@@ -56,8 +56,8 @@ def values_of(stories: Sequence[Story], escape: Escape = str) -> dict[str, Value
         "confidence": round(failing.confidence, 2),
         "owner_before": before.owner if before else "",
         "kind_before": before.kind if before else "",
-        "job": story.job,
-        "environment": story.environment,
+        "job": story.last.job,
+        "environment": story.last.environment,
         "run": failing.run,
         "url": failing.url,
         "since": utc_time(failing.since_ns),
@@ -102,7 +102,8 @@ def _many(stories: Sequence[Story]) -> Message:
 
 
 def _where(story: Story) -> str:
-    return f"{story.job} to {story.environment}" if story.environment else story.job
+    job, environment = story.last.job, story.last.environment
+    return f"{job} to {environment}" if environment else job
 
 
 def _asked(owner: str) -> str:
@@ -122,5 +123,5 @@ def _times(times: int) -> str:
 
 
 def _id(stories: Sequence[Story]) -> str:
-    told = "\0".join(f"{story.job}\0{story.environment}\0{story.ended_ns}\0{story.state}" for story in stories)
+    told = "\0".join("\0".join((*story.place, str(story.last.ended_ns), story.state)) for story in stories)
     return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:16]

@@ -8,9 +8,10 @@ from typing import Any
 
 from ..lookup.wording import visible
 from ..ownership.verdict import Verdict
+from ..place.ci.jenkins.identity import build_on_page
 from ..trace import conventions as c
 from ..trace import redact
-from ..trace.queries import attribute_text, build_name_of, environment_of, result_of, run_url_of
+from ..trace.queries import attribute_text, build_name_of, environment_of, is_run, result_of, run_url_of
 from ..trace.span import Span
 
 _LONGEST = 300
@@ -50,13 +51,16 @@ class Failing:
 class Outcome:
     """How a build or a playbook ended. ``job``: the job's full name, or the playbook. ``failing``: None if it passed.
 
-    ``environment``: "" for none. ``ended_ns``: nanoseconds since the epoch. ``trace_id``: of its spans.
+    ``controller``: the address of the build's controller; "" for a playbook or another CI system. ``environment``: "" for
+    none. ``ended_ns``: nanoseconds since the epoch. ``trace_id``, ``span_id``: its span.
     """
 
+    controller: str
     job: str
     environment: str
     ended_ns: int
     trace_id: str
+    span_id: str
     failing: Failing | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -66,8 +70,9 @@ class Outcome:
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Outcome:
         """Return the outcome that ``to_dict`` gave. Raises KeyError, TypeError, ValueError."""
-        job, environment, trace_id = (str(data[name]) for name in ("job", "environment", "trace_id"))
-        return Outcome(job, environment, int(data["ended_ns"]), trace_id, failing_from_dict(data["failing"]))
+        names = ("controller", "job", "environment", "trace_id", "span_id")
+        texts = {name: str(data[name]) for name in names}
+        return Outcome(**texts, ended_ns=int(data["ended_ns"]), failing=failing_from_dict(data["failing"]))
 
 
 def failing_from_dict(data: Any) -> Failing | None:
@@ -85,8 +90,11 @@ def is_told(span: Span) -> bool:
 
 def passed(span: Span) -> Outcome:
     """Return the outcome of a run or a playbook that passed."""
-    job = attribute_text(span, c.PIPELINE_NAME) if c.PIPELINE_RESULT in span.attributes else ""
-    return Outcome(_name(job or span.name), _name(environment_of(span)), span.end_ns, span.trace_id)
+    job = attribute_text(span, c.PIPELINE_NAME) if is_run(span) else ""
+    build = build_on_page(run_url_of(span)) if job else None
+    controller = redact.masked(build.controller) if build else ""
+    environment = _name(environment_of(span))
+    return Outcome(controller, _name(job or span.name), environment, span.end_ns, span.trace_id, span.span_id)
 
 
 def failed(span: Span, verdict: Verdict) -> Outcome:

@@ -19,29 +19,42 @@ NEWS_NS = 7 * 86_400 * 10**9
 # Jobs that passed are remembered so that an older failure, read late, is not told. Those that fail stay much longer.
 _MOST_PASSED = 1000
 _MOST_FAILING = 5000
+# An end that is further in the future comes from a wrong clock: what really ends later would count as older.
+_AHEAD_NS = 86_400 * 10**9
 _KEPT_NS = 90 * 86_400 * 10**9
 # Messages within a time, seconds. What is more goes into one message, the last of them.
 MOST_MESSAGES = 6
 WINDOW = 600.0
 
-Place = tuple[str, str]
-"""A job or a playbook, and an environment."""
+# A longer one comes from a clock that was wrong: a webhook may ask for a day at most.
+_LONGEST_PAUSE = 86_400.0
+
+Place = tuple[str, str, str]
+"""A controller, a job or a playbook of it, and an environment."""
 Judge = Callable[[Outcome], Failing]
+
+
+def place_of(outcome: Outcome) -> Place:
+    """Return what an outcome is about."""
+    return outcome.controller, outcome.job, outcome.environment
 
 
 @dataclass(frozen=True)
 class Story:
-    """What is known of a job in an environment. ``now``: its failure; None if it passed. ``told``: the one told last.
+    """What is known of a job in an environment. ``last``: how it ended last. ``told``: the failure that was told last."""
 
-    ``ended_ns``: when it ended last. ``trace_id``: of that.
-    """
-
-    job: str
-    environment: str
-    ended_ns: int
-    trace_id: str
-    now: Failing | None = None
+    last: Outcome
     told: Failing | None = None
+
+    @property
+    def place(self) -> Place:
+        """Return what the story is about."""
+        return place_of(self.last)
+
+    @property
+    def now(self) -> Failing | None:
+        """Return the failure; None if the job passed."""
+        return self.last.failing
 
     @property
     def state(self) -> str:
@@ -54,14 +67,12 @@ class Story:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the story as JSON-ready data."""
-        return asdict(self)
+        return {"last": self.last.to_dict(), "told": asdict(self.told) if self.told else None}
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Story:
         """Return the story that ``to_dict`` gave. Raises KeyError, TypeError, ValueError."""
-        ended = Outcome.from_dict({**data, "failing": data["now"]})
-        told = failing_from_dict(data["told"])
-        return Story(ended.job, ended.environment, ended.ended_ns, ended.trace_id, ended.failing, told)
+        return Story(Outcome.from_dict(data["last"]), failing_from_dict(data["told"]))
 
 
 @dataclass(frozen=True)
@@ -88,18 +99,18 @@ class Book:
         """
         stories, news = dict(self.stories), dict[Place, list[Outcome]]()
         for outcome in sorted(outcomes, key=lambda one: one.ended_ns):
-            news.setdefault((outcome.job, outcome.environment), []).append(outcome)
+            news.setdefault(place_of(outcome), []).append(outcome)
         for place, ended in news.items():
             known = stories.get(place)
-            since_ns = max(self.since_ns, now_ns - NEWS_NS, known.ended_ns + 1 if known else 0)
-            ended = [one for one in ended if one.ended_ns >= since_ns]
+            since_ns = max(self.since_ns, now_ns - NEWS_NS, known.last.ended_ns + 1 if known else 0)
+            ended = [one for one in ended if since_ns <= one.ended_ns < now_ns + _AHEAD_NS]
             if ended:
                 stories[place] = _gone_on(known, ended, judge)
         return replace(self, stories=_kept(stories, now_ns))
 
     def due(self, now: float) -> list[list[Story]]:
         """Return the messages to send now: the stories of each. More than one story: they are told in short, together."""
-        waiting = sorted((story for story in self.stories.values() if story.state), key=lambda story: story.ended_ns)
+        waiting = sorted((story for story in self.stories.values() if story.state), key=lambda story: story.last.ended_ns)
         room = MOST_MESSAGES - len(self._recent(now))
         if len(waiting) <= room:
             return [[story] for story in waiting]
@@ -110,11 +121,12 @@ class Book:
         """Return the seconds until the next message may be sent; 0 if it may be now."""
         recent = self._recent(now)
         full = min(recent) + WINDOW - now if len(recent) >= MOST_MESSAGES else 0.0
-        return max(full, self.next_try - now, 0.0)
+        later = self.next_try - now
+        return max(full, later if later <= _LONGEST_PAUSE else 0.0, 0.0)
 
     def with_told(self, stories: Iterable[Story], now: float) -> Book:
         """Return the book after a message about these stories has arrived."""
-        told = {(one.job, one.environment): replace(one, told=one.now) for one in stories}
+        told = {story.place: replace(story, told=story.now) for story in stories}
         return replace(
             self, stories={**self.stories, **told}, sent=[*self._recent(now), now], tries=0, next_try=0, problem=""
         )
@@ -129,7 +141,8 @@ def _gone_on(known: Story | None, ended: Sequence[Outcome], judge: Judge) -> Sto
     last, earlier = ended[-1], known.now if known else None
     told = known.told if known else None
     if last.failing is None:
-        return Story(last.job, last.environment, last.ended_ns, last.trace_id, None, told)
+        whole = replace(told, since_ns=earlier.since_ns, times=earlier.times) if told and earlier else told
+        return Story(last, whole)
     row: list[Failing] = []
     for one in ended:
         row = [*row, one.failing] if one.failing else []
@@ -139,7 +152,7 @@ def _gone_on(known: Story | None, ended: Sequence[Outcome], judge: Judge) -> Sto
     same = next((one for one in (earlier, told) if one and one.sign == last.failing.sign), None)
     found = judge(last) if same is None else replace(last.failing, **_verdict(same))
     found = replace(found, since_ns=first.since_ns, times=len(row) + (earlier.times if earlier else 0))
-    return Story(last.job, last.environment, last.ended_ns, last.trace_id, found, told)
+    return Story(replace(last, failing=found), told)
 
 
 def _verdict(failing: Failing) -> dict[str, Any]:
@@ -150,9 +163,9 @@ def _kept(stories: Mapping[Place, Story], now_ns: int) -> dict[Place, Story]:
     """Return the stories that stay, the newest first: as many as the limits allow."""
     found: dict[Place, Story] = {}
     left = {True: _MOST_FAILING, False: _MOST_PASSED}
-    for place, story in sorted(stories.items(), key=lambda one: one[1].ended_ns, reverse=True):
+    for place, story in sorted(stories.items(), key=lambda one: one[1].last.ended_ns, reverse=True):
         open_ = story.now is not None or story.told is not None
-        if left[open_] and story.ended_ns > now_ns - _KEPT_NS:
+        if left[open_] and story.last.ended_ns > now_ns - _KEPT_NS:
             left[open_] -= 1
             found[place] = story
     return found
