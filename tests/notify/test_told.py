@@ -139,6 +139,7 @@ def test_an_end_tells_how_often_it_failed_in_all() -> None:
 
 def test_a_wrong_clock_neither_hides_what_comes_later_nor_holds_up_messages() -> None:
     book = after(Book(START), ended(86_400 * 3650, OPS))
+    assert tell(book)[1] == []
     assert tell(after(book, ended(2, DEV)))[1] == [BEGUN]
     assert replace(book, next_try=10.0**9, sent=[10.0**9] * MOST_MESSAGES).waits(1000.0) == 0
 

@@ -393,6 +393,13 @@ def measure(*spans: Span, now: float = 200) -> list[tuple[str, float, dict[str, 
     return [(one.metric, one.value, {k: v for k, v in one.attributes.items() if k != c.PIPELINE_NAME}) for one in found]
 
 
+def test_a_failure_is_counted_by_owner_kind_and_environment() -> None:
+    verdict = {c.FAILURE_OWNER: "ops", c.FAILURE_KIND: "disk_full"}
+    failed = {c.PIPELINE_RESULT: "failure", "jenkins.parameter.TARGET_ENV": "prod", **verdict}
+    found = [one for one in measure(span("run", 100, 160, **failed)) if one[0] == "pipeline_trace.failures"]
+    assert found == [("pipeline_trace.failures", 1, {**verdict, "deployment.environment.name": "production"})]
+
+
 def test_a_wait_that_is_not_known_is_left_out() -> None:
     assert measure(span("run", 100, 160, **{c.PIPELINE_RESULT: "success"})) == [
         ("cicd.pipeline.run.duration", 60, {"cicd.pipeline.run.state": "executing", c.PIPELINE_RESULT: "success"})
