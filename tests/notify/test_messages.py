@@ -47,7 +47,7 @@ def test_a_change_names_what_it_was_before_and_an_end_what_is_over() -> None:
 
 def test_nobody_is_blamed_where_the_owner_is_unknown() -> None:
     head = message_of([story(Failing("unknown", "unknown", 0.3, "", "", "a#1", "", SINCE))]).head
-    assert head == "It is not known who should look: shop/deploy to production fails with unknown."
+    assert head == "It is not known who should look: shop/deploy to production fails."
 
 
 def test_a_message_that_is_sent_again_has_the_same_id_and_another_one_has_not() -> None:

@@ -82,7 +82,7 @@ def _single(story: Story) -> Message:
     if story.state == OVER:
         since = f"It failed since {utc_time(failing.since_ns)}{_times(failing.times)}: {_said(failing.owner, failing.kind)}."
         return Message(identity, f"{where} passes again.", lines=[since], link=(failing.run, failing.url))
-    head = f"{_asked(failing.owner)}: {where} fails with {failing.kind}{_sure(failing.owner, failing.confidence)}."
+    head = f"{_asked(failing.owner)}: {where} fails{_with(failing.kind)}{_sure(failing.owner, failing.confidence)}."
     if story.state == CHANGED and story.told:
         head += f" Before, it was {_said(story.told.owner, story.told.kind)}."
     since = f"Since {utc_time(failing.since_ns)}{_times(failing.times)}, last in {failing.run}."
@@ -108,6 +108,10 @@ def _where(story: Story) -> str:
 
 def _asked(owner: str) -> str:
     return f"{_TEAMS[owner]} should look" if owner in (DEV, OPS) else "It is not known who should look"
+
+
+def _with(kind: str) -> str:
+    return "" if kind == UNKNOWN else f" with {kind}"
 
 
 def _said(owner: str, kind: str) -> str:
