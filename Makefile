@@ -19,7 +19,7 @@ LOWEST := tests/serve/test_receiver.py tests/serve/test_bounds.py tests/serve/te
 PEERS := collector pytest-otel pytest-opentelemetry maven
 
 .PHONY: demo test quick test-matrix test-lowest test-peers lint types unit browser sshd sanity collection bench-callback bench-poller \
-	bench-serve corpus screenshots clean help
+	bench-serve corpus lab screenshots clean help
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -69,8 +69,11 @@ bench-serve: $(VENV)/.installed-test ## what serve takes in and what it loses, i
 bench-poller: $(VENV)/.installed-test ## what the poller costs, into docs/performance.md (needs a quiet machine, half an hour)
 	@$(BIN)/python tests/bench/poller_scale.py --output docs/performance.md
 
-corpus: $(VENV)/.installed ## judge the labelled failures
-	@$(BIN)/python tests/bench/corpus.py tests/corpus/*.jsonl
+corpus: $(VENV)/.installed-test ## how often verdicts are right, by all kept cases, into docs/ownership.md
+	@$(BIN)/python tests/bench/owners.py --output docs/ownership.md
+
+lab: $(VENV)/.installed ## real tools with faults put in: makes the lab's logs anew (TOOLS="pip npm": of some; CASES=PATTERN: shows them)
+	@PYTHONPATH=tests $(BIN)/python -m lab $(TOOLS) --cases '$(CASES)'
 
 screenshots: $(VENV)/.installed-test browser ## the pages in all states and widths, light and dark, into tests/output/pages
 	@$(BIN)/python scripts/screenshots.py tests/output/pages

@@ -11,7 +11,7 @@ from .ownership import judge
 from .ownership.failure import Failure
 from .ownership.log.judge import verdict_of_log
 from .ownership.log.rules import Rules, RulesError, load_rules
-from .ownership.verdict import Verdict
+from .ownership.verdict import NOTHING_FAILED, Verdict
 from .report.headline import Headline
 from .trace import conventions as c
 from .trace.span import ERROR, Span
@@ -47,7 +47,7 @@ def headline(lookup: Lookup, spans: Sequence[Span], reference: str) -> Headline:
 
 def _verdict(lookup: Lookup, spans: Sequence[Span], reference: str, rules: Rules) -> Verdict | None:
     verdict = judge.verdict_of_trace(lookup, spans, reference, rules)
-    return None if verdict.kind == judge.NOTHING_FAILED else verdict.masked()
+    return None if verdict.kind == NOTHING_FAILED else verdict.masked()
 
 
 def _deciding(failed: Sequence[Span], rules: Rules) -> dict[str, str]:

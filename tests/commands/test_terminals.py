@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -79,3 +80,14 @@ def test_a_build_that_is_not_here_is_named_with_the_command_that_fetches_it(tmp_
         "incomplete: app#7 is not here; when it has ended, fetch it with: pipeline-trace poll --once --jenkins-url " in said
     )
     assert "https://ci.example.com\n" in said
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("width", [60, 120])
+def test_why_fits_the_terminal_in_whole_words(polled: Env, width: int) -> None:
+    env = {**polled, "FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": str(width)}
+    done = support.run(support.BIN / "pipeline-trace", "why", "shop/build#47", "--utc", env=env)
+    lines = [re.sub(r"\x1b\[[0-9;]*m|\x1b\]8;.*?\x1b\\", "", line).rstrip() for line in done.stdout.splitlines()]
+    assert max(map(len, lines)) <= width
+    plain = support.run(support.BIN / "pipeline-trace", "why", "shop/build#47", "--utc", env=polled)
+    assert " ".join(" ".join(lines).split()) == " ".join(plain.stdout.split())

@@ -18,7 +18,7 @@ def why(env: Env, *arguments: str) -> dict[str, Any]:
     done = support.trace("why", "--format", "json", *arguments, env=env)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     verdict: dict[str, Any] = json.loads(done.stdout)
-    assert list(verdict) == ["owner", "kind", "confidence", "evidence", "next"]
+    assert list(verdict)[:6] == ["owner", "kind", "confidence", "evidence", "next", "says"]
     return verdict
 
 
@@ -63,6 +63,8 @@ def test_a_change_that_fails_its_own_health_check_is_dev_and_the_commit_is_named
         assert (verdict["owner"], verdict["kind"]) == ("dev", "app_unhealthy"), run
         assert "version 1.8.0 reports: missing setting DB_URL" in verdict["evidence"]
         assert "63d034dacd87e7b59b3e6168946aa5b8cd943d34" in "\n".join(verdict["evidence"])
+        # What passes is told by its own key.
+        assert not any("green at the same time" in line for line in verdict["because"])
 
 
 @pytest.mark.parametrize("polled", ["incident-broken-change"], indirect=True)
@@ -77,12 +79,32 @@ def test_the_verdict_by_the_text_is_on_the_run_and_on_the_step(polled: Env) -> N
 
 
 @pytest.mark.parametrize("polled", ["incident-broken-change"], indirect=True)
-def test_the_answer_for_people_has_at_most_ten_lines(polled: Env) -> None:
-    done = support.trace("why", "shop/build#62", env=polled)
-    lines = done.stdout.splitlines()
-    assert lines[0].startswith("Owner: Dev   app_unhealthy   (")
-    assert lines[-1].startswith("Next: ")
-    assert len(lines) <= 10
+def test_the_answer_for_people_begins_with_who_should_look_and_ends_with_what_to_do(polled: Env) -> None:
+    lines = support.trace("why", "shop/build#62", env=polled).stdout.splitlines()
+    assert lines[0].startswith("Dev should look at what 63d034dacd changed: ")
+    assert "% sure, " in lines[1]
+    assert lines[-3:-1] == [
+        "Next        Dev looks at what 63d034dacd changed.",
+        "            pipeline-trace show 'shop/deploy#187'",
+    ]
+    assert lines[-1].startswith("            the build's page http://127.0.0.1:")
+
+
+@pytest.mark.parametrize("polled", ["incident-host-down"], indirect=True)
+def test_an_upstream_build_tells_since_when_its_downstream_fails_and_what_is_fine(polled: Env) -> None:
+    told = why(polled, "shop/build#47")
+    assert told["says"] == "Ops should look at web2: Ansible could not reach it, and 1 other project fails alike."
+    assert (told["build"]["name"], told["since"]["name"], told["last_green"]["name"]) == (
+        "shop/deploy#140",
+        "shop/deploy#134",
+        "shop/deploy#131",
+    )
+    assert (told["failed_alike"], told["of_last_builds"], told["hosts"]) == (4, 7, ["web2"])
+    # The same commit passed before.
+    assert "commits_since" not in told
+    assert [build["name"] for build in told["started"]["builds"]] == ["shop/build#47", "shop/deploy#140"]
+    assert [one["job"] for one in told["fails_alike"]] == ["orders/deploy to staging"]
+    assert [one["job"] for one in told["passes"]] == ["orders/deploy to integration", "shop/deploy to integration"]
 
 
 @pytest.mark.parametrize("polled", ["33"], indirect=True)

@@ -16,11 +16,13 @@ from support.hooks import HANG, RESET, SECRET, Hook, Reply, texts
 from support.otlp_receiver import free_port
 
 from pipeline_trace.delivery.home import Home
-from pipeline_trace.notify import disk, webhook
+from pipeline_trace.lookup.lookup import Lookup
+from pipeline_trace.notify import disk, judging, webhook
 from pipeline_trace.notify.notifier import Notifier
 from pipeline_trace.notify.outcome import Failing, Outcome
 from pipeline_trace.notify.settings import Settings, Webhook
 from pipeline_trace.notify.told import MOST_MESSAGES, Book
+from pipeline_trace.ownership.log.rules import Rules
 
 JENKINS = "https://jenkins.example.com"
 
@@ -28,11 +30,11 @@ JENKINS = "https://jenkins.example.com"
 class Told:
     """A notifier on a home folder, and what it says."""
 
-    def __init__(self, folder: Path, url: str, form: str = "json", template: str = "") -> None:
+    def __init__(self, folder: Path, url: str, form: str = "json", template: str = "", *, history: bool = False) -> None:
         self.said: list[str] = []
         self.home = Home(folder)
         settings = Settings(Webhook(url, "PIPELINE_TRACE_NOTIFY"), form, template)
-        self.notifier = Notifier(settings, self.home, {}, self.said.append, history=False)
+        self.notifier = Notifier(settings, self.home, {}, self.said.append, history=history)
         self.inbox = self.notifier.inbox(JENKINS)
 
     def start(self) -> Told:
@@ -244,6 +246,24 @@ def test_nothing_is_sent_where_it_cannot_be_noted(tell: Callable[..., Told], mon
         assert hook.asked == []
     assert "No space left on device" in told.said[0]
     assert len(told.said) == 1
+
+
+def test_a_failure_that_cannot_be_judged_stops_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "journals").mkdir()
+
+    def broken(lookup: Lookup, found: Outcome, failing: Failing, rules: Rules) -> Failing:
+        if found.job == "odd":
+            raise ZeroDivisionError("odd")
+        return replace(failing, kind="by_history")
+
+    monkeypatch.setattr(judging, "with_history", broken)
+    with Hook() as hook:
+        told = Told(tmp_path, hook.url, history=True).start()
+        told.ended(outcome("disk_full", job="odd"), outcome("disk_full"))
+        hook.wait_for(2)
+        told.notifier.close(20)
+    assert {body["job"]: body["kind"] for body in hook.sent} == {"odd": "disk_full", "shop": "by_history"}
+    assert told.said == ["odd#1 cannot be judged (ZeroDivisionError: odd); please report this error"]
 
 
 @pytest.mark.process

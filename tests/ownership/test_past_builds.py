@@ -14,7 +14,7 @@ from pipeline_trace.ownership import judge
 from pipeline_trace.ownership.log.rules import load_rules
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.ids import span_id, trace_id
-from pipeline_trace.trace.span import Span
+from pipeline_trace.trace.span import Link, Span
 
 MINUTE = 60 * 10**9
 DAY = 1_795_000_000 * 10**9
@@ -73,3 +73,34 @@ def test_hosts_on_which_nothing_failed_are_not_read_of_past_builds(place: Home, 
         monkeypatch.setattr(lookup, "spans_of_build", lambda job, number, **_: whole(job, number))
         assert judge.verdict_of_trace(lookup, own, "team3/deploy#3", load_rules()) == verdict
     assert "5 projects have had the same error" in "\n".join(verdict.evidence)
+
+
+def upstream(job: str, below: Span) -> list[Span]:
+    """Return a build, in a trace that only it is in, whose last step started another build and fails with it."""
+    ids = [(job, name) for name in ("run", "step")]
+    run, step = (
+        Span(trace_id((job,)), span_id(key), None, name, below.start_ns - 1)
+        for key, name in zip(ids, ("RUN", "build"), strict=True)
+    )
+    step.parent_id = run.span_id
+    for one in (run, step):
+        one.end_ns, one.resource = below.end_ns + 1, {c.PIPELINE_NAME: job, c.PIPELINE_RUN_ID: "1"}
+        one.fail("shared » deploy #1 completed: FAILURE")
+    run.attributes = {c.JENKINS_TYPE: c.TYPE_RUN, c.PIPELINE_RESULT: c.FAILURE}
+    step.attributes = {c.JENKINS_TYPE: c.TYPE_STEP}
+    started = {c.JENKINS_LINK: c.LINK_STARTED, c.PIPELINE_NAME: "shared/deploy", c.PIPELINE_RUN_ID: "1"}
+    step.links.append(Link(step.trace_id, below.span_id, started))
+    return [run, step]
+
+
+def test_a_build_that_several_projects_started_is_followed_from_each_and_fails_once(place: Home) -> None:
+    below = deploy(1, "shared/deploy")
+    jobs = [f"team{number}/build" for number in range(3)]
+    with closing(Store(place.store)) as store:
+        store.deliver([*below, *(span for job in jobs for span in upstream(job, below[0]))], 5)
+    with closing(Lookup(place)) as lookup:
+        for reference in [f"{job}#1" for job in jobs]:
+            said = "\n".join(judge.judged_for(lookup, reference, load_rules()).verdict.evidence)
+            assert "build shared/deploy#1" in said
+            assert REFUSED in said
+            assert "projects" not in said

@@ -6,11 +6,13 @@ import json
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from support.model import START_MS, ModelJenkins, play, played
 from support.model.programs import Agent, Program, Stage, Throw, Try, echo, sh
+from support.polling import Polling
 
 from jenkins_poller.fetch.api import Controller
 from jenkins_poller.fetch.build import Fetched, Reader
@@ -148,3 +150,14 @@ def test_where_the_pipeline_caught_its_errors_and_failed_later_the_end_of_its_lo
         assert isinstance(found, Fetched)
         assert found.logs
         assert bool(found.console) is (one is build)
+
+
+@pytest.mark.parametrize("end", ["\n", ""])
+def test_the_last_line_of_a_log_is_kept_where_the_exception_follows_on_it(tmp_path: Path, end: str) -> None:
+    step = sh("curl -f https://mirror.example", 900, status=22, log=f"curl: (22) The requested URL returned error: 502{end}")
+    with ModelJenkins([play(Program("glued", [Agent("linux-1", [Stage("Get", [step])])]), start_ms=START_MS)]) as jenkins:
+        polling = Polling(tmp_path / "poller", jenkins)
+        polling.sweep()
+    (failed,) = [span for span in polling.spans if c.JENKINS_LOG in span.attributes]
+    assert str(failed.attributes[c.JENKINS_LOG]).endswith("curl: (22) The requested URL returned error: 502")
+    assert failed.status_message == "script returned exit code 22"

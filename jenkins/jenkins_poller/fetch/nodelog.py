@@ -29,6 +29,8 @@ _BUILD_PATH = re.compile(r".*/[0-9]{1,10}/?")
 _RUNNING_ON = re.compile(r"Running on (?:<a href=['\"][^'\"]*/computer/([^/'\"]+)/|(\S.*?) in (?:/|\\\\|[A-Za-z]:))")
 # The controller's built-in node: "(built-in)" in URLs, "Jenkins" in plain text, "built-in" in builds.
 _BUILT_IN = {"(built-in)": "built-in", "Jenkins": "built-in"}
+# The message of a shell step that fails. It follows what the script printed, on the same line if that line has no end.
+_STATUS = re.compile(r"script returned exit code -?\d+$")
 _ANSWERED = re.compile(r"(?:Approved|Aborted|Rejected) by (?:<a [^>]*>([^<]+)</a>|([^<\n]+))")
 
 
@@ -56,8 +58,9 @@ class NodeLogs:
         if text is None:
             return FailedLog(steplog.log_tail(self._plain(build, node_id)))
         # The exception's text follows the log, and has no end of line.
-        printed, newline, error = text.rpartition("\n")
-        return FailedLog(steplog.log_tail(printed + newline), error)
+        status = _STATUS.search(text)
+        begin = status.start() if status else text.rfind("\n") + 1
+        return FailedLog(steplog.log_tail(text[:begin]), text[begin:])
 
     def started(self, build: Build, node_id: str) -> StartedLog:
         """Return which builds a ``build`` step started."""

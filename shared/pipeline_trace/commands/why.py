@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import json
+import os
+from collections.abc import Iterator
 
 import click
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
 
 from ..lookup.lookup import NotFoundError
 from ..lookup.wording import with_shown_times
-from ..ownership import Verdict, judge
+from ..ownership import account, judge
+from ..ownership.account import Account
+from ..ownership.account.text import LABEL_WIDTH
+from ..ownership.account.wording import Command, Line, Name, Part, Quote, rows, sure
 from ..ownership.log.judge import verdict_of_log
 from ..ownership.log.rules import Rules, RulesError, load_rules
-from ..trace import redact
+from ..ownership.verdict import NOTHING_FAILED
 from . import fail, format_option, live, local, utc_option
 from .logfile import read_end
 
-_MOST_LINES = 10
-_WIDTH = 160
-# What says how much is left out is as long as this: no shorter rest is left out.
-_MARK = 25
+# Of what does not fit in the first line, and the least room beside a label, in columns.
+_INDENT = 2
+_NARROWEST = 20
+_TEAMS = {"dev": "bold yellow", "ops": "bold magenta"}
 
 
 @click.command("why")
@@ -34,15 +41,16 @@ _MARK = 25
     type=click.Path(dir_okay=False),
     help="A file with your own rules. They are tried before the built-in rules. Default: the file in PIPELINE_TRACE_RULES.",
 )
-@format_option("How to print the verdict.", "text", "json")
+@format_option("How to print it. markdown: for a comment. slack: the body for a Slack webhook.", *account.FORMATS)
 @utc_option
 def command(
     trace: str, log: str | None, exit_status: int | None, script: str, own: str | None, form: str, utc: bool
 ) -> None:
-    """Say who should look first at a failure: Dev or Ops.
+    """Say who should look first at a failure, Dev or Ops, and what is known around it.
 
-    Prints the owner of the failure, how sure that is, the log lines and facts that decide it, and what to do next. The
-    owner is unknown if no line and no fact decides.
+    Says it in one sentence. Then come since when it fails, the last green build and the commits since, what started it, the
+    log line that decides, what else fails alike, what passes, and the command to go on with. What is not known is left out.
+    The owner is unknown if no line and no fact decides.
 
     TRACE: a trace id, a build URL, JOB#N or latest (default), from this machine's store. For a build that still runs,
     why asks the Jenkins controller (login: JENKINS_USER and JENKINS_API_TOKEN).
@@ -51,37 +59,63 @@ def command(
         rules = load_rules(own)
     except RulesError as error:
         raise fail(str(error)) from None
-    verdict = verdict_of_log(script, exit_status, read_end(log), rules=rules) if log else _of_trace(trace, rules)
-    if form == "json":
-        click.echo(json.dumps(verdict.masked().to_dict(), ensure_ascii=False))
+    if log:
+        known = account.account_of_log(verdict_of_log(script, exit_status, read_end(log), rules=rules))
     else:
-        click.echo(verdict_text(verdict, utc=utc))
+        known = _of_trace(trace, rules)
+    console = Console(highlight=False)
+    if form == "text" and console.is_terminal and known.verdict.kind != NOTHING_FAILED:
+        _print(known, console, utc=utc)
+    else:
+        click.echo(account.rendered(known, form, utc=utc))
 
 
-def _of_trace(trace: str, rules: Rules) -> Verdict:
+def _of_trace(trace: str, rules: Rules) -> Account:
     with local.open_lookup() as lookup:
         try:
-            return judge.verdict_for(lookup, trace, rules)
+            return account.account_of(judge.judged_for(lookup, trace, rules), os.environ.get("PIPELINE_TRACE_URL", ""))
         except NotFoundError:
             verdict = live.verdict_of_running(lookup, trace)
             if verdict is None:
                 raise
-            return verdict
+            return account.account_of_verdict(verdict)
 
 
-def verdict_text(verdict: Verdict, *, utc: bool = False) -> str:
-    """Return a verdict as text of at most ten lines, with masked secrets. ``utc``: show times in UTC."""
-    verdict = verdict.masked()
-    if verdict.kind == judge.NOTHING_FAILED:
-        return "\n".join(["Nothing failed.", *(f"  - {line}" for line in verdict.evidence)])
-    owners = {"dev": "Dev", "ops": "Ops"}
-    sure = f"   ({verdict.confidence:.0%} sure)" if verdict.owner in owners else ""
-    head = f"Owner: {owners.get(verdict.owner, 'unknown')}   {verdict.kind}{sure}"
-    evidence = [f"  - {_shortened(with_shown_times(line, utc=utc))}" for line in verdict.evidence]
-    tail = [f"Next: {verdict.next}"] if verdict.next else []
-    return "\n".join([head, *evidence[: _MOST_LINES - 1 - len(tail)], *tail])
+def _print(known: Account, console: Console, *, utc: bool) -> None:
+    """Print an account in a terminal: lines wrap beside their label."""
+    console.print(Text(known.says, style=_TEAMS.get(known.verdict.owner, "bold")))
+    console.print(Text(f"({sure(known)})", style="dim"))
+    width = max(console.width - LABEL_WIDTH - _INDENT, _NARROWEST)
+    for row in rows(known):
+        beside = [text for line in row.lines for text in _beside(line, console, width, utc)]
+        for at, text in enumerate(beside):
+            label = Text(f"{'' if at else row.label:{LABEL_WIDTH}}", style="dim")
+            # An address that does not fit begins at the left edge: a terminal that wraps it keeps it whole.
+            wide = at and LABEL_WIDTH + text.cell_len > console.width
+            console.print(text[_INDENT:] if wide else label + text, soft_wrap=True)
 
 
-def _shortened(line: str) -> str:
-    text = " ".join(line.split())
-    return text if len(text) <= _WIDTH + _MARK else redact.clip(text, _WIDTH)
+def _beside(line: Line, console: Console, width: int, utc: bool) -> Iterator[Text]:
+    """Yield a line as what fits beside a label. An address has a line of its own, which only the terminal wraps."""
+    words = Text.assemble(*(_shown(part, utc) for part in line))
+    for at, piece in enumerate(words.wrap(console, width)):
+        piece.rstrip()
+        yield Text(" " * _INDENT if at else "") + piece
+    for part in line:
+        if isinstance(part, Name) and part.written:
+            yield Text(" " * _INDENT) + Text(part.url, style=_style(part))
+
+
+def _shown(part: Part, utc: bool) -> tuple[str, Style]:
+    # A log's words may look like a time of ours.
+    text = with_shown_times(part, utc=utc) if isinstance(part, str) else part.text
+    return text, _style(part)
+
+
+def _style(part: Part) -> Style:
+    if isinstance(part, Quote):
+        return Style(color="red")
+    if isinstance(part, Command):
+        return Style(bold=True)
+    # Where a terminal knows links, a click on the name opens the page.
+    return Style(color="cyan", link=part.url or None) if isinstance(part, Name) else Style()

@@ -20,20 +20,26 @@ class Arrivals:
     def __init__(self, home: Home) -> None:
         self._store = Store(home.store)
         self._seen: dict[str, int] = {}
+        self._new: dict[str, int] = {}
 
     def close(self) -> None:
         """Close the store."""
         self._store.close()
 
+    def looked(self) -> None:
+        """Remember the traces that were returned last as looked at."""
+        self._seen.update(self._new)
+
     def since(self, seen_s: int) -> tuple[list[str], int]:
         """Return the traces to look at, the oldest first, and when the last of them arrived. Raises SetupError.
 
-        ``seen_s``: when the last trace arrived that was looked at, seconds since the epoch.
+        They are returned again until ``looked`` is called. ``seen_s``: when the last trace arrived that was looked at, seconds
+        since the epoch.
         """
         arrived = self._store.run(lambda connection: _arrived(connection, seen_s - _LATE))
         self._seen = {trace_id: at for trace_id, at in self._seen.items() if at >= seen_s - _LATE}
         new = sorted((at, trace_id) for trace_id, at in arrived.items() if self._seen.get(trace_id) != at)[:_MOST]
-        self._seen.update((trace_id, at) for at, trace_id in new)
+        self._new = {trace_id: at for at, trace_id in new}
         return [trace_id for _at, trace_id in new], max([seen_s, *(at for at, _trace_id in new)])
 
 

@@ -6,27 +6,19 @@ text, which it shows as they are.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..ownership.account import slack
 from .message import Message, Value
 from .settings import SLACK, TEAMS
 
-_SLACK_SIGNS = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-# Slack reads these as mentions in some settings of a channel.
-_MENTIONS = re.compile(r"@(?=(?:here|channel|everyone|group)\b)", re.IGNORECASE)
-_UNSEEN_SPACE = "\u200b"
 _CARD = "application/vnd.microsoft.card.adaptive"
 
 
 def escaped_for(form: str, text: str) -> str:
     """Return a text so that a form shows it, and reads nothing in it."""
-    if form != SLACK:
-        return text
-    for sign, written in _SLACK_SIGNS.items():
-        text = text.replace(sign, written)
-    return _MENTIONS.sub(f"@{_UNSEEN_SPACE}", text)
+    return slack.safe(text) if form == SLACK else text
 
 
 def body_of(form: str, message: Message, values: Mapping[str, Value]) -> dict[str, Any]:
@@ -44,14 +36,11 @@ def body_of_text(form: str, text: str) -> dict[str, Any]:
 
 
 def _slack(message: Message) -> str:
-    def escaped(text: str) -> str:
-        return escaped_for(SLACK, text)
-
-    name, url = map(escaped, message.link)
+    name, url = map(slack.safe, message.link)
     # Slack ends a link's address at this sign.
     link = f"<{url.replace('|', '%7C')}|{name.replace('|', ' ')}>" if url else ""
-    quoted = f"> {escaped(message.quoted)}" if message.quoted else ""
-    return "\n".join(filter(None, (escaped(message.head), quoted, *map(escaped, message.lines), link)))
+    quoted = f"> {slack.safe(message.quoted)}" if message.quoted else ""
+    return "\n".join(filter(None, (slack.safe(message.head), quoted, *map(slack.safe, message.lines), link)))
 
 
 def _card(lines: Sequence[str], link: tuple[str, str]) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def with_history(lookup: Lookup, outcome: Outcome, failing: Failing, rules: Rule
     trace = Trace(lookup.spans(outcome.trace_id))
     failures = (trace.failure(span) for span in trace.spans if span.span_id == outcome.span_id)
     failure = next(filter(None, failures), None)
-    return failing.judged(judge.verdict_of_failure(lookup, failure, rules)) if failure else failing
+    return failing.judged(judge.judged_failure(lookup, failure, rules).verdict) if failure else failing
 
 
 def _is_own_playbook(span: Span) -> bool:

@@ -6,8 +6,8 @@ import hashlib
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -113,27 +113,27 @@ class Notifier:
         """Return the book with all new outcomes. It is saved."""
         files = disk.ready(self._folder)
         outcomes = [outcome for path in files for outcome in disk.outcomes_in(path)]
+        seen_s = book.seen_s
         with closing(Lookup(self._home)) as lookup:
-            seen_s = book.seen_s
             if self._arrivals:
                 traces, seen_s = self._arrivals.since(book.seen_s)
                 outcomes += self._watched(lookup, traces, book)
-            if not outcomes and seen_s == book.seen_s:
-                new = book
-            else:
-                new = replace(book, seen_s=seen_s).with_outcomes(outcomes, self._judge(lookup), time.time_ns())
-                disk.save(self._folder, new)
+            if outcomes or seen_s != book.seen_s:
+                book = replace(book, seen_s=seen_s).with_outcomes(outcomes, self._judge(lookup), time.time_ns())
+                disk.save(self._folder, book)
+        if self._arrivals:
+            self._arrivals.looked()
         for path in files:
             path.unlink(missing_ok=True)
-        return new
+        return book
 
     def _watched(self, lookup: Lookup, traces: Sequence[str], book: Book) -> list[Outcome]:
+        """Return the outcomes in traces of the store. Raises RulesError, SetupError."""
         if not traces:
             return []
         rules, found = load_rules(), list[Outcome]()
         for trace_id in traces:
-            # A trace may be removed in between.
-            with suppress(NotFoundError):
+            with self._alone(f"the trace {trace_id}"):
                 found += judging.outcomes_of_trace(lookup, trace_id, book.since_ns, rules)
         return found
 
@@ -146,11 +146,24 @@ class Notifier:
             assert failing
             if left > 0:
                 left -= 1
-                with suppress(NotFoundError, RulesError, SetupError):
+                with self._alone(failing.run), suppress(RulesError, SetupError):
                     return judging.with_history(lookup, outcome, failing, load_rules())
             return failing
 
         return judged
+
+    @contextmanager
+    def _alone(self, name: str) -> Iterator[None]:
+        """Say an error of one item, so that it does not stop the others. What concerns all of them is raised."""
+        try:
+            yield
+        except (RulesError, SetupError, sqlite3.Error):
+            raise
+        except NotFoundError:
+            # A trace may be removed in between.
+            pass
+        except Exception as error:
+            self._say.problem(name, f"{name} cannot be judged ({type(error).__name__}: {error}); please report this error")
 
     def _send(self, book: Book) -> Book:
         """Send what may be sent now, until a message does not arrive. Return the book, which is saved."""

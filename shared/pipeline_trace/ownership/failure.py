@@ -63,6 +63,11 @@ class Failure:
         return str(self.span.attributes.get(c.JENKINS_STEP_DESCRIPTION) or "")
 
     @property
+    def stages(self) -> list[str]:
+        """Return the names of the stages around what failed, innermost first."""
+        return [span.name for span in reversed(self.path) if span.attributes.get(c.JENKINS_TYPE) == c.TYPE_STAGE]
+
+    @property
     def exit_status(self) -> int | None:
         """Return the exit status; None if it is not known."""
         match = _EXIT_STATUS.search(self.span.status_message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Protocol
 
@@ -24,13 +24,13 @@ from .failure import Failure, Trace, named_facts
 from .log import ansible
 from .log.judge import verdict_of_log
 from .log.rules import Rules
-from .verdict import DEV, OPS, UNKNOWN, Verdict
+from .past import FAILURE, SUCCESS, PastBuild
+from .verdict import DEV, NOTHING_FAILED, OPS, UNKNOWN, Verdict
 
 # Limits of history: the days before and after, and the number of failures whose log is read.
 _DAYS = 7
 _WINDOW_NS = _DAYS * 86_400 * 1_000_000_000
 _MOST_FAILURES = 100
-NOTHING_FAILED = "nothing_failed"
 
 
 class BuildSource(Protocol):
@@ -49,19 +49,45 @@ class BuildSource(Protocol):
         """
 
 
-def verdict_for(source: BuildSource, reference: str, rules: Rules) -> Verdict:
-    """Return who should look first. ``reference``: a trace id, build URL, ``JOB#N`` or ``latest``. Raises NotFoundError."""
-    return verdict_of_trace(source, source.spans(reference), reference, rules)
+@dataclass(frozen=True)
+class Judged:
+    """A verdict, and what it was given on.
+
+    ``start``: the span that was asked for. ``alone``: the verdict without history. ``failing``: the failed build as history
+    sees it. ``past``: the builds that history compares it with. Without a failure or a build, there is no history.
+    ``because``: what history adds to the evidence.
+    """
+
+    verdict: Verdict
+    start: Span
+    failure: Failure | None = None
+    alone: Verdict | None = None
+    failing: PastBuild | None = None
+    past: Sequence[PastBuild] = ()
+    because: Sequence[str] = ()
+
+
+def judged_for(source: BuildSource, reference: str, rules: Rules) -> Judged:
+    """Return who should look first, and on what that rests.
+
+    ``reference``: a trace id, build URL, ``JOB#N`` or ``latest``. Raises NotFoundError.
+    """
+    return judged_trace(source, source.spans(reference), reference, rules)
 
 
 def verdict_of_trace(source: BuildSource, spans: Iterable[Span], reference: str, rules: Rules) -> Verdict:
-    """Return who should look first at a trace, from its spans; see ``verdict_for``."""
+    """Return who should look first at a trace, from its spans; see ``judged_for``."""
+    return judged_trace(source, spans, reference, rules).verdict
+
+
+def judged_trace(source: BuildSource, spans: Iterable[Span], reference: str, rules: Rules) -> Judged:
+    """Return who should look first at a trace, and on what that rests; see ``judged_for``."""
     trace = Trace(spans)
     start = _referenced(trace, reference)
     failure = _with_started(source, trace, start)
     if failure is None:
-        return facts.verdict_of_facts(start.attributes) or _not_failed(trace, start)
-    return verdict_of_failure(source, failure, rules)
+        return Judged(facts.verdict_of_facts(start.attributes) or _not_failed(trace, start), start)
+    return judged_failure(source, failure, rules)
 
 
 def _with_started(source: BuildSource, trace: Trace, start: Span) -> Failure | None:
@@ -86,24 +112,33 @@ def _started(source: BuildSource, link: Link) -> list[Span]:
     return [one for one in spans if attribute_text(one, c.PIPELINE_RUN_URL) in ("", attribute_text(run, c.PIPELINE_RUN_URL))]
 
 
-def verdict_of_failure(source: BuildSource, failure: Failure, rules: Rules) -> Verdict:
-    """Return who should look first at a failure, with the known facts in the evidence."""
-    verdict = verdict_without_history(failure, rules)
+def judged_failure(source: BuildSource, failure: Failure, rules: Rules) -> Judged:
+    """Return who should look first at a failure, and on what that rests. The known facts are in the verdict's evidence."""
+    verdict = alone = verdict_without_history(failure, rules)
+    failing, past = None, list[PastBuild]()
     if failure.run:
-        failing = _run(failure.run, failure, verdict)
-        verdict = history.verdict_with_history(_history(source, failure, failure.run, rules), failing, verdict)
+        failing = _run(failure.run, failure, alone)
+        past = _history(source, failure, failure.run, rules)
+        verdict = history.verdict_with_history(past, failing, alone).settled()
+    because = [line for line in verdict.evidence if line not in alone.evidence]
     verdict = _naming_hosts(failure, verdict)
-    return replace(verdict, evidence=[*verdict.evidence, *_named(failure, verdict)])
+    verdict = replace(verdict, evidence=[*verdict.evidence, *_named(failure, verdict)])
+    return Judged(verdict, failure.path[0], failure, alone, failing, past, because)
 
 
 def _naming_hosts(failure: Failure, verdict: Verdict) -> Verdict:
     """Put the hosts that Ansible could not reach first in the evidence."""
-    task = ansible.failure_of_results(failure.task_result) or ansible.failure_of_output(failure.log.splitlines())
+    task = failed_task(failure)
     if verdict.owner != OPS or task is None or not task.unreachable:
         return verdict
     hosts = ", ".join(sorted(task.hosts))
     evidence = [f"{hosts} could not be reached", *verdict.evidence]
     return replace(verdict, evidence=evidence, next=f"Ops looks at {hosts}; the change is not the cause.")
+
+
+def failed_task(failure: Failure) -> ansible.TaskFailure | None:
+    """Return the Ansible task that failed, from its hosts' results or from the log; None for none."""
+    return ansible.failure_of_results(failure.task_result) or ansible.failure_of_output(failure.log.splitlines())
 
 
 def verdict_without_history(failure: Failure, rules: Rules) -> Verdict:
@@ -116,7 +151,8 @@ def verdict_without_history(failure: Failure, rules: Rules) -> Verdict:
         if known:
             return known
     said = failure.log or failure.span.status_message
-    verdict = verdict_of_log(failure.command, failure.exit_status, said, failure.task_result, rules)
+    phase = rules.phases.of_names(failure.span.name, failure.stages)
+    verdict = verdict_of_log(failure.command, failure.exit_status, said, failure.task_result, rules, phase)
     return known if known and verdict.owner == UNKNOWN and known.owner != UNKNOWN else verdict
 
 
@@ -164,24 +200,24 @@ def _named(failure: Failure, verdict: Verdict) -> Iterator[str]:
         yield url
 
 
-def _history(source: BuildSource, failure: Failure, failing: Span, rules: Rules) -> list[history.PastBuild]:
+def _history(source: BuildSource, failure: Failure, failing: Span, rules: Rules) -> list[PastBuild]:
     """Return the builds before and after a failed build, each failed one with the line of its log that decides."""
     around = source.runs_between(failing.end_ns - _WINDOW_NS, failing.end_ns + _WINDOW_NS)
     around.sort(key=lambda run: abs(run.end_ns - failing.end_ns))
-    found: list[history.PastBuild] = []
+    found: list[PastBuild] = []
     failures = 0
     for run in around:
         if run.span_id == failing.span_id:
             continue
         if run.attributes.get(c.PIPELINE_RESULT) == c.SUCCESS:
-            found.append(_run(run, agent=_green_agent(run, failure.agent)))
+            found.append(_run(run))
         elif run.status_code == ERROR and failures < _MOST_FAILURES:
             failures += 1
             found += _failed(source, run, rules)
     return found
 
 
-def _failed(source: BuildSource, run: Span, rules: Rules) -> Sequence[history.PastBuild]:
+def _failed(source: BuildSource, run: Span, rules: Rules) -> Sequence[PastBuild]:
     job, number = attribute_text(run, c.PIPELINE_NAME), attribute_text(run, c.PIPELINE_RUN_ID)
     # Up to a hundred builds are read, and most spans of a deploy are such hosts.
     spans = source.spans_of_build(job, number, fine_hosts=False)
@@ -192,22 +228,29 @@ def _failed(source: BuildSource, run: Span, rules: Rules) -> Sequence[history.Pa
     return [_run(run, failure, verdict_without_history(failure, rules))]
 
 
-def _green_agent(run: Span, failing: str) -> str:
-    """Return an agent of a successful run: the failing one if the run used it, else the first."""
+def _agents(run: Span) -> Sequence[str]:
+    """Return the agents that a build used."""
     agents = run.attributes.get(c.JENKINS_AGENTS)
-    names = [str(name) for name in agents] if isinstance(agents, list) else [str(run.attributes.get(c.WORKER_NAME) or "")]
-    return failing if failing in names else names[0]
+    return [str(name) for name in agents] if isinstance(agents, list) else [attribute_text(run, c.WORKER_NAME)]
 
 
-def _run(run: Span, failure: Failure | None = None, verdict: Verdict | None = None, agent: str = "") -> history.PastBuild:
+def _run(run: Span, failure: Failure | None = None, verdict: Verdict | None = None) -> PastBuild:
     target, job = environment_of(run), attribute_text(run, c.PIPELINE_NAME)
-    return history.PastBuild(
+    agents = _agents(run)
+    return PastBuild(
         # Deploys to one environment tell nothing about another.
         job=f"{job} to {target}" if target else job,
         commit=revision_of(run),
         branch=attribute_text(run, c.VCS_HEAD_NAME).removeprefix("origin/"),
-        agent=failure.agent if failure else agent,
+        agent=failure.agent if failure else next(iter(agents), ""),
         at=datetime.fromtimestamp(run.start_ns / 1e9, timezone.utc),
-        result=history.FAILURE if failure else history.SUCCESS,
+        result=FAILURE if failure else SUCCESS,
         signature=verdict.evidence[0] if verdict and verdict.evidence else "",
+        kind=verdict.kind if verdict else "",
+        program=verdict.program if verdict else "",
+        exit_status=failure.exit_status if failure else None,
+        agents=agents,
+        environment=target,
+        repository=attribute_text(run, c.VCS_REPOSITORY_URL),
+        run=run,
     )

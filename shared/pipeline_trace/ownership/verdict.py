@@ -12,6 +12,10 @@ DEV = "dev"
 OPS = "ops"
 UNKNOWN = "unknown"
 OWNERS = (DEV, OPS, UNKNOWN)
+NOTHING_FAILED = "nothing_failed"
+# Below this, no team is named: the wrong team is worse than none.
+_SURE = 0.6
+_MAYBE = {DEV: "It may be Dev's", OPS: "It may be Ops'"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,13 @@ class Verdict:
     evidence: Sequence[str] = ()
     next: str = ""
     program: str = ""
+
+    def settled(self) -> Verdict:
+        """Return the verdict, or one with an unknown owner if it is not sure enough to name a team."""
+        if self.owner == UNKNOWN or self.confidence >= _SURE:
+            return self
+        then = f"{_MAYBE[self.owner]}; to decide, compare with the last run that passed. {self.next}".rstrip()
+        return replace(self, owner=UNKNOWN, next=then)
 
     def masked(self) -> Verdict:
         """Return the verdict with masked secrets: logs, and spans of others, may hold some."""

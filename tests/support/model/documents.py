@@ -75,6 +75,17 @@ def _actions(played: Played) -> list[dict[str, Any]]:
     if played.error and played.error.cause:
         cause = {"_class": played.error.cause, "shortDescription": played.error.why}
         found.append({"_class": "jenkins.model.InterruptedBuildAction", "causes": [cause]})
+    if played.commit:
+        ref = f"refs/remotes/origin/{played.branch}"
+        branches = [{"SHA1": played.commit, "name": ref}]
+        address = f"https://git.example.com/{played.job.partition('/')[0]}.git"
+        found.append(
+            {
+                "_class": "hudson.plugins.git.util.BuildData",
+                "lastBuiltRevision": {"SHA1": played.commit, "branch": branches},
+                "remoteUrls": [address],
+            }
+        )
     if played.tests is not None:
         counts = {"failCount": played.tests, "skipCount": 0, "totalCount": played.tests + 10, "urlName": "testReport"}
         found.append({"_class": "hudson.tasks.junit.TestResultAction", **counts})

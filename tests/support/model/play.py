@@ -48,12 +48,17 @@ def play(
     number: int = 1,
     upstream: Started | None = None,
     parameters: Sequence[tuple[str, str]] = (),
+    commit: str = "",
+    branch: str = "main",
 ) -> Played:
-    """Return the build of a program. ``job``: full name, by default the program's. ``upstream``: what started it."""
+    """Return the build of a program. ``job``: full name, by default the program's. ``upstream``: what started it.
+
+    ``commit`` and ``branch``: see Played.
+    """
     run, chance = Run(program), random.Random(program.name)
     run_ms = start_ms + chance.randint(4, 60)
     built = Played(job or program.name, number, start_ms, run_ms, run_ms + 200, FAILURE, (), (), upstream=upstream)
-    built = replace(built, parameters=tuple(parameters), declarative=program.declarative)
+    built = replace(built, parameters=tuple(parameters), declarative=program.declarative, commit=commit, branch=branch)
     if not program.compiles:
         return built
     first = Draft(FIRST, "Start of Pipeline", run_ms + 10, [])

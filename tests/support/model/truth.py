@@ -107,7 +107,8 @@ class Played:
 
     ``start_ms``: ``timestamp``. ``run_ms``: when the run began, a little later. ``raw``: the elements before branches and
     stages of one name are one. ``skipped`` and ``left_out``: ids of stages that did not run. ``tests``: how many tests
-    failed; None: it reports no tests. ``error``: the exception that ended it.
+    failed; None: it reports no tests. ``error``: the exception that ended it. ``commit``: of its checkout of the branch
+    ``branch``; "" if it checked out nothing.
     """
 
     job: str
@@ -126,6 +127,8 @@ class Played:
     moment_ms: int | None = None
     error: Error | None = None
     declarative: bool = False
+    commit: str = ""
+    branch: str = "main"
 
     @property
     def running(self) -> bool:

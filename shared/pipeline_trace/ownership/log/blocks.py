@@ -6,24 +6,34 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-_ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-# What the Timestamper plugin, GitHub and BuildKit write before a line.
-_MARK = re.compile(r"^(?:\[?\d{4}-\d\d-\d\dT[\d:.]+Z?\]? |\d\d:\d\d:\d\d(?:\.\d+)? (?= ?[+\[>A-Z])|#\d+ [\d.]+ (?=\S))")
-_JENKINS = re.compile(
-    r"^\[Pipeline\] |^(?:ERROR: )?script returned exit code \d+|^Finished: [A-Z]+$|^Running on |^Started by "
-)
+from .cleaning import shortened
+
+# A command in a log: the shell's trace.
 _TRACE = re.compile(r"^\++ (?=\S)")
+# GitLab's and yarn's prompt, GitHub's and Azure's step, a step of a Dockerfile, Windows' prompt.
+_COMMAND = re.compile(
+    r"^(?:\$ |##\[group\]Run |##\[command\]|\[command\]|Step \d+/\d+ : RUN |[A-Z]:\\[^>|*?\"]{0,200}>)(?P<shown>\S.*)"
+    r"|^(?:> )?\[[\w .:/-]*\d+/\d+\] RUN (?P<run>\S.*?):?$"
+    r"|^> \S+@\S+ (?P<script>[\w:.-]+)(?: /\S*)?$"
+)
+# With fewer lines before it, what failed is told later.
+_FEWEST_BEFORE = 3
+# From here on, the CI system cleans up.
+_AFTER = re.compile(
+    r"^Running after_?script|^Running after script|^Uploading artifacts for failed job|^Post job cleanup"
+    r"|^Cleaning up (?:project|orphan)"
+    r"|^Stage \".*\" skipped due to earlier failure|^\[Pipeline\] { \(Declarative: Post Actions\)"
+    r"|^(?:Error: )?Process completed with exit code \d|^ERROR: Job failed: exit"
+)
 _HUNK = re.compile(r"^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 # Commands that only show something or clean up: the failure was before them.
 _SHOWS = re.compile(
     r"\++ (?:exit|return|rm|echo|printf|cat|tail|head|true|false|set|\[|\[\[|test|free|df|dmesg|ps|trap|kill|sleep|wait|date"
-    r"|tee|ls|journalctl|docker(?:-compose| compose)? (?:logs|ps|inspect|rm|stop|down)"
+    r"|tee|ls|journalctl|(?:/\S*/)?docker(?:-compose| compose| network| volume| image| container| system)?"
+    r" (?:logs|ps|inspect|rm|rmi|stop|down|prune|kill)"
     r"|kubectl (?:\S+ )*?(?:logs|describe|get|top)"
     r"|systemctl status|ss|netstat|lsof|\w+=)(?: |$)"
 )
-# Fetched logs have a limit already; a log from `why --log` may not.
-_MOST_LINES = 400
-_MOST_LETTERS = 32_000
 # Limits, in characters: the beginning and the end of a long line, and the end of a part of a log.
 _HEAD, _TAIL = 1000, 500
 _MOST_JUDGED = 64_000
@@ -37,31 +47,19 @@ class Section:
     lines: list[str] = field(default_factory=list)
 
 
-def lines_of(log: str) -> list[str]:
-    """Return the last lines of a log as people see them: no colours, no timestamps, only the end of progress bars."""
-    found = []
-    for line in log.splitlines()[-_MOST_LINES:]:
-        line = _ANSI.sub("", line) if "\x1b" in line else line
-        line = line.rstrip("\r").rpartition("\r")[2] if "\r" in line else line
-        line = _MARK.sub("", line)
-        if not _JENKINS.match(line):
-            found.append(line[:_MOST_LETTERS].rstrip())
-    return found
+def until_the_end(lines: Sequence[str]) -> Sequence[str]:
+    """Return the lines before the CI system began to clean up after the failure."""
+    end = next((number for number, line in enumerate(lines) if _AFTER.match(line)), 0)
+    return lines[: end + 1] if end >= _FEWEST_BEFORE else lines
 
 
 def judged(lines: Sequence[str]) -> list[str]:
     """Return the lines with long lines shortened, and only the last ones if they are too long together."""
-    found = [line if len(line) <= _HEAD + _TAIL else f"{line[:_HEAD]} … {line[-_TAIL:]}" for line in lines]
-    left = _MOST_JUDGED
-    for number in range(len(found) - 1, -1, -1):
-        left -= len(found[number]) + 1
-        if left < 0:
-            return found[number + 1 :]
-    return found
+    return shortened(lines, _HEAD, _TAIL, _MOST_JUDGED)
 
 
 def sections(lines: Sequence[str]) -> list[Section]:
-    """Split a log at the commands that the shell prints (``set -x``). Lines of a diff are not commands."""
+    """Split a log at the commands that it shows. Lines of a diff are not commands. A command begins with ``+``."""
     found = [Section("")]
     left_old = left_new = 0
     for line in lines:
@@ -73,6 +71,10 @@ def sections(lines: Sequence[str]) -> list[Section]:
             left_new -= line[:1] in ("+", " ", "")
         elif _TRACE.match(line):
             found.append(Section(line))
+            continue
+        elif command := _COMMAND.match(line):
+            script = command["script"]
+            found.append(Section(f"+ npm run {script}" if script else f"+ {command['shown'] or command['run']}"))
             continue
         found[-1].lines.append(line)
     return found

@@ -6,10 +6,11 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from . import ansible, blocks
-from .patterns import Text
+from .patterns import Pattern, Text
 
 _PREFIX = re.compile(r"^(?:\w+=\S*|sudo|time|timeout|nohup|nice|env|exec|xvfb-run|-\S+|\d+[smh]?|then|do|if|!)$")
 # Programs that can run a dependency of the project. The output is then not that of a package manager.
@@ -36,10 +37,12 @@ class Case:
     text: Text = field(default_factory=lambda: Text(""))
 
 
-def cases_of(command: str, code: int | None, log: str, task_result: Any = None) -> list[Case]:
-    """Return the parts that may decide, most likely first: the last command, then the ones before it."""
-    lines = blocks.lines_of(log)
-    parts = blocks.sections(lines)
+def cases_of(
+    command: str, code: int | None, lines: Sequence[str], boilerplate: Pattern, task_result: Any = None
+) -> list[Case]:
+    """Return the parts of a log's lines that may decide, most likely first: the last command, then the ones before it."""
+    lines = blocks.until_the_end(lines)
+    parts = _told(blocks.sections(lines), boilerplate)
     at = blocks.deciding(parts)
     task = ansible.failure_of_results(task_result)
     if task is None and any(line.startswith(("PLAY [", "PLAY RECAP")) for line in lines):
@@ -58,6 +61,15 @@ def cases_of(command: str, code: int | None, log: str, task_result: Any = None) 
         found.append(Case(shown, _program(shown), own, before, command, code, None, Text("\n".join(own))))
         at, end = at - 1, at
     return found
+
+
+def _told(parts: Sequence[blocks.Section], boilerplate: Pattern) -> list[blocks.Section]:
+    """Return the sections without the lines that are printed at every failure."""
+    text = Text("\n".join(line for part in parts for line in part.lines))
+    # One search in the whole text costs much less than one in each line.
+    left_out = {text.value.count("\n", 0, match.start()) for match in boilerplate.finditer(text)}
+    numbers = count()
+    return [blocks.Section(part.command, [line for line in part.lines if next(numbers) not in left_out]) for part in parts]
 
 
 def _last_line(command: str) -> str:

@@ -40,7 +40,17 @@ _LEFT = re.compile(
 _HOST = re.compile(r"[a-z][\w-]*(?:\.[\w-]+)+|\b\w+\d+\b")
 # A file with a line number, or an error class: not a host, even with dots.
 _CLASS = re.compile(r"[\w/.-]+\.\w{1,4}:\d+|[\w.$]*(?:Error|Exception)\b|\b[\w-]+\.(?:py|js|ts|go|java|rb|php|sh)\b")
-_DOTTED = re.compile(r"\w\.\w")
+# The host that a message about names tells.
+_LOOKED_UP = re.compile(
+    r"(?:lookup(?! address)|resolve(?: host(?:name)?)?:?|hostname:?|unknown host:?|translate host name|enotfound|eai_again|resolving"
+    r"|unknownhostexception:)[ :]*['\"(]?(?P<one>[a-z][\w.-]*)"
+    r"|\b(?!information)(?P<two>[a-z][\w.-]*)['\"]?: (?:name or service|temporary failure|no such host|nodename)",
+    re.IGNORECASE,
+)
+# Words that stand where a host's name may.
+_NO_HOSTS = frozenset(
+    ("", "a", "address", "addresses", "the", "for", "from", "host", "hostname", "it", "name", "of", "on", "to", "with")
+)
 # The domain of a host, without the host's name, which may have a number.
 _DOMAIN = re.compile(r"\b[a-z][\w-]*\.([a-z][a-z-]+\.[a-z]{2,})\b")
 _ROLLOUT = re.compile(
@@ -71,7 +81,9 @@ class Match:
 class Conditions:
     """Checks conditions for a match in a case."""
 
-    def __init__(self, rules: Rules, case: Case) -> None:
+    def __init__(self, rules: Rules, case: Case, phase_at: Callable[[int], str]) -> None:
+        """``phase_at``: returns the phase at a line."""
+        self._phase_at = phase_at
         self._rules = rules
         self._case = case
 
@@ -94,6 +106,8 @@ class Conditions:
             return condition.regex.search(self._case.command) is not None
         if what == "exit":
             return str(self._case.code) == condition.value
+        if what == "phase":
+            return self._phase_at(finding.number) in condition.value.split()
         if what == "action":
             return task is not None and task.action in condition.value.split()
         if what in TARGETS:
@@ -150,7 +164,13 @@ class Conditions:
         return any(name in new_tokens - old_tokens for name in names)
 
     def _empty_variable(self, finding: Match) -> bool:
-        return _EMPTY.search(self._before) is not None or _GAP.search(re.sub(r"^\S+ ", "", self._case.command)) is not None
+        case = self._case
+        # The name of a task is prose.
+        words = case.command.removeprefix(case.task.task) if case.task else re.sub(r"^\S+ ", "", case.command)
+        if case.program == "git":
+            # A refspec may end with a colon.
+            return _EMPTY.search(self._before) is not None
+        return _EMPTY.search(self._before) is not None or _GAP.search(words) is not None
 
     def _listed(self, finding: Match) -> bool:
         """Return whether the log lists what is available instead."""
@@ -206,7 +226,9 @@ class Conditions:
 
     def _bare_host(self, finding: Match) -> bool:
         """Return whether the host has no domain: it is then a service next to the build, not a host in the network."""
-        return _DOTTED.search(_CLASS.sub("", self._line(finding))) is None
+        found = (match["one"] or match["two"] for match in _LOOKED_UP.finditer(self._line(finding)))
+        names = [name.strip(".") for name in found if name.lower().strip(".") not in _NO_HOSTS]
+        return bool(names) and all("." not in name for name in names)
 
     def _misspelt_host(self, finding: Match) -> bool:
         """Return whether the host is one typing error away from another host in the log: exmaple.com and example.com."""

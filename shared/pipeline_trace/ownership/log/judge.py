@@ -1,29 +1,36 @@
-"""Gives verdicts from a log: rules match lines of the deciding part, conditions look at the rest. Does no I/O."""
+"""Gives verdicts from a log: who was acting, what kind of thing went wrong there, then the words. Does no I/O."""
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
-from ..verdict import DEV, OPS, UNKNOWN, Verdict
-from . import blocks, testruns
+from ..verdict import DEV, NOTHING_FAILED, OPS, UNKNOWN, Verdict
 from . import case as cases
+from . import cleaning, frames, phases, testruns
+from .candidates import Candidate, candidates_of
 from .case import Case
-from .conditions import Conditions, Match
-from .rules import Rule, Rules, load_rules
+from .conditions import Conditions
+from .phases import UNEXPLAINED, Acting
+from .rules import Rules, load_rules
+from .telling import best_of, how_telling
 
-_CONFIDENCE = {4: 0.95, 3: 0.85, 2: 0.7, 1: 0.5, 0: 0.4}
-# A warning or a retry counts a little more than a symptom; a quoted error counts less.
-_PASSING = 1.5
-_ERROR = 2
-_QUOTED = -1
+# How sure a rule is, by its strength: where the phase names the same team, none, and the other team.
+_CONFIDENCE = {4: (0.95, 0.9, 0.75), 3: (0.9, 0.8, 0.5), 2: (0.8, 0.7, 0.5), 1: (0.65, 0.5, 0.4), 0: (0.65, 0.4, 0.4)}
+# What only the phase tells.
+_PHASE_ALONE = 0.65
+# An earlier command is less likely to be the one that failed.
+_EARLIER = 0.85
 _MOST_LETTERS = 240
-_TRACEBACK = re.compile(
-    r"^\s+File \"(?!/usr/|/opt/|<)[^\"]+\", line \d+|^\s+at .*\((?!node:|/usr/|/opt/)[^)]*:\d+\)", re.MULTILINE
-)
+# The last lines of a log tell how it ended.
+_ENDING = 12
+_NEAR_THE_END = 25
+# Where nothing tells that a command failed, only so many last lines decide.
+_DOUBTED = 8
+_HOST_FAILED = re.compile(r" : ok=\d+ .*(?:failed|unreachable)=[1-9]")
 _HEALTH = re.compile(r"\bhealth|unhealthy|smoke test|readiness", re.IGNORECASE)
 # Words of checks that concern the node, not the change.
 _NODE = re.compile(
@@ -41,73 +48,179 @@ _STATUSES = {
     139: ("crash", "Find out what crashed: the project's program or a tool."),
     143: ("aborted", "Find out who or what ended it."),
 }
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A rule that matches a line. ``strength``: of the match; ``order``: the rule's position."""
-
-    rule: Rule
-    finding: Match
-    strength: float
-    line: str
-    order: int
-
-    @property
-    def rank(self) -> tuple[float, bool, int, int]:
-        """Return the sort key: the strongest match wins, then an own rule, then the last line, then the first rule."""
-        return self.strength, self.rule.own, self.finding.number, -self.order
+_DECISIVE = 4
+_ERROR = 2
+# What acts before a command of the project does.
+_BEFORE = ("platform", "checkout")
+_BY_PHASE = {
+    "platform": (OPS, "platform", "Ops looks at the CI platform; it failed before a command of the project acted."),
+    "checkout": (OPS, "checkout", "Ops looks at the checkout on this agent; no command of the project acted yet."),
+    "build": (DEV, "build_failure", "Dev looks at the build."),
+    "check": (DEV, "lint", "Dev corrects what the check found."),
+    "test": (DEV, "test_failure", "Dev looks at the test that failed."),
+}
 
 
 def verdict_of_log(
-    command: str, exit_status: int | None, log: str, task_result: Any = None, rules: Rules | None = None
+    command: str,
+    exit_status: int | None,
+    log: str,
+    task_result: Any = None,
+    rules: Rules | None = None,
+    phase: str = "",
 ) -> Verdict:
     """Return who should look first at a failure, from its log. Raises RulesError if the rules cannot be loaded.
 
     ``command``: the script that failed. ``log``: what it printed, or the end of that. ``task_result``: the failed Ansible
-    result (event, host, task, action, result), or a list of them. ``rules``: None loads the default rules.
+    result (event, host, task, action, result), or a list of them. ``rules``: None loads the default rules. ``phase``: who
+    was acting, as the pipeline's stage or step tells it; "" if that is not known.
     """
     rules = rules or load_rules()
-    found = cases.cases_of(command, exit_status, log, task_result)
-    return replace(_verdict_of_cases(found, exit_status, log, rules), program=found[0].program)
+    lines = cleaning.lines_of(log)
+    phase = phase or phases.phase_of_wrappers(rules.phases, lines)
+    if exit_status == 0 or (exit_status is None and task_result is None and _ended_well(rules, lines)):
+        return Verdict(UNKNOWN, NOTHING_FAILED, 1.0, _last(lines), "")
+    found = cases.cases_of(command, exit_status, lines, rules.lines["boilerplate"], task_result)
+    told = exit_status is not None or found[0].task is not None or _failed(rules, log, lines)
+    judged = _verdict_of_cases if told else _doubted
+    verdict = judged(found, exit_status, "[Pipeline] " in log, rules, phase)
+    return replace(verdict, program=found[0].program).settled()
 
 
-def _verdict_of_cases(found: Sequence[Case], exit_status: int | None, log: str, rules: Rules) -> Verdict:
-    verdict = _Judge(rules, found[0]).verdict()
+def _verdict_of_cases(found: Sequence[Case], exit_status: int | None, whole: bool, rules: Rules, phase: str) -> Verdict:
+    """Return the verdict on a failure. ``whole``: the log is that of a build, not of one step."""
+    first = _Judge(rules, found[0], phase)
+    verdict = first.by_words()
     if verdict:
         return verdict
     # A shell stops at the command that failed; the console log of a build continues after it.
-    for one in found[1:] if exit_status is None or "[Pipeline] " in log else ():
-        verdict = _Judge(rules, one).verdict()
+    for one in found[1:] if exit_status is None or whole else ():
+        verdict = _Judge(rules, one, phase).by_words()
         if verdict and verdict.owner != UNKNOWN:
-            return replace(verdict, confidence=verdict.confidence * 0.7)
-    return _by_status(found[0], exit_status, read=any(found[0].lines) or any(blocks.lines_of(log)))
+            return replace(verdict, confidence=verdict.confidence * _EARLIER)
+    verdict = None if exit_status in _STATUSES else first.by_phase()
+    return verdict or first.by_status(exit_status, read=_read(found))
+
+
+def _ended_well(rules: Rules, lines: Sequence[str]) -> bool:
+    """Return whether the last lines tell of success, and none after that of a failure."""
+    ending = [line for line in lines if line.strip()][-_ENDING:]
+    if any(_HOST_FAILED.search(line) for line in ending):
+        return False
+    for line in reversed(ending):
+        if rules.lines["succeeded"].on(line):
+            return True
+        if rules.lines["pointed"].on(line) and not rules.lines["resting"].on(line):
+            return False
+    return False
+
+
+def _doubted(found: Sequence[Case], exit_status: int | None, whole: bool, rules: Rules, phase: str) -> Verdict:
+    """Return the verdict where nothing tells that something failed: only the last lines can be a failure that decides."""
+    judge = _Judge(rules, found[0], phase, last=_DOUBTED)
+    return judge.by_words() or judge.by_status(exit_status, read=_read(found))
+
+
+def _read(found: Iterable[Case]) -> bool:
+    """Return whether there was a text to read."""
+    return any(one.command or any(line.strip() for line in one.lines) for one in found)
+
+
+def _failed(rules: Rules, log: str, lines: Sequence[str]) -> bool:
+    """Return whether one of the last lines tells of a failure."""
+    known = rules.lines
+    if "##[error]" in log or "::error" in log:
+        return True
+    ending = [line for line in lines if line.strip() and not frames.is_frame(line)][-_NEAR_THE_END:]
+    return any(known["failed"].on(line) and not known["resting"].on(line) for line in ending)
+
+
+def _last(lines: Sequence[str]) -> list[str]:
+    line = next((line for line in reversed(lines) if line.strip()), "")
+    return [evidence_line(line)] if line else []
 
 
 class _Judge:
-    def __init__(self, rules: Rules, one: Case) -> None:
+    """Judges one part of a log."""
+
+    def __init__(self, rules: Rules, one: Case, phase: str, last: int | None = None) -> None:
+        """``last``: only so many last lines decide; None for all."""
+        self._last = last
         self._rules = rules
         self._case = one
-        self._conditions = Conditions(rules, one)
-        self._chained = rules.lines["chained"].search(one.text)
-        self._classes: dict[int, tuple[bool, bool, bool]] = {}
+        self._starts = [0, *accumulate(len(line) + 1 for line in one.lines)]
+        told = "deploy" if one.task else phase
+        self._acting = Acting(rules.phases, one, self._starts, told)
+        self._conditions = Conditions(rules, one, self._acting.at)
 
-    def verdict(self) -> Verdict | None:
-        """Return the verdict on this part; None if no rule matches."""
-        candidates = self._candidates()
+    def by_words(self) -> Verdict | None:
+        """Return the verdict that words decide; None if no rule matches."""
+        candidates = candidates_of(self._rules, self._case, self._starts)
+        if self._last is not None:
+            told = [number for number, line in enumerate(self._case.lines) if line.strip() and not frames.is_frame(line)]
+            first = told[-self._last :][0] if told else 0
+            candidates = [one for one in candidates if one.finding.number >= first and one.strength >= _ERROR]
+            return self.of(max(candidates, key=lambda candidate: candidate.rank)) if candidates else None
         if self._case.task is None or self._case.task.action in ("command", "shell", "script"):
             tests = testruns.verdict_of_test_run(self._rules, self._case, candidates, self.of)
             if tests:
                 return tests
         best = max(candidates, key=lambda candidate: candidate.rank, default=None)
-        if best and best.strength >= 1:
-            return self._own_fault(candidates, self.of(best))
-        return self._unreachable() or self._check() or self._traceback() or self._hint(candidates)
+        if best and best.strength >= _ERROR:
+            return self._best(best, candidates)
+        known = self._unreachable() or self._check()
+        if known or best is None:
+            return known or self._trace()
+        return self._best(best, candidates) if best.strength >= 1 else self._trace() or self.of(best)
 
-    def _hint(self, candidates: list[Candidate]) -> Verdict | None:
-        """Return the verdict of the hint rules, which know only the kind of tool."""
-        hints = sorted((one for one in candidates if 0 <= one.strength < 1), key=lambda one: one.rank, reverse=True)
-        return next((verdict for verdict in map(self.of, hints) if verdict.kind != "unknown"), None)
+    def _best(self, best: Candidate, candidates: list[Candidate]) -> Verdict:
+        verdict, told = self.of(best), self.of(best_of(best, candidates, self._rules.lines["summary"]))
+        # Another line may have other conditions, and so another owner.
+        return self._own_fault(candidates, told if told.owner == verdict.owner else verdict)
+
+    def by_phase(self) -> Verdict | None:
+        """Return the verdict that only the phase decides; None if it decides nothing, or nothing was printed."""
+        pointed = self._pointed() or self._platform() or (self._printed() if self._acting.firm else None)
+        if pointed is None:
+            return None
+        number, line = pointed
+        phase = self._acting.at(number)
+        owner, kind, then = _BY_PHASE.get(phase, (UNKNOWN, "", ""))
+        expected = self._rules.phases.table[phase][UNEXPLAINED]
+        if expected == UNKNOWN:
+            return None
+        if expected != owner:
+            kind, then = "unknown", f"{expected.capitalize()} looks first at this phase ({phase})."
+        return Verdict(expected, kind, _PHASE_ALONE, self._shown(line), then)
+
+    def by_status(self, status: int | None, *, read: bool) -> Verdict:
+        """Return the verdict from the exit status alone. Its owner is always unknown. ``read``: there was a text to read."""
+        pointed = self._pointed() or self._printed()
+        evidence = [evidence_line(pointed[1])] if pointed else []
+        if status is not None:
+            evidence.append(f"exit status {status}")
+        kind, then = _STATUSES.get(status or 0, ("unknown", _NO_RULE if read else _NO_LOG))
+        return Verdict(UNKNOWN, kind, 0.3, evidence, then)
+
+    def _pointed(self) -> tuple[int, str] | None:
+        """Return the line, with its number, that an engineer would point at though no rule knows it."""
+        known = self._rules.lines
+        found = [
+            (number, line)
+            for number, line in enumerate(self._case.lines)
+            if known["pointed"].on(line) and not any(known[name].on(line) for name in ("mute", "passing", "resting"))
+        ]
+        return max(found, key=lambda one: (how_telling(one[1], known["summary"]), one[0]), default=None)
+
+    def _platform(self) -> tuple[int, str] | None:
+        """Return the last line, with its number, that only the CI platform prints."""
+        number = self._acting.last("platform")
+        return None if number is None else (number, self._case.lines[number])
+
+    def _printed(self) -> tuple[int, str] | None:
+        """Return the last line, with its number."""
+        found = [(number, line) for number, line in enumerate(self._case.lines) if line.strip()]
+        return found[-1] if found else None
 
     def _own_fault(self, candidates: list[Candidate], verdict: Verdict) -> Verdict:
         """Return a better verdict if a new version does not answer and the log also names the cause; else the verdict."""
@@ -117,59 +230,41 @@ class _Judge:
         told = (other for other in map(self.of, others) if other.owner != UNKNOWN)
         return next(told, verdict)
 
-    def _candidates(self) -> list[Candidate]:
-        text, lines = self._case.text, self._case.lines
-        starts, at = [], 0
-        for line in lines:
-            starts.append(at)
-            at += len(line) + 1
-        found: dict[tuple[int, int], Candidate] = {}
-        for index, rule in enumerate(self._rules.rules):
-            for match in rule.pattern.finditer(text):
-                number = bisect_right(starts, match.start()) - 1
-                muted, passing, quoted = self._class(number)
-                if muted or (index, number) in found or rule.unless.on(lines[number]):
-                    continue
-                strength: float = rule.strength
-                if strength > 1 and passing:
-                    strength = _PASSING
-                if rule.kind == "exception" and self._chained:
-                    strength = min(strength, _ERROR)
-                if rule.owner == OPS and quoted:
-                    strength = _QUOTED
-                name = next(
-                    (
-                        text.value[slice(*match.span(group))]
-                        for group in range(1, (match.re.groups or 0) + 1)
-                        if match[group]
-                    ),
-                    "",
-                )
-                found[index, number] = Candidate(rule, Match(number, name), strength, lines[number], index)
-        return list(found.values())
-
-    def _class(self, number: int) -> tuple[bool, bool, bool]:
-        """Return whether a line only advises, whether it may have passed later, and whether it quotes."""
-        if number not in self._classes:
-            line, known = self._case.lines[number], self._rules.lines
-            self._classes[number] = (known["mute"].on(line), known["passing"].on(line), known["quoted"].on(line))
-        return self._classes[number]
-
     def of(self, candidate: Candidate) -> Verdict:
-        """Return the verdict of a rule where it matches, with its conditions applied."""
+        """Return the verdict of a rule where it matches, with its conditions and the phase applied."""
         rule, finding = candidate.rule, candidate.finding
         owner, kind, then = rule.owner, rule.kind, rule.next
+        phase = self._acting.at(finding.number)
         for where in rule.where:
             if self._conditions.hold(where.conditions, finding) and not self._conditions.any(where.exceptions, finding):
                 owner, kind, then = where.owner or owner, where.kind or kind, where.next or then
                 break
-        confidence = _CONFIDENCE[int(max(candidate.strength, 0))]
-        if owner == UNKNOWN:
-            confidence = min(confidence, 0.5)
+        else:
+            if owner == UNKNOWN and phase in _BEFORE and candidate.strength < _DECISIVE:
+                # Nothing of the project acts here.
+                owner = self._rules.phases.owner(phase, kind)
+        if kind == "exception" and phase != "test" and self._frames(finding.number) == frames.OTHERS:
+            return Verdict(UNKNOWN, "tool_crash", 0.5, self._evidence(candidate), "Find out why this tool crashed.")
+        confidence = self._sure(owner, kind, phase, candidate)
         return Verdict(owner, kind, confidence, self._evidence(candidate), then)
 
+    def _frames(self, number: int) -> str:
+        return frames.whose_frames(self._case.lines, number)
+
+    def _sure(self, owner: str, kind: str, phase: str, candidate: Candidate) -> float:
+        same, open_, other = _CONFIDENCE[int(max(candidate.strength, 0))]
+        if candidate.rule.own:
+            return same
+        if owner == UNKNOWN:
+            return min(open_, 0.5)
+        expected = self._rules.phases.owner(phase, kind)
+        return same if expected == owner else open_ if expected == UNKNOWN else other
+
     def _evidence(self, candidate: Candidate) -> list[str]:
-        evidence = [evidence_line(candidate.line)]
+        return self._shown(candidate.line)
+
+    def _shown(self, line: str) -> list[str]:
+        evidence = [evidence_line(line)] if line else []
         task = self._case.task
         if task:
             evidence.append(
@@ -201,25 +296,16 @@ class _Judge:
         then = "Ops looks at the node." if node else "Dev corrects the value that the playbook's check rejects."
         return Verdict(owner, kind, 0.6, [evidence_line(self._case.lines[0]) if self._case.lines else task.task], then)
 
-    def _traceback(self) -> Verdict | None:
+    def _trace(self) -> Verdict | None:
         """Return the verdict on an exception in the project's code that no rule matches."""
-        found = _TRACEBACK.search(self._case.text.value)
-        if not found:
+        number = frames.first_frame(self._case.lines)
+        if number is None or self._frames(number) != frames.OWN:
             return None
-        return Verdict(DEV, "exception", 0.5, [evidence_line(found[0])], "Dev looks at the exception in the code.")
-
-
-def _by_status(one: Case, status: int | None, *, read: bool) -> Verdict:
-    """Return the verdict from the exit status alone. Its owner is always unknown. ``read``: there was a text to read."""
-    last = next((line for line in reversed(one.lines) if line.strip()), "")
-    evidence = [evidence_line(last)] if last else []
-    if status is not None:
-        evidence.append(f"exit status {status}")
-    kind, then = _STATUSES.get(status or 0, ("unknown", _NO_RULE if read else _NO_LOG))
-    return Verdict(UNKNOWN, kind, 0.3, evidence, then)
+        evidence = [evidence_line(self._case.lines[number])]
+        return Verdict(DEV, "exception", 0.6, evidence, "Dev looks at the exception in the code.")
 
 
 def evidence_line(line: str) -> str:
-    """Return a line as evidence: stripped, and cut if it is very long."""
-    line = line.strip()
+    """Return a line as evidence: stripped, without its level, and cut if it is very long."""
+    line = cleaning.without_level(line.strip())
     return line if len(line) <= _MOST_LETTERS else f"{line[:_MOST_LETTERS]}…"

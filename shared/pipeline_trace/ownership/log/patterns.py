@@ -7,8 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 _WORD = re.compile(r"[a-z0-9_]+")
+_CLASS = r"\[\^?\]?(?:\\.|[^\]\\])*\]"
+# A shorter text is in most logs.
+_TELLING = 3
+_WHOLE = r"(?<![a-z0-9])"
+# The pieces of an expression: an escape, a character class, a repetition, a run of letters, any other character.
+_TOKEN = re.compile(rf"\\.|{_CLASS}|\{{\d[^}}]*\}}|[^\\\[{{()|?*+.^$]+|.", re.DOTALL)
+_SPECIAL = re.compile(rf"\\.|{_CLASS}|[()|]", re.DOTALL)
 # Limits of a repetition, in characters. Without them, one line of a minified file would take minutes.
 _REACH = 400
 _WORD_REACH = 160
@@ -35,24 +43,59 @@ class _Alternative:
 
     def __init__(self, expression: str) -> None:
         self.word, self.part = _required(expression)
-        tokens = _bounded(_tokens(expression.replace("(?P<name>", "\0")))
+        self._expression = expression
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """Return the compiled expression. Most are never needed, and to compile all of them takes long."""
+        tokens = _bounded(_TOKEN.findall(self._expression.replace("(?P<name>", "\0")))
         source = "".join("(?:" if token == "(" else _small(token) for token in tokens)
-        self.regex = re.compile(source.replace("(?:?", "(?").replace("\0", "("), re.MULTILINE)
+        return re.compile(source.replace("(?:?", "(?").replace("\0", "("), re.MULTILINE)
+
+    def finditer(self, small: str) -> Iterator[re.Match[str]]:
+        """Yield the first match of each line. ``small``: lower case. Only lines that have the part are searched."""
+        end = -1
+        while (at := small.find(self.part, end + 1)) >= 0:
+            start, end = small.rfind("\n", 0, at) + 1, small.find("\n", at)
+            if end < 0:
+                end = len(small)
+            match = self.regex.search(small, start, end)
+            if match:
+                yield match
+            if end == len(small):
+                return
+
+
+def _alternatives(expression: str) -> Iterator[_Alternative]:
+    """Yield an expression as one alternative, or, where every match begins differently, one for each beginning."""
+    found = _Alternative(expression)
+    parts = [] if len(found.part) >= _TELLING else _expanded(expression)
+    if parts:
+        yield from map(_Alternative, parts)
+    else:
+        yield found
 
 
 class Pattern:
     """Alternatives of an expression, ignoring case. Each keeps only the group ``(?P<name>…)``."""
 
-    def __init__(self, *expressions: str) -> None:
-        """Compile the expressions. Raises re.error if one is not valid."""
-        self._alternatives = [_Alternative(part) for expression in expressions for part in _split(expression)]
+    def __init__(self, *expressions: str, words: bool = False) -> None:
+        """Take the expressions. They are compiled when a text may match. ``words``: a match does not begin inside a word."""
+        parts = [part for expression in expressions for part in _split(expression)]
+        whole = (_WHOLE + part if words and part[:1].isalnum() else part for part in parts)
+        self._alternatives = [alternative for part in whole for alternative in _alternatives(part)]
+
+    def check(self) -> None:
+        """Compile all expressions. Raises re.error if one is not valid."""
+        for alternative in self._alternatives:
+            _ = alternative.regex
 
     def finditer(self, text: Text) -> Iterator[re.Match[str]]:
-        """Yield the matches in the lower-case text, in no particular order."""
+        """Yield the matches in the lower-case text, one a line and alternative, in no particular order."""
         words, small = text.words, text.lower
         for alternative in self._alternatives:
             if (not alternative.word or alternative.word in words) and alternative.part in small:
-                yield from alternative.regex.finditer(small)
+                yield from alternative.finditer(small)
 
     def search(self, text: Text) -> bool:
         """Return whether the text has a match."""
@@ -64,35 +107,35 @@ class Pattern:
         return any(alternative.part in small and alternative.regex.search(small) for alternative in self._alternatives)
 
 
-def _tokens(expression: str) -> Iterator[str]:
-    """Yield the pieces of an expression: an escape or a character class as one piece, else single characters."""
-    at = 0
-    while at < len(expression):
-        end = at + 1
-        if expression[at] == "\\":
-            end = at + 2
-        elif expression[at] == "[":
-            end += expression.startswith("^", end)
-            end += expression.startswith("]", end)
-            while end < len(expression) and expression[end] != "]":
-                end += 2 if expression[end] == "\\" else 1
-            end += 1
-        elif expression[at] == "{" and expression.find("}", at) > 0:
-            end = expression.find("}", at) + 1
-        yield expression[at:end]
-        at = end
-
-
 def _split(expression: str) -> list[str]:
     """Return the alternatives at the top level of an expression."""
-    parts, depth = [""], 0
-    for token in _tokens(expression):
-        depth += (token == "(") - (token == ")")
-        if token == "|" and depth == 0:
-            parts.append("")
+    parts, depth, start = [], 0, 0
+    for match in _SPECIAL.finditer(expression):
+        if match[0] == "|":
+            if depth == 0:
+                parts.append(expression[start : match.start()])
+                start = match.end()
         else:
-            parts[-1] += token
-    return parts
+            depth += (match[0] == "(") - (match[0] == ")")
+    return [*parts, expression[start:]]
+
+
+def _expanded(expression: str) -> list[str]:
+    """Return the expression once for each alternative of its first group, if that must match once; else nothing."""
+    depth, start = 0, -1
+    for match in _SPECIAL.finditer(expression):
+        if match[0] == "(":
+            start = match.start() if depth == 0 else start
+            depth += 1
+        elif match[0] == ")":
+            depth -= 1
+            if depth == 0:
+                before, group, after = expression[:start], expression[start + 1 : match.start()], expression[match.end() :]
+                if group.startswith("?") or after[:1] in ("?", "*", "+", "{"):
+                    # Not a group that must match, or none that matches anything.
+                    continue
+                return [f"{before}{part}{after}" for part in _split(group)]
+    return []
 
 
 def _bounded(tokens: Iterable[str]) -> Iterator[str]:
@@ -115,7 +158,7 @@ def _small(token: str) -> str:
 def _required(expression: str) -> tuple[str, str]:
     """Return the longest whole word and the longest text that every match contains; "" for none."""
     runs, depth = [""], 0
-    for token in _tokens(expression):
+    for token in _TOKEN.findall(expression):
         depth += (token == "(") - (token == ")")
         if token in ("?", "*") or token.startswith("{"):
             runs[-1] = runs[-1][:-1]

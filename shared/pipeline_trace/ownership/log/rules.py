@@ -14,17 +14,22 @@ import yaml
 
 from ...yamlfile import load_yaml
 from ..verdict import OWNERS
+from . import phases
 from .patterns import Pattern
 
 VARIABLE = "PIPELINE_TRACE_RULES"
 STRENGTHS = ("hint", "symptom", "error", "cause", "decisive")
 # Characters of what a message repeats of a file.
 _LONGEST = 300
+# Built-in rules of this strength and above do not match inside a word: EUSAGE is not in nodeUsageMode.
+_WORDS = STRENGTHS.index("cause")
 _SHIPPED = Path(__file__).with_name("rules.yaml")
+_PHASES = Path(__file__).with_name("phases.yaml")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_OWN_KEYS = {"rules", "table"}
 _RULE_KEYS = {"kind", "owner", "strength", "any", "unless", "where", "next"}
 _WHERE_KEYS = {"if", "unless", "owner", "kind", "next"}
-# Allowed in `if` and `unless`, besides the names of targets and line:, exit:, action: and command: with a value.
+# Allowed in `if` and `unless`, besides the names of targets and line:, exit:, action:, command: and phase: with a value.
 PREDICATES = frozenset(
     (
         "always",
@@ -52,7 +57,21 @@ PREDICATES = frozenset(
     )
 )
 TARGETS = frozenset(("local", "app", "scm", "store", "cluster", "database", "host"))
-_COMPARED = ("line", "exit", "action", "command")
+_LINES = (
+    "boilerplate",
+    "summary",
+    "mute",
+    "passing",
+    "quoted",
+    "chained",
+    "internal",
+    "public",
+    "succeeded",
+    "failed",
+    "pointed",
+    "resting",
+)
+_COMPARED = ("line", "exit", "action", "command", "phase")
 
 
 class RulesError(Exception):
@@ -117,6 +136,7 @@ class Rules:
     lines: dict[str, Pattern] = field(default_factory=dict)
     targets: dict[str, Target] = field(default_factory=dict)
     names: dict[str, frozenset[str]] = field(default_factory=dict)
+    phases: phases.Phases = field(default_factory=phases.Phases)
 
 
 def load_rules(path: str | os.PathLike[str] | None = None) -> Rules:
@@ -130,7 +150,7 @@ def load_rules(path: str | os.PathLike[str] | None = None) -> Rules:
 
 @lru_cache(maxsize=4)
 def _load(own: str | None) -> Rules:
-    rules = Rules()
+    rules = Rules(phases=phases.phases_of(yaml.load(_PHASES.read_bytes(), _LOADER)))
     if own:
         _add(rules, Path(own), own=True)
     _add(rules, _SHIPPED, own=False)
@@ -143,11 +163,16 @@ def _add(rules: Rules, path: Path, *, own: bool) -> None:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         said = " ".join(str(getattr(error, "strerror", None) or error).split())[:_LONGEST]
         raise RulesError(f"cannot read the rules in {path}: {said}; correct the file (docs/ownership.md)") from None
-    if not isinstance(data, dict) or (own and set(data) != {"rules"}):
-        raise RulesError(f"{path} has no rules; write one key `rules` with a list (docs/ownership.md)")
-    if not isinstance(data["rules"], list):
+    if not isinstance(data, dict) or (own and (not data or not set(data) <= _OWN_KEYS)):
+        raise RulesError(f"{path} has no rules; write a key `rules` with a list, or `table` (docs/ownership.md)")
+    if not isinstance(data.get("rules", []), list):
         raise RulesError(f"{path}: `rules` is not a list; write one (docs/ownership.md)")
-    for number, entry in enumerate(data["rules"], 1):
+    if own and "table" in data:
+        try:
+            phases.changed(rules.phases, data["table"])
+        except ValueError as error:
+            raise RulesError(f"{path}: {_fault(error)}") from None
+    for number, entry in enumerate(data.get("rules", []), 1):
         try:
             rules.rules.append(_rule(entry, own=own))
         except (KeyError, TypeError, ValueError, AttributeError, re.error) as error:
@@ -165,16 +190,22 @@ def _rule(entry: Mapping[str, Any], *, own: bool) -> Rule:
     unknown = set(entry) - _RULE_KEYS
     if unknown:
         raise ValueError(f"unknown key {min(unknown)!r}; use {', '.join(sorted(_RULE_KEYS))}")
-    return Rule(
+    strength = STRENGTHS.index(_one_of(entry.get("strength", "cause"), STRENGTHS))
+    found = Rule(
         kind=_text(entry["kind"]),
         owner=_one_of(entry["owner"], OWNERS),
-        strength=STRENGTHS.index(_one_of(entry.get("strength", "cause"), STRENGTHS)),
-        pattern=Pattern(*_texts(entry["any"])),
+        strength=strength,
+        pattern=Pattern(*_texts(entry["any"]), words=not own and strength >= _WORDS),
         unless=Pattern(*_texts(entry.get("unless", ()))),
         where=[_where(where) for where in entry.get("where", ())],
         next=_text(entry.get("next", "")),
         own=own,
     )
+    if own:
+        # The built-in ones are checked by the tests.
+        found.pattern.check()
+        found.unless.check()
+    return found
 
 
 def _where(entry: Mapping[str, Any]) -> Where:
@@ -192,7 +223,7 @@ def _where(entry: Mapping[str, Any]) -> Where:
 
 
 def _add_tables(rules: Rules, data: Mapping[str, Any]) -> None:
-    rules.lines = {name: Pattern(*data[name]) for name in ("mute", "passing", "quoted", "chained", "internal", "public")}
+    rules.lines = {name: Pattern(*data[name]) for name in _LINES}
     rules.lines.update({f"tests.{name}": Pattern(*found) for name, found in data["tests"].items()})
     rules.targets = {
         name: Target(

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from ..verdict import DEV, OPS, UNKNOWN, Verdict
 from .case import Case
 from .rules import Rules
+from .telling import how_telling
 
 if TYPE_CHECKING:
-    from .judge import Candidate
+    from .candidates import Candidate
 
 # A machine's problem hits every test that needs the resource; a network may be a fake of the test.
 _MACHINE = frozenset(("disk_full", "agent_limit", "out_of_memory", "storage_broken", "daemon", "lock", "clock", "leftovers"))
@@ -45,6 +46,8 @@ _COLLECTING = re.compile(
     r"ERROR collecting|errors? during collection|Test suite failed to run|could not compile|An error occurred while loading"
 )
 _NAMED = re.compile(r"[a-z][\w-]*(?:\.[\w-]+)+[:\"'/ )]|\b\d+\.\d+\.\d+\.\d+\b|port \d+|:\d{4,5}\b|https?://")
+# What test tools print before the message of an error.
+_SAID = re.compile(r"^E +\w*(?:Error|Exception)|^\s*(?:\w+\.)*\w+(?:Error|Exception): |^\s+Error: ")
 _THEN = "Dev looks at the test that failed."
 
 
@@ -69,11 +72,17 @@ def verdict_of_test_run(
         code = [candidate for candidate in real if candidate.rule.owner == DEV]
         if code:
             return of(max(code, key=lambda candidate: candidate.rank))
-    line = case.text.value[failed.start() : failed.end() + 160].strip().splitlines()[0]
-    evidence = [line[:240]]
+    header = case.text.value[failed.start() : failed.end() + 160].strip().splitlines()[0]
+    evidence = list(dict.fromkeys((_asserted(rules, case) or header[:240], header[:240])))
     if own_making and (reach or machine):
         evidence.append("the test causes this error itself, with a mock, a stub or a test server")
     return Verdict(DEV, "test_failure", 0.9 if not reach else 0.75, evidence, _THEN)
+
+
+def _asserted(rules: Rules, case: Case) -> str:
+    """Return the line of the first assertion that failed, of those that tell most; "" if there is none."""
+    said = [line for line in case.lines if rules.lines["tests.compared"].on(line) or _SAID.match(line)]
+    return max(said, key=lambda line: how_telling(line, rules.lines["summary"]), default="").strip()[:240]
 
 
 def _unreached(rules: Rules, case: Case, reach: Sequence[Candidate], of: Callable[[Candidate], Verdict]) -> Verdict | None:

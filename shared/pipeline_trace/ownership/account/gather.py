@@ -1,0 +1,112 @@
+"""Collects the account of a failure from its spans and from the builds that the judge compared it with."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ...trace import conventions as c
+from ...trace.queries import attribute_text, is_run
+from ...trace.span import Span
+from ..failure import Failure
+from ..judge import Judged, failed_task
+from ..verdict import NOTHING_FAILED, Verdict
+from .past import Around
+from .record import Account, Place, Start
+from .sentence import decides_itself, sentence
+from .shown import build_of, clean
+
+# Jenkins' words for a cause.
+_STARTED_BY = re.compile("started by ", re.IGNORECASE)
+_UPSTREAM = re.compile('upstream project "(.+)" build number ([0-9]+)')
+# The builds that pass have a row of their own.
+_TOLD_BY_ROWS = "green at the same time: "
+# How people speak of a cause. Jenkins' own words tell the others.
+_CAUSES = {
+    "user": "{who}",
+    "timer": "a timer",
+    "scm": "a change in the repository",
+    "webhook": "a webhook",
+    "branch indexing": "branch indexing",
+    "replay": "{who}, as a replay",
+    "restart": "{who}, from a stage",
+    "rebuild": "{who}, as a rebuild",
+}
+
+
+def account_of_verdict(verdict: Verdict) -> Account:
+    """Return the account of a verdict of which nothing more is known: on a log, or on a build that runs now."""
+    verdict = verdict.masked()
+    then = "" if decides_itself(verdict) else clean(verdict.next)
+    return Account(verdict, clean(sentence(verdict)), seen=[clean(line) for line in verdict.evidence], then=then)
+
+
+def account_of_log(verdict: Verdict) -> Account:
+    """Return the account of a verdict on a log: its first evidence is the line that decides."""
+    known = account_of_verdict(verdict)
+    return replace(known, line="".join(known.seen[:1]), seen=known.seen[1:])
+
+
+def account_of(judged: Judged, page: str = "") -> Account:
+    """Return the account of a judged trace. ``page``: the address of a trace's page, with ``{trace_id}`` for its id."""
+    trace_id = judged.start.trace_id
+    known = replace(account_of_verdict(judged.verdict), trace_id=trace_id)
+    if judged.verdict.kind == NOTHING_FAILED:
+        return known
+    failure = judged.failure
+    run = failure.run if failure else judged.start if is_run(judged.start) else None
+    build = build_of(run) if run else None
+    known = replace(
+        known,
+        build=build,
+        start=_start(failure, judged.start),
+        commands=[f"pipeline-trace show {shlex.quote(build.name if build else trace_id)}"],
+        page=clean(page.replace("{trace_id}", trace_id)) if "{trace_id}" in page else "",
+    )
+    return _with_failure(known, judged, failure) if failure else known
+
+
+def _with_failure(known: Account, judged: Judged, failure: Failure) -> Account:
+    alone = judged.alone
+    task = failed_task(failure)
+    hosts = sorted(filter(None, task.hosts)) if task else [host.name for host in failure.hosts]
+    seen = [clean(line) for line in alone.evidence] if alone else []
+    known = replace(
+        known,
+        because=[clean(line) for line in judged.because if not line.startswith(_TOLD_BY_ROWS)],
+        line="".join(seen[:1]),
+        seen=seen[1:],
+        place=Place(clean(failure.agent), [clean(host) for host in hosts], clean(failure.environment), _steps(failure.path)),
+    )
+    unreachable = hosts if task and task.unreachable else ()
+    if judged.failing is None:
+        return replace(known, says=clean(sentence(known.verdict, unreachable)))
+    around = Around(judged.past, judged.failing)
+    return replace(
+        known,
+        says=clean(sentence(known.verdict, unreachable, around.projects)),
+        streak=around.streak(),
+        alike=around.alike(),
+        fine=around.fine(),
+    )
+
+
+def _start(failure: Failure | None, asked: Span) -> Start | None:
+    runs = [span for span in (failure.path if failure else [asked]) if is_run(span)]
+    if not runs:
+        return None
+    found = next((event.attributes for event in runs[0].events if event.name == "trigger"), {})
+    kind, who, said = (
+        clean(str(found.get(name) or "")) for name in (c.JENKINS_CAUSE, c.JENKINS_CAUSE_USER, c.JENKINS_CAUSE_DESCRIPTION)
+    )
+    words = _CAUSES.get(kind, "")
+    if not words or ("{who}" in words and not who):
+        words = _UPSTREAM.sub(r"\1#\2", _STARTED_BY.sub("", said, count=1))
+    way = [build_of(run) for run in runs]
+    return Start(kind, words.replace("{who}", who), way) if words or way[1:] else None
+
+
+def _steps(path: Iterable[Span]) -> list[str]:
+    return [clean(attribute_text(span, c.PIPELINE_NAME) or span.name if is_run(span) else span.name) for span in path]

@@ -1,0 +1,31 @@
+"""Renders an account as plain text: a sentence, then labels and lines beside them."""
+
+from __future__ import annotations
+
+from ...lookup.wording import with_shown_times
+from ..verdict import NOTHING_FAILED
+from .record import Account
+from .wording import Line, Name, Part, rows, sure
+
+LABEL_WIDTH = 12
+
+
+def text_of(account: Account, *, utc: bool = True) -> str:
+    """Return the account as text. Lines are neither wrapped nor cut. ``utc``: show times in UTC, not in local time."""
+    if account.verdict.kind == NOTHING_FAILED:
+        return "\n".join([account.says, *(f"  - {line}" for line in account.seen)])
+    lines = [account.says, f"({sure(account)})"]
+    for row in rows(account):
+        for at, line in enumerate(row.lines):
+            lines.append(f"{'' if at else row.label:{LABEL_WIDTH}}{_line(line, utc)}")
+    return "\n".join(lines)
+
+
+def _line(line: Line, utc: bool) -> str:
+    return "".join(_part(part, utc) for part in line)
+
+
+def _part(part: Part, utc: bool) -> str:
+    if isinstance(part, str):
+        return with_shown_times(part, utc=utc)
+    return f"{part.text} {part.url}" if isinstance(part, Name) and part.url and part.written else part.text

@@ -1,0 +1,37 @@
+"""Chooses the line that an engineer would point at, of several that say the same. Does no I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from .candidates import Candidate
+from .patterns import Pattern
+
+_PLACE = re.compile(r"[\w./\\-]+\.\w{1,6}[:(]\d+|line \d+|\b[\w.-]+\.[a-z]{2,}(?::\d+|/)|://")
+_QUOTED = re.compile(r"['\"`\u2018][^'\"`\u2019]{2,}['\"`\u2019]")
+# Of these, the first is the cause; of others, the last that was tried.
+_FIRST = frozenset(
+    ("compile_error", "import_error", "lint", "test_failure", "source_error", "migration", "vulnerable_dependency")
+)
+_LONG = 300
+
+
+def best_of(winner: Candidate, candidates: Sequence[Candidate], summary: Pattern) -> Candidate:
+    """Return the candidate whose line tells most, among those of the winner's rule kind and owner that are as strong.
+
+    ``summary``: matches lines that only count or repeat failures.
+    """
+    alike = [
+        one
+        for one in candidates
+        if (one.rule.kind, one.rule.owner, one.strength) == (winner.rule.kind, winner.rule.owner, winner.strength)
+    ]
+    order = -1 if winner.rule.kind in _FIRST else 1
+    return max(alike, key=lambda one: (how_telling(one.line, summary), order * one.finding.number, one is winner))
+
+
+def how_telling(line: str, summary: Pattern) -> int:
+    """Return how much a line tells: places and names count for it, a mere summary against it."""
+    found = 2 * bool(_PLACE.search(line)) + bool(_QUOTED.search(line)) - (len(line) > _LONG)
+    return found - 4 if summary.on(line) else found
