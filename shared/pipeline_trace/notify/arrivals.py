@@ -33,8 +33,8 @@ class Arrivals:
     def since(self, seen_s: int) -> tuple[list[str], int]:
         """Return the traces to look at, the oldest first, and when the last of them arrived. Raises SetupError.
 
-        They are returned again until ``looked`` is called. ``seen_s``: when the last trace arrived that was looked at, seconds
-        since the epoch.
+        They are returned again until ``looked`` is called. ``seen_s``: when the last trace arrived that was looked at,
+        seconds since the epoch.
         """
         arrived = self._store.run(lambda connection: _arrived(connection, seen_s - _LATE))
         self._seen = {trace_id: at for trace_id, at in self._seen.items() if at >= seen_s - _LATE}
