@@ -19,7 +19,7 @@ LOWEST := tests/serve/test_receiver.py tests/serve/test_bounds.py tests/serve/te
 PEERS := collector pytest-otel pytest-opentelemetry maven
 
 .PHONY: demo test quick test-matrix test-lowest test-peers lint types unit browser sshd sanity collection bench-callback bench-poller \
-	bench-serve corpus lab screenshots clean help
+	bench-serve corpus fine lab screenshots clean help
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -74,6 +74,10 @@ corpus: $(VENV)/.installed-test ## how often verdicts are right, by all kept cas
 
 lab: $(VENV)/.installed ## real tools with faults put in: makes the lab's logs anew (TOOLS="pip npm": of some; CASES=PATTERN: shows them)
 	@PYTHONPATH=tests $(BIN)/python -m lab $(TOOLS) --cases '$(CASES)'
+
+fine: $(VENV)/.installed ## real tools that succeed, verbosely: makes the logs anew that no rule may blame anybody for
+	@sh tests/lab/fine_runs/tools.sh .lab/fine
+	@PYTHONPATH=tests $(BIN)/python -m lab.fine tests/corpus/fine.jsonl
 
 screenshots: $(VENV)/.installed-test browser ## the pages in all states and widths, light and dark, into tests/output/pages
 	@$(BIN)/python scripts/screenshots.py tests/output/pages

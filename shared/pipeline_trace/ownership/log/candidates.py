@@ -20,18 +20,22 @@ _QUOTED = -1
 
 @dataclass(frozen=True)
 class Candidate:
-    """A rule that matches a line. ``strength``: of the match; ``order``: the rule's position."""
+    """A rule that matches a line. ``strength``: of the match. ``telling``: it does more than count or repeat failures.
+
+    ``order``: the rule's position.
+    """
 
     rule: Rule
     finding: Match
     strength: float
     line: str
+    telling: bool
     order: int
 
     @property
-    def rank(self) -> tuple[float, bool, int, int]:
-        """Return the sort key: the strongest match wins, then an own rule, then the last line, then the first rule."""
-        return self.strength, self.rule.own, self.finding.number, -self.order
+    def rank(self) -> tuple[float, bool, bool, int, int]:
+        """Return the sort key: the strongest match, an own rule, a line that tells, the last line, the first rule."""
+        return self.strength, self.rule.own, self.telling, self.finding.number, -self.order
 
 
 def candidates_of(rules: Rules, case: Case, starts: Sequence[int]) -> list[Candidate]:
@@ -54,7 +58,8 @@ def candidates_of(rules: Rules, case: Case, starts: Sequence[int]) -> list[Candi
                 strength = _QUOTED
             groups = range(1, (match.re.groups or 0) + 1)
             name = next((text.value[slice(*match.span(group))] for group in groups if match[group]), "")
-            found[index, number] = Candidate(rule, Match(number, name), strength, case.lines[number], index)
+            telling = not rules.lines["summary"].on(case.lines[number])
+            found[index, number] = Candidate(rule, Match(number, name), strength, case.lines[number], telling, index)
     return list(found.values())
 
 

@@ -22,6 +22,7 @@ _LISTS = re.compile(
     r"|(?<!from )versions: (?!none)|show-ref|index\.yaml|npm view|pip index|mvn versions|did you mean|similar name",
     re.IGNORECASE,
 )
+_STEPS = re.compile(r"\w{3,}")
 _AGENT = re.compile(r"\b(?:agent|image|provided|installed|toolchain|node image|runner)\b", re.IGNORECASE)
 _ANSWERS = re.compile(
     r"accepting connections|succeeded!|is alive|\bopen\b|connected to|200 OK|PONG|bytes from|0% packet loss", re.IGNORECASE
@@ -217,6 +218,10 @@ class Conditions:
         if len(name) < 3 or finding.name in programs or name in programs:
             return False
         return any(_slip(finding.name, program) for program in programs if len(program) > 2)
+
+    def _misspelt_step(self, finding: Match) -> bool:
+        """Return whether the message lists a step of Jenkins that is one typing error away."""
+        return any(_slip(finding.name, step) for step in _STEPS.findall(self._line(finding).partition(" among ")[2]))
 
     def _agent_lists(self, finding: Match) -> bool:
         """Return whether the log shows that the agent's image should have the tool."""

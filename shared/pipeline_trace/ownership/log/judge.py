@@ -187,7 +187,7 @@ class _Judge:
         phase = self._acting.at(number)
         owner, kind, then = _BY_PHASE.get(phase, (UNKNOWN, "", ""))
         expected = self._rules.phases.table[phase][UNEXPLAINED]
-        if expected == UNKNOWN:
+        if expected == UNKNOWN or (phase in _BEFORE and not self._before(phase)):
             return None
         if expected != owner:
             kind, then = "unknown", f"{expected.capitalize()} looks first at this phase ({phase})."
@@ -240,13 +240,17 @@ class _Judge:
                 owner, kind, then = where.owner or owner, where.kind or kind, where.next or then
                 break
         else:
-            if owner == UNKNOWN and phase in _BEFORE and candidate.strength < _DECISIVE:
+            if owner == UNKNOWN and self._before(phase) and candidate.strength < _DECISIVE:
                 # Nothing of the project acts here.
                 owner = self._rules.phases.owner(phase, kind)
         if kind == "exception" and phase != "test" and self._frames(finding.number) == frames.OTHERS:
             return Verdict(UNKNOWN, "tool_crash", 0.5, self._evidence(candidate), "Find out why this tool crashed.")
         confidence = self._sure(owner, kind, phase, candidate)
         return Verdict(owner, kind, confidence, self._evidence(candidate), then)
+
+    def _before(self, phase: str) -> bool:
+        """Return whether nothing of the project acts yet. A script with its exit status is of the project, also its `git clone`."""
+        return phase in _BEFORE and not (self._acting.firm and self._case.code is not None)
 
     def _frames(self, number: int) -> str:
         return frames.whose_frames(self._case.lines, number)

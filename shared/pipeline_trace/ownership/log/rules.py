@@ -41,6 +41,7 @@ PREDICATES = frozenset(
         "misspelt_package",
         "public_image",
         "misspelt",
+        "misspelt_step",
         "agent_lists",
         "bare_host",
         "misspelt_host",
