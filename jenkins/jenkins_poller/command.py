@@ -27,8 +27,9 @@ from .fetch.api import Controller
 from .fetch.document import DETAILS, STEP
 from .fetch.errors import ApiError
 from .now import waiting, wording
-from .poll import logs, saying, service
+from .poll import logs, saying, telling
 from .poll.database import StateError
+from .poll.delivering import deliver_journals
 from .poll.service import ControllerOptions, Pollers
 from .poll.swept import SweepError, Swept
 
@@ -144,12 +145,15 @@ def poll(
         raise click.UsageError("--reread works only together with --once, without --open")
     controllers = options.controllers_of(ctx, given)
     secrets = [one.login.token for one in controllers if one.login]
+    # Who looks at a single poll is told by its lines.
+    notify, wrong = (None, "") if once else telling.settings(os.environ)
+    secrets += notify.webhook.secrets if notify else []
     logs.set_up(log_format or (logs.PLAIN if once else logs.TEXT), verbose, secrets)
     if open_only:
         ctx.exit(0 if _list_open(controllers, form, utc=utc) else 1)
     place = home.find_home(os.environ)
-    if place.warning:
-        logs.say(logging.WARNING, place.warning)
+    for said in filter(None, (place.warning, wrong)):
+        logs.say(logging.WARNING, said)
     destination = (
         None if destinations.is_disabled(os.environ) else destinations.configured_destination(os.environ, place.store)
     )
@@ -157,7 +161,7 @@ def poll(
         said = "no spans are delivered; unset OTEL_SDK_DISABLED and OTEL_TRACES_EXPORTER=none to deliver them"
         logs.say(logging.WARNING, said)
     try:
-        pollers = Pollers(controllers, place, destination, metered=not no_metrics)
+        pollers = Pollers(controllers, place, destination, metered=not no_metrics, notify=notify)
     except StateError as error:
         raise fail(str(error)) from None
     try:
@@ -219,7 +223,7 @@ def _once(
 
 def _deliver(place: home.Home, destination: destinations.Destination) -> losses.Losses:
     """Deliver the spans in journals, and return what was lost. A receiver that is down is a warning, not a failed poll."""
-    done = service.deliver_journals(place.journals, destination)
+    done = deliver_journals(place.journals, destination)
     if done.delivered:
         click.echo(f"{saying.counted(done.delivered, 'span')} delivered to {destination.name}")
     for text in done.warnings:
@@ -237,7 +241,7 @@ def _say(prefix: str, swept: Swept) -> None:
     parts += [f"{swept.unsampled} not recorded (their TRACEPARENT is not sampled)"] if swept.unsampled else []
     parts += [f"{swept.unread} could not be read"] if swept.unread else []
     click.echo(", ".join(parts))
-    for line in saying.warnings(swept):
+    for line in [*saying.warnings(swept), *([saying.no_verdict(swept.rules)] if swept.rules else [])]:
         logs.say(logging.WARNING, prefix + line)
 
 

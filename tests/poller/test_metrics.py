@@ -124,6 +124,9 @@ def test_a_failure_is_an_error_of_the_run_and_not_of_the_system(env: dict[str, s
     with replayed("31") as jenkins, Receiver() as receiver:
         polled(receiver, jenkins, env)
     assert values(receiver.last("cicd.pipeline.run.errors")) == {("fail-sh", "AbortException"): 1}
+    (failure,) = receiver.last("pipeline_trace.failures")
+    assert (failure.unit, failure.monotonic, failure.value) == ("{failure}", True, 1)
+    assert set(failure.attributes) == {c.PIPELINE_NAME, c.FAILURE_OWNER, c.FAILURE_KIND}
     assert receiver.last("cicd.system.errors") == []
     assert {point.attributes[c.PIPELINE_RESULT] for point in receiver.last("cicd.pipeline.run.duration")} == {"failure"}
 
@@ -388,6 +391,13 @@ def span(kind: str, start: float, end: float, **attributes: Any) -> Span:
 def measure(*spans: Span, now: float = 200) -> list[tuple[str, float, dict[str, Any]]]:
     found = measured.measurements_of_build(spans, int(now * SECOND))
     return [(one.metric, one.value, {k: v for k, v in one.attributes.items() if k != c.PIPELINE_NAME}) for one in found]
+
+
+def test_a_failure_is_counted_by_owner_kind_and_environment() -> None:
+    verdict = {c.FAILURE_OWNER: "ops", c.FAILURE_KIND: "disk_full"}
+    failed = {c.PIPELINE_RESULT: "failure", "jenkins.parameter.TARGET_ENV": "prod", **verdict}
+    found = [one for one in measure(span("run", 100, 160, **failed)) if one[0] == "pipeline_trace.failures"]
+    assert found == [("pipeline_trace.failures", 1, {**verdict, "deployment.environment.name": "production"})]
 
 
 def test_a_wait_that_is_not_known_is_left_out() -> None:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from pipeline_trace_demo.replay import Replay
+from support.hooks import Hook
 
 
 def authority(folder: Path) -> tuple[Path, ssl.SSLContext]:
@@ -29,8 +30,8 @@ def authority(folder: Path) -> tuple[Path, ssl.SSLContext]:
     return folder / "ca.pem", context
 
 
-def serve(jenkins: Replay, context: ssl.SSLContext) -> str:
-    """Have a replay that was not entered yet speak TLS; return its address."""
+def serve(jenkins: Replay | Hook, context: ssl.SSLContext) -> str:
+    """Have a replay or a webhook that was not entered yet speak TLS; return its address."""
     server = jenkins._server
     server.socket = context.wrap_socket(server.socket, server_side=True)
     jenkins.url = jenkins.url.replace("http:", "https:")

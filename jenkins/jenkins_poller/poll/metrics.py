@@ -63,11 +63,13 @@ class Metrics:
         )
         errors = meter.create_counter(c.RUN_ERRORS, "{error}", "Errors in runs")
         system = meter.create_counter(c.SYSTEM_ERRORS, "{error}", "Errors of the controller and its agents")
+        failures = meter.create_counter(c.FAILURES, "{failure}", "Builds that failed, by who should look first")
         self._add: dict[str, Callable[[float, Mapping[str, AttributeValue]], None]] = {
             c.RUN_DURATION: durations.record,
             c.JENKINS_QUEUE_WAIT: waits.record,
             c.RUN_ERRORS: errors.add,
             c.SYSTEM_ERRORS: system.add,
+            c.FAILURES: failures.add,
         }
         self._requests = meter.create_counter(c.POLLER_REQUESTS, "{request}", "Requests to the controller")
         self._errors = meter.create_counter(c.POLLER_ERRORS, "{error}", "Polls that failed")

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from pipeline_trace.delivery.journal import JournalError
-from pipeline_trace.ownership.log.rules import RulesError
+from pipeline_trace.ownership.verdict import Verdict
 from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace.span import AttributeValue, Span
 
@@ -46,19 +46,22 @@ class Poller:
         settings: PollSettings,
         service: Callable[[str], Mapping[str, AttributeValue]],
         written: Callable[[Sequence[Span]], None] = lambda made: None,
+        ended: Callable[[Span, Verdict | None], None] = lambda run, verdict: None,
         count_agents: bool = False,
         clock: Callable[[], float] = lambda: time.time(),
     ) -> None:
         """``service``: returns the resource attributes of a controller, from its root URL.
 
-        ``written``: called with the spans of each build after they are in a journal. ``count_agents``: ask for the agents
-        even if nothing is to be read. ``clock``: seconds since the epoch.
+        ``written``: called with the spans of each build after they are in a journal. ``ended``: called with the run span and
+        the verdict of each build before. ``count_agents``: ask for the agents even if nothing is to be read. ``clock``:
+        seconds since the epoch.
         """
         self._controller = controller
         self._state = state
         self._settings = settings
         self._service = service
         self._written = written
+        self._ended = ended
         self._count_agents = count_agents
         self._clock = clock
         self._writer = BuildWriter(state, journals)
@@ -86,7 +89,7 @@ class Poller:
             self._reader = self._made_reader(None)
         try:
             self._sweep(swept, progress, stopping, reread_age)
-        except (ApiError, RulesError, StateError, JournalError, SweepError) as error:
+        except (ApiError, StateError, JournalError, SweepError) as error:
             failed = error if isinstance(error, SweepError) else SweepError(str(error), _kind(error))
             failed.problems = swept.problems
             raise failed from None
@@ -129,6 +132,9 @@ class Poller:
             answers = _in_order(pool, lambda group: [] if stopping() else reading.read(group), wanted)
             for several in _together(answers):
                 reads = list(map(kept, several))
+                for read in reads:
+                    if read.spans:
+                        self._ended(read.spans[0], read.verdict)
                 self._writer.write(reads)
                 for read in reads:
                     streak.note(problem=bool(read.problem))
@@ -192,9 +198,7 @@ class Poller:
 
 
 def _kind(error: Exception) -> str:
-    if isinstance(error, ApiError):
-        return error.kind
-    return "rules" if isinstance(error, RulesError) else "disk"
+    return error.kind if isinstance(error, ApiError) else "disk"
 
 
 def _in_order(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from pipeline_trace.ownership.log.rules import RulesError
+from pipeline_trace.ownership.verdict import Verdict
 from pipeline_trace.place.ci.jenkins.chain import BuildPlace, Gone, Unanswered, place_of_build
 from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace import conventions as c
@@ -20,7 +21,7 @@ from . import levels
 from .database import StateError
 
 # What ends a poll although only one build is read.
-ENDING = (*FATAL, RulesError, StateError)
+ENDING = (*FATAL, StateError)
 # A build that begins later than this after the controller's own time has an impossible time. 31 December 9999 is never.
 # A year, because clocks jump, and a build that is left out is never read again.
 _FUTURE_MS = 365 * 86_400_000
@@ -48,7 +49,8 @@ class ReadBuild:
 
     ``old``: it began before the time that is asked for. ``problem``: why it could not be read. ``odd_times``: it began in an
     impossible time. ``no_times``: no plugin tells when its stages ran. ``level``: at which its spans tell it. ``began_ms``,
-    ``queue_id``: see state.Told.
+    ``queue_id``: see state.Told. ``verdict``: see verdicts.set_verdict. ``rules``: why it could not
+    be judged.
     """
 
     build: Build
@@ -64,6 +66,8 @@ class ReadBuild:
     level: str = levels.RUN
     began_ms: int = 0
     queue_id: int = 0
+    verdict: Verdict | None = None
+    rules: str = ""
 
 
 @dataclass(frozen=True)
@@ -144,10 +148,17 @@ class Reading:
         if not placed.sampled:
             return replace(told, level=levels.STEPS)
         made = spans.spans_of_build(fetched, placed, self.service(build.controller))
-        verdicts.set_verdict(made)
+        verdict, rules = None, ""
+        try:
+            verdict = verdicts.set_verdict(made)
+        except RulesError as error:
+            # `why` judges it later, when the rules can be read.
+            rules = str(error)
         revision = str(made[0].attributes.get(c.VCS_HEAD_REVISION) or "")
         level = levels.level_of(fetched, self.reader.detail)
-        return replace(told, spans=tuple(made), no_times=fetched.no_times, revision=revision, level=level)
+        return replace(
+            told, spans=tuple(made), no_times=fetched.no_times, revision=revision, level=level, verdict=verdict, rules=rules
+        )
 
 
 def _failed(build: Build, error: Exception) -> ReadBuild:

@@ -27,6 +27,11 @@ def no_job(user: str) -> str:
     return f"no job is visible {f'as {user}' if user else 'without a login'}; {LOGIN_NEEDED}"
 
 
+def no_verdict(rules: str) -> str:
+    """Return what to know of failed builds that were not judged. ``rules``: what is wrong with the rules."""
+    return f"failed builds get no verdict: {rules}"
+
+
 def sweep_counts(swept: Swept) -> dict[str, int]:
     """Return the non-zero counts of a poll, for the log."""
     all_counts = {

@@ -9,29 +9,32 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from pipeline_trace.delivery import aside, destinations, home, journal, losses, progress, ship, waiting
+from pipeline_trace.delivery import destinations, home, losses, waiting
+from pipeline_trace.notify.settings import Settings
 from pipeline_trace.trace import resource
 from pipeline_trace.trace.span import AttributeValue
 
 from ..fetch.api import Controller, Login
 from ..spans import facts
+from . import telling
+from .delivering import DELIVERY_SECONDS, deliver_journals
 from .logs import Changes, say
 from .poller import Poller
-from .saying import few_lines, sweep_counts, warnings
+from .saying import few_lines, no_verdict, sweep_counts, warnings
 from .state import State
 from .swept import PollSettings, SweepError, Swept
+from .telling import Telling
 
 if TYPE_CHECKING:
     from .metrics import Metrics
 
-# Time-outs for each batch of spans; the second one is for the delivery at the end of the process.
-_DELIVERY_SECONDS = 60.0
+# The time-out for each batch of spans in the delivery at the end of the process.
 _LAST_DELIVERY_SECONDS = 5.0
 _LAST_METRICS_SECONDS = 5.0
+_LAST_MESSAGES_SECONDS = 5.0
 _TICK_SECONDS = 0.2
 
 Progress = Callable[[Swept, int], None]
@@ -52,12 +55,20 @@ class ControllerLoop:
     """Polls one controller, again and again."""
 
     def __init__(
-        self, options: ControllerOptions, state: State, place: home.Home, stopping: threading.Event, metrics: Metrics | None
+        self,
+        options: ControllerOptions,
+        state: State,
+        place: home.Home,
+        stopping: threading.Event,
+        metrics: Metrics | None,
+        telling: Telling | None,
     ) -> None:
         self.options = options
+        self._telling = telling
         self._metrics = metrics
         self._stopping = stopping
         self._changes = Changes(controller=options.url)
+        self._rules = Changes(controller=options.url)
         self._times_from = ""
         self._controller = Controller(
             options.url,
@@ -74,6 +85,7 @@ class ControllerLoop:
             options.settings,
             service_attributes,
             written,
+            telling.ended if telling else lambda run, verdict: None,
             count_agents=metrics is not None,
         )
 
@@ -96,6 +108,8 @@ class ControllerLoop:
         """Poll until ``stopping`` is set. ``polled``: set after every poll, because there may be spans to deliver."""
         while not self._stopping.is_set():
             self._sweep_and_say()
+            if self._telling:
+                self._telling.polled()
             polled.set()
             self._stopping.wait(self.options.interval)
 
@@ -114,6 +128,8 @@ class ControllerLoop:
             if swept.builds or swept.vanished or swept.unsampled:
                 say(logging.INFO, "polled", controller=self.options.url, **sweep_counts(swept))
             self._warn(warnings(swept))
+            if swept.rules:
+                self._rules.problem(swept.rules, no_verdict(swept.rules))
 
     def _warn(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -129,10 +145,11 @@ class Pollers:
         place: home.Home,
         destination: destinations.Destination | None,
         metered: bool,
+        notify: Settings | None = None,
     ) -> None:
         """``destination``: None to deliver nothing. ``metered``: send metrics, if the environment names a receiver.
 
-        Raises StateError.
+        ``notify``: tell failures, by these settings. Raises StateError.
         """
         self._place = place
         self._destination = destination
@@ -140,13 +157,16 @@ class Pollers:
         self._stopping = threading.Event()
         self._states: list[State] = []
         self._metrics: list[Metrics] = []
+        history = destination is not None and not destinations.traces_endpoint(os.environ)
+        self._notifier = telling.notifier(notify, place, history=history) if notify else None
         self.polled: list[ControllerLoop] = []
         try:
             for one in options:
                 self._states.append(State(place.path / "pollers", one.url))
             for one, state in zip(options, self._states, strict=True):
                 metrics = self._measured(one) if metered and destinations.metrics_endpoint(os.environ) else None
-                self.polled.append(ControllerLoop(one, state, place, self._stopping, metrics))
+                told = telling.Telling(self._notifier, one.url) if self._notifier else None
+                self.polled.append(ControllerLoop(one, state, place, self._stopping, metrics, told))
         except BaseException:
             self.close()
             raise
@@ -197,6 +217,8 @@ class Pollers:
         threads = [threading.Thread(target=one.run, args=(polled,), name=one.options.url) for one in self.polled]
         for thread in threads:
             thread.start()
+        if self._notifier:
+            self._notifier.start()
         try:
             while any(thread.is_alive() for thread in threads):
                 if polled.wait(_TICK_SECONDS):
@@ -205,6 +227,8 @@ class Pollers:
         finally:
             self._stopping.set()
         self._deliver(_LAST_DELIVERY_SECONDS)
+        if self._notifier:
+            self._notifier.close(_LAST_MESSAGES_SECONDS)
         say(logging.INFO, "ended")
 
     def _end(self, number: int, frame: FrameType | None) -> None:
@@ -213,7 +237,7 @@ class Pollers:
             os._exit(128 + number)
         self._stopping.set()
 
-    def _deliver(self, timeout: float = _DELIVERY_SECONDS) -> None:
+    def _deliver(self, timeout: float = DELIVERY_SECONDS) -> None:
         if self._destination is None:
             return
         outcome = deliver_journals(self._place.journals, self._destination, timeout)
@@ -244,51 +268,6 @@ class Pollers:
                 list(pool.map(lambda metrics: metrics.close(_LAST_METRICS_SECONDS), self._metrics))
         if self._destination:
             self._destination.close()
-
-
-@dataclass(frozen=True)
-class Delivered:
-    """The result of a delivery.
-
-    ``delivered``: the number of spans. ``problem``: why some spans still wait. ``losses``: what will never arrive.
-    ``warnings``: lines about losses and journals that were set aside. ``all_tried``: whether no journal waits for its next
-    try.
-    """
-
-    delivered: int
-    problem: str
-    losses: losses.Losses
-    warnings: tuple[str, ...]
-    all_tried: bool
-
-
-def deliver_journals(journals: Path, destination: destinations.Destination, timeout: float = _DELIVERY_SECONDS) -> Delivered:
-    """Deliver the spans in journals. ``timeout``: seconds for each batch."""
-    try:
-        return _delivered(journals, destination, timeout)
-    except Exception as error:
-        # Any error: the polls must continue, and the next delivery may succeed.
-        problem = f"the delivery failed: {type(error).__name__}: {error}"
-        return Delivered(0, problem, losses.Losses(), (), all_tried=False)
-
-
-def _delivered(journals: Path, destination: destinations.Destination, timeout: float) -> Delivered:
-    earlier = losses.untold(journals, take=True)
-    outcomes = ship.ship_all(journals, destination, timeout)
-    losses.forget_told(outcomes)
-    lost = losses.of_outcomes(outcomes)
-    lost.include(earlier)
-    words = lost.said()
-    warnings = [f"not everything could be delivered to {destination.name}: {words}; see its log"] if words else []
-    if any(outcome.aside for outcome in outcomes):
-        warnings.append(aside.said_aside(journals))
-    return Delivered(
-        delivered=sum(outcome.delivered for outcome in outcomes if outcome.done),
-        problem=waiting.reasons(outcomes),
-        losses=lost,
-        warnings=tuple(warnings),
-        all_tried=not any(progress.load_progress(path).tries for path in journal.find_journals(journals)),
-    )
 
 
 def service_attributes(controller: str) -> Mapping[str, AttributeValue]:

@@ -13,7 +13,7 @@ from .reading import ReadBuild
 class SweepError(Exception):
     """A poll failed. The message says what to do. The next poll reads the builds that this poll did not read.
 
-    ``kind``: the type of error in one word: ApiError.kind, or disk, or rules. ``problems``: as in Swept, of the builds that
+    ``kind``: the type of error in one word: ApiError.kind, or disk. ``problems``: as in Swept, of the builds that
     were read before.
     """
 
@@ -42,6 +42,7 @@ class Swept:
     whose problem was not told before. ``times_from``: a line that says which plugin tells the times of stages; "" if that is
     not known. ``reread``: builds that were read again, for which ``added`` spans were added. ``first_odd``: the first of the
     builds with impossible times, JOB#N. ``no_job``: the login sees no job at all.
+    ``rules``: why failed builds have no verdict.
     ``outdated``: a plugin is there that is too old to tell times.
     """
 
@@ -59,6 +60,7 @@ class Swept:
     outdated: bool = False
     first_odd: str = ""
     no_job: bool = False
+    rules: str = ""
     problems: list[str] = field(default_factory=list)
     active: Counter[str] = field(default_factory=Counter)
     agents: Mapping[str, int] = field(default_factory=dict)
@@ -76,6 +78,7 @@ class Swept:
         if read.odd_times:
             self.first_odd = self.first_odd or read.build.name
         self.unread += bool(read.problem)
+        self.rules = self.rules or read.rules
 
     @property
     def done(self) -> int:

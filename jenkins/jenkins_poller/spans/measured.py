@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace import masking
+from pipeline_trace.trace.queries import environment_of
 from pipeline_trace.trace.span import AttributeValue, Span
 
 PENDING, EXECUTING, FINALIZING = "pending", "executing", "finalizing"
@@ -36,9 +38,19 @@ def measurements_of_build(spans: Sequence[Span], now_ns: int) -> Iterator[Measur
     result = run.attributes.get(c.PIPELINE_RESULT)
     for error in _errors(spans) if result in c.FAILED_RESULTS else ():
         yield Measured(c.RUN_ERRORS, 1, {**name, c.ERROR_TYPE: error})
+    yield from _failures(run, name)
     if result == c.ERROR:
         # In the conventions, the result "error" means an error of the platform. In a build, only agents cause it.
         yield Measured(c.SYSTEM_ERRORS, 1, {c.SYSTEM_COMPONENT: "agent", c.ERROR_TYPE: _platform(spans)})
+
+
+def _failures(run: Span, name: Mapping[str, AttributeValue]) -> Iterator[Measured]:
+    """Yield the failure of a build that has a verdict, by who should look first."""
+    if c.FAILURE_OWNER in run.attributes:
+        verdict = {key: run.attributes[key] for key in (c.FAILURE_OWNER, c.FAILURE_KIND)}
+        environment = environment_of(run)
+        where = {c.DEPLOYMENT_ENVIRONMENT: masking.masked(environment)} if environment else {}
+        yield Measured(c.FAILURES, 1, {**name, **verdict, **where})
 
 
 def _durations(spans: Sequence[Span], name: Mapping[str, AttributeValue]) -> Iterator[Measured]:

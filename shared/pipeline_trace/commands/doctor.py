@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 import click
 
 from ..trace import redact
-from . import doctor_ansible, doctor_checks, format_option
+from . import doctor_ansible, doctor_checks, doctor_notify, format_option
 from .doctor_checks import BROKEN, HINT, OK, Check, Checks
 
 GROUP = "pipeline_trace.checks"
@@ -36,7 +36,13 @@ def command(jenkins_url: str | None, form: str) -> None:
     Exit status: 1 if something is broken, otherwise 0.
     """
     environ = {**os.environ, **({"JENKINS_URL": jenkins_url} if jenkins_url else {})}
-    own: list[Checks] = [doctor_checks.machine, doctor_checks.delivery, doctor_ansible.ansible, doctor_checks.packages]
+    own: list[Checks] = [
+        doctor_checks.machine,
+        doctor_checks.delivery,
+        doctor_notify.notifier,
+        doctor_ansible.ansible,
+        doctor_checks.packages,
+    ]
     added: list[Checks] = [point.load() for point in entry_points(group=GROUP)]
     found = [_masked(check) for checks in (*own, *added) for check in checks(environ)]
     if form == "json":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..delivery import home
+from ..notify.settings import SettingsError, from_environment
 from . import fail, parsed
 from .units import age_seconds, size_bytes
 
@@ -91,7 +92,12 @@ def command(
             "anyone who sees the traffic sees the token; put a TLS proxy in front, or use only a trusted network",
             err=True,
         )
-    settings = ServeSettings(host, port, grpc_port, retention.Keep(keep, keep_size), token, allow_host)
+    try:
+        notify = from_environment(os.environ)
+    except SettingsError as error:
+        notify = None
+        click.echo(f"pipeline-trace: no failures are told: {error}", err=True)
+    settings = ServeSettings(host, port, grpc_port, retention.Keep(keep, keep_size), token, allow_host, notify)
     place = home.find_home(os.environ)
     if place.warning:
         click.echo(f"pipeline-trace: {place.warning}", err=True)

@@ -25,6 +25,9 @@ from ..delivery import listening
 from ..delivery.destinations import SetupError
 from ..delivery.home import Home
 from ..delivery.remedies import remedy
+from ..notify.disk import BookError
+from ..notify.notifier import Notifier
+from ..notify.settings import Settings
 from . import guard, over_grpc, retention
 from .connection import Client, Connection, Timed
 from .index import Index
@@ -38,13 +41,17 @@ from .writer import StoreWriter
 _READING_SECONDS = 4
 _GRACE_SECONDS = 5
 _LAST_SECONDS = 8
+_LAST_MESSAGES_SECONDS = 2
 _SWEEP_SECONDS = 60.0
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class ServeSettings:
-    """The settings. ``address``: to listen on. A port of 0 means any free port. ``names``: other accepted Host headers."""
+    """The settings. ``address``: to listen on. A port of 0 means any free port. ``names``: other accepted Host headers.
+
+    ``notify``: to tell failures; None to tell none.
+    """
 
     address: str
     port: int
@@ -52,6 +59,7 @@ class ServeSettings:
     keep: retention.Keep
     token: str = ""
     names: Sequence[str] = ()
+    notify: Settings | None = None
     limits: Limits = field(default_factory=Limits)
 
 
@@ -90,6 +98,7 @@ async def _serve(home: Home, settings: ServeSettings, ready: Callable[[Listening
             loop.add_signal_handler(number, signalled.set)
         preparing = asyncio.create_task(asyncio.to_thread(answers.prepare))
         await grpc_server.start()
+        notifier = _notifier(settings.notify, home)
         sweeper = asyncio.create_task(_sweep(listing, writer, settings.keep))
         where = f"[{settings.address}]" if ":" in settings.address else settings.address
         url = f"http://{where}:{listener.getsockname()[1]}"
@@ -101,10 +110,25 @@ async def _serve(home: Home, settings: ServeSettings, ready: Callable[[Listening
         http_server.stop()
         loop.call_later(_READING_SECONDS, intake.stop)
         await asyncio.gather(serving, preparing, grpc_server.stop(_GRACE_SECONDS))
+        if notifier:
+            await asyncio.to_thread(notifier.close, _LAST_MESSAGES_SECONDS)
         sweeper.cancel()
         await asyncio.wait([sweeper])
         await writer.close()
         listening.forget(home, url)
+
+
+def _notifier(settings: Settings | None, home: Home) -> Notifier | None:
+    """Start the notifier, which looks at what arrives in the store. Return None if there is none to start."""
+    if settings is None:
+        return None
+    try:
+        found = Notifier(settings, home, os.environ, _log.warning, history=True, watch=True)
+    except (BookError, OSError) as error:
+        _log.warning("no failures are told: %s", error)
+        return None
+    found.start()
+    return found
 
 
 def _leave_later() -> None:

@@ -165,6 +165,7 @@ LINK_SAME_COMMIT = "same commit"
 # Jenkins: the poller's own metrics
 JENKINS_QUEUE_WAIT = "jenkins.queue.wait"
 JENKINS_QUEUE_PHASE = "jenkins.queue.phase"
+FAILURES = "pipeline_trace.failures"
 POLLER_REQUESTS = "pipeline_trace.poller.requests"
 POLLER_ERRORS = "pipeline_trace.poller.errors"
 POLLER_BUILDS = "pipeline_trace.poller.builds"

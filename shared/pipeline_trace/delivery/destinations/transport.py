@@ -215,6 +215,15 @@ def _broken(error: Exception, size: int) -> DeliveryError:
     return DeliveryError(_said(causes), refused=not has(requests.exceptions.ChunkedEncodingError))
 
 
+def reason_of(error: BaseException) -> str:
+    """Return why a request failed, in words for people: the deepest cause."""
+    import requests
+
+    causes = list(_causes(error))
+    late = any(isinstance(cause, (TimeoutError, requests.Timeout)) for cause in causes)
+    return "no answer in time" if late else _said(causes)
+
+
 def _is_no_http(cause: BaseException) -> bool:
     """Return whether an answer was not HTTP: not one that was cut off, nor none at all. Its text may be any bytes."""
     from urllib3.exceptions import InvalidChunkLength

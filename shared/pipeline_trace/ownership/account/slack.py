@@ -70,7 +70,12 @@ def _part(part: Part) -> str:
 
 
 def _plain(text: str) -> str:
-    return _CALL.sub(f"@{_JOINER}", _escaped(clip(text, _LONGEST_PART)))
+    return safe(clip(text, _LONGEST_PART))
+
+
+def safe(text: str) -> str:
+    """Return a text that Slack shows as it is: nothing in it is a link or calls anybody."""
+    return _CALL.sub(f"@{_JOINER}", _escaped(text))
 
 
 def _escaped(text: str) -> str:
