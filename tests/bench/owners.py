@@ -3,8 +3,8 @@
     .venv/bin/python tests/bench/owners.py [--output docs/ownership.md]
 
 Judges all kept cases, and prints Markdown: right and wrong owners by set, confusion tables, how sure against how right, and
-what is said of successful runs. ``--output`` puts it between the marks in a file. Wrong cases go to stderr, but none of those
-that are held out: nobody writes a rule for them.
+what is said of successful runs. ``--output`` puts it between the marks in a file. Wrong cases go to stderr, but none that is
+held out: nobody writes a rule for them.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class Verdict:
 
     ``owner``: dev, ops or unknown. ``kind``: the kind of failure. ``confidence``: 0 to 1. ``evidence``: the lines and facts
     that decide, strongest first. ``next``: what to do now, in one sentence. ``program``: the program that failed, as its log
-    tells it, "" if it does not.
+    tells it. ``phase``: who was acting (docs/ownership.md). Both are "" if that is not known.
     """
 
     owner: str
@@ -33,6 +33,7 @@ class Verdict:
     evidence: Sequence[str] = ()
     next: str = ""
     program: str = ""
+    phase: str = ""
 
     def settled(self) -> Verdict:
         """Return the verdict, or one with an unknown owner if it is not sure enough to name a team."""
@@ -53,4 +54,5 @@ class Verdict:
             "confidence": round(self.confidence, 2),
             "evidence": list(self.evidence),
             "next": self.next,
+            **({"phase": self.phase} if self.phase else {}),
         }

@@ -130,6 +130,7 @@ def _where(account: Account) -> Iterator[Line]:
         "hosts" if place.hosts[1:] else "host": hosts,
         "environment": place.environment,
         "commit": build.commit[:_COMMIT] if build else "",
+        "phase": account.verdict.phase,
     }
     said = ", ".join(f"{name} {value}" for name, value in known.items() if value)
     if said:

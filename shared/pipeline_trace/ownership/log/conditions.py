@@ -43,8 +43,8 @@ _HOST = re.compile(r"[a-z][\w-]*(?:\.[\w-]+)+|\b\w+\d+\b")
 _CLASS = re.compile(r"[\w/.-]+\.\w{1,4}:\d+|[\w.$]*(?:Error|Exception)\b|\b[\w-]+\.(?:py|js|ts|go|java|rb|php|sh)\b")
 # The host that a message about names tells.
 _LOOKED_UP = re.compile(
-    r"(?:lookup(?! address)|resolve(?: host(?:name)?)?:?|hostname:?|unknown host:?|translate host name|enotfound|eai_again|resolving"
-    r"|unknownhostexception:)[ :]*['\"(]?(?P<one>[a-z][\w.-]*)"
+    r"(?:lookup(?! address)|resolve(?: host(?:name)?)?:?|hostname:?|unknown host:?|translate host name|enotfound"
+    r"|eai_again|resolving|unknownhostexception:)[ :]*['\"(]?(?P<one>[a-z][\w.-]*)"
     r"|\b(?!information)(?P<two>[a-z][\w.-]*)['\"]?: (?:name or service|temporary failure|no such host|nodename)",
     re.IGNORECASE,
 )

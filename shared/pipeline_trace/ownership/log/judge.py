@@ -14,7 +14,7 @@ from . import cleaning, frames, phases, testruns
 from .candidates import Candidate, candidates_of
 from .case import Case
 from .conditions import Conditions
-from .phases import UNEXPLAINED, Acting
+from .phases import UNEXPLAINED, UNSEEN, Acting
 from .rules import Rules, load_rules
 from .telling import best_of, how_telling
 
@@ -191,7 +191,12 @@ class _Judge:
             return None
         if expected != owner:
             kind, then = "unknown", f"{expected.capitalize()} looks first at this phase ({phase})."
-        return Verdict(expected, kind, _PHASE_ALONE, self._shown(line), then)
+        return self._acted(Verdict(expected, kind, _PHASE_ALONE, self._shown(line), then), number)
+
+    def _acted(self, verdict: Verdict, number: int) -> Verdict:
+        """Return the verdict with who was acting at a line."""
+        phase = self._acting.at(number)
+        return replace(verdict, phase="" if phase == UNSEEN else phase)
 
     def by_status(self, status: int | None, *, read: bool) -> Verdict:
         """Return the verdict from the exit status alone. Its owner is always unknown. ``read``: there was a text to read."""
@@ -202,7 +207,8 @@ class _Judge:
         kind, then = _STATUSES.get(status or 0, ("unknown", _NO_RULE if read else _NO_LOG))
         if kind == "unknown" and read and not pointed and status is not None:
             then = f"Find out what the script means by its exit status {status}."
-        return Verdict(UNKNOWN, kind, 0.3, evidence, then)
+        verdict = Verdict(UNKNOWN, kind, 0.3, evidence, then)
+        return self._acted(verdict, pointed[0]) if pointed else verdict
 
     def _pointed(self) -> tuple[int, str] | None:
         """Return the line, with its number, that an engineer would point at though no rule knows it."""
@@ -246,12 +252,13 @@ class _Judge:
                 # Nothing of the project acts here.
                 owner = self._rules.phases.owner(phase, kind)
         if kind == "exception" and phase != "test" and self._frames(finding.number) == frames.OTHERS:
-            return Verdict(UNKNOWN, "tool_crash", 0.5, self._evidence(candidate), "Find out why this tool crashed.")
+            crash = Verdict(UNKNOWN, "tool_crash", 0.5, self._evidence(candidate), "Find out why this tool crashed.")
+            return self._acted(crash, finding.number)
         confidence = self._sure(owner, kind, phase, candidate)
-        return Verdict(owner, kind, confidence, self._evidence(candidate), then)
+        return self._acted(Verdict(owner, kind, confidence, self._evidence(candidate), then), finding.number)
 
     def _before(self, phase: str) -> bool:
-        """Return whether nothing of the project acts yet. A script with its exit status is of the project, also its `git clone`."""
+        """Return whether nothing of the project acts yet. A script with an exit status is of the project."""
         return phase in _BEFORE and not (self._acting.firm and self._case.code is not None)
 
     def _frames(self, number: int) -> str:

@@ -76,7 +76,7 @@ def verdict_of_test_run(
     evidence = list(dict.fromkeys((_asserted(rules, case) or header[:240], header[:240])))
     if own_making and (reach or machine):
         evidence.append("the test causes this error itself, with a mock, a stub or a test server")
-    return Verdict(DEV, "test_failure", 0.9 if not reach else 0.75, evidence, _THEN)
+    return Verdict(DEV, "test_failure", 0.9 if not reach else 0.75, evidence, _THEN, phase="test")
 
 
 def _asserted(rules: Rules, case: Case) -> str:
