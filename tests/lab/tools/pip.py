@@ -50,7 +50,6 @@ def _machine() -> Iterator[Case]:
     yield Case("read-only", INSTALL, machine=Machine(read_only=("/home/jenkins/workspace/shop",)), **healthy)
     yield Case("no-permission", INSTALL, before="mkdir .deps && touch .deps/old && chmod 755 .deps", **healthy)
     yield Case("out-of-memory", INSTALL, machine=Machine(memory=48), **healthy)
-    yield Case("too-many-files", INSTALL, machine=Machine(open_files=16), **healthy)
     slow = {"files": FILES, "site": Site(PYTHON, at="/packages", fault="stalled")}
     patient = INSTALL.replace("--timeout 2", "--timeout 20")
     yield Case("killed", patient, machine=Machine(kill=("KILL", "pip install", 3)), **slow)
