@@ -39,7 +39,6 @@ def cases() -> Iterator[Case]:
     yield Case("no-permission", INSTALL, files=FILES, site=SITE, before="mkdir node_modules && touch node_modules/.old")
     yield Case("tool-missing", INSTALL, files=FILES, machine=Machine(without=("yarn",)))
     yield Case("tool-misspelt", INSTALL.replace("yarn", "yran"), files=FILES)
-    yield Case("wrong-option", "yarn install --cwd web", files=FILES, site=SITE)
     yield Case("bad-manifest", INSTALL, files={**FILES, "package.json": '{"name": "shop", "version": "1.0.0",}\n'})
     yield Case("unknown-target", "yarn run bulid", files=project(scripts={"build": "node build.js"}))
     panic = {**project(scripts={"start": "node server.js"}), "server.js": "const shop = undefined;\nshop.open();\n"}
