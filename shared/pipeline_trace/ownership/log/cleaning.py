@@ -21,6 +21,8 @@ _MARK = re.compile(
             rf" {{0,2}}\[?{_DAY}\]?:?(?: \d\d[OE](?=[ +])\+?)?(?: |$)",
             r"\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?(?:[WEi]?:)?(?: |$)",
             r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.-]+ (?:[\w./@-]+\[\d+\]: )?",
+            # klog.
+            r"[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+(?: +\d+ [\w.-]+:\d+)?\] ",
             # `gh run view`: the job, the step and the time.
             rf"[^\t]{{1,80}}\t[^\t]{{1,120}}\t(?=\ufeff?{_DAY})",
             # BuildKit: the step and the seconds. Its summary has only the seconds.
