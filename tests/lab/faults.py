@@ -85,6 +85,10 @@ LOOKUP = {
         "dev", "dependency_resolution", "a version that never was", "no such version among those that exist"
     ),
     "misspelt-name": Fault("dev", "dependency_resolution", "a package's name is plainly misspelt", "the name is misspelt"),
+    "index-differs": Fault(
+        "ops", "integrity", "the store's index differs from its checksum", "the store disagrees with itself"
+    ),
+    "unsigned": Fault("ops", "integrity", "the store's index is not signed", "the agent does not trust the mirror"),
     "pin-differs": Fault(
         "unknown", "integrity", "the pinned checksum differs", "a wrong pin, or other content in the store"
     ),
@@ -98,6 +102,7 @@ MACHINE = {
         "ops", "permission", "the temporary folder does not exist", "the agent's temporary folder is missing"
     ),
     "read-only": Fault("ops", "permission", "the file system is read-only", "the agent's file system is read-only"),
+    "credential-missing": Fault("unknown", "credential_missing", "no login is given", "the pipeline, or the platform"),
     "no-permission": Fault("ops", "permission", "another user owns the files", "leftovers of another user on the agent"),
     "home-denied": Fault(
         "ops", "permission", "the home folder is another user's", "the agent's home folder is not writable"
