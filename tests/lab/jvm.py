@@ -13,6 +13,23 @@ KEYSTORE = f"{HOME}/trust.jks"
 TRUST = f"keytool -importcert -noprompt -alias lab -file {BUNDLE} -keystore {KEYSTORE} -storepass changeit >/dev/null 2>&1"
 TRUST_OPTIONS = f"-Djavax.net.ssl.trustStore={KEYSTORE} -Djavax.net.ssl.trustStorePassword=changeit"
 
+# A class of the shop.
+CART = (
+    "package com.acme.shop;\n"
+    "\n"
+    "import java.util.List;\n"
+    "\n"
+    "public class Cart {\n"
+    "    public int total(List<Integer> counts) {\n"
+    "        int sum = 0;\n"
+    "        for (int count : counts) {\n"
+    "            sum += count;\n"
+    "        }\n"
+    "        return sum * 12;\n"
+    "    }\n"
+    "}\n"
+)
+
 
 def maven_pages(*artifacts: tuple[str, str, str]) -> dict[str, Reply]:
     """Return a repository: of each artifact its group, its name and its version. A jar has one empty class file's worth."""

@@ -1,4 +1,4 @@
-"""What tools of Node's share: how they are set up, and a machine that is too small for them."""
+"""What tools of Node's share: how they are set up, their manifest, their work."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def package(more: object = None) -> str:
 
 
 def node_work(tool: str, script: str, files: Files, slow: str = "", slow_files: Files | None = None) -> Work:
-    """Return the work of a tool on Node: it cannot reserve its heap in 600 MiB of address space."""
-    return Work(tool, script, files, memory=600, slow=slow, slow_files=slow_files or {})
+    """Return the work of a tool on Node. Without memory Node stops with a bare trap, which tells nothing: no such case."""
+    return Work(tool, script, files, slow=slow, slow_files=slow_files or {})

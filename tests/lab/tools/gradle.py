@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lab.agent import HOME
 from lab.faults import CONNECTION, TLS
-from lab.jvm import TRUST, TRUST_OPTIONS, maven_pages
+from lab.jvm import CART, TRUST, TRUST_OPTIONS, maven_pages
 from lab.model import Case, Machine, Site, Tool
 from lab.usual import Work, agent_cases, dev, shown_change
 
@@ -14,7 +14,6 @@ BUILD = "gradle --no-daemon --console=plain build"
 PAGES = maven_pages(("com.acme", "shop-rates", "2.0.0"))
 SITE = Site(PAGES)
 SCRIPT = "apply plugin: 'java'\n\nsourceCompatibility = 1.8\n\nrepositories {\n    maven { url 'https://registry.example/' }\n}\n\ndependencies {\n    testCompile files('/usr/share/java/junit4.jar', '/usr/share/java/hamcrest-core.jar')\n}\n"
-CART = "package com.acme.shop;\n\nimport java.util.List;\n\npublic class Cart {\n    public int total(List<Integer> counts) {\n        int sum = 0;\n        for (int count : counts) {\n            sum += count;\n        }\n        return sum * 12;\n    }\n}\n"
 CHECK = "package com.acme.shop;\n\nimport static org.junit.Assert.assertEquals;\n\nimport java.util.Arrays;\nimport org.junit.Test;\n\npublic class CartTest {\n    @Test\n    public void totalOfThree() throws Exception {\n        assertEquals(36, new Cart().total(Arrays.asList(1, 2)));\n    }\n}\n"
 MAIN, TESTS = "src/main/java/com/acme/shop/Cart.java", "src/test/java/com/acme/shop/CartTest.java"
 FILES = {"build.gradle": SCRIPT, "settings.gradle": "rootProject.name = 'shop'\n", MAIN: CART, TESTS: CHECK}
@@ -56,6 +55,9 @@ def cases() -> Iterator[Case]:
     yield from dev(BUILD, FILES, *_source())
     yield from dev(BUILD, FILES, *_scripts())
     yield _case("unknown-target", BUILD.replace("build", "biuld"))
+    silent = CHECK.replace("        assertEquals", "        System.exit(3);\n        assertEquals")
+    why = "the forked process ended in silence; the log tells no cause"
+    yield _case("panic", BUILD, "exit", files={**FILES, TESTS: silent}, owner="unknown", why=why)
     yield _case("unknown-target", BUILD.replace("build", ":rates:build"), "module")
     yield _case("wrong-option", f"{BUILD} --skip-tests")
     yield _case("missing-file", BUILD.replace("build", "-b ci/build.gradle build"))
@@ -107,7 +109,6 @@ def _source() -> list[tuple[str, str, dict[str, str]]]:
         ("test-error", "", check("new Cart().total(null);")),
         ("test-mock", "", check('throw new java.net.ConnectException("Connection refused (mock of the rates)");')),
         ("type", "test", check("assertEquals(36, new Cart().sum(null));")),
-        ("panic", "exit", check("System.exit(3);")),
     ]
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lab.jvm import CART
 from lab.model import Case, Tool
 from lab.usual import Work, agent_cases, dev
 
 BUILD = "javac -d out $(find src -name '*.java')"
-CART = "package com.acme.shop;\n\nimport java.util.List;\n\npublic class Cart {\n    public int total(List<Integer> counts) {\n        int sum = 0;\n        for (int count : counts) {\n            sum += count;\n        }\n        return sum * 12;\n    }\n}\n"
 MAIN = "package com.acme.shop;\n\nimport java.util.List;\n\npublic class Main {\n    public static void main(String[] args) {\n        System.out.println(new Cart().total(List.of(1, 2)));\n    }\n}\n"
 FOLDER = "src/com/acme/shop"
 FILES = {f"{FOLDER}/Cart.java": CART, f"{FOLDER}/Main.java": MAIN}

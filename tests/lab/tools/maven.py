@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lab.agent import HOME
 from lab.faults import CONNECTION, CONTENT, STATUS, TLS, UPLOAD
-from lab.jvm import TRUST, TRUST_OPTIONS, maven_pages
+from lab.jvm import CART, TRUST, TRUST_OPTIONS, maven_pages
 from lab.model import Case, Machine, Site, Tool
 from lab.usual import Work, agent_cases, dev, shown_change
 
@@ -17,7 +17,6 @@ REPOSITORY = f"{HOME}/.m2/repository"
 # Maven writes into its repository: each run has its own, with the plugins in it.
 PREPARED = f"mkdir -p {HOME}/.m2 && cp -a {HOME}/tools/maven/repository {REPOSITORY} && chown -R 1000 {HOME}/.m2\n{TRUST}"
 SETTINGS = "<settings><mirrors><mirror><id>registry</id><mirrorOf>*</mirrorOf><url>https://registry.example/</url></mirror></mirrors></settings>\n"
-CART = "package com.acme.shop;\n\nimport java.util.List;\n\npublic class Cart {\n    public int total(List<Integer> counts) {\n        int sum = 0;\n        for (int count : counts) {\n            sum += count;\n        }\n        return sum * 12;\n    }\n}\n"
 CHECK = "package com.acme.shop;\n\nimport static org.junit.Assert.assertEquals;\n\nimport java.util.List;\nimport org.junit.Test;\n\npublic class CartTest {\n    @Test\n    public void totalOfThree() throws Exception {\n        assertEquals(36, new Cart().total(List.of(1, 2)));\n    }\n}\n"
 MAIN, TESTS = "src/main/java/com/acme/shop/Cart.java", "src/test/java/com/acme/shop/CartTest.java"
 
@@ -198,7 +197,6 @@ def _project() -> list[tuple[str, str, dict[str, str]]]:
         ("test-mock", "refused", check('throw new java.net.ConnectException("Connection refused (mock of the rates)");')),
         ("test-mock", "own-server", check(own)),
         ("type", "test", check("assertEquals(36, new Cart().sum(List.of(1)));")),
-        ("panic", "exit", check("System.exit(3);")),
         (
             "own-heap",
             "",
@@ -265,6 +263,9 @@ def _project() -> list[tuple[str, str, dict[str, str]]]:
 
 def _calls() -> Iterator[Case]:
     yield _case("unknown-target", "mvn -B instal")
+    silent = CHECK.replace("        assertEquals", "        System.exit(3);\n        assertEquals")
+    why = "the forked process ended in silence; the log tells no cause"
+    yield _case("panic", VERIFY, "exit", files={**FILES, TESTS: silent}, owner="unknown", why=why)
     yield _case("unknown-target", "mvn -B -pl rates verify", "module")
     yield _case("wrong-option", f"{VERIFY} --skip-test")
     yield _case("missing-file", VERIFY, files={"~/.m2/settings.xml": SETTINGS})

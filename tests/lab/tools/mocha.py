@@ -50,6 +50,8 @@ def cases() -> Iterator[Case]:
         files={**FILES, "test/order.js": "it('keeps the order', (done) => { setTimeout(() => {}, 1); });\n"},
     )
     yield Case("missing-file", "mocha test/basket.js", files=FILES)
+    why = "the process ends in silence; the log tells no cause"
+    yield Case("panic", TEST, files={**FILES, **check("process.exit(3);")}, owner="unknown", why=why)
     yield Case("missing-file", "mocha spec", "folder", files=FILES)
     yield Case("wrong-option", "mocha --reporter specc", files=FILES)
     yield Case(
@@ -90,7 +92,6 @@ def _project() -> list[tuple[str, str, dict[str, str]]]:
         ("bad-config", "", {".mocharc.json": '{"require": "./test/setup.js"}\n'}),
         ("bad-config", "syntax", {".mocharc.json": '{"spec": "test",}\n'}),
         ("missing-file", "fixture", check("require('fs').readFileSync('fixtures/rates.json');")),
-        ("panic", "", check("process.exit(3);")),
     ]
 
 

@@ -154,7 +154,6 @@ def _project() -> list[tuple[str, str, dict[str, str]]]:
         ("bad-manifest", "", {"pyproject.toml": "[tool.pytest.ini_options\naddopts = '-q'\n"}),
         ("missing-file", "fixture", check("assert open('tests/data/rates.json').read()")),
         ("panic", "", check("import os\nos.abort()")),
-        ("panic", "exit", check("import os\nos._exit(3)")),
         ("panic", "recursion", check("def again(n):\n    return again(n + 1)\nagain(total([1]))")),
     ]
 
@@ -179,6 +178,8 @@ def _mocks() -> list[tuple[str, str, dict[str, str]]]:
 
 def _calls() -> Iterator[Case]:
     yield Case("missing-file", f"{TEST} tests/test_basket.py", files=FILES)
+    why = "the process ends in silence; the log tells no cause"
+    yield Case("panic", TEST, "exit", files={**FILES, **check("import os\nos._exit(3)")}, owner="unknown", why=why)
     yield Case("unknown-target", f"{TEST} tests/test_cart.py::test_basket", files=FILES)
     yield Case("wrong-option", f"{TEST} --fail-quick", files=FILES)
     yield Case(
