@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from lab.agent import WORKSPACE
 from lab.model import Case, Machine
@@ -104,3 +104,8 @@ def dev(script: str, base: Files, *rows: tuple[str, str, Files]) -> Iterator[Cas
     """Yield a case for each fault, variant and changed files, with one script."""
     for fault, variant, files in rows:
         yield Case(fault, script, variant, files={**base, **files}, seconds=60)
+
+
+def unclear(case: Case, faults: Collection[str], why: str) -> Case:
+    """Return the case; without an owner, if its fault is one of these: its log cannot tell."""
+    return replace(case, owner="unknown", why=why) if case.fault in faults else case

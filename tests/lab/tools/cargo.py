@@ -9,7 +9,7 @@ from lab.faults import CONNECTION, CONTENT, STATUS, TLS
 from lab.model import Case, Machine, Site, Tool
 from lab.native import cargo_pages
 from lab.tools.rustc import SETUP
-from lab.usual import Work, agent_cases, dev, shown_change
+from lab.usual import Work, agent_cases, dev, shown_change, unclear
 
 BUILD, TEST = "cargo build", "cargo test"
 PAGES = cargo_pages(
@@ -43,7 +43,8 @@ def _registry() -> Iterator[Case]:
         yield Case(fault, BUILD, files=FETCHING, site=SITE, seconds=45)
     for fault in ["http-401", "http-403", "http-429", "http-502", "http-503", *CONTENT]:
         if fault != "redirect-loop":
-            yield Case(fault, BUILD, "download", files=FETCHING, site=Site(PAGES, at="/crates/"), seconds=45)
+            case = Case(fault, BUILD, "download", files=FETCHING, site=Site(PAGES, at="/crates/"), seconds=45)
+            yield unclear(case, ("html", "empty", "corrupt"), "the checksum, or the content")
     yield Case("missing-internal", BUILD, files=FETCHING, site=Site({"/index/config.json": PAGES["/index/config.json"]}))
     before, show = shown_change("Cargo.toml", "2.0.0", "2.9.0")
     wrong = {**FILES, "Cargo.toml": MANIFEST + 'shop-rates = "2.9.0"\n'}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from lab.faults import CONNECTION, CONTENT, STATUS, TLS
 from lab.model import Case, Reply, Site, Tool
 from lab.packages import archive, noise
-from lab.usual import Work, agent_cases, dev
+from lab.usual import Work, agent_cases, dev, unclear
 
 BUILD = "cmake -S . -B build\ncmake --build build"
 TEST = f"{BUILD}\nctest --test-dir build --output-on-failure"
@@ -41,7 +41,8 @@ def cases() -> Iterator[Case]:
     right = hashlib.sha256(SOURCES).hexdigest()
     for fault in [*CONNECTION, "tls-plain", *STATUS, *CONTENT]:
         pin = right if fault in ("corrupt", "truncated", "html", "empty") else ""
-        yield Case(fault, BUILD, "fetch", files=fetching(pin), site=SITE, seconds=90)
+        case = Case(fault, BUILD, "fetch", files=fetching(pin), site=SITE, seconds=90)
+        yield unclear(case, ("html", "empty", "corrupt"), "the project's checksum, or the content")
     # FetchContent verifies certificates only where it is told to.
     for fault in TLS:
         lists = fetching()["CMakeLists.txt"].replace("TIMEOUT 3 ", "TLS_VERIFY ON TIMEOUT 3 ")
