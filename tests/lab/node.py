@@ -1,0 +1,25 @@
+"""What tools of Node's share: how they are set up, their manifest, their work."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+
+from lab.model import Case, Tool
+from lab.usual import Files, Work
+
+
+def node_tool(name: str, cases: Callable[[], Iterable[Case]], packages: str = "") -> Tool:
+    """Return a tool that npm installs; ``packages``: where they are not named like the tool."""
+    setup = f"npm install --silent --no-audit --no-fund --prefix . {packages or name}"
+    return Tool(name, cases, setup=setup, path=(f"{name}/node_modules/.bin",))
+
+
+def package(more: object = None) -> str:
+    """Return a manifest; ``more``: what else it says."""
+    return json.dumps({"name": "shop", "version": "1.4.0", **(more if isinstance(more, dict) else {})}, indent=2) + "\n"
+
+
+def node_work(tool: str, script: str, files: Files, slow: str = "", slow_files: Files | None = None) -> Work:
+    """Return the work of a tool on Node. Without memory Node stops with a bare trap, which tells nothing: no such case."""
+    return Work(tool, script, files, slow=slow, slow_files=slow_files or {})
