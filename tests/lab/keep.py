@@ -46,7 +46,7 @@ def record(tool: Tool, case: Case, log: str, status: int, task_result: Any = Non
         "command": redact.masked(case.script.strip()),
         "exit_code": status,
         "log": cut(redact.masked(neutral(log))),
-        "task_result": task_result,
+        "task_result": _shown(task_result),
         "owner": case.owner or fault.owner,
         "why": case.why or fault.why,
         "kind": case.kind or fault.kind,
@@ -65,6 +65,15 @@ def without_twins(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _look(each: dict[str, Any]) -> tuple[str, str, int]:
     return each["command"], _CHANCE.sub("", each["log"]), each["exit_code"]
+
+
+def _shown(value: Any) -> Any:
+    """Return a result of Ansible with each text masked and neutral."""
+    if isinstance(value, dict):
+        return {key: _shown(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_shown(inner) for inner in value]
+    return redact.masked(neutral(value)) if isinstance(value, str) else value
 
 
 def name(tool: Tool, case: Case) -> str:
