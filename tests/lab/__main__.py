@@ -23,7 +23,7 @@ from lab.split import HELD, part
 
 PLACE = Path(__file__).resolve().parents[2] / ".lab"
 # A tool's runs wait for servers more often than they compute.
-TOGETHER = 2
+TOGETHER = 4
 SETUP_SECONDS, CASES_SECONDS = 900, 3600
 
 

@@ -57,7 +57,7 @@ def case_script(tool: Tool, case: Case, folder: Path, tools: Path, authority: by
         f"mount --bind {folder}/out {HOME}/out && chown {USER} {HOME}/out",
         f"chown {USER}:{USER} {HOME}; find {HOME} -mindepth 1 -maxdepth 1 ! -name tools -exec chown -R {USER}:{USER} {{}} +",
         *_without(machine, tool),
-        f"mount -t tmpfs -o mode=1777{_size(machine.temp)} tmpfs /tmp",
+        f"mount -t tmpfs -o mode=1777{_size(machine.temp)} tmpfs /tmp && mount -t tmpfs -o mode=755 tmpfs /run",
         f"cd {WORKSPACE}",
         case.before,
         *(f"mount -o remount,bind,ro {path} 2>/dev/null || mount --bind -o ro {path} {path}" for path in machine.read_only),

@@ -85,6 +85,10 @@ LOOKUP = {
         "dev", "dependency_resolution", "a version that never was", "no such version among those that exist"
     ),
     "misspelt-name": Fault("dev", "dependency_resolution", "a package's name is plainly misspelt", "the name is misspelt"),
+    "index-differs": Fault(
+        "ops", "integrity", "the store's index differs from its checksum", "the store disagrees with itself"
+    ),
+    "unsigned": Fault("ops", "integrity", "the store's index is not signed", "the agent does not trust the mirror"),
     "pin-differs": Fault(
         "unknown", "integrity", "the pinned checksum differs", "a wrong pin, or other content in the store"
     ),

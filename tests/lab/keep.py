@@ -27,8 +27,8 @@ _NEUTRAL = (
     (re.compile(r"/root(?=/\.(?:cache|config|npm|m2|cargo))"), "/home/jenkins"),
     (re.compile(r"/tmp/lab-[a-z0-9_]+"), "/tmp/run"),
 )
-# What differs from run to run: addresses in memory, times, sizes, process numbers.
-_CHANCE = re.compile(r"0x[0-9a-f]+|\d+")
+# What differs from run to run: addresses in memory, times, process numbers. A status has three digits.
+_CHANCE = re.compile(r"0x[0-9a-f]+|\d+(?:[.:]\d+)+|\d{4,}|\d+ ?m?s\b|[0-9.]+[kM]?(?= )(?=.*--:--)")
 # What no kept record may have.
 MACHINE = re.compile(
     r"/tmp/h/|/tmp/lab-|/root/\.|runsc|gvisor|/opt/wheels|cloudsdk|/work/(?:main|shared)|/proc/self/fd/\d+/", re.IGNORECASE

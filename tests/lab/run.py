@@ -9,14 +9,14 @@ import signal
 import subprocess
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from lab import agent, keep, network
 from lab.certificates import Certificates
 from lab.faults import SERVICE
-from lab.model import Case, Tool
+from lab.model import Case, Machine, Tool
 from lab.servers import Server
 
 # A run that its own timeout does not end.
@@ -24,7 +24,7 @@ _TOO_LONG = -1
 # The shell says these of a program that it cannot start: true faults are few.
 _NOT_STARTED = {
     126: ("not-executable", "no-permission", "read-only"),
-    127: ("tool-missing", "tool-misspelt", "script-bug", "library-missing"),
+    127: ("tool-missing", "tool-misspelt", "script-bug", "library-missing", "missing-file"),
 }
 
 
@@ -36,38 +36,62 @@ class Outcome:
     skipped: dict[str, str] = field(default_factory=dict)
 
 
+class Runner:
+    """Runs cases of one tool. The process must be in a network namespace that nobody else uses."""
+
+    def __init__(self, tool: Tool, tools: Path, folder: Path) -> None:
+        self._tool, self._tools, self._folder = tool, tools, folder
+        self._certificates = Certificates(folder, list(network.NAMES))
+        self._controls: dict[str, int] = {}
+        self._runs = 0
+
+    def run(self, case: Case, outcome: Outcome) -> None:
+        """Run a case, and add what came of it."""
+        identity = keep.name(self._tool, case)
+        try:
+            folder, server, log, status = self._run(case)
+            reason = _reason_against(case, server, log, status) or self._fails_anyway(case)
+        except (OSError, subprocess.SubprocessError) as error:
+            reason = f"{type(error).__name__}: {error}"
+        if reason:
+            outcome.skipped[identity] = reason
+        else:
+            outcome.records.append(keep.record(self._tool, case, log, status, _task_result(folder)))
+
+    def _run(self, case: Case) -> tuple[Path, Server | None, str, int]:
+        self._runs += 1
+        folder = self._folder / str(self._runs)
+        folder.mkdir()
+        script = folder / "agent.sh"
+        script.write_text(agent.case_script(self._tool, case, folder, self._tools, self._certificates.trusted.pem()))
+        with ExitStack() as stack:
+            server = Server(case.site, case.site.fault or case.fault, self._certificates) if case.site else None
+            if server:
+                stack.enter_context(server)
+            log, status = _watched([*agent.namespaces(), "sh", str(script)], case.seconds)
+        return folder, server, log, status
+
+    def _fails_anyway(self, case: Case) -> str:
+        """Return why the fault is not the cause: the same run fails on a healthy agent, with a healthy server."""
+        if not (case.site and case.site.pages and (case.fault in SERVICE or case.machine != Machine())):
+            return ""
+        control = replace(case, machine=Machine(), site=replace(case.site, fault="none", at="", times=0))
+        key = repr((control.script, control.files, control.env, control.before, control.site.port if control.site else 0))
+        if key not in self._controls:
+            self._controls[key] = self._run(control)[3]
+        return f"it fails without the fault, too (exit status {self._controls[key]})" if self._controls[key] else ""
+
+
 def run_cases(tool: Tool, tools: Path, wanted: str = "") -> Outcome:
-    """Run the cases whose id has this pattern. The process must be in a network namespace that nobody else uses."""
+    """Run the cases whose id has this pattern."""
     network.prepare()
     outcome = Outcome()
     with tempfile.TemporaryDirectory(prefix="lab-") as temporary:
-        certificates = Certificates(Path(temporary), list(network.NAMES))
-        for number, case in enumerate(tool.cases()):
-            identity = keep.name(tool, case)
-            if not re.search(wanted, identity):
-                continue
-            folder = Path(temporary) / str(number)
-            folder.mkdir()
-            try:
-                _run(tool, case, folder, tools, certificates, outcome)
-            except (OSError, subprocess.SubprocessError) as error:
-                outcome.skipped[identity] = f"{type(error).__name__}: {error}"
+        runner = Runner(tool, tools, Path(temporary))
+        for case in tool.cases():
+            if re.search(wanted, keep.name(tool, case)):
+                runner.run(case, outcome)
     return outcome
-
-
-def _run(tool: Tool, case: Case, folder: Path, tools: Path, certificates: Certificates, outcome: Outcome) -> None:
-    script = folder / "agent.sh"
-    script.write_text(agent.case_script(tool, case, folder, tools, certificates.trusted.pem()))
-    with ExitStack() as stack:
-        server = Server(case.site, case.site.fault or case.fault, certificates) if case.site else None
-        if server:
-            stack.enter_context(server)
-        log, status = _watched([*agent.namespaces(), "sh", str(script)], case.seconds)
-    reason = _reason_against(case, server, log, status)
-    if reason:
-        outcome.skipped[keep.name(tool, case)] = reason
-    else:
-        outcome.records.append(keep.record(tool, case, log, status, _task_result(folder)))
 
 
 def _watched(command: list[str], seconds: float) -> tuple[str, int]:

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 
 from lab.faults import CONNECTION, STATUS, TLS, UPLOAD
 from lab.model import Case, Machine, Reply, Site, Tool
-from lab.packages import noise
+from lab.packages import archive, noise
 
 URL = "https://artifacts.internal/shop/rates-2.0.0.tar"
 GET = f"curl --fail --silent --show-error --location --connect-timeout 2 --max-time 3 -o rates.tar {URL}"
 LOUD = f"curl -fL --connect-timeout 2 --max-time 3 -o rates.tar {URL}"
 PUT = "curl -fsS --connect-timeout 2 --max-time 4 -T shop.tar https://artifacts.internal/shop/shop-1.4.2.tar"
 HEALTH = "curl -fsS --max-time 3 https://shop.internal/health"
-PAGES = {"/shop/rates-2.0.0.tar": Reply(noise(900_000))}
+RATES = archive({"rates.bin": noise(900_000)})
+PAGES = {"/shop/rates-2.0.0.tar": Reply(RATES), "/shop/shop-1.4.2.tar": Reply(status=201)}
 SITE = Site(PAGES, host="artifacts.internal")
 
 
@@ -27,8 +28,10 @@ def cases() -> Iterator[Case]:
         yield Case(fault, PUT, "upload", files={"shop.tar": noise(60_000)}, site=SITE)
     for fault in ("html", "corrupt"):
         yield Case(fault, f"{GET}\ncurl -fsS {URL}.sha256 -o sums\nsha256sum -c sums", site=_summed())
-    yield Case("html", f"{GET}\ntar xf rates.tar", "tar", site=SITE)
-    yield Case("html", "curl -fsS https://artifacts.internal/shop/latest.json | python3 -m json.tool", "json", site=_json())
+    unclear = {"owner": "unknown", "why": "a wrong address, or a portal"}
+    yield Case("html", f"{GET}\ntar xf rates.tar", "tar", site=SITE, **unclear)
+    parse = "curl -fsS https://artifacts.internal/shop/latest.json | python3 -m json.tool"
+    yield Case("html", parse, "json", site=Site({"/shop/latest.json": Reply(b"{}")}, host="artifacts.internal"), **unclear)
     yield from _application()
     yield from _machine()
     yield from _project()
@@ -36,12 +39,8 @@ def cases() -> Iterator[Case]:
 
 def _summed() -> Site:
 
-    line = f"{hashlib.sha256(noise(900_000)).hexdigest()}  rates.tar\n"
+    line = f"{hashlib.sha256(RATES).hexdigest()}  rates.tar\n"
     return Site({**PAGES, "/shop/rates-2.0.0.tar.sha256": Reply(line.encode())}, at="tar$", host="artifacts.internal")
-
-
-def _json() -> Site:
-    return Site({"/shop/latest.json": Reply(b"{}")}, host="artifacts.internal")
 
 
 def _application() -> Iterator[Case]:
@@ -61,10 +60,10 @@ def _application() -> Iterator[Case]:
 
 
 def _machine() -> Iterator[Case]:
-    yield Case("disk-full", GET, machine=Machine(workspace="200k"), site=SITE)
-    yield Case("read-only", GET, machine=Machine(read_only=("/home/jenkins/workspace/shop",)), site=SITE)
-    yield Case("no-permission", GET, before="touch rates.tar", site=SITE)
-    yield Case("out-of-memory", GET, machine=Machine(memory=28), site=SITE)
+    yield Case("disk-full", f"df -h .\n{LOUD}", machine=Machine(workspace="200k"), site=SITE)
+    yield Case("read-only", LOUD, machine=Machine(read_only=("/home/jenkins/workspace/shop",)), site=SITE)
+    yield Case("no-permission", LOUD, before="touch rates.tar", site=SITE)
+    yield Case("out-of-memory", GET, machine=Machine(memory=20), site=SITE)
     yield Case("tool-missing", GET, machine=Machine(without=("curl",)))
     slow = Site(PAGES, host="artifacts.internal", fault="stalled")
     patient = GET.replace("--max-time 3", "--max-time 60")

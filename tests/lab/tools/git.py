@@ -28,8 +28,13 @@ def cases() -> Iterator[Case]:
         # Git waits for minutes, whatever it is told.
         if fault in ("connect-timeout", "hang"):
             continue
-        yield Case(fault, CLONE, site=SITE, env=SLOW, kind=_kind(fault))
-        yield Case(fault, FETCH, "fetch", site=SITE, env=SLOW, kind=_kind(fault))
+        label = (
+            {"owner": "unknown", "why": "another address, or a portal"}
+            if fault in ("html", "empty")
+            else {"kind": _kind(fault)}
+        )
+        yield Case(fault, CLONE, site=SITE, env=SLOW, **label)
+        yield Case(fault, FETCH, "fetch", site=SITE, env=SLOW, **label)
     yield Case("missing-internal", CLONE, site=SITE, env=SLOW, why="no such repository, or no right to see it")
     yield from _ssh()
     yield from _machine()
@@ -56,7 +61,9 @@ def _machine() -> Iterator[Case]:
     yield Case(
         "no-permission", "git checkout -q HEAD~1", "index", before=REPOSITORY + "chown root . .git && chmod 755 . .git"
     )
-    yield Case("disk-full", "git clone ~/shop.git copy", machine=Machine(workspace="64k"), before=REPOSITORY)
+    big = "cd ~; git clone -q shop.git big; cd big; head -c 900000 /dev/urandom > rates.bin"
+    before = f"{REPOSITORY}as_jenkins sh -ec '{big}; git add .; git commit -qm big; git push -q' >/dev/null 2>&1"
+    yield Case("disk-full", "git clone ~/shop.git copy", machine=Machine(workspace="800k"), before=before)
     yield Case(
         "read-only", "git fetch origin\ngit checkout -q HEAD~1", before=REPOSITORY, machine=Machine(read_only=(_HERE,))
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from lab.faults import CONNECTION, CONTENT, STATUS, TLS, UPLOAD
-from lab.model import Case, Machine, Site, Tool
+from lab.faults import CONNECTION, STATUS, TLS, UPLOAD
+from lab.model import Case, Machine, Reply, Site, Tool
 from lab.registries import NPM
 
 INSTALL = "npm install --no-audit --no-fund"
 PUBLISH = "npm publish"
 SITE = Site(NPM)
+PUBLISHED = Site({**NPM, "/shop": Reply(b"{}", "application/json")})
 RC = {
     "~/.npmrc": "registry=https://registry.example/\nfetch-retries=0\nfetch-timeout=2500\nupdate-notifier=false\n"
     "//registry.example/:_authToken=${NPM_TOKEN}\n"
@@ -35,12 +36,17 @@ def cases() -> Iterator[Case]:
 
 def _registry() -> Iterator[Case]:
     for fault in [*CONNECTION, *TLS, *STATUS, "redirect-loop", "html", "empty"]:
-        yield Case(fault, INSTALL, files=FILES, site=SITE, env=TOKEN)
-    for fault in [*STATUS, *CONTENT]:
-        if fault != "redirect-loop":
-            yield Case(fault, INSTALL, "download", files=FILES, site=Site(NPM, at="/shop-rates/-/"), env=TOKEN)
+        yield Case(fault, INSTALL, files=FILES, site=SITE, env=TOKEN, seconds=90)
+    for fault in [*STATUS, "truncated", "reset-midway", "stalled"]:
+        yield Case(fault, INSTALL, "download", files=FILES, site=Site(NPM, at="/shop-rates/-/"), env=TOKEN)
+    for fault in ("html", "empty", "corrupt"):
+        # The text is that of a wrong lock file.
+        site = Site(NPM, at="/shop-rates/-/")
+        yield Case(
+            fault, INSTALL, "download", files=FILES, site=site, env=TOKEN, owner="unknown", why="lock file or content"
+        )
     for fault in [*UPLOAD, "http-401", "http-403", "http-502", "refused"]:
-        yield Case(fault, PUBLISH, "publish", files=manifest(), site=Site(NPM), env=TOKEN)
+        yield Case(fault, PUBLISH, "publish", files=manifest(), site=PUBLISHED, env=TOKEN)
 
 
 def _lookups() -> Iterator[Case]:
@@ -86,7 +92,14 @@ _CHANGE = (
 def _machine() -> Iterator[Case]:
     healthy = {"files": FILES, "site": SITE, "env": TOKEN}
     yield Case("disk-full", INSTALL, machine=Machine(workspace="700k"), **healthy)
-    yield Case("read-only", INSTALL, machine=Machine(read_only=("/home/jenkins/workspace/shop",)), **healthy)
+    yield Case(
+        "read-only",
+        INSTALL,
+        machine=Machine(read_only=("/home/jenkins/workspace/shop",)),
+        owner="unknown",
+        why="it says only that a folder is not there",
+        **healthy,
+    )
     yield Case(
         "no-permission", INSTALL, before="mkdir node_modules && touch node_modules/.old && chmod 755 node_modules", **healthy
     )
@@ -102,7 +115,7 @@ def _machine() -> Iterator[Case]:
     }
     yield Case("killed", INSTALL, machine=Machine(kill=("KILL", "npm install", 4)), **slow)
     yield Case("terminated", INSTALL, machine=Machine(kill=("TERM", "npm install", 4)), **slow)
-    yield Case("timeout", f"timeout 4 {INSTALL}", **slow)
+    yield Case("timeout", f"timeout -k 2 4 {INSTALL}", **slow)
     yield Case("tool-missing", INSTALL, machine=Machine(without=("npm",)), files=FILES)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.faults import CONNECTION, CONTENT, STATUS, TLS
+from lab.faults import CONNECTION, STATUS, TLS
 from lab.model import Case, Machine, Site, Tool
 from lab.registries import PYTHON
 
@@ -14,14 +14,18 @@ FILES = {"requirements.txt": "shop-pricing==1.4.2\n"}
 
 
 SITE = Site(PYTHON)
+DOWNLOAD = Site(PYTHON, at="/packages/shop_rates")
 
 
 def cases() -> Iterator[Case]:
     """Yield all cases of pip."""
     for fault in [*CONNECTION, *TLS, *STATUS, "redirect-loop", "html", "empty"]:
         yield Case(fault, INSTALL, files=FILES, site=SITE)
-    for fault in [*STATUS, *(name for name in CONTENT if name not in ("redirect-loop", "empty"))]:
-        yield Case(fault, INSTALL, "download", files=FILES, site=Site(PYTHON, at="/packages/shop_rates"))
+    for fault in [*STATUS, "stalled"]:
+        yield Case(fault, INSTALL, "download", files=FILES, site=DOWNLOAD)
+    for fault in ("html", "truncated", "reset-midway", "corrupt"):
+        # The text is that of a wrong pin.
+        yield Case(fault, INSTALL, "download", files=FILES, site=DOWNLOAD, owner="unknown", why="a pin or the content")
     yield from _lookups()
     yield from _machine()
     yield from _project()
