@@ -29,6 +29,7 @@ _NEUTRAL = (
 )
 # What differs from run to run: addresses in memory, times, process numbers. A status has three digits.
 _CHANCE = re.compile(r"0x[0-9a-f]+|\d+(?:[.:]\d+)+|\d{4,}|\d+ ?m?s\b|[0-9.]+[kM]?(?= )(?=.*--:--)")
+_MEMORY = re.compile(r"memor|alloc|heap|oom", re.IGNORECASE)
 # What no kept record may have.
 MACHINE = re.compile(
     r"/tmp/h/|/tmp/lab-|/root/\.|runsc|gvisor|/opt/wheels|cloudsdk|/work/(?:main|shared)|/proc/self/fd/\d+/", re.IGNORECASE
@@ -60,7 +61,15 @@ def without_twins(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     for each in found:
         owners.setdefault(_look(each), set()).add(each["owner"])
     why = "other faults, of another owner, have the same log"
-    return [{**each, "owner": "unknown", "why": why} if len(owners[_look(each)]) > 1 else each for each in found]
+    told = [{**each, "owner": "unknown", "why": why} if len(owners[_look(each)]) > 1 else each for each in found]
+    return [_bare(each) for each in told]
+
+
+def _bare(each: dict[str, Any]) -> dict[str, Any]:
+    """Return a record; a program that dies for lack of memory and says no word of it tells no cause."""
+    if each["fault"] != "out-of-memory" or _MEMORY.search(each["log"]):
+        return each
+    return {**each, "owner": "unknown", "why": "a bare signal tells no cause"}
 
 
 def _look(each: dict[str, Any]) -> tuple[str, str, int]:

@@ -25,8 +25,9 @@ LOCAL, SHARED = "sqlite:///shop.db", "postgresql+pg8000://shop:not-a-real-one@db
 
 def step(number: int, after: int, body: str) -> str:
     """Return a migration. ``after``: the number of the one before; 0 for none."""
-    return f'from alembic import op\nimport sqlalchemy as sa\n\nrevision = "a{number}"\ndown_revision = {f"a{after}"!r}\n\n\ndef upgrade():\n    {body}\n'.replace(
-        "'a0'", "None"
+    return (
+        f'from alembic import op\nimport sqlalchemy as sa\n\nrevision = "a{number}"\ndown_revision ='
+        f" {f'a{after}'!r}\n\n\ndef upgrade():\n    {body}\n".replace("'a0'", "None")
     )
 
 
@@ -61,7 +62,9 @@ def cases() -> Iterator[Case]:
         "exists": 'op.create_table("carts", sa.Column("id", sa.Integer))',
         "not-null": 'op.add_column("carts", sa.Column("total", sa.Integer, nullable=False))',
         "sql": 'op.execute("UPDAT carts SET owner = 1")',
-        "unique": 'op.execute("INSERT INTO carts VALUES (1, 1), (2, 1)"); op.create_index("one", "carts", ["owner"], unique=True)',
+        "unique": (
+            'op.execute("INSERT INTO carts VALUES (1, 1), (2, 1)"); op.create_index("one", "carts", ["owner"], unique=True)'
+        ),
         "python": 'op.create_tabel("rates")',
         "value": 'raise ValueError("3 carts without an owner")',
     }.items():
@@ -90,7 +93,10 @@ def cases() -> Iterator[Case]:
         "lock-held", RUN, files=files(), before=lock, owner="unknown", kind="database_lock", why="what holds it is not said"
     )
     yield Case("read-only", RUN, files=files(), machine=Machine(read_only=("/home/jenkins/workspace/shop",)))
-    many = 'op.execute("CREATE TABLE c AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) SELECT hex(randomblob(64)) FROM n")'
+    many = (
+        'op.execute("CREATE TABLE c AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)'
+        ' SELECT hex(randomblob(64)) FROM n")'
+    )
     yield Case("disk-full", RUN, files=files(step(2, 1, many)), machine=Machine(workspace="400k"))
     yield from call_faults(RUN, files(), option="--no-such", misspelt="alembik")
 

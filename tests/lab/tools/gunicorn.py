@@ -35,7 +35,10 @@ def cases() -> Iterator[Case]:
             owner="unknown",
             why="nothing says why it does not answer",
         )
-    down = 'def app(environ, start_response):\n    start_response("503 Service Unavailable", [])\n    return [b\'{"status": "down", "reason": "missing setting DB_URL"}\']\n'
+    down = (
+        'def app(environ, start_response):\n    start_response("503 Service Unavailable", [])\n    return [b\'{"status":'
+        ' "down", "reason": "missing setting DB_URL"}\']\n'
+    )
     yield Case(
         "app-unhealthy",
         DEPLOY,
@@ -76,7 +79,10 @@ def cases() -> Iterator[Case]:
     yield Case(
         "app-unhealthy", uvicorn, "uvicorn", files={"app.py": asgi}, why="the log of the new version names its own fault"
     )
-    startup = "async def app(scope, receive, send):\n    if scope['type'] == 'lifespan':\n        await receive()\n        await send({'type': 'lifespan.startup.failed', 'message': 'migration V42 is missing'})\n"
+    startup = (
+        "async def app(scope, receive, send):\n    if scope['type'] == 'lifespan':\n        await receive()\n        await"
+        " send({'type': 'lifespan.startup.failed', 'message': 'migration V42 is missing'})\n"
+    )
     yield Case(
         "app-unhealthy",
         uvicorn,

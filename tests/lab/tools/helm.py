@@ -76,7 +76,10 @@ def _cluster() -> Iterator[Case]:
             **more,
         )
 
-    forbidden = 'secrets is forbidden: User "system:serviceaccount:ci:deployer" cannot list resource "secrets" in API group "" in the namespace "shop"'
+    forbidden = (
+        'secrets is forbidden: User "system:serviceaccount:ci:deployer" cannot list resource "secrets" in API group "" in'
+        ' the namespace "shop"'
+    )
     yield case("http-403", "rbac", refused(403, "Forbidden", forbidden), why="the CI service account lacks a right")
     yield case("http-500", "etcd", refused(500, "InternalError", "etcdserver: leader changed"), kind="service_unavailable")
     yield case("http-401", "token", refused(401, "Unauthorized", "Unauthorized"))

@@ -36,7 +36,7 @@ def cases() -> Iterator[Case]:
         yield Case(fault, APPLY, files=FILES, site=cluster())
     get = "kubectl get deployment web --request-timeout=4s -o jsonpath='{.spec.template.spec.containers[0].image}'"
     for fault in ["refused", "hang", "reset", "tls-expired", "tls-unknown", "http-401", "http-503"]:
-        yield Case(fault, get, "get", files=FILES, site=cluster())
+        yield Case(fault, get, "get", files=FILES, site=cluster({f"{OBJECTS}/web": told(deployment())}))
     yield from _refusals()
     yield from _rollouts()
     yield from _manifests()
@@ -53,17 +53,29 @@ def _refusals() -> Iterator[Case]:
     def case(fault: str, variant: str, answer: Reply, **more: str) -> Case:
         return Case(fault, APPLY, variant, files=FILES, site=cluster({OBJECTS: answer}, fault="none"), **more)
 
-    forbidden = 'deployments.apps is forbidden: User "system:serviceaccount:ci:deployer" cannot create resource "deployments" in API group "apps" in the namespace "shop"'
+    forbidden = (
+        'deployments.apps is forbidden: User "system:serviceaccount:ci:deployer" cannot create resource "deployments" in API'
+        ' group "apps" in the namespace "shop"'
+    )
     yield case("http-403", "rbac", refused(403, "Forbidden", forbidden), why="the CI service account lacks a right")
     unauthorized = cluster(
         {path: refused(401, "Unauthorized", "Unauthorized") for path in ("/api", "/apis", "/version")}, fault="none"
     )
     yield Case("http-401", APPLY, "token", files=FILES, site=unauthorized)
-    quota = 'pods "web-7d" is forbidden: exceeded quota: shop-quota, requested: limits.memory=2Gi, used: limits.memory=15Gi, limited: limits.memory=16Gi'
+    quota = (
+        'pods "web-7d" is forbidden: exceeded quota: shop-quota, requested: limits.memory=2Gi, used: limits.memory=15Gi,'
+        " limited: limits.memory=16Gi"
+    )
     yield case("http-403", "quota", refused(403, "Forbidden", quota), kind="quota", why="the namespace's quota is used up")
-    policy = 'admission webhook "policy.shop.example" denied the request: container web must not run as root (deploy.yaml: spec.securityContext.runAsNonRoot)'
+    policy = (
+        'admission webhook "policy.shop.example" denied the request: container web must not run as root (deploy.yaml:'
+        " spec.securityContext.runAsNonRoot)"
+    )
     yield case("bad-config", "policy", refused(403, "Forbidden", policy), why="the manifest breaks a policy")
-    hook = 'Internal error occurred: failed calling webhook "policy.shop.example": failed to call webhook: Post "https://policy.ops.svc:443/validate": context deadline exceeded'
+    hook = (
+        'Internal error occurred: failed calling webhook "policy.shop.example": failed to call webhook: Post'
+        ' "https://policy.ops.svc:443/validate": context deadline exceeded'
+    )
     yield case(
         "http-500",
         "webhook",
@@ -97,7 +109,8 @@ def _refusals() -> Iterator[Case]:
     strict = refused(
         400,
         "BadRequest",
-        'Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: unknown field "spec.template.spec.container"',
+        'Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: unknown field'
+        ' "spec.template.spec.container"',
     )
     yield case("bad-config", "strict", strict)
     timeout = refused(
@@ -208,7 +221,9 @@ def _manifests() -> Iterator[Case]:
 TOOL = Tool(
     "kubectl",
     cases,
-    setup=f"if [ -x bin/kubectl ]; then exit 0; fi\ncat >main.go <<'E'{SOURCE}E\n[ -f go.mod ] || go mod init kubectl\ngo get k8s.io/kubectl@latest k8s.io/component-base@latest\n"
-    "go mod tidy\ngo build -p 1 -o bin/kubectl .",
+    setup=(
+        f"if [ -x bin/kubectl ]; then exit 0; fi\ncat >main.go <<'E'{SOURCE}E\n[ -f go.mod ] || go mod init kubectl\ngo get"
+        " k8s.io/kubectl@latest k8s.io/component-base@latest\ngo mod tidy\ngo build -p 1 -o bin/kubectl ."
+    ),
     path=("kubectl/bin",),
 )

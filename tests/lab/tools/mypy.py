@@ -19,7 +19,10 @@ def cases() -> Iterator[Case]:
         "attribute": "class Cart:\n    pass\n\n\nCart().total\n",
         "none": "def total(a: int | None) -> int:\n    return a + 1\n",
         "untyped": "def total(a):\n    return a\n",
-        "override": "class A:\n    def f(self) -> int:\n        return 1\n\n\nclass B(A):\n    def f(self) -> str:\n        return ''\n",
+        "override": (
+            "class A:\n    def f(self) -> int:\n        return 1\n\n\nclass B(A):\n    def f(self) -> str:\n        return"
+            " ''\n"
+        ),
     }.items():
         yield Case("type", RUN, variant, files={"cart.py": text})
     yield Case("undefined-name", RUN, files={"cart.py": "def total() -> int:\n    return price\n"})

@@ -13,7 +13,8 @@ SERVER = "/usr/lib/postgresql/*/bin"
 START = f"""
 cp -a ~jenkins/tools/psql/data /home/data && chown -R nobody /home/data
 as_nobody() {{ setpriv --reuid=65534 --clear-groups env HOME=/ PGOPTIONS= "$@"; }}
-as_nobody {SERVER}/pg_ctl -s -w -D /home/data -l /home/data/log -o "-c listen_addresses=10.20.0.14 -k /home/data $SETTINGS" start
+as_nobody {SERVER}/pg_ctl -s -w -D /home/data -l /home/data/log \\
+  -o "-c listen_addresses=10.20.0.14 -k /home/data $SETTINGS" start
 sql() {{ as_nobody psql -q -h /home/data -U postgres -d shop -c "$1"; }}
 """
 
@@ -71,7 +72,10 @@ def _server(files: dict[str, str | bytes]) -> Iterator[Case]:
     )
     yield wrong
     yield Case("http-401", RUN, "no-password", files=files, before=f"{start()}\n{strict}", **login)
-    hba = "sed -i 's/^host.*$/host other all 0.0.0.0\\/0 trust/' /home/data/pg_hba.conf && sql 'SELECT pg_reload_conf()' >/dev/null && sleep 0.5"
+    hba = (
+        "sed -i 's/^host.*$/host other all 0.0.0.0\\/0 trust/' /home/data/pg_hba.conf && sql 'SELECT pg_reload_conf()'"
+        " >/dev/null && sleep 0.5"
+    )
     yield case(
         "http-403",
         "hba",
@@ -117,7 +121,9 @@ def _server(files: dict[str, str | bytes]) -> Iterator[Case]:
         RUN,
         "database",
         files={
-            "migrations/V42.sql": "CREATE TABLE copies AS SELECT repeat(md5(g::text), 20) AS t FROM generate_series(1, 200000) g;\n"
+            "migrations/V42.sql": (
+                "CREATE TABLE copies AS SELECT repeat(md5(g::text), 20) AS t FROM generate_series(1, 200000) g;\n"
+            )
         },
         before=start(
             "CREATE TABLESPACE small LOCATION '/home/small'",
@@ -125,7 +131,8 @@ def _server(files: dict[str, str | bytes]) -> Iterator[Case]:
             "GRANT CREATE ON TABLESPACE small TO shop",
         ).replace(
             '\nsql "',
-            '\nmkdir -p /home/small; mountpoint -q /home/small || { mount -t tmpfs -o size=1m tmpfs /home/small; chown nobody /home/small; }\nsql "',
+            "\nmkdir -p /home/small; mountpoint -q /home/small || { mount -t tmpfs -o size=1m tmpfs /home/small; chown"
+            ' nobody /home/small; }\nsql "',
         ),
         why="the database server's disk is full",
     )
@@ -186,7 +193,8 @@ def _migrations() -> Iterator[Case]:
     yield case("check", "ALTER TABLE carts ADD CONSTRAINT positive CHECK (id > 1);\n", rows)
     locked = (
         start()
-        + "\nas_nobody psql -q -h /home/data -U shop -d shop -c 'BEGIN; LOCK TABLE carts; SELECT pg_sleep(20)' >/dev/null 2>&1 &\nsleep 0.7"
+        + "\nas_nobody psql -q -h /home/data -U shop -d shop -c 'BEGIN; LOCK TABLE carts; SELECT pg_sleep(20)' >/dev/null"
+        " 2>&1 &\nsleep 0.7"
     )
     sql = "SET lock_timeout = '1s';\nALTER TABLE carts ADD COLUMN total integer;\n"
     yield Case(
@@ -207,18 +215,25 @@ def _migrations() -> Iterator[Case]:
         before=start(),
         why="the statement, or the load of the server",
     )
-    check = "psql -v ON_ERROR_STOP=1 -h db.internal -U shop -d shop -c \"DO \\$\\$ BEGIN IF (SELECT count(*) FROM carts) <> 3 THEN RAISE EXCEPTION 'expected 3 carts after the migration'; END IF; END \\$\\$\""
+    check = (
+        'psql -v ON_ERROR_STOP=1 -h db.internal -U shop -d shop -c "DO \\$\\$ BEGIN IF (SELECT count(*) FROM carts) <> 3'
+        " THEN RAISE EXCEPTION 'expected 3 carts after the migration'; END IF; END \\$\\$\""
+    )
     yield Case("test", check, before=start())
 
 
 TOOL = Tool(
     "psql",
     cases,
-    setup="command -v pg_ctlcluster || apt-get install -y -qq postgresql\nrm -rf data && mkdir data && chown nobody . data && chmod 755 . \n"
-    f'run() {{ setpriv --reuid=65534 --clear-groups env HOME=/ "$@"; }}\nrun {SERVER}/initdb -D data -U postgres -A trust -N --locale=C.UTF-8 >/dev/null\n'
-    "echo 'host all all 0.0.0.0/0 trust' >>data/pg_hba.conf\n"
-    f"run {SERVER}/pg_ctl -s -w -D data -l data/log -o '-c listen_addresses= -k /tmp' start\n"
-    "run psql -q -h /tmp -U postgres -c 'CREATE ROLE shop LOGIN' -c 'CREATE DATABASE shop OWNER shop'\n"
-    "run psql -q -h /tmp -U shop -d shop -c 'CREATE TABLE carts (id integer, owner text)'\n"
-    f"run {SERVER}/pg_ctl -s -w -D data -m fast stop",
+    setup=(
+        "command -v pg_ctlcluster || apt-get install -y -qq postgresql\nrm -rf data && mkdir data && chown nobody . data &&"
+        " chmod 755 . \n"
+        f'run() {{ setpriv --reuid=65534 --clear-groups env HOME=/ "$@"; }}\nrun {SERVER}/initdb -D data -U postgres -A'
+        " trust -N --locale=C.UTF-8 >/dev/null\n"
+        "echo 'host all all 0.0.0.0/0 trust' >>data/pg_hba.conf\n"
+        f"run {SERVER}/pg_ctl -s -w -D data -l data/log -o '-c listen_addresses= -k /tmp' start\n"
+        "run psql -q -h /tmp -U postgres -c 'CREATE ROLE shop LOGIN' -c 'CREATE DATABASE shop OWNER shop'\n"
+        "run psql -q -h /tmp -U shop -d shop -c 'CREATE TABLE carts (id integer, owner text)'\n"
+        f"run {SERVER}/pg_ctl -s -w -D data -m fast stop"
+    ),
 )

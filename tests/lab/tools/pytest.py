@@ -35,7 +35,8 @@ def _tests() -> Iterator[Case]:
     yield test("raises", "import pytest\n\n\ndef test_negative():\n    with pytest.raises(ValueError):\n        int('1')\n")
     yield test(
         "parameters",
-        "import pytest\nfrom cart import total\n\n\n@pytest.mark.parametrize('n', [1, 2, 3])\ndef test_n(n):\n    assert total([n]) < 3\n",
+        "import pytest\nfrom cart import total\n\n\n@pytest.mark.parametrize('n', [1, 2, 3])\ndef test_n(n):\n    assert"
+        " total([n]) < 3\n",
     )
     yield test("text", "def test_text():\n    assert 'Connection refused by the customer' == 'Connection accepted'\n")
     yield test("strict-xfail", "import pytest\n\n\n@pytest.mark.xfail(strict=True)\ndef test_fixed():\n    assert 1 == 1\n")
@@ -43,15 +44,28 @@ def _tests() -> Iterator[Case]:
     yield test("key", "def test_rate():\n    assert {'EUR': 1}['USD'] == 2\n", "test-error")
     yield test(
         "fixture",
-        "import pytest\n\n\n@pytest.fixture\ndef cart():\n    raise RuntimeError('no cart')\n\n\ndef test_a(cart):\n    pass\n",
+        "import pytest\n\n\n@pytest.fixture\ndef cart():\n    raise RuntimeError('no cart')\n\n\ndef test_a(cart):\n   "
+        " pass\n",
         "test-error",
     )
     yield test("no-fixture", "def test_a(carts):\n    assert carts\n", "test-error")
-    mock = "from unittest import mock\nimport pytest\n\n\ndef test_retry():\n    client = mock.Mock(side_effect=ConnectionRefusedError('[Errno 111] Connection refused'))\n    assert client() == 'ok'\n"
+    mock = (
+        "from unittest import mock\nimport pytest\n\n\ndef test_retry():\n    client ="
+        " mock.Mock(side_effect=ConnectionRefusedError('[Errno 111] Connection refused'))\n    assert client() == 'ok'\n"
+    )
     yield test("refused", mock, "test-mock")
-    own = "import http.server, threading, urllib.request\n\n\ndef test_own_server():\n    class Answer(http.server.BaseHTTPRequestHandler):\n        def do_GET(self):\n            self.send_error(503)\n\n    server = http.server.HTTPServer(('127.0.0.1', 0), Answer)\n    threading.Thread(target=server.serve_forever, daemon=True).start()\n    assert urllib.request.urlopen(f'http://127.0.0.1:{server.server_port}/rates').status == 200\n"
+    own = (
+        "import http.server, threading, urllib.request\n\n\ndef test_own_server():\n    class"
+        " Answer(http.server.BaseHTTPRequestHandler):\n        def do_GET(self):\n            self.send_error(503)\n\n   "
+        " server = http.server.HTTPServer(('127.0.0.1', 0), Answer)\n    threading.Thread(target=server.serve_forever,"
+        " daemon=True).start()\n    assert urllib.request.urlopen(f'http://127.0.0.1:{server.server_port}/rates').status =="
+        " 200\n"
+    )
     yield test("own-503", own, "test-mock")
-    raised = "import pytest\n\n\ndef test_timeout():\n    with pytest.raises(TimeoutError):\n        raise OSError(28, 'No space left on device')\n"
+    raised = (
+        "import pytest\n\n\ndef test_timeout():\n    with pytest.raises(TimeoutError):\n        raise OSError(28, 'No space"
+        " left on device')\n"
+    )
     yield test("no-space", raised, "test-mock")
     yield Case("test-timeout", f"{RUN} --timeout 1", files=files("import time\n\n\ndef test_ends():\n    time.sleep(30)\n"))
     yield Case(
@@ -98,7 +112,10 @@ def _collection() -> Iterator[Case]:
         "conftest",
         files={
             **files(FINE),
-            "conftest.py": "import pytest\n\n\ndef pytest_configure(config):\n    raise pytest.UsageError('set SHOP_ENV in pytest.ini')\n",
+            "conftest.py": (
+                "import pytest\n\n\ndef pytest_configure(config):\n    raise pytest.UsageError('set SHOP_ENV in"
+                " pytest.ini')\n"
+            ),
         },
     )
     yield Case("missing-file", f"{RUN} tests/unit", files=files(FINE))
@@ -107,16 +124,27 @@ def _collection() -> Iterator[Case]:
 
 
 def _around() -> Iterator[Case]:
-    shared = "import urllib.request\nimport pytest\n\n\n@pytest.fixture(scope='session')\ndef rates():\n    return urllib.request.urlopen('https://registry.example/rates', timeout=2).read()\n\n\n@pytest.mark.parametrize('n', range(4))\ndef test_rate(rates, n):\n    assert rates\n"
+    shared = (
+        "import urllib.request\nimport pytest\n\n\n@pytest.fixture(scope='session')\ndef rates():\n    return"
+        " urllib.request.urlopen('https://registry.example/rates', timeout=2).read()\n\n\n@pytest.mark.parametrize('n',"
+        " range(4))\ndef test_rate(rates, n):\n    assert rates\n"
+    )
     why = "every test fails in set-up at one shared host"
     for fault in [*CONNECTION, "tls-expired", "tls-unknown", *STATUS]:
         yield Case(fault, RUN, "set-up", files=files(shared), site=Site(), why=why)
-    base = "import socket\nimport pytest\n\n\n@pytest.fixture(autouse=True)\ndef database():\n    socket.create_connection(('db.internal', 5432), 2).close()\n\n\ndef test_a():\n    pass\n\n\ndef test_b():\n    pass\n"
+    base = (
+        "import socket\nimport pytest\n\n\n@pytest.fixture(autouse=True)\ndef database():\n   "
+        " socket.create_connection(('db.internal', 5432), 2).close()\n\n\ndef test_a():\n    pass\n\n\ndef test_b():\n   "
+        " pass\n"
+    )
     for fault in ("refused", "connect-timeout", "no-route", "name-unknown"):
         yield Case(fault, RUN, "database", files=files(base), site=Site(host="db.internal", tls=False, port=5432), why=why)
     local = base.replace("db.internal", "localhost")
     yield Case("local-service-absent", RUN, files=files(local))
-    large = "def test_a(tmp_path):\n    (tmp_path / 'a').write_bytes(bytes(3_000_000))\n\n\ndef test_b(tmp_path):\n    (tmp_path / 'b').write_bytes(bytes(3_000_000))\n"
+    large = (
+        "def test_a(tmp_path):\n    (tmp_path / 'a').write_bytes(bytes(3_000_000))\n\n\ndef test_b(tmp_path):\n    (tmp_path"
+        " / 'b').write_bytes(bytes(3_000_000))\n"
+    )
     yield Case("temp-full", RUN, files=files(large), machine=Machine(temp="1m"))
     yield Case(
         "disk-full",

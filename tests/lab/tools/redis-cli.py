@@ -14,7 +14,10 @@ SET = f"{RUN} SET release:shop 1.8.0"
 def server(more: str = "", after: str = "") -> str:
     """Return the shell that starts a server in the background. ``after``: shell that runs when it is ready."""
     start = f"( cd /tmp && exec redis-server --bind 10.20.0.14 --protected-mode no --save '' {more} ) >/dev/null &"
-    return f"{start}\nfor i in 1 2 3 4 5 6 7 8 9; do redis-cli -h db.internal PING >/dev/null 2>&1 && break; sleep 0.2; done\n{after}"
+    return (
+        f"{start}\nfor i in 1 2 3 4 5 6 7 8 9; do redis-cli -h db.internal PING >/dev/null 2>&1 && break; sleep 0.2;"
+        f" done\n{after}"
+    )
 
 
 def cases() -> Iterator[Case]:
@@ -51,7 +54,12 @@ def cases() -> Iterator[Case]:
         SET,
         "server",
         before=server(
-            after="mkdir /home/d && mount -t tmpfs -o size=4k tmpfs /home/d && redis-cli -h db.internal CONFIG SET dir /home/d >/dev/null; redis-cli -h db.internal SET a $(head -c 60000 /dev/urandom | base64 -w0 | head -c 50000) >/dev/null; redis-cli -h db.internal CONFIG SET save '3600 1' >/dev/null; redis-cli -h db.internal BGSAVE >/dev/null; sleep 1"
+            after=(
+                "mkdir /home/d && mount -t tmpfs -o size=4k tmpfs /home/d && redis-cli -h db.internal CONFIG SET dir /home/d"
+                " >/dev/null; redis-cli -h db.internal SET a $(head -c 60000 /dev/urandom | base64 -w0 | head -c 50000)"
+                " >/dev/null; redis-cli -h db.internal CONFIG SET save '3600 1' >/dev/null; redis-cli -h db.internal BGSAVE"
+                " >/dev/null; sleep 1"
+            )
         ),
         why="the shared store cannot write its disk",
     )

@@ -7,8 +7,14 @@ from collections.abc import Iterator
 from lab.model import Case, Machine, Tool
 
 RUN = "sqlite3 -bail shop.db '.read V42.sql'"
-MADE = "sqlite3 shop.db \"CREATE TABLE carts (id INTEGER PRIMARY KEY, owner TEXT); INSERT INTO carts VALUES (1, 'a'), (2, 'a')\"; chown jenkins shop.db"
-MANY = "CREATE TABLE copies AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) SELECT i, hex(randomblob(64)) FROM n;\n"
+MADE = (
+    "sqlite3 shop.db \"CREATE TABLE carts (id INTEGER PRIMARY KEY, owner TEXT); INSERT INTO carts VALUES (1, 'a'), (2,"
+    " 'a')\"; chown jenkins shop.db"
+)
+MANY = (
+    "CREATE TABLE copies AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) SELECT i,"
+    " hex(randomblob(64)) FROM n;\n"
+)
 
 
 def cases() -> Iterator[Case]:
