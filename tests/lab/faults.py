@@ -102,6 +102,7 @@ MACHINE = {
         "ops", "permission", "the temporary folder does not exist", "the agent's temporary folder is missing"
     ),
     "read-only": Fault("ops", "permission", "the file system is read-only", "the agent's file system is read-only"),
+    "credential-missing": Fault("unknown", "credential_missing", "no login is given", "the pipeline, or the platform"),
     "no-permission": Fault("ops", "permission", "another user owns the files", "leftovers of another user on the agent"),
     "home-denied": Fault(
         "ops", "permission", "the home folder is another user's", "the agent's home folder is not writable"

@@ -17,7 +17,7 @@ CORPUS = Path(__file__).resolve().parents[1] / "corpus" / "lab"
 LINES, CHARACTERS = 120, 8000
 # Public registries are nobody's here: a tool may name its default one.
 _REGISTRIES = (
-    r"(?:[a-z-]+\.)*(?:pypi\.org|pythonhosted\.org|npmjs\.org|yarnpkg\.com|golang\.org|crates\.io|maven\.org|maven\.apache\.org|"
+    r"(?:[a-z-]+\.)*(?:pypi\.org|pythonhosted\.org|npmjs\.org|registry\.yarnpkg\.com|golang\.org|crates\.io|maven\.org|maven\.apache\.org|"
     r"debian\.org|docker\.io|docker\.com|gradle\.org|registry\.k8s\.io|ghcr\.io|quay\.io)"
 )
 _DOCUMENTATION = r"(?:docs|help|pkg\.go|go)\."
@@ -54,22 +54,23 @@ def record(tool: Tool, case: Case, log: str, status: int, task_result: Any = Non
     }
 
 
-def without_twins(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the records; where two owners have the same log, it cannot tell, and both become unknown."""
+def judged(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the records; an owner that the log cannot tell becomes unknown: it is empty, or another owner's is the same."""
     found = list(records)
     owners: dict[tuple[str, str, int], set[str]] = {}
     for each in found:
         owners.setdefault(_look(each), set()).add(each["owner"])
-    why = "other faults, of another owner, have the same log"
-    told = [{**each, "owner": "unknown", "why": why} if len(owners[_look(each)]) > 1 else each for each in found]
-    return [_bare(each) for each in told]
+    return [_unclear(each, len(owners[_look(each)]) > 1) for each in found]
 
 
-def _bare(each: dict[str, Any]) -> dict[str, Any]:
-    """Return a record; a program that dies for lack of memory and says no word of it tells no cause."""
-    if each["fault"] != "out-of-memory" or _MEMORY.search(each["log"]):
-        return each
-    return {**each, "owner": "unknown", "why": "a bare signal tells no cause"}
+def _unclear(each: dict[str, Any], has_twin: bool) -> dict[str, Any]:
+    if has_twin:
+        return {**each, "owner": "unknown", "why": "other faults, of another owner, have the same log"}
+    if all(line.startswith("+ ") or not line.strip() for line in each["log"].splitlines()):
+        return {**each, "owner": "unknown", "why": "the tool says nothing"}
+    if each["fault"] == "out-of-memory" and not _MEMORY.search(each["log"]):
+        return {**each, "owner": "unknown", "why": "a bare signal tells no cause"}
+    return each
 
 
 def _look(each: dict[str, Any]) -> tuple[str, str, int]:
@@ -108,7 +109,7 @@ def cut(log: str) -> str:
 
 def write(tool: str, records: Iterable[dict[str, Any]]) -> None:
     """Write a tool's records, each into its part; what an earlier run kept of the tool goes."""
-    found = without_twins(records)
+    found = judged(records)
     for side in (SEEN, HELD):
         path = CORPUS / side / f"{tool}.jsonl"
         lines = [json.dumps(each, ensure_ascii=False) for each in found if part(tool, each["fault"]) == side]

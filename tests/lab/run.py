@@ -23,7 +23,7 @@ from lab.servers import Server
 _TOO_LONG = -1
 # The shell says these of a program that it cannot start: true faults are few.
 _NOT_STARTED = {
-    126: ("not-executable", "no-permission", "read-only"),
+    126: ("not-executable", "no-permission", "read-only", "daemon-down", "socket-denied"),
     127: ("tool-missing", "tool-misspelt", "script-bug", "library-missing", "missing-file"),
 }
 

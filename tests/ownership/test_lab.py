@@ -83,7 +83,12 @@ def test_cases_that_nobody_can_tell_apart_have_no_owner() -> None:
     one = {"command": "pip install x", "log": "none found (0x1f, 3 s)", "exit_code": 1, "owner": "ops", "why": "503"}
     other = {**one, "log": "none found (0x2e, 4 s)", "owner": "dev", "why": "misspelt"}
     third = {**one, "log": "certificate has expired"}
-    assert [each["owner"] for each in keep.without_twins([one, other, third])] == ["unknown", "unknown", "ops"]
+    assert [each["owner"] for each in keep.judged([one, other, third])] == ["unknown", "unknown", "ops"]
+
+
+def test_a_case_whose_tool_says_nothing_has_no_owner() -> None:
+    silent = {"command": "curl -s x", "log": "+ curl -s x\n", "exit_code": 22, "owner": "ops", "why": "503"}
+    assert [each["owner"] for each in keep.judged([silent])] == ["unknown"]
 
 
 def test_a_log_is_cut_at_lines_from_its_end() -> None:

@@ -9,7 +9,7 @@ from lab.model import Case, Machine, Site, Tool
 from lab.registries import PYTHON
 
 INDEX = "https://registry.example/simple/"
-INSTALL = f"pip install --no-cache-dir --retries 1 --timeout 2 --index-url {INDEX} -r requirements.txt"
+INSTALL = f"pip install --no-cache-dir --retries 1 --timeout 2 --target .deps --index-url {INDEX} -r requirements.txt"
 FILES = {"requirements.txt": "shop-pricing==1.4.2\n"}
 
 
@@ -44,20 +44,19 @@ def _lookups() -> Iterator[Case]:
 
 
 def _machine() -> Iterator[Case]:
-    target = f"{INSTALL} --target .deps"
     healthy = {"files": FILES, "site": SITE}
-    yield Case("disk-full", target, machine=Machine(workspace="2m"), **healthy)
-    yield Case("temp-full", target, machine=Machine(temp="1m"), **healthy)
-    yield Case("read-only", target, machine=Machine(read_only=("/home/jenkins/workspace/shop",)), **healthy)
-    yield Case("no-permission", target, before="mkdir .deps && touch .deps/old && chmod 755 .deps", **healthy)
-    yield Case("out-of-memory", target, machine=Machine(memory=48), **healthy)
-    yield Case("too-many-files", target, machine=Machine(open_files=16), **healthy)
+    yield Case("disk-full", INSTALL, machine=Machine(workspace="2m"), **healthy)
+    yield Case("temp-full", INSTALL, machine=Machine(temp="1m"), **healthy)
+    yield Case("read-only", INSTALL, machine=Machine(read_only=("/home/jenkins/workspace/shop",)), **healthy)
+    yield Case("no-permission", INSTALL, before="mkdir .deps && touch .deps/old && chmod 755 .deps", **healthy)
+    yield Case("out-of-memory", INSTALL, machine=Machine(memory=48), **healthy)
+    yield Case("too-many-files", INSTALL, machine=Machine(open_files=16), **healthy)
     slow = {"files": FILES, "site": Site(PYTHON, at="/packages", fault="stalled")}
-    patient = target.replace("--timeout 2", "--timeout 20")
+    patient = INSTALL.replace("--timeout 2", "--timeout 20")
     yield Case("killed", patient, machine=Machine(kill=("KILL", "pip install", 3)), **slow)
     yield Case("terminated", patient, machine=Machine(kill=("TERM", "pip install", 3)), **slow)
     yield Case("timeout", f"timeout 3 {patient}", **slow)
-    yield Case("tool-missing", target, machine=Machine(without=("pip",)), files=FILES)
+    yield Case("tool-missing", INSTALL, machine=Machine(without=("pip",)), files=FILES)
 
 
 def _project() -> Iterator[Case]:
@@ -72,7 +71,7 @@ def _project() -> Iterator[Case]:
     broken = {"requirements.txt": "shop-pricing==1.4.2\n", "check.py": "def total(:\n    return 0\n"}
     yield Case(
         "recovered-then-dev",
-        f"{INSTALL} --retries 5 --target .deps\npython3 -m py_compile check.py",
+        f"{INSTALL} --retries 5\npython3 -m py_compile check.py",
         files=broken,
         site=Site(PYTHON, at="/packages", fault="http-503", times=1),
     )
