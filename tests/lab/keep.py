@@ -68,7 +68,7 @@ def _unclear(each: dict[str, Any], has_twin: bool) -> dict[str, Any]:
         return {**each, "owner": "unknown", "why": "other faults, of another owner, have the same log"}
     if all(line.startswith("+ ") or not line.strip() for line in each["log"].splitlines()):
         return {**each, "owner": "unknown", "why": "the tool says nothing"}
-    if each["fault"] == "out-of-memory" and not _MEMORY.search(each["log"]):
+    if each.get("fault") == "out-of-memory" and not _MEMORY.search(each["log"]):
         return {**each, "owner": "unknown", "why": "a bare signal tells no cause"}
     return each
 
