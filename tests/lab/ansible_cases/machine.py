@@ -16,9 +16,9 @@ def machine() -> Iterator[Case]:
     yield Case("read-only", RUN, "get_url", machine=Machine(read_only=("/home/jenkins/workspace/shop",)), **files)
     unpack = play(module("ansible.builtin.unarchive", "src: shop.tar.gz\ndest: .", "Unpack the release"))
     yield Case("disk-full", RUN, "unarchive", files={**unpack, "shop.tar.gz": RELEASE}, machine=Machine(workspace="300k"))
-    copy = play(module("ansible.builtin.copy", "content: shop\ndest: releases/current", "Write the release"))
-    yield Case("no-permission", RUN, "copy", files=copy, before="mkdir releases && chmod 755 releases")
-    yield Case("home-denied", RUN, files=copy, before="chown root ~jenkins && chmod 755 ~jenkins")
+    copy = play(module("ansible.builtin.copy", "content: shop\ndest: ./current", "Write the release"))
+    yield Case("no-permission", RUN, "copy", files=copy, before="touch current && chmod 644 current && chown root . && chmod 755 .")
+    yield Case("home-denied", RUN, files=copy, before="chown -R root ~jenkins/.ansible && chmod 755 ~jenkins/.ansible")
     yield Case(
         "temp-missing",
         RUN,
