@@ -17,7 +17,9 @@ def machine() -> Iterator[Case]:
     unpack = play(module("ansible.builtin.unarchive", "src: shop.tar.gz\ndest: .", "Unpack the release"))
     yield Case("disk-full", RUN, "unarchive", files={**unpack, "shop.tar.gz": RELEASE}, machine=Machine(workspace="300k"))
     copy = play(module("ansible.builtin.copy", "content: shop\ndest: ./current", "Write the release"))
-    yield Case("no-permission", RUN, "copy", files=copy, before="touch current && chmod 644 current && chown root . && chmod 755 .")
+    yield Case(
+        "no-permission", RUN, "copy", files=copy, before="touch current && chmod 644 current && chown root . && chmod 755 ."
+    )
     yield Case("home-denied", RUN, files=copy, before="chown -R root ~jenkins/.ansible && chmod 755 ~jenkins/.ansible")
     yield Case(
         "temp-missing",
