@@ -29,6 +29,7 @@ _NEUTRAL = (
 )
 # What differs from run to run: addresses in memory, times, process numbers. A status has three digits.
 _CHANCE = re.compile(r"0x[0-9a-f]+|\d+(?:[.:]\d+)+|\d{4,}|\d+ ?m?s\b|[0-9.]+[kM]?(?= )(?=.*--:--)")
+_MEMORY = re.compile(r"memor|alloc|heap|oom", re.IGNORECASE)
 # What no kept record may have.
 MACHINE = re.compile(
     r"/tmp/h/|/tmp/lab-|/root/\.|runsc|gvisor|/opt/wheels|cloudsdk|/work/(?:main|shared)|/proc/self/fd/\d+/", re.IGNORECASE
@@ -46,7 +47,7 @@ def record(tool: Tool, case: Case, log: str, status: int, task_result: Any = Non
         "command": redact.masked(case.script.strip()),
         "exit_code": status,
         "log": cut(redact.masked(neutral(log))),
-        "task_result": task_result,
+        "task_result": _shown(task_result),
         "owner": case.owner or fault.owner,
         "why": case.why or fault.why,
         "kind": case.kind or fault.kind,
@@ -67,11 +68,22 @@ def _unclear(each: dict[str, Any], has_twin: bool) -> dict[str, Any]:
         return {**each, "owner": "unknown", "why": "other faults, of another owner, have the same log"}
     if all(line.startswith("+ ") or not line.strip() for line in each["log"].splitlines()):
         return {**each, "owner": "unknown", "why": "the tool says nothing"}
+    if each.get("fault") == "out-of-memory" and not _MEMORY.search(each["log"]):
+        return {**each, "owner": "unknown", "why": "a bare signal tells no cause"}
     return each
 
 
 def _look(each: dict[str, Any]) -> tuple[str, str, int]:
     return each["command"], _CHANCE.sub("", each["log"]), each["exit_code"]
+
+
+def _shown(value: Any) -> Any:
+    """Return a result of Ansible with each text masked and neutral."""
+    if isinstance(value, dict):
+        return {key: _shown(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_shown(inner) for inner in value]
+    return redact.masked(neutral(value)) if isinstance(value, str) else value
 
 
 def name(tool: Tool, case: Case) -> str:

@@ -15,6 +15,7 @@ NAMES = {
     "artifacts.internal": "10.20.0.15",
     "app1.internal": "10.20.0.21",
     "app2.internal": "10.20.0.22",
+    "k8s.internal": "10.20.0.16",
     "shop.internal": "10.20.0.30",
 }
 # Packets to these are lost; no route leads to those.

@@ -15,26 +15,27 @@ from pipeline_trace.ownership import Verdict
 from pipeline_trace.ownership.log.rules import load_rules
 
 _SYNTAX = {
-    "id": "python-syntax", "owner": "dev", "kind": "compile_error", "phase": "build",
+    "id": "python-syntax", "owner": "dev", "kind": "compile_error", "tool": "python",
     "command": "python3 -m compileall -q app", "exit_code": 1,
     "log": '+ python3 -m compileall -q app\n  File "app/cart.py", line 3\nSyntaxError: expected \':\'',
 }  # fmt: skip
 _REFUSED = {
-    "id": "pip-refused", "owner": "ops", "kind": "network_refused", "phase": "fetch", "fault": "refused",
+    "id": "pip-refused", "owner": "ops", "kind": "network_refused", "tool": "pip", "fault": "refused",
     "command": "pip install -r requirements.txt", "exit_code": 1,
     "log": "+ pip install -r requirements.txt\nERROR: Could not connect to mirror.internal port 443: Connection refused",
 }  # fmt: skip
 _FULL = {
-    "id": "tar-full", "owner": "ops", "kind": "disk_full", "phase": "build", "fault": "disk_full",
+    "id": "tar-full", "owner": "ops", "kind": "disk_full", "tool": "tar", "fault": "disk-full",
     "command": "tar xf app.tar", "exit_code": 2,
     "log": "+ tar xf app.tar\ntar: app/data: Cannot write: No space left on device",
 }  # fmt: skip
 _BARE = {
-    "id": "bare-3", "owner": "unknown", "kind": "unknown", "phase": "test", "command": "./check", "exit_code": 3,
+    "id": "bare-3", "owner": "unknown", "kind": "unknown", "tool": "sh", "command": "./check", "exit_code": 3,
     "log": "+ ./check",
 }  # fmt: skip
 _AWAY = {
-    "id": "ansible-away", "owner": "ops", "kind": "host_unreachable", "command": "ansible-playbook -i hosts site.yml",
+    "id": "ansible-away", "tool": "ansible", "owner": "ops", "kind": "host_unreachable",
+    "command": "ansible-playbook -i hosts site.yml",
     "exit_code": 4, "log": "+ ansible-playbook -i hosts site.yml\nTASK [Copy] ****\nfatal: [web2]: UNREACHABLE! => {}",
     "task_result": {
         "event": "unreachable", "host": "web2", "task": "Copy", "action": "ansible.builtin.copy",

@@ -12,6 +12,7 @@ import support
 from lab import keep
 from lab.__main__ import known, load
 from lab.faults import FAULTS
+from lab.model import Case
 from lab.split import HELD, SEEN, part
 
 from pipeline_trace.ownership.verdict import OWNERS
@@ -109,3 +110,17 @@ def test_names_of_public_registries_become_neutral() -> None:
 def test_the_logs_are_small_together() -> None:
     assert sum(path.stat().st_size for path in FILES) < 15_000_000
     assert support.ROOT in keep.CORPUS.parents
+
+
+@pytest.mark.parametrize(("log", "owner"), [("fatal error: out of memory", "ops"), ("Segmentation fault", "unknown")])
+def test_a_program_without_memory_that_says_no_word_of_it_has_no_owner(log: str, owner: str) -> None:
+    record = {"command": "tool", "exit_code": 139, "log": f"+ tool\n{log}", "fault": "out-of-memory", "owner": "ops"}
+    assert [each["owner"] for each in keep.judged([record])] == [owner]
+
+
+def test_results_of_ansible_are_masked_too() -> None:
+    tool = load("ansible")
+    result = {"event": "failed", "result": {"msg": "password=hunter2", "lines": ["token: abcdef0123456789abcdef"]}}
+    kept = keep.record(tool, Case("playbook", "ansible-playbook site.yml"), "+ x", 2, result)
+    assert "hunter2" not in json.dumps(kept)
+    assert kept["task_result"]["event"] == "failed"

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lab.faults import MACHINE
+
 CHECKOUT, BUILD, TEST, PUBLISH, DEPLOY = "Checkout", "Build", "Test", "Publish", "Deploy"
 STAGES = (CHECKOUT, BUILD, TEST, PUBLISH, DEPLOY)
 CHANGE, SERVICE, NODE, UNCLEAR = "change", "service", "node", "unclear"
@@ -17,33 +19,53 @@ FIRST, LATER = "first", "later"
 """When somebody asks: at the first failure, or after some more builds."""
 MOMENTS = (FIRST, LATER)
 
-_STAGE_OF_PHASE = {
-    "checkout": CHECKOUT,
-    "fetch": BUILD,
-    "build": BUILD,
-    "check": TEST,
-    "test": TEST,
-    "publish": PUBLISH,
-    "deploy": DEPLOY,
+_STAGE_OF_TOOL = {
+    **dict.fromkeys(("git", "svn"), CHECKOUT),
+    **dict.fromkeys(
+        [
+            "pytest",
+            "jest",
+            "vitest",
+            "mocha",
+            "eslint",
+            "ruff",
+            "mypy",
+            "flake8",
+            "pylint",
+            "black",
+            "shellcheck",
+            "hadolint",
+            "yamllint",
+        ],
+        TEST,
+    ),
+    **dict.fromkeys(("ansible-lint", "prettier"), TEST),
+    **dict.fromkeys(("twine", "docker", "skopeo", "openssl"), PUBLISH),
+    **dict.fromkeys(
+        [
+            "ansible",
+            "helm",
+            "kubectl",
+            "terraform",
+            "ssh",
+            "scp",
+            "rsync",
+            "psql",
+            "mysql",
+            "redis-cli",
+            "sqlite3",
+            "alembic",
+            "gunicorn",
+        ],
+        DEPLOY,
+    ),
 }
-# Faults of the machine that the command runs on. What else is Ops' is a service that machines share.
-_OF_A_NODE = (
-    "disk",
-    "readonly",
-    "read_only",
-    "memory",
-    "oom",
-    "open_files",
-    "too_many_files",
-    "permission",
-    "tool",
-    "locale",
-    "clock",
-    "kill",
-    "process",
-    "lock",
-    "tmp",
-)
+# Kinds of the machine that the command runs on. What else is Ops' is a service that machines share.
+_OF_A_NODE = {fault.kind for fault in MACHINE.values() if fault.owner == "ops"} - {
+    "auth_platform",
+    "host_key",
+    "service_unavailable",
+}
 
 
 @dataclass(frozen=True)
@@ -119,19 +141,18 @@ def case_of(data: Mapping[str, Any]) -> Case:
         results=results,
         owner=str(data["owner"]),
         kind=str(data.get("kind")),
-        stage=DEPLOY if results else _STAGE_OF_PHASE.get(str(data.get("phase")), BUILD),
+        stage=DEPLOY if results else _STAGE_OF_TOOL.get(str(data["tool"]), BUILD),
         place=_place(data),
     )
 
 
 def _place(data: Mapping[str, Any]) -> str:
-    """Return where the fault is. The lab says it by the fault's name; a label alone says no more than the team."""
+    """Return where the fault is. What the log cannot tell is nobody's: nothing else fails alike, and nothing passes."""
     if data["owner"] == "unknown":
         return UNCLEAR
     if data["owner"] == "dev":
         return CHANGE
-    fault = str(data.get("fault") or data.get("kind"))
-    return NODE if any(word in fault for word in _OF_A_NODE) else SERVICE
+    return NODE if data.get("kind") in _OF_A_NODE else SERVICE
 
 
 def story(case: Case, moment: str) -> tuple[Ran, ...]:
