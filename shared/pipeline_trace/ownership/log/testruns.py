@@ -46,6 +46,10 @@ _COLLECTING = re.compile(
     r"ERROR collecting|errors? during collection|Test suite failed to run|could not compile|An error occurred while loading"
 )
 _NAMED = re.compile(r"[a-z][\w-]*(?:\.[\w-]+)+[:\"'/ )]|\b\d+\.\d+\.\d+\.\d+\b|port \d+|:\d{4,5}\b|https?://")
+# pytest shows the fixtures of a test, used or not.
+_FIXTURE = re.compile(r"^\s*(?:def \w+\(|\w+ = <)")
+# Lines around an error in which a test may bring it about.
+_NEAR = 30
 # What test tools print before the message of an error.
 _SAID = re.compile(r"^E +\w*(?:Error|Exception)|^\s*(?:\w+\.)*\w+(?:Error|Exception): |^\s+Error: ")
 _THEN = "Dev looks at the test that failed."
@@ -59,11 +63,12 @@ def verdict_of_test_run(
     if failed is None:
         return None
     real = [candidate for candidate in candidates if candidate.strength >= 2 and not _quoted(rules, candidate)]
-    own_making = rules.lines["tests.own_making"].search(case.text)
     machine = [candidate for candidate in real if candidate.rule.kind in _MACHINE]
-    if machine and not own_making:
+    made = _own_making(rules, case, machine)
+    if machine and not made:
         return of(max(machine, key=lambda candidate: candidate.rank))
     reach = [candidate for candidate in real if candidate.rule.kind in _REACH]
+    own_making = made or _own_making(rules, case, reach)
     if reach and not own_making:
         verdict = _unreached(rules, case, reach, of)
         if verdict:
@@ -77,6 +82,16 @@ def verdict_of_test_run(
     if own_making and (reach or machine):
         evidence.append("the test causes this error itself, with a mock, a stub or a test server")
     return Verdict(DEV, "test_failure", 0.9 if not reach else 0.75, evidence, _THEN, phase="test")
+
+
+def _own_making(rules: Rules, case: Case, found: Sequence[Candidate]) -> bool:
+    """Return whether a test brings about an error by itself: a mock, a stub or a test server is near its line."""
+    known = rules.lines["tests.own_making"]
+    return any(
+        known.on(line) and not _FIXTURE.search(line)
+        for candidate in found
+        for line in case.lines[max(candidate.finding.number - _NEAR, 0) : candidate.finding.number + _NEAR]
+    )
 
 
 def _asserted(rules: Rules, case: Case) -> str:
