@@ -48,6 +48,9 @@ _STATUSES = {
     139: ("crash", "Find out what crashed: the project's program or a tool."),
     143: ("aborted", "Find out who or what ended it."),
 }
+# In the words of a compiler, a checker or a package manager, these still mean the machine or the network.
+_OF_CODE = ("code", "test", "check", "config")
+_OF_MACHINES = ("node", "network")
 _DECISIVE = 4
 _ERROR = 2
 # What acts before a command of the project does.
@@ -165,13 +168,28 @@ class _Judge:
             tests = testruns.verdict_of_test_run(self._rules, self._case, candidates, self.of)
             if tests:
                 return tests
-        best = max(candidates, key=lambda candidate: candidate.rank, default=None)
+        best = self._infrastructure(max(candidates, key=lambda candidate: candidate.rank, default=None), candidates)
         if best and best.strength >= _ERROR:
             return self._best(best, candidates)
         known = self._unreachable() or self._check()
         if known or best is None:
             return known or self._trace()
         return self._best(best, candidates) if best.strength >= 1 else self._trace() or self.of(best)
+
+    def _infrastructure(self, best: Candidate | None, candidates: list[Candidate]) -> Candidate | None:
+        """Return another candidate on the line of the best, if that is Dev's by its tool, but its words are of the machine."""
+        classes = self._rules.phases.classes
+        if best is None or best.rule.own or best.strength >= _DECISIVE or classes.get(best.rule.kind) not in _OF_CODE:
+            return best
+        of_machine = [
+            one
+            for one in candidates
+            if one.finding.number == best.finding.number
+            and one.rule.owner == OPS
+            and one.strength >= _ERROR
+            and classes.get(one.rule.kind) in _OF_MACHINES
+        ]
+        return max(of_machine, key=lambda candidate: candidate.rank, default=best)
 
     def _best(self, best: Candidate, candidates: list[Candidate]) -> Verdict:
         verdict, told = self.of(best), self.of(best_of(best, candidates, self._rules.lines["summary"]))
