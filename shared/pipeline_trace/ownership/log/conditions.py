@@ -263,7 +263,8 @@ class Conditions:
     def _repo_path(self, finding: Match) -> bool:
         """Return whether the missing file is in the repository, not in the system."""
         paths = [first or second for first, second in _PATH.findall(self._line(finding))]
-        files = [path for path in paths if "/" in path or "." in path]
+        # A bare name is a file of the workspace if the command names it, too.
+        files = [path for path in paths if "/" in path or "." in path or path in self._case.command.split()]
         return bool(files) and all(not path.startswith(("/", "~")) or _WORKSPACE.search(path) for path in files)
 
     def _answers_elsewhere(self, finding: Match) -> bool:

@@ -252,7 +252,7 @@ class _Judge:
         """Return a better verdict if a new version does not answer and the log also names the cause; else the verdict."""
         if (verdict.owner, verdict.kind) != (UNKNOWN, "app_unhealthy"):
             return verdict
-        others = sorted((one for one in candidates if one.strength >= 2), key=lambda one: one.rank, reverse=True)
+        others = sorted((one for one in candidates if one.strength >= 1), key=lambda one: one.rank, reverse=True)
         told = (other for other in map(self.of, others) if other.owner != UNKNOWN)
         return next(told, verdict)
 
