@@ -177,8 +177,14 @@ class _Judge:
         return self._best(best, candidates) if best.strength >= 1 else self._trace() or self.of(best)
 
     def _infrastructure(self, best: Candidate | None, candidates: list[Candidate]) -> Candidate | None:
-        """Return another candidate on the line of the best, if that is Dev's by its tool, but its words are of the machine."""
+        """Return another candidate instead of the best, if that is Dev's by its tool alone.
+
+        One on the same line whose words are of the machine; or a refused login, of which a package that is not found follows.
+        """
         classes = self._rules.phases.classes
+        if best and best.rule.kind == "dependency_resolution" and not best.rule.own:
+            logins = [one for one in candidates if classes.get(one.rule.kind) == "access" and one.strength >= _ERROR]
+            return max(logins, key=lambda candidate: candidate.rank, default=best)
         if best is None or best.rule.own or best.strength >= _DECISIVE or classes.get(best.rule.kind) not in _OF_CODE:
             return best
         of_machine = [
@@ -206,6 +212,8 @@ class _Judge:
         owner, kind, then = _BY_PHASE.get(phase, (UNKNOWN, "", ""))
         expected = self._rules.phases.table[phase][UNEXPLAINED]
         if expected == UNKNOWN or (phase in _BEFORE and not self._before(phase)):
+            return None
+        if expected == DEV and self._rules.lines["elsewhere"].on(line):
             return None
         if expected != owner:
             kind, then = "unknown", f"{expected.capitalize()} looks first at this phase ({phase})."

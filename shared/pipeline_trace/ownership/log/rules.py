@@ -71,6 +71,7 @@ _LINES = (
     "failed",
     "pointed",
     "resting",
+    "elsewhere",
 )
 _COMPARED = ("line", "exit", "action", "command", "phase")
 

@@ -48,6 +48,8 @@ _COLLECTING = re.compile(
 _NAMED = re.compile(r"[a-z][\w-]*(?:\.[\w-]+)+[:\"'/ )]|\b\d+\.\d+\.\d+\.\d+\b|port \d+|:\d{4,5}\b|https?://")
 # pytest shows the fixtures of a test, used or not.
 _FIXTURE = re.compile(r"^\s*(?:def \w+\(|\w+ = <)")
+_PYTEST_SAYS = re.compile(r"E {3,}\S")
+_PYTEST_CODE = re.compile(r"(?:>| {4}) *\S")
 # Lines around an error in which a test may bring it about.
 _NEAR = 30
 # What test tools print before the message of an error.
@@ -62,7 +64,8 @@ def verdict_of_test_run(
     failed = next((match for match in rules.lines["tests.failed"].finditer(case.text)), None)
     if failed is None:
         return None
-    real = [candidate for candidate in candidates if candidate.strength >= 2 and not _quoted(rules, candidate)]
+    said = _said(case.lines)
+    real = [one for one in candidates if one.strength >= 2 and not _quoted(rules, one) and one.finding.number in said]
     machine = [candidate for candidate in real if candidate.rule.kind in _MACHINE]
     made = _own_making(rules, case, machine)
     if machine and not made:
@@ -82,6 +85,13 @@ def verdict_of_test_run(
     if own_making and (reach or machine):
         evidence.append("the test causes this error itself, with a mock, a stub or a test server")
     return Verdict(DEV, "test_failure", 0.9 if not reach else 0.75, evidence, _THEN, phase="test")
+
+
+def _said(lines: Sequence[str]) -> frozenset[int]:
+    """Return the numbers of the lines that are no source code: pytest shows that of libraries, too."""
+    if not any(_PYTEST_SAYS.match(line) for line in lines):
+        return frozenset(range(len(lines)))
+    return frozenset(number for number, line in enumerate(lines) if not _PYTEST_CODE.match(line))
 
 
 def _own_making(rules: Rules, case: Case, found: Sequence[Candidate]) -> bool:
@@ -105,7 +115,7 @@ def _unreached(rules: Rules, case: Case, reach: Sequence[Candidate], of: Callabl
     best = max(reach, key=lambda candidate: candidate.rank)
     verdict = of(best)
     set_up = rules.lines["tests.set_up"].search(case.text)
-    compared = [line for line in case.lines if rules.lines["tests.compared"].on(line)]
+    compared = [number for number in _said(case.lines) if rules.lines["tests.compared"].on(case.lines[number])]
     if compared and not set_up:
         return None
     everywhere = set_up or len(reach) > 1 or not _PASSED.search(case.text.value)
