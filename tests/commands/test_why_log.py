@@ -25,14 +25,14 @@ def test_answer_in_few_lines(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     assert lines[0].startswith("Ops should look at ")
     assert lines[1].endswith("% sure, dns)")
-    assert lines[2] == "Evidence    curl: (6) Could not resolve host: mirror.example.net"
+    assert lines[2:4] == ["Where       phase fetch", "Evidence    curl: (6) Could not resolve host: mirror.example.net"]
     assert lines[-1].startswith("Next        Ops looks at ")
 
 
 def test_json(tmp_path: Path) -> None:
     done = support.trace("why", "--log", log(tmp_path), "--format", "json", env=support.environ(tmp_path))
     found = json.loads(done.stdout)
-    assert set(found) == {"owner", "kind", "confidence", "evidence", "next", "says", "line", "seen"}
+    assert set(found) == {"owner", "kind", "confidence", "evidence", "next", "says", "line", "phase", "seen"}
     assert (found["owner"], found["kind"]) == ("ops", "dns")
     assert isinstance(found["evidence"], list)
 

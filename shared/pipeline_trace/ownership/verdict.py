@@ -54,5 +54,4 @@ class Verdict:
             "confidence": round(self.confidence, 2),
             "evidence": list(self.evidence),
             "next": self.next,
-            **({"phase": self.phase} if self.phase else {}),
         }

@@ -17,6 +17,7 @@ def document_of(account: Account) -> dict[str, Any]:
         "trace_id": account.trace_id,
         "because": account.because,
         "line": account.line,
+        "phase": account.verdict.phase,
         "seen": account.seen,
         **(_streak(account.streak) if account.streak else {}),
         "started": account.start and _start(account.start),

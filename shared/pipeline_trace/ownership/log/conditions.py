@@ -23,6 +23,7 @@ _LISTS = re.compile(
     re.IGNORECASE,
 )
 _STEPS = re.compile(r"\w{3,}")
+HEALTH = re.compile(r"\bhealth|unhealthy|smoke test|readiness", re.IGNORECASE)
 _AGENT = re.compile(r"\b(?:agent|image|provided|installed|toolchain|node image|runner)\b", re.IGNORECASE)
 _ANSWERS = re.compile(
     r"accepting connections|succeeded!|is alive|\bopen\b|connected to|200 OK|PONG|bytes from|0% packet loss", re.IGNORECASE
@@ -124,6 +125,8 @@ class Conditions:
         if case.task and case.task.unreachable and not _HERE.intersection(case.task.hosts):
             # A host of the inventory, even if its address is that of a tunnel.
             by_url = ["host", *by_url]
+        elif case.task and HEALTH.search(case.task.task):
+            by_url = ["app", *by_url]
         by_tool = [name for name, target in targets if case.program in target.tools]
         found = [*by_url, *by_tool]
         if not found:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from .candidates import Candidate
 from .patterns import Pattern
+from .rules import Rules
 
 _PLACE = re.compile(r"[\w./\\-]+\.\w{1,6}[:(]\d+|line \d+|\b[\w.-]+\.[a-z]{2,}(?::\d+|/)|://")
 _QUOTED = re.compile(r"['\"`\u2018][^'\"`\u2019]{2,}['\"`\u2019]")
@@ -35,3 +36,14 @@ def how_telling(line: str, summary: Pattern) -> int:
     """Return how much a line tells: places and names count for it, a mere summary against it."""
     found = 2 * bool(_PLACE.search(line)) + bool(_QUOTED.search(line)) - (len(line) > _LONG)
     return found - 4 if summary.on(line) else found
+
+
+def pointed_line(rules: Rules, lines: Sequence[str]) -> tuple[int, str] | None:
+    """Return the line, with its number, that an engineer would point at though no rule knows it."""
+    known = rules.lines
+    found = [
+        (number, line)
+        for number, line in enumerate(lines)
+        if known["pointed"].on(line) and not any(known[name].on(line) for name in ("mute", "passing", "resting"))
+    ]
+    return max(found, key=lambda one: (how_telling(one[1], known["summary"]), one[0]), default=None)

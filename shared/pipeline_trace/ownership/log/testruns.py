@@ -42,16 +42,22 @@ _PASSED = re.compile(
     r"|Tests run: (?:[2-9]|\d\d+), Failures: 0, Errors: 1\b",
     re.MULTILINE,
 )
+# Not a host, though it has a dot.
+_FILE = re.compile(
+    r"[\w/.-]+\.(?:py|[jt]sx?|mjs|java|kt|go|rb|php|cs|rs|exs?)\b|\b(?:java|javax|org|com|requests|urllib3?)\.[\w.]+"
+)
 _COLLECTING = re.compile(
     r"ERROR collecting|errors? during collection|Test suite failed to run|could not compile|An error occurred while loading"
 )
-_NAMED = re.compile(r"[a-z][\w-]*(?:\.[\w-]+)+[:\"'/ )]|\b\d+\.\d+\.\d+\.\d+\b|port \d+|:\d{4,5}\b|https?://")
+_NAMED = re.compile(
+    r"[a-z][\w-]*(?:\.[\w-]+)+(?:[:\"'/ )]|$)|\b\d+\.\d+\.\d+\.\d+\b|port \d+|:\d{4,5}\b|https?://", re.MULTILINE
+)
 # pytest shows the fixtures of a test, used or not.
 _FIXTURE = re.compile(r"^\s*(?:def \w+\(|\w+ = <)")
 _PYTEST_SAYS = re.compile(r"E {3,}\S")
 _PYTEST_CODE = re.compile(r"(?:>| {4}) *\S")
 # Lines around an error in which a test may bring it about.
-_NEAR = 30
+_NEAR, _NEXT = 30, 6
 # What test tools print before the message of an error.
 _SAID = re.compile(r"^E +\w*(?:Error|Exception)|^\s*(?:\w+\.)*\w+(?:Error|Exception): |^\s+Error: ")
 _THEN = "Dev looks at the test that failed."
@@ -96,11 +102,13 @@ def _said(lines: Sequence[str]) -> frozenset[int]:
 
 def _own_making(rules: Rules, case: Case, found: Sequence[Candidate]) -> bool:
     """Return whether a test brings about an error by itself: a mock, a stub or a test server is near its line."""
-    known = rules.lines["tests.own_making"]
+    known, said = rules.lines["tests.own_making"], _said(case.lines)
+    # Of source code, only what is next to the error is surely the test's.
     return any(
-        known.on(line) and not _FIXTURE.search(line)
-        for candidate in found
-        for line in case.lines[max(candidate.finding.number - _NEAR, 0) : candidate.finding.number + _NEAR]
+        known.on(case.lines[number]) and not _FIXTURE.search(case.lines[number])
+        for at in {candidate.finding.number for candidate in found}
+        for number in range(max(at - _NEAR, 0), min(at + _NEAR, len(case.lines)))
+        if number in said or abs(number - at) <= _NEXT
     )
 
 
@@ -119,7 +127,7 @@ def _unreached(rules: Rules, case: Case, reach: Sequence[Candidate], of: Callabl
     if compared and not set_up:
         return None
     everywhere = set_up or len(reach) > 1 or not _PASSED.search(case.text.value)
-    near = "\n".join(case.lines[max(best.finding.number - 1, 0) : best.finding.number + 2])
+    near = _FILE.sub("", "\n".join(case.lines[max(best.finding.number - 1, 0) : best.finding.number + 2]))
     if verdict.kind in ("network_timeout", "timeout") and not _NAMED.search(near):
         # The test is too slow, or waits for itself.
         return None
