@@ -44,7 +44,7 @@ _HOST = re.compile(r"[a-z][\w-]*(?:\.[\w-]+)+|\b\w+\d+\b")
 _CLASS = re.compile(r"[\w/.-]+\.\w{1,4}:\d+|[\w.$]*(?:Error|Exception)\b|\b[\w-]+\.(?:py|js|ts|go|java|rb|php|sh)\b")
 # The host that a message about names tells.
 _LOOKED_UP = re.compile(
-    r"(?:lookup(?! address)|resolve(?: host(?:name)?)?:?|hostname:?|unknown host:?|translate host name|enotfound"
+    r"\b(?:lookup(?! address)|resolve(?: host(?:name)?)?:?|hostname:?|unknown host:?|translate host name|enotfound"
     r"|eai_again|resolving|unknownhostexception:)[ :]*['\"(]?(?P<one>[a-z][\w.-]*)"
     r"|\b(?!information)(?P<two>[a-z][\w.-]*)['\"]?: (?:name or service|temporary failure|no such host|nodename)",
     re.IGNORECASE,
@@ -60,7 +60,8 @@ _ROLLOUT = re.compile(
 )
 _PATH = re.compile(
     r"[\"'\u2018`]([^\"'\u2019`\s]*[^\"'\u2019`\s:])[\"'\u2019`]"
-    r"|((?:\.{0,2}/)?[\w@.+-]+(?:/[\w@.+-]+)*\.?\w*)(?=:? (?:no such|not found|does not)|: No such|$)",
+    r"|((?:\.{0,2}/)?[\w@.+-]+(?:/[\w@.+-]+)*\.?\w*)"
+    r"(?=:? (?:no such|not found|does not|cannot (?:stat|open|access))|: No such|$)",
     re.IGNORECASE,
 )
 _WORKSPACE = re.compile(

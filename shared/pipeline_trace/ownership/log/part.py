@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import accumulate
 
 from ..verdict import DEV, OPS, UNKNOWN, Verdict
-from . import frames, tasks, testruns
+from . import frames, tasks, telling, testruns
 from .candidates import Candidate, candidates_of
 from .case import Case
 from .conditions import Conditions
@@ -96,6 +96,8 @@ class Part:
         phase = self._acting.at(number)
         owner, kind, then = _BY_PHASE.get(phase, (UNKNOWN, "", ""))
         expected = self._rules.phases.table[phase][UNEXPLAINED]
+        if phase == "build" and telling.names_source(self._case.lines, number):
+            expected = DEV
         if expected == UNKNOWN or (phase in _BEFORE and not self._before(phase)):
             return None
         if expected == DEV and self._rules.lines["elsewhere"].on(line):
@@ -133,7 +135,7 @@ class Part:
 
     def _own_fault(self, candidates: list[Candidate], verdict: Verdict) -> Verdict:
         """Return a better verdict if a new version does not answer and the log also names the cause; else the verdict."""
-        if (verdict.owner, verdict.kind) != (UNKNOWN, "app_unhealthy"):
+        if verdict.owner != UNKNOWN or verdict.kind not in ("app_unhealthy", "service_unavailable"):
             return verdict
         others = sorted((one for one in candidates if one.strength >= 1), key=lambda one: one.rank, reverse=True)
         told = (other for other in map(self.of, others) if other.owner != UNKNOWN)

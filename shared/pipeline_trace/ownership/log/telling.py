@@ -16,6 +16,9 @@ _FIRST = frozenset(
     ("compile_error", "import_error", "lint", "test_failure", "source_error", "migration", "vulnerable_dependency")
 )
 _LONG = 300
+_SOURCE = re.compile(r"\s*(?:-->|at|in|╭─\[?|,-\[)? *(?!/(?:usr|opt|nix)/)[\w@./-]+\.\w{1,7}:\d+:\d+\b")
+# Lines from a message down to the place that it is about.
+_BELOW = 5
 
 
 def best_of(winner: Candidate, candidates: Sequence[Candidate], summary: Pattern) -> Candidate:
@@ -36,6 +39,11 @@ def how_telling(line: str, summary: Pattern) -> int:
     """Return how much a line tells: places and names count for it, a mere summary against it."""
     found = 2 * bool(_PLACE.search(line)) + bool(_QUOTED.search(line)) - (len(line) > _LONG)
     return found - 4 if summary.on(line) else found
+
+
+def names_source(lines: Sequence[str], number: int) -> bool:
+    """Return whether a compiler tells the place in a source file below its message."""
+    return any(_SOURCE.match(line) for line in lines[number : number + _BELOW])
 
 
 def pointed_line(rules: Rules, lines: Sequence[str]) -> tuple[int, str] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..verdict import DEV, OPS, UNKNOWN, Verdict
@@ -42,6 +43,8 @@ _PASSED = re.compile(
     r"|Tests run: (?:[2-9]|\d\d+), Failures: 0, Errors: 1\b",
     re.MULTILINE,
 )
+# A service that is not on this machine.
+_SHARED = re.compile(r"https?://(?!localhost|127\.|0\.0\.0\.0|\[::1)[\w-]+\.[\w.-]+")
 # Not a host, though it has a dot.
 _FILE = re.compile(
     r"[\w/.-]+\.(?:py|[jt]sx?|mjs|java|kt|go|rb|php|cs|rs|exs?)\b|\b(?:java|javax|org|com|requests|urllib3?)\.[\w.]+"
@@ -128,13 +131,18 @@ def _unreached(rules: Rules, case: Case, reach: Sequence[Candidate], of: Callabl
         return None
     everywhere = set_up or len(reach) > 1 or not _PASSED.search(case.text.value)
     near = _FILE.sub("", "\n".join(case.lines[max(best.finding.number - 1, 0) : best.finding.number + 2]))
-    if verdict.kind in ("network_timeout", "timeout") and not _NAMED.search(near):
+    shared = bool(set_up) and _SHARED.search(case.text.value) is not None
+    named = shared or _NAMED.search(near) is not None
+    if verdict.kind in ("network_timeout", "timeout") and not named:
         # The test is too slow, or waits for itself.
         return None
-    if verdict.owner == OPS and not (everywhere and _NAMED.search(near)):
+    if verdict.owner == OPS and not (everywhere and named):
         return Verdict(
             UNKNOWN, verdict.kind, 0.4, verdict.evidence, "Find out which service the tests did not reach, and who runs it."
         )
+    if shared and verdict.owner == UNKNOWN and verdict.kind == "app_unhealthy":
+        then = "Ops looks at the service that the tests need."
+        return replace(verdict, owner=OPS, kind="service_unavailable", confidence=0.75, next=then)
     return verdict
 
 
