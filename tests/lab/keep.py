@@ -27,6 +27,11 @@ _NEUTRAL = (
     (re.compile(r"/root(?=/\.(?:cache|config|npm|m2|cargo))"), "/home/jenkins"),
     (re.compile(r"/tmp/lab-[a-z0-9_]+"), "/tmp/run"),
 )
+# Why an index has no versions, in pip's words.
+_WHY_NONE = re.compile(
+    r"refused|timed out|reset by|resol(?:ve|ution)|\b(?:40[1379]|429|5\d\d)\b|certificate|ssl|tls|unreachable|retrying",
+    re.IGNORECASE,
+)
 # What differs from run to run: addresses in memory, times, process numbers. A status has three digits.
 _CHANCE = re.compile(r"0x[0-9a-f]+|\d+(?:[.:]\d+)+|\d{4,}|\d+ ?m?s\b|[0-9.]+[kM]?(?= )(?=.*--:--)")
 _MEMORY = re.compile(r"memor|alloc|heap|oom", re.IGNORECASE)
@@ -68,6 +73,9 @@ def _unclear(each: dict[str, Any], has_twin: bool) -> dict[str, Any]:
         return {**each, "owner": "unknown", "why": "other faults, of another owner, have the same log"}
     if all(line.startswith("+ ") or not line.strip() for line in each["log"].splitlines()):
         return {**each, "owner": "unknown", "why": "the tool says nothing"}
+    said = f"{each['log']}{json.dumps(each.get('task_result') or '')}"
+    if each["owner"] == "ops" and "(from versions: none)" in said and not _WHY_NONE.search(said):
+        return {**each, "owner": "unknown", "why": "pip names no cause: the index may not answer, or not have the package"}
     if each.get("fault") == "out-of-memory" and not _MEMORY.search(each["log"]):
         return {**each, "owner": "unknown", "why": "a bare signal tells no cause"}
     return each
