@@ -29,7 +29,7 @@ _NEUTRAL = (
 )
 # Why an index has no versions, in pip's words.
 _WHY_NONE = re.compile(
-    r"refused|timed out|reset by|resol(?:ve|ution)|\b(?:40[1379]|429|5\d\d)\b|certificate|ssl|tls|unreachable|retrying",
+    r"refused|timed out|reset by|resol(?:ve|ution)|\b(?:40[1379]|429|5\d\d)\b|certificate|ssl|tls|unreachable(?!=)|retrying",
     re.IGNORECASE,
 )
 # What differs from run to run: addresses in memory, times, process numbers. A status has three digits.
