@@ -156,3 +156,16 @@ def test_missing_log_and_no_log(tmp_path: Path) -> None:
     assert len(missing.stderr.splitlines()) == 1
     nothing = support.trace("why", env=support.environ(tmp_path))
     assert (nothing.returncode, len(nothing.stderr.splitlines())) == (1, 1)
+
+
+def test_an_empty_name_of_a_log_is_not_the_newest_trace(tmp_path: Path) -> None:
+    done = support.trace("why", "--log", "", env=support.environ(tmp_path))
+    assert done.returncode == 2
+    assert "--log" in done.stderr
+
+
+@pytest.mark.parametrize("option", [("--exit-status", "3"), ("--command", "make")])
+def test_what_is_told_of_a_log_needs_the_log(tmp_path: Path, option: tuple[str, str]) -> None:
+    done = support.trace("why", *option, env=support.environ(tmp_path))
+    assert done.returncode == 2
+    assert "name it with --log FILE" in done.stderr

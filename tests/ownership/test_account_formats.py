@@ -54,7 +54,7 @@ MARKDOWN = r"""**{says}** (85% sure, host\_unreachable, green again in shop-depl
   - shop-build \> Deploy \> shop-deploy \> Shell Script
 - **Evidence:**
   - `ssh: connect to host web2 port 22: <refused> & gone`
-  - task 'Copy' could not reach web2
+  - `task 'Copy' could not reach web2`
 - **Fails alike:** orders-deploy to staging on deploy-1: 2 builds, the last """
     r"""[orders-deploy\#9](https://ci.example.com/job/orders-deploy/9/), 2026-11-24 12:08:00Z
 - **Passes:** web-build on deploy-1: [web-build\#4](https://ci.example.com/job/web-build/4/), 2026-11-24 12:07:00Z
@@ -80,7 +80,7 @@ SLACK = [
     "<https://ci.example.com/job/shop-deploy/12/|shop-deploy#12>",
     "*Where*\nagent deploy-1, host web2, environment staging, commit 63d034dacd87\n"
     "shop-build &gt; Deploy &gt; shop-deploy &gt; Shell Script",
-    "*Evidence*\n`ssh: connect to host web2 port 22: &lt;refused&gt; &amp; gone`\ntask 'Copy' could not reach web2",
+    "*Evidence*\n`ssh: connect to host web2 port 22: &lt;refused&gt; &amp; gone`\n`task 'Copy' could not reach web2`",
     "*Fails alike*\norders-deploy to staging on deploy-1: 2 builds, the last "
     "<https://ci.example.com/job/orders-deploy/9/|orders-deploy#9>, 2026-11-24 12:08:00Z",
     "*Passes*\nweb-build on deploy-1: <https://ci.example.com/job/web-build/4/|web-build#4>, 2026-11-24 12:07:00Z",

@@ -32,7 +32,16 @@ def test_every_kind(case: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(124, "timeout"), (137, "out_of_memory"), (143, "aborted"), (139, "crash"), (1, "unknown")]
+    ("status", "kind"),
+    [
+        (124, "timeout"),
+        (137, "out_of_memory"),
+        (143, "terminated"),
+        (-9, "out_of_memory"),
+        (-15, "terminated"),
+        (139, "crash"),
+        (1, "unknown"),
+    ],
 )
 def test_an_exit_status_alone_names_no_team(status: int, kind: str) -> None:
     assert judge("+ ./import.sh\nreading", status) == ("unknown", kind)

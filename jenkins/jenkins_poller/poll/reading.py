@@ -154,6 +154,9 @@ class Reading:
         except RulesError as error:
             # `why` judges it later, when the rules can be read.
             rules = str(error)
+        except Exception as error:
+            # Any error: a build without a verdict has its spans all the same.
+            rules = f"{build.name} cannot be judged ({type(error).__name__}: {error}); please report this error"
         revision = str(made[0].attributes.get(c.VCS_HEAD_REVISION) or "")
         level = levels.level_of(fetched, self.reader.detail)
         return replace(

@@ -59,7 +59,11 @@ def command(
         rules = load_rules(own)
     except RulesError as error:
         raise fail(str(error)) from None
-    if log:
+    if log == "":
+        raise click.UsageError("--log names no file.")
+    if log is None and (exit_status is not None or script):
+        raise click.UsageError("--exit-status and --command are for a log; name it with --log FILE.")
+    if log is not None:
         known = account.account_of_log(verdict_of_log(script, exit_status, read_end(log), rules=rules))
     else:
         known = _of_trace(trace, rules)

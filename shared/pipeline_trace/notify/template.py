@@ -33,9 +33,14 @@ def body_from(template: str, form: str, values: Mapping[str, Value]) -> Any:
     if form != JSON:
         return body_of_text(form, text)
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise TemplateError(f"{TEMPLATE}: what it makes is not JSON; write texts as {{{{ line | tojson }}}}") from None
+
+
+def _no_constant(name: str) -> Any:
+    """Raise ValueError: NaN and Infinity are no JSON."""
+    raise ValueError(name)
 
 
 def _rendered(template: str, values: Mapping[str, Value]) -> str:

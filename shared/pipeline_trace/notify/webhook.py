@@ -43,7 +43,7 @@ def send(webhook: Webhook, body: Any, environ: Mapping[str, str], seconds: float
             for scheme in ("http://", "https://"):
                 session.mount(scheme, deadline.adapter(lambda: until))
             headers = {"Content-Type": "application/json"}
-            data = json.dumps(body).encode("ascii")
+            data = json.dumps(body, allow_nan=False).encode("ascii")
             with session.post(
                 webhook.address, data, headers=headers, timeout=seconds, allow_redirects=False, stream=True
             ) as answer:

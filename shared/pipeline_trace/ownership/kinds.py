@@ -7,7 +7,7 @@ from .verdict import UNKNOWN
 APP_UNHEALTHY = "app_unhealthy"
 # A person or a limit ended it. Several of them have no common cause.
 ENDED_BY_SOMEBODY = frozenset(
-    ("aborted", "superseded", "not_approved", "waiting_for_approval", "blocked_in_queue", "timeout", "running")
+    ("aborted", "superseded", "not_approved", "waiting_for_approval", "blocked_in_queue", "terminated", "timeout", "running")
 )
 # What code and its checks print. Equal lines in several projects show no service that they share.
 CODE = frozenset(("test_failure", "compile_error", "lint", "import_error", "exception", "build_failure", "tool_crash"))

@@ -71,6 +71,7 @@ _REASONS = {
     "storage_broken": "stored files are damaged",
     "test_failure": "tests failed",
     "timeout": "a time limit passed",
+    "terminated": "a signal ended it",
     "tool_crash": "a tool crashed",
     "tls_expired": "a certificate has expired",
     "tls_untrusted": "a certificate is not trusted",

@@ -74,7 +74,7 @@ def rows(account: Account) -> list[Row]:
         ("Last green", list(_green(streak)) if streak else []),
         ("Started", list(_started(account))),
         ("Where", list(_where(account))),
-        ("Evidence", [*([[Quote(account.line)]] if account.line else []), *([line] for line in account.seen)]),
+        ("Evidence", [*([[Quote(account.line)]] if account.line else []), *([Quote(line)] for line in account.seen)]),
         ("Fails alike", list(_others(account.alike))),
         ("Passes", list(_others(account.fine))),
         ("Next", list(_next(account))),

@@ -161,6 +161,6 @@ def _whole(lines: Sequence[str], number: int, first: str) -> str:
 def _read(text: str) -> Mapping[str, Any]:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {"msg": text}
     return value if isinstance(value, Mapping) else {"msg": text}

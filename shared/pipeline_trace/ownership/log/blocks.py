@@ -13,7 +13,7 @@ _TRACE = re.compile(r"^\++ (?=\S)")
 # GitLab's and yarn's prompt, GitHub's and Azure's step, a step of a Dockerfile, Windows' prompt.
 _COMMAND = re.compile(
     r"^(?:\$ |##\[group\]Run |##\[command\]|\[command\]|Step \d+/\d+ : RUN |[A-Z]:\\[^>|*?\"]{0,200}>)(?P<shown>\S.*)"
-    r"|^(?:> )?\[[\w .:/-]*\d+/\d+\] RUN (?P<run>\S.*?):?$"
+    r"|^(?:> )?\[[\w .:/-]{0,100}\d{1,3}/\d{1,3}\] RUN (?P<run>\S.*?):?$"
     r"|^> \S+@\S+ (?P<script>[\w:.-]+)(?: /\S*)?$"
 )
 # With fewer lines before it, what failed is told later.
@@ -25,7 +25,7 @@ _AFTER = re.compile(
     r"|^Stage \".*\" skipped due to earlier failure|^\[Pipeline\] { \(Declarative: Post Actions\)"
     r"|^(?:Error: )?Process completed with exit code \d|^ERROR: Job failed: exit"
 )
-_HUNK = re.compile(r"^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
+_HUNK = re.compile(r"^@@ -\d{1,9}(?:,(\d{1,9}))? \+\d{1,9}(?:,(\d{1,9}))? @@")
 # Commands that only show something or clean up: the failure was before them.
 _SHOWS = re.compile(
     r"\++ (?:exit|return|rm|echo|printf|cat|tail|head|true|false|set|\[|\[\[|test|free|df|dmesg|ps|trap|kill|sleep|wait|date"
@@ -39,7 +39,7 @@ _HEAD, _TAIL = 1000, 500
 _MOST_JUDGED = 64_000
 
 
-@dataclass(frozen=True)
+@dataclass
 class Section:
     """A command and what it printed. ``command``: "" if the log shows none."""
 

@@ -10,11 +10,10 @@ from ..verdict import OPS
 from . import frames
 from .case import Case
 from .conditions import Match
-from .rules import Rule, Rules
+from .rules import ERROR, SYMPTOM, Rule, Rules
 
 # A warning or a retry counts a little more than a symptom; a quoted error counts less.
 _PASSING = 1.5
-_ERROR = 2
 _QUOTED = -1
 
 
@@ -50,10 +49,10 @@ def candidates_of(rules: Rules, case: Case, starts: Sequence[int]) -> list[Candi
             if muted or (index, number) in found or rule.unless.on(case.lines[number]):
                 continue
             strength: float = rule.strength
-            if strength > 1 and passing:
+            if strength > SYMPTOM and passing:
                 strength = _PASSING
             if rule.kind == "exception" and chained:
-                strength = min(strength, _ERROR)
+                strength = min(strength, ERROR)
             if rule.owner == OPS and quoted:
                 strength = _QUOTED
             groups = range(1, (match.re.groups or 0) + 1)

@@ -11,6 +11,9 @@ _ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|
 # Fetched logs have a limit already; a log from `why --log` may not.
 _MOST_LINES = 600
 _MOST_LETTERS = 32_000
+# The beginning and the end of a longer line, unless it is a result of Ansible.
+_HEAD, _TAIL = 1000, 500
+_RESULT = ("fatal: [", "failed: [")
 # A line has at most so many marks before its text.
 _MOST_MARKS = 5
 _DAY = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d| UTC)?"
@@ -71,7 +74,10 @@ def _written(line: str) -> str:
         line = _ANSI_LEFT.sub("", line)
     if "\r" in line:
         line = line.rstrip("\r").rpartition("\r")[2]
-    return _unmarked(line[:_MOST_LETTERS].rstrip())
+    line = _unmarked(line[:_MOST_LETTERS].rstrip())
+    if len(line) <= _HEAD + _TAIL or line.startswith(_RESULT):
+        return line
+    return f"{line[:_HEAD]} … {line[-_TAIL:]}"
 
 
 def _unmarked(line: str) -> str:

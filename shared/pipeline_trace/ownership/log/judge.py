@@ -1,4 +1,4 @@
-"""Gives verdicts from a log: who was acting, what kind of thing went wrong there, then the words. Does no I/O."""
+"""Gives verdicts from a log: who was acting, what kind of failure it is, then the words. Reads nothing but its rules."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ..verdict import NOTHING_FAILED, UNKNOWN, Verdict
 from . import case as cases
 from . import cleaning, phases
 from .case import Case
+from .evidence import evidence_line
 from .outcome import ended_well, tells_of_failure
 from .part import STATUSES, Part
 from .rules import Rules, load_rules
-from .tasks import evidence_line
 
 # An earlier command is less likely to be the one that failed.
 _EARLIER = 0.85
@@ -36,6 +36,9 @@ def verdict_of_log(
     was acting, as the pipeline's stage or step tells it; "" if that is not known.
     """
     rules = rules or load_rules()
+    if exit_status is not None and exit_status < 0:
+        # As `exec` and Python say that a signal ended it.
+        exit_status = 128 - exit_status
     lines = cleaning.lines_of(log)
     phase = phase or phases.phase_of_wrappers(rules.phases, lines)
     if exit_status == 0 or (exit_status is None and task_result is None and ended_well(rules, lines)):

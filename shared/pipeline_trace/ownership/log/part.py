@@ -10,8 +10,9 @@ from . import frames, tasks, telling, testruns
 from .candidates import Candidate, candidates_of
 from .case import Case
 from .conditions import Conditions
+from .evidence import evidence_line, evidence_of
 from .phases import UNEXPLAINED, UNSEEN, Acting
-from .rules import Rules
+from .rules import DECISIVE, ERROR, SYMPTOM, Rules
 from .telling import best_of, pointed_line
 
 # How sure a rule is, by its strength: where the phase names the same team, none, and the other team.
@@ -27,13 +28,11 @@ STATUSES = {
     134: ("crash", "Find out why the process aborted."),
     137: ("out_of_memory", "Compare its memory use with the agent's memory and with earlier runs."),
     139: ("crash", "Find out what crashed: the project's program or a tool."),
-    143: ("aborted", "Find out who or what ended it."),
+    143: ("terminated", "Find out who or what ended it: a person, a time limit, or the node."),
 }
 # In the words of a compiler, a checker or a package manager, these still mean the machine or the network.
 _OF_CODE = ("code", "test", "check", "config")
 _OF_MACHINES = ("node", "network")
-_DECISIVE = 4
-_ERROR = 2
 # What acts before a command of the project does.
 _BEFORE = ("platform", "checkout")
 _BY_PHASE = {
@@ -60,23 +59,32 @@ class Part:
 
     def by_words(self) -> Verdict | None:
         """Return the verdict that words decide; None if no rule matches."""
-        candidates = candidates_of(self._rules, self._case, self._starts)
+        found = candidates_of(self._rules, self._case, self._starts)
+        candidates = [one for one in found if not self._quotes_source(one)]
         if self._last is not None:
             told = [number for number, line in enumerate(self._case.lines) if line.strip() and not frames.is_frame(line)]
             first = told[-self._last :][0] if told else 0
-            candidates = [one for one in candidates if one.finding.number >= first and one.strength >= _ERROR]
+            candidates = [one for one in candidates if one.finding.number >= first and one.strength >= ERROR]
             return self.of(max(candidates, key=lambda candidate: candidate.rank)) if candidates else None
         if self._case.task is None or self._case.task.action in ("command", "shell", "script"):
             tests = testruns.verdict_of_test_run(self._rules, self._case, candidates, self.of)
             if tests:
                 return tests
         best = _infrastructure(self._rules, candidates)
-        if best and best.strength >= _ERROR:
+        if best and best.strength >= ERROR:
             return self._best(best, candidates)
         known = tasks.unreachable(self._case) or tasks.failed_check(self._case)
         if known or best is None:
             return known or self._trace()
-        return self._best(best, candidates) if best.strength >= 1 else self._trace() or self.of(best)
+        if best.strength >= SYMPTOM:
+            return self._best(best, candidates)
+        # What is only quoted decides nothing.
+        return self._trace() or (self.of(best) if best.strength >= 0 else None)
+
+    def _quotes_source(self, one: Candidate) -> bool:
+        """Return whether words of Ops are those of the source that a check shows, with its place."""
+        finding = one.rule.owner == OPS and not one.rule.own and telling.is_finding(one.line)
+        return finding and self._acting.at(one.finding.number) == "check"
 
     def _best(self, best: Candidate, candidates: list[Candidate]) -> Verdict:
         verdict, told = self.of(best), self.of(best_of(best, candidates, self._rules.lines["summary"]))
@@ -104,7 +112,7 @@ class Part:
             return None
         if expected != owner:
             kind, then = "unknown", f"{expected.capitalize()} looks first at this phase ({phase})."
-        return self._acted(Verdict(expected, kind, _PHASE_ALONE, tasks.evidence_of(self._case, line), then), number)
+        return self._acted(Verdict(expected, kind, _PHASE_ALONE, evidence_of(self._case, line), then), number)
 
     def _acted(self, verdict: Verdict, number: int) -> Verdict:
         """Return the verdict with who was acting at a line."""
@@ -114,7 +122,7 @@ class Part:
     def by_status(self, status: int | None, *, read: bool) -> Verdict:
         """Return the verdict from the exit status alone. Its owner is always unknown. ``read``: there was a text to read."""
         pointed = pointed_line(self._rules, self._case.lines) or self._printed()
-        evidence = [tasks.evidence_line(pointed[1])] if pointed else []
+        evidence = [evidence_line(pointed[1])] if pointed else []
         if status is not None:
             evidence.append(f"exit status {status}")
         kind, then = STATUSES.get(status or 0, ("unknown", _NO_RULE if read else _NO_LOG))
@@ -137,7 +145,7 @@ class Part:
         """Return a better verdict if a new version does not answer and the log also names the cause; else the verdict."""
         if verdict.owner != UNKNOWN or verdict.kind not in ("app_unhealthy", "service_unavailable"):
             return verdict
-        others = sorted((one for one in candidates if one.strength >= 1), key=lambda one: one.rank, reverse=True)
+        others = sorted((one for one in candidates if one.strength >= SYMPTOM), key=lambda one: one.rank, reverse=True)
         told = (other for other in map(self.of, others) if other.owner != UNKNOWN)
         return next(told, verdict)
 
@@ -151,7 +159,7 @@ class Part:
                 owner, kind, then = where.owner or owner, where.kind or kind, where.next or then
                 break
         else:
-            if owner == UNKNOWN and self._before(phase) and candidate.strength < _DECISIVE:
+            if owner == UNKNOWN and self._before(phase) and candidate.strength < DECISIVE:
                 # Nothing of the project acts here.
                 owner = self._rules.phases.owner(phase, kind)
         if kind == "exception" and phase != "test" and self._frames(finding.number) == frames.OTHERS:
@@ -177,14 +185,14 @@ class Part:
         return same if expected == owner else open_ if expected == UNKNOWN else other
 
     def _evidence(self, candidate: Candidate) -> list[str]:
-        return tasks.evidence_of(self._case, candidate.line)
+        return evidence_of(self._case, candidate.line)
 
     def _trace(self) -> Verdict | None:
         """Return the verdict on an exception in the project's code that no rule matches."""
         number = frames.first_frame(self._case.lines)
         if number is None or self._frames(number) != frames.OWN:
             return None
-        evidence = [tasks.evidence_line(self._case.lines[number])]
+        evidence = [evidence_line(self._case.lines[number])]
         return Verdict(DEV, "exception", 0.6, evidence, "Dev looks at the exception in the code.")
 
 
@@ -196,16 +204,16 @@ def _infrastructure(rules: Rules, candidates: list[Candidate]) -> Candidate | No
     best = max(candidates, key=lambda candidate: candidate.rank, default=None)
     classes = rules.phases.classes
     if best and best.rule.kind == "dependency_resolution" and not best.rule.own:
-        logins = [one for one in candidates if classes.get(one.rule.kind) == "access" and one.strength >= _ERROR]
+        logins = [one for one in candidates if classes.get(one.rule.kind) == "access" and one.strength >= ERROR]
         return max(logins, key=lambda candidate: candidate.rank, default=best)
-    if best is None or best.rule.own or best.strength >= _DECISIVE or classes.get(best.rule.kind) not in _OF_CODE:
+    if best is None or best.rule.own or best.strength >= DECISIVE or classes.get(best.rule.kind) not in _OF_CODE:
         return best
     of_machine = [
         one
         for one in candidates
         if one.finding.number == best.finding.number
         and one.rule.owner == OPS
-        and one.strength >= _ERROR
+        and one.strength >= ERROR
         and classes.get(one.rule.kind) in _OF_MACHINES
     ]
     return max(of_machine, key=lambda candidate: candidate.rank, default=best)

@@ -11,6 +11,9 @@ from functools import cached_property
 
 _WORD = re.compile(r"[a-z0-9_]+")
 _CLASS = r"\[\^?\]?(?:\\.|[^\]\\])*\]"
+_NESTED = re.compile(r"\((?:[^()\\]|\\.)*[+*](?:[^()\\]|\\.)*\)(?:[+*]|\{\d+,\})")
+_BACK = re.compile(r"(?<!\\)(?:\\\\)*\\[1-9]|\(\?P=")
+_FLAGS = re.compile(r"\(\?[aiLmsux-]+[:)]|\(\?P<(?!name>)")
 # A shorter text is in most logs.
 _TELLING = 3
 _WHOLE = r"(?<![a-z0-9])"
@@ -64,6 +67,14 @@ class _Alternative:
                 yield match
             if end == len(small):
                 return
+
+
+def check_expression(expression: str) -> None:
+    """Raise ValueError for a repetition in a repetition, which can take endlessly, and for what is not kept."""
+    if _NESTED.search(expression):
+        raise ValueError(f"{expression!r} repeats a repetition, which can take endlessly; repeat once")
+    if _BACK.search(expression) or _FLAGS.search(expression):
+        raise ValueError(f"{expression!r} has a back reference, a flag or a group of another name; only (?P<name>…) is kept")
 
 
 def _alternatives(expression: str) -> Iterator[_Alternative]:

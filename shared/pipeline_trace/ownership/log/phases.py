@@ -33,13 +33,17 @@ _RUNS_OTHERS = re.compile(
 )
 # A line that only repeats which command failed.
 _WRAPPER = re.compile(
-    r"\b(?:command|running|executing|process|recipe|task|target|script|goal|hook|job)\b(?: for target)?[ :]*"
-    r"[`'\"\[(]+(?P<quoted>[^`'\"\])]{2,300}).*\b(?:failed|exited|non-zero|returned|error)\b"
-    r"|^make(?:\[\d+\])?: \*\*\* \[(?:[^]:]*:\d+: )?(?P<target>[\w./:-]+)\] error"
-    r"|^npm (?:err!|error) failed at the \S+ (?P<script>[\w:-]+) script"
-    r"|^failed to run task \"?(?P<named>[\w:-]+)|^error: failed to execute goal (?P<goal>\S+)",
+    r"\b(?:command|running|executing|process|recipe|task|target|script|goal|hook|job)\b(?: for target)?[ :]{0,3}"
+    r"[`'\"\[(](?P<quoted>.{2,300})"
+    r"|^make(?:\[\d{1,3}\])?: \*\*\* \[(?:[^]:]{1,200}:\d{1,6}: )?(?P<target>[\w./:-]{1,200})\] error"
+    r"|^npm (?:err!|error) failed at the \S{1,200} (?P<script>[\w:-]{1,100}) script"
+    r"|^failed to run task \"?(?P<named>[\w:-]{1,100})|^error: failed to execute goal (?P<goal>\S{1,300})",
     re.IGNORECASE,
 )
+_HAS_FAILED = re.compile(r"\b(?:failed|exited|non-zero|returned|error)\b", re.IGNORECASE)
+_QUOTES = str.maketrans(dict.fromkeys("`'\"[](),", " "))
+# Of a log, and of a line of it.
+_WRAPPERS_IN, _WRAPPER_LETTERS = 60, 600
 
 
 @dataclass
@@ -109,9 +113,10 @@ def _marks(says: Mapping[str, Pattern], text: Text, starts: Sequence[int]) -> It
 
 def phase_of_wrappers(phases: Phases, lines: Sequence[str]) -> str:
     """Return the phase of the command that the last lines say has failed; "" if they do not say so."""
-    for line in reversed(lines):
-        match = _WRAPPER.search(line)
-        phase = phases.of_command(next(filter(None, match.groups()))) if match else ""
+    for line in reversed(lines[-_WRAPPERS_IN:]):
+        said = line[:_WRAPPER_LETTERS]
+        match = _WRAPPER.search(said) if _HAS_FAILED.search(said) else None
+        phase = phases.of_command(next(filter(None, match.groups())).translate(_QUOTES)) if match else ""
         if phase:
             return phase
     return ""

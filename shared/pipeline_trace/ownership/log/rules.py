@@ -15,14 +15,15 @@ import yaml
 from ...yamlfile import load_yaml
 from ..verdict import OWNERS
 from . import phases
-from .patterns import Pattern
+from .patterns import Pattern, check_expression
 
 VARIABLE = "PIPELINE_TRACE_RULES"
 STRENGTHS = ("hint", "symptom", "error", "cause", "decisive")
+SYMPTOM, ERROR, CAUSE, DECISIVE = range(1, 5)
 # Characters of what a message repeats of a file.
 _LONGEST = 300
 # Built-in rules of this strength and above do not match inside a word: EUSAGE is not in nodeUsageMode.
-_WORDS = STRENGTHS.index("cause")
+_WORDS = CAUSE
 _SHIPPED = Path(__file__).with_name("rules.yaml")
 _PHASES = Path(__file__).with_name("phases.yaml")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -177,7 +178,7 @@ def _add(rules: Rules, path: Path, *, own: bool) -> None:
     for number, entry in enumerate(data.get("rules", []), 1):
         try:
             rules.rules.append(_rule(entry, own=own))
-        except (KeyError, TypeError, ValueError, AttributeError, re.error) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError, re.error) as error:
             raise RulesError(f"{path}, rule {number}: {_fault(error)}") from None
     if not own:
         _add_tables(rules, data)
@@ -197,7 +198,7 @@ def _rule(entry: Mapping[str, Any], *, own: bool) -> Rule:
         kind=_text(entry["kind"]),
         owner=_one_of(entry["owner"], OWNERS),
         strength=strength,
-        pattern=Pattern(*_texts(entry["any"]), words=not own and strength >= _WORDS),
+        pattern=Pattern(*_some(_texts(entry["any"])), words=not own and strength >= _WORDS),
         unless=Pattern(*_texts(entry.get("unless", ()))),
         where=[_where(where) for where in entry.get("where", ())],
         next=_text(entry.get("next", "")),
@@ -205,6 +206,8 @@ def _rule(entry: Mapping[str, Any], *, own: bool) -> Rule:
     )
     if own:
         # The built-in ones are checked by the tests.
+        for expression in (*_texts(entry["any"]), *_texts(entry.get("unless", ()))):
+            check_expression(expression)
         found.pattern.check()
         found.unless.check()
     return found
@@ -219,8 +222,8 @@ def _where(entry: Mapping[str, Any]) -> Where:
         conditions=_conditions(entry["if"]),
         exceptions=_conditions(entry.get("unless", ())),
         owner=None if owner is None else _one_of(owner, OWNERS),
-        kind=entry.get("kind"),
-        next=entry.get("next"),
+        kind=None if entry.get("kind") is None else _text(entry["kind"]),
+        next=None if entry.get("next") is None else _text(entry["next"]),
     )
 
 
@@ -242,6 +245,7 @@ def _conditions(value: Any) -> Sequence[Condition]:
         what, colon, expression = text.removeprefix("not ").partition(":")
         if not (what in _COMPARED if colon else what in PREDICATES | TARGETS):
             raise ValueError(f"unknown condition {text!r}; docs/ownership.md lists the conditions")
+        check_expression(expression)
         found.append(Condition(what, text.startswith("not "), expression, re.compile(expression, re.IGNORECASE)))
     return found
 
@@ -251,6 +255,12 @@ def _texts(value: Any) -> Sequence[str]:
     if not all(isinstance(text, str) and text for text in texts):
         raise ValueError(f"{value!r} is not a text or a list of texts; write texts in quotes")
     return list(texts)
+
+
+def _some(texts: Sequence[str]) -> Sequence[str]:
+    if not texts:
+        raise ValueError("`any` is empty; write a regular expression")
+    return texts
 
 
 def _text(value: Any) -> str:

@@ -17,6 +17,7 @@ _FIRST = frozenset(
 )
 _LONG = 300
 _SOURCE = re.compile(r"\s*(?:-->|at|in|╭─\[?|,-\[)? *(?!/(?:usr|opt|nix)/)[\w@./-]+\.\w{1,7}:\d+:\d+\b")
+_FINDING = re.compile(r"\s*(?!/(?:usr|opt|var|tmp|etc)/)[\w@./-]+\.\w{1,7}:\d+(?::\d+)?[: ]")
 # Lines from a message down to the place that it is about.
 _BELOW = 5
 
@@ -39,6 +40,11 @@ def how_telling(line: str, summary: Pattern) -> int:
     """Return how much a line tells: places and names count for it, a mere summary against it."""
     found = 2 * bool(_PLACE.search(line)) + bool(_QUOTED.search(line)) - (len(line) > _LONG)
     return found - 4 if summary.on(line) else found
+
+
+def is_finding(line: str) -> bool:
+    """Return whether a line begins with the place in a source file, as a finding of a checker or grep does."""
+    return _FINDING.match(line) is not None
 
 
 def names_source(lines: Sequence[str], number: int) -> bool:

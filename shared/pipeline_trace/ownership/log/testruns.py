@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from ..verdict import DEV, OPS, UNKNOWN, Verdict
 from .case import Case
-from .rules import Rules
+from .evidence import evidence_line
+from .rules import ERROR, Rules
 from .telling import how_telling
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ _PYTEST_CODE = re.compile(r"(?:>| {4}) *\S")
 # Lines around an error in which a test may bring it about.
 _NEAR, _NEXT = 30, 6
 # What test tools print before the message of an error.
-_SAID = re.compile(r"^E +\w*(?:Error|Exception)|^\s*(?:\w+\.)*\w+(?:Error|Exception): |^\s+Error: ")
+_ERROR_LINE = re.compile(r"^E +\w*(?:Error|Exception)|^\s*(?:\w+\.)*\w+(?:Error|Exception): |^\s+Error: ")
 _THEN = "Dev looks at the test that failed."
 
 
@@ -70,11 +71,11 @@ def verdict_of_test_run(
     rules: Rules, case: Case, candidates: Sequence[Candidate], of: Callable[[Candidate], Verdict]
 ) -> Verdict | None:
     """Return the verdict on a failed test run; None if no test failed. ``of``: returns the verdict of one candidate."""
-    failed = next((match for match in rules.lines["tests.failed"].finditer(case.text)), None)
+    failed = min((match.start() for match in rules.lines["tests.failed"].finditer(case.text)), default=None)
     if failed is None:
         return None
     said = _said(case.lines)
-    real = [one for one in candidates if one.strength >= 2 and not _quoted(rules, one) and one.finding.number in said]
+    real = [one for one in candidates if one.strength >= ERROR and not _quoted(rules, one) and one.finding.number in said]
     machine = [candidate for candidate in real if candidate.rule.kind in _MACHINE]
     made = _own_making(rules, case, machine)
     if machine and not made:
@@ -89,8 +90,8 @@ def verdict_of_test_run(
         code = [candidate for candidate in real if candidate.rule.owner == DEV]
         if code:
             return of(max(code, key=lambda candidate: candidate.rank))
-    header = case.text.value[failed.start() : failed.end() + 160].strip().splitlines()[0]
-    evidence = list(dict.fromkeys((_asserted(rules, case) or header[:240], header[:240])))
+    header = evidence_line(case.text.value[failed:].lstrip().partition("\n")[0])
+    evidence = list(dict.fromkeys((_asserted(rules, case) or header, header)))
     if own_making and (reach or machine):
         evidence.append("the test causes this error itself, with a mock, a stub or a test server")
     return Verdict(DEV, "test_failure", 0.9 if not reach else 0.75, evidence, _THEN, phase="test")
@@ -117,8 +118,8 @@ def _own_making(rules: Rules, case: Case, found: Sequence[Candidate]) -> bool:
 
 def _asserted(rules: Rules, case: Case) -> str:
     """Return the line of the first assertion that failed, of those that tell most; "" if there is none."""
-    said = [line for line in case.lines if rules.lines["tests.compared"].on(line) or _SAID.match(line)]
-    return max(said, key=lambda line: how_telling(line, rules.lines["summary"]), default="").strip()[:240]
+    said = [line for line in case.lines if rules.lines["tests.compared"].on(line) or _ERROR_LINE.match(line)]
+    return evidence_line(max(said, key=lambda line: how_telling(line, rules.lines["summary"]), default=""))
 
 
 def _unreached(rules: Rules, case: Case, reach: Sequence[Candidate], of: Callable[[Candidate], Verdict]) -> Verdict | None:
