@@ -271,3 +271,9 @@ def test_evidence_names_line_and_command() -> None:
     assert list(verdict.evidence) == ["cp: error writing 'b': No space left on device", "command: cp a b"]
     assert verdict.next
     assert verdict.confidence > 0.9
+
+
+def test_an_image_of_a_companys_registry_is_not_a_public_one() -> None:
+    log = "+ docker pull registry.example.io/base:3.1\nmanifest for {} not found: manifest unknown"
+    assert judge(log.format("registry.example.io/base:3.1")) == ("unknown", "image_tag")
+    assert judge(log.format("python:3.99")) == ("dev", "image_tag")

@@ -34,7 +34,9 @@ def _state(where: str, book: Book | None) -> Check:
     if book is None:
         return Check("notify", HINT, f"{where}: no service tells failures yet", "start pipeline-trace poll or serve")
     if book.problem:
-        said = f"{where}: the last message did not arrive ({book.problem}), after {book.tries} tries"
+        # What a strange server answers may have control characters.
+        problem = " ".join("".join(letter if letter.isprintable() else " " for letter in book.problem).split())
+        said = f"{where}: the last message did not arrive ({problem}), after {book.tries} tries"
         return Check("notify", HINT, said, "check the address, and whether this machine reaches its host")
     waiting = sum(bool(story.state) for story in book.stories.values())
     said = f"the last message arrived at {utc_time(round(book.sent[-1] * 1e9))}" if book.sent else "nothing was told yet"

@@ -67,7 +67,7 @@ _PATH = re.compile(
 _WORKSPACE = re.compile(
     r"^/(?:app|usr/src/app)/|/(?:workspace|builds|jenkins/workspace|src|repo|home/\w+/(?:work|build|project))\b"
 )
-_IMAGE = re.compile(r"\b((?:docker\.io/(?:library/)?)?[a-z][\w-]*(?:/[\w-]+)?:[\w.-]+)")
+_IMAGE = re.compile(r"(?<![\w.:/-])((?:docker\.io/(?:library/)?)?[a-z][\w-]*(?:/[\w-]+)?:[\w.-]+)")
 
 
 _HERE = frozenset(("localhost", "127.0.0.1", "::1"))
