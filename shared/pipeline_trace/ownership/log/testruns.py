@@ -94,7 +94,7 @@ def verdict_of_test_run(
     evidence = list(dict.fromkeys((_asserted(rules, case) or header, header)))
     if own_making and (reach or machine):
         evidence.append("the test causes this error itself, with a mock, a stub or a test server")
-    return Verdict(DEV, "test_failure", 0.9 if not reach else 0.75, evidence, _THEN, phase="test")
+    return Verdict(DEV, "test_failure", 0.9 if not reach else 0.65, evidence, _THEN, phase="test")
 
 
 def _said(lines: Sequence[str]) -> frozenset[int]:
@@ -134,7 +134,7 @@ def _unreached(rules: Rules, case: Case, reach: Sequence[Candidate], of: Callabl
     near = _FILE.sub("", "\n".join(case.lines[max(best.finding.number - 1, 0) : best.finding.number + 2]))
     shared = bool(set_up) and _SHARED.search(case.text.value) is not None
     named = shared or _NAMED.search(near) is not None
-    if verdict.kind in ("network_timeout", "timeout") and not named:
+    if verdict.kind in ("network_timeout", "timeout") and not named and not set_up:
         # The test is too slow, or waits for itself.
         return None
     if verdict.owner == OPS and not (everywhere and named):
