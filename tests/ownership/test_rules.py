@@ -76,6 +76,7 @@ def test_file_named_by_the_environment(tmp_path: Path, monkeypatch: pytest.Monke
         ("rules: [{kind: a, owner: dev, any: [1]}]", "rule 1: [1] is not a text"),
         ("rules: [a]", "rule 1: "),
         ("rules: [{kind: a, owner: dev, any: []}]", "rule 1: `any` is empty"),
+        ("rules: [{kind: '', owner: dev, any: [a]}]", "rule 1: '' is no name of a kind"),
         ("rules: [{kind: a, owner: dev, any: [a], where: [{if: always, kind: 5}]}]", "rule 1: 5 is not a text"),
         ("rules: [{kind: a, owner: dev, any: [a], where: [{if: always, next: [x]}]}]", "rule 1: ['x'] is not a text"),
         ("rules: [{kind: a, owner: dev, any: ['(a+)+$']}]", "repeats a repetition"),

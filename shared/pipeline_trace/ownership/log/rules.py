@@ -195,7 +195,7 @@ def _rule(entry: Mapping[str, Any], *, own: bool) -> Rule:
         raise ValueError(f"unknown key {min(unknown)!r}; use {', '.join(sorted(_RULE_KEYS))}")
     strength = STRENGTHS.index(_one_of(entry.get("strength", "cause"), STRENGTHS))
     found = Rule(
-        kind=_text(entry["kind"]),
+        kind=_name(entry["kind"]),
         owner=_one_of(entry["owner"], OWNERS),
         strength=strength,
         pattern=Pattern(*_some(_texts(entry["any"])), words=not own and strength >= _WORDS),
@@ -222,7 +222,7 @@ def _where(entry: Mapping[str, Any]) -> Where:
         conditions=_conditions(entry["if"]),
         exceptions=_conditions(entry.get("unless", ())),
         owner=None if owner is None else _one_of(owner, OWNERS),
-        kind=None if entry.get("kind") is None else _text(entry["kind"]),
+        kind=None if entry.get("kind") is None else _name(entry["kind"]),
         next=None if entry.get("next") is None else _text(entry["next"]),
     )
 
@@ -261,6 +261,12 @@ def _some(texts: Sequence[str]) -> Sequence[str]:
     if not texts:
         raise ValueError("`any` is empty; write a regular expression")
     return texts
+
+
+def _name(value: Any) -> str:
+    if not _text(value).strip() or "\n" in value:
+        raise ValueError(f"{value!r} is no name of a kind; write a word")
+    return str(value)
 
 
 def _text(value: Any) -> str:
