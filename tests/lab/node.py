@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
-from lab.model import Case, Tool
+from lab.faults import CONNECTION, TLS
+from lab.model import Case, Site, Tool
 from lab.usual import Files, Work
 
 
@@ -23,3 +24,19 @@ def package(more: object = None) -> str:
 def node_work(tool: str, script: str, files: Files, slow: str = "", slow_files: Files | None = None) -> Work:
     """Return the work of a tool on Node. Without memory Node stops with a bare trap, which tells nothing: no such case."""
     return Work(tool, script, files, slow=slow, slow_files=slow_files or {})
+
+
+def checks_of(imports: str, body: str, before: str = "") -> dict[str, str]:
+    """Return a file of tests as jest and Vitest take it: what one test does, and what goes before all."""
+    head = f"beforeAll(async () => {{ {before} }});\n" if before else ""
+    return {
+        "cart.test.js": f"{imports}\n\n{head}\ntest('total of three', async () => {{\n  {body}\n}});\n\n"
+        "test('total of none', () => {\n  expect(total([])).toBe(0);\n});\n"
+    }
+
+
+def needs_store(script: str, files: Files, faults: Iterable[str] = (*CONNECTION, *TLS), seconds: int = 40) -> Iterator[Case]:
+    """Yield a case for each fault of the shared store that every test needs in its set-up."""
+    for fault in faults:
+        what = f"every test needs a shared store: {fault}"
+        yield Case(fault, script, "set-up", files=files, site=Site(host="artifacts.internal"), what=what, seconds=seconds)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.faults import CONNECTION, TLS
 from lab.model import Case, Machine, Site
-from lab.node import node_tool, node_work, package
+from lab.node import checks_of, needs_store, node_tool, node_work, package
 from lab.usual import agent_cases, dev
 
 TEST = "jest --ci"
@@ -15,10 +14,7 @@ CART = "exports.total = (counts, rate = 12) => counts.reduce((a, b) => a + b, 0)
 
 def check(body: str, before: str = "") -> dict[str, str]:
     """Return a file of tests: what one does, and what goes before all."""
-    head = f"beforeAll(async () => {{ {before} }});\n" if before else ""
-    return {
-        "cart.test.js": f"const {{ total }} = require('./cart');\n\n{head}\ntest('total of three', async () => {{\n  {body}\n}});\n\ntest('total of none', () => {{\n  expect(total([])).toBe(0);\n}});\n"
-    }
+    return checks_of("const { total } = require('./cart');", body, before)
 
 
 FILES = {"package.json": package(), "cart.js": CART, **check("expect(total([1, 2])).toBe(36);")}
@@ -33,9 +29,7 @@ def cases() -> Iterator[Case]:
             "await fetch('https://artifacts.internal/rates.json', { signal: AbortSignal.timeout(2500) });",
         ),
     }
-    for fault in [*CONNECTION, *TLS]:
-        what = f"every test needs a shared store: {fault}"
-        yield Case(fault, TEST, "set-up", files=shared, site=Site(host="artifacts.internal"), what=what, seconds=40)
+    yield from needs_store(TEST, shared)
     status = "const r = await fetch('https://artifacts.internal/rates.json'); if (!r.ok) throw new Error(`GET ${r.url}: ${r.status} ${r.statusText}`);"
     for fault in ("http-401", "http-403", "http-429", "http-500", "http-502", "http-503"):
         what = f"every test needs a shared store: {fault}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lab.faults import CONNECTION, TLS
-from lab.model import Case, Machine, Site
-from lab.node import node_tool, node_work, package
+from lab.model import Case, Machine
+from lab.node import needs_store, node_tool, node_work, package
 from lab.usual import agent_cases, dev
 
 TEST = "mocha"
@@ -28,9 +28,8 @@ def cases() -> Iterator[Case]:
     """Yield all cases of Mocha."""
     get = "const https = require('https'); await new Promise((done, fail) => https.get('https://artifacts.internal/rates.json', { timeout: 1500 }, (r) => (r.statusCode === 200 ? done() : fail(new Error(`GET https://artifacts.internal/rates.json answered ${r.statusCode}`)))).on('timeout', function () { this.destroy(new Error('timeout of artifacts.internal')); }).on('error', fail));"
     shared = {**FILES, **check("assert.ok(total([1]));", get)}
-    for fault in [*CONNECTION, *TLS, "http-401", "http-403", "http-500", "http-502", "http-503"]:
-        what = f"every test needs a shared store: {fault}"
-        yield Case(fault, TEST, "set-up", files=shared, site=Site(host="artifacts.internal"), what=what, seconds=40)
+    statuses = ("http-401", "http-403", "http-500", "http-502", "http-503")
+    yield from needs_store(TEST, shared, (*CONNECTION, *TLS, *statuses))
     slow = check("await new Promise((done) => setTimeout(done, 60000));")
     yield from agent_cases(node_work("mocha", TEST, FILES, "mocha --timeout 90000", slow))
     writes = {**FILES, **check("require('fs').writeFileSync('report.bin', Buffer.alloc(300000));")}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.faults import CONNECTION, TLS
-from lab.model import Case, Machine, Site
-from lab.node import node_tool, node_work, package
+from lab.model import Case, Machine
+from lab.node import checks_of, needs_store, node_tool, node_work, package
 from lab.usual import agent_cases, dev
 
 TEST = "vitest run --globals"
@@ -15,10 +14,7 @@ CART = "export const total = (counts, rate = 12) => counts.reduce((a, b) => a + 
 
 def check(body: str, before: str = "") -> dict[str, str]:
     """Return a file of tests: what one does, and what goes before all."""
-    head = f"beforeAll(async () => {{ {before} }});\n" if before else ""
-    return {
-        "cart.test.js": f"import {{ total }} from './cart.js';\n\n{head}\ntest('total of three', async () => {{\n  {body}\n}});\n\ntest('total of none', () => {{\n  expect(total([])).toBe(0);\n}});\n"
-    }
+    return checks_of("import { total } from './cart.js';", body, before)
 
 
 FILES = {"package.json": package({"type": "module"}), "cart.js": CART, **check("expect(total([1, 2])).toBe(36);")}
@@ -33,9 +29,7 @@ def cases() -> Iterator[Case]:
             "await fetch('https://artifacts.internal/rates.json', { signal: AbortSignal.timeout(2500) });",
         ),
     }
-    for fault in [*CONNECTION, *TLS]:
-        what = f"every test needs a shared store: {fault}"
-        yield Case(fault, TEST, "set-up", files=shared, site=Site(host="artifacts.internal"), what=what, seconds=40)
+    yield from needs_store(TEST, shared)
     slow = check("await new Promise((done) => setTimeout(done, 60000));")
     yield from agent_cases(
         node_work(
