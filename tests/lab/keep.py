@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,11 @@ _WHY_NONE = re.compile(
 # What differs from run to run: addresses in memory, times, process numbers. A status has three digits.
 _CHANCE = re.compile(r"0x[0-9a-f]+|\d+(?:[.:]\d+)+|\d{4,}|\d+ ?m?s\b|[0-9.]+[kM]?(?= )(?=.*--:--)")
 _MEMORY = re.compile(r"memor|alloc|heap|oom", re.IGNORECASE)
-# What no kept record may have.
+# What no kept record may have: where this checkout and its runs are.
 MACHINE = re.compile(
-    r"/tmp/h/|/tmp/lab-|/root/\.|runsc|gvisor|/opt/wheels|cloudsdk|/work/(?:main|shared)|/proc/self/fd/\d+/", re.IGNORECASE
+    "|".join(
+        (re.escape(str(CORPUS.parents[2])), re.escape(f"{tempfile.gettempdir()}/lab-"), r"/root/\.", r"/proc/self/fd/\d+/")
+    )
 )
 
 
