@@ -1,4 +1,4 @@
-"""Every fault that the lab puts in, and whose it is where a case does not say otherwise.
+"""Lists every fault that the lab causes, and its owner. A case may name another owner.
 
 The owners follow the labelling rules of the given corpora: two likely owners make it unknown.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault: whose it is, its kind, how it is caused, and the fact that decides."""
+    """A fault: its owner, its kind, how the lab causes it, and the fact that decides the owner."""
 
     owner: str
     kind: str

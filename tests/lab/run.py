@@ -1,4 +1,4 @@
-"""Runs a tool's cases, each on an agent and a network of its own making, and says which failed as they should."""
+"""Runs the cases of a tool, each on its own agent and network, and prints which of them failed as intended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What looks as if history could tell whose a failure is, and does not: the verdict of the log stays, or becomes unknown."""
+"""Histories that seem to show an owner but do not: the log's verdict stays, or becomes unknown."""
 
 from __future__ import annotations
 

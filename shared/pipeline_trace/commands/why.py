@@ -100,7 +100,7 @@ def _print(known: Account, console: Console, *, utc: bool) -> None:
 
 
 def _beside(line: Line, console: Console, width: int, utc: bool) -> Iterator[Text]:
-    """Yield a line as what fits beside a label. An address has a line of its own, which only the terminal wraps."""
+    """Yield the pieces of a line that fit beside a label. An address gets its own line, so that it can be copied whole."""
     words = Text.assemble(*(_shown(part, utc) for part in line))
     for at, piece in enumerate(words.wrap(console, width)):
         piece.rstrip()
@@ -111,7 +111,7 @@ def _beside(line: Line, console: Console, width: int, utc: bool) -> Iterator[Tex
 
 
 def _shown(part: Part, utc: bool) -> tuple[str, Style]:
-    # A log's words may look like a time of ours.
+    # A quoted log line may look like one of our times, so only our own words change.
     text = with_shown_times(part, utc=utc) if isinstance(part, str) else part.text
     return text, _style(part)
 

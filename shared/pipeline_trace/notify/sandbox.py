@@ -1,4 +1,4 @@
-"""Renders a user's template in a process of its own, which has no time, no memory and no secrets to lose.
+"""Renders a user's template in a separate process with little time, little memory and no secrets.
 
 Run by its path: it reads JSON on stdin, and writes JSON on stdout. Jinja2's sandbox alone bounds neither time nor memory:
 two loops, or a text times a number, are enough to use up either.

@@ -236,9 +236,9 @@ def _unchanged(past: Past, text: Verdict) -> Verdict | None:
 
 
 def _one_project(past: Past, text: Verdict) -> Verdict | None:
-    """Add what history shows if every commit of one project fails while others pass. Whose it is stays open.
+    """Return an unknown verdict with more evidence if every commit of one project fails while other projects pass.
 
-    A service that only this project uses looks the same as a broken project.
+    The owner stays unknown: a broken service that only this project uses looks the same as a broken project.
     """
     failing, own = past.failing, past.own
     first = own[0].at

@@ -1,4 +1,4 @@
-"""npm against a registry of its own protocol."""
+"""Cases of npm with a small registry that speaks npm's protocol."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""pip against an index of its own protocol."""
+"""Cases of pip with a small package index that speaks pip's protocol."""
 
 from __future__ import annotations
 

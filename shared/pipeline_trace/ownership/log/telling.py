@@ -11,7 +11,7 @@ from .rules import Rules
 
 _PLACE = re.compile(r"[\w./\\-]+\.\w{1,6}[:(]\d+|line \d+|\b[\w.-]+\.[a-z]{2,}(?::\d+|/)|://")
 _QUOTED = re.compile(r"['\"`\u2018][^'\"`\u2019]{2,}['\"`\u2019]")
-# Of these, the first is the cause; of others, the last that was tried.
+# If several lines have one of these kinds, the first line is the cause. For other kinds it is the last line.
 _FIRST = frozenset(
     ("compile_error", "import_error", "lint", "test_failure", "source_error", "migration", "vulnerable_dependency")
 )
