@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..lookup.wording import utc_time
-from ..ownership.verdict import DEV, OPS, UNKNOWN
+from ..ownership.verdict import TEAM_NAMES, UNKNOWN
 from .told import CHANGED, OVER, Story
 
-_TEAMS = {DEV: "Dev", OPS: "Ops", UNKNOWN: "unknown"}
+_OWNERS = {**TEAM_NAMES, UNKNOWN: "unknown"}
 # Names that a message about many jobs has.
 _MOST_NAMES = 10
 
@@ -94,7 +94,7 @@ def _many(stories: Sequence[Story]) -> Message:
     """Return the message for what is more than the limit of messages."""
     begun = [story for story in stories if story.state != OVER]
     owners = Counter(story.now.owner for story in begun if story.now)
-    counts = [f"{owners[owner]} {name}" for owner, name in _TEAMS.items() if owners[owner]]
+    counts = [f"{owners[owner]} {name}" for owner, name in _OWNERS.items() if owners[owner]]
     counts += [f"{len(stories) - len(begun)} pass again"] if len(begun) < len(stories) else []
     names = [_where(story) for story in stories[:_MOST_NAMES]]
     names += [f"and {len(stories) - _MOST_NAMES} others"] if len(stories) > _MOST_NAMES else []
@@ -107,7 +107,7 @@ def _where(story: Story) -> str:
 
 
 def _asked(owner: str) -> str:
-    return f"{_TEAMS[owner]} should look" if owner in (DEV, OPS) else "It is not known who should look"
+    return f"{TEAM_NAMES[owner]} should look" if owner in TEAM_NAMES else "It is not known who should look"
 
 
 def _with(kind: str) -> str:
@@ -115,11 +115,11 @@ def _with(kind: str) -> str:
 
 
 def _said(owner: str, kind: str) -> str:
-    return f"{_TEAMS.get(owner, owner)}, {kind}"
+    return f"{_OWNERS.get(owner, owner)}, {kind}"
 
 
 def _sure(owner: str, confidence: float) -> str:
-    return f" ({confidence:.0%} sure)" if owner in (DEV, OPS) else ""
+    return f" ({confidence:.0%} sure)" if owner in TEAM_NAMES else ""
 
 
 def _times(times: int) -> str:

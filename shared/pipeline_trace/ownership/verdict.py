@@ -12,6 +12,8 @@ DEV = "dev"
 OPS = "ops"
 UNKNOWN = "unknown"
 OWNERS = (DEV, OPS, UNKNOWN)
+# How messages write the teams.
+TEAM_NAMES = {DEV: "Dev", OPS: "Ops"}
 NOTHING_FAILED = "nothing_failed"
 # Below this, no team is named: the wrong team is worse than none.
 _SURE = 0.6

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..verdict import DEV, OPS, Verdict
+from ..verdict import OPS, TEAM_NAMES, Verdict
 
-_TEAMS = {DEV: "Dev", OPS: "Ops"}
 # Of a verdict's `next`: "Ops looks at web2; the change is not the cause."
 _LOOKS_AT = re.compile(r"(?:Dev|Ops) looks at (.+?)(?:; .*|\.)", re.DOTALL)
 _SHORT_WORD = 3
@@ -101,7 +100,7 @@ def sentence(verdict: Verdict, unreachable: Sequence[str] = (), projects: int = 
 
     ``unreachable``: hosts that Ansible could not reach. ``projects``: how many other projects fail alike.
     """
-    if verdict.owner not in _TEAMS:
+    if verdict.owner not in TEAM_NAMES:
         return _NO_TEAM.get(verdict.kind) or _open(verdict)
     found = _LOOKS_AT.fullmatch(verdict.next)
     at = found[1] if found else ""
@@ -115,12 +114,14 @@ def sentence(verdict: Verdict, unreachable: Sequence[str] = (), projects: int = 
     # That other projects fail alike speaks for Ops alone.
     if projects and verdict.owner == OPS:
         why.append(f"{projects} other project{'s fail' if projects > 1 else ' fails'} alike")
-    return f"{_TEAMS[verdict.owner]} should look {f'at {at}' if at else 'first'}{': ' if why else ''}{', and '.join(why)}."
+    return (
+        f"{TEAM_NAMES[verdict.owner]} should look {f'at {at}' if at else 'first'}{': ' if why else ''}{', and '.join(why)}."
+    )
 
 
 def decides_itself(verdict: Verdict) -> bool:
     """Return whether the sentence already has the verdict's `next`, because it would decide who should look."""
-    return verdict.owner not in _TEAMS and verdict.kind not in _NO_TEAM
+    return verdict.owner not in TEAM_NAMES and verdict.kind not in _NO_TEAM
 
 
 def _some(hosts: Sequence[str]) -> str:
@@ -132,7 +133,7 @@ def _open(verdict: Verdict) -> str:
     said = f"It is not clear whether Dev or Ops should look first: {_reason(verdict)}."
     if not verdict.next:
         return said
-    begin = verdict.next[0] if verdict.next.startswith(tuple(_TEAMS.values())) else verdict.next[0].lower()
+    begin = verdict.next[0] if verdict.next.startswith(tuple(TEAM_NAMES.values())) else verdict.next[0].lower()
     return f"{said} To decide it: {begin}{verdict.next[1:]}"
 
 

@@ -6,8 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .cleaning import shortened
-
 # A command in a log: the shell's trace.
 _TRACE = re.compile(r"^\++ (?=\S)")
 # GitLab's and yarn's prompt, GitHub's and Azure's step, a step of a Dockerfile, Windows' prompt.
@@ -34,9 +32,6 @@ _SHOWS = re.compile(
     r"|kubectl (?:\S+ )*?(?:logs|describe|get|top)"
     r"|systemctl status|ss|netstat|lsof|\w+=)(?: |$)"
 )
-# Limits, in characters: the beginning and the end of a long line, and the end of a part of a log.
-_HEAD, _TAIL = 1000, 500
-_MOST_JUDGED = 64_000
 
 
 @dataclass
@@ -51,11 +46,6 @@ def until_the_end(lines: Sequence[str]) -> Sequence[str]:
     """Return the lines before the CI system began to clean up after the failure."""
     end = next((number for number, line in enumerate(lines) if _AFTER.match(line)), 0)
     return lines[: end + 1] if end >= _FEWEST_BEFORE else lines
-
-
-def judged(lines: Sequence[str]) -> list[str]:
-    """Return the lines with long lines shortened, and only the last ones if they are too long together."""
-    return shortened(lines, _HEAD, _TAIL, _MOST_JUDGED)
 
 
 def sections(lines: Sequence[str]) -> list[Section]:

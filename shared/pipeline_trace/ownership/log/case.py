@@ -10,6 +10,7 @@ from itertools import count
 from typing import Any
 
 from . import ansible, blocks
+from .cleaning import shortened
 from .patterns import Pattern, Text
 
 _PREFIX = re.compile(r"^(?:\w+=\S*|sudo|time|timeout|nohup|nice|env|exec|xvfb-run|-\S+|\d+[smh]?|then|do|if|!)$")
@@ -48,16 +49,16 @@ def cases_of(
     if task is None and any(line.startswith(("PLAY [", "PLAY RECAP")) for line in lines):
         task = ansible.failure_of_output(lines)
     if task is not None:
-        before = blocks.judged([line for part in parts[:at] for line in (part.command, *part.lines)])
-        text = blocks.judged(task.text.splitlines())
+        before = shortened([line for part in parts[:at] for line in (part.command, *part.lines)])
+        text = shortened(task.text.splitlines())
         case = Case(task.place, task.program, text, before, command, task.code, task, Text("\n".join(text)))
         return [case]
     found = []
     end = len(parts)
     while at >= 0:
         shown = parts[at].command.lstrip("+ ") or (_last_line(command) if end == len(parts) else "")
-        own = blocks.judged([line for part in parts[at:end] for line in part.lines])
-        before = blocks.judged([line for part in parts[:at] for line in (part.command, *part.lines)])
+        own = shortened([line for part in parts[at:end] for line in part.lines])
+        before = shortened([line for part in parts[:at] for line in (part.command, *part.lines)])
         found.append(Case(shown, _program(shown), own, before, command, code, None, Text("\n".join(own))))
         at, end = at - 1, at
     return found

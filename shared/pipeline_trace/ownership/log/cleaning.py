@@ -13,6 +13,8 @@ _MOST_LINES = 600
 _MOST_LETTERS = 32_000
 # The beginning and the end of a longer line, unless it is a result of Ansible.
 _HEAD, _TAIL = 1000, 500
+# Of a part of a log, its end: so many characters.
+_MOST_JUDGED = 64_000
 _RESULT = ("fatal: [", "failed: [")
 # A line has at most so many marks before its text.
 _MOST_MARKS = 5
@@ -75,9 +77,7 @@ def _written(line: str) -> str:
     if "\r" in line:
         line = line.rstrip("\r").rpartition("\r")[2]
     line = _unmarked(line[:_MOST_LETTERS].rstrip())
-    if len(line) <= _HEAD + _TAIL or line.startswith(_RESULT):
-        return line
-    return f"{line[:_HEAD]} … {line[-_TAIL:]}"
+    return line if line.startswith(_RESULT) else _cut(line)
 
 
 def _unmarked(line: str) -> str:
@@ -104,13 +104,14 @@ def _tag(line: str, tags: frozenset[str]) -> re.Match[str] | None:
     return match if match and match[0] in tags else None
 
 
-def shortened(lines: Sequence[str], head: int, tail: int, most: int) -> list[str]:
-    """Return the lines with long ones cut in the middle, and only the last ones if all together are too long.
+def _cut(line: str) -> str:
+    return line if len(line) <= _HEAD + _TAIL else f"{line[:_HEAD]} … {line[-_TAIL:]}"
 
-    ``head``, ``tail``: the characters of a long line that stay. ``most``: characters of all lines.
-    """
-    found = [line if len(line) <= head + tail else f"{line[:head]} … {line[-tail:]}" for line in lines]
-    left = most
+
+def shortened(lines: Sequence[str]) -> list[str]:
+    """Return the lines with long ones cut in the middle, and only the last ones if all together are too long."""
+    found = [_cut(line) for line in lines]
+    left = _MOST_JUDGED
     for number in range(len(found) - 1, -1, -1):
         left -= len(found[number]) + 1
         if left < 0:

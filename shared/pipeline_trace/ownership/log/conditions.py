@@ -170,12 +170,14 @@ class Conditions:
 
     def _empty_variable(self, finding: Match) -> bool:
         case = self._case
-        # The name of a task is prose.
-        words = case.command.removeprefix(case.task.task) if case.task else re.sub(r"^\S+ ", "", case.command)
+        if _EMPTY.search(self._before):
+            return True
         if case.program == "git":
             # A refspec may end with a colon.
-            return _EMPTY.search(self._before) is not None
-        return _EMPTY.search(self._before) is not None or _GAP.search(words) is not None
+            return False
+        # The name of a task is prose.
+        words = case.command.removeprefix(case.task.task) if case.task else re.sub(r"^\S+ ", "", case.command)
+        return _GAP.search(words) is not None
 
     def _listed(self, finding: Match) -> bool:
         """Return whether the log lists what is available instead."""

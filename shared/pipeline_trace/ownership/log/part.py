@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from itertools import accumulate
 
 from ..verdict import DEV, OPS, UNKNOWN, Verdict
@@ -93,11 +94,7 @@ class Part:
 
     def by_phase(self) -> Verdict | None:
         """Return the verdict that only the phase decides; None if it decides nothing, or nothing was printed."""
-        pointed = (
-            pointed_line(self._rules, self._case.lines)
-            or self._platform()
-            or (self._printed() if self._acting.firm else None)
-        )
+        pointed = self._pointed or self._platform() or (self._printed() if self._acting.firm else None)
         if pointed is None:
             return None
         number, line = pointed
@@ -121,7 +118,7 @@ class Part:
 
     def by_status(self, status: int | None, *, read: bool) -> Verdict:
         """Return the verdict from the exit status alone. Its owner is always unknown. ``read``: there was a text to read."""
-        pointed = pointed_line(self._rules, self._case.lines) or self._printed()
+        pointed = self._pointed or self._printed()
         evidence = [evidence_line(pointed[1])] if pointed else []
         if status is not None:
             evidence.append(f"exit status {status}")
@@ -130,6 +127,10 @@ class Part:
             then = f"Find out what the script means by its exit status {status}."
         verdict = Verdict(UNKNOWN, kind, 0.3, evidence, then)
         return self._acted(verdict, pointed[0]) if pointed else verdict
+
+    @cached_property
+    def _pointed(self) -> tuple[int, str] | None:
+        return pointed_line(self._rules, self._case.lines)
 
     def _platform(self) -> tuple[int, str] | None:
         """Return the last line, with its number, that only the CI platform prints."""
@@ -162,7 +163,11 @@ class Part:
             if owner == UNKNOWN and self._before(phase) and candidate.strength < DECISIVE:
                 # Nothing of the project acts here.
                 owner = self._rules.phases.owner(phase, kind)
-        if kind == "exception" and phase != "test" and self._frames(finding.number) == frames.OTHERS:
+        if (
+            kind == "exception"
+            and phase != "test"
+            and frames.whose_frames(self._case.lines, finding.number) == frames.OTHERS
+        ):
             crash = Verdict(UNKNOWN, "tool_crash", 0.5, self._evidence(candidate), "Find out why this tool crashed.")
             return self._acted(crash, finding.number)
         confidence = self._sure(owner, kind, phase, candidate)
@@ -171,9 +176,6 @@ class Part:
     def _before(self, phase: str) -> bool:
         """Return whether nothing of the project acts yet. A script with an exit status is of the project."""
         return phase in _BEFORE and not (self._acting.firm and self._case.code is not None)
-
-    def _frames(self, number: int) -> str:
-        return frames.whose_frames(self._case.lines, number)
 
     def _sure(self, owner: str, kind: str, phase: str, candidate: Candidate) -> float:
         same, open_, other = _CONFIDENCE[int(max(candidate.strength, 0))]
@@ -190,7 +192,7 @@ class Part:
     def _trace(self) -> Verdict | None:
         """Return the verdict on an exception in the project's code that no rule matches."""
         number = frames.first_frame(self._case.lines)
-        if number is None or self._frames(number) != frames.OWN:
+        if number is None or frames.whose_frames(self._case.lines, number) != frames.OWN:
             return None
         evidence = [evidence_line(self._case.lines[number])]
         return Verdict(DEV, "exception", 0.6, evidence, "Dev looks at the exception in the code.")

@@ -194,19 +194,20 @@ def _rule(entry: Mapping[str, Any], *, own: bool) -> Rule:
     if unknown:
         raise ValueError(f"unknown key {min(unknown)!r}; use {', '.join(sorted(_RULE_KEYS))}")
     strength = STRENGTHS.index(_one_of(entry.get("strength", "cause"), STRENGTHS))
+    matching, unless = _some(_texts(entry["any"])), _texts(entry.get("unless", ()))
     found = Rule(
         kind=_name(entry["kind"]),
         owner=_one_of(entry["owner"], OWNERS),
         strength=strength,
-        pattern=Pattern(*_some(_texts(entry["any"])), words=not own and strength >= _WORDS),
-        unless=Pattern(*_texts(entry.get("unless", ()))),
+        pattern=Pattern(*matching, words=not own and strength >= _WORDS),
+        unless=Pattern(*unless),
         where=[_where(where) for where in entry.get("where", ())],
         next=_text(entry.get("next", "")),
         own=own,
     )
     if own:
         # The built-in ones are checked by the tests.
-        for expression in (*_texts(entry["any"]), *_texts(entry.get("unless", ()))):
+        for expression in (*matching, *unless):
             check_expression(expression)
         found.pattern.check()
         found.unless.check()

@@ -77,13 +77,13 @@ def verdict_of_test_run(
     said = _said(case.lines)
     real = [one for one in candidates if one.strength >= ERROR and not _quoted(rules, one) and one.finding.number in said]
     machine = [candidate for candidate in real if candidate.rule.kind in _MACHINE]
-    made = _own_making(rules, case, machine)
+    made = _own_making(rules, case, said, machine)
     if machine and not made:
         return of(max(machine, key=lambda candidate: candidate.rank))
     reach = [candidate for candidate in real if candidate.rule.kind in _REACH]
-    own_making = made or _own_making(rules, case, reach)
+    own_making = made or _own_making(rules, case, said, reach)
     if reach and not own_making:
-        verdict = _unreached(rules, case, reach, of)
+        verdict = _unreached(rules, case, said, reach, of)
         if verdict:
             return verdict
     if _COLLECTING.search(case.text.value):
@@ -104,9 +104,12 @@ def _said(lines: Sequence[str]) -> frozenset[int]:
     return frozenset(number for number, line in enumerate(lines) if not _PYTEST_CODE.match(line))
 
 
-def _own_making(rules: Rules, case: Case, found: Sequence[Candidate]) -> bool:
-    """Return whether a test brings about an error by itself: a mock, a stub or a test server is near its line."""
-    known, said = rules.lines["tests.own_making"], _said(case.lines)
+def _own_making(rules: Rules, case: Case, said: frozenset[int], found: Sequence[Candidate]) -> bool:
+    """Return whether a test brings about an error by itself: a mock, a stub or a test server is near its line.
+
+    ``said``: the numbers of the lines that are no source code.
+    """
+    known = rules.lines["tests.own_making"]
     # Of source code, only what is next to the error is surely the test's.
     return any(
         known.on(case.lines[number]) and not _FIXTURE.search(case.lines[number])
@@ -122,13 +125,17 @@ def _asserted(rules: Rules, case: Case) -> str:
     return evidence_line(max(said, key=lambda line: how_telling(line, rules.lines["summary"]), default=""))
 
 
-def _unreached(rules: Rules, case: Case, reach: Sequence[Candidate], of: Callable[[Candidate], Verdict]) -> Verdict | None:
-    """Return the verdict if tests could not reach a service; None if other assertions failed besides."""
+def _unreached(
+    rules: Rules, case: Case, said: frozenset[int], reach: Sequence[Candidate], of: Callable[[Candidate], Verdict]
+) -> Verdict | None:
+    """Return the verdict if tests could not reach a service; None if other assertions failed besides.
+
+    ``said``: the numbers of the lines that are no source code.
+    """
     best = max(reach, key=lambda candidate: candidate.rank)
     verdict = of(best)
     set_up = rules.lines["tests.set_up"].search(case.text)
-    compared = [number for number in _said(case.lines) if rules.lines["tests.compared"].on(case.lines[number])]
-    if compared and not set_up:
+    if not set_up and any(rules.lines["tests.compared"].on(case.lines[number]) for number in said):
         return None
     everywhere = set_up or len(reach) > 1 or not _PASSED.search(case.text.value)
     near = _FILE.sub("", "\n".join(case.lines[max(best.finding.number - 1, 0) : best.finding.number + 2]))
