@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..trace import conventions as c
-from ..trace.queries import failed_tests, is_stage
+from ..trace.queries import attribute_text, failed_tests, is_stage
 from ..trace.span import Span
 from .states import STATES, span_type, state
 
@@ -70,11 +70,11 @@ def is_run_or_stage(span: Span) -> bool:
 
 def build_key(span: Span) -> BuildKey:
     """Return the full job name and the build number of a span; empty strings where there are none."""
-    return str(span.resource.get(c.PIPELINE_NAME) or ""), str(span.resource.get(c.PIPELINE_RUN_ID) or "")
+    return attribute_text(span, c.PIPELINE_NAME), attribute_text(span, c.PIPELINE_RUN_ID)
 
 
 def _commit(span: Span) -> str:
-    return str(span.attributes.get(c.VCS_HEAD_REVISION))
+    return attribute_text(span, c.VCS_HEAD_REVISION)
 
 
 def _pairs(run: Span, alike: Iterable[Span]) -> Iterator[tuple[Span, Span]]:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from ..delivery.journal import find_journals
 from ..delivery.reader import Line, Reader, parsed
 from ..trace.clock import horizon_ns
+from ..trace.others import understood
 from ..trace.span import Span
 from .wording import visible
 
@@ -61,7 +62,8 @@ class Entry(NamedTuple):
 
     def span(self) -> Span | None:
         """Return the span; None if the line is not valid."""
-        return _span_in(parsed(self.raw))
+        span = _span_in(parsed(self.raw))
+        return span and understood(span)
 
     @property
     def end_ns(self) -> int:

@@ -14,6 +14,7 @@ from ..trace.queries import attribute_text, build_name, build_name_of, build_nam
 from ..trace.span import Span, encode
 from .assumed import with_stages
 from .journals import Journals, rank, said_of_parts
+from .twice import once_a_build
 
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -68,18 +69,25 @@ class Lookup:
         return list(dict.fromkeys(span.trace_id for span in live))
 
     def runs_between(self, from_ns: int, to_ns: int) -> list[Span]:
-        """Return the run spans that ended between two times (nanoseconds since the epoch), newest first."""
-        return self._store.runs_between(from_ns, to_ns)
+        """Return the run spans that ended between two times (nanoseconds since the epoch), newest first, each build once."""
+        return once_a_build(self._store.runs_between(from_ns, to_ns))
 
     def spans_of_build(self, pipeline: str, run: str, *, fine_hosts: bool = True) -> list[Span]:
         """Return the spans of a build. ``pipeline``: the full job name. ``run``: the build number.
 
         ``fine_hosts``: False leaves out the hosts in the store on which an Ansible task did not fail.
         """
+        named = self._naming_build(pipeline, run, fine_hosts=fine_hosts)
+        if all(map(is_run, named)):
+            # Other tools than the poller tell only with the run which build it is.
+            named = [span for one in named for span in _within(one, self._trace(one.trace_id))]
+        return with_stages(named)
+
+    def _naming_build(self, pipeline: str, run: str, *, fine_hosts: bool = True) -> list[Span]:
         name = build_name(pipeline, run)
         saying = self._journals.saying([encode(pipeline)])
         waiting = [span for span in saying if build_name_of(span) == name]
-        return with_stages([*self._store.spans_of_build(pipeline, run, fine_hosts=fine_hosts), *waiting])
+        return [*self._store.spans_of_build(pipeline, run, fine_hosts=fine_hosts), *waiting]
 
     def change_spans(self, texts: Sequence[str], most: int) -> list[Span]:
         """Return the newest runs, playbooks, deploys and root spans with a commit that match.
@@ -139,12 +147,12 @@ class Lookup:
             raise NotFoundError(f"there is no trace {reference} here; to see the newest, run: pipeline-trace show latest")
         build = build_on_page(reference) if "://" in reference else None
         if build:
-            runs = self.spans_of_build(build.job, str(build.number))
+            runs = self._naming_build(build.job, str(build.number))
             here = [span for span in runs if is_of_build(span, build)]
             return _only(here, reference, f"--jenkins-url {build.controller}")
         named = build_name_parts(reference)
         if named:
-            return _only(self.spans_of_build(*named), reference, "--jenkins-url URL")
+            return _only(self._naming_build(*named), reference, "--jenkins-url URL")
         raise NotFoundError(f"{reference!r} is not a trace id, build URL, JOB#N or latest; use one of these")
 
     def _latest(self) -> str:
@@ -185,7 +193,7 @@ def _only(runs: Iterable[Span], reference: str, controller: str) -> str:
     ``controller``: the option of `poll` that names it.
     """
     runs = list(runs)
-    own = [span for span in runs if is_run(span)] or runs
+    own = once_a_build([span for span in runs if is_run(span)]) or runs
     traces = sorted({span.trace_id for span in own})
     if not traces:
         raise NotFoundError(
@@ -198,6 +206,20 @@ def _only(runs: Iterable[Span], reference: str, controller: str) -> str:
             f"{reference} is in {len(traces)} traces ({', '.join(traces)}); name one of them, or the build's URL"
         )
     return traces[0]
+
+
+def _within(run: Span, spans: Iterable[Span]) -> list[Span]:
+    """Return a run and what is below it. Of the runs that it started, only their run spans are among them."""
+    children: dict[str, list[Span]] = {}
+    for span in spans:
+        children.setdefault(span.parent_id or "", []).append(span)
+    found, todo = {run.span_id: run}, [run]
+    while todo:
+        for span in children.get(todo.pop().span_id, ()):
+            if span.span_id not in found:
+                found[span.span_id] = span
+                todo += [] if is_run(span) else [span]
+    return list(found.values())
 
 
 def _is_of_a_change(span: Span) -> bool:

@@ -8,10 +8,12 @@ from datetime import datetime, timezone
 from typing import Protocol
 
 from ..lookup.lookup import is_run_of
+from ..lookup.twice import are_twice
 from ..lookup.wording import utc_time
 from ..trace import conventions as c
 from ..trace.queries import (
     attribute_text,
+    build_name_of,
     environment_of,
     failed_tests,
     is_run,
@@ -86,7 +88,7 @@ def judged_trace(source: BuildSource, spans: Iterable[Span], reference: str, rul
     start = _referenced(trace, reference)
     failure = _with_started(source, trace, start)
     if failure is None:
-        return Judged(facts.verdict_of_facts(start.attributes) or _not_failed(trace, start), start)
+        return Judged(_interrupted(trace, start) or _not_failed(trace, start), start)
     return judged_failure(source, failure, rules)
 
 
@@ -174,6 +176,19 @@ def _referenced(trace: Trace, reference: str) -> Span:
     return max(trace.roots(), key=lambda span: (span.status_code == ERROR, span.end_ns))
 
 
+def _interrupted(trace: Trace, start: Span) -> Verdict | None:
+    """Return the verdict on what ended a span that did not fail; None if nothing did.
+
+    Jenkins' OpenTelemetry plugin tells of an interruption on the steps alone.
+    """
+    known = facts.verdict_of_facts(start.attributes)
+    if known is None or c.JENKINS_INTERRUPTIONS in start.attributes:
+        return known
+    stopped = [span for span in trace.spans if c.JENKINS_INTERRUPTIONS in span.attributes]
+    first = min(stopped, key=lambda span: span.end_ns, default=start)
+    return facts.verdict_of_facts(first.attributes) or known
+
+
 def _not_failed(trace: Trace, start: Span) -> Verdict:
     running = [span for span in trace.spans if not span.end_ns]
     if running:
@@ -207,7 +222,7 @@ def _history(source: BuildSource, failure: Failure, failing: Span, rules: Rules)
     found: list[PastBuild] = []
     failures = 0
     for run in around:
-        if run.span_id == failing.span_id:
+        if run.span_id == failing.span_id or are_twice(run, failing):
             continue
         if run.attributes.get(c.PIPELINE_RESULT) == c.SUCCESS:
             found.append(_run(run))
@@ -223,7 +238,7 @@ def _failed(source: BuildSource, run: Span, rules: Rules) -> Sequence[PastBuild]
     spans = source.spans_of_build(job, number, fine_hosts=False)
     failure = Trace(spans).failure(run)
     # The downstream build that failed counts instead.
-    if failure is None or failure.downstream:
+    if failure is None or failure.downstream or (failure.run and build_name_of(failure.run) != build_name_of(run)):
         return []
     return [_run(run, failure, verdict_without_history(failure, rules))]
 

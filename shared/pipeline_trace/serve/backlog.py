@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..lookup.states import INCOMPLETE
+from ..trace.others import understood
 from ..trace.span import Span, SpanError
 from .summary import Summary, missing_parents, summarise
 
@@ -143,7 +144,7 @@ def _spans(database: sqlite3.Connection, trace_id: str) -> list[Span]:
     found = []
     for (body,) in database.execute("SELECT body FROM spans WHERE trace_id = ?", (trace_id,)):
         try:
-            found.append(Span.from_dict(json.loads(body)))
+            found.append(understood(Span.from_dict(json.loads(body))))
         except (ValueError, SpanError):
             continue
     return found

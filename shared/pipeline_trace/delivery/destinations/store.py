@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 from ...trace import conventions as c
 from ...trace.clock import horizon_ns
+from ...trace.others import understood
+from ...trace.queries import attribute_text
 from ...trace.span import Span, encode
 from ..migrations import NewerVersionError, Step, check, upgrade
 from ..remedies import remedy
@@ -221,7 +223,7 @@ class Store:
         rows: list[tuple[Any, ...]] = []
         for side in ("<=", ">"):
             rows += self._rows(f"{query.format(side)} ORDER BY end_ns DESC LIMIT ?", *texts, horizon, most - len(rows))
-        return [Span.from_dict(json.loads(row[0])) for row in rows]
+        return [understood(Span.from_dict(json.loads(row[0]))) for row in rows]
 
     def outline(self, trace_id: str, most: int) -> list[Span]:
         """Return at most ``most`` spans of a trace, without plays, tasks, hosts and plain steps."""
@@ -238,7 +240,8 @@ class Store:
         return found
 
     def _spans(self, where: str, *values: str | int) -> list[Span]:
-        return [Span.from_dict(json.loads(row[0])) for row in self._rows(f"SELECT body FROM spans WHERE {where}", *values)]
+        rows = self._rows(f"SELECT body FROM spans WHERE {where}", *values)
+        return [understood(Span.from_dict(json.loads(row[0]))) for row in rows]
 
     def _rows(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:
         """Return the rows of a query. Raises SetupError if the file cannot be read."""
@@ -288,7 +291,8 @@ class Store:
 
 
 def _row(span: Span) -> tuple[object, ...]:
-    pipeline, run = _text(span.resource.get(c.PIPELINE_NAME)), _text(span.resource.get(c.PIPELINE_RUN_ID))
+    span = understood(span)
+    pipeline, run = (_text(attribute_text(span, name) or None) for name in (c.PIPELINE_NAME, c.PIPELINE_RUN_ID))
     return (span.trace_id, span.span_id, span.parent_id, span.end_ns, pipeline, run, encode(span.to_dict()))
 
 
