@@ -9,7 +9,7 @@ import pytest
 
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import Home, find_home
-from pipeline_trace.lookup.lookup import Lookup
+from pipeline_trace.lookup.lookup import local_lookup
 from pipeline_trace.ownership import judge
 from pipeline_trace.ownership.log.rules import load_rules
 from pipeline_trace.trace import conventions as c
@@ -62,7 +62,7 @@ def test_hosts_on_which_nothing_failed_are_not_read_of_past_builds(place: Home, 
         read.append(str(data["name"]))
         return from_dict(data)
 
-    with closing(Lookup(place)) as lookup:
+    with closing(local_lookup(place)) as lookup:
         own = lookup.spans("team3/deploy#3")
         monkeypatch.setattr(Span, "from_dict", noted)
         verdict = judge.verdict_of_trace(lookup, own, "team3/deploy#3", load_rules())
@@ -98,7 +98,7 @@ def test_a_build_that_several_projects_started_is_followed_from_each_and_fails_o
     jobs = [f"team{number}/build" for number in range(3)]
     with closing(Store(place.store)) as store:
         store.deliver([*below, *(span for job in jobs for span in upstream(job, below[0]))], 5)
-    with closing(Lookup(place)) as lookup:
+    with closing(local_lookup(place)) as lookup:
         for reference in [f"{job}#1" for job in jobs]:
             said = "\n".join(judge.judged_for(lookup, reference, load_rules()).verdict.evidence)
             assert "build shared/deploy#1" in said

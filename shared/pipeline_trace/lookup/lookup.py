@@ -1,46 +1,61 @@
-"""Finds traces on this machine: in the store, and in journals that are being written or wait for delivery."""
+"""Finds traces: in a source of spans, and on this machine in journals that are being written or wait for delivery."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from ..delivery.destinations.store import Store
 from ..delivery.home import Home
 from ..place.ci.jenkins.identity import Build, build_on_page
 from ..trace import conventions as c
-from ..trace.queries import attribute_text, build_name, build_name_of, build_name_parts, is_playbook, is_run
-from ..trace.span import Span, encode
+from ..trace.queries import attribute_text, build_name, build_name_of, build_name_parts, is_run
+from ..trace.span import Span
 from .assumed import with_stages
 from .journals import Journals, rank, said_of_parts
+from .local import LocalSource
+from .source import ALWAYS, TraceSource, Wanted, Window
 
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 
 
+# How many builds and stages history looks at.
+MOST_RUNS = 2000
+_MOST_STAGES = 2500
+
+
 class NotFoundError(Exception):
-    """No trace on this machine has this reference. The message says what to do."""
+    """No trace has this reference. The message says what to do."""
+
+
+def local_lookup(home: Home, told: Callable[[float], None] = lambda done: None) -> Lookup:
+    """Return a Lookup on a home folder: its store and its journals.
+
+    ``told``: called with the part that is done, from 0 to 1, while spans of an earlier version are read once.
+    """
+    return Lookup(LocalSource(Store(home.store), told), Journals(home.journals))
 
 
 class Lookup:
-    """Searches the store and the journals of one home folder. A span that runs now is open: its ``end_ns`` is 0."""
+    """Searches a source and journals. A span that runs now is open: its ``end_ns`` is 0."""
 
-    def __init__(self, home: Home) -> None:
-        self._store = Store(home.store)
-        self._journals = Journals(home.journals)
+    def __init__(self, source: TraceSource, journals: Journals) -> None:
+        self._source = source
+        self._journals = journals
 
     @property
     def notice(self) -> str:
         """Return one line about what was not read, and what to do; "" if all was."""
-        return said_of_parts(self._journals.parts)
+        return "; ".join(filter(None, (said_of_parts(self._journals.parts), self._source.notice)))
 
     def close(self) -> None:
-        """Close the store."""
-        self._store.close()
+        """Close the source."""
+        self._source.close()
 
     def is_empty(self) -> bool:
         """Return whether there is no span here at all."""
-        return self._journals.newest() is None and self._store.latest() is None
+        return self._journals.newest() is None and self._source.newest() is None
 
     def spans(self, reference: str) -> list[Span]:
         """Return the spans of a trace. ``reference``: a trace id, a build URL, ``JOB#N`` or ``latest``.
@@ -57,9 +72,7 @@ class Lookup:
             found.update(((span.trace_id, span.span_id), span) for span in spans)
             ids = {span.span_id for span in spans}
             above = {span.parent_id for span in spans if span.parent_id} - ids
-            todo |= self._store.traces_with_spans(above) | self._store.traces_with_parents(ids)
-            todo |= self._journals.traces_of(above) | self._journals.traces_below(ids)
-            todo -= seen
+            todo |= self._traces_around(above, ids, _window(spans)) - seen
         return with_stages(list(found.values()))
 
     def running_traces(self) -> list[str]:
@@ -68,27 +81,26 @@ class Lookup:
         return list(dict.fromkeys(span.trace_id for span in live))
 
     def runs_between(self, from_ns: int, to_ns: int) -> list[Span]:
-        """Return the run spans that ended between two times (nanoseconds since the epoch), newest first."""
-        return self._store.runs_between(from_ns, to_ns)
+        """Return the run spans that ended between two times (ns since the epoch), newest first, at most MOST_RUNS."""
+        return self._source.runs(Window(from_ns, to_ns), MOST_RUNS)
 
-    def spans_of_build(self, pipeline: str, run: str, *, fine_hosts: bool = True) -> list[Span]:
+    def spans_of_build(self, pipeline: str, run: str, *, fine_hosts: bool = True, around: Window = ALWAYS) -> list[Span]:
         """Return the spans of a build. ``pipeline``: the full job name. ``run``: the build number.
 
-        ``fine_hosts``: False leaves out the hosts in the store on which an Ansible task did not fail.
+        ``fine_hosts``: False leaves out the hosts in the source on which an Ansible task did not fail. ``around``: when it
+        ran, where that is known.
         """
         name = build_name(pipeline, run)
-        saying = self._journals.saying([encode(pipeline)])
-        waiting = [span for span in saying if build_name_of(span) == name]
-        return with_stages([*self._store.spans_of_build(pipeline, run, fine_hosts=fine_hosts), *waiting])
+        waiting = [span for span in self._journals.naming(pipeline) if build_name_of(span) == name]
+        return with_stages([*self._source.build(pipeline, run, fine_hosts=fine_hosts, around=around), *waiting])
 
-    def change_spans(self, texts: Sequence[str], most: int) -> list[Span]:
-        """Return the newest runs, playbooks, deploys and root spans with a commit that match.
+    def noted(self, wanted: Sequence[Wanted], most: int) -> list[Span]:
+        """Return the newest runs, playbooks, deploys and root spans with a commit that have one of the wanted traits.
 
-        A span matches if its JSON form contains one of ``texts``. ``most``: the highest number of spans.
+        ``most``: the highest number of spans.
         """
-        waiting = filter(_is_of_a_change, self._journals.saying(texts))
-        found = {(span.trace_id, span.span_id): span for span in waiting}
-        found.update(((span.trace_id, span.span_id), span) for span in self._store.change_spans(texts, most))
+        found = {(span.trace_id, span.span_id): span for span in self._journals.noted(wanted)}
+        found.update(((span.trace_id, span.span_id), span) for span in self._source.noted(wanted, most))
         # Open spans are newer than all ended spans.
         newest = sorted(
             found.values(), key=lambda span: (not span.end_ns, *rank(span.end_ns or span.start_ns)), reverse=True
@@ -103,17 +115,15 @@ class Lookup:
         found: dict[tuple[str, str], Span] = {}
         todo, seen = list(dict.fromkeys(trace_ids)), set[str]()
         while todo and len(found) < most:
-            trace_id = todo.pop(0)
-            seen.add(trace_id)
-            spans = [*self._journals.trace(trace_id), *self._store.outline(trace_id, most - len(found))]
+            seen.update(todo)
+            spans = [span for trace_id in todo for span in self._journals.trace(trace_id)]
+            spans += self._source.outline(todo, most - len(found))
             found.update(((span.trace_id, span.span_id), span) for span in spans)
             ids = {span.span_id for span in spans}
             beyond = {span.parent_id for span in spans if span.parent_id}
             links = (link for span in spans for link in span.links)
             beyond |= {link.span_id for link in links if link.attributes.get(c.JENKINS_LINK) == c.LINK_STARTED}
-            more = self._store.traces_with_parents(ids) | self._store.traces_with_spans(beyond - ids)
-            more |= self._journals.traces_below(ids) | self._journals.traces_of(beyond)
-            todo += sorted(more - seen - set(todo))
+            todo = sorted(self._traces_around(beyond - ids, ids, _window(spans)) - seen)
         return with_stages(list(found.values()))
 
     def trace_id(self, reference: str) -> str:
@@ -121,13 +131,23 @@ class Lookup:
         return self._trace_id(reference.strip())
 
     def stages_between(self, pipeline: str, from_ns: int, to_ns: int, *, more: int = 0) -> list[Span]:
-        """See Store.stages_between."""
-        return self._store.stages_between(pipeline, from_ns, to_ns, more=more)
+        """Return the runs, stages and branches of a job that ended between two times (ns since the epoch), newest first.
+
+        At most _MOST_STAGES, and ``more``.
+        """
+        return self._source.stages(pipeline, Window(from_ns, to_ns), _MOST_STAGES + more)
+
+    def _traces_around(self, above: Collection[str], ids: Collection[str], around: Window) -> set[str]:
+        """Return the traces with spans of some ids (``above``), and those with children of other ones (``ids``)."""
+        found = self._journals.traces_of(above) | self._journals.traces_below(ids)
+        if above:
+            found |= self._source.traces_with(above, around)
+        return found | (self._source.traces_below(ids, around) if ids else set())
 
     def _trace(self, trace_id: str) -> list[Span]:
         found = {span.span_id: span for span in self._journals.trace(trace_id)}
         # A span in the store has ended, even if a journal still has its open line.
-        found.update((span.span_id, span) for span in self._store.trace(trace_id))
+        found.update((span.span_id, span) for span in self._source.trace(trace_id))
         return list(found.values())
 
     def _trace_id(self, reference: str) -> str:
@@ -152,14 +172,14 @@ class Lookup:
         if running:
             return running[0]
         newest = self._journals.newest()
-        stored = self._store.latest()
-        if newest and (stored is None or rank(newest[1]) > rank(stored[1])):
+        stored = self._source.newest()
+        if newest and (stored is None or rank(newest[1]) > rank(stored.end_ns)):
             return newest[0]
         if stored is None:
             raise NotFoundError(
                 "there is no trace here yet; run a playbook with the callback enabled, or run: pipeline-trace poll --once"
             )
-        return stored[0]
+        return stored.trace_id
 
 
 def is_run_of(span: Span, reference: str) -> bool:
@@ -200,12 +220,8 @@ def _only(runs: Iterable[Span], reference: str, controller: str) -> str:
     return traces[0]
 
 
-def _is_of_a_change(span: Span) -> bool:
-    """See the store's index of the same spans."""
-    names_commit = c.VCS_HEAD_REVISION in span.attributes or c.VCS_HEAD_REVISION in span.resource
-    return (
-        c.PIPELINE_RESULT in span.attributes
-        or is_playbook(span)
-        or span.attributes.get(c.TASK_TYPE) == c.DEPLOY
-        or (span.parent_id is None and names_commit)
-    )
+def _window(spans: Sequence[Span]) -> Window:
+    """Return from when to when spans ran; always, without spans or while one runs."""
+    if not spans or not all(span.end_ns for span in spans):
+        return ALWAYS
+    return Window(min(span.start_ns for span in spans), max(span.end_ns for span in spans))

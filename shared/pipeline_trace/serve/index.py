@@ -79,7 +79,7 @@ class Index:
     def prepare(self) -> None:
         """Create the tables if they are missing, and the store if it is new. Raises SetupError, sqlite3.Error."""
         store = Store(self._path)
-        store.latest()
+        store.rows("SELECT 1")
         store.close()
         with self._connection() as database:
             database.execute("BEGIN IMMEDIATE")

@@ -19,7 +19,7 @@ from ..answers import headline
 from ..delivery.destinations import ONLY_TRACES, SetupError
 from ..delivery.home import Home
 from ..lookup import tree
-from ..lookup.lookup import Lookup, NotFoundError
+from ..lookup.lookup import NotFoundError, local_lookup
 from ..lookup.usual import other_builds
 from ..report import html
 from ..trace.queries import build_name_of, run_url_of
@@ -111,7 +111,7 @@ class _Web:
 
 
 def _report(home: Home, trace_id: str) -> str:
-    lookup = Lookup(home)
+    lookup = local_lookup(home)
     try:
         spans = lookup.spans(trace_id)
         first, history = headline(lookup, spans, trace_id), other_builds(lookup, spans)
