@@ -38,7 +38,7 @@ lint: $(VENV)/.installed-test ## ruff: lint and format; import-linter: the floor
 types: $(VENV)/.installed-test ## mypy, strict
 	$(BIN)/mypy
 
-unit: $(VENV)/.installed-test $(VENV)/wheelhouse/.done sshd $(firstword $(CORE_VENVS)) $(lastword $(CORE_VENVS)) ## the tests alone
+unit: $(VENV)/.installed-test $(VENV)/wheelhouse/.done .venvs/engine/.done sshd $(firstword $(CORE_VENVS)) $(lastword $(CORE_VENVS)) ## the tests alone
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 quick: $(VENV)/.installed-test ## the tests that start no process, no browser and no virtual environment: within a minute
@@ -107,6 +107,9 @@ $(VENV)/.installed-test: setup.cfg | $(VENV)/bin/python
 # Where no Python fits, nothing is made, and the tests of that version are skipped.
 .venvs/ansible-%/.done: scripts/ansible-venv
 	@scripts/ansible-venv $*
+
+.venvs/engine/.done: scripts/engine | $(VENV)/bin/python
+	@scripts/engine
 
 .peers/collector/.done: scripts/collector examples/collector/builder.yaml
 	@scripts/collector

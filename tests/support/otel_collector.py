@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -100,17 +98,10 @@ class Collector:
     def _ready(self) -> bool:
         assert self._process
         assert self._process.poll() is None, self.said
-        return all(_listens(port) for port in (self.http_port, self.grpc_port))
+        return all(processes.listens(port) for port in (self.http_port, self.grpc_port))
 
 
 def validate(*examples: str, env: dict[str, str]) -> support.Completed:
     """Let the Collector look at configurations, each on top of the one before."""
     words = [f"--config={EXAMPLES / example}.yaml" for example in examples]
     return support.run(BINARY, "validate", *words, env={"PATH": os.defpath, **env})
-
-
-def _listens(port: int) -> bool:
-    with suppress(OSError):
-        socket.create_connection((_HOST, port), 1).close()
-        return True
-    return False
