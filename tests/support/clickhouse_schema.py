@@ -146,7 +146,8 @@ def _as_go(value: Any) -> Any:
 
 
 def _seconds(nanoseconds: int) -> str:
-    return f"{nanoseconds // 10**9}.{nanoseconds % 10**9:09}"
+    # All ten digits: fewer are taken for a date.
+    return f"{nanoseconds // 10**9:010}.{nanoseconds % 10**9:09}"
 
 
 def _number(value: float) -> str:

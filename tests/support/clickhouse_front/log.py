@@ -17,23 +17,3 @@ class Log:
         """Add a line. It is in the file before the client has its answer."""
         with self._lock, self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
-
-
-class Taken:
-    """Names that only one request at a time may have: a session, the id of a query."""
-
-    def __init__(self) -> None:
-        self._names: set[str] = set()
-        self._lock = threading.Lock()
-
-    def take(self, name: str) -> bool:
-        """Return whether nobody had it; then the caller has."""
-        with self._lock:
-            free = name not in self._names
-            self._names.add(name)
-            return free
-
-    def give_back(self, name: str) -> None:
-        """Let others have it."""
-        with self._lock:
-            self._names.discard(name)

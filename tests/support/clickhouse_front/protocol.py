@@ -7,11 +7,12 @@ import io
 import json
 import shutil
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import BinaryIO
@@ -20,7 +21,7 @@ from urllib.parse import parse_qsl, urlsplit
 from . import native, users
 from .engine import Answer, Engine, Statement
 from .errors import Refusal
-from .log import Log, Taken
+from .log import Log
 from .users import User
 
 # Of a request's first line, as ClickHouse's http_max_uri_size; Python's own limit is 64 KiB.
@@ -33,6 +34,26 @@ _WORDS = frozenset(
         *("quota_key", "role", "stacktrace"),
     )
 )
+
+
+class Taken:
+    """Names that only one request at a time may have: a session, the id of a query."""
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+        self._lock = threading.Lock()
+
+    def take(self, name: str) -> bool:
+        """Return whether nobody had it; then the caller has."""
+        with self._lock:
+            free = name not in self._names
+            self._names.add(name)
+            return free
+
+    def give_back(self, name: str) -> None:
+        """Let others have it."""
+        with self._lock:
+            self._names.discard(name)
 
 
 @dataclass
@@ -54,6 +75,7 @@ class Handler(BaseHTTPRequestHandler):
     # Headers and body are two writes: without it the second waits for the client's word about the first.
     disable_nagle_algorithm = True
     house: House
+    _cut_off = False
 
     def handle_one_request(self) -> None:
         """Answer one request, whatever its method."""
@@ -126,7 +148,7 @@ class Handler(BaseHTTPRequestHandler):
         )
         answer = self.house.engine.run(statement)
         if form == "Native" and int(query.get("client_protocol_version") or 0) >= native.LAID_OUT:
-            return Answer(native.newer(answer.data), *_counters(answer))
+            return replace(answer, data=native.newer(answer.data))
         return answer
 
     def _take(self, query: dict[str, str], query_id: str, stack: ExitStack) -> None:
@@ -169,8 +191,6 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(body)
         return True
 
-    _cut_off = False
-
     def _reply(self, status: int, data: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
         for name, value in (headers or {}).items():
@@ -178,7 +198,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("X-ClickHouse-Server-Display-Name", self.house.engine.name)
         self.send_header("X-ClickHouse-Timezone", self.house.engine.zone)
         self.send_header("Content-Type", "text/plain; charset=UTF-8")
-        self.send_header("Content-Length", str(len(data)))
+        # More than there is, where the answer is cut: it may be empty.
+        self.send_header("Content-Length", str(len(data) + self._cut_off))
         self.end_headers()
         self.wfile.write(data[: len(data) // 2] if self._cut_off else data)
         self.wfile.flush()
@@ -217,7 +238,3 @@ class Handler(BaseHTTPRequestHandler):
 
 def _text(body: BinaryIO) -> str:
     return body.read().decode(errors="replace")
-
-
-def _counters(answer: Answer) -> tuple[int, int, int, float]:
-    return answer.result_rows, answer.read_rows, answer.read_bytes, answer.seconds

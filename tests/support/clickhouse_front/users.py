@@ -57,5 +57,10 @@ def _credentials(headers: Texts, query: Texts) -> tuple[str, str]:
         except (binascii.Error, UnicodeDecodeError):
             raise Refusal("Code: 36. DB::Exception: Invalid authentication header. (BAD_ARGUMENTS)") from None
         return name or "default", password
-    name = headers.get("X-ClickHouse-User") or query.get("user") or "default"
-    return name, headers.get("X-ClickHouse-Key") or query.get("password") or ""
+    name = _text(headers, "X-ClickHouse-User") or query.get("user") or "default"
+    return name, _text(headers, "X-ClickHouse-Key") or query.get("password") or ""
+
+
+def _text(headers: Texts, name: str) -> str:
+    """Return a header's value as it was meant: http.server reads bytes as Latin-1."""
+    return headers.get(name, "").encode("latin-1").decode("utf-8", "replace")
