@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 import support
+from support import processes
+from support.clickhouse import Engine, User, needs_engine
 from support.examples import CLICKHOUSE, make_secrets
+from support.otel_collector import Collector
+from support.report_samples import sample
+from support.toolchains import needs_collector
 
 VENV = support.ROOT / ".venvs/engine"
-pytestmark = [
-    pytest.mark.process,
-    pytest.mark.skipif(not (VENV / ".done").exists(), reason="chdb is not set up: make .venvs/engine/.done"),
-]
+pytestmark = [pytest.mark.process, needs_engine]
 
 TABLES = ("otel_traces", "otel_traces_trace_id_ts", "otel_traces_runs", "otel_logs")
 # What the server's image brings. The engine knows one user, default; a test gives it the rights of another.
@@ -176,3 +178,17 @@ def test_the_engine_understands_the_grants(tmp_path: Path) -> None:
     # The engine has no place for users that SQL makes. It looks for one only if it understood the statement.
     no_place, no_profile, no_user = 514, 180, 511
     assert {code(answer) for answer in answers} == {no_place, no_profile, no_user}
+
+
+@needs_collector
+def test_the_collector_reads_its_password_from_a_file(tmp_path: Path) -> None:
+    """As compose.yaml and kubernetes.yaml give it."""
+    file = make_secrets(tmp_path) / "clickhouse-collector"
+    env = {"CLICKHOUSE_USER": "collector", "CLICKHOUSE_PASSWORD": f"${{file:{file}}}"}
+    with Engine(tmp_path / "engine", users={"collector": User(file.read_text())}) as engine:
+        settings = {"backend": engine.url, "exporter": "clickhouse", "exporters__clickhouse__compress": "gzip"}
+        with Collector(tmp_path / "collector", "clickhouse/collector", env=env, **settings) as running:
+            running.send(sample())
+            counted = "SELECT count() AS spans FROM otel.otel_traces"
+            processes.wait_for(lambda: engine.sql(counted)[0]["spans"] == len(sample()), "arrival of the spans", 60)
+    assert {asked.user for asked in engine.log() if "INSERT INTO" in asked.sql} == {"collector"}

@@ -14,7 +14,7 @@ from pipeline_trace.commands import cli
 
 CLICKHOUSE = support.ROOT / "examples/clickhouse"
 # What examples/clickhouse uses and other changes bring. Take out what is there: then it is checked too.
-MISSING = {"--from", "collector.yaml"}
+MISSING = {"--from"}
 
 
 def command(name: str) -> click.Command:
@@ -46,11 +46,6 @@ def check_command(words: list[str], folder: Path) -> None:
     secret = folder / "secret"
     secret.touch()
     understood([str(secret) if word.startswith("/run/secrets/") else word for word in words])
-
-
-def existing(name: str) -> bool:
-    """Return whether a file is in examples/clickhouse, or comes there with another change."""
-    return name in MISSING or (CLICKHOUSE / name).exists()
 
 
 def make_secrets(folder: Path) -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import support
 import yaml
-from support.examples import CLICKHOUSE, check_command, existing, make_secrets
+from support.examples import CLICKHOUSE, check_command, make_secrets
 
 Object = dict[str, Any]
 
@@ -46,7 +46,7 @@ def test_what_pods_mount_is_made_by_the_commands_above_them(objects: list[Object
     for kind, name, rest in re.findall(r"kubectl create (configmap|secret) (?:generic )?(\S+) (--from-file=.+)", text):
         for given in re.findall(r"--from-file=(\S+)", rest):
             key, _, file = given.rpartition("=")
-            assert existing(file) or (secrets.parent / file).exists()
+            assert (CLICKHOUSE / file).exists() or (secrets.parent / file).exists()
             made.setdefault((kind, name), set()).add(key or Path(file).name)
     mounted = set()
     for pod in pods(objects).values():
