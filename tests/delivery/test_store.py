@@ -139,7 +139,7 @@ def test_naming_a_store_makes_no_file(path: Path) -> None:
 
 def test_an_empty_store_answers_with_nothing(path: Path) -> None:
     store = Store(path)
-    assert (store.trace(TRACE), LocalSource(store).newest(), LocalSource(store).build("a", "1")) == ([], None, [])
+    assert (store.trace(TRACE), LocalSource(store).newest(), LocalSource(store).builds([("a", "1")])) == ([], None, [])
     assert LocalSource(store).traces_with(["a"]) == LocalSource(store).traces_below([]) == set()
     store.close()
 
@@ -154,7 +154,7 @@ def test_the_latest_trace_is_the_one_in_which_something_ended_last(path: Path) -
 def test_spans_are_found_by_run_and_by_parent(path: Path) -> None:
     put(path, span(1, pipeline="app", run="7"), span(2, pipeline="app", run="8"), span(3, OTHER, parent=1))
     store = Store(path)
-    assert [found.name for found in LocalSource(store).build("app", "7")] == ["span 1"]
+    assert [found.name for found in LocalSource(store).builds([("app", "7")])] == ["span 1"]
     assert LocalSource(store).traces_below([f"{1:016x}"]) == {OTHER}
     store.close()
 

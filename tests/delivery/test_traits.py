@@ -60,7 +60,7 @@ def old(path: Path) -> Iterator[sqlite3.Connection]:
 def asked(path: Path) -> list[str]:
     """Return the numbers of the builds of the commit, newest first, as `path` asks."""
     with closing(LocalSource(Store(path))) as source:
-        found = source.noted([Wanted("revision", COMMIT[:7], begins=True)], 100)
+        found = source.noted([[Wanted("revision", COMMIT[:7], begins=True)]], 100)
     return [str(span.resource[c.PIPELINE_RUN_ID]) for span in found]
 
 
@@ -167,7 +167,7 @@ def test_while_another_process_holds_the_file_the_answer_says_what_it_lacks(path
     Store(path).deliver([run(2)], 5)
     old.execute("BEGIN IMMEDIATE")
     with closing(LocalSource(Store(path, busy_seconds=0.1))) as source:
-        found = source.noted([Wanted("pipeline", "shop/deploy")], 10)
+        found = source.noted([[Wanted("pipeline", "shop/deploy")]], 10)
         assert [span.start_ns for span in found] == [2]
         assert "not in the answer yet" in source.notice
     old.rollback()

@@ -190,7 +190,7 @@ def test_the_newest_change_is_not_the_one_in_the_future(place: Home) -> None:
         one.attributes[c.VCS_HEAD_REVISION] = "4f1c2d9e0b7a"
         (waiting if name == "old" else store)(place, one)
     lookup = local_lookup(place)
-    found = [lookup.noted([Wanted("revision")], most) for most in (1, 2, 3)]
+    found = [lookup.noted([[Wanted("revision")]], most) for most in (1, 2, 3)]
     lookup.close()
     assert [[one.name for one in some] for some in found] == [["new"], ["new", "old"], ["new", "old", "in 2099"]]
 

@@ -14,6 +14,7 @@ from pipeline_trace.ownership import judge
 from pipeline_trace.ownership.log.rules import load_rules
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.ids import span_id, trace_id
+from pipeline_trace.trace.queries import build_key
 from pipeline_trace.trace.span import Link, Span
 
 MINUTE = 60 * 10**9
@@ -70,7 +71,7 @@ def test_hosts_on_which_nothing_failed_are_not_read_of_past_builds(place: Home, 
         assert read.count("web0") == 4
         # With all hosts it is the same.
         whole = lookup.spans_of_build
-        monkeypatch.setattr(lookup, "spans_of_build", lambda job, number, **_: whole(job, number))
+        monkeypatch.setattr(lookup, "spans_of_builds", lambda runs: {build_key(run): whole(*build_key(run)) for run in runs})
         assert judge.verdict_of_trace(lookup, own, "team3/deploy#3", load_rules()) == verdict
     assert "5 projects have had the same error" in "\n".join(verdict.evidence)
 

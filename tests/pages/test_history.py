@@ -12,7 +12,7 @@ from support.report_samples import PATH, make, seconds
 from pipeline_trace.answers import headline
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import find_home
-from pipeline_trace.lookup.flaky import Flaky, build_key, flaky_builds
+from pipeline_trace.lookup.flaky import Flaky, flaky_builds
 from pipeline_trace.lookup.journals import Journals
 from pipeline_trace.lookup.local import LocalSource
 from pipeline_trace.lookup.lookup import Lookup, local_lookup
@@ -24,7 +24,7 @@ from pipeline_trace.report.retries import Retry, find_retries
 from pipeline_trace.report.trouble import find_trouble
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.ids import trace_id
-from pipeline_trace.trace.queries import environment_of
+from pipeline_trace.trace.queries import build_key, environment_of
 from pipeline_trace.trace.span import Event, Span
 
 DAY = 86_400
@@ -182,8 +182,8 @@ class Asked:
         self.jobs.append(pipeline)
         return self._store.stages_between(pipeline, from_ns, to_ns, more=more)
 
-    def spans_of_build(self, pipeline: str, run: str) -> list[Span]:
-        return self._store.spans_of_build(pipeline, run)
+    def spans_of_build(self, pipeline: str, run: str, *, around: Window) -> list[Span]:
+        return self._store.spans_of_build(pipeline, run, around=around)
 
 
 def test_builds_of_one_job_in_a_trace_are_compared_with_few_queries_and_the_same_result(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def find_change(lookup: Lookup, reference: str) -> FoundChange:
     """
     reference = reference.strip()
     if reference == "latest":
-        newest = lookup.noted([Wanted("revision")], 1)
+        newest = lookup.noted([[Wanted("revision")]], 1)
         if not newest:
             raise NotFoundError(
                 "there is no commit in the store yet; run pipeline-trace poll --once --jenkins-url URL, or name a version"
@@ -60,7 +60,7 @@ def find_change(lookup: Lookup, reference: str) -> FoundChange:
     if "://" in reference or ("#" in reference.lstrip("#")) or _TRACE.fullmatch(reference.lower()):
         return _of_trace(lookup, reference)
     change = _CHANGE.fullmatch(reference)
-    if change and (spans := lookup.noted([Wanted("change", change[1])], _MOST_NOTED)):
+    if change and (spans := lookup.noted([[Wanted("change", change[1])]], _MOST_NOTED)):
         return _of_change(lookup, change[1], spans)
     version = _of_version(lookup, reference)
     if version:
@@ -77,9 +77,9 @@ def same_commit(one: str, other: str) -> bool:
     return shortest >= _SHORTEST and one[:shortest] == other[:shortest]
 
 
-def _naming(commit: str) -> list[Wanted]:
+def _naming(commit: str) -> list[list[Wanted]]:
     """Return what finds a commit in spans. It uses only 7 characters: a playbook may know only the short id."""
-    return [Wanted("revision", commit[:_SHORTEST], begins=True)]
+    return [[Wanted("revision", commit[:_SHORTEST], begins=True)]]
 
 
 def _commits(lookup: Lookup, beginning: str) -> list[str]:
@@ -111,8 +111,8 @@ def _of_commit(lookup: Lookup, commit: str, *, more: Iterable[str] = (), **known
 def _others(lookup: Lookup, own: Sequence[Attempt], commit: str, known: set[str]) -> list[Attempt]:
     """Return the newest attempts of other commits in the same jobs or of the same services."""
     jobs = {one.run.rpartition("#")[0] for one in own if one.run}
-    wanted = [Wanted("pipeline", job) for job in sorted(jobs)]
-    wanted += [Wanted("service", service) for service in sorted({one.service for one in own if one.service})]
+    wanted = [[Wanted("pipeline", job)] for job in sorted(jobs)]
+    wanted += [[Wanted("service", service)] for service in sorted({one.service for one in own if one.service})]
     if not wanted:
         return []
     traces = [span.trace_id for span in lookup.noted(wanted, _MOST_NOTED)]
@@ -138,7 +138,7 @@ def _of_change(lookup: Lookup, change: str, spans: Sequence[Span]) -> FoundChang
 
 
 def _of_version(lookup: Lookup, version: str) -> FoundChange | None:
-    spans = lookup.noted([Wanted("version", version)], _MOST_NOTED)
+    spans = lookup.noted([[Wanted("version", version)]], _MOST_NOTED)
     traces = list(dict.fromkeys(span.trace_id for span in spans))
     attempts = attempts_of(lookup.outlines(traces[:_MOST_TRACES], _MOST_SPANS))
     of_it = [one for one in attempts if one.version == version]

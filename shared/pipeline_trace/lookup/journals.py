@@ -180,15 +180,16 @@ class Journals:
         """Return the spans that name a pipeline, perhaps among others that only contain its name."""
         return self._saying([_inner(pipeline)])
 
-    def noted(self, wanted: Sequence[Wanted]) -> list[Span]:
-        """Return the runs, playbooks, deploys and root spans with a commit that have one of the wanted traits."""
+    def noted(self, wanted: Sequence[Sequence[Wanted]]) -> list[Span]:
+        """Return the runs, playbooks, deploys and root spans with a commit that have all traits of a group."""
         # Only lines with the text are parsed. Any value of a trait: most lines have none of the names that say it.
-        texts = [text for one in wanted for text in ([_inner(one.value)] if one.value else _SAID_BY[one.trait])]
+        firsts = [group[0] for group in wanted]
+        texts = [text for one in firsts for text in ([_inner(one.value)] if one.value else _SAID_BY[one.trait])]
         found = ((span, traits_of(span)) for span in self._saying(texts))
         return [
             span
             for span, traits in found
-            if traits.level == NOTED and any(one.fits(getattr(traits, one.trait)) for one in wanted)
+            if traits.level == NOTED and any(all(one.fits(getattr(traits, one.trait)) for one in group) for group in wanted)
         ]
 
     def _saying(self, texts: Sequence[bytes]) -> list[Span]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from ..delivery.destinations import DeliveryError
@@ -12,12 +12,13 @@ from ..trace import conventions as c
 from ..trace.clock import horizon_ns
 from ..trace.span import Span
 from ..trace.traits import DETAIL, NOTED, OUTLINE
-from .source import ALWAYS, MOST_OF_A_TRACE, Counted, Figures, Newest, Wanted, Window
+from .source import ALWAYS, MOST_OF_A_TRACE, BuildKey, Counted, Figures, Newest, Wanted, Window
 from .usual import percentile
 
 # Span ids of other tools may repeat, so a parent in another trace counts only if the span's own trace has no such parent.
 _ORPHAN = "NOT EXISTS (SELECT 1 FROM spans p WHERE p.trace_id = spans.trace_id AND p.span_id = spans.parent_id)"
 _JOINED = "FROM traits t CROSS JOIN spans USING (trace_id, span_id)"
+_NEWEST_FIRST = "t.end_ns DESC, t.trace_id DESC, t.span_id DESC"
 _STAGES = f"kind IN ('{c.TYPE_RUN}', '{c.TYPE_STAGE}', '{c.TYPE_BRANCH}')"
 # What is counted: the spans, and the columns of their names.
 _COUNTED: dict[Counted, tuple[str, str]] = {
@@ -76,7 +77,7 @@ class LocalSource:
         """See source.TraceSource."""
         return self._traces("parent_id", span_ids, _ORPHAN)
 
-    def noted(self, wanted: Sequence[Wanted], most: int, within: Window = ALWAYS) -> list[Span]:
+    def noted(self, wanted: Sequence[Sequence[Wanted]], most: int, within: Window = ALWAYS) -> list[Span]:
         """See source.TraceSource."""
         self._catch_up()
         past = Window(within.from_ns, min(within.to_ns, horizon_ns()))
@@ -84,14 +85,15 @@ class LocalSource:
         found = self._noted(wanted, most, past)
         return found + (self._noted(wanted, most - len(found), future) if len(found) < most else [])
 
-    def build(self, pipeline: str, run: str, *, fine_hosts: bool = True, around: Window = ALWAYS) -> list[Span]:
+    def builds(self, keys: Collection[BuildKey], *, fine_hosts: bool = True, around: Window = ALWAYS) -> list[Span]:
         """See source.TraceSource."""
-        of_run = "spans.pipeline = ? AND spans.run = ?"
-        if fine_hosts:
-            return self._store.spans(f"FROM spans WHERE {of_run} LIMIT {MOST_OF_A_TRACE}", pipeline, run)
-        self._catch_up()
-        where = f"FROM spans CROSS JOIN traits t USING (trace_id, span_id) WHERE {of_run} AND level >= {DETAIL}"
-        return self._store.spans(f"{where} LIMIT {MOST_OF_A_TRACE}", pipeline, run)
+        where = "FROM spans WHERE spans.pipeline = ? AND spans.run = ?"
+        if not fine_hosts:
+            self._catch_up()
+            where = f"""FROM spans CROSS JOIN traits t USING (trace_id, span_id)
+                WHERE spans.pipeline = ? AND spans.run = ? AND level >= {DETAIL}"""
+        found = (self._store.spans(f"{where} LIMIT {MOST_OF_A_TRACE}", *key) for key in keys)
+        return [span for spans in found for span in spans]
 
     def runs(self, within: Window, most: int) -> list[Span]:
         """See source.TraceSource."""
@@ -119,16 +121,18 @@ class LocalSource:
             results[(*named, day)].append((result or "", max(took, 0)))
         return [_figures(key, found) for key, found in sorted(results.items(), key=lambda one: list(map(str, one[0])))]
 
-    def _noted(self, wanted: Sequence[Wanted], most: int, within: Window) -> list[Span]:
-        """Return the newest noted spans with one of the wanted traits. Each trait has an index of its own."""
-        found: dict[tuple[str, str], tuple[int, str]] = {}
-        for one in wanted:
-            condition, values = _condition(one)
+    def _noted(self, wanted: Sequence[Sequence[Wanted]], most: int, within: Window) -> list[Span]:
+        """Return the newest noted spans with wanted traits. Each group is asked for alone: traits have own indexes."""
+        found: dict[tuple[str, str], int] = {}
+        for group in wanted:
+            conditions = [_condition(one) for one in group]
+            condition = " AND ".join(text for text, _values in conditions)
+            values = [value for _text, more in conditions for value in more]
             query = f"""SELECT trace_id, span_id, end_ns FROM traits t WHERE level = {NOTED} AND {condition}
-                AND end_ns BETWEEN ? AND ? ORDER BY end_ns DESC LIMIT ?"""
+                AND end_ns BETWEEN ? AND ? ORDER BY {_NEWEST_FIRST} LIMIT ?"""
             rows = self._store.rows(query, *values, *within, most)
-            found.update({(row[0], row[1]): (row[2], row[0]) for row in rows})
-        newest = sorted(found, key=lambda key: (-found[key][0], key))[:most]
+            found.update({(row[0], row[1]): row[2] for row in rows})
+        newest = sorted(found, key=lambda key: (found[key], key), reverse=True)[:most]
         spans = {(span.trace_id, span.span_id): span for span in self._by_ids(newest)}
         return [spans[key] for key in newest if key in spans]
 
@@ -142,7 +146,7 @@ class LocalSource:
         return found
 
     def _newest_first(self, condition: str, values: Sequence[str], within: Window, most: int) -> list[Span]:
-        where = f"{_JOINED} WHERE {condition} AND t.end_ns BETWEEN ? AND ? ORDER BY t.end_ns DESC LIMIT ?"
+        where = f"{_JOINED} WHERE {condition} AND t.end_ns BETWEEN ? AND ? ORDER BY {_NEWEST_FIRST} LIMIT ?"
         return self._store.spans(where, *values, *within, most)
 
     def _traces(self, column: str, span_ids: Iterable[str], condition: str = "1") -> set[str]:

@@ -10,12 +10,12 @@ from ..delivery.destinations.store import Store
 from ..delivery.home import Home
 from ..place.ci.jenkins.identity import Build, build_on_page
 from ..trace import conventions as c
-from ..trace.queries import attribute_text, build_name, build_name_of, build_name_parts, is_run
+from ..trace.queries import attribute_text, build_key, build_name, build_name_of, build_name_parts, is_run
 from ..trace.span import Span
 from .assumed import with_stages
 from .journals import Journals, rank, said_of_parts
 from .local import LocalSource
-from .source import ALWAYS, TraceSource, Wanted, Window
+from .source import ALWAYS, BuildKey, TraceSource, Wanted, Window
 
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -84,20 +84,32 @@ class Lookup:
         """Return the run spans that ended between two times (ns since the epoch), newest first, at most MOST_RUNS."""
         return self._source.runs(Window(from_ns, to_ns), MOST_RUNS)
 
-    def spans_of_build(self, pipeline: str, run: str, *, fine_hosts: bool = True, around: Window = ALWAYS) -> list[Span]:
+    def spans_of_build(self, pipeline: str, run: str, *, around: Window = ALWAYS) -> list[Span]:
         """Return the spans of a build. ``pipeline``: the full job name. ``run``: the build number.
 
-        ``fine_hosts``: False leaves out the hosts in the source on which an Ansible task did not fail. ``around``: when it
-        ran, where that is known.
+        ``around``: when it ran, where that is known.
         """
         name = build_name(pipeline, run)
         waiting = [span for span in self._journals.naming(pipeline) if build_name_of(span) == name]
-        return with_stages([*self._source.build(pipeline, run, fine_hosts=fine_hosts, around=around), *waiting])
+        return with_stages([*self._source.builds([(pipeline, run)], around=around), *waiting])
 
-    def noted(self, wanted: Sequence[Wanted], most: int) -> list[Span]:
-        """Return the newest runs, playbooks, deploys and root spans with a commit that have one of the wanted traits.
+    def spans_of_builds(self, runs: Sequence[Span]) -> dict[BuildKey, list[Span]]:
+        """Return the spans of some builds, by job and number, without hosts on which an Ansible task did not fail.
 
-        ``most``: the highest number of spans.
+        ``runs``: their run spans.
+        """
+        found: dict[BuildKey, list[Span]] = {build_key(run): [] for run in runs}
+        waiting = [span for pipeline in {key[0] for key in found} for span in self._journals.naming(pipeline)]
+        ended = self._source.builds(list(found), fine_hosts=False, around=_window(runs)) if runs else []
+        for span in (*ended, *waiting):
+            if build_key(span) in found:
+                found[build_key(span)].append(span)
+        return {key: with_stages(spans) for key, spans in found.items()}
+
+    def noted(self, wanted: Sequence[Sequence[Wanted]], most: int) -> list[Span]:
+        """Return the newest runs, playbooks, deploys and root spans with a commit that have wanted traits.
+
+        ``wanted``: groups; all traits of one of them. ``most``: the highest number of spans.
         """
         found = {(span.trace_id, span.span_id): span for span in self._journals.noted(wanted)}
         found.update(((span.trace_id, span.span_id), span) for span in self._source.noted(wanted, most))
@@ -159,13 +171,18 @@ class Lookup:
             raise NotFoundError(f"there is no trace {reference} here; to see the newest, run: pipeline-trace show latest")
         build = build_on_page(reference) if "://" in reference else None
         if build:
-            runs = self.spans_of_build(build.job, str(build.number))
+            runs = self._named(build.job, str(build.number))
             here = [span for span in runs if is_of_build(span, build)]
             return _only(here, reference, f"--jenkins-url {build.controller}")
         named = build_name_parts(reference)
         if named:
-            return _only(self.spans_of_build(*named), reference, "--jenkins-url URL")
+            return _only(self._named(*named), reference, "--jenkins-url URL")
         raise NotFoundError(f"{reference!r} is not a trace id, build URL, JOB#N or latest; use one of these")
+
+    def _named(self, pipeline: str, run: str) -> list[Span]:
+        """Return the run, or the playbooks, of a build; of one that has neither, all that is here."""
+        found = self.noted([[Wanted("pipeline", pipeline), Wanted("run", run)]], MOST_RUNS)
+        return found or self.spans_of_build(pipeline, run)
 
     def _latest(self) -> str:
         running = self.running_traces()

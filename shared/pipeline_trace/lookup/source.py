@@ -5,7 +5,7 @@ Each has a time window and a bound. No answer depends on the source: tests/looku
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
@@ -43,6 +43,10 @@ class Wanted(NamedTuple):
         if not self.value:
             return bool(value)
         return value.startswith(self.value) if self.begins else value == self.value
+
+
+# The full job name and the build number; of other systems the pipeline's name and the id of its run.
+BuildKey = tuple[str, str]
 
 
 class Newest(NamedTuple):
@@ -104,16 +108,18 @@ class TraceSource(Protocol):
         ``around``: when the parents ran.
         """
 
-    def noted(self, wanted: Sequence[Wanted], most: int, within: Window = ALWAYS) -> list[Span]:
-        """Return the newest runs, playbooks, deploys and root spans with a commit that have one of the wanted traits.
+    def noted(self, wanted: Sequence[Sequence[Wanted]], most: int, within: Window = ALWAYS) -> list[Span]:
+        """Return the newest runs, playbooks, deploys and root spans with a commit that have wanted traits.
 
-        Those that end in the future come last. ``within``: when they ended.
+        ``wanted``: groups; all traits of one of them. ``within``: when the spans ended. Those that end in the future come
+        last.
         """
 
-    def build(self, pipeline: str, run: str, *, fine_hosts: bool = True, around: Window = ALWAYS) -> list[Span]:
-        """Return the spans of a run. For Jenkins: ``pipeline`` is the full job name, ``run`` the build number.
+    def builds(self, keys: Collection[BuildKey], *, fine_hosts: bool = True, around: Window = ALWAYS) -> list[Span]:
+        """Return the spans of builds.
 
-        ``fine_hosts``: False leaves out the hosts on which an Ansible task did not fail. ``around``: when it ran.
+        ``fine_hosts``: False leaves out the hosts on which an Ansible task did not fail. ``around``: when they ran; without
+        it, only the last days may be looked at.
         """
 
     def runs(self, within: Window, most: int) -> list[Span]:

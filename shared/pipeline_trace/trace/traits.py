@@ -18,12 +18,12 @@ Trait = Literal["pipeline", "run", "result", "service", "environment", "version"
 
 # Kinds whose name tells what was done, for statistics.
 NAMED_KINDS = frozenset({c.TYPE_STAGE, c.TYPE_BRANCH, c.TYPE_TASK})
-_PARTS = frozenset(
+PARTS = frozenset(
     {c.TYPE_QUEUE, c.TYPE_AGENT, c.TYPE_STAGE, c.TYPE_BRANCH, c.TYPE_STEP, c.TYPE_INPUT, c.TYPE_CLEANUP}
     | {c.TYPE_PLAY, c.TYPE_ROLE, c.TYPE_BLOCK, c.TYPE_TASK, c.TYPE_HOST}
 )
-_PLAYBOOKS = frozenset({c.TYPE_PLAYBOOK, c.TYPE_COMMAND})
-_FAILED_HOST = frozenset({"failed", "unreachable"})
+PLAYBOOKS = frozenset({c.TYPE_PLAYBOOK, c.TYPE_COMMAND})
+FAILED_HOST = frozenset({"failed", "unreachable"})
 
 
 class Traits(NamedTuple):
@@ -55,7 +55,7 @@ def traits_of(span: Span) -> Traits:
     kind = kind if isinstance(kind, str) else ""
     if not kind and c.PIPELINE_RESULT in attributes:
         kind = c.TYPE_RUN
-    if kind in _PARTS:
+    if kind in PARTS:
         # Most spans: what is deployed is told by their run or playbook.
         service = environment = version = revision = change = ""
     else:
@@ -91,7 +91,7 @@ def level_of(span: Span, kind: str, revision: str) -> int:
         or (span.parent_id is None and revision)
     ):
         return NOTED
-    if c.ANSIBLE_TYPE in attributes and kind not in _PLAYBOOKS:
+    if c.ANSIBLE_TYPE in attributes and kind not in PLAYBOOKS:
         return FINE_HOST if kind == c.TYPE_HOST and not _host_failed(span) else DETAIL
     if kind == c.TYPE_STEP and not span.links and span.status_code != ERROR:
         return DETAIL
@@ -99,7 +99,7 @@ def level_of(span: Span, kind: str, revision: str) -> int:
 
 
 def _host_failed(span: Span) -> bool:
-    return span.status_code == ERROR or span.attributes.get(c.ANSIBLE_RESULT) in _FAILED_HOST
+    return span.status_code == ERROR or span.attributes.get(c.ANSIBLE_RESULT) in FAILED_HOST
 
 
 def _host(span: Span) -> str:
