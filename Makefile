@@ -18,8 +18,8 @@ LOWEST := tests/serve/test_receiver.py tests/serve/test_bounds.py tests/serve/te
 # Other tools that join a trace. Where what they run on is missing, nothing is made, and their tests are skipped.
 PEERS := collector pytest-otel pytest-opentelemetry maven
 
-.PHONY: demo test quick test-matrix test-lowest test-peers lint types unit browser sshd sanity collection bench-callback bench-poller \
-	bench-serve corpus fine lab screenshots clean help
+.PHONY: demo test quick test-matrix test-lowest test-peers test-engines lint types unit browser sshd sanity collection bench-callback \
+	bench-poller bench-serve corpus fine lab screenshots clean help
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -38,7 +38,7 @@ lint: $(VENV)/.installed-test ## ruff: lint and format; import-linter: the floor
 types: $(VENV)/.installed-test ## mypy, strict
 	$(BIN)/mypy
 
-unit: $(VENV)/.installed-test $(VENV)/wheelhouse/.done sshd $(firstword $(CORE_VENVS)) $(lastword $(CORE_VENVS)) ## the tests alone
+unit: $(VENV)/.installed-test $(VENV)/wheelhouse/.done .venvs/engine/.done sshd $(firstword $(CORE_VENVS)) $(lastword $(CORE_VENVS)) ## the tests alone
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 quick: $(VENV)/.installed-test ## the tests that start no process, no browser and no virtual environment: within a minute
@@ -55,6 +55,9 @@ test-lowest: .venvs/lowest/.done ## a part of the tests with the lowest versions
 
 test-peers: $(VENV)/.installed-test $(PEERS:%=.peers/%/.done) ## the real Collector, pytest's plugins and Maven
 	$(BIN)/python -m pytest -n $(WORKERS) tests/peers
+
+test-engines: $(VENV)/.installed-test .peers/collector/.done .venvs/engine/.done ## the real Collector into ClickHouse's real engine
+	$(BIN)/python -m pytest -n $(WORKERS) tests/engines
 
 collection: $(VENV)/.installed ## the tarball for Ansible Galaxy
 	@PATH="$(abspath $(BIN)):$$PATH" scripts/build-collection
@@ -107,6 +110,10 @@ $(VENV)/.installed-test: setup.cfg | $(VENV)/bin/python
 # Where no Python fits, nothing is made, and the tests of that version are skipped.
 .venvs/ansible-%/.done: scripts/ansible-venv
 	@scripts/ansible-venv $*
+
+# ClickHouse's engine. Where there is no build of it, nothing is made, and its tests are skipped.
+.venvs/engine/.done: scripts/engine | $(VENV)/bin/python
+	@scripts/engine
 
 .peers/collector/.done: scripts/collector examples/collector/builder.yaml
 	@scripts/collector

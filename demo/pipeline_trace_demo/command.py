@@ -15,7 +15,7 @@ from pipeline_trace.answers import headline
 from pipeline_trace.commands import fail
 from pipeline_trace.commands.report import write
 from pipeline_trace.delivery import home
-from pipeline_trace.lookup.lookup import Lookup
+from pipeline_trace.lookup.lookup import local_lookup
 from pipeline_trace.lookup.usual import other_builds
 from pipeline_trace.report import terminal
 from pipeline_trace.trace.span import Span
@@ -99,7 +99,7 @@ def _telling(folder: Path, console: Console) -> Iterator[Telling]:
 
 def _page(folder: Path, build: str) -> tuple[list[Span], Path]:
     """Write the report; return the spans of the trace and the report's path."""
-    with closing(Lookup(home.Home(folder))) as lookup:
+    with closing(local_lookup(home.Home(folder))) as lookup:
         spans = lookup.spans(build)
         first, history = headline(lookup, spans, build), other_builds(lookup, spans)
     return spans, write(spans, folder / "report.html", headline=first, history=history)

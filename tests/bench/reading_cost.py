@@ -34,7 +34,7 @@ from tables import put, spread, table
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import Home, find_home
 from pipeline_trace.delivery.journal import Writer
-from pipeline_trace.lookup.lookup import Lookup
+from pipeline_trace.lookup.lookup import local_lookup
 from pipeline_trace.lookup.usual import other_builds
 from pipeline_trace.serve.bodies import PROTOBUF, parse
 from pipeline_trace.serve.budget import Budget
@@ -134,7 +134,7 @@ def write_playbook(writer: Writer, first: int, count: int) -> None:
 
 def whole(home: Path) -> dict[str, float]:
     """Read all spans of the running trace, as the list did for each page."""
-    with closing(Lookup(Home(home))) as lookup:
+    with closing(local_lookup(Home(home))) as lookup:
         (trace,) = lookup.running_traces()
         return {"cpu": cpu(lambda: summarise(trace, lookup.spans(trace)))}
 
@@ -180,7 +180,7 @@ def large(home: Path) -> dict[str, float]:
     found: list[int] = []
 
     def look() -> None:
-        with closing(Lookup(Home(home))) as lookup:
+        with closing(local_lookup(Home(home))) as lookup:
             found.append(len(lookup.spans("latest")))
 
     return {"cpu": cpu(look), "spans": found[0]}

@@ -14,7 +14,8 @@ from pipeline_trace.change.document import path_document
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import Home, find_home
 from pipeline_trace.delivery.journal import Writer
-from pipeline_trace.lookup.lookup import Lookup, NotFoundError
+from pipeline_trace.lookup.local import LocalSource
+from pipeline_trace.lookup.lookup import NotFoundError, local_lookup
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.ids import span_id, trace_id
 from pipeline_trace.trace.span import Link, Span
@@ -190,7 +191,7 @@ def put(place: Home, *spans: Span) -> None:
 
 
 def path_of(place: Home, asked: str = "latest") -> dict[str, Any]:
-    lookup = Lookup(place)
+    lookup = local_lookup(place)
     try:
         return path_document(lookup, asked)
     finally:
@@ -275,7 +276,7 @@ def test_hosts_tasks_and_plain_steps_are_not_read(place: Home) -> None:
         of(9, **{c.JENKINS_TYPE: c.TYPE_STEP}),
     ]
     put(place, *kept, *left)
-    store = Store(place.store)
-    assert {span.span_id for span in store.outline(trace_id(("one",)), 100)} == {span.span_id for span in kept}
-    assert len(store.outline(trace_id(("one",)), 2)) == 2
-    store.close()
+    source = LocalSource(Store(place.store))
+    assert {span.span_id for span in source.outline([trace_id(("one",))], 100)} == {span.span_id for span in kept}
+    assert len(source.outline([trace_id(("one",))], 2)) == 2
+    source.close()

@@ -157,7 +157,7 @@ def test_a_newer_store_takes_nothing_and_shows_nothing_and_stays_as_it_is(tmp_pa
     with connect(path) as database:
         database.execute("PRAGMA user_version = 99")
     before = content_of(path)
-    for use in (lambda: store.deliver([SPAN], 5), store.latest, lambda: store.trace("1" * 32)):
+    for use in (lambda: store.deliver([SPAN], 5), lambda: store.rows("SELECT 1"), lambda: store.trace("1" * 32)):
         with pytest.raises(SetupError, match=r"traces.db is from a newer pipeline-trace \(its version is 99"):
             use()
         store.close()
@@ -241,7 +241,7 @@ def test_a_damaged_state_or_store_is_one_line_and_stays_as_it_is(tmp_path: Path,
     with pytest.raises(StateError, match=r"[^\n]*move this file away to start again without it$"):
         State(tmp_path, "http://jenkins/")
     with pytest.raises(SetupError, match=r"cannot be read \([^\n]*move it away"):
-        Store(store).latest()
+        Store(store).rows("SELECT 1")
     assert (content_of(state), content_of(store)) == before
 
 
@@ -253,6 +253,6 @@ def test_a_state_or_store_that_is_no_file_is_one_line(tmp_path: Path) -> None:
         with pytest.raises(StateError):
             State(tmp_path, "http://jenkins/")
         with pytest.raises(SetupError):
-            Store(tmp_path / "traces.db", busy_seconds=0.1).latest()
+            Store(tmp_path / "traces.db", busy_seconds=0.1).rows("SELECT 1")
         for left in (f"{name}.db", "traces.db"):
             (os.unlink if make is os.mkfifo else os.rmdir)(tmp_path / left)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import subprocess
 import sys
@@ -117,7 +118,7 @@ def test_pruning_looks_at_no_trace_that_stays(store: Store, database: sqlite3.Co
 
 
 def test_the_file_of_a_new_store_shrinks(store: Store, database: sqlite3.Connection) -> None:
-    store.deliver(spans(1, 200, "x" * 20_000), 5)
+    store.deliver(spans(1, 200, random.Random(1).randbytes(20_000).hex()), 5)
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     before = store.path.stat().st_size
     arrive(database, 1, OLD)

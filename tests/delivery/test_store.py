@@ -16,6 +16,7 @@ import pytest
 
 from pipeline_trace.delivery.destinations import DeliveryError
 from pipeline_trace.delivery.destinations.store import Store
+from pipeline_trace.lookup.local import LocalSource
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Event, Link, Span
 
@@ -82,14 +83,14 @@ def test_one_span_id_in_two_traces_is_two_spans(path: Path) -> None:
     put(path, span(1), span(1, OTHER))
     store = Store(path)
     assert (len(store.trace(TRACE)), len(store.trace(OTHER))) == (1, 1)
-    assert store.traces_with_spans([f"{1:016x}"]) == {TRACE, OTHER}
+    assert LocalSource(store).traces_with([f"{1:016x}"]) == {TRACE, OTHER}
     store.close()
 
 
 def test_only_a_span_without_a_parent_of_its_own_trace_hangs_under_another_one(path: Path) -> None:
     put(path, span(1), span(2, parent=1), span(1, OTHER), span(2, OTHER, parent=1), span(3, "2" * 32, parent=1))
     store = Store(path)
-    assert store.traces_with_parents([f"{1:016x}"]) == {"2" * 32}
+    assert LocalSource(store).traces_below([f"{1:016x}"]) == {"2" * 32}
     store.close()
 
 
@@ -138,23 +139,23 @@ def test_naming_a_store_makes_no_file(path: Path) -> None:
 
 def test_an_empty_store_answers_with_nothing(path: Path) -> None:
     store = Store(path)
-    assert (store.trace(TRACE), store.latest(), store.spans_of_build("a", "1")) == ([], None, [])
-    assert store.traces_with_spans(["a"]) == store.traces_with_parents([]) == set()
+    assert (store.trace(TRACE), LocalSource(store).newest(), LocalSource(store).builds([("a", "1")])) == ([], None, [])
+    assert LocalSource(store).traces_with(["a"]) == LocalSource(store).traces_below([]) == set()
     store.close()
 
 
 def test_the_latest_trace_is_the_one_in_which_something_ended_last(path: Path) -> None:
     put(path, span(1, OTHER, end_ns=5_000), span(2, TRACE, end_ns=9_000), span(3, OTHER, end_ns=7_000))
     store = Store(path)
-    assert store.latest() == (TRACE, 9000)
+    assert LocalSource(store).newest() == (TRACE, 9000)
     store.close()
 
 
 def test_spans_are_found_by_run_and_by_parent(path: Path) -> None:
     put(path, span(1, pipeline="app", run="7"), span(2, pipeline="app", run="8"), span(3, OTHER, parent=1))
     store = Store(path)
-    assert [found.name for found in store.spans_of_build("app", "7")] == ["span 1"]
-    assert store.traces_with_parents([f"{1:016x}"]) == {OTHER}
+    assert [found.name for found in LocalSource(store).builds([("app", "7")])] == ["span 1"]
+    assert LocalSource(store).traces_below([f"{1:016x}"]) == {OTHER}
     store.close()
 
 
@@ -162,7 +163,7 @@ def test_more_ids_than_sqlite_takes_in_a_query(path: Path) -> None:
     put(path, *(span(number, parent=number + 5_000) for number in range(1, 1_202)))
     store = Store(path)
     ids = [f"{number:016x}" for number in range(1, 40_000)]
-    assert store.traces_with_spans(ids) == store.traces_with_parents(ids) == {TRACE}
+    assert LocalSource(store).traces_with(ids) == LocalSource(store).traces_below(ids) == {TRACE}
     store.close()
 
 

@@ -18,7 +18,8 @@ from pipeline_trace.delivery.home import Home, find_home
 from pipeline_trace.delivery.journal import Writer
 from pipeline_trace.delivery.journal import find_journals as journals
 from pipeline_trace.delivery.reader import Reader
-from pipeline_trace.lookup.lookup import Lookup, NotFoundError
+from pipeline_trace.lookup.lookup import NotFoundError, local_lookup
+from pipeline_trace.lookup.source import Wanted
 from pipeline_trace.place.ci.jenkins.identity import Build, build_on_page
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Span
@@ -104,7 +105,7 @@ class Live:
 
 
 def names(place: Home, wanted: str) -> list[str]:
-    lookup = Lookup(place)
+    lookup = local_lookup(place)
     try:
         return sorted(span.name for span in lookup.spans(wanted))
     finally:
@@ -188,8 +189,8 @@ def test_the_newest_change_is_not_the_one_in_the_future(place: Home) -> None:
         one = span(name, number, number, end=end)
         one.attributes[c.VCS_HEAD_REVISION] = "4f1c2d9e0b7a"
         (waiting if name == "old" else store)(place, one)
-    lookup = Lookup(place)
-    found = [lookup.change_spans([c.VCS_HEAD_REVISION], most) for most in (1, 2, 3)]
+    lookup = local_lookup(place)
+    found = [lookup.noted([[Wanted("revision")]], most) for most in (1, 2, 3)]
     lookup.close()
     assert [[one.name for one in some] for some in found] == [["new"], ["new", "old"], ["new", "old", "in 2099"]]
 
@@ -199,7 +200,7 @@ def test_what_runs_in_the_future_is_not_the_first_that_runs(place: Home) -> None
     lines = [("open", span(name, number, number, start=start, end=0)) for name, number, start in
              [("in 2099", 1, IN_2099), ("first", 2, 1_000), ("second", 3, 5_000)]]  # fmt: skip
     with Live(place, *lines):
-        lookup = Lookup(place)
+        lookup = local_lookup(place)
         assert lookup.running_traces() == [TRACES[3], TRACES[2], TRACES[1]]
         lookup.close()
 
@@ -214,7 +215,7 @@ def test_what_runs_is_latest(place: Home) -> None:
 @pytest.mark.process
 def test_open_spans_of_a_running_process_are_among_its_trace_without_an_end(place: Home) -> None:
     with Live(place, ("open", span("play", 1, 1, end=0)), ("span", span("task", 1, 2, parent=1))):
-        lookup = Lookup(place)
+        lookup = local_lookup(place)
         found = {one.name: one.end_ns for one in lookup.spans(TRACES[1])}
         lookup.close()
     assert found == {"play": 0, "task": 2_000}
@@ -232,7 +233,7 @@ def test_looking_leaves_a_running_process_its_lock(place: Home) -> None:
 @pytest.mark.process
 def test_a_span_that_has_ended_is_not_open_any_more(place: Home) -> None:
     with Live(place, ("open", span("task", 1, 1, end=0)), ("span", span("task", 1, 1))):
-        lookup = Lookup(place)
+        lookup = local_lookup(place)
         assert [one.end_ns for one in lookup.spans(TRACES[1])] == [2_000]
         lookup.close()
 
@@ -241,7 +242,7 @@ def test_a_span_that_has_ended_is_not_open_any_more(place: Home) -> None:
 def test_what_is_in_the_store_has_ended_whatever_a_journal_says(place: Home) -> None:
     store(place, span("task", 1, 1))
     with Live(place, ("open", span("task", 1, 1, end=0)), ("open", span("next", 1, 2, end=0))):
-        lookup = Lookup(place)
+        lookup = local_lookup(place)
         assert {one.name: one.end_ns for one in lookup.spans(TRACES[1])} == {"task": 2_000, "next": 0}
         lookup.close()
 

@@ -13,7 +13,7 @@ import support
 from pipeline_trace.delivery.home import Home, find_home
 from pipeline_trace.delivery.journal import Writer
 from pipeline_trace.lookup.journals import Journals, Limits, entry_of
-from pipeline_trace.lookup.lookup import Lookup
+from pipeline_trace.lookup.lookup import local_lookup
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.lines import Lines
 from pipeline_trace.trace.span import Link, Span, encode
@@ -62,7 +62,7 @@ def place(tmp_path: Path) -> Home:
 
 def test_a_large_journal_hides_neither_older_nor_newer_ones(place: Home) -> None:
     _, large, _ = three(place.journals, MB, 130)
-    with closing(Lookup(place)) as lookup:
+    with closing(local_lookup(place)) as lookup:
         assert (names(lookup.spans(OLD)), names(lookup.spans(NEW))) == (["old"], ["new"])
         found = names(lookup.spans(LARGE))
         said = lookup.notice
@@ -75,7 +75,7 @@ def test_a_large_journal_hides_neither_older_nor_newer_ones(place: Home) -> None
 
 def test_what_fits_is_read_whole_and_nothing_is_said(place: Home) -> None:
     three(place.journals, 10, 3)
-    with closing(Lookup(place)) as lookup:
+    with closing(local_lookup(place)) as lookup:
         assert names(lookup.spans(LARGE)) == ["playbook", "task 2", "task 3", "task 4"]
         assert lookup.notice == ""
 
@@ -145,7 +145,7 @@ def test_only_the_spans_that_are_asked_for_are_parsed(place: Home, monkeypatch: 
         return from_dict(data)
 
     monkeypatch.setattr(Span, "from_dict", counted)
-    with closing(Lookup(place)) as lookup:
+    with closing(local_lookup(place)) as lookup:
         assert names(lookup.spans(NEW)) == ["new"]
     assert set(made) == {"new"}
 
@@ -163,7 +163,7 @@ def test_commands_say_in_one_line_what_they_did_not_read(env: dict[str, str], co
 def test_the_newest_span_of_a_large_journal_is_latest(place: Home) -> None:
     three(place.journals, 10, 3)
     write(place.journals, ("span", span("d" * 32, 1, "last", end_ns=5_000)))
-    with closing(Lookup(place)) as lookup:
+    with closing(local_lookup(place)) as lookup:
         assert names(lookup.spans("latest")) == ["last"]
 
 
@@ -171,7 +171,7 @@ def test_a_build_is_found_by_its_name_with_special_characters(place: Home) -> No
     build = span(OLD, 1, "RUN")
     build.resource = {c.PIPELINE_NAME: 'Tür "1"/app', c.PIPELINE_RUN_ID: "7"}
     write(place.journals, ("span", build))
-    with closing(Lookup(place)) as lookup:
+    with closing(local_lookup(place)) as lookup:
         assert names(lookup.spans('Tür "1"/app#7')) == ["RUN"]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import Home
-from pipeline_trace.lookup.lookup import Lookup
+from pipeline_trace.lookup.lookup import Lookup, local_lookup
 from pipeline_trace.notify import judging
 from pipeline_trace.notify.arrivals import Arrivals
 from pipeline_trace.notify.outcome import Outcome
@@ -32,7 +32,7 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture
 def lookup(home: Home) -> Iterator[Lookup]:
-    found = Lookup(home)
+    found = local_lookup(home)
     yield found
     found.close()
 

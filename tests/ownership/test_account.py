@@ -11,7 +11,7 @@ import pytest
 
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import Home, find_home
-from pipeline_trace.lookup.lookup import Lookup
+from pipeline_trace.lookup.lookup import local_lookup
 from pipeline_trace.ownership import judge
 from pipeline_trace.ownership.account import FORMATS, Account, account_of, rendered
 from pipeline_trace.ownership.log.rules import load_rules
@@ -68,7 +68,7 @@ def told(place: Home, reference: str, *builds: Sequence[Span], page: str = "") -
     with closing(Store(place.store)) as store:
         for spans in builds:
             store.deliver(spans, 5)
-    with closing(Lookup(place)) as lookup:
+    with closing(local_lookup(place)) as lookup:
         return account_of(judge.judged_for(lookup, reference, load_rules()), page)
 
 

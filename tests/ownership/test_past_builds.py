@@ -9,11 +9,12 @@ import pytest
 
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import Home, find_home
-from pipeline_trace.lookup.lookup import Lookup
+from pipeline_trace.lookup.lookup import local_lookup
 from pipeline_trace.ownership import judge
 from pipeline_trace.ownership.log.rules import load_rules
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.ids import span_id, trace_id
+from pipeline_trace.trace.queries import build_key
 from pipeline_trace.trace.span import Link, Span
 
 MINUTE = 60 * 10**9
@@ -62,7 +63,7 @@ def test_hosts_on_which_nothing_failed_are_not_read_of_past_builds(place: Home, 
         read.append(str(data["name"]))
         return from_dict(data)
 
-    with closing(Lookup(place)) as lookup:
+    with closing(local_lookup(place)) as lookup:
         own = lookup.spans("team3/deploy#3")
         monkeypatch.setattr(Span, "from_dict", noted)
         verdict = judge.verdict_of_trace(lookup, own, "team3/deploy#3", load_rules())
@@ -70,7 +71,7 @@ def test_hosts_on_which_nothing_failed_are_not_read_of_past_builds(place: Home, 
         assert read.count("web0") == 4
         # With all hosts it is the same.
         whole = lookup.spans_of_build
-        monkeypatch.setattr(lookup, "spans_of_build", lambda job, number, **_: whole(job, number))
+        monkeypatch.setattr(lookup, "spans_of_builds", lambda runs: {build_key(run): whole(*build_key(run)) for run in runs})
         assert judge.verdict_of_trace(lookup, own, "team3/deploy#3", load_rules()) == verdict
     assert "5 projects have had the same error" in "\n".join(verdict.evidence)
 
@@ -98,7 +99,7 @@ def test_a_build_that_several_projects_started_is_followed_from_each_and_fails_o
     jobs = [f"team{number}/build" for number in range(3)]
     with closing(Store(place.store)) as store:
         store.deliver([*below, *(span for job in jobs for span in upstream(job, below[0]))], 5)
-    with closing(Lookup(place)) as lookup:
+    with closing(local_lookup(place)) as lookup:
         for reference in [f"{job}#1" for job in jobs]:
             said = "\n".join(judge.judged_for(lookup, reference, load_rules()).verdict.evidence)
             assert "build shared/deploy#1" in said

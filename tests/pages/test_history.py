@@ -12,8 +12,11 @@ from support.report_samples import PATH, make, seconds
 from pipeline_trace.answers import headline
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import find_home
-from pipeline_trace.lookup.flaky import Flaky, build_key, flaky_builds
-from pipeline_trace.lookup.lookup import Lookup
+from pipeline_trace.lookup.flaky import Flaky, flaky_builds
+from pipeline_trace.lookup.journals import Journals
+from pipeline_trace.lookup.local import LocalSource
+from pipeline_trace.lookup.lookup import Lookup, local_lookup
+from pipeline_trace.lookup.source import Window
 from pipeline_trace.lookup.tree import build_tree, walk
 from pipeline_trace.lookup.usual import OtherBuilds, other_builds, percentile, usual_times
 from pipeline_trace.report.headline import path_view, verdict_view
@@ -21,7 +24,7 @@ from pipeline_trace.report.retries import Retry, find_retries
 from pipeline_trace.report.trouble import find_trouble
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.ids import trace_id
-from pipeline_trace.trace.queries import environment_of
+from pipeline_trace.trace.queries import build_key, environment_of
 from pipeline_trace.trace.span import Event, Span
 
 DAY = 86_400
@@ -70,7 +73,7 @@ def test_only_deploys_to_the_same_environment_are_compared() -> None:
 
 @pytest.mark.parametrize(("other", "flaky"), [("integration", False), ("staging", True)])
 def test_a_build_deploys_where_its_playbook_says(tmp_path: Path, other: str, flaky: bool) -> None:
-    lookup = Lookup(find_home({"PIPELINE_TRACE_HOME": str(tmp_path)}))
+    lookup = local_lookup(find_home({"PIPELINE_TRACE_HOME": str(tmp_path)}))
     builds = [build(138, 0, Deploy=(5, c.FAILURE)), build(139, 200, Deploy=(5, c.SUCCESS))]
     for spans, environment in zip(builds, ("staging", other), strict=True):
         book = make(f"book{environment}{spans[0].span_id}", None, "site.yml", 1, 2, ansible_type="playbook")
@@ -154,18 +157,24 @@ def test_the_store_is_asked_for_the_builds_before_and_the_reruns_after(tmp_path:
     store.deliver(build(10, 9500, Test=(900, c.SUCCESS)), 5)
     store.deliver(build(11, 9000 + 3 * DAY, Test=(900, c.SUCCESS)), 5)
     store.deliver(build(1, 100, job="other", Test=(900, c.SUCCESS)), 5)
-    found = other_builds(store, own)
+    lookup = asking(store)
+    found = other_builds(lookup, own)
     assert found.usual[("app", "Test")].median_ns == 10_000_000_000
     assert found.usual[("app", "Test")].count == 4
     assert [(one.failed_in, one.passed_in) for one in found.flaky] == [("9", "10")]
-    assert all(span.name != "sh" for span in store.stages_between("app", 0, seconds(10**6)))
+    assert all(span.name != "sh" for span in lookup.stages_between("app", 0, seconds(10**6)))
     store.close()
+
+
+def asking(store: Store) -> Lookup:
+    """Return a Lookup on a store alone."""
+    return Lookup(LocalSource(store), Journals(None))
 
 
 class Asked:
     """A source that notes what it is asked for."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Lookup) -> None:
         self.jobs: list[str] = []
         self._store = store
 
@@ -173,8 +182,8 @@ class Asked:
         self.jobs.append(pipeline)
         return self._store.stages_between(pipeline, from_ns, to_ns, more=more)
 
-    def spans_of_build(self, pipeline: str, run: str) -> list[Span]:
-        return self._store.spans_of_build(pipeline, run)
+    def spans_of_build(self, pipeline: str, run: str, *, around: Window) -> list[Span]:
+        return self._store.spans_of_build(pipeline, run, around=around)
 
 
 def test_builds_of_one_job_in_a_trace_are_compared_with_few_queries_and_the_same_result(tmp_path: Path) -> None:
@@ -189,11 +198,11 @@ def test_builds_of_one_job_in_a_trace_are_compared_with_few_queries_and_the_same
         store.deliver(spans, 5)
     # These builds are beyond the reruns of the first ones.
     store.deliver(build(40, 2 * DAY, commit="c1", Test=(1, c.SUCCESS)), 5)
-    asked = Asked(store)
+    asked = Asked(asking(store))
     # The order of the spans says nothing about time.
     own = sorted((span for spans in builds[5:25] for span in spans), key=lambda span: span.span_id)
     found = other_builds(asked, own)
-    alone = {one[0].span_id: other_builds(store, one) for one in builds[5:25]}
+    alone = {one[0].span_id: other_builds(asking(store), one) for one in builds[5:25]}
     runs = [span for span in own if span.span_id in alone]
     assert found.flaky
     assert list(found.flaky) == list(dict.fromkeys(one for run in runs for one in alone[run.span_id].flaky))
@@ -209,7 +218,7 @@ def test_many_builds_of_one_job_in_a_trace_hide_no_earlier_build(tmp_path: Path)
     store.deliver(build(1, 0, Test=(1, c.FAILURE)), 5)
     own = [span for n in range(2, 62) for span in build(n, 200 * n, Test=(1, c.SUCCESS), **names)]
     store.deliver(own, 5)
-    found = other_builds(store, own)
+    found = other_builds(asking(store), own)
     assert ("Test", "1", "61") in [(one.name, one.failed_in, one.passed_in) for one in found.flaky]
     store.close()
 
@@ -232,11 +241,14 @@ def test_the_command_shows_what_other_builds_say(tmp_path: Path, env: dict[str, 
 def test_stages_are_found_by_an_index(tmp_path: Path) -> None:
     store = Store(tmp_path / "traces.db")
     plans: list[str] = []
-    rows = store._rows
-    store._rows = lambda query, *values: plans.extend(r[3] for r in rows(f"EXPLAIN QUERY PLAN {query}", *values)) or []  # type: ignore[method-assign]
-    store.stages_between("app", 0, 1)
+    rows = store.rows
+    store.rows = lambda query, *values: plans.extend(r[3] for r in rows(f"EXPLAIN QUERY PLAN {query}", *values)) or []  # type: ignore[method-assign]
+    LocalSource(store).stages("app", Window(0, 1), 10)
     store.close()
-    assert plans == ["SEARCH spans USING INDEX spans_of_stages (pipeline=? AND end_ns>? AND end_ns<?)"]
+    assert plans == [
+        "SEARCH t USING INDEX traits_stages (pipeline=? AND end_ns>? AND end_ns<?)",
+        "SEARCH spans USING PRIMARY KEY (trace_id=? AND span_id=?)",
+    ]
 
 
 def test_of_a_retry_the_last_attempt_is_told_and_what_is_in_it_is_not() -> None:
@@ -331,7 +343,7 @@ def test_without_a_deciding_line_the_last_one_that_tells_something_is_the_cause(
 
 
 def test_an_answer_knows_the_deciding_line_of_each_failure(tmp_path: Path) -> None:
-    store = Lookup(find_home({"PIPELINE_TRACE_HOME": str(tmp_path)}))
+    store = local_lookup(find_home({"PIPELINE_TRACE_HOME": str(tmp_path)}))
     step = failed_step(LONG_LOG.replace("error: no such table", "cp: cannot create: No space left on device"))
     found = headline(store, [step], step.trace_id).deciding
     store.close()

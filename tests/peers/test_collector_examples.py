@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from support.otel_collector import EXAMPLES, Collector
 from support.otlp_receiver import Receiver
 from support.toolchains import needs_collector
 
-from pipeline_trace.delivery.destinations.otlp import Otlp
 from pipeline_trace.trace.span import Span
 from pipeline_trace_demo.replay import Replay
 
@@ -93,22 +92,6 @@ def counted(metrics: MetricsReceiver) -> dict[tuple[str, str], int]:
     }
 
 
-@pytest.fixture
-def send(monkeypatch: pytest.MonkeyPatch) -> Callable[[Collector, list[Span]], None]:
-    """Return what sends spans, one a request."""
-
-    def send(collector: Collector, spans: list[Span]) -> None:
-        for name, value in collector.environ().items():
-            monkeypatch.setenv(name, value)
-        destination = Otlp(collector.environ())
-        for span in spans:
-            destination.deliver([span], 10)
-        destination.close()
-
-    return send
-
-
-Send = Callable[[Collector, list[Span]], None]
 # What was sent first arrives first, so that nothing is still under way when the last one is there.
 IN_ORDER = {"exporters__otlp_http__sending_queue__num_consumers": 1}
 
@@ -133,15 +116,18 @@ def in_turns(traces: dict[str, list[Span]]) -> list[Span]:
     return [span for spans in zip(*traces.values(), strict=True) for span in spans]
 
 
+def send(collector: Collector, spans: Sequence[Span]) -> None:
+    """Send spans, one a request."""
+    collector.send(*([span] for span in spans))
+
+
 def arrived(receiver: Receiver, last: Span) -> Counter[str]:
     """Return how many spans of each trace arrived before this one did."""
     processes.wait_for(lambda: last.span_id in runs.ids(receiver.spans()), "last span")
     return Counter(span["trace_id"] for span in receiver.spans() if span["trace_id"] != last.trace_id)
 
 
-def test_head_sampling_keeps_whole_traces_and_the_same_ones_everywhere(
-    tmp_path: Path, backend: Receiver, send: Send
-) -> None:
+def test_head_sampling_keeps_whole_traces_and_the_same_ones_everywhere(tmp_path: Path, backend: Receiver) -> None:
     traces = make_traces(60)
     # The processor's word for a span to be kept.
     last = make_span(secrets.token_hex(16), "last")
@@ -160,7 +146,7 @@ def test_head_sampling_keeps_whole_traces_and_the_same_ones_everywhere(
     assert found[0] == found[1]
 
 
-def test_tail_sampling_keeps_whole_traces_in_which_something_failed(tmp_path: Path, backend: Receiver, send: Send) -> None:
+def test_tail_sampling_keeps_whole_traces_in_which_something_failed(tmp_path: Path, backend: Receiver) -> None:
     traces = make_traces(20)
     failed = list(traces)[:5]
     for trace in failed:

@@ -480,7 +480,7 @@ def test_wrong_usage_is_said(env: dict[str, str], option: str, value: str) -> No
 
 def test_a_full_disk_is_a_503_until_there_is_room_again(env: dict[str, str]) -> None:
     with Server(env) as server:
-        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (250_000, resource.RLIM_INFINITY))
         statuses = [post(server, encoded(*batch(number, 100))).status_code for number in range(1, 10)]
         assert set(statuses) == {200, 503}
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))

@@ -15,7 +15,7 @@ from pipeline_trace.delivery.home import Home, find_home
 from pipeline_trace.delivery.journal import Writer
 from pipeline_trace.delivery.reader import Reader
 from pipeline_trace.lookup import journals
-from pipeline_trace.lookup.lookup import Lookup
+from pipeline_trace.lookup.lookup import local_lookup
 from pipeline_trace.serve import running, sketch
 from pipeline_trace.serve.running import RunningTraces
 from pipeline_trace.serve.summary import Summary, summarise
@@ -67,7 +67,7 @@ def put(place: Home, *spans: Span) -> None:
 
 
 def from_all_spans(place: Home, trace: str = TRACE) -> Summary:
-    with closing(Lookup(place)) as lookup:
+    with closing(local_lookup(place)) as lookup:
         return summarise(trace, lookup.spans(trace))
 
 

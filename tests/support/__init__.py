@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import subprocess
@@ -12,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pipeline_trace.delivery.destinations.resources import Resources
+from pipeline_trace.delivery.destinations.rows import COLUMNS, spans_of
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.trace.span import Span
 from pipeline_trace_demo.recording import Recording
@@ -143,7 +144,8 @@ def stored(env: Mapping[str, str]) -> list[dict[str, Any]]:
     with sqlite3.connect(path) as database:
         if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'spans'").fetchone():
             return []
-        return [json.loads(body) for (body,) in database.execute("SELECT body FROM spans")]
+        rows = database.execute(f"SELECT {COLUMNS} FROM spans").fetchall()
+        return [span.to_dict() for span in spans_of(rows, Resources(database))]
 
 
 def store_spans(env: Mapping[str, str], spans: Sequence[Span]) -> None:

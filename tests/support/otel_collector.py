@@ -9,18 +9,21 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from unittest.mock import patch
 
 import support
+from pipeline_trace.delivery.destinations.otlp import Otlp
+from pipeline_trace.trace.span import Span
 from support import processes
 from support.otlp_receiver import Protocol, free_port
 
 BINARY = support.ROOT / ".peers/collector/build/otelcol"
 EXAMPLES = support.ROOT / "examples/collector"
+_OTHERS = support.ROOT / "examples"
 _HOST = "127.0.0.1"
 
 
@@ -28,9 +31,15 @@ class Collector:
     """A Collector, from entering the context until its end; its queue is in its folder."""
 
     def __init__(
-        self, folder: Path, *examples: str, backend: str, env: dict[str, str] | None = None, **settings: object
+        self,
+        folder: Path,
+        *examples: str,
+        backend: str,
+        exporter: str = "otlp_http",
+        env: dict[str, str] | None = None,
+        **settings: object,
     ) -> None:
-        """``examples``: names of configurations, each on top of the one before. ``backend``: where all goes.
+        """``examples``: names of configurations, each on top of the one before. ``backend``: where all goes by ``exporter``.
 
         ``env``: more variables that they read. ``settings``: what else is set, with ``__`` for the dots of a path.
         """
@@ -41,6 +50,7 @@ class Collector:
         self._env = {
             "PATH": os.defpath,
             "BACKEND_URL": backend,
+            "CLICKHOUSE_URL": backend,
             "COLLECTOR_LISTEN": _HOST,
             "COLLECTOR_STATE": str(folder / "state"),
             **(env or {}),
@@ -49,13 +59,13 @@ class Collector:
             "receivers__otlp__protocols__http__endpoint": f"{_HOST}:{self.http_port}",
             "receivers__otlp__protocols__grpc__endpoint": f"{_HOST}:{self.grpc_port}",
             # Tests do not wait for seconds; ports that are the same for all would be in each other's way.
-            "exporters__otlp_http__retry_on_failure__initial_interval": "100ms",
-            "exporters__otlp_http__retry_on_failure__max_interval": "500ms",
-            "exporters__otlp_http__sending_queue__batch__flush_timeout": "100ms",
+            f"exporters__{exporter}__retry_on_failure__initial_interval": "100ms",
+            f"exporters__{exporter}__retry_on_failure__max_interval": "500ms",
+            f"exporters__{exporter}__sending_queue__batch__flush_timeout": "100ms",
             "service__telemetry__metrics__level": "none",
             **settings,
         }
-        self._words = [f"--config={EXAMPLES / example}.yaml" for example in examples]
+        self._words = _configurations(examples)
         self._words += [f"--config=yaml:{name.replace('__', '::')}: {json.dumps(value)}" for name, value in found.items()]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -79,6 +89,14 @@ class Collector:
             "OTEL_EXPORTER_OTLP_PROTOCOL": name,
         }
 
+    def send(self, *requests: Sequence[Span]) -> None:
+        """Send spans as all parts of pipeline-trace do. Raises DeliveryError."""
+        with patch.dict(os.environ, self.environ()):
+            destination = Otlp(os.environ)
+            for spans in requests:
+                destination.deliver(spans, 30)
+            destination.close()
+
     def start(self) -> None:
         """Start it; return when it takes spans."""
         with self._log.open("ab") as log:
@@ -100,17 +118,14 @@ class Collector:
     def _ready(self) -> bool:
         assert self._process
         assert self._process.poll() is None, self.said
-        return all(_listens(port) for port in (self.http_port, self.grpc_port))
+        return all(processes.listens(port) for port in (self.http_port, self.grpc_port))
 
 
 def validate(*examples: str, env: dict[str, str]) -> support.Completed:
     """Let the Collector look at configurations, each on top of the one before."""
-    words = [f"--config={EXAMPLES / example}.yaml" for example in examples]
-    return support.run(BINARY, "validate", *words, env={"PATH": os.defpath, **env})
+    return support.run(BINARY, "validate", *_configurations(examples), env={"PATH": os.defpath, **env})
 
 
-def _listens(port: int) -> bool:
-    with suppress(OSError):
-        socket.create_connection((_HOST, port), 1).close()
-        return True
-    return False
+def _configurations(examples: Sequence[str]) -> list[str]:
+    """Return the options that name them; ``folder/name`` is in another folder of the examples."""
+    return [f"--config={(_OTHERS if '/' in example else EXAMPLES) / example}.yaml" for example in examples]

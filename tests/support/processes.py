@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -20,6 +21,14 @@ def wait_for(condition: Callable[[], T], what: str, seconds: float = 20.0) -> T:
         assert time.monotonic() < deadline, f"no {what} within {seconds} s"
         time.sleep(0.02)
     return found
+
+
+def listens(port: int) -> bool:
+    """Return whether somebody listens at this port of 127.0.0.1."""
+    with suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    return False
 
 
 def of_test(env: Mapping[str, str]) -> dict[int, str]:

@@ -10,22 +10,14 @@ from typing import Any
 import pytest
 import support
 import yaml
+from support.examples import loadable, understood
 
 from jenkins_poller.config import ControllerConfig, load
-from pipeline_trace.commands import cli
 
 EXAMPLES = support.ROOT / "examples"
 UNIT = "pipeline-trace-poll.service"
 PROGRAM = "/opt/pipeline-trace/bin/pipeline-trace"
 ENVIRON = {"JENKINS_USER": "reader", "JENKINS_API_TOKEN": "t"}
-
-
-def loadable(text: str, folder: Path) -> Path:
-    """Write a configuration whose files with logins are in a folder of the test."""
-    (folder / "secret").write_text("x")
-    file = folder / "poller.yaml"
-    file.write_text(re.sub(r"(\w+_file:) \S+", r"\1 secret", text))
-    return file
 
 
 def test_the_configuration_is_right(tmp_path: Path) -> None:
@@ -116,11 +108,3 @@ def test_the_manifests_configuration_is_right(manifest: dict[str, dict[str, Any]
     pod = manifest["Deployment"]["spec"]["template"]["spec"]
     (login,) = [mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"] if mount["name"] == "login"]
     assert [path for path in re.findall(r"\w+_file: (\S+)", text) if not path.startswith(f"{login}/")] == []
-
-
-def understood(words: list[str]) -> None:
-    """Fail where pipeline-trace does not understand a command's words."""
-    name, *rest = words
-    command = cli.get_command(None, name)  # type: ignore[arg-type]
-    assert command
-    command.make_context(name, rest)

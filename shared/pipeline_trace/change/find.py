@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ..lookup.lookup import Lookup, NotFoundError, is_run_of
+from ..lookup.source import Wanted
 from ..trace import conventions as c
 from ..trace.queries import attribute_text, revision_of
 from ..trace.span import Span
-from ..trace.words import PARAMETERS
 from .attempt import Attempt
 from .attempts import attempts_of
 from .runs import RunTree
@@ -46,7 +45,7 @@ def find_change(lookup: Lookup, reference: str) -> FoundChange:
     """
     reference = reference.strip()
     if reference == "latest":
-        newest = lookup.change_spans([_text(c.VCS_HEAD_REVISION)], 1)
+        newest = lookup.noted([[Wanted("revision")]], 1)
         if not newest:
             raise NotFoundError(
                 "there is no commit in the store yet; run pipeline-trace poll --once --jenkins-url URL, or name a version"
@@ -61,7 +60,7 @@ def find_change(lookup: Lookup, reference: str) -> FoundChange:
     if "://" in reference or ("#" in reference.lstrip("#")) or _TRACE.fullmatch(reference.lower()):
         return _of_trace(lookup, reference)
     change = _CHANGE.fullmatch(reference)
-    if change and (spans := lookup.change_spans([_text(c.VCS_CHANGE_ID, change[1])], _MOST_NOTED)):
+    if change and (spans := lookup.noted([[Wanted("change", change[1])]], _MOST_NOTED)):
         return _of_change(lookup, change[1], spans)
     version = _of_version(lookup, reference)
     if version:
@@ -78,33 +77,21 @@ def same_commit(one: str, other: str) -> bool:
     return shortest >= _SHORTEST and one[:shortest] == other[:shortest]
 
 
-def _text(name: str, value: str | None = None, *, whole: bool = True) -> str:
-    """Return an attribute as it appears in a span's JSON: up to the value, or with the value.
-
-    ``whole``: False leaves the value open at its end, so that it matches as a beginning.
-    """
-    if value is None:
-        return f'"{name}":"'
-    text = json.dumps(value)
-    return f'"{name}":{text if whole else text[:-1]}'
-
-
-def _naming(commit: str) -> list[str]:
-    """Return the texts that find a commit in spans. They use only 7 characters: a playbook may know only the short id."""
-    names = (c.VCS_HEAD_REVISION, *(c.JENKINS_PARAMETER_PREFIX + name for name in PARAMETERS[c.VCS_HEAD_REVISION]))
-    return [_text(name, commit[:_SHORTEST], whole=False) for name in names]
+def _naming(commit: str) -> list[list[Wanted]]:
+    """Return what finds a commit in spans. It uses only 7 characters: a playbook may know only the short id."""
+    return [[Wanted("revision", commit[:_SHORTEST], begins=True)]]
 
 
 def _commits(lookup: Lookup, beginning: str) -> list[str]:
     """Return the commits with this beginning, newest first. A short id counts as the long one that it begins."""
-    found = [revision_of(span) for span in lookup.change_spans(_naming(beginning), _MOST_NOTED)]
+    found = [revision_of(span) for span in lookup.noted(_naming(beginning), _MOST_NOTED)]
     found = [one for one in dict.fromkeys(found) if same_commit(one, beginning)]
     return [one for one in found if not any(other != one and other.startswith(one) for other in found)]
 
 
 def _of_commit(lookup: Lookup, commit: str, *, more: Iterable[str] = (), **known: str) -> FoundChange:
     """Return the attempts of a commit. ``more``: traces to read besides those that name the commit."""
-    spans = [span for span in lookup.change_spans(_naming(commit), _MOST_NOTED) if same_commit(revision_of(span), commit)]
+    spans = [span for span in lookup.noted(_naming(commit), _MOST_NOTED) if same_commit(revision_of(span), commit)]
     commit = max(map(revision_of, spans), key=len, default=commit)
     traces = list(dict.fromkeys([*more, *(span.trace_id for span in spans)]))
     outlines = lookup.outlines(traces[:_MOST_TRACES], _MOST_SPANS)
@@ -124,11 +111,11 @@ def _of_commit(lookup: Lookup, commit: str, *, more: Iterable[str] = (), **known
 def _others(lookup: Lookup, own: Sequence[Attempt], commit: str, known: set[str]) -> list[Attempt]:
     """Return the newest attempts of other commits in the same jobs or of the same services."""
     jobs = {one.run.rpartition("#")[0] for one in own if one.run}
-    texts = [_text(c.PIPELINE_NAME, job) for job in sorted(jobs)]
-    texts += [_text(c.DEPLOYMENT_NAME, service) for service in sorted({one.service for one in own if one.service})]
-    if not texts:
+    wanted = [[Wanted("pipeline", job)] for job in sorted(jobs)]
+    wanted += [[Wanted("service", service)] for service in sorted({one.service for one in own if one.service})]
+    if not wanted:
         return []
-    traces = [span.trace_id for span in lookup.change_spans(texts, _MOST_NOTED)]
+    traces = [span.trace_id for span in lookup.noted(wanted, _MOST_NOTED)]
     newest = [trace for trace in dict.fromkeys(traces) if trace not in known][:_MOST_TRACES]
     return [one for one in attempts_of(lookup.outlines(newest, _MOST_SPANS)) if not same_commit(one.commit, commit)]
 
@@ -151,8 +138,7 @@ def _of_change(lookup: Lookup, change: str, spans: Sequence[Span]) -> FoundChang
 
 
 def _of_version(lookup: Lookup, version: str) -> FoundChange | None:
-    names = (c.ARTIFACT_VERSION, *(c.JENKINS_PARAMETER_PREFIX + name for name in PARAMETERS[c.ARTIFACT_VERSION]))
-    spans = lookup.change_spans([_text(name, version) for name in names], _MOST_NOTED)
+    spans = lookup.noted([[Wanted("version", version)]], _MOST_NOTED)
     traces = list(dict.fromkeys(span.trace_id for span in spans))
     attempts = attempts_of(lookup.outlines(traces[:_MOST_TRACES], _MOST_SPANS))
     of_it = [one for one in attempts if one.version == version]

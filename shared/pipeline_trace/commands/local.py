@@ -10,9 +10,10 @@ import click
 
 from ..delivery import home
 from ..delivery.destinations import traces_endpoint
-from ..lookup.lookup import Lookup, NotFoundError
+from ..lookup.lookup import Lookup, NotFoundError, local_lookup
 from ..trace.redact import masked
 from . import fail
+from .upgrading import upgrade_bar
 
 
 @contextmanager
@@ -22,14 +23,18 @@ def open_lookup() -> Iterator[Lookup]:
     Before that, it prints a line to stderr if the home folder is another one, or if journals are too large to be read whole.
     """
     place = home.find_home(os.environ)
-    with closing(Lookup(place)) as found:
-        for said in filter(None, (place.warning, found.notice)):
+    with upgrade_bar() as told, closing(local_lookup(place, told)) as found:
+        before = found.notice
+        for said in filter(None, (place.warning, before)):
             click.echo(f"pipeline-trace: {said}", err=True)
         try:
             yield found
         except NotFoundError as error:
             receiver = masked(traces_endpoint(os.environ))
             raise fail(_elsewhere(receiver) if receiver and found.is_empty() else str(error)) from None
+        finally:
+            if found.notice != before:
+                click.echo(f"pipeline-trace: {found.notice}", err=True)
 
 
 def _elsewhere(receiver: str) -> str:

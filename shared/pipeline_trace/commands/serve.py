@@ -10,6 +10,7 @@ import click
 
 from ..delivery import home
 from ..notify.settings import SettingsError, from_environment
+from ..serve.trusted import TrustedHeader, trusted_header
 from . import fail, parsed
 from .units import age_seconds, size_bytes
 
@@ -60,6 +61,17 @@ _LEAST_TOKEN = 16
 @click.option(
     "--allow-host", multiple=True, metavar="NAME", help="Another host name that clients use for this server. Repeatable."
 )
+@click.option(
+    "--trust-user-header",
+    metavar="NAME",
+    help="The header in which a proxy names the person that it has logged in. People need no token then; spans do.",
+)
+@click.option(
+    "--trust-from",
+    multiple=True,
+    metavar="CIDR",
+    help="A network from which this header counts, such as 10.1.2.0/24: the proxy's. Repeatable.",
+)
 def command(
     host: str,
     port: int,
@@ -68,6 +80,8 @@ def command(
     keep_size: int,
     token_file: Path | None,
     allow_host: tuple[str, ...],
+    trust_user_header: str | None,
+    trust_from: tuple[str, ...],
 ) -> None:
     """Receive spans over OTLP, and show traces in a browser.
 
@@ -76,6 +90,8 @@ def command(
     By default, serve accepts connections from this machine only. Another --host needs a token, from
     PIPELINE_TRACE_SERVE_TOKEN or --token-file. OTLP clients send it as
     OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20TOKEN"; people use it to log in with the browser.
+
+    Instead of the token, pages can have the login of a proxy in front of them: --trust-user-header and --trust-from.
     """
     # By default, gRPC writes to stderr between our own lines. It reads this variable when it is imported.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -83,21 +99,21 @@ def command(
     from ..serve import guard, retention
     from ..serve.run import ServeSettings, run
 
-    token = _token(token_file)
+    token, trusted = _token(token_file), _trusted(trust_user_header, trust_from)
     if not guard.is_loopback(host):
-        if not token:
-            raise fail(f"--host {host} lets other machines connect, which needs a token: set {TOKEN} or --token-file")
-        click.echo(
-            f"pipeline-trace: warning: other machines can connect to {host}, without encryption: "
-            "anyone who sees the traffic sees the token; put a TLS proxy in front, or use only a trusted network",
-            err=True,
-        )
+        if not token and not trusted:
+            raise fail(
+                f"--host {host} lets other machines connect, which needs a token: set {TOKEN} or --token-file; "
+                "or a proxy that logs people in: --trust-user-header and --trust-from"
+            )
+        said = f"warning: other machines can connect to {host}, without encryption: {_risk(token)}"
+        click.echo(f"pipeline-trace: {said}", err=True)
     try:
         notify = from_environment(os.environ)
     except SettingsError as error:
         notify = None
         click.echo(f"pipeline-trace: no failures are told: {error}", err=True)
-    settings = ServeSettings(host, port, grpc_port, retention.Keep(keep, keep_size), token, allow_host, notify)
+    settings = ServeSettings(host, port, grpc_port, retention.Keep(keep, keep_size), token, allow_host, notify, trusted)
     place = home.find_home(os.environ)
     if place.warning:
         click.echo(f"pipeline-trace: {place.warning}", err=True)
@@ -112,6 +128,26 @@ def _token(path: Path | None) -> str:
     if token and not (token.isascii() and token.isprintable() and " " not in token):
         raise fail("the token has characters that an HTTP header cannot carry; make one with: openssl rand -hex 24")
     return token
+
+
+def _trusted(name: str | None, networks: tuple[str, ...]) -> TrustedHeader | None:
+    if name is None and not networks:
+        return None
+    if name is None or not networks:
+        raise click.UsageError(
+            "--trust-user-header and --trust-from go together: the header in which your proxy names the person, and the "
+            "network from which the proxy connects."
+        )
+    try:
+        return trusted_header(name, networks)
+    except ValueError as error:
+        raise click.UsageError(f"{error}.") from None
+
+
+def _risk(token: str) -> str:
+    if token:
+        return "anyone who sees the traffic sees the token; put a TLS proxy in front, or use only a trusted network"
+    return "anyone who sees the traffic sees the pages; let only the proxy connect"
 
 
 def _say(listening: Listening) -> None:

@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..trace import conventions as c
-from ..trace.queries import attribute_text, failed_tests, is_stage
+from ..trace.queries import attribute_text, build_key, failed_tests, is_stage
 from ..trace.span import Span
+from .source import BuildKey
 from .states import STATES, span_type, state
 
 # Only a rerun within one day counts.
 _RERUN_NS = 86_400 * 1_000_000_000
-# The full job name and the build number.
-BuildKey = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -66,11 +65,6 @@ def reruns_until(run: Span) -> int:
 def is_run_or_stage(span: Span) -> bool:
     """Tell whether a span is one of those from which other builds are compared."""
     return is_stage(span) or span_type(span) == c.TYPE_RUN
-
-
-def build_key(span: Span) -> BuildKey:
-    """Return the full job name and the build number of a span; empty strings where there are none."""
-    return attribute_text(span, c.PIPELINE_NAME), attribute_text(span, c.PIPELINE_RUN_ID)
 
 
 def _commit(span: Span) -> str:

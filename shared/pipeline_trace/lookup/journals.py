@@ -15,9 +15,13 @@ from typing import NamedTuple
 
 from ..delivery.journal import find_journals
 from ..delivery.reader import Line, Reader, parsed
+from ..trace import conventions as c
 from ..trace.clock import horizon_ns
 from ..trace.others import understood
-from ..trace.span import Span
+from ..trace.span import Span, encode
+from ..trace.traits import NOTED, Trait, traits_of
+from ..trace.words import PARAMETERS
+from .source import Wanted
 from .wording import visible
 
 _ID = rb'"([0-9a-f]{32})"'
@@ -37,6 +41,13 @@ _SPAN_ID = re.compile(rb'"span_id":' + _SPAN)
 _OPEN = b'{"type":"open",'
 _END_NS = re.compile(rb'"end_unix_nano":([0-9]{1,19})[,}]')
 _MB = 1_000_000
+# What stands in the line of a span that says anything of a trait, for those that are asked for without a value.
+_SAID_BY: dict[Trait, list[bytes]] = {
+    "revision": [
+        name.encode()
+        for name in (c.VCS_HEAD_REVISION, *(c.JENKINS_PARAMETER_PREFIX + name for name in PARAMETERS[c.VCS_HEAD_REVISION]))
+    ]
+}
 
 
 class Limits(NamedTuple):
@@ -140,9 +151,9 @@ def said_of_parts(found: Iterable[Part]) -> str:
 class Journals:
     """The spans in the journals of a folder, as they are when this is made. Spans have no duplicates; ended ones win."""
 
-    def __init__(self, folder: Path, limits: Limits | None = None) -> None:
-        """Read the journals. ``limits``: instead of the usual ones."""
-        self.parts: Sequence[Part] = parts(folder, limits or Limits())
+    def __init__(self, folder: Path | None, limits: Limits | None = None) -> None:
+        """Read the journals. ``folder``: None for none at all. ``limits``: instead of the usual ones."""
+        self.parts: Sequence[Part] = parts(folder, limits or Limits()) if folder else ()
         self._by_trace: dict[str, dict[str, Entry]] = defaultdict(dict)
         # Many lines have the same ids of traces and parents.
         self._texts: dict[str | None, str | None] = {}
@@ -167,10 +178,25 @@ class Journals:
         """Return the ids of the traces that have a span whose parent has one of these ids."""
         return {trace_id for span_id in span_ids for trace_id in self._with_parent.get(span_id, ())}
 
-    def saying(self, texts: Sequence[str]) -> list[Span]:
-        """Return the spans whose JSON form contains one of these texts."""
-        wanted = [text.encode() for text in texts]
-        return _spans(entry for entry in self._entries() if any(text in entry.raw for text in wanted))
+    def naming(self, pipeline: str) -> list[Span]:
+        """Return the spans that name a pipeline, perhaps among others that only contain its name."""
+        return self._saying([_inner(pipeline)])
+
+    def noted(self, wanted: Sequence[Sequence[Wanted]]) -> list[Span]:
+        """Return the runs, playbooks, deploys and root spans with a commit that have all traits of a group."""
+        # Only lines with the text are parsed. Any value of a trait: most lines have none of the names that say it.
+        firsts = [group[0] for group in wanted]
+        texts = [text for one in firsts for text in ([_inner(one.value)] if one.value else _SAID_BY[one.trait])]
+        found = ((span, traits_of(span)) for span in self._saying(texts))
+        return [
+            span
+            for span, traits in found
+            if traits.level == NOTED and any(all(one.fits(getattr(traits, one.trait)) for one in group) for group in wanted)
+        ]
+
+    def _saying(self, texts: Sequence[bytes]) -> list[Span]:
+        """Return the spans whose line contains one of these texts."""
+        return _spans(entry for entry in self._entries() if any(text in entry.raw for text in texts))
 
     def newest(self) -> tuple[str, int] | None:
         """Return the id of the trace whose span ended last, and that end in ns; None if there are no spans."""
@@ -215,6 +241,11 @@ class Journals:
             kept[entry.span_id] = entry._replace(trace_id=str(trace_id), parent_id=parent_id)
         if entry.opened and written:
             self._live.add((str(trace_id), entry.span_id))
+
+
+def _inner(value: str) -> bytes:
+    """Return a text as it stands in a line, without quotes."""
+    return encode(value)[1:-1].encode()
 
 
 def rank(time_ns: int) -> tuple[bool, int]:

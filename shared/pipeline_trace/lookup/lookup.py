@@ -1,47 +1,62 @@
-"""Finds traces on this machine: in the store, and in journals that are being written or wait for delivery."""
+"""Finds traces: in a source of spans, and on this machine in journals that are being written or wait for delivery."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from ..delivery.destinations.store import Store
 from ..delivery.home import Home
 from ..place.ci.jenkins.identity import Build, build_on_page
 from ..trace import conventions as c
-from ..trace.queries import attribute_text, build_name, build_name_of, build_name_parts, is_playbook, is_run
-from ..trace.span import Span, encode
+from ..trace.queries import attribute_text, build_key, build_name, build_name_of, build_name_parts, is_run
+from ..trace.span import Span
 from .assumed import with_stages
 from .journals import Journals, rank, said_of_parts
+from .local import LocalSource
+from .source import ALWAYS, BuildKey, TraceSource, Wanted, Window
 from .twice import once_a_build
 
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 
 
+# How many builds and stages history looks at.
+MOST_RUNS = 2000
+_MOST_STAGES = 2500
+
+
 class NotFoundError(Exception):
-    """No trace on this machine has this reference. The message says what to do."""
+    """No trace has this reference. The message says what to do."""
+
+
+def local_lookup(home: Home, told: Callable[[float], None] = lambda done: None) -> Lookup:
+    """Return a Lookup on a home folder: its store and its journals.
+
+    ``told``: called with the part that is done, from 0 to 1, while spans of an earlier version are read once.
+    """
+    return Lookup(LocalSource(Store(home.store), told), Journals(home.journals))
 
 
 class Lookup:
-    """Searches the store and the journals of one home folder. A span that runs now is open: its ``end_ns`` is 0."""
+    """Searches a source and journals. A span that runs now is open: its ``end_ns`` is 0."""
 
-    def __init__(self, home: Home) -> None:
-        self._store = Store(home.store)
-        self._journals = Journals(home.journals)
+    def __init__(self, source: TraceSource, journals: Journals) -> None:
+        self._source = source
+        self._journals = journals
 
     @property
     def notice(self) -> str:
         """Return one line about what was not read, and what to do; "" if all was."""
-        return said_of_parts(self._journals.parts)
+        return "; ".join(filter(None, (said_of_parts(self._journals.parts), self._source.notice)))
 
     def close(self) -> None:
-        """Close the store."""
-        self._store.close()
+        """Close the source."""
+        self._source.close()
 
     def is_empty(self) -> bool:
         """Return whether there is no span here at all."""
-        return self._journals.newest() is None and self._store.latest() is None
+        return self._journals.newest() is None and self._source.newest() is None
 
     def spans(self, reference: str) -> list[Span]:
         """Return the spans of a trace. ``reference``: a trace id, a build URL, ``JOB#N`` or ``latest``.
@@ -58,9 +73,7 @@ class Lookup:
             found.update(((span.trace_id, span.span_id), span) for span in spans)
             ids = {span.span_id for span in spans}
             above = {span.parent_id for span in spans if span.parent_id} - ids
-            todo |= self._store.traces_with_spans(above) | self._store.traces_with_parents(ids)
-            todo |= self._journals.traces_of(above) | self._journals.traces_below(ids)
-            todo -= seen
+            todo |= self._traces_around(above, ids, _window(spans)) - seen
         return with_stages(list(found.values()))
 
     def running_traces(self) -> list[str]:
@@ -69,34 +82,47 @@ class Lookup:
         return list(dict.fromkeys(span.trace_id for span in live))
 
     def runs_between(self, from_ns: int, to_ns: int) -> list[Span]:
-        """Return the run spans that ended between two times (nanoseconds since the epoch), newest first, each build once."""
-        return once_a_build(self._store.runs_between(from_ns, to_ns))
+        """Return the run spans that ended between two times (ns since the epoch), newest first, each build once.
 
-    def spans_of_build(self, pipeline: str, run: str, *, fine_hosts: bool = True) -> list[Span]:
+        At most MOST_RUNS.
+        """
+        return once_a_build(self._source.runs(Window(from_ns, to_ns), MOST_RUNS))
+
+    def spans_of_build(self, pipeline: str, run: str, *, around: Window = ALWAYS) -> list[Span]:
         """Return the spans of a build. ``pipeline``: the full job name. ``run``: the build number.
 
-        ``fine_hosts``: False leaves out the hosts in the store on which an Ansible task did not fail.
+        ``around``: when it ran, where that is known.
         """
-        named = self._naming_build(pipeline, run, fine_hosts=fine_hosts)
-        if all(map(is_run, named)):
-            # Other tools than the poller tell only with the run which build it is.
-            named = [span for one in named for span in _within(one, self._trace(one.trace_id))]
-        return with_stages(named)
-
-    def _naming_build(self, pipeline: str, run: str, *, fine_hosts: bool = True) -> list[Span]:
         name = build_name(pipeline, run)
-        saying = self._journals.saying([encode(pipeline)])
-        waiting = [span for span in saying if build_name_of(span) == name]
-        return [*self._store.spans_of_build(pipeline, run, fine_hosts=fine_hosts), *waiting]
+        waiting = [span for span in self._journals.naming(pipeline) if build_name_of(span) == name]
+        return with_stages(self._whole([*self._source.builds([(pipeline, run)], around=around), *waiting]))
 
-    def change_spans(self, texts: Sequence[str], most: int) -> list[Span]:
-        """Return the newest runs, playbooks, deploys and root spans with a commit that match.
+    def spans_of_builds(self, runs: Sequence[Span]) -> dict[BuildKey, list[Span]]:
+        """Return the spans of some builds, by job and number, without hosts on which an Ansible task did not fail.
 
-        A span matches if its JSON form contains one of ``texts``. ``most``: the highest number of spans.
+        ``runs``: their run spans.
         """
-        waiting = filter(_is_of_a_change, self._journals.saying(texts))
-        found = {(span.trace_id, span.span_id): span for span in waiting}
-        found.update(((span.trace_id, span.span_id), span) for span in self._store.change_spans(texts, most))
+        found: dict[BuildKey, list[Span]] = {build_key(run): [] for run in runs}
+        waiting = [span for pipeline in {key[0] for key in found} for span in self._journals.naming(pipeline)]
+        ended = self._source.builds(list(found), fine_hosts=False, around=_window(runs)) if runs else []
+        for span in (*ended, *waiting):
+            if build_key(span) in found:
+                found[build_key(span)].append(span)
+        return {key: with_stages(self._whole(spans)) for key, spans in found.items()}
+
+    def _whole(self, named: list[Span]) -> list[Span]:
+        """Return the spans of a build. ``named``: those that name it; of other tools than the poller, only the run does."""
+        if not all(map(is_run, named)):
+            return named
+        return [span for run in named for span in _within(run, self._trace(run.trace_id))]
+
+    def noted(self, wanted: Sequence[Sequence[Wanted]], most: int) -> list[Span]:
+        """Return the newest runs, playbooks, deploys and root spans with a commit that have wanted traits.
+
+        ``wanted``: groups; all traits of one of them. ``most``: the highest number of spans.
+        """
+        found = {(span.trace_id, span.span_id): span for span in self._journals.noted(wanted)}
+        found.update(((span.trace_id, span.span_id), span) for span in self._source.noted(wanted, most))
         # Open spans are newer than all ended spans.
         newest = sorted(
             found.values(), key=lambda span: (not span.end_ns, *rank(span.end_ns or span.start_ns)), reverse=True
@@ -111,17 +137,15 @@ class Lookup:
         found: dict[tuple[str, str], Span] = {}
         todo, seen = list(dict.fromkeys(trace_ids)), set[str]()
         while todo and len(found) < most:
-            trace_id = todo.pop(0)
-            seen.add(trace_id)
-            spans = [*self._journals.trace(trace_id), *self._store.outline(trace_id, most - len(found))]
+            seen.update(todo)
+            spans = [span for trace_id in todo for span in self._journals.trace(trace_id)]
+            spans += self._source.outline(todo, most - len(found))
             found.update(((span.trace_id, span.span_id), span) for span in spans)
             ids = {span.span_id for span in spans}
             beyond = {span.parent_id for span in spans if span.parent_id}
             links = (link for span in spans for link in span.links)
             beyond |= {link.span_id for link in links if link.attributes.get(c.JENKINS_LINK) == c.LINK_STARTED}
-            more = self._store.traces_with_parents(ids) | self._store.traces_with_spans(beyond - ids)
-            more |= self._journals.traces_below(ids) | self._journals.traces_of(beyond)
-            todo += sorted(more - seen - set(todo))
+            todo = sorted(self._traces_around(beyond - ids, ids, _window(spans)) - seen)
         return with_stages(list(found.values()))
 
     def trace_id(self, reference: str) -> str:
@@ -129,13 +153,23 @@ class Lookup:
         return self._trace_id(reference.strip())
 
     def stages_between(self, pipeline: str, from_ns: int, to_ns: int, *, more: int = 0) -> list[Span]:
-        """See Store.stages_between."""
-        return self._store.stages_between(pipeline, from_ns, to_ns, more=more)
+        """Return the runs, stages and branches of a job that ended between two times (ns since the epoch), newest first.
+
+        At most _MOST_STAGES, and ``more``.
+        """
+        return self._source.stages(pipeline, Window(from_ns, to_ns), _MOST_STAGES + more)
+
+    def _traces_around(self, above: Collection[str], ids: Collection[str], around: Window) -> set[str]:
+        """Return the traces with spans of some ids (``above``), and those with children of other ones (``ids``)."""
+        found = self._journals.traces_of(above) | self._journals.traces_below(ids)
+        if above:
+            found |= self._source.traces_with(above, around)
+        return found | (self._source.traces_below(ids, around) if ids else set())
 
     def _trace(self, trace_id: str) -> list[Span]:
         found = {span.span_id: span for span in self._journals.trace(trace_id)}
         # A span in the store has ended, even if a journal still has its open line.
-        found.update((span.span_id, span) for span in self._store.trace(trace_id))
+        found.update((span.span_id, span) for span in self._source.trace(trace_id))
         return list(found.values())
 
     def _trace_id(self, reference: str) -> str:
@@ -147,27 +181,32 @@ class Lookup:
             raise NotFoundError(f"there is no trace {reference} here; to see the newest, run: pipeline-trace show latest")
         build = build_on_page(reference) if "://" in reference else None
         if build:
-            runs = self._naming_build(build.job, str(build.number))
+            runs = self._named(build.job, str(build.number))
             here = [span for span in runs if is_of_build(span, build)]
             return _only(here, reference, f"--jenkins-url {build.controller}")
         named = build_name_parts(reference)
         if named:
-            return _only(self._naming_build(*named), reference, "--jenkins-url URL")
+            return _only(self._named(*named), reference, "--jenkins-url URL")
         raise NotFoundError(f"{reference!r} is not a trace id, build URL, JOB#N or latest; use one of these")
+
+    def _named(self, pipeline: str, run: str) -> list[Span]:
+        """Return the run, or the playbooks, of a build; of one that has neither, all that is here."""
+        found = self.noted([[Wanted("pipeline", pipeline), Wanted("run", run)]], MOST_RUNS)
+        return found or self.spans_of_build(pipeline, run)
 
     def _latest(self) -> str:
         running = self.running_traces()
         if running:
             return running[0]
         newest = self._journals.newest()
-        stored = self._store.latest()
-        if newest and (stored is None or rank(newest[1]) > rank(stored[1])):
+        stored = self._source.newest()
+        if newest and (stored is None or rank(newest[1]) > rank(stored.end_ns)):
             return newest[0]
         if stored is None:
             raise NotFoundError(
                 "there is no trace here yet; run a playbook with the callback enabled, or run: pipeline-trace poll --once"
             )
-        return stored[0]
+        return stored.trace_id
 
 
 def is_run_of(span: Span, reference: str) -> bool:
@@ -222,12 +261,8 @@ def _within(run: Span, spans: Iterable[Span]) -> list[Span]:
     return list(found.values())
 
 
-def _is_of_a_change(span: Span) -> bool:
-    """See the store's index of the same spans."""
-    names_commit = c.VCS_HEAD_REVISION in span.attributes or c.VCS_HEAD_REVISION in span.resource
-    return (
-        c.PIPELINE_RESULT in span.attributes
-        or is_playbook(span)
-        or span.attributes.get(c.TASK_TYPE) == c.DEPLOY
-        or (span.parent_id is None and names_commit)
-    )
+def _window(spans: Sequence[Span]) -> Window:
+    """Return from when to when spans ran; always, without spans or while one runs."""
+    if not spans or not all(span.end_ns for span in spans):
+        return ALWAYS
+    return Window(min(span.start_ns for span in spans), max(span.end_ns for span in spans))

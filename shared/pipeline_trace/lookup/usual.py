@@ -10,9 +10,10 @@ from statistics import median
 from typing import Protocol
 
 from ..trace import conventions as c
-from ..trace.queries import attribute_text, environment_of, has_times, is_playbook, is_stage
+from ..trace.queries import attribute_text, build_key, environment_of, has_times, is_playbook, is_stage
 from ..trace.span import Span
-from .flaky import Flaky, build_key, flaky_builds, is_run_or_stage, reruns_until
+from .flaky import Flaky, flaky_builds, is_run_or_stage, reruns_until
+from .source import Window
 from .states import span_type, state
 
 MOST_RUNS = 50
@@ -50,8 +51,8 @@ class StageSource(Protocol):
         ``more``: how many above the limit of the source.
         """
 
-    def spans_of_build(self, pipeline: str, run: str) -> list[Span]:
-        """Return the spans of a build. ``pipeline``: the full job name. ``run``: the build number."""
+    def spans_of_build(self, pipeline: str, run: str, *, around: Window) -> list[Span]:
+        """Return the spans of a build. ``pipeline``: the full job name. ``run``: its number. ``around``: when it ran."""
 
 
 def other_builds(source: StageSource, spans: Sequence[Span]) -> OtherBuilds:
@@ -90,11 +91,11 @@ def _environments(source: StageSource, own: Mapping[str, Sequence[Span]]) -> Cal
     """
 
     @cache
-    def of_playbooks(job: str, number: str) -> str:
-        spans = own.get(number) or source.spans_of_build(job, number)
+    def of_playbooks(job: str, number: str, around: Window) -> str:
+        spans = own.get(number) or source.spans_of_build(job, number, around=around)
         return next(filter(None, map(environment_of, filter(is_playbook, spans))), "")
 
-    return lambda run: environment_of(run) or of_playbooks(*build_key(run))
+    return lambda run: environment_of(run) or of_playbooks(*build_key(run), Window(run.start_ns, run.end_ns))
 
 
 def _by_job(runs: Iterable[Span]) -> dict[str, list[Span]]:

@@ -14,7 +14,7 @@ from typing import Any
 from ..delivery import schedule
 from ..delivery.destinations import SetupError
 from ..delivery.home import Home
-from ..lookup.lookup import Lookup, NotFoundError
+from ..lookup.lookup import Lookup, NotFoundError, local_lookup
 from ..ownership.log.rules import RulesError, load_rules
 from . import disk, forms, judging, template, webhook
 from .arrivals import Arrivals
@@ -114,7 +114,7 @@ class Notifier:
         files = disk.ready(self._folder)
         outcomes = [outcome for path in files for outcome in disk.outcomes_in(path)]
         seen_s = book.seen_s
-        with closing(Lookup(self._home)) as lookup:
+        with closing(local_lookup(self._home)) as lookup:
             if self._arrivals:
                 traces, seen_s = self._arrivals.since(book.seen_s)
                 outcomes += self._watched(lookup, traces, book)

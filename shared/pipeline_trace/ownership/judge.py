@@ -8,12 +8,13 @@ from datetime import datetime, timezone
 from typing import Protocol
 
 from ..lookup.lookup import is_run_of
+from ..lookup.source import BuildKey, Window
 from ..lookup.twice import are_twice
 from ..lookup.wording import utc_time
 from ..trace import conventions as c
 from ..trace.queries import (
     attribute_text,
-    build_name_of,
+    build_key,
     environment_of,
     failed_tests,
     is_run,
@@ -44,10 +45,13 @@ class BuildSource(Protocol):
     def runs_between(self, from_ns: int, to_ns: int) -> list[Span]:
         """Return the run spans that ended between two times (nanoseconds since the epoch)."""
 
-    def spans_of_build(self, pipeline: str, run: str, *, fine_hosts: bool = True) -> list[Span]:
-        """Return the spans of a build. ``pipeline``: the full job name. ``run``: the build number.
+    def spans_of_build(self, pipeline: str, run: str, *, around: Window) -> list[Span]:
+        """Return the spans of a build. ``pipeline``: the full job name. ``run``: its number. ``around``: when it ran."""
 
-        ``fine_hosts``: False may leave out the hosts on which an Ansible task did not fail.
+    def spans_of_builds(self, runs: Sequence[Span]) -> dict[BuildKey, list[Span]]:
+        """Return the spans of some builds, by job and number. ``runs``: their run spans.
+
+        It may leave out the hosts on which an Ansible task did not fail.
         """
 
 
@@ -96,17 +100,18 @@ def _with_started(source: BuildSource, trace: Trace, start: Span) -> Failure | N
     """Return what made a span fail, also in a downstream build that stands in another trace."""
     failure = trace.failure(start)
     while failure and failure.downstream:
-        more = trace.beyond(span for link in failure.started for span in _started(source, link))
+        around = Window(failure.span.start_ns, failure.span.end_ns)
+        more = trace.beyond(span for link in failure.started for span in _started(source, link, around))
         if more is None:
             break
         trace, failure = more, more.failure(start)
     return failure
 
 
-def _started(source: BuildSource, link: Link) -> list[Span]:
+def _started(source: BuildSource, link: Link, around: Window) -> list[Span]:
     """Return the spans of the build that a step started; none if it is not in the store."""
     job, number = (str(link.attributes.get(name) or "") for name in (c.PIPELINE_NAME, c.PIPELINE_RUN_ID))
-    spans = source.spans_of_build(job, number)
+    spans = source.spans_of_build(job, number, around=around)
     run = next((span for span in spans if span.span_id == link.span_id), None)
     if run is None:
         return []
@@ -219,26 +224,23 @@ def _history(source: BuildSource, failure: Failure, failing: Span, rules: Rules)
     """Return the builds before and after a failed build, each failed one with the line of its log that decides."""
     around = source.runs_between(failing.end_ns - _WINDOW_NS, failing.end_ns + _WINDOW_NS)
     around.sort(key=lambda run: abs(run.end_ns - failing.end_ns))
+    others = [run for run in around if run.span_id != failing.span_id and not are_twice(run, failing)]
+    failed = [run for run in others if run.status_code == ERROR and run.attributes.get(c.PIPELINE_RESULT) != c.SUCCESS]
+    # Most spans of a deploy are hosts on which all went well: these are not read.
+    spans = source.spans_of_builds(failed[:_MOST_FAILURES])
     found: list[PastBuild] = []
-    failures = 0
-    for run in around:
-        if run.span_id == failing.span_id or are_twice(run, failing):
-            continue
+    for run in others:
         if run.attributes.get(c.PIPELINE_RESULT) == c.SUCCESS:
             found.append(_run(run))
-        elif run.status_code == ERROR and failures < _MOST_FAILURES:
-            failures += 1
-            found += _failed(source, run, rules)
+        elif build_key(run) in spans:
+            found += _failed(run, spans[build_key(run)], rules)
     return found
 
 
-def _failed(source: BuildSource, run: Span, rules: Rules) -> Sequence[PastBuild]:
-    job, number = attribute_text(run, c.PIPELINE_NAME), attribute_text(run, c.PIPELINE_RUN_ID)
-    # Up to a hundred builds are read, and most spans of a deploy are such hosts.
-    spans = source.spans_of_build(job, number, fine_hosts=False)
+def _failed(run: Span, spans: Sequence[Span], rules: Rules) -> Sequence[PastBuild]:
     failure = Trace(spans).failure(run)
     # The downstream build that failed counts instead.
-    if failure is None or failure.downstream or (failure.run and build_name_of(failure.run) != build_name_of(run)):
+    if failure is None or failure.downstream or (failure.run and build_key(failure.run) != build_key(run)):
         return []
     return [_run(run, failure, verdict_without_history(failure, rules))]
 

@@ -3,5 +3,6 @@
 ``bodies`` and ``receiver`` turn bytes into spans, ``summary`` and ``sketch`` turn spans into a line of the list; none of
 them does I/O. ``writer`` is the only thread that writes to the store. ``index``, ``backlog``, ``listing`` and ``retention``
 keep the list of traces and remove old ones; ``running`` follows what runs now. ``intake``, ``over_http``, ``over_grpc``,
-``web`` and ``pages`` answer requests that ``guard`` and ``connection`` let through. ``run`` starts and stops the process.
+``web``, ``pages`` and ``health`` answer requests that ``guard`` (with ``trusted``) and ``connection`` let through. ``run``
+starts and stops the process.
 """

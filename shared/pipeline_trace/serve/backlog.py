@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
 from collections import deque
@@ -12,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from ..delivery.destinations.resources import Resources
+from ..delivery.destinations.rows import COLUMNS, spans_of
 from ..lookup.states import INCOMPLETE
-from ..trace.others import understood
-from ..trace.span import Span, SpanError
+from ..trace.span import Span
 from .summary import Summary, missing_parents, summarise
 
 # Changed traces that are looked up at once. Of more than these, the newest are found by a walk through the spans.
@@ -26,6 +26,7 @@ _BUSY_SECONDS = 5.0
 _NEWEST = ((1 << 63) - 1, "g")
 _CAME = "SELECT trace_id, changes, arrived_s FROM changed_traces WHERE arrived_s > ? ORDER BY arrived_s DESC LIMIT ?"
 _ENDED = "SELECT end_ns, trace_id FROM spans WHERE (end_ns, trace_id) < (?, ?) ORDER BY end_ns DESC, trace_id DESC LIMIT ?"
+_SPANS_OF = f"SELECT {COLUMNS} FROM spans WHERE trace_id = ?"
 _NOTE = "SELECT trace_id, changes, arrived_s FROM changed_traces WHERE trace_id = ?"
 
 
@@ -107,9 +108,10 @@ class Backlog:
 def _changes(database: sqlite3.Connection, notes: Iterable[_Note], most_seconds: float) -> list[Change]:
     """Return the new lines of changed traces, as many as the time allows but at least one."""
     deadline = time.monotonic() + most_seconds
+    resources = Resources(database)
     found: list[Change] = []
     for note in notes:
-        spans = _spans(database, note.trace_id)
+        spans = list(spans_of(database.execute(_SPANS_OF, (note.trace_id,)), resources))
         summary = summarise(note.trace_id, spans, _elsewhere(database, spans)) if spans else None
         below = _incomplete_below(database, note.trace_id, spans)
         found.append(Change(note.trace_id, summary, note.changes, note.arrived_s, below))
@@ -138,13 +140,3 @@ def _asked(database: sqlite3.Connection, query: str, values: Sequence[str]) -> I
     for start in range(0, len(values), _AT_ONCE):
         some = values[start : start + _AT_ONCE]
         yield from database.execute(query.format(",".join("?" * len(some))), some)
-
-
-def _spans(database: sqlite3.Connection, trace_id: str) -> list[Span]:
-    found = []
-    for (body,) in database.execute("SELECT body FROM spans WHERE trace_id = ?", (trace_id,)):
-        try:
-            found.append(understood(Span.from_dict(json.loads(body))))
-        except (ValueError, SpanError):
-            continue
-    return found

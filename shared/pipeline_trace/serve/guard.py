@@ -1,4 +1,4 @@
-"""Checks requests: known Host and Origin headers, and the token if there is one.
+"""Checks requests: known Host and Origin headers, and the token or a proxy's login if there is one.
 
 A web page can make a browser on this machine send requests to this server: under the page's own name, which then points at
 127.0.0.1 (DNS rebinding; the Host header has that name), or directly to this address (the Origin header names the page).
@@ -19,7 +19,8 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import bodies
+from . import bodies, health
+from .trusted import TrustedHeader
 
 COOKIE = "pipeline_trace"
 LOGIN = "/login"
@@ -28,7 +29,7 @@ _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True)
 class AccessRules:
-    """The rules for requests. ``token``: "" if none is required.
+    """The rules for requests. ``token``: "" if there is none. ``trusted``: the header of a proxy that logs people in.
 
     ``names``: the accepted Host headers, in lower case, without a port. ``any_address``: accept every IP address. A web
     page cannot make one point to this server.
@@ -37,6 +38,7 @@ class AccessRules:
     token: str
     names: frozenset[str]
     any_address: bool
+    trusted: TrustedHeader | None = None
 
     @property
     def cookie(self) -> str:
@@ -44,12 +46,13 @@ class AccessRules:
         return hmac.new(self.token.encode(), b"pipeline-trace serve, a browser", sha256).hexdigest()
 
 
-def rules(address: str, token: str, more_names: Iterable[str]) -> AccessRules:
+def rules(address: str, token: str, more_names: Iterable[str], trusted: TrustedHeader | None = None) -> AccessRules:
     """Return the rules for a server that listens on this address. ``more_names``: other accepted Host headers."""
     own: set[str] = set()
     if not is_loopback(address):
         own = {socket.gethostname(), socket.getfqdn(), address}
-    return AccessRules(token, _LOOPBACK_NAMES | {name.lower() for name in (*own, *more_names)}, not is_loopback(address))
+    names = _LOOPBACK_NAMES | {name.lower() for name in (*own, *more_names)}
+    return AccessRules(token, names, not is_loopback(address), trusted)
 
 
 def is_loopback(address: str) -> bool:
@@ -72,13 +75,29 @@ def problem(rules: AccessRules, headers: Mapping[str, str]) -> str:
 
 
 def authorised(rules: AccessRules, headers: Mapping[str, str]) -> bool:
-    """Return whether a request has the token as a bearer token, as OTLP exporters send it, or needs none."""
+    """Return whether a request has the token as a bearer token, as OTLP exporters send it, or needs none.
+
+    A proxy's header does not count here: spans are taken with the token only. The proxy adds the header to whatever a
+    browser sends, also to what a web page made it send, and programs that send spans cannot log in at such a proxy.
+    """
+    if not rules.token:
+        return rules.trusted is None
     scheme, _, given = headers.get("authorization", "").partition(" ")
-    return not rules.token or (scheme.lower() == "bearer" and same(given.strip(), rules.token))
+    return scheme.lower() == "bearer" and same(given.strip(), rules.token)
+
+
+def said_of_token(rules: AccessRules, where: str) -> str:
+    """Return what to do about a request without the token. ``where``: how to send it."""
+    if rules.token:
+        return f"the token is missing or wrong; send the {where}"
+    return "spans are taken with a token only; start pipeline-trace serve with PIPELINE_TRACE_SERVE_TOKEN or --token-file"
 
 
 def logged_in(rules: AccessRules, headers: Mapping[str, str]) -> bool:
-    """Return whether the browser has logged in."""
+    """Return whether the browser has logged in with the token."""
+    # Without a token, everybody can compute the cookie.
+    if not rules.token:
+        return False
     try:
         given = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
     except CookieError:
@@ -105,18 +124,35 @@ class Guard:
 
     def _refused(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
+        reads = scope["method"] in ("GET", "HEAD")
+        # Probes come with any Host header. Their answers say nothing.
+        if reads and scope["path"] in health.PATHS:
+            return None
         said = problem(self._rules, headers)
         if said:
             return _answer(headers, 403, 7, said)
-        if scope["path"] == LOGIN or authorised(self._rules, headers):
+        if reads or scope["path"] == LOGIN:
+            return self._refused_page(scope, headers)
+        return None if authorised(self._rules, headers) else self._without_token(headers)
+
+    def _refused_page(self, scope: Scope, headers: Headers) -> Response | None:
+        rules, trusted = self._rules, self._rules.trusted
+        said = trusted.problem(scope) if trusted else ""
+        if said:
+            return _answer(headers, 400, 3, said)
+        if authorised(rules, headers) or logged_in(rules, headers) or (trusted and trusted.names_user(scope)):
             return None
-        if scope["method"] in ("GET", "HEAD"):
-            if logged_in(self._rules, headers):
-                return None
-            if "text/html" in headers.get("accept", ""):
-                asked = scope["path"] + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")
-                return RedirectResponse(f"{LOGIN}?next={quote(asked, safe='')}", 303)
-        said = "the token is missing or wrong; send the header Authorization: Bearer TOKEN"
+        if not rules.token:
+            return _answer(headers, 403, 7, "nobody is logged in; open these pages at the address of the proxy before them")
+        if scope["path"] == LOGIN:
+            return None
+        if "text/html" in headers.get("accept", ""):
+            asked = scope["path"] + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")
+            return RedirectResponse(f"{LOGIN}?next={quote(asked, safe='')}", 303)
+        return self._without_token(headers)
+
+    def _without_token(self, headers: Headers) -> Response:
+        said = said_of_token(self._rules, "header Authorization: Bearer TOKEN")
         return _answer(headers, 401, 16, said, {"WWW-Authenticate": "Bearer"})
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from ..delivery.destinations.store import Store
+from ..delivery.remedies import remedy
 from ..trace.clock import horizon_ns
 from .backlog import Backlog, Change
 from .summary import Summary
@@ -79,7 +80,7 @@ class Index:
     def prepare(self) -> None:
         """Create the tables if they are missing, and the store if it is new. Raises SetupError, sqlite3.Error."""
         store = Store(self._path)
-        store.latest()
+        store.rows("SELECT 1")
         store.close()
         with self._connection() as database:
             database.execute("BEGIN IMMEDIATE")
@@ -98,6 +99,17 @@ class Index:
         """Return how many changed traces have no new line yet."""
         with self._connection() as database:
             return int(database.execute("SELECT count(*) FROM changed_traces").fetchone()[0])
+
+    def problem(self) -> str:
+        """Return what keeps the store from being read; "" if nothing does. It costs a millisecond."""
+        try:
+            # Without this mode, a store that is gone would be made anew, empty.
+            with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+                connection.execute("SELECT 1 FROM traces LIMIT 1").fetchone()
+                connection.execute("SELECT 1 FROM spans LIMIT 1").fetchone()
+        except sqlite3.Error as error:
+            return f"the store {self._path} cannot be read ({error}); {remedy(error)}"
+        return ""
 
     def find(self, wanted: Filter, page: int, *, without: Sequence[str] = ()) -> FoundTraces:
         """Return a page of the list, newest first. ``page``: from 1. ``without``: ids of traces to leave out.

@@ -10,7 +10,7 @@ import grpc.aio
 from ..delivery.destinations import ONLY_TRACES, DeliveryError
 from . import bodies
 from .budget import BodyError, StoppingError
-from .guard import AccessRules, authorised
+from .guard import AccessRules, authorised, said_of_token
 from .intake import BusyError, Intake
 from .limits import Limits
 
@@ -32,7 +32,7 @@ class Traces:
         """Store the spans of a request, and return the answer."""
         metadata = {str(key): str(value) for key, value in context.invocation_metadata()}
         if not authorised(self._rules, metadata):
-            said = "the token is missing or wrong; send the metadata authorization: Bearer TOKEN"
+            said = said_of_token(self._rules, "metadata authorization: Bearer TOKEN")
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, said)
         try:
             with self._intake.hold() as hold:

@@ -34,6 +34,7 @@ from .index import Index
 from .intake import Intake
 from .limits import Limits
 from .listing import TraceList
+from .trusted import TrustedHeader
 from .web import application
 from .writer import StoreWriter
 
@@ -50,7 +51,7 @@ _log = logging.getLogger(__name__)
 class ServeSettings:
     """The settings. ``address``: to listen on. A port of 0 means any free port. ``names``: other accepted Host headers.
 
-    ``notify``: to tell failures; None to tell none.
+    ``notify``: to tell failures; None to tell none. ``trusted``: the header of a proxy that logs people in; None for none.
     """
 
     address: str
@@ -60,6 +61,7 @@ class ServeSettings:
     token: str = ""
     names: Sequence[str] = ()
     notify: Settings | None = None
+    trusted: TrustedHeader | None = None
     limits: Limits = field(default_factory=Limits)
 
 
@@ -84,7 +86,7 @@ def run(home: Home, settings: ServeSettings, ready: Callable[[Listening], None])
 
 
 async def _serve(home: Home, settings: ServeSettings, ready: Callable[[Listening], None]) -> None:
-    limits, rules = settings.limits, guard.rules(settings.address, settings.token, settings.names)
+    limits, rules = settings.limits, guard.rules(settings.address, settings.token, settings.names, settings.trusted)
     loop = asyncio.get_running_loop()
     with _listen(settings.address, settings.port) as listener:
         index = Index(home.store)
@@ -92,7 +94,7 @@ async def _serve(home: Home, settings: ServeSettings, ready: Callable[[Listening
         writer = StoreWriter(home.store)
         intake, listing = Intake(writer, limits), TraceList(home, index, writer)
         grpc_server, grpc_port = _grpc(settings, over_grpc.Traces(intake, rules))
-        http_server = _Server(_config(application(intake, limits, rules, listing, home), limits))
+        http_server = _Server(_config(application(intake, limits, rules, listing, home, index.problem), limits))
         signalled = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, signalled.set)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
@@ -19,12 +19,13 @@ from ..answers import headline
 from ..delivery.destinations import ONLY_TRACES, SetupError
 from ..delivery.home import Home
 from ..lookup import tree
-from ..lookup.lookup import Lookup, NotFoundError
+from ..lookup.lookup import NotFoundError, local_lookup
 from ..lookup.usual import other_builds
 from ..report import html
 from ..trace.queries import build_name_of, run_url_of
 from . import pages
 from .guard import COOKIE, LOGIN, AccessRules, Guard, same
+from .health import Health
 from .intake import Intake
 from .limits import Limits
 from .listing import TraceList
@@ -44,8 +45,10 @@ _HEADERS = {
 }
 
 
-def application(intake: Intake, limits: Limits, rules: AccessRules, listing: TraceList, home: Home) -> Starlette:
-    """Return the application that answers HTTP requests."""
+def application(
+    intake: Intake, limits: Limits, rules: AccessRules, listing: TraceList, home: Home, ready: Callable[[], str]
+) -> Starlette:
+    """Return the application that answers HTTP requests. ``ready``: see Health."""
     web, traces = _Web(rules, limits, listing, home), Traces(intake, limits)
     return Starlette(
         routes=[
@@ -56,6 +59,7 @@ def application(intake: Intake, limits: Limits, rules: AccessRules, listing: Tra
             Route("/", web.traces),
             Route("/trace/{trace_id}", web.trace),
             Route(LOGIN, web.login, methods=["GET", "POST"]),
+            *Health(ready).routes(),
         ],
         middleware=[Middleware(Guard, rules=rules)],
         exception_handlers={
@@ -96,7 +100,10 @@ class _Web:
     async def login(self, request: Request) -> Response:
         """Return the login page, or check the token and set a cookie."""
         if request.method != "POST":
-            return _html(pages.login_page(then=_local(request.query_params.get("next", "/")), wrong=False))
+            then, trusted = _local(request.query_params.get("next", "/")), self._rules.trusted
+            if trusted and trusted.names_user(request.scope):
+                return RedirectResponse(then, 303, _HEADERS)
+            return _html(pages.login_page(then=then, wrong=False))
         try:
             body = await asyncio.wait_for(_body(request), self._limits.body_seconds)
         except asyncio.TimeoutError:
@@ -111,7 +118,7 @@ class _Web:
 
 
 def _report(home: Home, trace_id: str) -> str:
-    lookup = Lookup(home)
+    lookup = local_lookup(home)
     try:
         spans = lookup.spans(trace_id)
         first, history = headline(lookup, spans, trace_id), other_builds(lookup, spans)

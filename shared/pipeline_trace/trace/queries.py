@@ -105,6 +105,11 @@ def build_name_of(span: Span) -> str:
     return build_name(job, number) if job and number else ""
 
 
+def build_key(span: Span) -> tuple[str, str]:
+    """Return the job and the number of the build that a span belongs to; empty strings outside of them."""
+    return attribute_text(span, c.PIPELINE_NAME), attribute_text(span, c.PIPELINE_RUN_ID)
+
+
 def build_name_parts(text: str) -> tuple[str, str] | None:
     """Return the job and the number of JOB#N, also as JOB #N; None where a text is no such name."""
     match = _BUILD_NAME.fullmatch(text.strip())

@@ -16,7 +16,7 @@ INTEGRATION, STAGING, PRODUCTION = "integration", "staging", "production"
 USUAL_ENVIRONMENTS = (INTEGRATION, STAGING, PRODUCTION)
 
 # Other names of an environment, and its one name.
-_ONE_NAME = {
+ONE_NAME = {
     "int": INTEGRATION,
     "dev": "development",
     "testing": "test",
@@ -39,7 +39,8 @@ _PLACES = {
 }
 _WORD = re.compile(r"[^\W_]+")
 # Not production: made one word, so that it is not read as two.
-_NEARLY = re.compile(r"\b(pre|non)[-_ ]?prod(?:uction)?\b", re.IGNORECASE)
+NEARLY_PRODUCTION = r"\b(pre|non)[-_ ]?prod(?:uction)?\b"
+_NEARLY = re.compile(NEARLY_PRODUCTION, re.IGNORECASE)
 
 MAIN_BRANCHES = frozenset({"main", "master", "trunk", "develop"})
 
@@ -96,7 +97,7 @@ REVISION = re.compile(r"[0-9a-f]{7,64}")
 def environment_name(said: str) -> str:
     """Return an environment's one name: production for PROD, and the lower-case word itself where it is no known name."""
     name = _NEARLY.sub(r"\1prod", said.strip().lower())
-    return _ONE_NAME.get(name, name)
+    return ONE_NAME.get(name, name)
 
 
 def is_environment(word: str) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from pipeline_trace.delivery import ship
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import find_home
-from pipeline_trace.lookup.lookup import Lookup
+from pipeline_trace.lookup.lookup import local_lookup
 from pipeline_trace.ownership import Verdict, judge
 from pipeline_trace.ownership.log.rules import Rules
 from pipeline_trace.trace import conventions as c
@@ -52,7 +52,7 @@ def _of_some(cases: Sequence[Case], moment: str, folder: Path, rules: Rules) -> 
         for case, runs in zip(cases, told, strict=True):
             _add_playbooks(folder, case, runs, polling)
         ship.ship_all(folder / "playbooks", store)
-    with closing(Lookup(home)) as lookup:
+    with closing(local_lookup(home)) as lookup:
         return [
             (case, judge.judged_for(lookup, _asked(runs), rules).verdict) for case, runs in zip(cases, told, strict=True)
         ]

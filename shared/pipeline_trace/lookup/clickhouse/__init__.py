@@ -1,0 +1,1 @@
+"""Answers questions from ClickHouse, out of the table that the OpenTelemetry Collector's exporter fills."""

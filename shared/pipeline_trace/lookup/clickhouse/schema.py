@@ -1,0 +1,71 @@
+"""Looks which tables and columns a server has. The records are of one server, read once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...delivery.destinations import SetupError
+from . import errors
+from .address import Address
+from .expressions import Bound
+
+TIMES, RUNS = "_trace_id_ts", "_runs"
+_NEEDED = frozenset(
+    {
+        *("Timestamp", "TraceId", "SpanId", "ParentSpanId", "SpanName", "SpanKind", "ServiceName", "ScopeName"),
+        *("ScopeVersion", "ResourceAttributes", "SpanAttributes", "Duration", "StatusCode", "StatusMessage"),
+        *("Events.Timestamp", "Events.Name", "Events.Attributes", "Links.TraceId", "Links.SpanId", "Links.Attributes"),
+    }
+)
+# What the table of runs has beside the columns of spans: examples/clickhouse/runs.sql.
+RUN_COLUMNS = ("Kind", "Level", "Pipeline", "Run", "Result", "Service", "Environment", "Version", "Revision", "Change")
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The tables of one server, in SQL. ``times``: when traces were, ``runs``: the table of runs; "" where it is missing."""
+
+    spans: str
+    times: str
+    runs: str
+    as_json: bool
+
+
+def question(address: Address) -> tuple[str, Bound]:
+    """Return the query for the columns of all tables that count."""
+    bound = Bound()
+    names = [address.table, address.table + TIMES, address.table + RUNS]
+    sql = f"""SELECT table, name, type FROM system.columns
+        WHERE database = {bound.text(address.database)} AND table IN {bound.texts(names)} LIMIT 1000"""
+    return sql, bound
+
+
+def schema_of(address: Address, rows: Iterable[Sequence[Any]]) -> Schema:
+    """Return the tables from the answer. Raises SetupError if the one with the spans is missing, or is another one."""
+    columns: dict[str, dict[str, str]] = defaultdict(dict)
+    for table, name, kind in rows:
+        columns[str(table)][str(name)] = str(kind)
+    spans = columns[address.table]
+    if not spans:
+        raise SetupError(f"{address}: {errors.missing(address)}")
+    lacking = sorted(_NEEDED - spans.keys())
+    if lacking:
+        raise SetupError(
+            f"{address}: the table lacks {', '.join(lacking)}; name the table of spans that the Collector's clickhouse "
+            "exporter fills"
+        )
+    times = {"TraceId", "Start", "End"} <= columns[address.table + TIMES].keys()
+    runs = (_NEEDED | {*RUN_COLUMNS}) <= columns[address.table + RUNS].keys()
+    return Schema(
+        _named(address, ""),
+        _named(address, TIMES) if times else "",
+        _named(address, RUNS) if runs else "",
+        spans["SpanAttributes"].startswith("JSON"),
+    )
+
+
+def _named(address: Address, suffix: str) -> str:
+    return f"`{address.database}`.`{address.table}{suffix}`"

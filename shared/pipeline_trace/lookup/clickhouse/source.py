@@ -1,0 +1,227 @@
+"""Answers questions from ClickHouse: asks for little, and judges each span that comes by its own traits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Any
+
+from ...trace import conventions as c
+from ...trace.clock import horizon_ns
+from ...trace.span import Span
+from ...trace.traits import DETAIL, NOTED, OUTLINE, Traits, traits_of
+from ..source import ALWAYS, MOST_OF_A_TRACE, BuildKey, Counted, Figures, Newest, Wanted, Window
+from .client import Client
+from .queries import MOST_FIGURES, Queries, Query
+from .rows import spans_of
+from .schema import Schema, question, schema_of
+
+_HOUR_NS = 3_600 * 10**9
+_DAY_NS = 24 * _HOUR_NS
+# Clocks differ, and what begins below a span may wait in a queue.
+_AFTER_NS = _DAY_NS
+# What is around a span began at most so much earlier, and so did what ended within a window: builds wait for people.
+_LONGEST_NS = 7 * _DAY_NS
+# How far back it looks where a question names no time, newest first: it stops where it has enough.
+_SLICES_NS = tuple(days * _DAY_NS for days in (7, 30, 90, 400))
+# Runs of a job whose stages are asked for together, until there are enough stages.
+_RUNS_AT_ONCE = (100, 400, 2000)
+
+
+class ClickHouseSource:
+    """See source.TraceSource."""
+
+    def __init__(self, client: Client, now_ns: Callable[[], int] = time.time_ns) -> None:
+        """``now_ns``: the time, in nanoseconds since the epoch."""
+        self._client = client
+        self._now_ns = now_ns
+        self._queries: Queries | None = None
+        self._schema: Schema | None = None
+        self._said = ""
+
+    @property
+    def notice(self) -> str:
+        """See source.TraceSource."""
+        return self._said
+
+    def close(self) -> None:
+        """See source.TraceSource."""
+        self._client.close()
+
+    def check(self) -> None:
+        """Ask what each question asks first. Raises SetupError."""
+        self._asking()
+
+    def newest(self) -> Newest | None:
+        """See source.TraceSource."""
+        for within in self._slices(ALWAYS):
+            rows = self._ask("newest", self._asking().newest(within, horizon_ns()))
+            if rows:
+                return Newest(str(rows[0][0]), int(rows[0][1]))
+        return None
+
+    def trace(self, trace_id: str) -> list[Span]:
+        """See source.TraceSource."""
+        found = self._spans("trace", self._asking().trace(trace_id, self._times([trace_id])))
+        if len(found) >= MOST_OF_A_TRACE:
+            self._said = f"trace {trace_id} has more than {MOST_OF_A_TRACE:,} spans; the others are left out"
+        return found
+
+    def outline(self, trace_ids: Sequence[str], most: int) -> list[Span]:
+        """See source.TraceSource."""
+        if most <= 0 or not trace_ids:
+            return []
+        query = self._asking().outline(trace_ids, self._times(trace_ids), most)
+        return [span for span in self._spans("outline", query) if traits_of(span).level >= OUTLINE]
+
+    def traces_with(self, span_ids: Iterable[str], around: Window = ALWAYS) -> set[str]:
+        """See source.TraceSource."""
+        within = self._within(Window(max(around.from_ns - _LONGEST_NS, 0), around.wider(_AFTER_NS).to_ns))
+        return {trace for trace, _span in self._traces("SpanId", list(span_ids), within)}
+
+    def traces_below(self, span_ids: Iterable[str], around: Window = ALWAYS) -> set[str]:
+        """See source.TraceSource."""
+        ids = list(span_ids)
+        within = self._within(Window(max(around.from_ns - _HOUR_NS, 0), around.wider(_AFTER_NS).to_ns))
+        below = self._traces("ParentSpanId", ids, within)
+        # Span ids of other tools may repeat: a parent in another trace counts only where the own trace has none.
+        own = set(self._traces("SpanId", sorted({span for _trace, span in below}), within)) if len(below) > 1 else set()
+        return {trace for trace, span in below if (trace, span) not in own}
+
+    def noted(self, wanted: Sequence[Sequence[Wanted]], most: int, within: Window = ALWAYS) -> list[Span]:
+        """See source.TraceSource."""
+
+        def fits(traits: Traits) -> bool:
+            return traits.level == NOTED and any(
+                all(one.fits(getattr(traits, one.trait)) for one in group) for group in wanted
+            )
+
+        found: list[Span] = []
+        for began in self._slices(within):
+            spans = self._spans("noted", self._asking().noted(wanted, began, within, most - len(found)))
+            found += [span for span in spans if fits(traits_of(span))]
+            if len(found) >= most:
+                break
+        horizon = horizon_ns()
+        return sorted(found, key=lambda span: (span.end_ns <= horizon, *_order(span)), reverse=True)[:most]
+
+    def builds(self, keys: Collection[BuildKey], *, fine_hosts: bool = True, around: Window = ALWAYS) -> list[Span]:
+        """See source.TraceSource."""
+        names = [f"{pipeline}#{run}" for pipeline, run in keys]
+        if around == ALWAYS:
+            # By its name alone a build can only be looked for in the last days; `noted` finds older ones.
+            within = next(self._slices(ALWAYS))
+        else:
+            within = Window(max(around.from_ns - _HOUR_NS, 0), around.wider(_AFTER_NS).to_ns)
+        found = self._spans("builds", self._asking().builds(names, within, fine_hosts=fine_hosts))
+        return found if fine_hosts else [span for span in found if traits_of(span).level >= DETAIL]
+
+    def runs(self, within: Window, most: int) -> list[Span]:
+        """See source.TraceSource."""
+        found = self._spans("runs", self._asking().runs(self._began(within), within, most))
+        return [span for span in found if traits_of(span).kind == c.TYPE_RUN]
+
+    def stages(self, pipeline: str, within: Window, most: int) -> list[Span]:
+        """See source.TraceSource."""
+        queries = self._asking()
+        found: list[Span] = []
+        for began in self._slices(self._began(within)):
+            left = most - len(found)
+            if self._schema and self._schema.runs:
+                found += self._spans("stages", queries.stages(pipeline, began, within, left))
+            else:
+                found += self._stages(
+                    self._spans("runs", queries.runs(began, within, left, pipeline)), pipeline, within, left
+                )
+            if len(found) >= most:
+                break
+        return sorted(found, key=_order, reverse=True)[:most]
+
+    def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = ()) -> list[Figures]:
+        """See source.TraceSource."""
+        rows = self._ask("figures", self._asking().figures(counted, self._within(within), wanted))
+        if len(rows) >= MOST_FIGURES:
+            self._said = (
+                f"there are more than {MOST_FIGURES:,} lines of statistics; the others are left out; ask for fewer days"
+            )
+        return [
+            Figures(tuple(names), str(day), int(count), dict(sorted(results.items())), int(median), int(most))
+            for *names, day, count, results, _sorted, median, most in rows
+        ]
+
+    def _stages(self, runs: Sequence[Span], pipeline: str, within: Window, most: int) -> Iterator[Span]:
+        """Yield runs with their stages and branches, until there are enough."""
+        runs = [run for run in runs if traits_of(run).kind == c.TYPE_RUN]
+        count = start = 0
+        for size in _RUNS_AT_ONCE:
+            some = runs[start : start + size]
+            if not some or count >= most:
+                return
+            windows = _merged(Window(run.start_ns - _HOUR_NS, run.end_ns + _HOUR_NS) for run in some)
+            query = self._asking().stages_of(pipeline, {run.trace_id for run in some}, windows, within)
+            found = [*some, *self._spans("stages", query)]
+            yield from found
+            count, start = count + len(found), start + size
+
+    def _asking(self) -> Queries:
+        if self._queries is None:
+            sql, bound = question(self._client.address)
+            self._schema = schema_of(self._client.address, self._client.ask("tables", sql, bound.values))
+            self._queries = Queries(self._schema)
+        return self._queries
+
+    def _ask(self, name: str, query: Query) -> Sequence[Sequence[Any]]:
+        return self._client.ask(name, query.sql, query.bound.values)
+
+    def _spans(self, name: str, query: Query) -> list[Span]:
+        return list(spans_of(self._ask(name, query)))
+
+    def _traces(self, column: str, span_ids: Collection[str], within: Window) -> list[tuple[str, str]]:
+        if not span_ids:
+            return []
+        rows = self._ask("traces", self._asking().traces(column, span_ids, within))
+        return [(str(trace), str(span)) for trace, span in rows]
+
+    def _times(self, trace_ids: Collection[str]) -> list[Window]:
+        """Return when the spans of traces began, as far as that is known."""
+        queries = self._asking()
+        if self._schema and self._schema.times:
+            rows = self._ask("times", queries.times(trace_ids))
+            if len(rows) == len(set(trace_ids)):
+                return _merged(Window(int(start), int(end)) for start, end in rows)
+        return [self._within(ALWAYS)]
+
+    def _began(self, ended: Window) -> Window:
+        """Return when that may have begun which ended within a window."""
+        return Window(max(ended.from_ns - _LONGEST_NS, 0), ended.to_ns)
+
+    def _within(self, window: Window) -> Window:
+        """Return a window without what lies too far back."""
+        oldest = min(window.to_ns, self._now_ns()) - _SLICES_NS[-1]
+        return Window(max(window.from_ns, oldest, 0), window.to_ns)
+
+    def _slices(self, window: Window) -> Iterator[Window]:
+        """Yield the parts of a window, the newest first."""
+        newest, to_ns = min(window.to_ns, self._now_ns()), window.to_ns
+        for back in _SLICES_NS:
+            from_ns = max(newest - back, window.from_ns, 0)
+            if from_ns <= to_ns:
+                yield Window(from_ns, to_ns)
+            if from_ns <= window.from_ns:
+                return
+            to_ns = from_ns - 1
+
+
+def _order(span: Span) -> tuple[int, str, str]:
+    return span.end_ns, span.trace_id, span.span_id
+
+
+def _merged(windows: Iterable[Window]) -> list[Window]:
+    """Return windows without those that lie within a day of another one: each costs the server some work."""
+    found: list[Window] = []
+    for window in sorted(windows):
+        if found and window.from_ns <= found[-1].to_ns + _DAY_NS:
+            found[-1] = Window(found[-1].from_ns, max(found[-1].to_ns, window.to_ns))
+        else:
+            found.append(window)
+    return found

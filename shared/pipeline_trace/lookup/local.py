@@ -1,0 +1,189 @@
+"""Answers questions from this machine's store, by the traits that stand beside each span."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
+
+from ..delivery.destinations import DeliveryError
+from ..delivery.destinations.store import VALUES, Store
+from ..trace import conventions as c
+from ..trace.clock import horizon_ns
+from ..trace.span import Span
+from ..trace.traits import DETAIL, NOTED, OUTLINE
+from .source import ALWAYS, MOST_OF_A_TRACE, BuildKey, Counted, Figures, Newest, Wanted, Window
+from .usual import percentile
+
+# Span ids of other tools may repeat, so a parent in another trace counts only if the span's own trace has no such parent.
+_ORPHAN = "NOT EXISTS (SELECT 1 FROM spans p WHERE p.trace_id = spans.trace_id AND p.span_id = spans.parent_id)"
+_JOINED = "FROM traits t CROSS JOIN spans USING (trace_id, span_id)"
+_NEWEST_FIRST = "t.end_ns DESC, t.trace_id DESC, t.span_id DESC"
+_STAGES = f"kind IN ('{c.TYPE_RUN}', '{c.TYPE_STAGE}', '{c.TYPE_BRANCH}')"
+# What is counted: the spans, and the columns of their names.
+_COUNTED: dict[Counted, tuple[str, str]] = {
+    "job": (f"kind = '{c.TYPE_RUN}'", "pipeline"),
+    "stage": (f"kind IN ('{c.TYPE_STAGE}', '{c.TYPE_BRANCH}')", "pipeline, name"),
+    "task": (f"kind = '{c.TYPE_TASK}'", "name"),
+    "host": (f"kind = '{c.TYPE_HOST}'", "host"),
+    "deploy": (f"level = {NOTED} AND environment IS NOT NULL", "service, environment"),
+}
+
+
+class LocalSource:
+    """See source.TraceSource."""
+
+    def __init__(self, store: Store, told: Callable[[float], None] = lambda done: None) -> None:
+        """``told``: called with the part that is done while spans of older programs are read once."""
+        self._store = store
+        self._told = told
+        self._caught_up = False
+        self._behind = ""
+
+    @property
+    def notice(self) -> str:
+        """See source.TraceSource."""
+        return self._behind
+
+    def close(self) -> None:
+        """See source.TraceSource."""
+        self._store.close()
+
+    def newest(self) -> Newest | None:
+        """See source.TraceSource."""
+        query = "SELECT trace_id, end_ns FROM spans WHERE end_ns {} ? ORDER BY end_ns DESC LIMIT 1"
+        horizon = horizon_ns()
+        rows = self._store.rows(query.format("<="), horizon) or self._store.rows(query.format(">"), horizon)
+        return Newest(str(rows[0][0]), int(rows[0][1])) if rows else None
+
+    def trace(self, trace_id: str) -> list[Span]:
+        """See source.TraceSource."""
+        return self._store.spans(f"FROM spans WHERE trace_id = ? LIMIT {MOST_OF_A_TRACE}", trace_id)
+
+    def outline(self, trace_ids: Sequence[str], most: int) -> list[Span]:
+        """See source.TraceSource."""
+        self._catch_up()
+        found: list[Span] = []
+        for trace_id in trace_ids:
+            where = f"{_JOINED} WHERE trace_id = ? AND level >= {OUTLINE} LIMIT {most - len(found)}"
+            found += self._store.spans(where, trace_id)
+        return found
+
+    def traces_with(self, span_ids: Iterable[str], around: Window = ALWAYS) -> set[str]:
+        """See source.TraceSource."""
+        return self._traces("span_id", span_ids)
+
+    def traces_below(self, span_ids: Iterable[str], around: Window = ALWAYS) -> set[str]:
+        """See source.TraceSource."""
+        return self._traces("parent_id", span_ids, _ORPHAN)
+
+    def noted(self, wanted: Sequence[Sequence[Wanted]], most: int, within: Window = ALWAYS) -> list[Span]:
+        """See source.TraceSource."""
+        self._catch_up()
+        past = Window(within.from_ns, min(within.to_ns, horizon_ns()))
+        future = Window(max(within.from_ns, past.to_ns + 1), within.to_ns)
+        found = self._noted(wanted, most, past)
+        return found + (self._noted(wanted, most - len(found), future) if len(found) < most else [])
+
+    def builds(self, keys: Collection[BuildKey], *, fine_hosts: bool = True, around: Window = ALWAYS) -> list[Span]:
+        """See source.TraceSource."""
+        where = "FROM spans WHERE spans.pipeline = ? AND spans.run = ?"
+        if not fine_hosts:
+            self._catch_up()
+            where = f"""FROM spans CROSS JOIN traits t USING (trace_id, span_id)
+                WHERE spans.pipeline = ? AND spans.run = ? AND level >= {DETAIL}"""
+        found = (self._store.spans(f"{where} LIMIT {MOST_OF_A_TRACE}", *key) for key in keys)
+        return [span for spans in found for span in spans]
+
+    def runs(self, within: Window, most: int) -> list[Span]:
+        """See source.TraceSource."""
+        self._catch_up()
+        return self._newest_first(f"level = {NOTED} AND kind = '{c.TYPE_RUN}'", [], within, most)
+
+    def stages(self, pipeline: str, within: Window, most: int) -> list[Span]:
+        """See source.TraceSource."""
+        self._catch_up()
+        return self._newest_first(f"t.pipeline = ? AND {_STAGES}", [pipeline], within, most)
+
+    def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = ()) -> list[Figures]:
+        """See source.TraceSource."""
+        self._catch_up()
+        which, names = _COUNTED[counted]
+        conditions, values = [f"{which} AND start_ns BETWEEN ? AND ?"], list[str | int](within)
+        for one in wanted:
+            condition, more = _condition(one)
+            conditions.append(condition)
+            values += more
+        query = f"""SELECT date(start_ns / 1000000000, 'unixepoch'), result, end_ns - start_ns, {names}
+            FROM traits t WHERE {" AND ".join(conditions)}"""
+        results: dict[tuple[Any, ...], list[tuple[str, int]]] = defaultdict(list)
+        for day, result, took, *named in self._store.rows(query, *values):
+            results[(*named, day)].append((result or "", max(took, 0)))
+        return [_figures(key, found) for key, found in sorted(results.items(), key=lambda one: list(map(str, one[0])))]
+
+    def _noted(self, wanted: Sequence[Sequence[Wanted]], most: int, within: Window) -> list[Span]:
+        """Return the newest noted spans with wanted traits. Each group is asked for alone: traits have own indexes."""
+        found: dict[tuple[str, str], int] = {}
+        for group in wanted:
+            conditions = [_condition(one) for one in group]
+            condition = " AND ".join(text for text, _values in conditions)
+            values = [value for _text, more in conditions for value in more]
+            query = f"""SELECT trace_id, span_id, end_ns FROM traits t WHERE level = {NOTED} AND {condition}
+                AND end_ns BETWEEN ? AND ? ORDER BY {_NEWEST_FIRST} LIMIT ?"""
+            rows = self._store.rows(query, *values, *within, most)
+            found.update({(row[0], row[1]): row[2] for row in rows})
+        newest = sorted(found, key=lambda key: (found[key], key), reverse=True)[:most]
+        spans = {(span.trace_id, span.span_id): span for span in self._by_ids(newest)}
+        return [spans[key] for key in newest if key in spans]
+
+    def _by_ids(self, keys: Sequence[tuple[str, str]]) -> list[Span]:
+        found: list[Span] = []
+        for start in range(0, len(keys), VALUES // 2):
+            some = keys[start : start + VALUES // 2]
+            marks = ",".join(["(?,?)"] * len(some))
+            where = f"FROM spans WHERE (trace_id, span_id) IN (VALUES {marks})"
+            found += self._store.spans(where, *(text for key in some for text in key))
+        return found
+
+    def _newest_first(self, condition: str, values: Sequence[str], within: Window, most: int) -> list[Span]:
+        where = f"{_JOINED} WHERE {condition} AND t.end_ns BETWEEN ? AND ? ORDER BY {_NEWEST_FIRST} LIMIT ?"
+        return self._store.spans(where, *values, *within, most)
+
+    def _traces(self, column: str, span_ids: Iterable[str], condition: str = "1") -> set[str]:
+        ids = list(span_ids)
+        found: set[str] = set()
+        for start in range(0, len(ids), VALUES):
+            some = ids[start : start + VALUES]
+            marks = ",".join("?" * len(some))
+            query = f"SELECT DISTINCT trace_id FROM spans WHERE {column} IN ({marks}) AND {condition}"
+            found.update(str(row[0]) for row in self._store.rows(query, *some))
+        return found
+
+    def _catch_up(self) -> None:
+        """Read the spans of older programs, once. If another process holds the file, the answers are without them."""
+        if self._caught_up:
+            return
+        self._caught_up = True
+        try:
+            self._store.catch_up(self._told)
+        except DeliveryError as error:
+            self._behind = f"spans of an earlier version are not in the answer yet: {error}"
+
+
+def _condition(wanted: Wanted) -> tuple[str, list[str | int]]:
+    """Return a trait as SQL with its values."""
+    column = f"t.{wanted.trait}"
+    if not wanted.value:
+        return f"{column} IS NOT NULL", []
+    if wanted.begins:
+        # What begins with a text lies between it and the text with the greatest character behind it.
+        return f"{column} >= ? AND {column} < ?", [wanted.value, f"{wanted.value}\U0010ffff"]
+    return f"{column} = ?", [wanted.value]
+
+
+def _figures(key: tuple[Any, ...], found: Sequence[tuple[str, int]]) -> Figures:
+    *names, day = key
+    took = sorted(length for _result, length in found)
+    results = dict(sorted(Counter(result for result, _length in found).items()))
+    named = tuple(str(name or "") for name in names)
+    return Figures(named, str(day), len(found), results, percentile(took, 50), percentile(took, 95))

@@ -1,0 +1,135 @@
+"""The questions that are asked of spans, whoever keeps them: this machine's store, or ClickHouse.
+
+Each has a time window and a bound. No answer depends on the source: tests/lookup/test_sources.py asks both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
+
+from ..trace.span import Span
+from ..trace.traits import Trait
+
+# The highest number of spans that are read of one trace.
+MOST_OF_A_TRACE = 200_000
+_LATEST_NS = (1 << 63) - 1
+
+
+class Window(NamedTuple):
+    """From when to when, in nanoseconds since the epoch, both included."""
+
+    from_ns: int = 0
+    to_ns: int = _LATEST_NS
+
+    def wider(self, by_ns: int) -> Window:
+        """Return the window that begins so much earlier and ends so much later."""
+        return Window(max(self.from_ns - by_ns, 0), min(self.to_ns + by_ns, _LATEST_NS))
+
+
+ALWAYS = Window()
+
+
+class Wanted(NamedTuple):
+    """A trait that a span must have. ``value``: "" for any. ``begins``: whether the value is only the beginning."""
+
+    trait: Trait
+    value: str = ""
+    begins: bool = False
+
+    def fits(self, value: str) -> bool:
+        """Return whether a span with this value of the trait is wanted."""
+        if not self.value:
+            return bool(value)
+        return value.startswith(self.value) if self.begins else value == self.value
+
+
+# The full job name and the build number; of other systems the pipeline's name and the id of its run.
+BuildKey = tuple[str, str]
+
+
+class Newest(NamedTuple):
+    """The trace in which something ended last. ``end_ns``: when, in nanoseconds since the epoch."""
+
+    trace_id: str
+    end_ns: int
+
+
+# What is counted: builds, their stages, Ansible's tasks and hosts, or deploys.
+Counted = Literal["job", "stage", "task", "host", "deploy"]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How often something ran on one day, how it ended and how long it took.
+
+    ``names``: of what was counted: the job; job and stage; the task; the host; service and environment. ``day``: in UTC, as
+    2026-11-30, by the begin. ``results``: how often each result word. ``median_ns`` and ``most_ns``: 50 % and 95 % took so
+    long or less, in nanoseconds.
+    """
+
+    names: tuple[str, ...]
+    day: str
+    runs: int
+    results: Mapping[str, int] = field(default_factory=dict)
+    median_ns: int = 0
+    most_ns: int = 0
+
+
+class TraceSource(Protocol):
+    """Answers questions about spans that have ended. Raises delivery.destinations.SetupError if it cannot be asked."""
+
+    @property
+    def notice(self) -> str:
+        """Return one line about what was left out of the answers so far, and what to do; "" if nothing was."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+    def newest(self) -> Newest | None:
+        """Return the trace in which something ended last; None if there is none.
+
+        An end in the future, from a wrong clock, counts only if there is no other.
+        """
+
+    def trace(self, trace_id: str) -> list[Span]:
+        """Return the spans of a trace, at most MOST_OF_A_TRACE; empty if the trace is unknown."""
+
+    def outline(self, trace_ids: Sequence[str], most: int) -> list[Span]:
+        """Return at most ``most`` spans of traces, without plays, tasks, hosts and plain steps."""
+
+    def traces_with(self, span_ids: Iterable[str], around: Window = ALWAYS) -> set[str]:
+        """Return the ids of the traces that have a span with one of these ids. ``around``: when these spans ran."""
+
+    def traces_below(self, span_ids: Iterable[str], around: Window = ALWAYS) -> set[str]:
+        """Return the ids of the traces with a span whose parent has one of these ids and is not in the same trace.
+
+        ``around``: when the parents ran.
+        """
+
+    def noted(self, wanted: Sequence[Sequence[Wanted]], most: int, within: Window = ALWAYS) -> list[Span]:
+        """Return the newest runs, playbooks, deploys and root spans with a commit that have wanted traits.
+
+        ``wanted``: groups; all traits of one of them. ``within``: when the spans ended. Those that end in the future come
+        last.
+        """
+
+    def builds(self, keys: Collection[BuildKey], *, fine_hosts: bool = True, around: Window = ALWAYS) -> list[Span]:
+        """Return the spans of builds.
+
+        ``fine_hosts``: False leaves out the hosts on which an Ansible task did not fail. ``around``: when they ran; without
+        it, only the last days may be looked at.
+        """
+
+    def runs(self, within: Window, most: int) -> list[Span]:
+        """Return the run spans that ended within a window, newest first."""
+
+    def stages(self, pipeline: str, within: Window, most: int) -> list[Span]:
+        """Return the runs, stages and branches of a job that ended within a window, newest first."""
+
+    def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = ()) -> list[Figures]:
+        """Return the figures of what began within a window, for each day, by names and day.
+
+        ``wanted``: all of these traits.
+        """
