@@ -74,7 +74,7 @@ class Lookup:
             ids = {span.span_id for span in spans}
             above = {span.parent_id for span in spans if span.parent_id} - ids
             todo |= self._traces_around(above, ids, _window(spans)) - seen
-        return with_stages(list(found.values()))
+        return with_stages(sorted(found.values(), key=_order))
 
     def running_traces(self) -> list[str]:
         """Return the ids of the traces in which a span runs now, newest first; those that begin in the future last."""
@@ -146,7 +146,7 @@ class Lookup:
             links = (link for span in spans for link in span.links)
             beyond |= {link.span_id for link in links if link.attributes.get(c.JENKINS_LINK) == c.LINK_STARTED}
             todo = sorted(self._traces_around(beyond - ids, ids, _window(spans)) - seen)
-        return with_stages(list(found.values()))
+        return with_stages(sorted(found.values(), key=_order))
 
     def trace_id(self, reference: str) -> str:
         """Return the trace id for a trace id, a build URL, ``JOB#N`` or ``latest``. Raises NotFoundError."""
@@ -259,6 +259,11 @@ def _within(run: Span, spans: Iterable[Span]) -> list[Span]:
                 found[span.span_id] = span
                 todo += [] if is_run(span) else [span]
     return list(found.values())
+
+
+def _order(span: Span) -> tuple[int, str, str]:
+    """Return a key that sorts spans: no answer depends on the order in which a source has them."""
+    return span.start_ns, span.trace_id, span.span_id
 
 
 def _window(spans: Sequence[Span]) -> Window:

@@ -24,6 +24,8 @@ _AFTER_NS = _DAY_NS
 _LONGEST_NS = 7 * _DAY_NS
 # How far back it looks where a question names no time, newest first: it stops where it has enough.
 _SLICES_NS = tuple(days * _DAY_NS for days in (7, 30, 90, 400))
+# A server takes at most 128 KiB for a value: http_max_field_value_size.
+_IDS_AT_ONCE = 4000
 # Runs of a job whose stages are asked for together, until there are enough stages.
 _RUNS_AT_ONCE = (100, 400, 2000)
 
@@ -177,10 +179,11 @@ class ClickHouseSource:
         return list(spans_of(self._ask(name, query)))
 
     def _traces(self, column: str, span_ids: Collection[str], within: Window) -> list[tuple[str, str]]:
-        if not span_ids:
-            return []
-        rows = self._ask("traces", self._asking().traces(column, span_ids, within))
-        return [(str(trace), str(span)) for trace, span in rows]
+        ids, found = list(span_ids), list[tuple[str, str]]()
+        for start in range(0, len(ids), _IDS_AT_ONCE):
+            rows = self._ask("traces", self._asking().traces(column, ids[start : start + _IDS_AT_ONCE], within))
+            found += ((str(trace), str(span)) for trace, span in rows)
+        return found
 
     def _times(self, trace_ids: Collection[str]) -> list[Window]:
         """Return when the spans of traces began, as far as that is known."""
