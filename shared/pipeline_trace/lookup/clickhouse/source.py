@@ -89,8 +89,11 @@ class ClickHouseSource:
 
     def traces_with(self, span_ids: Iterable[str], around: Window = ALWAYS) -> set[str]:
         """See source.TraceSource."""
-        within = self._within(Window(max(around.from_ns - _LONGEST_NS, 0), around.wider(_AFTER_NS).to_ns))
-        return {trace for trace, _span in self._traces("SpanId", list(span_ids), within)}
+        return {trace for trace, _span in self._traces("SpanId", list(span_ids), self._around(around))}
+
+    def known(self, span_ids: Iterable[str], around: Window) -> set[str]:
+        """Return those of some span ids that are of spans here. ``around``: when these spans ran. Raises SetupError."""
+        return {span for _trace, span in self._traces("SpanId", list(span_ids), self._around(around))}
 
     def traces_below(self, span_ids: Iterable[str], around: Window = ALWAYS) -> set[str]:
         """See source.TraceSource."""
@@ -199,6 +202,10 @@ class ClickHouseSource:
             if len(rows) == len(set(trace_ids)):
                 return _merged(Window(int(start), int(end)) for start, end in rows)
         return [self._within(ALWAYS)]
+
+    def _around(self, window: Window) -> Window:
+        """Return when that may have begun which is around what ran in a window, or was started by it."""
+        return self._within(Window(max(window.from_ns - _LONGEST_NS, 0), window.wider(_AFTER_NS).to_ns))
 
     def _began(self, ended: Window) -> Window:
         """Return when that may have begun which ended within a window."""
