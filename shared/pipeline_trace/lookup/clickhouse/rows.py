@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ...trace import conventions as c
+from ...trace.others import understood
 from ...trace.span import INTERNAL, UNSET, Span, SpanError
 from .types import typed
 
@@ -25,7 +26,7 @@ def spans_of(rows: Iterable[Sequence[Any]]) -> Iterator[Span]:
     """Yield the spans of rows. One that is no span is left out: others may write into the table, too."""
     for row in rows:
         try:
-            yield _span(row)
+            yield understood(_span(row))
         except (SpanError, ValueError, TypeError):
             continue
 
