@@ -5,6 +5,7 @@ No other module imports clickhouse-connect.
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -85,6 +86,9 @@ class Client:
                 from clickhouse_connect.driver import create_client
             except ImportError:
                 raise SetupError(f"reading from {self.address} needs clickhouse-connect; run: {_INSTALL}") from None
+            # They log what they then raise, with whole queries; one line of ours says it.
+            for name in ("clickhouse_connect", "urllib3"):
+                logging.getLogger(name).setLevel(logging.CRITICAL)
             try:
                 self._client = create_client(**self._options())
                 limit = self._client.server_settings.get("max_execution_time")

@@ -9,10 +9,11 @@ from typing import Any
 from ...trace import conventions as c
 from ...trace.others import understood
 from ...trace.span import INTERNAL, UNSET, Span, SpanError
+from .expressions import Attributes
 from .types import typed
 
 # What is selected of a span, in the order of ``_span``. ``{attributes}``: how a column of attributes is read.
-COLUMNS = (
+_COLUMNS = (
     "TraceId, SpanId, ParentSpanId, SpanName, SpanKind, toUnixTimestamp64Nano(Timestamp), toInt64(Duration), StatusCode, "
     "StatusMessage, ScopeName, ScopeVersion, {resource}, {span}, "
     "arrayMap(moment -> toUnixTimestamp64Nano(moment), Events.Timestamp), Events.Name, {events}, "
@@ -20,6 +21,13 @@ COLUMNS = (
 )
 # The Collector's exporter names the scope of the spans that we send.
 _OWN_SCOPE = "pipeline-trace"
+
+
+def columns_of(attributes: Attributes) -> str:
+    """Return what is selected of a span, by the type of the columns of attributes."""
+    nested = {name: attributes.whole(f"{name.capitalize()}.Attributes") for name in ("events", "links")}
+    whole = {"resource": attributes.whole("ResourceAttributes"), "span": attributes.whole("SpanAttributes")}
+    return _COLUMNS.format(**whole, **nested)
 
 
 def spans_of(rows: Iterable[Sequence[Any]]) -> Iterator[Span]:

@@ -51,20 +51,31 @@ class ClickHouseSource:
         self._client.close()
 
     def check(self) -> None:
-        """Ask what each question asks first. Raises SetupError."""
-        self._asking()
+        """Ask whether the server answers. Raises SetupError."""
+        self._client.ask("ready", f"SELECT 1 FROM {self.schema().spans} LIMIT 0", {})
+
+    def schema(self) -> Schema:
+        """Return which tables there are. Raises SetupError."""
+        if self._schema is None:
+            sql, bound = question(self._client.address)
+            self._schema = schema_of(self._client.address, self._client.ask("tables", sql, bound.values))
+        return self._schema
+
+    def ask(self, name: str, query: Query) -> Sequence[Sequence[Any]]:
+        """Return the rows of a query. ``name``: of the question. Raises SetupError."""
+        return self._client.ask(name, query.sql, query.bound.values)
 
     def newest(self) -> Newest | None:
         """See source.TraceSource."""
         for within in self._slices(ALWAYS):
-            rows = self._ask("newest", self._asking().newest(within, horizon_ns()))
+            rows = self.ask("newest", self._asking().newest(within, horizon_ns()))
             if rows:
                 return Newest(str(rows[0][0]), int(rows[0][1]))
         return None
 
     def trace(self, trace_id: str) -> list[Span]:
         """See source.TraceSource."""
-        found = self._spans("trace", self._asking().trace(trace_id, self._times([trace_id])))
+        found = self._spans("trace", self._asking().trace(trace_id, self.times([trace_id])))
         if len(found) >= MOST_OF_A_TRACE:
             self._said = f"trace {trace_id} has more than {MOST_OF_A_TRACE:,} spans; the others are left out"
         return found
@@ -73,13 +84,16 @@ class ClickHouseSource:
         """See source.TraceSource."""
         if most <= 0 or not trace_ids:
             return []
-        query = self._asking().outline(trace_ids, self._times(trace_ids), most)
+        query = self._asking().outline(trace_ids, self.times(trace_ids), most)
         return [span for span in self._spans("outline", query) if traits_of(span).level >= OUTLINE]
 
     def traces_with(self, span_ids: Iterable[str], around: Window = ALWAYS) -> set[str]:
         """See source.TraceSource."""
-        within = self._within(Window(max(around.from_ns - _LONGEST_NS, 0), around.wider(_AFTER_NS).to_ns))
-        return {trace for trace, _span in self._traces("SpanId", list(span_ids), within)}
+        return {trace for trace, _span in self._traces("SpanId", list(span_ids), self._around(around))}
+
+    def known(self, span_ids: Iterable[str], around: Window) -> set[str]:
+        """Return those of some span ids that are of spans here. ``around``: when these spans ran. Raises SetupError."""
+        return {span for _trace, span in self._traces("SpanId", list(span_ids), self._around(around))}
 
     def traces_below(self, span_ids: Iterable[str], around: Window = ALWAYS) -> set[str]:
         """See source.TraceSource."""
@@ -131,7 +145,7 @@ class ClickHouseSource:
         found: list[Span] = []
         for began in self._slices(self._began(within)):
             left = most - len(found)
-            if self._schema and self._schema.runs:
+            if self.schema().runs:
                 found += self._spans("stages", queries.stages(pipeline, began, within, left))
             else:
                 found += self._stages(
@@ -143,7 +157,7 @@ class ClickHouseSource:
 
     def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = ()) -> list[Figures]:
         """See source.TraceSource."""
-        rows = self._ask("figures", self._asking().figures(counted, self._within(within), wanted))
+        rows = self.ask("figures", self._asking().figures(counted, self._within(within), wanted))
         if len(rows) >= MOST_FIGURES:
             self._said = (
                 f"there are more than {MOST_FIGURES:,} lines of statistics; the others are left out; ask for fewer days"
@@ -169,32 +183,31 @@ class ClickHouseSource:
 
     def _asking(self) -> Queries:
         if self._queries is None:
-            sql, bound = question(self._client.address)
-            self._schema = schema_of(self._client.address, self._client.ask("tables", sql, bound.values))
-            self._queries = Queries(self._schema)
+            self._queries = Queries(self.schema())
         return self._queries
 
-    def _ask(self, name: str, query: Query) -> Sequence[Sequence[Any]]:
-        return self._client.ask(name, query.sql, query.bound.values)
-
     def _spans(self, name: str, query: Query) -> list[Span]:
-        return list(spans_of(self._ask(name, query)))
+        return list(spans_of(self.ask(name, query)))
 
     def _traces(self, column: str, span_ids: Collection[str], within: Window) -> list[tuple[str, str]]:
         ids, found = list(span_ids), list[tuple[str, str]]()
         for start in range(0, len(ids), _IDS_AT_ONCE):
-            rows = self._ask("traces", self._asking().traces(column, ids[start : start + _IDS_AT_ONCE], within))
+            rows = self.ask("traces", self._asking().traces(column, ids[start : start + _IDS_AT_ONCE], within))
             found += ((str(trace), str(span)) for trace, span in rows)
         return found
 
-    def _times(self, trace_ids: Collection[str]) -> list[Window]:
-        """Return when the spans of traces began, as far as that is known."""
+    def times(self, trace_ids: Collection[str]) -> list[Window]:
+        """Return when the spans of traces began, as far as that is known. Raises SetupError."""
         queries = self._asking()
-        if self._schema and self._schema.times:
-            rows = self._ask("times", queries.times(trace_ids))
+        if self.schema().times:
+            rows = self.ask("times", queries.times(trace_ids))
             if len(rows) == len(set(trace_ids)):
                 return _merged(Window(int(start), int(end)) for start, end in rows)
         return [self._within(ALWAYS)]
+
+    def _around(self, window: Window) -> Window:
+        """Return when that may have begun which is around what ran in a window, or was started by it."""
+        return self._within(Window(max(window.from_ns - _LONGEST_NS, 0), window.wider(_AFTER_NS).to_ns))
 
     def _began(self, ended: Window) -> Window:
         """Return when that may have begun which ended within a window."""
