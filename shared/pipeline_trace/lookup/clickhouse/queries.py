@@ -73,7 +73,7 @@ class Queries:
     def noted(self, wanted: Sequence[Sequence[Wanted]], began: Window, ended: Window, most: int, horizon_ns: int) -> Query:
         """Ask for the newest noted spans with all traits of one of the groups; what ends after the horizon comes last."""
         bound = Bound()
-        order = _NEWEST_FIRST.replace("ORDER BY", f"ORDER BY {_END} > {bound.number(horizon_ns)},")
+        order = _NEWEST_FIRST.replace("ORDER BY", f"ORDER BY {ENDED} > {bound.number(horizon_ns)},")
         groups = [" AND ".join(self._holds(one, bound) for one in group) for group in wanted]
         which = f"({' OR '.join(groups)}) AND {_began(began, bound)} AND {_ended(ended, bound)}"
         if self._schema.runs:
