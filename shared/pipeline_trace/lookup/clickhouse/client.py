@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...delivery.destinations import SetupError
+from ...delivery.destinations.rows import whole
 from . import errors
 from .address import PASSWORD, Address
 
@@ -67,7 +68,7 @@ class Client:
         """
         settings = {**self._connected(), "query_id": f"pipeline-trace-{question}-{uuid.uuid4().hex[:12]}"}
         try:
-            rows: Sequence[Sequence[Any]] = self._client.query(sql, parameters=dict(values), settings=settings).result_rows
+            rows: Sequence[Sequence[Any]] = self._client.query(sql, parameters=_whole(values), settings=settings).result_rows
         except Exception as error:
             raise errors.problem(error, self.address) from None
         return rows
@@ -122,3 +123,9 @@ class Client:
             # With a password the certificate only opens the connection.
             options["tls_mode"] = "strict" if login.password else "mutual"
         return options
+
+
+def _whole(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a query without half characters, of which no text in UTF-8 can be made."""
+    lists = {name: [whole(text) for text in value] for name, value in values.items() if isinstance(value, list)}
+    return {name: whole(value) if isinstance(value, str) else value for name, value in values.items()} | lists

@@ -101,7 +101,7 @@ class ClickHouseSource:
         within = self._within(Window(max(around.from_ns - _HOUR_NS, 0), around.wider(_AFTER_NS).to_ns))
         below = self._traces("ParentSpanId", ids, within)
         # Span ids of other tools may repeat: a parent in another trace counts only where the own trace has none.
-        own = set(self._traces("SpanId", sorted({span for _trace, span in below}), within)) if len(below) > 1 else set()
+        own = set(self._traces("SpanId", sorted({span for _trace, span in below}), within))
         return {trace for trace, span in below if (trace, span) not in own}
 
     def noted(self, wanted: Sequence[Sequence[Wanted]], most: int, within: Window = ALWAYS) -> list[Span]:
@@ -113,12 +113,14 @@ class ClickHouseSource:
             )
 
         found: list[Span] = []
+        left, horizon = most, horizon_ns()
         for began in self._slices(within):
-            spans = self._spans("noted", self._asking().noted(wanted, began, within, most - len(found)))
+            spans = self._spans("noted", self._asking().noted(wanted, began, within, left, horizon))
             found += [span for span in spans if fits(traits_of(span))]
-            if len(found) >= most:
+            # What ends in the future comes after all that is older.
+            left = most - sum(span.end_ns <= horizon for span in found)
+            if left <= 0:
                 break
-        horizon = horizon_ns()
         return sorted(found, key=lambda span: (span.end_ns <= horizon, *_order(span)), reverse=True)[:most]
 
     def builds(self, keys: Collection[BuildKey], *, fine_hosts: bool = True, around: Window = ALWAYS) -> list[Span]:
