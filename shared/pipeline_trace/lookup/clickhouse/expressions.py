@@ -10,12 +10,21 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...trace import conventions as c
-from ...trace.span import ERROR
+from ...trace.others import RESULTS, SAID_BY, STEP_TYPES
+from ...trace.span import ERROR, SERVER
 from ...trace.traits import FAILED_HOST, PARTS, PLAYBOOKS, Trait
 from ...trace.words import NEARLY_PRODUCTION, ONE_NAME, PARAMETERS, REVISION
 from ..source import Wanted
 
-_RESULTS = (c.PIPELINE_RESULT, c.TASK_RUN_RESULT)
+# What says how a run or a part of one ended, in the order in which it counts.
+_RESULTS = tuple(
+    dict.fromkeys(
+        (
+            *(c.PIPELINE_RESULT, *SAID_BY[c.PIPELINE_RESULT]),
+            *(c.TASK_RUN_RESULT, *SAID_BY[c.TASK_RUN_RESULT]),
+        )
+    )
+)
 
 
 class Bound:
@@ -60,6 +69,10 @@ class Attributes:
         """Return the value of a resource's attribute as text, '' for none."""
         return self._value("ResourceAttributes", name)
 
+    def listing(self, name: str) -> str:
+        """Return a span's attribute that is a list, as JSON."""
+        return f"ifNull(toJSONString({_path('SpanAttributes', name)}), '')" if self._as_json else self.span(name)
+
     def has(self, name: str) -> str:
         """Return whether a span has an attribute."""
         return f"{self.span(name)} != ''" if self._as_json else f"mapContains(SpanAttributes, {quoted(name)})"
@@ -73,24 +86,23 @@ class Attributes:
     def _value(self, column: str, name: str) -> str:
         if not self._as_json:
             return f"{column}[{quoted(name)}]"
-        path = ".".join(f"`{part}`" for part in name.split("."))
-        return f"ifNull(CAST({column}.{path}, 'Nullable(String)'), '')"
+        return f"ifNull(CAST({_path(column, name)}, 'Nullable(String)'), '')"
 
 
 class Expressions:
     """The traits of spans in SQL."""
 
-    def __init__(self, attributes: Attributes) -> None:
+    def __init__(self, attributes: Attributes, *, lists: bool = False) -> None:
+        """``lists``: whether traits look into the lists in which Jenkins' plugin has parameters, which is long."""
         self._of = attributes
+        self._lists = lists
 
     def trait(self, trait: Trait) -> str:
         """Return the value of a trait, '' for none."""
         found: dict[Trait, str] = {
             "pipeline": self._text(c.PIPELINE_NAME),
             "run": self._text(c.PIPELINE_RUN_ID),
-            "result": self._first(
-                [*map(self._of.span, _RESULTS), f"if(StatusCode = '{ERROR.capitalize()}', {quoted(c.FAILURE)}, '')"]
-            ),
+            "result": self._result(),
             "service": self._told(c.DEPLOYMENT_NAME),
             "environment": _one_name(self._told(c.DEPLOYMENT_ENVIRONMENT)),
             "version": self._told(c.ARTIFACT_VERSION),
@@ -119,8 +131,8 @@ class Expressions:
         """Return whether a span is of one of these kinds, in a form that indexes can use."""
         of_jenkins, of_ansible = self._of.span(c.JENKINS_TYPE), self._of.span(c.ANSIBLE_TYPE)
         if kinds == (c.TYPE_RUN,):
-            # Few spans have the key, so that little is read. Those of other tools have it, too.
-            return f"{self._of.has(c.PIPELINE_RESULT)} AND {of_jenkins} IN ('', '{c.TYPE_RUN}')"
+            # Few spans have the keys, so that little is read.
+            return f"({' OR '.join(self.runs())}) AND {of_jenkins} IN ('', '{c.TYPE_RUN}')"
         if kinds[0] in (c.TYPE_PLAYBOOK, c.TYPE_TASK, c.TYPE_HOST):
             return f"{of_ansible} IN {listed(kinds)}"
         return f"{of_jenkins} IN {listed(kinds)}"
@@ -129,11 +141,21 @@ class Expressions:
         """Return the conditions for a noted span. Any of them; each has an index that leaves most of the table out."""
         revision = (c.VCS_HEAD_REVISION, *_parameters(c.VCS_HEAD_REVISION))
         return [
-            self._of.has(c.PIPELINE_RESULT),
+            *self.runs(),
             f"{self._of.span(c.ANSIBLE_TYPE)} = '{c.TYPE_PLAYBOOK}'",
             f"{self._of.span(c.TASK_TYPE)} = '{c.DEPLOY}'",
             f"ParentSpanId = '' AND ({' OR '.join(map(self._of.has, revision))})",
             f"ParentSpanId = '' AND {self._of.resource(c.VCS_HEAD_REVISION)} != ''",
+        ]
+
+    def runs(self) -> list[str]:
+        """Return the conditions for a run: of the poller or by the conventions, of Jenkins' plugin, of other receivers."""
+        ended = " OR ".join(f"{self._of.resource(name)} != ''" for name in (c.PIPELINE_RESULT, c.RUN_STATUS))
+        return [
+            self._of.has(c.PIPELINE_RESULT),
+            self._of.has(c.PLUGIN_NUMBER),
+            f"ParentSpanId = '' AND {self._of.has(c.PIPELINE_RUN_ID)}",
+            f"SpanKind = '{SERVER.capitalize()}' AND ({ended})",
         ]
 
     def outlined(self) -> str:
@@ -141,7 +163,9 @@ class Expressions:
         kind = self._of.span(c.ANSIBLE_TYPE)
         inside = f"{kind} != '' AND {kind} NOT IN {listed(PLAYBOOKS)}"
         step = f"{self._of.span(c.JENKINS_TYPE)} = '{c.TYPE_STEP}' AND empty(Links.SpanId) AND {_NO_ERROR}"
-        return f"(NOT ({inside} OR {step}) OR {self._of.span(c.TASK_TYPE)} = '{c.DEPLOY}')"
+        function = self._of.span(c.PLUGIN_STEP_TYPE)
+        other_step = f"{function} != '' AND {function} NOT IN {listed(STEP_TYPES)} AND empty(Links.SpanId) AND {_NO_ERROR}"
+        return f"(NOT ({inside} OR {step} OR {other_step}) OR {self._of.span(c.TASK_TYPE)} = '{c.DEPLOY}')"
 
     def no_fine_host(self) -> str:
         """Return whether a span is more than a host on which an Ansible task did not fail."""
@@ -157,24 +181,47 @@ class Expressions:
         """Return whether a span has a wanted trait."""
         found = self.trait(wanted.trait)
         if not wanted.value:
-            return f"{found} != ''"
+            given = f" OR {self._of.has(c.PLUGIN_PARAMETER_VALUES)}" if wanted.trait in _GIVEN and not self._lists else ""
+            return f"({found} != ''{given})"
         value = bound.text(wanted.value)
-        return f"startsWith({found}, {value})" if wanted.begins else f"{found} = {value}"
+        holds = f"startsWith({found}, {value})" if wanted.begins else f"{found} = {value}"
+        if wanted.trait in _GIVEN and not self._lists:
+            # It may be in the list of parameters: who gets the span will see.
+            holds = f"({holds} OR position({self._of.span(c.PLUGIN_PARAMETER_VALUES)}, {value}) > 0)"
+        return holds
 
     def _text(self, name: str) -> str:
-        """Return an attribute of a span, else of its resource."""
-        return self._first([self._of.span(name), self._of.resource(name)])
+        """Return what a span, else its resource, says under a name or under others that mean the same."""
+        names = (name, *SAID_BY.get(name, ()))
+        if name in (c.PIPELINE_NAME, c.PIPELINE_RUN_ID):
+            # Jenkins' plugin cuts the conventions' ones: its own come first.
+            names = (*names[1:], name)
+        return self._first([of(one) for of in (self._of.span, self._of.resource) for one in names])
 
     def _told(self, attribute: str) -> str:
         """Return an attribute of a span, of its resource, else a parameter of its build that says the same."""
-        return self._first([self._of.span(attribute), self._of.resource(attribute), *self._given(attribute)])
+        return self._first([self._text(attribute), *self._given(attribute)])
 
     def _revision(self) -> str:
         given = f"lower({self._first(self._given(c.VCS_HEAD_REVISION))})"
         return f"if(match({given}, '^{REVISION.pattern}$'), {given}, lower({self._text(c.VCS_HEAD_REVISION)}))"
 
     def _given(self, attribute: str) -> list[str]:
-        return [self._of.span(name) for name in _parameters(attribute)]
+        """Return the parameters of a build that say an attribute. Those of Jenkins' plugin are in two lists."""
+        found = [self._of.span(name) for name in _parameters(attribute)]
+        if not self._lists:
+            return found
+        names, values = (self._of.listing(name) for name in (c.PLUGIN_PARAMETER_NAMES, c.PLUGIN_PARAMETER_VALUES))
+        places = f"arrayFirstIndex(name -> has(JSONExtract({names}, 'Array(String)'), name), {array(PARAMETERS[attribute])})"
+        named = f"arrayElement({array(['', *PARAMETERS[attribute]])}, {places} + 1)"
+        place = f"indexOf(JSONExtract({names}, 'Array(String)'), {named})"
+        return [*found, f"if({self._of.has(c.PLUGIN_PARAMETER_NAMES)}, JSONExtractString({values}, {place}), '')"]
+
+    def _result(self) -> str:
+        """Return the result in the conventions' word."""
+        said = self._first([of(one) for of in (self._of.span, self._of.resource) for one in _RESULTS])
+        word = f"transform(lower({said}), {array(RESULTS)}, {array(RESULTS.values())}, '')"
+        return self._first([word, f"if(StatusCode = '{ERROR.capitalize()}', {quoted(c.FAILURE)}, '')"])
 
     def _first(self, values: Sequence[str]) -> str:
         """Return the first of some texts that is not ''."""
@@ -183,7 +230,14 @@ class Expressions:
         return f"multiIf({conditions}{last})" if others else last
 
 
+# Traits that parameters of a build may say.
+_GIVEN = frozenset({"service", "environment", "version", "revision"})
 _NO_ERROR = f"StatusCode != '{ERROR.capitalize()}'"
+
+
+def _path(column: str, name: str) -> str:
+    """Return an attribute in a column of the type JSON."""
+    return ".".join([column, *(f"`{part}`" for part in name.split("."))])
 
 
 def _parameters(attribute: str) -> list[str]:

@@ -34,6 +34,7 @@ class Queries:
         self._schema = schema
         attributes = Attributes(as_json=schema.as_json)
         self._of = Expressions(attributes)
+        self._whole = Expressions(attributes, lists=True)
         self._columns = columns_of(attributes)
 
     def newest(self, within: Window, horizon_ns: int) -> Query:
@@ -120,7 +121,7 @@ class Queries:
         """Ask for statistics by names and day. The same rules as `usual.percentile`."""
         bound = Bound()
         runs = self._schema.runs and counted in ("job", "stage", "deploy")
-        trait = (lambda name: name.capitalize()) if runs else (lambda name: self._of.trait(name))
+        trait = (lambda name: name.capitalize()) if runs else (lambda name: self._whole.trait(name))
         which, names = self._counted(counted, bool(runs))
         named = [trait(name) if name != "name" else "SpanName" for name in names]
         holds = [self._holds(one, bound, runs=bool(runs)) for one in wanted]
@@ -148,7 +149,7 @@ class Queries:
         names = {"job": ("pipeline",), "stage": ("pipeline", "name"), "task": ("name",), "host": ("host",)}
         if counted == "deploy":
             noted = f"Level = {NOTED}" if runs else f"({' OR '.join(self._of.noted())})"
-            environment = "Environment" if runs else self._of.trait("environment")
+            environment = "Environment" if runs else self._whole.trait("environment")
             return f"{noted} AND {environment} != ''", ("service", "environment")
         return f"Kind IN {listed(kinds[counted])}" if runs else self._of.kinds(*kinds[counted]), names[counted]
 

@@ -26,6 +26,8 @@ _LONGEST_NS = 7 * _DAY_NS
 _SLICES_NS = tuple(days * _DAY_NS for days in (7, 30, 90, 400))
 # A server takes at most 128 KiB for a value: http_max_field_value_size.
 _IDS_AT_ONCE = 4000
+# Spans that are asked for in order to find a few among them.
+_MOST_ASKED = 5000
 # Runs of a job whose stages are asked for together, until there are enough stages.
 _RUNS_AT_ONCE = (100, 400, 2000)
 
@@ -115,8 +117,15 @@ class ClickHouseSource:
         found: list[Span] = []
         left, horizon = most, horizon_ns()
         for began in self._slices(within):
-            spans = self._spans("noted", self._asking().noted(wanted, began, within, left, horizon))
-            found += [span for span in spans if fits(traits_of(span))]
+            asked = left
+            while True:
+                spans = self._spans("noted", self._asking().noted(wanted, began, within, asked, horizon))
+                fitting = [span for span in spans if fits(traits_of(span))]
+                # The server's conditions are wider: what it gave too much must not hide what is older.
+                if len(spans) < asked or len(fitting) >= left or asked >= _MOST_ASKED:
+                    break
+                asked = min(asked * 10 + 100, _MOST_ASKED)
+            found += fitting
             # What ends in the future comes after all that is older.
             left = most - sum(span.end_ns <= horizon for span in found)
             if left <= 0:
