@@ -8,6 +8,7 @@ from typing import Any
 
 from ...trace import conventions as c
 from ...trace.clock import horizon_ns
+from ...trace.queries import build_name, build_name_of
 from ...trace.span import Span
 from ...trace.traits import DETAIL, NOTED, OUTLINE, Traits, traits_of
 from ..source import ALWAYS, MOST_OF_A_TRACE, BuildKey, Counted, Figures, Newest, Wanted, Window
@@ -26,6 +27,8 @@ _LONGEST_NS = 7 * _DAY_NS
 _SLICES_NS = tuple(days * _DAY_NS for days in (7, 30, 90, 400))
 # A server takes at most 128 KiB for a value: http_max_field_value_size.
 _IDS_AT_ONCE = 4000
+# At most so many builds of a job go on at a time.
+_AT_ONCE = 100
 # Spans that are asked for in order to find a few among them.
 _MOST_ASKED = 5000
 # Runs of a job whose stages are asked for together, until there are enough stages.
@@ -115,8 +118,10 @@ class ClickHouseSource:
             )
 
         found: list[Span] = []
+        if not wanted:
+            return found
         left, horizon = most, horizon_ns()
-        for began in self._slices(within):
+        for began in self._slices(self._began(within)):
             asked = left
             while True:
                 spans = self._spans("noted", self._asking().noted(wanted, began, within, asked, horizon))
@@ -134,14 +139,16 @@ class ClickHouseSource:
 
     def builds(self, keys: Collection[BuildKey], *, fine_hosts: bool = True, around: Window = ALWAYS) -> list[Span]:
         """See source.TraceSource."""
-        names = [f"{pipeline}#{run}" for pipeline, run in keys]
+        names = [build_name(*key) for key in keys]
         if around == ALWAYS:
             # By its name alone a build can only be looked for in the last days; `noted` finds older ones.
             within = next(self._slices(ALWAYS))
         else:
             within = Window(max(around.from_ns - _HOUR_NS, 0), around.wider(_AFTER_NS).to_ns)
         found = self._spans("builds", self._asking().builds(names, within, fine_hosts=fine_hosts))
-        return found if fine_hosts else [span for span in found if traits_of(span).level >= DETAIL]
+        named = {*names}
+        own = [span for span in found if build_name_of(span) in named]
+        return own if fine_hosts else [span for span in own if traits_of(span).level >= DETAIL]
 
     def runs(self, within: Window, most: int) -> list[Span]:
         """See source.TraceSource."""
@@ -152,16 +159,18 @@ class ClickHouseSource:
         """See source.TraceSource."""
         queries = self._asking()
         found: list[Span] = []
+        # A stage may end within the window, and its run after it.
+        later = Window(within.from_ns, ALWAYS.to_ns)
         for began in self._slices(self._began(within)):
             left = most - len(found)
             if self.schema().runs:
                 found += self._spans("stages", queries.stages(pipeline, began, within, left))
             else:
-                found += self._stages(
-                    self._spans("runs", queries.runs(began, within, left, pipeline)), pipeline, within, left
-                )
+                runs = self._spans("runs", queries.runs(began, later, left + _AT_ONCE, pipeline))
+                found += self._stages(runs, pipeline, within, left)
             if len(found) >= most:
                 break
+        found = [span for span in found if traits_of(span).pipeline == pipeline]
         return sorted(found, key=_order, reverse=True)[:most]
 
     def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = ()) -> list[Figures]:
@@ -186,7 +195,7 @@ class ClickHouseSource:
                 return
             windows = _merged(Window(run.start_ns - _HOUR_NS, run.end_ns + _HOUR_NS) for run in some)
             query = self._asking().stages_of(pipeline, {run.trace_id for run in some}, windows, within)
-            found = [*some, *self._spans("stages", query)]
+            found = [run for run in some if run.end_ns <= within.to_ns] + self._spans("stages", query)
             yield from found
             count, start = count + len(found), start + size
 
