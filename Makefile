@@ -50,8 +50,9 @@ test-matrix: $(VENV)/.installed-test $(CORE_VENVS) ## the callback's tests with 
 sanity: $(VENV)/.installed $(lastword $(CORE_VENVS)) ## ansible-test sanity, with the newest ansible-core
 	@test ! -e $(lastword $(CORE_VENVS)) || PATH="$(abspath $(BIN)):$$PATH" scripts/ansible-sanity $(patsubst %/.done,%,$(lastword $(CORE_VENVS)))
 
-test-lowest: .venvs/lowest/.done ## a part of the tests with the lowest versions of the dependencies in setup.cfg
+test-lowest: .venvs/lowest/.done .venvs/engine/.done ## a part of the tests with the lowest versions of the dependencies in setup.cfg
 	.venvs/lowest/bin/python -m pytest -n $(WORKERS) -p no:cacheprovider $(LOWEST)
+	PYTHONPATH=.venvs/lowest/clickhouse .venvs/lowest/bin/python -m pytest -n $(WORKERS) -p no:cacheprovider tests/lookup/clickhouse
 
 test-peers: $(VENV)/.installed-test $(PEERS:%=.peers/%/.done) ## the real Collector, pytest's plugins and Maven
 	$(BIN)/python -m pytest -n $(WORKERS) tests/peers

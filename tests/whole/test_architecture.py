@@ -69,5 +69,6 @@ def test_every_dependency_has_a_lower_bound_that_can_be_installed_alone() -> Non
     setup = configparser.RawConfigParser()
     setup.read(ROOT / "setup.cfg")
     lines = [line for line in setup["options"]["install_requires"].splitlines() if line]
+    lines += [line for line in setup["options.extras_require"]["clickhouse"].splitlines() if line]
     assert len(lines) > 10
     assert [line for line in lines if not re.match(r"[\w-]+ >= [\d.]+(, < \d+)?$", line)] == []

@@ -84,15 +84,8 @@ _BY_WORDS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("timed out", "timeout"), "it does not answer in time; check host and port, or try again"),
 )
 _CLOSED = (
-    *(
-        "connection aborted",
-        "connection reset",
-        "incompleteread",
-        "connection broken",
-        "closed connection",
-        "closed by server",
-    ),
-    "eof occurred in violation",
+    *("connection aborted", "connection reset", "connection broken", "closed connection", "closed by server"),
+    *("incompleteread", "failed to read response data", "eof occurred in violation"),
 )
 _ENDED = "it closed the connection before its answer was whole; try again, and check that the port speaks HTTP"
 # A server that misses a certificate may not say so.
