@@ -116,6 +116,17 @@ def test_spans_of_other_tools_have_the_same_answer(of_others: World, kind: str) 
     assert questions.differences(of_others.asked[kind], of_others.remote("others"), of_others.local) == []
 
 
+@pytest.mark.xfail(
+    strict=True,
+    reason="queries.noted has a condition for each group, up to max_query_size; equal values of a trait fit in an IN",
+)
+def test_a_change_that_goes_through_many_jobs_is_asked_for_at_once(world: World) -> None:
+    """As `path` asks for what else ran in the jobs of a change."""
+    jobs = [*sorted({questions.key_of(run)[0] for run in questions.runs_of(world.spans)}), *(f"job-{n}" for n in range(300))]
+    wanted = [[Wanted("pipeline", job)] for job in jobs]
+    assert world.remote("map").noted(wanted, 500) == world.local.noted(wanted, 500)
+
+
 @pytest.mark.xfail(strict=True, reason="expressions: GitLab names no pipeline; trace/others takes its repository's name")
 def test_a_pipeline_of_gitlab_is_found_by_its_name(of_others: World) -> None:
     wanted = [[Wanted("pipeline", "team/shop"), Wanted("run", "4711")]]

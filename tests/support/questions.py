@@ -102,7 +102,8 @@ def _around(spans: Sequence[Span]) -> Iterator[Question]:
         around, parents = window(inside), [span.parent_id for span in inside if span.parent_id]
         yield f"with parents of {trace_id}", lambda source, a=parents, b=around: source.traces_with(a, b)  # type: ignore[misc]
         yield f"below {trace_id}", lambda source, a=ids, b=around: source.traces_below(a, b)  # type: ignore[misc]
-    every = [span.span_id for span in spans]
+    # More than fit into one request.
+    every = [*(f"{number:016x}" for number in range(1, 9000)), *(span.span_id for span in spans)]
     yield "with any", lambda source: source.traces_with(every, window(spans))
     yield "below any", lambda source: source.traces_below(every, window(spans))
     yield "with none", lambda source: (source.traces_with([]), source.traces_below([]), source.traces_with(["f" * 16]))
