@@ -80,8 +80,10 @@ class Attributes:
 class Expressions:
     """The traits of spans in SQL."""
 
-    def __init__(self, attributes: Attributes) -> None:
+    def __init__(self, attributes: Attributes, kind: str = "") -> None:
+        """``kind``: the name of a column with the kind, where there is one."""
         self._of = attributes
+        self._kind = kind
 
     def trait(self, trait: Trait) -> str:
         """Return the value of a trait, '' for none."""
@@ -102,7 +104,7 @@ class Expressions:
             + ", '')",
         }
         if trait in ("service", "environment", "version", "revision", "change"):
-            return f"if({self.kind()} IN {listed(PARTS)}, '', {found[trait]})"
+            return f"if({self._kind or self.kind()} IN {listed(PARTS)}, '', {found[trait]})"
         return found[trait]
 
     def kind(self) -> str:
@@ -135,6 +137,11 @@ class Expressions:
             f"ParentSpanId = '' AND ({' OR '.join(map(self._of.has, revision))})",
             f"ParentSpanId = '' AND {self._of.resource(c.VCS_HEAD_REVISION)} != ''",
         ]
+
+    def is_noted(self, revision: str) -> str:
+        """Return whether a span is noted. ``revision``: SQL for its commit."""
+        *others, _by_commit, _by_resource = self.noted()
+        return f"({' OR '.join(others)} OR (ParentSpanId = '' AND {revision} != ''))"
 
     def outlined(self) -> str:
         """Return whether a span belongs to the outline of its trace."""
@@ -170,8 +177,8 @@ class Expressions:
         return self._first([self._of.span(attribute), self._of.resource(attribute), *self._given(attribute)])
 
     def _revision(self) -> str:
-        given = f"lower({self._first(self._given(c.VCS_HEAD_REVISION))})"
-        return f"if(match({given}, '^{REVISION.pattern}$'), {given}, lower({self._text(c.VCS_HEAD_REVISION)}))"
+        given = f"extract(lower({self._first(self._given(c.VCS_HEAD_REVISION))}), '^{REVISION.pattern}$')"
+        return self._first([given, f"lower({self._text(c.VCS_HEAD_REVISION)})"])
 
     def _given(self, attribute: str) -> list[str]:
         return [self._of.span(name) for name in _parameters(attribute)]
@@ -179,8 +186,8 @@ class Expressions:
     def _first(self, values: Sequence[str]) -> str:
         """Return the first of some texts that is not ''."""
         *others, last = values
-        conditions = "".join(f"{value} != '', {value}, " for value in others)
-        return f"multiIf({conditions}{last})" if others else last
+        given = ", ".join(f"nullIf({value}, '')" for value in others)
+        return f"coalesce({given}, {last})" if others else last
 
 
 _NO_ERROR = f"StatusCode != '{ERROR.capitalize()}'"
@@ -194,7 +201,7 @@ def _one_name(value: str) -> str:
     """Return the one name of an environment, as words.environment_name does."""
     # RE2's groups that are not captured are written alike; its replacement is \\1, too.
     plain = f"replaceRegexpAll(lower(trimBoth({value})), {quoted(NEARLY_PRODUCTION)}, {quoted(chr(92) + '1prod')})"
-    return f"transform({plain}, {array(ONE_NAME)}, {array(ONE_NAME.values())}, {plain})"
+    return f"transform({plain}, {array(ONE_NAME)}, {array(ONE_NAME.values())})"
 
 
 def quoted(text: str) -> str:
