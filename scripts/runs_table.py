@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Print the SQL of the thin table of runs, examples/clickhouse/runs.sql: its columns are what our queries compute of spans.
 
-    python scripts/runs_table.py >examples/clickhouse/runs.sql
-    python scripts/runs_table.py --json >examples/clickhouse/runs-json.sql
+python scripts/runs_table.py >examples/clickhouse/runs.sql
+python scripts/runs_table.py --json >examples/clickhouse/runs-json.sql
 """
 
 from __future__ import annotations
@@ -28,11 +28,10 @@ _HEAD = """\
 -- Runs, stages and deploys in a table of their own: what lists, years and a change's path are about, a 25th of all spans. An
 -- administrator applies it once. ClickHouse then fills it with each insert, and pipeline-trace uses it where it is there.
 --   clickhouse-client <{file}
--- For a table of another name or in another database, replace {table} in all of it; the name of this one must be that of
--- the spans' table with _runs in the end. Where the Collector's exporter says `json: {other}`: {other_file}.
--- Keep it as long as the spans: TTL, the exporter's `ttl`.
--- Written by scripts/runs_table.py. After an update of pipeline-trace compare; where the statements differ: drop the view and
--- the table, and apply it again.
+-- For spans in another table or database, replace {table} everywhere; _runs must stay in the end of this table's name.
+-- Where the Collector's exporter says `json: {other}`, take {other_file}. TTL is for how long: as the exporter's `ttl`.
+-- Written by scripts/runs_table.py. Compare it after an update of pipeline-trace; where it has changed, drop the view and the
+-- table, and apply it again.
 """
 _FILL = """\
 -- What is there already, once. Spans that came since the view was made are then there twice, and read once. Where there are
@@ -73,7 +72,7 @@ CREATE MATERIALIZED VIEW IF NOT EXISTS {_RUNS}_mv TO {_RUNS} AS
 
 {_FILL}
 INSERT INTO {_RUNS}
-    ({(","+chr(10)+"    ").join(_chunks(list(columns)))})
+    ({("," + chr(10) + "    ").join(_chunks(list(columns)))})
 {select};
 """
 
@@ -85,7 +84,12 @@ def _columns(as_json: bool) -> Iterator[tuple[str, str]]:
     yield "Timestamp", "DateTime64(9) CODEC(Delta, ZSTD(1))"
     plain = [(name, _TEXT) for name in ("TraceId", "SpanId", "ParentSpanId", "TraceState")]
     plain += [(name, _WORD) for name in ("SpanName", "SpanKind", "ServiceName")]
-    plain += [("ResourceAttributes", attributes), ("ScopeName", _TEXT), ("ScopeVersion", _TEXT), ("SpanAttributes", attributes)]
+    plain += [
+        ("ResourceAttributes", attributes),
+        ("ScopeName", _TEXT),
+        ("ScopeVersion", _TEXT),
+        ("SpanAttributes", attributes),
+    ]
     plain += [("Duration", "UInt64"), ("StatusCode", _WORD), ("StatusMessage", _TEXT)]
     nested = {"Timestamp": "DateTime64(9)", "Name": _WORD, "Attributes": attributes}
     plain += [(f"`Events.{name}`", f"Array({kind})") for name, kind in nested.items()]

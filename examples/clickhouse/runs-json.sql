@@ -1,11 +1,10 @@
 -- Runs, stages and deploys in a table of their own: what lists, years and a change's path are about, a 25th of all spans. An
 -- administrator applies it once. ClickHouse then fills it with each insert, and pipeline-trace uses it where it is there.
 --   clickhouse-client <runs-json.sql
--- For a table of another name or in another database, replace otel.otel_traces in all of it; the name of this one must be that of
--- the spans' table with _runs in the end. Where the Collector's exporter says `json: false`: runs.sql.
--- Keep it as long as the spans: TTL, the exporter's `ttl`.
--- Written by scripts/runs_table.py. After an update of pipeline-trace compare; where the statements differ: drop the view and
--- the table, and apply it again.
+-- For spans in another table or database, replace otel.otel_traces everywhere; _runs must stay in the end of this table's name.
+-- Where the Collector's exporter says `json: false`, take runs.sql. TTL is for how long: as the exporter's `ttl`.
+-- Written by scripts/runs_table.py. Compare it after an update of pipeline-trace; where it has changed, drop the view and the
+-- table, and apply it again.
 
 CREATE TABLE IF NOT EXISTS otel.otel_traces_runs
 (
@@ -66,8 +65,8 @@ SELECT
     ScopeVersion, SpanAttributes, Duration, StatusCode, StatusMessage,
     `Events.Timestamp`, `Events.Name`, `Events.Attributes`, `Links.TraceId`, `Links.SpanId`,
     `Links.TraceState`, `Links.Attributes`, ResourceAttributesKeys, SpanAttributesKeys,
-    coalesce(nullIf(ifNull(CAST(SpanAttributes.`jenkins`.`type`, 'Nullable(String)'), ''), ''), nullIf(ifNull(CAST(SpanAttributes.`ansible`.`type`, 'Nullable(String)'), ''), ''), if(ifNull(CAST(SpanAttributes.`cicd`.`pipeline`.`result`, 'Nullable(String)'), '') != '', 'run', '')) AS Kind,
-    if((ifNull(CAST(SpanAttributes.`cicd`.`pipeline`.`result`, 'Nullable(String)'), '') != '' OR ifNull(CAST(SpanAttributes.`ansible`.`type`, 'Nullable(String)'), '') = 'playbook' OR ifNull(CAST(SpanAttributes.`cicd`.`pipeline`.`task`.`type`, 'Nullable(String)'), '') = 'deploy' OR (ParentSpanId = '' AND Revision != '')), 3, 2) AS Level,
+    coalesce(nullIf(ifNull(CAST(SpanAttributes.`jenkins`.`type`, 'Nullable(String)'), ''), ''), nullIf(ifNull(CAST(SpanAttributes.`ansible`.`type`, 'Nullable(String)'), ''), ''), if(isNotNull(SpanAttributes.`cicd`.`pipeline`.`result`), 'run', '')) AS Kind,
+    if((isNotNull(SpanAttributes.`cicd`.`pipeline`.`result`) OR ifNull(CAST(SpanAttributes.`ansible`.`type`, 'Nullable(String)'), '') = 'playbook' OR ifNull(CAST(SpanAttributes.`cicd`.`pipeline`.`task`.`type`, 'Nullable(String)'), '') = 'deploy' OR (ParentSpanId = '' AND Revision != '')), 3, 2) AS Level,
     coalesce(nullIf(ifNull(CAST(SpanAttributes.`cicd`.`pipeline`.`name`, 'Nullable(String)'), ''), ''), ifNull(CAST(ResourceAttributes.`cicd`.`pipeline`.`name`, 'Nullable(String)'), '')) AS Pipeline,
     coalesce(nullIf(ifNull(CAST(SpanAttributes.`cicd`.`pipeline`.`run`.`id`, 'Nullable(String)'), ''), ''), ifNull(CAST(ResourceAttributes.`cicd`.`pipeline`.`run`.`id`, 'Nullable(String)'), '')) AS Run,
     coalesce(nullIf(ifNull(CAST(SpanAttributes.`cicd`.`pipeline`.`result`, 'Nullable(String)'), ''), ''), nullIf(ifNull(CAST(SpanAttributes.`cicd`.`pipeline`.`task`.`run`.`result`, 'Nullable(String)'), ''), ''), if(StatusCode = 'Error', 'failure', '')) AS Result,
@@ -99,8 +98,8 @@ SELECT
     ScopeVersion, SpanAttributes, Duration, StatusCode, StatusMessage,
     `Events.Timestamp`, `Events.Name`, `Events.Attributes`, `Links.TraceId`, `Links.SpanId`,
     `Links.TraceState`, `Links.Attributes`, ResourceAttributesKeys, SpanAttributesKeys,
-    coalesce(nullIf(ifNull(CAST(SpanAttributes.`jenkins`.`type`, 'Nullable(String)'), ''), ''), nullIf(ifNull(CAST(SpanAttributes.`ansible`.`type`, 'Nullable(String)'), ''), ''), if(ifNull(CAST(SpanAttributes.`cicd`.`pipeline`.`result`, 'Nullable(String)'), '') != '', 'run', '')) AS Kind,
-    if((ifNull(CAST(SpanAttributes.`cicd`.`pipeline`.`result`, 'Nullable(String)'), '') != '' OR ifNull(CAST(SpanAttributes.`ansible`.`type`, 'Nullable(String)'), '') = 'playbook' OR ifNull(CAST(SpanAttributes.`cicd`.`pipeline`.`task`.`type`, 'Nullable(String)'), '') = 'deploy' OR (ParentSpanId = '' AND Revision != '')), 3, 2) AS Level,
+    coalesce(nullIf(ifNull(CAST(SpanAttributes.`jenkins`.`type`, 'Nullable(String)'), ''), ''), nullIf(ifNull(CAST(SpanAttributes.`ansible`.`type`, 'Nullable(String)'), ''), ''), if(isNotNull(SpanAttributes.`cicd`.`pipeline`.`result`), 'run', '')) AS Kind,
+    if((isNotNull(SpanAttributes.`cicd`.`pipeline`.`result`) OR ifNull(CAST(SpanAttributes.`ansible`.`type`, 'Nullable(String)'), '') = 'playbook' OR ifNull(CAST(SpanAttributes.`cicd`.`pipeline`.`task`.`type`, 'Nullable(String)'), '') = 'deploy' OR (ParentSpanId = '' AND Revision != '')), 3, 2) AS Level,
     coalesce(nullIf(ifNull(CAST(SpanAttributes.`cicd`.`pipeline`.`name`, 'Nullable(String)'), ''), ''), ifNull(CAST(ResourceAttributes.`cicd`.`pipeline`.`name`, 'Nullable(String)'), '')) AS Pipeline,
     coalesce(nullIf(ifNull(CAST(SpanAttributes.`cicd`.`pipeline`.`run`.`id`, 'Nullable(String)'), ''), ''), ifNull(CAST(ResourceAttributes.`cicd`.`pipeline`.`run`.`id`, 'Nullable(String)'), '')) AS Run,
     coalesce(nullIf(ifNull(CAST(SpanAttributes.`cicd`.`pipeline`.`result`, 'Nullable(String)'), ''), ''), nullIf(ifNull(CAST(SpanAttributes.`cicd`.`pipeline`.`task`.`run`.`result`, 'Nullable(String)'), ''), ''), if(StatusCode = 'Error', 'failure', '')) AS Result,

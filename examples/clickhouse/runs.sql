@@ -1,11 +1,10 @@
 -- Runs, stages and deploys in a table of their own: what lists, years and a change's path are about, a 25th of all spans. An
 -- administrator applies it once. ClickHouse then fills it with each insert, and pipeline-trace uses it where it is there.
 --   clickhouse-client <runs.sql
--- For a table of another name or in another database, replace otel.otel_traces in all of it; the name of this one must be that of
--- the spans' table with _runs in the end. Where the Collector's exporter says `json: true`: runs-json.sql.
--- Keep it as long as the spans: TTL, the exporter's `ttl`.
--- Written by scripts/runs_table.py. After an update of pipeline-trace compare; where the statements differ: drop the view and
--- the table, and apply it again.
+-- For spans in another table or database, replace otel.otel_traces everywhere; _runs must stay in the end of this table's name.
+-- Where the Collector's exporter says `json: true`, take runs-json.sql. TTL is for how long: as the exporter's `ttl`.
+-- Written by scripts/runs_table.py. Compare it after an update of pipeline-trace; where it has changed, drop the view and the
+-- table, and apply it again.
 
 CREATE TABLE IF NOT EXISTS otel.otel_traces_runs
 (

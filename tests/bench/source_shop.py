@@ -99,7 +99,9 @@ def _trace_id(build: str, what: str = "trace") -> str:
 def _map(attributes: Mapping[str, str]) -> str:
     """Return attributes as a Map. Those whose names end with a question mark are left out where they are ''."""
     pairs = ", ".join(f"('{name.removesuffix('?')}', {value})" for name, value in attributes.items())
-    some = f"arrayFilter(pair -> pair.2 != '', [{pairs}])" if any(name.endswith("?") for name in attributes) else f"[{pairs}]"
+    some = (
+        f"arrayFilter(pair -> pair.2 != '', [{pairs}])" if any(name.endswith("?") for name in attributes) else f"[{pairs}]"
+    )
     return f"CAST({some}, 'Map(LowCardinality(String), String)')"
 
 
@@ -192,7 +194,10 @@ def _around(builds: str) -> list[str]:
     agent = {"jenkins.type": "'agent'", "cicd.worker.name": "agent", "jenkins.agent.label": "'linux'"}
     cleanup = {"jenkins.type": "'cleanup'"}
     told = [("1", "Schedule", queue, f"begin - {waited} * 1000000", f"{waited} * 1000000")]
-    told += [("2", "Allocate", agent, "begin", "2000000000"), ("3", "Clean up", cleanup, "begin + took - 8000000", "8000000")]
+    told += [
+        ("2", "Allocate", agent, "begin", "2000000000"),
+        ("3", "Clean up", cleanup, "begin + took - 8000000", "8000000"),
+    ]
     return [
         _spans(
             builds,

@@ -62,7 +62,11 @@ class Attributes:
 
     def has(self, name: str) -> str:
         """Return whether a span has an attribute."""
-        return f"{self.span(name)} != ''" if self._as_json else f"mapContains(SpanAttributes, {quoted(name)})"
+        return (
+            f"isNotNull({_path('SpanAttributes', name)})"
+            if self._as_json
+            else f"mapContains(SpanAttributes, {quoted(name)})"
+        )
 
     def whole(self, column: str) -> str:
         """Return how a column of attributes is read, or an array of such columns."""
@@ -73,8 +77,7 @@ class Attributes:
     def _value(self, column: str, name: str) -> str:
         if not self._as_json:
             return f"{column}[{quoted(name)}]"
-        path = ".".join(f"`{part}`" for part in name.split("."))
-        return f"ifNull(CAST({column}.{path}, 'Nullable(String)'), '')"
+        return f"ifNull(CAST({_path(column, name)}, 'Nullable(String)'), '')"
 
 
 class Expressions:
@@ -191,6 +194,11 @@ class Expressions:
 
 
 _NO_ERROR = f"StatusCode != '{ERROR.capitalize()}'"
+
+
+def _path(column: str, name: str) -> str:
+    """Return an attribute in a column of the type JSON."""
+    return ".".join([column, *(f"`{part}`" for part in name.split("."))])
 
 
 def _parameters(attribute: str) -> list[str]:
