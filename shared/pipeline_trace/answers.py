@@ -14,6 +14,7 @@ from .ownership.log.rules import Rules, RulesError, load_rules
 from .ownership.verdict import NOTHING_FAILED, Verdict
 from .report.headline import Headline
 from .trace import conventions as c
+from .trace.queries import attribute_text, is_run, revision_of
 from .trace.span import ERROR, Span
 
 _MOST_JUDGED = 50
@@ -31,7 +32,7 @@ def headline(lookup: Lookup, spans: Sequence[Span], reference: str) -> Headline:
     ``reference``: the trace id or the build that the reader asked for.
     """
     path = None
-    if any(c.VCS_HEAD_REVISION in span.attributes for span in spans):
+    if any(attribute_text(span, c.VCS_HEAD_REVISION) or (is_run(span) and revision_of(span)) for span in spans):
         with suppress(NotFoundError):
             path = path_document(lookup, reference)
     failed = [span for span in spans if span.status_code == ERROR]

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from ..lookup import states
 from ..lookup.states import has_failed
+from ..lookup.twice import build_of
 from ..trace import conventions as c
+from ..trace.others import is_of_plugin
 from ..trace.queries import attribute_text, build_name_of, is_deploy, is_run
 from ..trace.span import Span
 from . import builds, environments, waits
@@ -28,7 +30,7 @@ def attempts_of(spans: Sequence[Span], wanted: Callable[[Span], bool] = lambda s
         else:
             found += builds.attempts_of_build(runs, run, deploys)
     found += _outside(runs, [span for span in runs.spans if runs.run_above(span) is None and not is_run(span)])
-    return sorted(_one_name_a_service(runs, found), key=lambda attempt: attempt.start_ns)
+    return sorted(_once(runs, _one_name_a_service(runs, found)), key=lambda attempt: attempt.start_ns)
 
 
 def _is_part_of_deploy(runs: RunTree, run: Span, deploys: dict[str, str]) -> bool:
@@ -44,7 +46,8 @@ def _deploy(runs: RunTree, run: Span, place: str) -> Iterator[Attempt]:
     for name in list(played) if len(played) > 1 else [next(iter(played), "")]:
         whole = len(played) < 2
         span = run if whole else played[name][0]
-        state, where = states.state(run), _where_failed(runs, run)
+        state, broken = states.state(run), _broken(runs, run)
+        where = broken.name if broken else ""
         if not whole:
             state, where = worst([states.state(one) for one in played[name]]), ""
         elif state == c.SUCCESS and stage is not None:
@@ -60,7 +63,7 @@ def _deploy(runs: RunTree, run: Span, place: str) -> Iterator[Attempt]:
             span,
             build_name_of(run),
             where,
-            why(played.get(name, ())) or message_of(run, run) or (states.message(stage) if stage else ""),
+            why(played.get(name, ())) or message_of(run, run) or _first_message(broken, stage),
             is_refused(run, run),
             (*waits.waits_of(within), *before),
             version_of(run, played.get(name, ())),
@@ -96,10 +99,15 @@ def _failed_around(runs: RunTree, run: Span) -> Span | None:
     return None if any(has_failed(one) and runs.is_below(one, stage) for one in runs.runs) else stage
 
 
-def _where_failed(runs: RunTree, run: Span) -> str:
+def _broken(runs: RunTree, run: Span) -> Span | None:
+    """Return the innermost stage of a run that failed first; None if none failed."""
     broken = [stage for stage in runs.stages(run) if has_failed(stage)]
     inner = [one for one in broken if not any(runs.is_below(other, one) for other in broken)]
-    return inner[0].name if inner else ""
+    return inner[0] if inner else None
+
+
+def _first_message(*spans: Span | None) -> str:
+    return next((said for span in spans if span and (said := states.message(span))), "")
 
 
 def _by_service(books: Sequence[Span]) -> dict[str, list[Span]]:
@@ -111,6 +119,16 @@ def _by_service(books: Sequence[Span]) -> dict[str, list[Span]]:
 
 def _commit_of(books: Sequence[Span]) -> str:
     return next((found for book in books if (found := attribute_text(book, c.VCS_HEAD_REVISION))), "")
+
+
+def _once(runs: RunTree, attempts: Sequence[Attempt]) -> Iterator[Attempt]:
+    """Yield the attempts, each once: as the poller tells it where Jenkins' OpenTelemetry plugin tells the same build."""
+    builds = [one.span if is_run(one.span) else runs.run_above(one.span) for one in attempts]
+    keys = [(one.step, one.service, build_of(run)) if run else None for one, run in zip(attempts, builds, strict=True)]
+    polled = {key for key, run in zip(keys, builds, strict=True) if run and not is_of_plugin(run)}
+    for one, key, run in zip(attempts, keys, builds, strict=True):
+        if not (run and is_of_plugin(run) and key in polled):
+            yield one
 
 
 def _one_name_a_service(runs: RunTree, attempts: list[Attempt]) -> list[Attempt]:

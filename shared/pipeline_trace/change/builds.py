@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ..lookup import states
 from ..lookup.states import has_failed
 from ..trace import conventions as c
-from ..trace.queries import attribute_text, build_name_of, has_times, is_deploy, is_run, order_of
+from ..trace.queries import attribute_text, build_name_of, has_times, is_deploy, is_run, order_of, type_of
 from ..trace.span import Span
 from ..trace.words import MAIN_BRANCHES
 from . import environments, waits
@@ -103,10 +103,10 @@ def _before_deploys(runs: RunTree, run: Span, first: Span | None) -> Attempt:
 
 
 def deploy_stages(runs: RunTree, run: Span, below: list[Span]) -> list[tuple[Span, str]]:
-    """Return the outermost stages that deploy, with the environment of each."""
+    """Return the outermost stages that deploy, with the environment of each; none that says itself where it deploys."""
     found: list[tuple[Span, str]] = []
     for stage in runs.stages(run):
-        if any(runs.is_below(stage, one) for one, _ in found):
+        if is_deploy(stage) or any(runs.is_below(stage, one) for one, _ in found):
             continue
         deploys = any(runs.is_below(one, stage) for one in (*below, *runs.playbooks(run)))
         place = environments.environment_of_stage(stage.name, deploys)
@@ -155,6 +155,6 @@ def inputs_before(runs: RunTree, span: Span) -> tuple[waits.Wait, ...]:
     inputs = [
         one
         for one in runs.within(run)
-        if one.attributes.get(c.JENKINS_TYPE) == c.TYPE_INPUT and since <= one.start_ns and one.end_ns <= span.start_ns
+        if type_of(one) == c.TYPE_INPUT and since <= one.start_ns and one.end_ns <= span.start_ns
     ]
     return waits.waits_of(inputs)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..trace import conventions as c
+from ..trace.queries import type_of
 from ..trace.span import Span
 
 MACHINE, PERSON = "machine", "person"
@@ -31,7 +32,7 @@ def waits_of(spans: Iterable[Span]) -> tuple[Wait, ...]:
     return tuple(
         Wait(_WAITS[kind], kind, span.start_ns, span.end_ns, _who(span, kind))
         for span in spans
-        if (kind := str(span.attributes.get(c.JENKINS_TYPE))) in _WAITS and span.end_ns >= span.start_ns
+        if (kind := type_of(span)) in _WAITS and span.end_ns >= span.start_ns
     )
 
 

@@ -9,18 +9,19 @@ import click
 from rich.console import Console
 
 from ..change import document, terminal
-from . import format_option, local, utc_option
+from . import format_option, reading, utc_option
 
 
 @click.command("path")
 @click.argument("change", default="latest", metavar="[COMMIT|CHANGE|VERSION]")
 @format_option("How to print the path.", "text", "json")
+@reading.source_option
 @utc_option
-def command(change: str, form: str, utc: bool) -> None:
+def command(change: str, form: str, source: str, utc: bool) -> None:
     """Show a commit's path to production: can I deploy?
 
     Shows the result of each step (PR checks, merge, each environment) and what blocks the deploy. Without an argument,
-    shows the newest commit in the store.
+    shows the newest commit that was built.
 
     \b
     COMMIT   at least 7 characters of the commit id
@@ -29,7 +30,7 @@ def command(change: str, form: str, utc: bool) -> None:
 
     A trace id, a build URL or JOB#N selects the commit of that trace or build.
     """
-    with local.open_lookup() as lookup:
+    with reading.open_lookup(source) as lookup:
         found = document.path_document(lookup, change)
     if form == "json":
         json.dump(found, sys.stdout, indent=1)

@@ -14,7 +14,7 @@ from ..lookup.usual import NO_OTHER_BUILDS, OtherBuilds, other_builds
 from ..report import html
 from ..report.headline import NOTHING, Headline
 from ..trace.span import Span
-from . import fail, local
+from . import fail, reading
 
 
 @click.command("report")
@@ -26,7 +26,8 @@ from . import fail, local
     help="The file to write. Default: trace-ID.html in the current folder.",
 )
 @click.option("--path", "needs_path", is_flag=True, help="Require the change's path: fail if the trace names no commit.")
-def command(trace: str, output: Path | None, needs_path: bool) -> None:
+@reading.source_option
+def command(trace: str, output: Path | None, needs_path: bool, source: str) -> None:
     """Write a trace as one HTML file, and print the file's name.
 
     The page needs no network. It begins with the verdict on a failure and the change's path to production, if they are
@@ -34,7 +35,7 @@ def command(trace: str, output: Path | None, needs_path: bool) -> None:
 
     TRACE: a trace id, a build URL, JOB#N or latest (default).
     """
-    with local.open_lookup() as lookup:
+    with reading.open_lookup(source) as lookup:
         spans = lookup.spans(trace)
         history, first = other_builds(lookup, spans), headline(lookup, spans, trace)
     if needs_path and first.path is None:

@@ -14,21 +14,22 @@ from ..lookup.lookup import NotFoundError
 from ..lookup.wording import iso_time, with_shown_times
 from ..report import terminal
 from ..trace.span import Span
-from . import fail, format_option, live, local, utc_option
+from . import fail, format_option, live, reading, utc_option
 
 
 @click.command("show")
 @click.argument("trace", default="latest")
 @format_option("How to print the trace.", "tree", "json")
+@reading.source_option
 @utc_option
-def command(trace: str, form: str, utc: bool) -> None:
-    """Show a trace from this machine's store.
+def command(trace: str, form: str, source: str, utc: bool) -> None:
+    """Show a trace, from this machine's store or with --from from ClickHouse.
 
     The trace includes the playbooks and commands that run now.
 
     TRACE: a trace id, a build URL, JOB#N or latest (default).
     """
-    with local.open_lookup() as lookup:
+    with reading.open_lookup(source) as lookup:
         try:
             spans = lookup.spans(trace)
         except NotFoundError:

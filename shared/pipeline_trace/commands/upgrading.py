@@ -20,6 +20,9 @@ def upgrade_bar() -> Iterator[Callable[[float], None]]:
     shown: list[Callable[[float], None]] = []
 
     def show(done: float) -> None:
+        if not done:
+            # The first piece takes a tenth of a second, and is all of most stores.
+            return
         if not shown:
             shown.append(_bar() if sys.stderr.isatty() else _line())
         shown[0](done)

@@ -19,7 +19,7 @@ from ..ownership.account.wording import Command, Line, Name, Part, Quote, rows, 
 from ..ownership.log.judge import verdict_of_log
 from ..ownership.log.rules import Rules, RulesError, load_rules
 from ..ownership.verdict import NOTHING_FAILED
-from . import fail, format_option, live, local, utc_option
+from . import fail, format_option, live, reading, utc_option
 from .logfile import read_end
 
 # Of what does not fit in the first line, and the least room beside a label, in columns.
@@ -42,9 +42,17 @@ _TEAMS = {"dev": "bold yellow", "ops": "bold magenta"}
     help="A file with your own rules. They are tried before the built-in rules. Default: the file in PIPELINE_TRACE_RULES.",
 )
 @format_option("How to print it. markdown: for a comment. slack: the body for a Slack webhook.", *account.FORMATS)
+@reading.source_option
 @utc_option
 def command(
-    trace: str, log: str | None, exit_status: int | None, script: str, own: str | None, form: str, utc: bool
+    trace: str,
+    log: str | None,
+    exit_status: int | None,
+    script: str,
+    own: str | None,
+    form: str,
+    source: str,
+    utc: bool,
 ) -> None:
     """Say who should look first at a failure, Dev or Ops, and what is known around it.
 
@@ -52,7 +60,7 @@ def command(
     log line that decides, what else fails alike, what passes, and the command to go on with. What is not known is left out.
     The owner is unknown if no line and no fact decides.
 
-    TRACE: a trace id, a build URL, JOB#N or latest (default), from this machine's store. For a build that still runs,
+    TRACE: a trace id, a build URL, JOB#N or latest (default). For a build that still runs,
     why asks the Jenkins controller (login: JENKINS_USER and JENKINS_API_TOKEN).
     """
     try:
@@ -66,7 +74,7 @@ def command(
     if log is not None:
         known = account.account_of_log(verdict_of_log(script, exit_status, read_end(log), rules=rules))
     else:
-        known = _of_trace(trace, rules)
+        known = _of_trace(trace, rules, source)
     console = Console(highlight=False)
     if form == "text" and console.is_terminal and known.verdict.kind != NOTHING_FAILED:
         _print(known, console, utc=utc)
@@ -74,8 +82,8 @@ def command(
         click.echo(account.rendered(known, form, utc=utc))
 
 
-def _of_trace(trace: str, rules: Rules) -> Account:
-    with local.open_lookup() as lookup:
+def _of_trace(trace: str, rules: Rules, source: str) -> Account:
+    with reading.open_lookup(source) as lookup:
         try:
             return account.account_of(judge.judged_for(lookup, trace, rules), os.environ.get("PIPELINE_TRACE_URL", ""))
         except NotFoundError:

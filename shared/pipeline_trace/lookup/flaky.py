@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..trace import conventions as c
-from ..trace.queries import build_key, failed_tests, is_stage
+from ..trace.queries import attribute_text, build_key, failed_tests, is_stage
 from ..trace.span import Span
 from .source import BuildKey
 from .states import STATES, span_type, state
@@ -68,7 +68,7 @@ def is_run_or_stage(span: Span) -> bool:
 
 
 def _commit(span: Span) -> str:
-    return str(span.attributes.get(c.VCS_HEAD_REVISION))
+    return attribute_text(span, c.VCS_HEAD_REVISION)
 
 
 def _pairs(run: Span, alike: Iterable[Span]) -> Iterator[tuple[Span, Span]]:

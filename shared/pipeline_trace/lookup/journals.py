@@ -17,6 +17,7 @@ from ..delivery.journal import find_journals
 from ..delivery.reader import Line, Reader, parsed
 from ..trace import conventions as c
 from ..trace.clock import horizon_ns
+from ..trace.others import understood
 from ..trace.span import Span, encode
 from ..trace.traits import NOTED, Trait, traits_of
 from ..trace.words import PARAMETERS
@@ -72,7 +73,8 @@ class Entry(NamedTuple):
 
     def span(self) -> Span | None:
         """Return the span; None if the line is not valid."""
-        return _span_in(parsed(self.raw))
+        span = _span_in(parsed(self.raw))
+        return span and understood(span)
 
     @property
     def end_ns(self) -> int:

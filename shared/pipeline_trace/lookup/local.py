@@ -8,6 +8,7 @@ from typing import Any
 
 from ..delivery.destinations import DeliveryError
 from ..delivery.destinations.store import VALUES, Store
+from ..delivery.destinations.tables import INDEXED
 from ..trace import conventions as c
 from ..trace.clock import horizon_ns
 from ..trace.span import Span
@@ -123,30 +124,20 @@ class LocalSource:
 
     def _noted(self, wanted: Sequence[Sequence[Wanted]], most: int, within: Window) -> list[Span]:
         """Return the newest noted spans with wanted traits. Each group is asked for alone: traits have own indexes."""
-        found: dict[tuple[str, str], int] = {}
+        found: dict[tuple[str, str], Span] = {}
         for group in wanted:
             conditions = [_condition(one) for one in group]
-            condition = " AND ".join(text for text, _values in conditions)
+            where = " AND ".join([f"level = {NOTED}", *(text for text, _values in conditions)])
             values = [value for _text, more in conditions for value in more]
-            query = f"""SELECT trace_id, span_id, end_ns FROM traits t WHERE level = {NOTED} AND {condition}
-                AND end_ns BETWEEN ? AND ? ORDER BY {_NEWEST_FIRST} LIMIT ?"""
-            rows = self._store.rows(query, *values, *within, most)
-            found.update({(row[0], row[1]): row[2] for row in rows})
-        newest = sorted(found, key=lambda key: (found[key], key), reverse=True)[:most]
-        spans = {(span.trace_id, span.span_id): span for span in self._by_ids(newest)}
-        return [spans[key] for key in newest if key in spans]
+            spans = self._newest_first(where, values, within, most, _index_of(group[0]))
+            found.update(((span.trace_id, span.span_id), span) for span in spans)
+        return sorted(found.values(), key=lambda one: (one.end_ns, one.trace_id, one.span_id), reverse=True)[:most]
 
-    def _by_ids(self, keys: Sequence[tuple[str, str]]) -> list[Span]:
-        found: list[Span] = []
-        for start in range(0, len(keys), VALUES // 2):
-            some = keys[start : start + VALUES // 2]
-            marks = ",".join(["(?,?)"] * len(some))
-            where = f"FROM spans WHERE (trace_id, span_id) IN (VALUES {marks})"
-            found += self._store.spans(where, *(text for key in some for text in key))
-        return found
-
-    def _newest_first(self, condition: str, values: Sequence[str], within: Window, most: int) -> list[Span]:
-        where = f"{_JOINED} WHERE {condition} AND t.end_ns BETWEEN ? AND ? ORDER BY {_NEWEST_FIRST} LIMIT ?"
+    def _newest_first(self, condition: str, values: Sequence[str], within: Window, most: int, index: str = "") -> list[Span]:
+        """Return the newest spans. ``index``: to use, where SQLite would choose another one for the order alone."""
+        table = f"traits t INDEXED BY {index}" if index else "traits t"
+        where = f"""FROM {table} CROSS JOIN spans USING (trace_id, span_id)
+            WHERE {condition} AND t.end_ns BETWEEN ? AND ? ORDER BY {_NEWEST_FIRST} LIMIT ?"""
         return self._store.spans(where, *values, *within, most)
 
     def _traces(self, column: str, span_ids: Iterable[str], condition: str = "1") -> set[str]:
@@ -170,7 +161,12 @@ class LocalSource:
             self._behind = f"spans of an earlier version are not in the answer yet: {error}"
 
 
-def _condition(wanted: Wanted) -> tuple[str, list[str | int]]:
+def _index_of(wanted: Wanted) -> str:
+    """Return the index that finds a trait best. Most noted spans have any value: then by their end."""
+    return f"traits_{wanted.trait}" if wanted.value and wanted.trait in INDEXED else "traits_noted"
+
+
+def _condition(wanted: Wanted) -> tuple[str, list[str]]:
     """Return a trait as SQL with its values."""
     column = f"t.{wanted.trait}"
     if not wanted.value:

@@ -16,6 +16,7 @@ from .assumed import with_stages
 from .journals import Journals, rank, said_of_parts
 from .local import LocalSource
 from .source import ALWAYS, BuildKey, TraceSource, Wanted, Window
+from .twice import once_a_build
 
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -73,7 +74,7 @@ class Lookup:
             ids = {span.span_id for span in spans}
             above = {span.parent_id for span in spans if span.parent_id} - ids
             todo |= self._traces_around(above, ids, _window(spans)) - seen
-        return with_stages(list(found.values()))
+        return with_stages(sorted(found.values(), key=_order))
 
     def running_traces(self) -> list[str]:
         """Return the ids of the traces in which a span runs now, newest first; those that begin in the future last."""
@@ -81,8 +82,11 @@ class Lookup:
         return list(dict.fromkeys(span.trace_id for span in live))
 
     def runs_between(self, from_ns: int, to_ns: int) -> list[Span]:
-        """Return the run spans that ended between two times (ns since the epoch), newest first, at most MOST_RUNS."""
-        return self._source.runs(Window(from_ns, to_ns), MOST_RUNS)
+        """Return the run spans that ended between two times (ns since the epoch), newest first, each build once.
+
+        At most MOST_RUNS.
+        """
+        return once_a_build(self._source.runs(Window(from_ns, to_ns), MOST_RUNS))
 
     def spans_of_build(self, pipeline: str, run: str, *, around: Window = ALWAYS) -> list[Span]:
         """Return the spans of a build. ``pipeline``: the full job name. ``run``: the build number.
@@ -91,7 +95,7 @@ class Lookup:
         """
         name = build_name(pipeline, run)
         waiting = [span for span in self._journals.naming(pipeline) if build_name_of(span) == name]
-        return with_stages([*self._source.builds([(pipeline, run)], around=around), *waiting])
+        return with_stages(self._whole([*self._source.builds([(pipeline, run)], around=around), *waiting]))
 
     def spans_of_builds(self, runs: Sequence[Span]) -> dict[BuildKey, list[Span]]:
         """Return the spans of some builds, by job and number, without hosts on which an Ansible task did not fail.
@@ -104,7 +108,13 @@ class Lookup:
         for span in (*ended, *waiting):
             if build_key(span) in found:
                 found[build_key(span)].append(span)
-        return {key: with_stages(spans) for key, spans in found.items()}
+        return {key: with_stages(self._whole(spans)) for key, spans in found.items()}
+
+    def _whole(self, named: list[Span]) -> list[Span]:
+        """Return the spans of a build. ``named``: those that name it; of other tools than the poller, only the run does."""
+        if not all(map(is_run, named)):
+            return named
+        return [span for run in named for span in _within(run, self._trace(run.trace_id))]
 
     def noted(self, wanted: Sequence[Sequence[Wanted]], most: int) -> list[Span]:
         """Return the newest runs, playbooks, deploys and root spans with a commit that have wanted traits.
@@ -136,7 +146,7 @@ class Lookup:
             links = (link for span in spans for link in span.links)
             beyond |= {link.span_id for link in links if link.attributes.get(c.JENKINS_LINK) == c.LINK_STARTED}
             todo = sorted(self._traces_around(beyond - ids, ids, _window(spans)) - seen)
-        return with_stages(list(found.values()))
+        return with_stages(sorted(found.values(), key=_order))
 
     def trace_id(self, reference: str) -> str:
         """Return the trace id for a trace id, a build URL, ``JOB#N`` or ``latest``. Raises NotFoundError."""
@@ -222,7 +232,7 @@ def _only(runs: Iterable[Span], reference: str, controller: str) -> str:
     ``controller``: the option of `poll` that names it.
     """
     runs = list(runs)
-    own = [span for span in runs if is_run(span)] or runs
+    own = once_a_build([span for span in runs if is_run(span)]) or runs
     traces = sorted({span.trace_id for span in own})
     if not traces:
         raise NotFoundError(
@@ -235,6 +245,25 @@ def _only(runs: Iterable[Span], reference: str, controller: str) -> str:
             f"{reference} is in {len(traces)} traces ({', '.join(traces)}); name one of them, or the build's URL"
         )
     return traces[0]
+
+
+def _within(run: Span, spans: Iterable[Span]) -> list[Span]:
+    """Return a run and what is below it. Of the runs that it started, only their run spans are among them."""
+    children: dict[str, list[Span]] = {}
+    for span in spans:
+        children.setdefault(span.parent_id or "", []).append(span)
+    found, todo = {run.span_id: run}, [run]
+    while todo:
+        for span in children.get(todo.pop().span_id, ()):
+            if span.span_id not in found:
+                found[span.span_id] = span
+                todo += [] if is_run(span) else [span]
+    return list(found.values())
+
+
+def _order(span: Span) -> tuple[int, str, str]:
+    """Return a key that sorts spans: no answer depends on the order in which a source has them."""
+    return span.start_ns, span.trace_id, span.span_id
 
 
 def _window(spans: Sequence[Span]) -> Window:

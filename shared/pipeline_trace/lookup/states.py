@@ -62,7 +62,7 @@ _REMARKS = frozenset({"changed", "ignored", "rescued", "unreachable"})
 
 def span_type(span: Span) -> str:
     """Return one of SPAN_TYPES."""
-    for key in (c.JENKINS_TYPE, c.ANSIBLE_TYPE):
+    for key in (c.JENKINS_TYPE, c.ANSIBLE_TYPE, c.SPAN_TYPE):
         value = span.attributes.get(key)
         if isinstance(value, str) and value in _KNOWN_TYPES:
             return value

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..trace import conventions as c
-from ..trace.queries import has_times, is_run, order_of
+from ..trace.queries import has_times, is_run, order_of, type_of
 from ..trace.span import Span
 from .states import INCOMPLETE, NO_STATE, STATES, state
 
@@ -139,8 +139,9 @@ def _break_cycles(spans: Sequence[Span], parents: list[int | None]) -> None:
 
 
 def _is_skewed(child: Span, parent: Span) -> bool:
-    if child.attributes.get(c.JENKINS_TYPE) in (c.TYPE_QUEUE, c.TYPE_RUN):
-        # A queue span begins before its run, and a build may end after the build that started it.
+    if type_of(child) in (c.TYPE_QUEUE, c.TYPE_RUN) or type_of(parent) == c.TYPE_QUEUE:
+        # A queue span begins before its run, and a build may end after the build that started it. GitHub's receiver puts
+        # what a job does below its wait.
         return False
     if not (has_times(child) and has_times(parent)):
         return False

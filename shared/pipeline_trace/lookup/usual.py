@@ -10,7 +10,7 @@ from statistics import median
 from typing import Protocol
 
 from ..trace import conventions as c
-from ..trace.queries import build_key, environment_of, has_times, is_playbook, is_stage
+from ..trace.queries import attribute_text, build_key, environment_of, has_times, is_playbook, is_stage
 from ..trace.span import Span
 from .flaky import Flaky, flaky_builds, is_run_or_stage, reruns_until
 from .source import Window
@@ -76,7 +76,7 @@ def other_builds(source: StageSource, spans: Sequence[Span]) -> OtherBuilds:
         others = [span for number, build in own[job].items() if number != build_key(last)[1] for span in build]
         before = source.stages_between(job, 0, last.start_ns, more=sum(map(is_run_or_stage, others)))
         usual.update(usual_times(before))
-        named = [run for run in found if run.attributes.get(c.VCS_HEAD_REVISION)]
+        named = [run for run in found if attribute_text(run, c.VCS_HEAD_REVISION)]
         if named:
             after = source.stages_between(job, last.start_ns, max(map(reruns_until, named)))
             found_flaky = flaky_builds(named, own[job], [*before, *after], _environments(source, own[job]))

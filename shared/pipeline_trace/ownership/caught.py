@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..trace import conventions as c
-from ..trace.queries import attribute_text, is_jenkins, is_run, order_of
+from ..trace.queries import attribute_text, is_around, is_of_pipeline, is_run, order_of, type_of
 from ..trace.span import ERROR, Span
 
 Children = Mapping[str, Sequence[Span]]
@@ -26,9 +26,7 @@ def way_to_caught(run: Span, children: Children) -> Sequence[Span]:
     if not is_run(run) or _explains_itself(run):
         return ()
     above = {one.span_id: one for one in _inside(run, children)}
-    failed = [
-        one for one in above.values() if one.status_code == ERROR and one.attributes.get(c.JENKINS_TYPE) == c.TYPE_STEP
-    ]
+    failed = [one for one in above.values() if one.status_code == ERROR and type_of(one) == c.TYPE_STEP]
     well = _last_that_ended_well(above.values()) if failed else {}
     ways = [_way(one, above) for one in failed]
     left = [way for way in ways if not any(_retried(one, well.get(_same(one))) for one in way)]
@@ -47,7 +45,7 @@ def _inside(run: Span, children: Children) -> Iterator[Span]:
     todo, seen = [run], {run.span_id}
     while todo:
         for one in children.get(todo.pop().span_id, ()):
-            if is_jenkins(one) and not is_run(one) and one.span_id not in seen:
+            if is_of_pipeline(one) and not is_run(one) and one.span_id not in seen:
                 seen.add(one.span_id)
                 todo.append(one)
                 yield one
@@ -57,7 +55,7 @@ def _way(step: Span, above: Mapping[str, Span]) -> list[Span]:
     way = [step]
     while parent := above.get(way[-1].parent_id or ""):
         way.append(parent)
-    return way[::-1]
+    return [one for one in way[::-1] if not is_around(one)]
 
 
 def _same(span: Span) -> tuple[str, str, str]:

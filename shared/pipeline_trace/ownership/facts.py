@@ -25,7 +25,7 @@ def verdict_of_facts(
 
     ``open_ms``: how long an open span has run. ``waited_ms``: the duration of a queue or agent span. Both in milliseconds.
     """
-    kind = attributes.get(c.JENKINS_TYPE)
+    kind = attributes.get(c.JENKINS_TYPE) or attributes.get(c.SPAN_TYPE)
     if kind in (c.TYPE_QUEUE, c.TYPE_AGENT):
         return _waiting(attributes, kind, waited_ms if open_ms is None else open_ms)
     if kind == c.TYPE_INPUT:

@@ -11,14 +11,17 @@ from typing import Any
 from ..lookup.tree import parents_of
 from ..trace import conventions as c
 from ..trace.queries import (
+    attribute_text,
     build_name_of,
     environment_of,
     has_times,
-    is_jenkins,
+    is_around,
+    is_of_pipeline,
     is_playbook,
     is_run,
     order_of,
     revision_of,
+    type_of,
 )
 from ..trace.span import ERROR, Link, Span
 from .caught import attempt_of, way_to_caught
@@ -65,7 +68,7 @@ class Failure:
     @property
     def stages(self) -> list[str]:
         """Return the names of the stages around what failed, innermost first."""
-        return [span.name for span in reversed(self.path) if span.attributes.get(c.JENKINS_TYPE) == c.TYPE_STAGE]
+        return [span.name for span in reversed(self.path) if type_of(span) == c.TYPE_STAGE]
 
     @property
     def exit_status(self) -> int | None:
@@ -109,7 +112,7 @@ class Failure:
     @property
     def agent(self) -> str:
         """Return the agent that it ran on; "" if it is not known."""
-        return next((str(s.attributes[c.WORKER_NAME]) for s in reversed(self.path) if c.WORKER_NAME in s.attributes), "")
+        return next((name for span in reversed(self.path) if (name := attribute_text(span, c.WORKER_NAME))), "")
 
 
 class Trace:
@@ -164,17 +167,35 @@ class Trace:
             path += way
 
     def _cause(self, span: Span) -> Span | None:
-        """Return the child that failed first, in the last attempt of a retry. A playbook counts only if no step failed."""
+        """Return the child that failed first, in the last attempt of a retry.
+
+        A playbook counts only if no step failed, and a block around others only if none of them did.
+        """
         failed = [one for one in self._below(span) if one.status_code == ERROR]
         last = max(map(attempt_of, failed), default=0)
         failed = [one for one in failed if attempt_of(one) == last]
         return min(
             failed,
-            key=lambda one: (c.ANSIBLE_TYPE in one.attributes and is_jenkins(span), one.end_ns, order_of(one)),
+            key=lambda one: (
+                is_around(one),
+                c.ANSIBLE_TYPE in one.attributes and is_of_pipeline(span),
+                one.end_ns,
+                order_of(one),
+            ),
             default=None,
         )
 
     def _below(self, span: Span) -> Iterator[Span]:
+        """Yield what is directly below a span, and what is in the blocks there."""
+        todo, seen = [span], {span.span_id}
+        while todo:
+            for one in self._directly_below(todo.pop()):
+                if one.span_id not in seen:
+                    seen.add(one.span_id)
+                    todo += [one] if is_around(one) else []
+                    yield one
+
+    def _directly_below(self, span: Span) -> Iterator[Span]:
         yield from self._children.get(span.span_id, ())
         for link in span.links:
             # A link leads to a downstream build that has a trace of its own, or that another build started, too.
@@ -182,14 +203,15 @@ class Trace:
                 yield self._by_id[link.span_id]
 
     def _playbook_beside(self, path: Sequence[Span]) -> Span | None:
-        """Return the failed playbook that a failed step ran: a child of the step's stage, not of the step."""
-        if len(path) < 2 or path[-1].attributes.get(c.JENKINS_TYPE) != c.TYPE_STEP:
-            return None
+        """Return the failed playbook that a failed step ran: a child of the step's stage or of its run, not of the step."""
         step = path[-1]
-        for one in self._children.get(path[-2].span_id, ()):
-            within = step.start_ns <= one.start_ns <= step.end_ns or not has_times(step)
-            if is_playbook(one) and one.status_code == ERROR and within:
-                return one
+        if type_of(step) != c.TYPE_STEP:
+            return None
+        for above in path[-2::-1]:
+            for one in self._children.get(above.span_id, ()):
+                within = step.start_ns <= one.start_ns <= step.end_ns or not has_times(step)
+                if is_playbook(one) and one.status_code == ERROR and within:
+                    return one
         return None
 
     def _failed_hosts(self, above: Span) -> list[Span]:

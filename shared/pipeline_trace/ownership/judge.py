@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ..lookup.lookup import is_run_of
 from ..lookup.source import BuildKey, Window
+from ..lookup.twice import are_twice
 from ..lookup.wording import utc_time
 from ..trace import conventions as c
 from ..trace.queries import (
@@ -91,7 +92,7 @@ def judged_trace(source: BuildSource, spans: Iterable[Span], reference: str, rul
     start = _referenced(trace, reference)
     failure = _with_started(source, trace, start)
     if failure is None:
-        return Judged(facts.verdict_of_facts(start.attributes) or _not_failed(trace, start), start)
+        return Judged(_interrupted(trace, start) or _not_failed(trace, start), start)
     return judged_failure(source, failure, rules)
 
 
@@ -180,6 +181,19 @@ def _referenced(trace: Trace, reference: str) -> Span:
     return max(trace.roots(), key=lambda span: (span.status_code == ERROR, span.end_ns))
 
 
+def _interrupted(trace: Trace, start: Span) -> Verdict | None:
+    """Return the verdict on what ended a span that did not fail; None if nothing did.
+
+    Jenkins' OpenTelemetry plugin tells of an interruption on the steps alone.
+    """
+    known = facts.verdict_of_facts(start.attributes)
+    if known is None or c.JENKINS_INTERRUPTIONS in start.attributes:
+        return known
+    stopped = [span for span in trace.spans if c.JENKINS_INTERRUPTIONS in span.attributes]
+    first = min(stopped, key=lambda span: span.end_ns, default=start)
+    return facts.verdict_of_facts(first.attributes) or known
+
+
 def _not_failed(trace: Trace, start: Span) -> Verdict:
     running = [span for span in trace.spans if not span.end_ns]
     if running:
@@ -210,7 +224,7 @@ def _history(source: BuildSource, failure: Failure, failing: Span, rules: Rules)
     """Return the builds before and after a failed build, each failed one with the line of its log that decides."""
     around = source.runs_between(failing.end_ns - _WINDOW_NS, failing.end_ns + _WINDOW_NS)
     around.sort(key=lambda run: abs(run.end_ns - failing.end_ns))
-    others = [run for run in around if run.span_id != failing.span_id]
+    others = [run for run in around if run.span_id != failing.span_id and not are_twice(run, failing)]
     failed = [run for run in others if run.status_code == ERROR and run.attributes.get(c.PIPELINE_RESULT) != c.SUCCESS]
     # Most spans of a deploy are hosts on which all went well: these are not read.
     spans = source.spans_of_builds(failed[:_MOST_FAILURES])
@@ -226,7 +240,7 @@ def _history(source: BuildSource, failure: Failure, failing: Span, rules: Rules)
 def _failed(run: Span, spans: Sequence[Span], rules: Rules) -> Sequence[PastBuild]:
     failure = Trace(spans).failure(run)
     # The downstream build that failed counts instead.
-    if failure is None or failure.downstream:
+    if failure is None or failure.downstream or (failure.run and build_key(failure.run) != build_key(run)):
         return []
     return [_run(run, failure, verdict_without_history(failure, rules))]
 

@@ -81,6 +81,9 @@ FAILURE_OWNER = "pipeline_trace.failure.owner"
 FAILURE_KIND = "pipeline_trace.failure.kind"
 FAILURE_CONFIDENCE = "pipeline_trace.failure.confidence"
 
+# What a span of another CI system than Jenkins is, with the words of jenkins.type (trace/others.py); on reading alone
+SPAN_TYPE = "pipeline_trace.type"
+
 # A span that was too large for a receiver
 LEFT_OUT_EVENTS = "pipeline_trace.left_out.events"
 LEFT_OUT_CHARACTERS = "pipeline_trace.left_out.characters"
@@ -230,3 +233,52 @@ ANSIBLE_TASKS_LEFT_OUT = "ansible.tasks.left_out"
 ANSIBLE_HOSTS_PREFIX = "ansible.hosts."
 ANSIBLE_HOST_RESULT = "ansible.host.result"
 ANSIBLE_TASK_RESULT = "ansible.task.result"
+
+# Names that only other tools write. trace/others.py reads them.
+# The OpenTelemetry plugin of Jenkins: a build
+PLUGIN_JOB = "ci.pipeline.id"
+PLUGIN_NUMBER = "ci.pipeline.run.number"
+PLUGIN_URL = "ci.pipeline.run.url"
+PLUGIN_RESULT = "ci.pipeline.run.result"
+PLUGIN_BRANCH_TYPE = "ci.pipeline.multibranch.type"
+PLUGIN_AGENT_NAME = "ci.pipeline.agent.name"
+PLUGIN_PARAMETER_NAMES = "ci.pipeline.parameter.name"
+PLUGIN_PARAMETER_VALUES = "ci.pipeline.parameter.value"
+PLUGIN_PARAMETER_SECRETS = "ci.pipeline.parameter.sensitive"
+
+# The OpenTelemetry plugin of Jenkins: a part of a build
+PLUGIN_STEP_ID = "jenkins.pipeline.step.id"
+PLUGIN_STEP_NAME = "jenkins.pipeline.step.name"
+PLUGIN_STEP_TYPE = "jenkins.pipeline.step.type"
+PLUGIN_STEP_RESULT = "jenkins.pipeline.step.result"
+PLUGIN_STEP_LABEL = "jenkins.pipeline.step.agent.label"
+PLUGIN_STEP_INTERRUPTIONS = "jenkins.pipeline.step.interruption.causes"
+PLUGIN_COMPUTER = "jenkins.computer.name"
+GIT_REPOSITORY = "git.repository"
+GIT_BRANCH = "git.branch"
+URL_FULL = "url.full"
+HTTP_URL = "http.url"
+EXCEPTION_TYPE = "exception.type"
+
+# The Collector's receivers of GitHub's and GitLab's webhooks, and other exporters of these systems
+RUN_STATUS = "cicd.pipeline.run.status"
+TASK_STATUS = "cicd.pipeline.run.task.status"
+TASK_ENVIRONMENT = "cicd.pipeline.task.run.environment.name"
+QUEUE_DURATION = "cicd.pipeline.run.queue.duration"
+PIPELINE_WORKER_NAME = "cicd.pipeline.worker.name"
+VCS_HEAD = "vcs.ref.head"
+# Of conventions before 1.29
+VCS_REF_NAME = "vcs.repository.ref.name"
+VCS_REF_REVISION = "vcs.repository.ref.revision"
+VCS_REPOSITORY_CHANGE = "vcs.repository.change.id"
+GITLAB_ENVIRONMENT_ACTION = "gitlab.environment.action"
+
+# otel-cicd-action
+GITHUB_URL = "github.html_url"
+GITHUB_REVISION = "github.head_sha"
+GITHUB_BRANCH = "github.head_branch"
+GITHUB_CHANGE = "github.pull_requests.0.number"
+GITHUB_CONCLUSION = "github.conclusion"
+GITHUB_RUNNER = "github.job.runner_name"
+GITHUB_STEP = "github.job.step.name"
+GITHUB_STEP_CONCLUSION = "github.job.step.conclusion"

@@ -19,20 +19,31 @@ def attribute_text(span: Span, name: str) -> str:
     return str(value) if isinstance(value, (str, int)) else ""
 
 
-def is_jenkins(span: Span) -> bool:
-    """Tell whether a span is one that the poller made of a Jenkins build."""
-    return c.JENKINS_TYPE in span.attributes
+def type_of(span: Span) -> str:
+    """Return what a span of a CI system is, such as run, stage or step; an empty string for another span."""
+    kind = span.attributes.get(c.JENKINS_TYPE) or span.attributes.get(c.SPAN_TYPE)
+    return kind if isinstance(kind, str) else ""
+
+
+def is_of_pipeline(span: Span) -> bool:
+    """Tell whether a span is a run or a part of it, as the CI system tells it: not what a process in it says."""
+    return type_of(span) != ""
 
 
 def is_run(span: Span) -> bool:
     """Tell whether a span is a pipeline's run: of a Jenkins build, or of another CI system."""
-    kind = span.attributes.get(c.JENKINS_TYPE)
-    return c.PIPELINE_RESULT in span.attributes if kind is None else kind == c.TYPE_RUN
+    kind = type_of(span)
+    return kind == c.TYPE_RUN if kind else c.PIPELINE_RESULT in span.attributes
 
 
 def is_stage(span: Span) -> bool:
-    """Tell whether a span is a stage or a parallel branch of a Jenkins Pipeline."""
-    return span.attributes.get(c.JENKINS_TYPE) in (c.TYPE_STAGE, c.TYPE_BRANCH)
+    """Tell whether a span is a stage or a parallel branch of a Jenkins Pipeline, or a job or a stage of another system."""
+    return type_of(span) in (c.TYPE_STAGE, c.TYPE_BRANCH)
+
+
+def is_around(span: Span) -> bool:
+    """Tell whether a span of a CI system only stands around others: a block, or the wait before them."""
+    return type_of(span) in (c.TYPE_BLOCK, c.TYPE_QUEUE)
 
 
 def is_playbook(span: Span) -> bool:
@@ -95,8 +106,8 @@ def build_name_of(span: Span) -> str:
 
 
 def build_key(span: Span) -> tuple[str, str]:
-    """Return the job and the number of the build that a span belongs to, by its resource; empty strings outside of them."""
-    return str(span.resource.get(c.PIPELINE_NAME) or ""), str(span.resource.get(c.PIPELINE_RUN_ID) or "")
+    """Return the job and the number of the build that a span belongs to; empty strings outside of them."""
+    return attribute_text(span, c.PIPELINE_NAME), attribute_text(span, c.PIPELINE_RUN_ID)
 
 
 def build_name_parts(text: str) -> tuple[str, str] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from . import conventions as c
-from .queries import attribute_text, environment_of, is_playbook, parameter, result_of, revision_of
+from .queries import attribute_text, environment_of, is_playbook, parameter, result_of, revision_of, type_of
 from .span import ERROR, Span
 
 # How much of a trace a question needs: a path reads the outline, history leaves out the hosts on which all went well.
@@ -29,8 +29,9 @@ FAILED_HOST = frozenset({"failed", "unreachable"})
 class Traits(NamedTuple):
     """What a span says of itself. Texts are "" where it does not say it.
 
-    ``kind``: its ``jenkins.type`` or ``ansible.type``. ``environment``: under its usual name. ``name``: of a stage, branch
-    or task. ``level``: FINE_HOST, DETAIL, OUTLINE or NOTED; a question for one of them gets the higher ones too.
+    ``kind``: its ``jenkins.type``, ``pipeline_trace.type`` or ``ansible.type``. ``environment``: under its usual name.
+    ``name``: of a stage, branch or task. ``level``: FINE_HOST, DETAIL, OUTLINE or NOTED; a question for one of them gets the
+    higher ones too.
     """
 
     kind: str
@@ -51,7 +52,7 @@ class Traits(NamedTuple):
 def traits_of(span: Span) -> Traits:
     """Return the traits of a span. Must be fast: it runs for every span that is stored."""
     attributes = span.attributes
-    kind = attributes.get(c.JENKINS_TYPE) or attributes.get(c.ANSIBLE_TYPE)
+    kind = type_of(span) or attributes.get(c.ANSIBLE_TYPE)
     kind = kind if isinstance(kind, str) else ""
     if not kind and c.PIPELINE_RESULT in attributes:
         kind = c.TYPE_RUN

@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import parse_qsl, urlsplit
 
-from . import native, users
+from . import forms, native, users
 from .engine import Answer, Engine, Statement
 from .errors import Refusal
 from .log import Log
@@ -100,6 +100,8 @@ class Handler(BaseHTTPRequestHandler):
         entry: dict[str, object] = {"query_id": query.get("query_id") or str(uuid.uuid4())}
         headers = {"X-ClickHouse-Query-Id": str(entry["query_id"])}
         try:
+            if form := forms.fields(self.headers, _form(self.headers, body)):
+                query, body = {**query, **form}, io.BytesIO()
             with ExitStack() as stack:
                 answer = self._run(query, body, entry, stack)
             data, status, code = answer.data, 200, 0
@@ -238,3 +240,7 @@ class Handler(BaseHTTPRequestHandler):
 
 def _text(body: BinaryIO) -> str:
     return body.read().decode(errors="replace")
+
+
+def _form(headers: Mapping[str, str], body: BinaryIO) -> bytes:
+    return body.read() if headers.get("Content-Type", "").startswith("multipart/") else b""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from ...trace.others import understood
 from ...trace.span import INTERNAL, UNSET, Span, SpanError, encode
 from ...trace.traits import Traits, traits_of
 from .tables import BODY_START
@@ -37,10 +38,10 @@ class Rows(NamedTuple):
 
 
 def rows_of(span: Span) -> Rows:
-    """Return the rows of a span."""
+    """Return the rows of a span: as it was sent, with the traits of what is understood of it."""
     resource = encode(span.resource)
     resource_id = _id_of(resource)
-    traits = traits_of(span)
+    traits = traits_of(understood(span))
     run = (_text(traits.pipeline), _text(traits.run))
     return Rows(
         (span.trace_id, span.span_id, span.parent_id, span.end_ns, *run, _body_of(span, resource_id)),
@@ -81,7 +82,7 @@ def spans_of(rows: Iterable[Row], find_resource: FindResource) -> Iterator[Span]
                 document["end_unix_nano"] = end_ns
                 document["resource"] = find_resource(trace_id, document["resource_id"])
                 document = {**_USUAL, **document}
-            yield Span.from_dict(document)
+            yield understood(Span.from_dict(document))
         except (ValueError, KeyError, TypeError, SpanError, zlib.error):
             continue
 

@@ -50,6 +50,8 @@ _BY_ARRIVAL = (
 # How a body begins whose resource is in the table `resources`, where it is not compressed. Older programs write all of a
 # span into its body.
 BODY_START = '{"resource_id":'
+# Traits by which noted spans are found.
+INDEXED = ("pipeline", "service", "version", "revision", "change")
 # The traits beside the spans, each resource once a trace, and what is not read into `traits` yet: `unread` has single spans,
 # `unread_from` the place from which on older ones are still to be read (no row: none are).
 _TRAITS = (
@@ -77,7 +79,7 @@ _TRAITS = (
     *(
         f"""CREATE INDEX IF NOT EXISTS traits_{trait} ON traits ({trait}, end_ns)
             WHERE level = {NOTED} AND {trait} IS NOT NULL"""
-        for trait in ("pipeline", "service", "version", "revision", "change")
+        for trait in INDEXED
     ),
     f"""CREATE INDEX IF NOT EXISTS traits_stages ON traits (pipeline, end_ns)
         WHERE kind IN ('{c.TYPE_RUN}', '{c.TYPE_STAGE}', '{c.TYPE_BRANCH}')""",

@@ -9,14 +9,14 @@ from ...trace import conventions as c
 from ...trace.traits import NOTED
 from ..source import ALWAYS, MOST_OF_A_TRACE, Counted, Wanted, Window
 from .expressions import Attributes, Bound, Expressions, listed
-from .rows import COLUMNS
+from .rows import columns_of
 from .schema import Schema
 
 _SECOND = 10**9
-_END = "toUnixTimestamp64Nano(Timestamp) + toInt64(Duration)"
+ENDED = "toUnixTimestamp64Nano(Timestamp) + toInt64(Duration)"
 # Delivered twice, read once.
 _ONCE = "LIMIT 1 BY TraceId, SpanId"
-_NEWEST_FIRST = f"ORDER BY {_END} DESC, TraceId DESC, SpanId DESC"
+_NEWEST_FIRST = f"ORDER BY {ENDED} DESC, TraceId DESC, SpanId DESC"
 _OF_A_JOB = (c.TYPE_RUN, c.TYPE_STAGE, c.TYPE_BRANCH)
 
 
@@ -34,14 +34,12 @@ class Queries:
         self._schema = schema
         attributes = Attributes(as_json=schema.as_json)
         self._of = Expressions(attributes)
-        nested = {name: attributes.whole(f"{name.capitalize()}.Attributes") for name in ("events", "links")}
-        whole = {"resource": attributes.whole("ResourceAttributes"), "span": attributes.whole("SpanAttributes")}
-        self._columns = COLUMNS.format(**whole, **nested)
+        self._columns = columns_of(attributes)
 
     def newest(self, within: Window, horizon_ns: int) -> Query:
         """Ask for the trace in which something ended last. ``within``: when that began."""
         bound = Bound()
-        sql = f"""SELECT TraceId, {_END} AS end_ns FROM {self._schema.spans} WHERE {_began(within, bound)}
+        sql = f"""SELECT TraceId, {ENDED} AS end_ns FROM {self._schema.spans} WHERE {_began(within, bound)}
             ORDER BY end_ns > {bound.number(horizon_ns)}, end_ns DESC LIMIT 1"""
         return Query(sql, bound)
 
@@ -56,13 +54,13 @@ class Queries:
     def trace(self, trace_id: str, windows: Sequence[Window]) -> Query:
         """Ask for the spans of a trace. ``windows``: when they began."""
         bound = Bound()
-        where = f"TraceId = {bound.text(trace_id)} AND {_began_in(windows, bound)}"
+        where = f"TraceId = {bound.text(trace_id)} AND {began_in(windows, bound)}"
         return self._spans(where, bound, MOST_OF_A_TRACE)
 
     def outline(self, trace_ids: Collection[str], windows: Sequence[Window], most: int) -> Query:
         """Ask for the outlines of traces. ``windows``: when their spans began."""
         bound = Bound()
-        where = f"TraceId IN {bound.texts(trace_ids)} AND {_began_in(windows, bound)} AND {self._of.outlined()}"
+        where = f"TraceId IN {bound.texts(trace_ids)} AND {began_in(windows, bound)} AND {self._of.outlined()}"
         return self._spans(where, bound, most)
 
     def traces(self, column: str, span_ids: Collection[str], within: Window) -> Query:
@@ -113,7 +111,7 @@ class Queries:
     def stages_of(self, pipeline: str, trace_ids: Collection[str], windows: Sequence[Window], ended: Window) -> Query:
         """Ask for the stages and branches of a job in some traces."""
         bound = Bound()
-        where = f"""TraceId IN {bound.texts(trace_ids)} AND {_began_in(windows, bound)} AND {_ended(ended, bound)}
+        where = f"""TraceId IN {bound.texts(trace_ids)} AND {began_in(windows, bound)} AND {_ended(ended, bound)}
             AND {self._of.kinds(c.TYPE_STAGE, c.TYPE_BRANCH)} AND {self._of.wanted(Wanted("pipeline", pipeline), bound)}"""
         return self._spans(where, bound, MOST_OF_A_TRACE)
 
@@ -189,11 +187,12 @@ def _began(within: Window, bound: Bound) -> str:
     return " AND ".join(conditions)
 
 
-def _began_in(windows: Iterable[Window], bound: Bound) -> str:
+def began_in(windows: Iterable[Window], bound: Bound) -> str:
+    """Return whether a span began in one of some windows."""
     return f"({' OR '.join(f'({_began(window, bound)})' for window in windows)})"
 
 
 def _ended(within: Window, bound: Bound) -> str:
     if within == ALWAYS:
         return "1"
-    return f"{_END} BETWEEN {bound.number(within.from_ns)} AND {bound.number(within.to_ns)}"
+    return f"{ENDED} BETWEEN {bound.number(within.from_ns)} AND {bound.number(within.to_ns)}"

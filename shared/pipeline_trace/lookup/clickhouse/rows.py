@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ...trace import conventions as c
+from ...trace.others import understood
 from ...trace.span import INTERNAL, UNSET, Span, SpanError
+from .expressions import Attributes
 from .types import typed
 
 # What is selected of a span, in the order of ``_span``. ``{attributes}``: how a column of attributes is read.
-COLUMNS = (
+_COLUMNS = (
     "TraceId, SpanId, ParentSpanId, SpanName, SpanKind, toUnixTimestamp64Nano(Timestamp), toInt64(Duration), StatusCode, "
     "StatusMessage, ScopeName, ScopeVersion, {resource}, {span}, "
     "arrayMap(moment -> toUnixTimestamp64Nano(moment), Events.Timestamp), Events.Name, {events}, "
@@ -21,11 +23,18 @@ COLUMNS = (
 _OWN_SCOPE = "pipeline-trace"
 
 
+def columns_of(attributes: Attributes) -> str:
+    """Return what is selected of a span, by the type of the columns of attributes."""
+    nested = {name: attributes.whole(f"{name.capitalize()}.Attributes") for name in ("events", "links")}
+    whole = {"resource": attributes.whole("ResourceAttributes"), "span": attributes.whole("SpanAttributes")}
+    return _COLUMNS.format(**whole, **nested)
+
+
 def spans_of(rows: Iterable[Sequence[Any]]) -> Iterator[Span]:
     """Yield the spans of rows. One that is no span is left out: others may write into the table, too."""
     for row in rows:
         try:
-            yield _span(row)
+            yield understood(_span(row))
         except (SpanError, ValueError, TypeError):
             continue
 

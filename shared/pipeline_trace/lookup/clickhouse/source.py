@@ -24,6 +24,8 @@ _AFTER_NS = _DAY_NS
 _LONGEST_NS = 7 * _DAY_NS
 # How far back it looks where a question names no time, newest first: it stops where it has enough.
 _SLICES_NS = tuple(days * _DAY_NS for days in (7, 30, 90, 400))
+# A server takes at most 128 KiB for a value: http_max_field_value_size.
+_IDS_AT_ONCE = 4000
 # Runs of a job whose stages are asked for together, until there are enough stages.
 _RUNS_AT_ONCE = (100, 400, 2000)
 
@@ -49,20 +51,31 @@ class ClickHouseSource:
         self._client.close()
 
     def check(self) -> None:
-        """Ask what each question asks first. Raises SetupError."""
-        self._asking()
+        """Ask whether the server answers. Raises SetupError."""
+        self._client.ask("ready", f"SELECT 1 FROM {self.schema().spans} LIMIT 0", {})
+
+    def schema(self) -> Schema:
+        """Return which tables there are. Raises SetupError."""
+        if self._schema is None:
+            sql, bound = question(self._client.address)
+            self._schema = schema_of(self._client.address, self._client.ask("tables", sql, bound.values))
+        return self._schema
+
+    def ask(self, name: str, query: Query) -> Sequence[Sequence[Any]]:
+        """Return the rows of a query. ``name``: of the question. Raises SetupError."""
+        return self._client.ask(name, query.sql, query.bound.values)
 
     def newest(self) -> Newest | None:
         """See source.TraceSource."""
         for within in self._slices(ALWAYS):
-            rows = self._ask("newest", self._asking().newest(within, horizon_ns()))
+            rows = self.ask("newest", self._asking().newest(within, horizon_ns()))
             if rows:
                 return Newest(str(rows[0][0]), int(rows[0][1]))
         return None
 
     def trace(self, trace_id: str) -> list[Span]:
         """See source.TraceSource."""
-        found = self._spans("trace", self._asking().trace(trace_id, self._times([trace_id])))
+        found = self._spans("trace", self._asking().trace(trace_id, self.times([trace_id])))
         if len(found) >= MOST_OF_A_TRACE:
             self._said = f"trace {trace_id} has more than {MOST_OF_A_TRACE:,} spans; the others are left out"
         return found
@@ -71,7 +84,7 @@ class ClickHouseSource:
         """See source.TraceSource."""
         if most <= 0 or not trace_ids:
             return []
-        query = self._asking().outline(trace_ids, self._times(trace_ids), most)
+        query = self._asking().outline(trace_ids, self.times(trace_ids), most)
         return [span for span in self._spans("outline", query) if traits_of(span).level >= OUTLINE]
 
     def traces_with(self, span_ids: Iterable[str], around: Window = ALWAYS) -> set[str]:
@@ -127,7 +140,7 @@ class ClickHouseSource:
         found: list[Span] = []
         for began in self._slices(self._began(within)):
             left = most - len(found)
-            if self._schema and self._schema.runs:
+            if self.schema().runs:
                 found += self._spans("stages", queries.stages(pipeline, began, within, left))
             else:
                 found += self._stages(
@@ -139,7 +152,7 @@ class ClickHouseSource:
 
     def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = ()) -> list[Figures]:
         """See source.TraceSource."""
-        rows = self._ask("figures", self._asking().figures(counted, self._within(within), wanted))
+        rows = self.ask("figures", self._asking().figures(counted, self._within(within), wanted))
         if len(rows) >= MOST_FIGURES:
             self._said = (
                 f"there are more than {MOST_FIGURES:,} lines of statistics; the others are left out; ask for fewer days"
@@ -165,28 +178,24 @@ class ClickHouseSource:
 
     def _asking(self) -> Queries:
         if self._queries is None:
-            sql, bound = question(self._client.address)
-            self._schema = schema_of(self._client.address, self._client.ask("tables", sql, bound.values))
-            self._queries = Queries(self._schema)
+            self._queries = Queries(self.schema())
         return self._queries
 
-    def _ask(self, name: str, query: Query) -> Sequence[Sequence[Any]]:
-        return self._client.ask(name, query.sql, query.bound.values)
-
     def _spans(self, name: str, query: Query) -> list[Span]:
-        return list(spans_of(self._ask(name, query)))
+        return list(spans_of(self.ask(name, query)))
 
     def _traces(self, column: str, span_ids: Collection[str], within: Window) -> list[tuple[str, str]]:
-        if not span_ids:
-            return []
-        rows = self._ask("traces", self._asking().traces(column, span_ids, within))
-        return [(str(trace), str(span)) for trace, span in rows]
+        ids, found = list(span_ids), list[tuple[str, str]]()
+        for start in range(0, len(ids), _IDS_AT_ONCE):
+            rows = self.ask("traces", self._asking().traces(column, ids[start : start + _IDS_AT_ONCE], within))
+            found += ((str(trace), str(span)) for trace, span in rows)
+        return found
 
-    def _times(self, trace_ids: Collection[str]) -> list[Window]:
-        """Return when the spans of traces began, as far as that is known."""
+    def times(self, trace_ids: Collection[str]) -> list[Window]:
+        """Return when the spans of traces began, as far as that is known. Raises SetupError."""
         queries = self._asking()
-        if self._schema and self._schema.times:
-            rows = self._ask("times", queries.times(trace_ids))
+        if self.schema().times:
+            rows = self.ask("times", queries.times(trace_ids))
             if len(rows) == len(set(trace_ids)):
                 return _merged(Window(int(start), int(end)) for start, end in rows)
         return [self._within(ALWAYS)]

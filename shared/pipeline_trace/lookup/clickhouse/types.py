@@ -65,7 +65,8 @@ _LISTS = frozenset(
         c.JENKINS_OTHER_REPOSITORIES,
         c.JENKINS_STAGE_CANDIDATES,
         c.ANSIBLE_TASK_NOTIFIED_BY,
-        *("process.command_args", "host.ip", "host.mac", "vcs.line_change.type"),
+        *("process.command_args", "host.ip", "host.mac"),
+        *(c.PLUGIN_PARAMETER_NAMES, c.PLUGIN_PARAMETER_VALUES, c.PLUGIN_PARAMETER_SECRETS, c.PLUGIN_STEP_INTERRUPTIONS),
     }
 )
 _WHOLE = re.compile(r"-?\d{1,19}")
