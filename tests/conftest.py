@@ -15,15 +15,18 @@ from support.report_pages import ARGUMENTS, CHROMIUM
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-# Modules that set up much, once: one worker runs all of each, so that no other waits for that or does it again.
+# Modules that set up much, once, by what they set up: one worker runs all of those with the same, so that no other waits for
+# that or does it again.
 _ONE_WORKER = {
-    "tests/callback/test_tree.py",
-    "tests/change/test_path.py",
-    "tests/commands/test_why.py",
-    "tests/demo/test_demo.py",
-    "tests/demo/test_incident.py",
-    "tests/poller/test_recordings.py",
-    "tests/whole/test_packaging.py",
+    "tests/callback/test_tree.py": "tree",
+    "tests/change/test_path.py": "path",
+    "tests/commands/test_from.py": "stories of the demo",
+    "tests/commands/test_why.py": "why",
+    "tests/demo/test_demo.py": "stories of the demo",
+    "tests/demo/test_incident.py": "stories of the demo",
+    "tests/lookup/test_sources.py": "sources",
+    "tests/poller/test_recordings.py": "recordings",
+    "tests/whole/test_packaging.py": "packaging",
 }
 # A module in which every test starts processes says so at its top.
 _ALL_PROCESSES = re.compile(r"^pytestmark = \[?pytest\.mark\.process\b", re.MULTILINE)
@@ -59,8 +62,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            module = nodeid.partition("::")[0]
-            return module if module in _ONE_WORKER else nodeid
+            return _ONE_WORKER.get(nodeid.partition("::")[0], nodeid)
 
     return Scheduling(config, log)
 

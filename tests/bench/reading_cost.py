@@ -34,7 +34,9 @@ from tables import put, spread, table
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import Home, find_home
 from pipeline_trace.delivery.journal import Writer
-from pipeline_trace.lookup.lookup import local_lookup
+from pipeline_trace.lookup.journals import Journals
+from pipeline_trace.lookup.local import LocalSource
+from pipeline_trace.lookup.lookup import Lookup, local_lookup
 from pipeline_trace.lookup.usual import other_builds
 from pipeline_trace.serve.bodies import PROTOBUF, parse
 from pipeline_trace.serve.budget import Budget
@@ -94,8 +96,9 @@ def history(path: Path) -> dict[str, float]:
     with closing(Store(path)) as store:
         spans = store.trace(trace_id(("large",)))
         by_build = [[s for s in spans if s.resource[c.PIPELINE_RUN_ID] == str(n)] for n in range(300, 300 + BUILDS)]
-        each = cpu(lambda: [other_builds(store, one) for one in by_build])
-        return {"each": each, "now": cpu(lambda: other_builds(store, spans))}
+        lookup = Lookup(LocalSource(store), Journals(None))
+        each = cpu(lambda: [other_builds(lookup, one) for one in by_build])
+        return {"each": each, "now": cpu(lambda: other_builds(lookup, spans))}
 
 
 def history_rows(folder: Path) -> list[list[str]]:

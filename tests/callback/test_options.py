@@ -455,7 +455,7 @@ def test_the_docs_have_every_name_in_its_order() -> None:
     text = (support.ROOT / "docs/deployments.md").read_text()
     for names in (*words.EXTRA_VARIABLES.values(), *words.PROCESS_VARIABLES.values()):
         assert ", ".join(f"`{name}`" for name in names) in text
-    for word in words._ONE_NAME:
+    for word in words.ONE_NAME:
         assert f"`{word}`" in text
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import support
-from support import tls
+from support import clickhouse_schema, tls
+from support.clickhouse import Engine, needs_engine
 from support.otlp_receiver import Receiver
 from support.proxy import Proxy
 from support.redirects import redirecting
 
+from pipeline_trace.trace.span import Span
 from pipeline_trace_demo.replay import Replay
 
 NO_ANSIBLE = "/nonexistent"
@@ -201,3 +204,29 @@ def test_a_jenkins_behind_a_proxy_is_reached_as_by_the_poller(env: dict[str, str
         asked = len(proxy.asked)
         status, checks = examined({**behind, "JENKINS_URL": jenkins.url, "no_proxy": "127.0.0.0/8"})
     assert (status, checks["jenkins"]["state"], len(proxy.asked)) == (0, "ok", asked)
+
+
+# The source of many machines
+
+
+@pytest.mark.process
+def test_without_a_source_nothing_is_said_of_it(env: dict[str, str]) -> None:
+    assert "source" not in examined(env)[1]
+
+
+@needs_engine
+@pytest.mark.process
+def test_a_source_is_told_with_its_newest_span_and_what_it_lacks(env: dict[str, str], tmp_path: Path) -> None:
+    span = Span("a" * 32, "b" * 16, None, "playbook", time.time_ns() - 10**9, time.time_ns())
+    with Engine(tmp_path / "engine") as engine:
+        clickhouse_schema.create(engine)
+        with_source = {**env, "PIPELINE_TRACE_SOURCE": f"clickhouse://127.0.0.1:{engine.port}/default"}
+        empty = examined(with_source)[1]["source"]
+        clickhouse_schema.insert(engine, [span])
+        found = examined(with_source)[1]
+        engine.kill()
+        away = examined(with_source)[1]["source"]
+    assert (empty["state"], "no span" in empty["text"]) == ("hint", True)
+    assert (found["source"]["state"], "the newest span ended at" in found["source"]["text"]) == ("ok", True)
+    assert (found["table of runs"]["state"], "many-machines.md" in found["table of runs"]["mend"]) == ("hint", True)
+    assert (away["state"], "check host and port" in away["text"]) == ("broken", True)

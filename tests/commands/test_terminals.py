@@ -44,6 +44,7 @@ def test_what_ascii_lacks_is_written_with_similar_characters(polled: Env) -> Non
     assert "\\u" not in done.stdout
 
 
+@pytest.mark.process
 def test_a_time_has_its_zone_in_local_time_or_in_utc(polled: Env) -> None:
     env = {**polled, "TZ": "America/New_York"}
     local, utc = (support.run(support.BIN / "pipeline-trace", "path", *more, env=env) for more in ((), ("--utc",)))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import support
 from playwright.sync_api import Browser
-from support import installs, played
+from support import told as stories
 from support.report_pages import needs_chromium
 
 pytestmark = pytest.mark.process
@@ -21,12 +21,7 @@ MS = 1_000_000
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, list[dict[str, Any]]]:
     """The demo, told once: its folder, its output and the spans."""
-
-    def tell(folder: Path) -> support.Completed:
-        return support.spawn("demo", "-o", folder / "told", env=support.environ(folder, ANSIBLE_PIPELINING="0"))
-
-    done = played.once(installs.shared_folder(tmp_path_factory.getbasetemp()) / "demo", tell)
-    assert done.returncode == 0, done.stderr
+    done = stories.demo(tmp_path_factory.getbasetemp())
     folder = done.folder
     env = {**support.environ(folder), "PIPELINE_TRACE_HOME": str(folder / "told")}
     shown = support.trace("show", "app-build#1", "--format", "json", env=env)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 import support
-from support import installs, played
+from support import told as stories
 
 pytestmark = pytest.mark.process
 
@@ -15,16 +14,7 @@ pytestmark = pytest.mark.process
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The incidents, told once: their folder and what a reader sees."""
-    if not shutil.which("ssh"):
-        pytest.skip("no ssh client: `make sshd` installs it")
-
-    def tell(folder: Path) -> support.Completed:
-        # As a user has it: where Ansible pipelines, it says less of why ssh failed.
-        env = support.environ(folder, ANSIBLE_PIPELINING="0")
-        return support.spawn("demo", "--incident", "-o", folder / "told", env=env, timeout=900)
-
-    done = played.once(installs.shared_folder(tmp_path_factory.getbasetemp()) / "incident", tell)
-    assert done.returncode == 0, done.stderr
+    done = stories.incidents(tmp_path_factory.getbasetemp())
     return done.folder / "told", done.stdout
 
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import support
-from support import installs, played
+from support import told
 from support.clickhouse import Engine
 
 from pipeline_trace.trace.span import Span
@@ -23,11 +22,4 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> list[Span]:
     """All spans of the demo, told once."""
-
-    def tell(folder: Path) -> support.Completed:
-        return support.spawn("demo", "-o", folder / "told", env=support.environ(folder, ANSIBLE_PIPELINING="0"))
-
-    done = played.once(installs.shared_folder(tmp_path_factory.getbasetemp()) / "demo", tell)
-    assert done.returncode == 0, done.stderr
-    env = {**support.environ(done.folder), "PIPELINE_TRACE_HOME": str(done.folder / "told")}
-    return [Span.from_dict(span) for span in support.stored(env)]
+    return told.spans(told.demo(tmp_path_factory.getbasetemp()).folder / "told")

@@ -141,6 +141,13 @@ def test_what_names_nothing_says_what_would(place: Home, wanted: str) -> None:
     assert "trace id, build URL, JOB#N or latest" in refusal(place, wanted)
 
 
+def test_a_build_is_found_by_a_name_that_is_not_utf_8(place: Home) -> None:
+    build = Build(ROOT, "caf\udce9", 7)
+    assert "no build caf\udce9#7" in refusal(place, "caf\udce9#7")
+    store(place, run(build, name="RUN"))
+    assert names(place, "caf\udce9#7") == ["RUN"]
+
+
 @pytest.mark.parametrize(
     "wanted", ["http://[::1/job/app/7/", "ftp://ci.example.com/job/app/7/", "http://h:port/job/app/7/", "http://h/job/app/²"]
 )

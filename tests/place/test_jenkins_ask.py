@@ -28,6 +28,9 @@ from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace.ids import key_trace_id
 from pipeline_trace_demo.replay import Fault, Replay
 
+# What is asked of a controller is asked in a child.
+pytestmark = pytest.mark.process
+
 LOGIN = ("reader", "11d3fe8a")
 AGENT_1 = {"NODE_NAME": "linux-1", "WORKSPACE": "/srv/j/agent1/workspace/parallel-nested"}
 AGENT_2 = {"NODE_NAME": "deploy-1", "WORKSPACE": "/srv/j/agent2/workspace/parallel-nested"}

@@ -13,6 +13,9 @@ from pipeline_trace.place import locate as locating
 from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace_demo.replay import Replay
 
+# What is asked of a controller is asked in a child.
+pytestmark = pytest.mark.process
+
 LOGIN = {"JENKINS_USER": "reader", "JENKINS_API_TOKEN": "11d3fe8a"}
 REMEDIES = "set JENKINS_USER and JENKINS_API_TOKEN from Jenkins' credentials, or set PIPELINE_TRACE_PER=build here and for"
 LOGIN_PAGE = b"<html><form action='j_spring_security_check'>"

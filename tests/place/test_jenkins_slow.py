@@ -17,6 +17,9 @@ from support.graphs import node
 from pipeline_trace.place.ci.jenkins.client import MOST_NODES, SECONDS
 from pipeline_trace.place.ci.jenkins.identity import Build
 
+# What is asked of a controller is asked in a child.
+pytestmark = pytest.mark.process
+
 
 def of_chain(path: str) -> dict[str, Any]:
     """Return the document of a build: 7 of app was started by 3 of middle, and that by 1 of root."""

@@ -13,6 +13,7 @@ import support
 from support import installs
 
 Span = dict[str, Any]
+Teller = Callable[[Path], support.Completed]
 # A child may begin this much before its parent: times are taken one after another.
 SLACK_NS = 50_000_000
 
@@ -102,7 +103,7 @@ def environ(folder: Path, more: Mapping[str, str] | None = None) -> dict[str, st
     return support.environ(folder, ANSIBLE_ASYNC_DIR=scratch, **(more or {}))
 
 
-def once(folder: Path, run: Callable[[Path], support.Completed]) -> Played:
+def once(folder: Path, run: Teller) -> Played:
     """Return what a command did, run by the first of the workers that asks. ``run`` is given the folder."""
 
     def make(folder: Path) -> None:

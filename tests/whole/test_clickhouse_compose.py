@@ -14,18 +14,13 @@ from typing import Any
 import pytest
 import support
 import yaml
-from support.examples import CLICKHOUSE, MISSING, check_command, command, loadable, make_secrets
+from support.examples import CLICKHOUSE, check_command, loadable, make_secrets
 
 from jenkins_poller.config import load
 
 PORT = "4318"
 
 Object = dict[str, Any]
-
-
-def test_what_is_said_to_be_missing_is_missing() -> None:
-    options = {option for parameter in command("serve").params for option in parameter.opts}
-    assert MISSING & options == set()
 
 
 @pytest.mark.parametrize("name", ["compose.yaml", "kubernetes.yaml", "users.xml", "grants.sql"])

@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 import click
 
 from ..trace import redact
-from . import doctor_ansible, doctor_checks, doctor_notify, format_option
+from . import doctor_ansible, doctor_checks, doctor_notify, doctor_source, format_option
 from .doctor_checks import BROKEN, HINT, OK, Check, Checks
 
 GROUP = "pipeline_trace.checks"
@@ -30,7 +30,8 @@ _COLOURS = {OK: "green", HINT: "yellow", BROKEN: "red"}
 def command(jenkins_url: str | None, form: str) -> None:
     """Check the setup on this machine, and print how to fix it.
 
-    Checks the state folder, the delivery, Ansible and its callback, and the Python packages. With --jenkins-url, also
+    Checks the state folder, the delivery, Ansible and its callback, and the Python packages; the source that
+    PIPELINE_TRACE_SOURCE names, if it is set. With --jenkins-url, also
     checks the controller: it sends two requests, with the login from JENKINS_USER and JENKINS_API_TOKEN.
 
     Exit status: 1 if something is broken, otherwise 0.
@@ -39,6 +40,7 @@ def command(jenkins_url: str | None, form: str) -> None:
     own: list[Checks] = [
         doctor_checks.machine,
         doctor_checks.delivery,
+        doctor_source.source,
         doctor_notify.notifier,
         doctor_ansible.ansible,
         doctor_checks.packages,

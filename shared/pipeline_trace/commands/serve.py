@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from ..delivery import home
-from ..notify.settings import SettingsError, from_environment
+from ..notify.settings import ADDRESS, ADDRESS_FILE, SettingsError, from_environment
 from ..serve.trusted import TrustedHeader, trusted_header
-from . import fail, parsed
+from . import fail, parsed, reading
 from .units import age_seconds, size_bytes
 
 if TYPE_CHECKING:
+    from ..serve.guard import AccessRules
     from ..serve.run import Listening
 
 TOKEN = "PIPELINE_TRACE_SERVE_TOKEN"
@@ -72,6 +73,7 @@ _LEAST_TOKEN = 16
     metavar="CIDR",
     help="A network from which this header counts, such as 10.1.2.0/24: the proxy's. Repeatable.",
 )
+@reading.source_option
 def command(
     host: str,
     port: int,
@@ -82,6 +84,7 @@ def command(
     allow_host: tuple[str, ...],
     trust_user_header: str | None,
     trust_from: tuple[str, ...],
+    source: str,
 ) -> None:
     """Receive spans over OTLP, and show traces in a browser.
 
@@ -92,6 +95,8 @@ def command(
     OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20TOKEN"; people use it to log in with the browser.
 
     Instead of the token, pages can have the login of a proxy in front of them: --trust-user-header and --trust-from.
+
+    With --from, serve only shows the traces of ClickHouse: it takes no spans, and several may run behind a load balancer.
     """
     # By default, gRPC writes to stderr between our own lines. It reads this variable when it is imported.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -108,6 +113,9 @@ def command(
             )
         said = f"warning: other machines can connect to {host}, without encryption: {_risk(token)}"
         click.echo(f"pipeline-trace: {said}", err=True)
+    if source:
+        _show(source, host, port, guard.rules(host, token, allow_host, trusted))
+        return
     try:
         notify = from_environment(os.environ)
     except SettingsError as error:
@@ -118,6 +126,20 @@ def command(
     if place.warning:
         click.echo(f"pipeline-trace: {place.warning}", err=True)
     run(place, settings, _say)
+
+
+def _show(source: str, host: str, port: int, rules: AccessRules) -> None:
+    """Show the traces of a source until a signal."""
+    from ..serve import replica
+
+    def say(url: str) -> None:
+        click.echo(f"traces:    {url}/")
+        click.echo(f"source:    {source}")
+
+    if os.environ.get(ADDRESS) or os.environ.get(ADDRESS_FILE):
+        said = "no failures are told: with --from, serve takes nothing in; let the poller tell them"
+        click.echo(f"pipeline-trace: {said}", err=True)
+    replica.run(replica.ReplicaSettings(source, host, port, rules), os.environ, say)
 
 
 def _token(path: Path | None) -> str:

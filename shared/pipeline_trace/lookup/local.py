@@ -120,7 +120,8 @@ class LocalSource:
         results: dict[tuple[Any, ...], list[tuple[str, int]]] = defaultdict(list)
         for day, result, took, *named in self._store.rows(query, *values):
             results[(*named, day)].append((result or "", max(took, 0)))
-        return [_figures(key, found) for key, found in sorted(results.items(), key=lambda one: list(map(str, one[0])))]
+        figures = (_figures(key, found) for key, found in results.items())
+        return sorted(figures, key=lambda one: (one.names, one.day))
 
     def _noted(self, wanted: Sequence[Sequence[Wanted]], most: int, within: Window) -> list[Span]:
         """Return the newest noted spans with wanted traits. Each group is asked for alone: traits have own indexes."""

@@ -129,7 +129,7 @@ class TraceSource(Protocol):
         """Return the runs, stages and branches of a job that ended within a window, newest first."""
 
     def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = ()) -> list[Figures]:
-        """Return the figures of what began within a window, for each day, by names and day.
+        """Return the figures of what began within a window, for each day, in the order of names and day.
 
         ``wanted``: all of these traits.
         """

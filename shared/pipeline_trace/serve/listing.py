@@ -27,7 +27,7 @@ _PAUSE_SECONDS = 0.3
 class Page:
     """A page of the list. ``running``: traces that run now, only on page 1. ``behind``: how many are still to read.
 
-    ``notice``: which journals are too large to be read whole, "" for none.
+    ``notice``: what is not in the list, "" for nothing.
     """
 
     running: Sequence[Summary]
@@ -122,5 +122,6 @@ class TraceList:
         found = self._index.find(wanted, number, without=[summary.trace_id for summary in running])
         first = running if number == 1 else []
         behind = 0 if whole else self._index.waiting()
-        notice = said_of_parts(parts(self._home.journals, Limits()))
+        said = said_of_parts(parts(self._home.journals, Limits()))
+        notice = f"Journals {said}" if said else ""
         return Page(first, found.traces, found.total, self._index.environments(), behind, notice)

@@ -79,7 +79,10 @@ def read_query(given: Mapping[str, str]) -> Query:
 
 
 def traces_page(asked: Query, found: Page, *, store: str, here: str) -> str:
-    """Return the page with the list. ``store``: its file. ``here``: the URL of this server."""
+    """Return the page with the list.
+
+    ``store``: where the traces are, in words. ``here``: the URL to which spans can be sent, "" where none are taken.
+    """
     filters = {name: text for name, text in asked.typed.items() if text}
     last = max(1, -(-found.total // PAGE))
     return _page(

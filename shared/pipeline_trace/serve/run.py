@@ -3,45 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
-import socket
 import sqlite3
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-import uvicorn
-from starlette.types import ASGIApp
 
 from .. import answers
 from ..delivery import listening
 from ..delivery.destinations import SetupError
 from ..delivery.home import Home
 from ..delivery.remedies import remedy
+from ..lookup.lookup import local_lookup
 from ..notify.disk import BookError
 from ..notify.notifier import Notifier
 from ..notify.settings import Settings
 from . import guard, over_grpc, retention
-from .connection import Client, Connection, Timed
 from .index import Index
 from .intake import Intake
 from .limits import Limits
+from .listener import GRACE_SECONDS, HttpServer, leave_later, listen, shown, taken
 from .listing import TraceList
+from .over_http import Traces
 from .trusted import TrustedHeader
-from .web import application
+from .web import Reading, application
 from .writer import StoreWriter
 
-# After the signal to end: for bodies that are being read, for current answers, and for all else.
+# After the signal to end: for bodies that are being read.
 _READING_SECONDS = 4
-_GRACE_SECONDS = 5
-_LAST_SECONDS = 8
 _LAST_MESSAGES_SECONDS = 2
 _SWEEP_SECONDS = 60.0
 _log = logging.getLogger(__name__)
@@ -88,13 +83,15 @@ def run(home: Home, settings: ServeSettings, ready: Callable[[Listening], None])
 async def _serve(home: Home, settings: ServeSettings, ready: Callable[[Listening], None]) -> None:
     limits, rules = settings.limits, guard.rules(settings.address, settings.token, settings.names, settings.trusted)
     loop = asyncio.get_running_loop()
-    with _listen(settings.address, settings.port) as listener:
+    with listen(settings.address, settings.port) as listener:
         index = Index(home.store)
         await asyncio.to_thread(index.prepare)
         writer = StoreWriter(home.store)
         intake, listing = Intake(writer, limits), TraceList(home, index, writer)
         grpc_server, grpc_port = _grpc(settings, over_grpc.Traces(intake, rules))
-        http_server = _Server(_config(application(intake, limits, rules, listing, home, index.problem), limits))
+        reading = Reading(listing, lambda: closing(local_lookup(home)), str(home.store))
+        app = application(reading, limits, rules, index.problem, Traces(intake, limits))
+        http_server = HttpServer(app, limits)
         signalled = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, signalled.set)
@@ -102,16 +99,16 @@ async def _serve(home: Home, settings: ServeSettings, ready: Callable[[Listening
         await grpc_server.start()
         notifier = _notifier(settings.notify, home)
         sweeper = asyncio.create_task(_sweep(listing, writer, settings.keep))
-        where = f"[{settings.address}]" if ":" in settings.address else settings.address
+        where = shown(settings.address)
         url = f"http://{where}:{listener.getsockname()[1]}"
         listening.note(home, url, f"{where}:{grpc_port}")
         ready(Listening(url, f"{where}:{grpc_port}", home.store))
         serving = asyncio.create_task(http_server.serve(sockets=[listener]))
         await asyncio.wait([serving, asyncio.create_task(signalled.wait())], return_when=asyncio.FIRST_COMPLETED)
-        _leave_later()
+        leave_later()
         http_server.stop()
         loop.call_later(_READING_SECONDS, intake.stop)
-        await asyncio.gather(serving, preparing, grpc_server.stop(_GRACE_SECONDS))
+        await asyncio.gather(serving, preparing, grpc_server.stop(GRACE_SECONDS))
         if notifier:
             await asyncio.to_thread(notifier.close, _LAST_MESSAGES_SECONDS)
         sweeper.cancel()
@@ -133,75 +130,11 @@ def _notifier(settings: Settings | None, home: Home) -> Notifier | None:
     return found
 
 
-def _leave_later() -> None:
-    """End this process after a while, whatever is in hand: a thread that computes cannot be interrupted."""
-    last = threading.Timer(_LAST_SECONDS, _leave)
-    last.daemon = True
-    last.start()
-
-
-def _leave() -> None:
-    """End this process now. Spans that a client was told are accepted are committed; it sends the others again."""
-    _log.warning("requests were not read within %d s after the signal; their clients send them again", _LAST_SECONDS)
-    # Not sys.exit: Python would wait for its threads.
-    os._exit(0)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn's server, but the signal that stops it does not count as an error."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    def stop(self) -> None:
-        """Stop after the current answers."""
-        self.should_exit = True
-
-
-def _config(app: ASGIApp, limits: Limits) -> uvicorn.Config:
-    class Limited(Connection):
-        head_seconds = limits.head_seconds
-        answer_seconds = limits.answer_seconds
-        by_client: dict[Client, Connection] = {}
-
-    return uvicorn.Config(
-        Timed(app, Limited.by_client),
-        http=Limited,
-        loop="asyncio",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        limit_concurrency=limits.connections,
-        timeout_keep_alive=int(limits.answer_seconds),
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-    )
-
-
-def _listen(address: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        return socket.create_server((address, port), family=family, backlog=1024)
-    except OSError as error:
-        raise _taken(address, port, "--port", error.strerror or str(error)) from None
-
-
 def _grpc(settings: ServeSettings, traces: over_grpc.Traces) -> tuple[Any, int]:
-    where = f"[{settings.address}]" if ":" in settings.address else settings.address
     try:
-        return over_grpc.server(f"{where}:{settings.grpc_port}", traces, settings.limits)
+        return over_grpc.server(f"{shown(settings.address)}:{settings.grpc_port}", traces, settings.limits)
     except RuntimeError:
-        raise _taken(settings.address, settings.grpc_port, "--grpc-port", "the port is in use or not allowed") from None
-
-
-def _taken(address: str, port: int, option: str, said: str) -> SetupError:
-    return SetupError(
-        f"cannot listen on {address} port {port}: {said}; "
-        f"stop the other pipeline-trace serve or Collector that uses it, or choose another port with {option}"
-    )
+        raise taken(settings.address, settings.grpc_port, "--grpc-port", "the port is in use or not allowed") from None
 
 
 async def _sweep(listing: TraceList, writer: StoreWriter, keep: retention.Keep) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Protocol
 from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
@@ -17,18 +20,17 @@ from starlette.routing import Route
 
 from ..answers import headline
 from ..delivery.destinations import ONLY_TRACES, SetupError
-from ..delivery.home import Home
 from ..lookup import tree
-from ..lookup.lookup import NotFoundError, local_lookup
+from ..lookup.lookup import Lookup, NotFoundError
 from ..lookup.usual import other_builds
 from ..report import html
 from ..trace.queries import build_name_of, run_url_of
 from . import pages
 from .guard import COOKIE, LOGIN, AccessRules, Guard, same
 from .health import Health
-from .intake import Intake
+from .index import Filter
 from .limits import Limits
-from .listing import TraceList
+from .listing import Page
 from .over_http import Traces
 
 # Reports are large. This is how many are made at the same time.
@@ -45,17 +47,30 @@ _HEADERS = {
 }
 
 
+class Listing(Protocol):
+    """Gives pages of the list of traces."""
+
+    async def page(self, wanted: Filter, number: int) -> Page:
+        """Return a page of the list, by its number from 1. Raises SetupError, sqlite3.Error."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Where answers come from. ``open_lookup``: opens a Lookup for one answer. ``kept_in``: what people call that place."""
+
+    listing: Listing
+    open_lookup: Callable[[], AbstractContextManager[Lookup]]
+    kept_in: str
+
+
 def application(
-    intake: Intake, limits: Limits, rules: AccessRules, listing: TraceList, home: Home, ready: Callable[[], str]
+    reading: Reading, limits: Limits, rules: AccessRules, ready: Callable[[], str], traces: Traces | None = None
 ) -> Starlette:
-    """Return the application that answers HTTP requests. ``ready``: see Health."""
-    web, traces = _Web(rules, limits, listing, home), Traces(intake, limits)
+    """Return the application that answers HTTP requests. ``ready``: see Health. ``traces``: None to take no spans."""
+    web = _Web(rules, limits, reading, takes_spans=traces is not None)
     return Starlette(
         routes=[
-            Route("/v1/traces", traces.answer, methods=["POST"]),
-            # Some exporters add the slash.
-            Route("/v1/traces/", traces.answer, methods=["POST"]),
-            Route("/v1/{signal:path}", _other_signals, methods=["POST"]),
+            *(_taking(traces) if traces else [Route("/v1/{signal:path}", _no_spans, methods=["POST"])]),
             Route("/", web.traces),
             Route("/trace/{trace_id}", web.trace),
             Route(LOGIN, web.login, methods=["GET", "POST"]),
@@ -71,27 +86,38 @@ def application(
     )
 
 
+def _taking(traces: Traces) -> list[Route]:
+    """Return the routes on which spans come in."""
+    return [
+        Route("/v1/traces", traces.answer, methods=["POST"]),
+        # Some exporters add the slash.
+        Route("/v1/traces/", traces.answer, methods=["POST"]),
+        Route("/v1/{signal:path}", _other_signals, methods=["POST"]),
+    ]
+
+
 class _Web:
     """The pages."""
 
-    def __init__(self, rules: AccessRules, limits: Limits, listing: TraceList, home: Home) -> None:
+    def __init__(self, rules: AccessRules, limits: Limits, reading: Reading, *, takes_spans: bool) -> None:
         self._rules = rules
         self._limits = limits
-        self._listing = listing
-        self._home = home
+        self._reading = reading
+        self._takes_spans = takes_spans
         self._reports = asyncio.Semaphore(_REPORTS_AT_ONCE)
 
     async def traces(self, request: Request) -> Response:
         """Return the page with the list."""
         asked = pages.read_query(request.query_params)
-        found = await self._listing.page(asked.wanted, asked.page)
-        return _html(pages.traces_page(asked, found, store=str(self._home.store), here=str(request.base_url).rstrip("/")))
+        found = await self._reading.listing.page(asked.wanted, asked.page)
+        here = str(request.base_url).rstrip("/") if self._takes_spans else ""
+        return _html(pages.traces_page(asked, found, store=self._reading.kept_in, here=here))
 
     async def trace(self, request: Request) -> Response:
         """Return a trace's report, in its current state."""
         async with self._reports:
             try:
-                text = await asyncio.to_thread(_report, self._home, request.path_params["trace_id"])
+                text = await asyncio.to_thread(_report, self._reading, request.path_params["trace_id"])
             except NotFoundError as error:
                 return _html(pages.message_page("Not found", str(error)), 404)
         # The report contains its own policy.
@@ -117,13 +143,10 @@ class _Web:
         return answer
 
 
-def _report(home: Home, trace_id: str) -> str:
-    lookup = local_lookup(home)
-    try:
+def _report(reading: Reading, trace_id: str) -> str:
+    with reading.open_lookup() as lookup:
         spans = lookup.spans(trace_id)
         first, history = headline(lookup, spans, trace_id), other_builds(lookup, spans)
-    finally:
-        lookup.close()
     roots = tree.build_tree(spans)
     links = {"/": "All traces"}
     for node in tree.walk(roots):
@@ -146,6 +169,10 @@ async def _body(request: Request) -> bytes:
 def _local(target: str) -> str:
     """Return the target if it is a path on this server; else "/"."""
     return target if target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable() else "/"
+
+
+async def _no_spans(request: Request) -> Response:
+    raise HTTPException(404, "this server only shows traces; send spans to the Collector that fills its source")
 
 
 async def _other_signals(request: Request) -> Response:

@@ -92,6 +92,10 @@ def _id_of(resource: str) -> int:
     return int.from_bytes(blake2b(resource.encode(), digest_size=8).digest(), "big", signed=True)
 
 
+def whole(text: str) -> str:
+    """Return a text that SQLite and ClickHouse take: half a character, of a name that is not UTF-8, is a question mark."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _text(value: str) -> str | None:
-    """Return a text that SQLite takes: half a character, from a file name that is not UTF-8, is none. None for ""."""
-    return value.encode("utf-8", "replace").decode() if value else None
+    return whole(value) if value else None

@@ -17,7 +17,7 @@ from ..remedies import remedy
 from . import Accepted, DeliveryError, SetupError
 from .filling import INSERT_TRAITS, fill, is_behind
 from .resources import Resources
-from .rows import COLUMNS, rows_of, spans_of
+from .rows import COLUMNS, rows_of, spans_of, whole
 from .tables import STEPS
 
 _NOTE = """
@@ -131,7 +131,7 @@ class Store:
     def rows(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:
         """Return the rows of a query. Raises SetupError if the file cannot be read."""
         try:
-            return self._open().execute(query, values).fetchall()
+            return self._open().execute(query, [whole(one) if isinstance(one, str) else one for one in values]).fetchall()
         except NewerVersionError as error:
             raise SetupError(str(error)) from None
         except sqlite3.Error as error:

@@ -5,6 +5,7 @@ No other module imports clickhouse-connect.
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...delivery.destinations import SetupError
+from ...delivery.destinations.rows import whole
 from . import errors
 from .address import PASSWORD, Address
 
@@ -66,7 +68,7 @@ class Client:
         """
         settings = {**self._connected(), "query_id": f"pipeline-trace-{question}-{uuid.uuid4().hex[:12]}"}
         try:
-            rows: Sequence[Sequence[Any]] = self._client.query(sql, parameters=dict(values), settings=settings).result_rows
+            rows: Sequence[Sequence[Any]] = self._client.query(sql, parameters=_whole(values), settings=settings).result_rows
         except Exception as error:
             raise errors.problem(error, self.address) from None
         return rows
@@ -84,6 +86,9 @@ class Client:
                 from clickhouse_connect.driver import create_client
             except ImportError:
                 raise SetupError(f"reading from {self.address} needs clickhouse-connect; run: {_INSTALL}") from None
+            # They log what they then raise, with whole queries; one line of ours says it.
+            for name in ("clickhouse_connect", "urllib3"):
+                logging.getLogger(name).setLevel(logging.CRITICAL)
             try:
                 self._client = create_client(**self._options())
                 limit = self._client.server_settings.get("max_execution_time")
@@ -118,3 +123,9 @@ class Client:
             # With a password the certificate only opens the connection.
             options["tls_mode"] = "strict" if login.password else "mutual"
         return options
+
+
+def _whole(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a query without half characters, of which no text in UTF-8 can be made."""
+    lists = {name: [whole(text) for text in value] for name, value in values.items() if isinstance(value, list)}
+    return {name: whole(value) if isinstance(value, str) else value for name, value in values.items()} | lists

@@ -70,19 +70,20 @@ class Queries:
             WHERE {column} IN {bound.texts(span_ids)} AND {_began(within, bound)} LIMIT {MOST_OF_A_TRACE}"""
         return Query(sql, bound)
 
-    def noted(self, wanted: Sequence[Sequence[Wanted]], began: Window, ended: Window, most: int) -> Query:
-        """Ask for the newest noted spans with all traits of one of the groups."""
+    def noted(self, wanted: Sequence[Sequence[Wanted]], began: Window, ended: Window, most: int, horizon_ns: int) -> Query:
+        """Ask for the newest noted spans with all traits of one of the groups; what ends after the horizon comes last."""
         bound = Bound()
+        order = _NEWEST_FIRST.replace("ORDER BY", f"ORDER BY {ENDED} > {bound.number(horizon_ns)},")
         groups = [" AND ".join(self._holds(one, bound) for one in group) for group in wanted]
         which = f"({' OR '.join(groups)}) AND {_began(began, bound)} AND {_ended(ended, bound)}"
         if self._schema.runs:
-            return self._spans(f"Level = {NOTED} AND {which}", bound, most, self._schema.runs, _NEWEST_FIRST)
+            return self._spans(f"Level = {NOTED} AND {which}", bound, most, self._schema.runs, order)
         # Each condition alone leaves most of the table out; joined by OR they would not.
         parts = (
-            f"(SELECT {_PLAIN} FROM {self._schema.spans} WHERE {one} AND {which} {_NEWEST_FIRST} {_ONCE} LIMIT {most})"
+            f"(SELECT {_PLAIN} FROM {self._schema.spans} WHERE {one} AND {which} {order} {_ONCE} LIMIT {most})"
             for one in self._of.noted()
         )
-        sql = f"SELECT {self._columns} FROM ({' UNION ALL '.join(parts)}) {_NEWEST_FIRST} {_ONCE} LIMIT {most}"
+        sql = f"SELECT {self._columns} FROM ({' UNION ALL '.join(parts)}) {order} {_ONCE} LIMIT {most}"
         return Query(sql, bound)
 
     def builds(self, names: Collection[str], within: Window, *, fine_hosts: bool) -> Query:

@@ -89,8 +89,11 @@ class ClickHouseSource:
 
     def traces_with(self, span_ids: Iterable[str], around: Window = ALWAYS) -> set[str]:
         """See source.TraceSource."""
-        within = self._within(Window(max(around.from_ns - _LONGEST_NS, 0), around.wider(_AFTER_NS).to_ns))
-        return {trace for trace, _span in self._traces("SpanId", list(span_ids), within)}
+        return {trace for trace, _span in self._traces("SpanId", list(span_ids), self._around(around))}
+
+    def known(self, span_ids: Iterable[str], around: Window) -> set[str]:
+        """Return those of some span ids that are of spans here. ``around``: when these spans ran. Raises SetupError."""
+        return {span for _trace, span in self._traces("SpanId", list(span_ids), self._around(around))}
 
     def traces_below(self, span_ids: Iterable[str], around: Window = ALWAYS) -> set[str]:
         """See source.TraceSource."""
@@ -98,7 +101,7 @@ class ClickHouseSource:
         within = self._within(Window(max(around.from_ns - _HOUR_NS, 0), around.wider(_AFTER_NS).to_ns))
         below = self._traces("ParentSpanId", ids, within)
         # Span ids of other tools may repeat: a parent in another trace counts only where the own trace has none.
-        own = set(self._traces("SpanId", sorted({span for _trace, span in below}), within)) if len(below) > 1 else set()
+        own = set(self._traces("SpanId", sorted({span for _trace, span in below}), within))
         return {trace for trace, span in below if (trace, span) not in own}
 
     def noted(self, wanted: Sequence[Sequence[Wanted]], most: int, within: Window = ALWAYS) -> list[Span]:
@@ -110,12 +113,14 @@ class ClickHouseSource:
             )
 
         found: list[Span] = []
+        left, horizon = most, horizon_ns()
         for began in self._slices(within):
-            spans = self._spans("noted", self._asking().noted(wanted, began, within, most - len(found)))
+            spans = self._spans("noted", self._asking().noted(wanted, began, within, left, horizon))
             found += [span for span in spans if fits(traits_of(span))]
-            if len(found) >= most:
+            # What ends in the future comes after all that is older.
+            left = most - sum(span.end_ns <= horizon for span in found)
+            if left <= 0:
                 break
-        horizon = horizon_ns()
         return sorted(found, key=lambda span: (span.end_ns <= horizon, *_order(span)), reverse=True)[:most]
 
     def builds(self, keys: Collection[BuildKey], *, fine_hosts: bool = True, around: Window = ALWAYS) -> list[Span]:
@@ -199,6 +204,10 @@ class ClickHouseSource:
             if len(rows) == len(set(trace_ids)):
                 return _merged(Window(int(start), int(end)) for start, end in rows)
         return [self._within(ALWAYS)]
+
+    def _around(self, window: Window) -> Window:
+        """Return when that may have begun which is around what ran in a window, or was started by it."""
+        return self._within(Window(max(window.from_ns - _LONGEST_NS, 0), window.wider(_AFTER_NS).to_ns))
 
     def _began(self, ended: Window) -> Window:
         """Return when that may have begun which ended within a window."""

@@ -1,0 +1,163 @@
+"""Whoever keeps the spans, this machine's store or ClickHouse: every question has the same answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import support
+from support import clickhouse_schema, questions
+from support.clickhouse import Engine, needs_engine
+from support.months import HOUR_NS, Months
+from support.polling import Polling
+from support.told import moved
+
+from pipeline_trace.delivery.destinations.store import Store
+from pipeline_trace.lookup.clickhouse.address import parsed
+from pipeline_trace.lookup.clickhouse.client import Client, Login
+from pipeline_trace.lookup.clickhouse.source import ClickHouseSource
+from pipeline_trace.lookup.journals import Journals
+from pipeline_trace.lookup.local import LocalSource
+from pipeline_trace.lookup.lookup import Lookup, NotFoundError
+from pipeline_trace.lookup.source import TraceSource, Wanted
+from pipeline_trace.trace.queries import build_name, is_playbook, run_url_of
+from pipeline_trace.trace.span import Span
+from pipeline_trace_demo.replay import Replay
+
+pytestmark = [pytest.mark.process, needs_engine]
+
+# The demo's builds, both incidents, failures of many kinds, and what came later on one of the incidents.
+RECORDINGS = ("11", "incident-host-down", "incident-broken-change", "r15", "96")
+DATABASES = ("map", "json", "own")
+
+
+class World(NamedTuple):
+    """Spans, the sources that have them, and what to ask."""
+
+    spans: Sequence[Span]
+    local: TraceSource
+    engine: Engine
+    asked: dict[str, dict[str, questions.Ask]]
+
+    def remote(self, database: str) -> ClickHouseSource:
+        """Return a new source on one of the databases."""
+        table = "spans" if database == "own" else "otel_traces"
+        address = f"clickhouse://default@127.0.0.1:{self.engine.port}/{database}?table={table}"
+        return ClickHouseSource(Client(parsed(address), Login()))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("sources")
+    now_ns = time.time_ns()
+    spans: list[Span] = []
+    for hours, name in enumerate(RECORDINGS):
+        spans += _polled(folder / name, name, now_ns - hours * HOUR_NS)
+    spans = list({(span.trace_id, span.span_id): span for span in spans}.values())
+    for seed in (1, 2):
+        spans += Months(seed, now_ns).spans()
+    local = Store(folder / "traces.db")
+    local.deliver(spans, 60)
+    with Engine(folder / "engine") as engine:
+        for name in ("map", "json"):
+            clickhouse_schema.create(engine, database=name, as_json=name == "json")
+            clickhouse_schema.insert(engine, spans, database=name, as_json=name == "json")
+            # Delivered twice: at once, and later.
+            clickhouse_schema.insert(engine, [*spans[:200], *spans[:50]], database=name, as_json=name == "json")
+        make_own(engine)
+        yield World(spans, LocalSource(local), engine, questions.questions(spans, now_ns))
+    local.close()
+
+
+def _polled(folder: Path, name: str, to_ns: int) -> list[Span]:
+    with Replay(support.recording(name)) as jenkins:
+        polling = Polling(folder, jenkins)
+        polling.sweep()
+    return moved(polling.spans, to_ns)
+
+
+def make_own(engine: Engine) -> None:
+    """Make a table as users do it who made their own: sorted otherwise, with more in it, and nothing that says when."""
+    engine.sql("CREATE DATABASE own")
+    engine.sql("""CREATE TABLE own.spans ENGINE = MergeTree PARTITION BY toYYYYMM(Timestamp) ORDER BY (Region, TraceId)
+        AS SELECT 'eu' AS Region, *, TraceId AS Timestamp_trace, 5 AS Duration_ms FROM map.otel_traces""")
+    # What somebody else wrote there: no ids, ids of another form, spans of a shop that sells things.
+    for trace, name in (("''", "no ids"), ("'x'", "no id"), ("lower(hex(SpanId))", "GET /cart")):
+        engine.sql(f"""INSERT INTO own.spans (Region, Timestamp, TraceId, SpanId, SpanName, SpanKind, SpanAttributes)
+            SELECT 'us', Timestamp - INTERVAL 9 DAY, {trace}, reverse(SpanId), '{name}', 'Server', map('http.method', 'GET')
+            FROM map.otel_traces LIMIT 500""")
+
+
+@pytest.mark.parametrize("kind", questions.KINDS)
+@pytest.mark.parametrize("database", DATABASES)
+def test_every_question_has_the_same_answer(world: World, database: str, kind: str) -> None:
+    # Another form of table changes how columns are read, not what is asked.
+    asked = dict(list(world.asked[kind].items())[:: 1 if database == "map" else 4])
+    assert questions.differences(asked, world.remote(database), world.local) == []
+
+
+# A lookup on each
+
+
+@pytest.fixture
+def both(world: World) -> tuple[Lookup, Lookup]:
+    """Lookups on ClickHouse and on the store. Nothing waits in journals."""
+    return Lookup(world.remote("map"), Journals(None)), Lookup(world.local, Journals(None))
+
+
+def of(lookup: Lookup, reference: str) -> list[Span] | str:
+    """Return the spans of a reference, or why there are none."""
+    try:
+        return lookup.spans(reference)
+    except NotFoundError as error:
+        return str(error)
+
+
+def test_every_reference_finds_the_same_spans(world: World, both: tuple[Lookup, Lookup]) -> None:
+    runs = questions.some(questions.runs_of(world.spans), 6)
+    playbooks = questions.some([span for span in world.spans if is_playbook(span)], 2)
+    names = [build_name(*questions.key_of(span)) for span in (*runs, *playbooks)]
+    addresses = [f"{url}console?x=1" for run in runs[::2] if (url := run_url_of(run))]
+    traces = [span.trace_id.upper() for span in runs]
+    # The last two are of people whose terminals and job names are not UTF-8.
+    unknown = ["shop/build#99999", "f" * 32, "https://ci.example.com/job/none/1/", "nonsense", "café\udce9#1", "\ud83d"]
+    assert len(addresses) > 2
+    for reference in ("latest", *names, *addresses, *traces, *unknown):
+        found, expected = (of(lookup, reference) for lookup in both)
+        assert found == expected, reference
+
+
+def test_lookups_of_other_builds_are_the_same(world: World, both: tuple[Lookup, Lookup]) -> None:
+    runs = questions.some(questions.runs_of(world.spans), 12)
+    job = questions.key_of(runs[-1])[0]
+    within = questions.window(runs)
+    asked: dict[str, Callable[[Lookup], object]] = {
+        "runs_between": lambda lookup: lookup.runs_between(*within),
+        "stages_between": lambda lookup: lookup.stages_between(job, *within, more=3),
+        "outlines": lambda lookup: lookup.outlines([run.trace_id for run in runs], 20_000),
+        "noted": lambda lookup: lookup.noted([[Wanted("pipeline", job)], [Wanted("revision")]], 50),
+        "spans_of_builds": lambda lookup: {
+            key: questions.by_id(spans) for key, spans in lookup.spans_of_builds(runs).items()
+        },
+    }
+    for run in runs:
+        key, around = questions.key_of(run), questions.window([run])
+        asked[f"spans_of_build {key}"] = lambda lookup, a=key, b=around: questions.by_id(  # type: ignore[misc]
+            lookup.spans_of_build(*a, around=b)
+        )
+    for name, ask in asked.items():
+        found, expected = map(ask, both)
+        assert found == expected, name
+        assert found, name
+
+
+def test_a_source_without_spans_says_that_there_is_none(world: World, tmp_path: Path) -> None:
+    clickhouse_schema.create(world.engine, database="bare")
+    bare = Lookup(world.remote("bare"), Journals(None))
+    assert bare.is_empty()
+    local = Lookup(LocalSource(Store(tmp_path / "traces.db")), Journals(None))
+    assert of(bare, "latest") == of(local, "latest")
+    assert of(bare, "a#1") == of(local, "a#1")
