@@ -117,7 +117,7 @@ def _computed(as_json: bool) -> dict[str, str]:
     """Return the SQL of each typed column."""
     # An expression may name other columns of the same SELECT.
     of = Expressions(Attributes(as_json=as_json), kind="Kind")
-    level = f"if({of.is_noted('Revision')}, {NOTED}, {OUTLINE})"
+    level = f"if({of.noted('Revision')}, {NOTED}, {OUTLINE})"
     return {"Kind": of.kind(), "Level": level, **{trait.capitalize(): of.trait(trait) for trait in RUN_TRAITS}}
 
 

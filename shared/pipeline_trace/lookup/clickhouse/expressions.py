@@ -15,6 +15,8 @@ from ...trace.traits import FAILED_HOST, PARTS, PLAYBOOKS, Trait
 from ...trace.words import NEARLY_PRODUCTION, ONE_NAME, PARAMETERS, REVISION
 from ..source import Wanted
 
+# Who has attributes: columns of the exporter's table.
+SPAN, RESOURCE = "SpanAttributes", "ResourceAttributes"
 _RESULTS = (c.PIPELINE_RESULT, c.TASK_RUN_RESULT)
 
 
@@ -23,6 +25,7 @@ class Bound:
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
+        self._names: dict[tuple[str, str], str] = {}
 
     def text(self, value: str) -> str:
         """Return the SQL for a text."""
@@ -41,7 +44,7 @@ class Bound:
         return f"fromUnixTimestamp64Nano({self.number(time_ns)})"
 
     def _put(self, value: object, kind: str) -> str:
-        name = f"p{len(self.values)}"
+        name = self._names.setdefault((kind, repr(value)), f"p{len(self.values)}")
         self.values[name] = value
         return f"{{{name}:{kind}}}"
 
@@ -50,34 +53,31 @@ class Attributes:
     """The attributes of spans and resources in SQL. ``as_json``: in columns of the type JSON, not Map."""
 
     def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
+        self.as_json = as_json
 
     def span(self, name: str) -> str:
         """Return the value of a span's attribute as text, '' for none."""
-        return self._value("SpanAttributes", name)
+        return self.value(SPAN, name)
 
     def resource(self, name: str) -> str:
         """Return the value of a resource's attribute as text, '' for none."""
-        return self._value("ResourceAttributes", name)
+        return self.value(RESOURCE, name)
 
-    def has(self, name: str) -> str:
-        """Return whether a span has an attribute."""
+    def value(self, holder: str, name: str) -> str:
+        """Return the value of an attribute as text, '' for none. ``holder``: SPAN or RESOURCE."""
         return (
-            f"isNotNull({_path('SpanAttributes', name)})"
-            if self._as_json
-            else f"mapContains(SpanAttributes, {quoted(name)})"
+            f"ifNull(CAST({_path(holder, name)}, 'Nullable(String)'), '')" if self.as_json else f"{holder}[{quoted(name)}]"
         )
+
+    def has(self, name: str, holder: str = SPAN) -> str:
+        """Return whether a holder has an attribute."""
+        return f"isNotNull({_path(holder, name)})" if self.as_json else f"mapContains({holder}, {quoted(name)})"
 
     def whole(self, column: str) -> str:
         """Return how a column of attributes is read, or an array of such columns."""
-        if not self._as_json:
+        if not self.as_json:
             return column
         return f"arrayMap(one -> toJSONString(one), {column})" if "." in column else f"toJSONString({column})"
-
-    def _value(self, column: str, name: str) -> str:
-        if not self._as_json:
-            return f"{column}[{quoted(name)}]"
-        return f"ifNull(CAST({_path(column, name)}, 'Nullable(String)'), '')"
 
 
 class Expressions:
@@ -97,7 +97,7 @@ class Expressions:
                 [*map(self._of.span, _RESULTS), f"if(StatusCode = '{ERROR.capitalize()}', {quoted(c.FAILURE)}, '')"]
             ),
             "service": self._told(c.DEPLOYMENT_NAME),
-            "environment": _one_name(self._told(c.DEPLOYMENT_ENVIRONMENT)),
+            "environment": one_name(self._told(c.DEPLOYMENT_ENVIRONMENT)),
             "version": self._told(c.ARTIFACT_VERSION),
             "revision": self._revision(),
             "change": self._text(c.VCS_CHANGE_ID),
@@ -130,21 +130,20 @@ class Expressions:
             return f"{of_ansible} IN {listed(kinds)}"
         return f"{of_jenkins} IN {listed(kinds)}"
 
-    def noted(self) -> list[str]:
-        """Return the conditions for a noted span. Any of them; each has an index that leaves most of the table out."""
-        revision = (c.VCS_HEAD_REVISION, *_parameters(c.VCS_HEAD_REVISION))
-        return [
+    def noted(self, revision: str) -> str:
+        """Return whether a span is noted. ``revision``: SQL for its commit."""
+        conditions = [
             self._of.has(c.PIPELINE_RESULT),
             f"{self._of.span(c.ANSIBLE_TYPE)} = '{c.TYPE_PLAYBOOK}'",
             f"{self._of.span(c.TASK_TYPE)} = '{c.DEPLOY}'",
-            f"ParentSpanId = '' AND ({' OR '.join(map(self._of.has, revision))})",
-            f"ParentSpanId = '' AND {self._of.resource(c.VCS_HEAD_REVISION)} != ''",
+            f"(ParentSpanId = '' AND {revision} != '')",
         ]
+        return f"({' OR '.join(conditions)})"
 
-    def is_noted(self, revision: str) -> str:
-        """Return whether a span is noted. ``revision``: SQL for its commit."""
-        *others, _by_commit, _by_resource = self.noted()
-        return f"({' OR '.join(others)} OR (ParentSpanId = '' AND {revision} != ''))"
+    def perhaps(self, *kinds: str) -> str:
+        """Return whether a span is of one of these kinds of Jenkins', or of none that it names: other tools name others."""
+        unnamed = f"{self._of.span(c.JENKINS_TYPE)} = '' AND {self._of.span(c.ANSIBLE_TYPE)} = ''"
+        return f"({self._of.span(c.JENKINS_TYPE)} IN {listed(kinds)} OR ({unnamed}))"
 
     def outlined(self) -> str:
         """Return whether a span belongs to the outline of its trace."""
@@ -205,8 +204,8 @@ def _parameters(attribute: str) -> list[str]:
     return [c.JENKINS_PARAMETER_PREFIX + name for name in PARAMETERS[attribute]]
 
 
-def _one_name(value: str) -> str:
-    """Return the one name of an environment, as words.environment_name does."""
+def one_name(value: str) -> str:
+    """Return SQL for the one name of an environment, as words.environment_name does."""
     # RE2's groups that are not captured are written alike; its replacement is \\1, too.
     plain = f"replaceRegexpAll(lower(trimBoth({value})), {quoted(NEARLY_PRODUCTION)}, {quoted(chr(92) + '1prod')})"
     return f"transform({plain}, {array(ONE_NAME)}, {array(ONE_NAME.values())})"
