@@ -11,7 +11,8 @@ import argparse
 import sys
 from collections.abc import Iterator
 
-from pipeline_trace.lookup.clickhouse.expressions import Attributes, Expressions, listed
+from pipeline_trace.lookup.clickhouse.columns import Attributes, listed
+from pipeline_trace.lookup.clickhouse.expressions import Expressions
 from pipeline_trace.lookup.clickhouse.schema import RUN_TRAITS
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.traits import NOTED, OUTLINE
@@ -30,8 +31,8 @@ _HEAD = """\
 --   clickhouse-client <{file}
 -- For spans in another table or database, replace {table} everywhere; _runs must stay in the end of this table's name.
 -- Where the Collector's exporter says `json: {other}`, take {other_file}. TTL is for how long: as the exporter's `ttl`.
--- Written by scripts/runs_table.py. Compare it after an update of pipeline-trace; where it has changed, drop the view and the
--- table, and apply it again.
+-- Written by scripts/runs_table.py. Compare it after an update of pipeline-trace; where it has changed, drop the view and
+-- the table, and apply it again.
 """
 _FILL = """\
 -- What is there already, once. Spans that came since the view was made are then there twice, and read once. Where there are
@@ -55,7 +56,7 @@ def statements(*, as_json: bool) -> str:
     computed = _computed(as_json)
     names = ",\n    ".join(_chunks([name for name in columns if name not in computed]))
     typed = ",\n".join(f"    {sql} AS {name}" for name, sql in computed.items())
-    select = f"SELECT\n    {names},\n{typed}\nFROM {_TABLE}\nWHERE Level = {NOTED} OR Kind IN {listed(_KINDS)}"
+    select = f"SELECT\n    {names},\n{typed}\nFROM {_TABLE}\nWHERE (Level = {NOTED} OR Kind IN {listed(_KINDS)})"
     return f"""{head}
 CREATE TABLE IF NOT EXISTS {_RUNS}
 (
@@ -116,8 +117,8 @@ def _indexes() -> Iterator[str]:
 def _computed(as_json: bool) -> dict[str, str]:
     """Return the SQL of each typed column."""
     # An expression may name other columns of the same SELECT.
-    of = Expressions(Attributes(as_json=as_json), kind="Kind")
-    level = f"if({of.noted('Revision')}, {NOTED}, {OUTLINE})"
+    of = Expressions(Attributes(as_json=as_json), lists=True, kind="Kind")
+    level = f"if({of.noted('Kind', 'Result', 'Revision')}, {NOTED}, {OUTLINE})"
     return {"Kind": of.kind(), "Level": level, **{trait.capitalize(): of.trait(trait) for trait in RUN_TRAITS}}
 
 

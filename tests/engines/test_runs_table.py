@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 import support
-from support import clickhouse_schema
+from support import clickhouse_schema, others, questions, told
 from support.clickhouse import Engine, needs_engine
 from support.examples import CLICKHOUSE
+from support.months import Months
 
 from pipeline_trace.lookup.clickhouse.address import parsed
 from pipeline_trace.lookup.clickhouse.client import Client, Login
 from pipeline_trace.lookup.clickhouse.schema import RUN_COLUMNS
 from pipeline_trace.lookup.clickhouse.source import ClickHouseSource
-from pipeline_trace.lookup.source import Wanted, Window
 from pipeline_trace.trace import conventions as c
-from pipeline_trace.trace.queries import build_key
+from pipeline_trace.trace.others import understood
 from pipeline_trace.trace.span import Span
 from pipeline_trace.trace.traits import NOTED, OUTLINE, traits_of
 
@@ -37,38 +37,28 @@ def test_file_is_what_the_script_prints(file: str, options: list[str], tmp_path:
 
 def is_thin(span: Span) -> bool:
     """Return whether the table of runs has a span."""
-    traits = traits_of(span)
+    traits = traits_of(understood(span))
     return traits.level == NOTED or traits.kind in (c.TYPE_RUN, c.TYPE_STAGE, c.TYPE_BRANCH)
 
 
-def odd(spans: Sequence[Span]) -> list[Span]:
-    """Return spans of other shapes, beside those of the demo: each says one thing in another way."""
-
-    def span(number: int, **told: object) -> Span:
-        made = Span("f" * 32, f"{number:016x}", None, f"odd {number}", spans[0].start_ns)
-        made.end_ns = spans[0].start_ns + number
-        made.attributes = {name.replace("__", "."): value for name, value in told.items()}  # type: ignore[misc]
-        made.resource = {"service.name": "other"}
-        return made
-
-    revision, other = "ABCDEF0123456789", "1234567890abcdef"
-    return [
-        span(1, vcs__ref__head__revision=revision),
-        span(2, jenkins__type="run", jenkins__parameter__COMMIT="not a commit", vcs__ref__head__revision=other),
-        span(3, cicd__pipeline__result="success", jenkins__parameter__GIT_COMMIT=revision, vcs__ref__head__revision=other),
-        span(4, cicd__pipeline__result="", jenkins__parameter__ENV=" Pre-Production "),
-        span(5, jenkins__type="stage", vcs__ref__head__revision=revision, deployment__environment__name="prod"),
-        span(6, cicd__pipeline__task__type="deploy", deployment__environment__name="LIVE", jenkins__parameter__SERVICE="x"),
-        span(7, jenkins__type="run"),
-        span(8, ansible__type="host", cicd__pipeline__result="failure"),
+def spans_of_all(demo: Sequence[Span]) -> list[Span]:
+    """Return the demo's spans, months of odd ones, and those of other tools."""
+    now_ns = max(span.end_ns for span in demo)
+    sent = [
+        *others.deployed(names=others.OWN),
+        *others.failed_tests(names=others.BOTH),
+        *others.deployed(names=others.STANDARD),
     ]
+    sent += [*others.workflow_run(), *others.gitlab_pipeline(failing="test"), *others.action_run()]
+    found = [*demo, *Months(3, now_ns).spans(), *told.moved(sent, now_ns)]
+    return list({(span.trace_id, span.span_id): span for span in found}.values())
 
 
 @needs_engine
 @pytest.mark.parametrize("as_json", [False, True], ids=["Map", "JSON"])
 def test_columns_are_the_traits_of_each_span(demo: list[Span], engine: Engine, as_json: bool) -> None:
     """The view and the statement that fills the table compute what traits_of() does, for exactly the spans that count."""
-    spans = [*demo, *odd(demo)]
+    spans = spans_of_all(demo)
     clickhouse_schema.create(engine, as_json=as_json)
     clickhouse_schema.insert(engine, spans[::2], as_json=as_json)
     clickhouse_schema.create_runs(engine, as_json=as_json)
@@ -77,69 +67,31 @@ def test_columns_are_the_traits_of_each_span(demo: list[Span], engine: Engine, a
     rows = engine.sql(f"SELECT TraceId, SpanId, {', '.join(RUN_COLUMNS)} FROM otel_traces_runs")
 
     def row(span: Span) -> dict[str, object]:
-        traits = traits_of(span)
+        traits = traits_of(understood(span))
         found = {name: getattr(traits, name.lower()) for name in RUN_COLUMNS}
         found["Level"] = NOTED if traits.level == NOTED else OUTLINE
         return {"TraceId": span.trace_id, "SpanId": span.span_id, **found}
 
-    def key(one: dict[str, object]) -> tuple[str, str]:
-        return str(one["TraceId"]), str(one["SpanId"])
-
-    assert sorted(rows, key=key) == sorted(map(row, filter(is_thin, spans)), key=key)
+    found = {(str(one["TraceId"]), str(one["SpanId"])): one for one in rows}
+    expected = {(span.trace_id, span.span_id): row(span) for span in filter(is_thin, spans)}
+    assert {key: one for key, one in found.items() if one != expected.get(key)} == {}
+    assert expected.keys() - found.keys() == set()
 
 
 @needs_engine
 @pytest.mark.parametrize("as_json", [False, True], ids=["Map", "JSON"])
 def test_answers_are_the_same_with_and_without_it(demo: list[Span], engine: Engine, as_json: bool) -> None:
     """Also for spans that were delivered twice, which stand in the table twice."""
-    spans = [*demo, *odd(demo)]
+    spans = spans_of_all(demo)
     clickhouse_schema.create(engine, as_json=as_json)
     clickhouse_schema.insert(engine, spans, as_json=as_json)
-    without = answers(engine, spans)
+    source = ClickHouseSource(Client(parsed(f"clickhouse://default@127.0.0.1:{engine.port}/default"), Login()))
+    asked = {name: ask for kind in questions.questions(spans, max(span.end_ns for span in demo)).values() for name, ask in kind.items()}
+    without = {name: ask(source) for name, ask in asked.items()}
     clickhouse_schema.create_runs(engine, as_json=as_json)
     clickhouse_schema.insert(engine, spans[::3], as_json=as_json)
+    source = ClickHouseSource(Client(parsed(f"clickhouse://default@127.0.0.1:{engine.port}/default"), Login()))
 
     assert int(engine.sql("SELECT count() - uniqExact(SpanId) AS twice FROM otel_traces_runs")[0]["twice"]) > 0
-    assert answers(engine, spans) == without
+    assert [name for name, ask in asked.items() if ask(source) != without[name]] == []
     assert any("otel_traces_runs" in asked.sql for asked in engine.log() if asked.query_id.startswith("pipeline-trace-"))
-
-
-def answers(engine: Engine, spans: Sequence[Span]) -> dict[str, object]:
-    """Return the answers to all questions, the spans of each by their ids where it has no order."""
-    source = ClickHouseSource(Client(parsed(f"clickhouse://default@127.0.0.1:{engine.port}/default"), Login()))
-    within = Window(min(span.start_ns for span in spans), max(span.end_ns for span in spans))
-    traces = sorted({span.trace_id for span in spans})
-    jobs = sorted({build_key(span)[0] for span in spans} - {""})
-    keys = sorted({build_key(span) for span in spans} - {("", "")})
-    groups = {
-        "a commit": [[Wanted("revision")]],
-        "a commit's beginning": [[Wanted("revision", "63d034d", begins=True)], [Wanted("revision", "abcdef0", begins=True)]],
-        "a version": [[Wanted("version", "1.8.0")]],
-        "a build": [[Wanted("pipeline", keys[0][0]), Wanted("run", keys[0][1])]],
-        "a service, an environment": [[Wanted("service", "shop")], [Wanted("environment", "production")]],
-        "jobs": [[Wanted("pipeline", job)] for job in jobs],
-        "a worker": [[Wanted("worker")]],
-    }
-    found: dict[str, object] = {
-        "newest": source.newest(),
-        "runs": source.runs(within, 100),
-        "few runs": source.runs(within, 3),
-    }
-    found |= {f"{name}, {most}": source.noted(group, most) for name, group in groups.items() for most in (3, 500)}
-    found |= {f"stages of {job}, {most}": source.stages(job, within, most) for job in jobs for most in (7, 500)}
-    for counted in ("job", "stage", "task", "host", "deploy"):
-        found[f"figures of a {counted}"] = source.figures(counted, within)  # type: ignore[arg-type]
-        found[f"figures of a {counted} of a job"] = source.figures(counted, within, [Wanted("pipeline", jobs[0])])  # type: ignore[arg-type]
-    ids = [span.span_id for span in spans[::5]]
-    found |= {"with": source.traces_with(ids, within), "below": source.traces_below(ids, within)}
-    for fine_hosts in (True, False):
-        found[f"builds {fine_hosts}"] = by_id(source.builds(keys, fine_hosts=fine_hosts, around=within))
-    found["outline"] = by_id(source.outline(traces, 10_000))
-    found |= {f"trace {trace}": by_id(source.trace(trace)) for trace in traces}
-    source.close()
-    return found
-
-
-def by_id(spans: Sequence[Span]) -> dict[tuple[str, str], Span]:
-    """Return spans by their ids."""
-    return {(span.trace_id, span.span_id): span for span in spans}

@@ -33,6 +33,11 @@ def set_aside(journal: Path) -> None:
     reserve_path(journal).unlink(missing_ok=True)
 
 
+def is_aside(journal: Path) -> bool:
+    """Return whether a journal was set aside."""
+    return (journal.parent / _FOLDER / journal.name).exists()
+
+
 def count_aside(folder: Path) -> int:
     """Return how many journals of a folder are set aside."""
     with suppress(OSError):

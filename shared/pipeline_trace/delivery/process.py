@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import aside, home, losses, ship, shipment, waiting
-from .destinations import SetupError, configured_destination
+from .destinations import Destination, SetupError, configured_destination
 from .progress import load_progress, save_progress
 from .start import CALL
 
@@ -46,21 +46,33 @@ def ship_waiting(environ: Mapping[str, str]) -> tuple[str, str]:
         destination = configured_destination(environ, place.store)
     except (home.HomeError, SetupError) as error:
         return "nothing delivered", str(error)
+    outcomes, earlier = deliver_waiting(place, destination)
+    destination.close()
+    done = [f"{sum(o.delivered for o in outcomes if o.done)} spans delivered to {destination.name}"]
+    return "; ".join([*done, *said_lost(outcomes, earlier)]), said_problems(place, outcomes)
+
+
+def deliver_waiting(place: home.Home, destination: Destination) -> tuple[list[shipment.Outcome], str]:
+    """Deliver the spans that wait in journals. Return what became of each, and what earlier deliveries lost, in words."""
     earlier = losses.untold(place.journals, take=True).said()
     outcomes = ship.ship_all_patiently(place.journals, destination, _FLUSH_LIMIT)
-    destination.close()
     losses.forget_told(outcomes)
-    done = [
-        f"{sum(o.delivered for o in outcomes if o.done)} spans delivered to {destination.name}",
-        losses.of_outcomes(outcomes).said(),
-        f"earlier, in the background: {earlier}" if earlier else "",
-    ]
+    return outcomes, earlier
+
+
+def said_lost(outcomes: Sequence[shipment.Outcome], earlier: str) -> list[str]:
+    """Return what was lost, in words; nothing if nothing was. ``earlier``: what earlier deliveries lost."""
+    return [*filter(None, [losses.of_outcomes(outcomes).said(), earlier and f"earlier, in the background: {earlier}"])]
+
+
+def said_problems(place: home.Home, outcomes: Sequence[shipment.Outcome]) -> str:
+    """Return one line about what was not delivered and what to do; empty if nothing is left to do."""
     problems = [waiting.said(place.journals, outcomes, "run this command again when it takes them")]
     if not problems[0] and ship.delivered_by_others(place.journals):
         waits = waiting.said_count(place.journals)
         problems[0] = f"{waits}; another process is delivering them, run this command again in a moment"
     problems += [aside.said_aside(place.journals), place.warning]
-    return "; ".join(filter(None, done)), "; ".join(filter(None, problems))
+    return "; ".join(filter(None, problems))
 
 
 def _follow(journal: Path, flush_limit: float) -> int:

@@ -72,7 +72,12 @@ def traits_row(span: Span, traits: Traits) -> tuple[object, ...]:
 
 
 def spans_of(rows: Iterable[Row], find_resource: FindResource) -> Iterator[Span]:
-    """Yield the spans of rows. One that cannot be read is left out, and stops no other."""
+    """Yield the spans of rows, with what is understood of those of other tools. See sent_spans."""
+    return map(understood, sent_spans(rows, find_resource))
+
+
+def sent_spans(rows: Iterable[Row], find_resource: FindResource) -> Iterator[Span]:
+    """Yield the spans of rows as they were sent. One that cannot be read is left out, and stops no other."""
     for trace_id, span_id, parent_id, end_ns, body in rows:
         try:
             text = body if isinstance(body, str) else zlib.decompress(body).decode()
@@ -82,7 +87,7 @@ def spans_of(rows: Iterable[Row], find_resource: FindResource) -> Iterator[Span]
                 document["end_unix_nano"] = end_ns
                 document["resource"] = find_resource(trace_id, document["resource_id"])
                 document = {**_USUAL, **document}
-            yield understood(Span.from_dict(document))
+            yield Span.from_dict(document)
         except (ValueError, KeyError, TypeError, SpanError, zlib.error):
             continue
 

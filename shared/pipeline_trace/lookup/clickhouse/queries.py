@@ -12,7 +12,8 @@ from typing import NamedTuple
 from ...trace import conventions as c
 from ...trace.traits import NOTED
 from ..source import ALWAYS, MOST_OF_A_TRACE, BuildKey, Wanted, Window
-from .expressions import RESOURCE, SPAN, Attributes, Bound, Expressions, listed
+from .columns import RESOURCE, SPAN, Attributes, Bound, listed
+from .expressions import Expressions
 from .narrowing import HOLDERS, Narrowing
 from .rows import columns_of
 from .schema import Schema
@@ -23,6 +24,8 @@ ENDED = "toUnixTimestamp64Nano(Timestamp) + toInt64(Duration)"
 ONCE = "LIMIT 1 BY TraceId, SpanId"
 _NEWEST_FIRST = f"{ENDED} DESC, TraceId DESC, SpanId DESC"
 _OF_A_JOB = (c.TYPE_RUN, c.TYPE_STAGE, c.TYPE_BRANCH)
+# Where a span may say a trait, at most: see Narrowing.places.
+_PLACES = 3
 # By these, the server finds a row again: the first says in which partition it is, the second has an index.
 _KEY = "Timestamp, TraceId, SpanId"
 _FOUND = f"{_KEY}, Duration"
@@ -137,30 +140,38 @@ class Queries:
         # Two values leave so little that what is noted needs no index.
         count = min(2, *(len(self._narrow.by_value(group)) for group in wanted))
         noted = self._narrow.noted() if count == 1 else [f"({' OR '.join(self._narrow.noted())})"]
-        for holders, one in product(product(HOLDERS, repeat=count), noted):
-            said = " OR ".join(self._said(group, holders, bound) for group in wanted)
-            yield f"SELECT {_FOUND} FROM {self._schema.spans} WHERE ({said}) AND {one} AND {times}"
+        for at in product(range(_PLACES), repeat=count):
+            said = list(filter(None, (self._said(group, at, bound) for group in wanted)))
+            for one in noted if said else ():
+                yield f"SELECT {_FOUND} FROM {self._schema.spans} WHERE ({' OR '.join(said)}) AND {one} AND {times}"
 
-    def _said(self, group: Sequence[Wanted], holders: Sequence[str], bound: Bound) -> str:
-        """Return whether the traits of a group are as wanted, the first ones in certain holders of attributes."""
-        first = self._narrow.by_value(group)[: len(holders)]
-        there = [self._narrow.says(one, holder, bound) for one, holder in zip(first, holders, strict=True)]
-        return " AND ".join([*there, *(self._either(one, bound) for one in group if one not in first)])
+    def _said(self, group: Sequence[Wanted], at: Sequence[int], bound: Bound) -> str:
+        """Return whether the traits of a group are as wanted, the first ones at certain places; '' without such a place."""
+        first = self._narrow.by_value(group)[: len(at)]
+        places = [self._narrow.places(one, bound) for one in first]
+        if any(place >= len(found) for place, found in zip(at, places, strict=True)):
+            return ""
+        there = (found[place] for place, found in zip(at, places, strict=True))
+        return " AND ".join([*there, *(self._anywhere(one, bound) for one in group if one not in first)])
 
     def _noted_by_name(self, wanted: Sequence[Sequence[Wanted]], times: str, bound: Bound) -> Iterator[str]:
         """Yield queries for noted spans, which are found by the names of their attributes."""
         spans, (noted, *noted_by_resource) = self._schema.spans, self._narrow.noted()
         # A trait has many names. LIMIT BY keeps the server from looking for all of them in all spans.
         maybe = f"(SELECT {_FOUND}, {SPAN} FROM {spans} WHERE {noted} AND {times} {ONCE})"
-        yield f"SELECT {_FOUND} FROM {maybe} WHERE {_any(wanted, lambda one: self._narrow.says(one, SPAN, bound))}"
+        yield f"SELECT {_FOUND} FROM {maybe} WHERE {_any(wanted, lambda one: self._by_span(one, bound))}"
         # What the resource says instead: of few spans.
-        said = _any(wanted, lambda one: self._either(one, bound))
+        said = _any(wanted, lambda one: self._anywhere(one, bound))
         traits = sorted({one.trait for group in wanted for one in group})
         for one in (*noted_by_resource, *(f"{self._narrow.names(trait, RESOURCE)} AND {noted}" for trait in traits)):
             yield f"SELECT {_FOUND} FROM {spans} WHERE {one} AND {said} AND {times}"
 
-    def _either(self, wanted: Wanted, bound: Bound) -> str:
-        return f"({' OR '.join(self._narrow.says(wanted, holder, bound) for holder in HOLDERS)})"
+    def _anywhere(self, wanted: Wanted, bound: Bound) -> str:
+        return f"({' OR '.join(self._narrow.places(wanted, bound))})"
+
+    def _by_span(self, wanted: Wanted, bound: Bound) -> str:
+        of_span, _of_resource, *elsewhere = self._narrow.places(wanted, bound)
+        return f"({' OR '.join([of_span, *elsewhere])})"
 
     def _newest(self, found: Iterable[str], times: str, bound: Bound, most: int, order: str = _NEWEST_FIRST) -> Query:
         """Ask for the newest of the spans that queries find. ``times``: the condition for when they ran."""

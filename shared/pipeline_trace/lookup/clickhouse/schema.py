@@ -11,7 +11,7 @@ from ...delivery.destinations import SetupError
 from ...trace.traits import Trait
 from . import errors
 from .address import Address
-from .expressions import Bound
+from .columns import Bound
 
 TIMES, RUNS = "_trace_id_ts", "_runs"
 _NEEDED = frozenset(

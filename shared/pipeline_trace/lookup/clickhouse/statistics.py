@@ -5,13 +5,14 @@ They rest on what the SQL says of a span alone; no span comes here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from ...trace import conventions as c
 from ...trace.traits import NOTED, Trait
 from ..source import Counted, Wanted, Window
-from .expressions import RESOURCE, SPAN, Attributes, Bound, Expressions, listed
+from .columns import RESOURCE, SPAN, Attributes, Bound, listed
+from .expressions import Expressions
 from .narrowing import Narrowing
 from .queries import ONCE, Query, began, typed
 from .schema import Schema
@@ -34,7 +35,7 @@ _NAMES: dict[Counted, tuple[Trait | Literal["name"], ...]] = {
 }
 _IN_RUNS = frozenset({"job", "stage", "deploy"})
 # What the traits of a span are made of, and when it ran.
-_RAW = f"Timestamp, Duration, TraceId, SpanId, ParentSpanId, SpanName, StatusCode, {SPAN}, {RESOURCE}"
+_RAW = f"Timestamp, Duration, TraceId, SpanId, ParentSpanId, SpanName, SpanKind, StatusCode, {SPAN}, {RESOURCE}"
 _WHEN = "toDate(Timestamp, 'UTC') AS day, greatest(toInt64(Duration), 0) AS took"
 _SAME = "LIMIT 1 BY cityHash64(TraceId, SpanId)"
 
@@ -73,39 +74,43 @@ class _Spans:
     def __init__(self, schema: Schema, bound: Bound) -> None:
         attributes = Attributes(as_json=schema.as_json)
         self._table, self._bound = schema.spans, bound
-        self._of, self._narrow = Expressions(attributes), Narrowing(attributes)
+        self._of, self._narrow = Expressions(attributes, lists=True), Narrowing(attributes)
 
     def counted(self, counted: Counted, when: str, wanted: Sequence[Wanted]) -> str:
         """Return the query for the spans that are counted."""
-        jobs = [one for one in wanted if one.trait == "pipeline" and one.value and not one.begins]
-        traits: dict[str, str] = {name: self._of.trait(name) for name in _NAMES[counted] if name != "name"}
-        if counted == "deploy":
-            parts = self._deploys(when)
-        elif jobs:
-            parts = self._of_job(counted, when, jobs[0])
-            # It is known, and does not have to be read.
-            traits = {name: self._bound.text(jobs[0].value) if name == "pipeline" else sql for name, sql in traits.items()}
-            wanted = [one for one in wanted if one != jobs[0]]
-        else:
-            parts = iter([(self._table, f"{self._of.kinds(*_KINDS[counted])} AND {when}")])
-        columns = ", ".join(f"{traits.get(name, 'SpanName')} AS name_{at}" for at, name in enumerate(_NAMES[counted]))
-        more = "".join(f" AND {self._of.wanted(one, self._bound)}" for one in wanted)
+        parts = [] if counted == "deploy" else list(self._own(counted, when, wanted))
+        return " UNION ALL ".join([*parts, *self._others(counted, when, wanted)])
+
+    def _own(self, counted: Counted, when: str, wanted: Sequence[Wanted]) -> Iterator[str]:
+        """Yield queries for spans whose kind the poller or the callback told."""
+        which = [f"{self._narrow.told(*_KINDS[counted])} AND {when}"]
+        names = {name: self._of.trait(name) for name in _NAMES[counted] if name != "name"}
+        job = next((one for one in wanted if one.trait == "pipeline" and one.value and not one.begins), None)
+        if job:
+            # What a span says of itself counts, else its resource. The name is known, and does not have to be read.
+            by_resource = f"{self._narrow.says(job, RESOURCE, self._bound)} AND NOT {self._narrow.names('pipeline', SPAN)}"
+            which = [f"{one} AND {which[0]}" for one in (self._narrow.says(job, SPAN, self._bound), by_resource)]
+            names["pipeline"] = self._bound.text(job.value)
+        more = "".join(f" AND {self._of.wanted(one, self._bound)}" for one in wanted if one != job)
+        for one in which:
+            yield self._select(counted, names, self._of.own_result(), self._table, f"{one}{more}")
+
+    def _others(self, counted: Counted, when: str, wanted: Sequence[Wanted]) -> Iterator[str]:
+        """Yield queries for deploys, and for spans of other tools, whose kind is told by the names that they have."""
+        names = {name: self._of.trait(name) for name in _NAMES[counted] if name != "name"}
         result = self._of.trait("result")
-        return " UNION ALL ".join(
-            f"SELECT TraceId, SpanId, {columns}, {result} AS result, {_WHEN} FROM {table} WHERE {which}{more}"
-            for table, which in parts
-        )
+        if counted == "deploy":
+            noted = self._of.noted(self._of.kind(), result, self._of.trait("revision"))
+            narrow, which = self._narrow.noted(), f"{noted} AND {names['environment']} != ''"
+        else:
+            narrow, which = self._narrow.untold(counted), f"{self._of.kind()} IN {listed(_KINDS[counted])}"
+        more = "".join(f" AND {self._of.wanted(one, self._bound)}" for one in wanted)
+        for one in narrow:
+            # LIMIT BY keeps the server from looking for many names in all spans.
+            table = f"(SELECT {_RAW} FROM {self._table} WHERE {one} AND {when} {ONCE})"
+            yield self._select(counted, names, result, table, f"{which}{more}")
 
-    def _deploys(self, when: str) -> Iterator[tuple[str, str]]:
-        """Yield where deploys are, and which spans these are."""
-        which = f"{self._of.noted(self._of.trait('revision'))} AND {self._of.trait('environment')} != ''"
-        for noted in self._narrow.noted():
-            # LIMIT BY keeps the server from looking for the many names of an environment in all spans.
-            yield f"(SELECT {_RAW} FROM {self._table} WHERE {noted} AND {when} {ONCE})", which
-
-    def _of_job(self, counted: Counted, when: str, job: Wanted) -> Iterator[tuple[str, str]]:
-        """Yield where spans of a job are, and which these are: what a span says of itself counts, else its resource."""
-        kinds = self._of.kinds(*_KINDS[counted])
-        yield self._table, f"{self._narrow.says(job, SPAN, self._bound)} AND {kinds} AND {when}"
-        of_resource = f"{self._narrow.says(job, RESOURCE, self._bound)} AND NOT {self._narrow.names('pipeline', SPAN)}"
-        yield self._table, f"{of_resource} AND {kinds} AND {when}"
+    def _select(self, counted: Counted, names: Mapping[Trait, str], result: str, table: str, where: str) -> str:
+        named = ("SpanName" if name == "name" else names[name] for name in _NAMES[counted])
+        columns = ", ".join(f"{column} AS name_{at}" for at, column in enumerate(named))
+        return f"SELECT TraceId, SpanId, {columns}, {result} AS result, {_WHEN} FROM {table} WHERE {where}"
