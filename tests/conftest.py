@@ -25,6 +25,7 @@ _ONE_WORKER = {
     "tests/demo/test_demo.py": "stories of the demo",
     "tests/demo/test_incident.py": "stories of the demo",
     "tests/lookup/test_sources.py": "sources",
+    "tests/lookup/test_sources_odd.py": "sources",
     "tests/poller/test_recordings.py": "recordings",
     "tests/whole/test_packaging.py": "packaging",
 }

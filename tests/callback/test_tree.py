@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import support
-from support import installs, played, shapes
+from support import installs, played, shapes, typed
 from support.otlp_receiver import Receiver
 from support.played import SLACK_NS, Played, events
 
@@ -228,6 +228,12 @@ def test_every_span_is_within_its_parent(ran: Callable[[str], Played], name: str
         if parent:
             assert span["start_unix_nano"] >= parent["start_unix_nano"] - SLACK_NS, span["name"]
             assert span["end_unix_nano"] <= parent["end_unix_nano"] + SLACK_NS, span["name"]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_attributes_keep_their_types_where_all_are_kept_as_texts(ran: Callable[[str], Played], name: str) -> None:
+    """As in ClickHouse's table."""
+    assert typed.changed(ran(name).spans) == {}
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ from support.clickhouse import Engine, needs_engine
 from support.months import HOUR_NS
 from support.otlp_receiver import free_port
 
+from pipeline_trace.delivery.destinations.store import Store
+from pipeline_trace.lookup.local import LocalSource
+from pipeline_trace.lookup.remote import remote_source
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.queries import build_name, is_run
 from pipeline_trace.trace.span import ERROR, Span
@@ -87,6 +91,15 @@ def test_answers_are_those_of_the_store_word_for_word(read: Read, command: str) 
         found = support.trace(*words, "--from", read.source, env=read.env)
         assert (found.returncode, found.stderr) == (expected.returncode, expected.stderr)
         assert found.stdout.splitlines() == expected.stdout.splitlines(), words
+
+
+@pytest.mark.parametrize("read", HOMES, indirect=True)
+def test_every_question_has_the_same_answer(read: Read) -> None:
+    store = Store(Path(read.env["PIPELINE_TRACE_HOME"]) / "traces.db")
+    with closing(LocalSource(store)) as local, closing(remote_source(read.source, {})) as remote:
+        for asked in questions.questions(read.spans, time.time_ns()).values():
+            some = dict(list(asked.items())[::3])
+            assert questions.differences(some, remote, local) == []
 
 
 @pytest.mark.parametrize("read", HOMES, indirect=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 import support
-from support import processes
+from support import processes, told
 from support.clickhouse import Engine, User, needs_engine
 from support.examples import CLICKHOUSE, make_secrets
 from support.otel_collector import Collector
@@ -188,7 +189,9 @@ def test_the_collector_reads_its_password_from_a_file(tmp_path: Path) -> None:
     with Engine(tmp_path / "engine", users={"collector": User(file.read_text())}) as engine:
         settings = {"backend": engine.url, "exporter": "clickhouse", "exporters__clickhouse__compress": "gzip"}
         with Collector(tmp_path / "collector", "clickhouse/collector", env=env, **settings) as running:
-            running.send(sample())
+            # The tables keep 400 days.
+            spans = told.moved(sample(), time.time_ns())
+            running.send(spans)
             counted = "SELECT count() AS spans FROM otel.otel_traces"
-            processes.wait_for(lambda: engine.sql(counted)[0]["spans"] == len(sample()), "arrival of the spans", 60)
+            processes.wait_for(lambda: engine.sql(counted)[0]["spans"] == len(spans), "arrival of the spans", 60)
     assert {asked.user for asked in engine.log() if "INSERT INTO" in asked.sql} == {"collector"}

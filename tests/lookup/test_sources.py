@@ -2,97 +2,27 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-import support
 from support import clickhouse_schema, questions
-from support.clickhouse import Engine, needs_engine
-from support.months import HOUR_NS, Months
-from support.polling import Polling
-from support.told import moved
+from support.clickhouse import needs_engine
+from support.worlds import World
 
 from pipeline_trace.delivery.destinations.store import Store
-from pipeline_trace.lookup.clickhouse.address import parsed
-from pipeline_trace.lookup.clickhouse.client import Client, Login
-from pipeline_trace.lookup.clickhouse.source import ClickHouseSource
 from pipeline_trace.lookup.journals import Journals
 from pipeline_trace.lookup.local import LocalSource
 from pipeline_trace.lookup.lookup import Lookup, NotFoundError
-from pipeline_trace.lookup.source import TraceSource, Wanted
+from pipeline_trace.lookup.source import Wanted
 from pipeline_trace.trace.queries import build_name, is_playbook, run_url_of
 from pipeline_trace.trace.span import Span
-from pipeline_trace_demo.replay import Replay
 
 pytestmark = [pytest.mark.process, needs_engine]
 
-# The demo's builds, both incidents, failures of many kinds, and what came later on one of the incidents.
-RECORDINGS = ("11", "incident-host-down", "incident-broken-change", "r15", "96")
-DATABASES = ("map", "json", "own")
-
-
-class World(NamedTuple):
-    """Spans, the sources that have them, and what to ask."""
-
-    spans: Sequence[Span]
-    local: TraceSource
-    engine: Engine
-    asked: dict[str, dict[str, questions.Ask]]
-
-    def remote(self, database: str) -> ClickHouseSource:
-        """Return a new source on one of the databases."""
-        table = "spans" if database == "own" else "otel_traces"
-        address = f"clickhouse://default@127.0.0.1:{self.engine.port}/{database}?table={table}"
-        return ClickHouseSource(Client(parsed(address), Login()))
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("sources")
-    now_ns = time.time_ns()
-    spans: list[Span] = []
-    for hours, name in enumerate(RECORDINGS):
-        spans += _polled(folder / name, name, now_ns - hours * HOUR_NS)
-    spans = list({(span.trace_id, span.span_id): span for span in spans}.values())
-    for seed in (1, 2):
-        spans += Months(seed, now_ns).spans()
-    local = Store(folder / "traces.db")
-    local.deliver(spans, 60)
-    with Engine(folder / "engine") as engine:
-        for name in ("map", "json"):
-            clickhouse_schema.create(engine, database=name, as_json=name == "json")
-            clickhouse_schema.insert(engine, spans, database=name, as_json=name == "json")
-            # Delivered twice: at once, and later.
-            clickhouse_schema.insert(engine, [*spans[:200], *spans[:50]], database=name, as_json=name == "json")
-        make_own(engine)
-        yield World(spans, LocalSource(local), engine, questions.questions(spans, now_ns))
-    local.close()
-
-
-def _polled(folder: Path, name: str, to_ns: int) -> list[Span]:
-    with Replay(support.recording(name)) as jenkins:
-        polling = Polling(folder, jenkins)
-        polling.sweep()
-    return moved(polling.spans, to_ns)
-
-
-def make_own(engine: Engine) -> None:
-    """Make a table as users do it who made their own: sorted otherwise, with more in it, and nothing that says when."""
-    engine.sql("CREATE DATABASE own")
-    engine.sql("""CREATE TABLE own.spans ENGINE = MergeTree PARTITION BY toYYYYMM(Timestamp) ORDER BY (Region, TraceId)
-        AS SELECT 'eu' AS Region, *, TraceId AS Timestamp_trace, 5 AS Duration_ms FROM map.otel_traces""")
-    # What somebody else wrote there: no ids, ids of another form, spans of a shop that sells things.
-    for trace, name in (("''", "no ids"), ("'x'", "no id"), ("lower(hex(SpanId))", "GET /cart")):
-        engine.sql(f"""INSERT INTO own.spans (Region, Timestamp, TraceId, SpanId, SpanName, SpanKind, SpanAttributes)
-            SELECT 'us', Timestamp - INTERVAL 9 DAY, {trace}, reverse(SpanId), '{name}', 'Server', map('http.method', 'GET')
-            FROM map.otel_traces LIMIT 500""")
-
 
 @pytest.mark.parametrize("kind", questions.KINDS)
-@pytest.mark.parametrize("database", DATABASES)
+@pytest.mark.parametrize("database", ["map", "json", "own"])
 def test_every_question_has_the_same_answer(world: World, database: str, kind: str) -> None:
     # Another form of table changes how columns are read, not what is asked.
     asked = dict(list(world.asked[kind].items())[:: 1 if database == "map" else 4])
@@ -117,7 +47,7 @@ def of(lookup: Lookup, reference: str) -> list[Span] | str:
 
 
 def test_every_reference_finds_the_same_spans(world: World, both: tuple[Lookup, Lookup]) -> None:
-    runs = questions.some(questions.runs_of(world.spans), 6)
+    runs = questions.some(questions.runs_of(world.spans), 4)
     playbooks = questions.some([span for span in world.spans if is_playbook(span)], 2)
     names = [build_name(*questions.key_of(span)) for span in (*runs, *playbooks)]
     addresses = [f"{url}console?x=1" for run in runs[::2] if (url := run_url_of(run))]

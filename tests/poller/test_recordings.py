@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import support
+from support import typed
 
 from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.place.w3c import parse_traceparent
@@ -36,6 +37,11 @@ def ended_builds(documents: dict[str, Any]) -> dict[tuple[str, int], dict[str, A
             job, number = build
             found["/".join(job.split("/job/")[1:]), number] = document
     return found
+
+
+def test_attributes_keep_their_types_where_all_are_kept_as_texts(polled: tuple[str, Spans, Any]) -> None:
+    """As in ClickHouse's table."""
+    assert typed.changed(polled[1]) == {}
 
 
 def test_each_ended_build_is_there_once(polled: tuple[str, Spans, Any]) -> None:

@@ -133,7 +133,7 @@ def test_it_starts_before_its_source(tmp_path: Path, env: dict[str, str]) -> Non
     [
         ("clickhouse://me:secret@db/otel", "has a password"),
         ("http://db:8123", "must be an address like clickhouse://"),
-        ("clickhouse://me@db/otel?password=secret", "only table and secure"),
+        ("clickhouse://me@db/otel?password=secret", "has a password"),
     ],
 )
 def test_a_wrong_address_is_one_line(env: dict[str, str], address: str, said: str) -> None:

@@ -66,7 +66,7 @@ class Months:
         """Return all spans, in no order."""
         for age in _AGES:
             for _ in range(self._random.choice((1, 2, 3))):
-                start = self._now_ns - age * DAY_NS - self._random.randrange(3, 20) * HOUR_NS
+                start = self._now_ns - age * DAY_NS - self._random.randrange(3 * HOUR_NS, 20 * HOUR_NS)
                 self._build(self._random.choice(JOBS), start)
         # Clocks that are wrong.
         self._build(JOBS[0], self._now_ns + 3 * HOUR_NS)

@@ -6,59 +6,35 @@ No other module imports clickhouse-connect.
 from __future__ import annotations
 
 import logging
+import threading
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...delivery.destinations import SetupError
 from ...delivery.destinations.rows import whole
 from . import errors
-from .address import PASSWORD, Address
+from .address import Address
+from .login import Login
 
 _INSTALL = "pip install 'pipeline-trace[clickhouse]'"
-AUTHORITY = "PIPELINE_TRACE_SOURCE_CERTIFICATE"
-CLIENT_CERTIFICATE, CLIENT_KEY = "PIPELINE_TRACE_SOURCE_CLIENT_CERTIFICATE", "PIPELINE_TRACE_SOURCE_CLIENT_KEY"
 # The server gives up first, so that it says why. Where its user may not set that, this side's limit holds.
 _SERVER_SECONDS = 25
 _SECONDS = 30
 _CONNECT_SECONDS = 5
 
 
-@dataclass(frozen=True)
-class Login:
-    """How this side shows who it is. ``authority``: a file; "" for the system's authorities."""
-
-    password: str = ""
-    authority: str = ""
-    certificate: str = ""
-    key: str = ""
-
-
-def login_of(environ: Mapping[str, str]) -> Login:
-    """Return the login from the environment. Raises SetupError."""
-    password, path = environ.get(PASSWORD, ""), environ.get(f"{PASSWORD}_FILE", "")
-    if path and not password:
-        try:
-            password = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeError) as error:
-            raise SetupError(f"cannot read the file of {PASSWORD}_FILE: {error}") from None
-    files = [environ.get(name, "") for name in (AUTHORITY, CLIENT_CERTIFICATE, CLIENT_KEY)]
-    for name, file in zip((AUTHORITY, CLIENT_CERTIFICATE, CLIENT_KEY), files, strict=True):
-        if file and not Path(file).is_file():
-            raise SetupError(f"there is no file {file}, which {name} names")
-    return Login(password, *files)
-
-
 class Client:
     """Asks one server. Every thread may use it."""
 
-    def __init__(self, address: Address, login: Login) -> None:
-        """Set the address. The first question connects."""
+    def __init__(self, address: Address, login: Login, proxy: str = "") -> None:
+        """Set the address. The first question connects. ``proxy``: the URL of a proxy on the way; "" for none."""
         self.address = address
-        self._login = login
+        self._login, self._proxy = login, proxy
+        self._lock = threading.Lock()
         self._client: Any = None
+        self._pool: Any = None
         self._settings: dict[str, int] = {}
 
     def ask(self, question: str, sql: str, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
@@ -66,44 +42,72 @@ class Client:
 
         Raises SetupError; the message says what to do.
         """
-        settings = {**self._connected(), "query_id": f"pipeline-trace-{question}-{uuid.uuid4().hex[:12]}"}
+        client = self._connected()
+        limits = self._settings
+        settings = {**limits, "query_id": f"pipeline-trace-{question}-{uuid.uuid4().hex[:12]}"}
         try:
-            rows: Sequence[Sequence[Any]] = self._client.query(sql, parameters=_whole(values), settings=settings).result_rows
+            rows: Sequence[Sequence[Any]] = client.query(sql, parameters=_whole(values), settings=settings).result_rows
         except Exception as error:
+            if limits and errors.code_of(error) in errors.REFUSED_SETTING:
+                # It may be changed, but not to this value: the user has a limit of its own.
+                self._settings = {}
+                return self.ask(question, sql, values)
             raise errors.problem(error, self.address) from None
         return rows
 
     def close(self) -> None:
         """Close the connections."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+                self._pool.clear()
+                self._client = None
 
-    def _connected(self) -> dict[str, int]:
-        """Connect at the first call. Return the settings that this user may change."""
-        if self._client is None:
-            try:
-                from clickhouse_connect.driver import create_client
-            except ImportError:
-                raise SetupError(f"reading from {self.address} needs clickhouse-connect; run: {_INSTALL}") from None
-            # They log what they then raise, with whole queries; one line of ours says it.
-            for name in ("clickhouse_connect", "urllib3"):
-                logging.getLogger(name).setLevel(logging.CRITICAL)
-            try:
-                self._client = create_client(**self._options())
-                limit = self._client.server_settings.get("max_execution_time")
-            except Exception as error:
-                raise errors.problem(error, self.address) from None
-            changeable = limit is not None and not int(limit.readonly)
-            self._settings = {"max_execution_time": _SERVER_SECONDS} if changeable else {}
-        return self._settings
+    def _connected(self) -> Any:
+        """Connect at the first call. Return the library's client."""
+        with self._lock:
+            if self._client is None:
+                self._client = self._connect()
+            return self._client
+
+    def _connect(self) -> Any:
+        try:
+            from clickhouse_connect.driver import create_client
+            from clickhouse_connect.driver.httputil import get_pool_manager
+        except ImportError:
+            raise SetupError(f"reading from {self.address} needs clickhouse-connect; run: {_INSTALL}") from None
+        # They log what they then raise, with whole queries; one line of ours says it.
+        for name in ("clickhouse_connect", "urllib3"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        try:
+            self._pool = get_pool_manager(**self._ways())
+            client = create_client(**self._options(), pool_mgr=self._pool)
+            limit = client.server_settings.get("max_execution_time")
+        except Exception as error:
+            raise errors.problem(error, self.address) from None
+        changeable = limit is not None and not int(limit.readonly)
+        self._settings = {"max_execution_time": _SERVER_SECONDS} if changeable else {}
+        return client
+
+    def _ways(self) -> dict[str, Any]:
+        """Return how connections are made."""
+        login, found = self._login, dict[str, Any]()
+        if self._proxy:
+            found["https_proxy" if self.address.secure else "http_proxy"] = self._proxy
+        if not self.address.secure:
+            return found
+        if login.authority:
+            found["ca_cert_dir" if Path(login.authority).is_dir() else "ca_cert"] = login.authority
+        if login.certificate:
+            found |= {"client_cert": login.certificate, "client_cert_key": login.key or None}
+        return found
 
     def _options(self) -> dict[str, Any]:
         address, login = self.address, self._login
         options: dict[str, Any] = {
+            "interface": "https" if address.secure else "http",
             "host": address.host,
             "port": address.port,
-            "secure": address.secure,
             "username": address.user,
             "password": login.password,
             "database": address.database,
@@ -114,14 +118,10 @@ class Client:
             "send_receive_timeout": _SECONDS,
             "query_limit": 0,
             "query_retries": 1,
-            "dedicated_pool": not address.secure,
         }
-        if address.secure and login.authority:
-            options["ca_cert"] = login.authority
         if address.secure and login.certificate:
-            options |= {"client_cert": login.certificate, "client_cert_key": login.key or None}
             # With a password the certificate only opens the connection.
-            options["tls_mode"] = "strict" if login.password else "mutual"
+            options |= {"client_cert": login.certificate, "tls_mode": "strict" if login.password else "mutual"}
         return options
 
 

@@ -56,8 +56,13 @@ class Narrowing:
         return [one for one in group if one.value and not one.begins and one.trait in _AS_IT_STANDS]
 
     def places(self, wanted: Wanted, bound: Bound) -> list[str]:
-        """Return conditions of which a span fulfils one that says what is wanted: in its span, its resource, elsewhere."""
+        """Return conditions of which a span fulfils one that says what is wanted: its span, its resource, another tool."""
         return [*(self.says(wanted, holder, bound) for holder in HOLDERS), *self._elsewhere(wanted, bound)]
+
+    def by_span(self, wanted: Wanted, bound: Bound) -> str:
+        """Return whether a span's own attributes say what is wanted, in whatever way."""
+        inside = [] if wanted.trait in ("pipeline", "run") else self._elsewhere(wanted, bound)
+        return f"({' OR '.join([self.says(wanted, SPAN, bound), *inside])})"
 
     def says(self, wanted: Wanted, holder: str, bound: Bound) -> str:
         """Return whether a holder says what is wanted, under any of the trait's names."""

@@ -159,7 +159,7 @@ class Queries:
         spans, (noted, *noted_by_resource) = self._schema.spans, self._narrow.noted()
         # A trait has many names. LIMIT BY keeps the server from looking for all of them in all spans.
         maybe = f"(SELECT {_FOUND}, {SPAN} FROM {spans} WHERE {noted} AND {times} {ONCE})"
-        yield f"SELECT {_FOUND} FROM {maybe} WHERE {_any(wanted, lambda one: self._by_span(one, bound))}"
+        yield f"SELECT {_FOUND} FROM {maybe} WHERE {_any(wanted, lambda one: self._narrow.by_span(one, bound))}"
         # What the resource says instead: of few spans.
         said = _any(wanted, lambda one: self._anywhere(one, bound))
         traits = sorted({one.trait for group in wanted for one in group})
@@ -168,10 +168,6 @@ class Queries:
 
     def _anywhere(self, wanted: Wanted, bound: Bound) -> str:
         return f"({' OR '.join(self._narrow.places(wanted, bound))})"
-
-    def _by_span(self, wanted: Wanted, bound: Bound) -> str:
-        of_span, _of_resource, *elsewhere = self._narrow.places(wanted, bound)
-        return f"({' OR '.join([of_span, *elsewhere])})"
 
     def _newest(self, found: Iterable[str], times: str, bound: Bound, most: int, order: str = _NEWEST_FIRST) -> Query:
         """Ask for the newest of the spans that queries find. ``times``: the condition for when they ran."""

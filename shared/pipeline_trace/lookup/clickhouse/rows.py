@@ -10,7 +10,7 @@ from ...trace import conventions as c
 from ...trace.others import understood
 from ...trace.span import INTERNAL, UNSET, Span, SpanError
 from .columns import Attributes
-from .types import typed
+from .types import of_json, typed
 
 # What is selected of a span, in the order of ``_span``. ``{attributes}``: how a column of attributes is read.
 _COLUMNS = (
@@ -77,4 +77,4 @@ def _flat(prefix: str, pairs: Sequence[tuple[str, Any]]) -> Iterator[tuple[str, 
         if isinstance(value, list) and value and all(isinstance(one, tuple) for one in value):
             yield from _flat(f"{prefix}{name}.", value)
         elif value is not None and value != []:
-            yield f"{prefix}{name}", value
+            yield f"{prefix}{name}", of_json(f"{prefix}{name}", value)

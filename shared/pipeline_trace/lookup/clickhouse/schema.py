@@ -55,18 +55,22 @@ def schema_of(address: Address, rows: Iterable[Sequence[Any]]) -> Schema:
         raise SetupError(f"{address}: {errors.missing(address)}")
     lacking = sorted(_NEEDED - spans.keys())
     if lacking:
-        raise SetupError(
-            f"{address}: the table lacks {', '.join(lacking)}; name the table of spans that the Collector's clickhouse "
-            "exporter fills"
-        )
+        raise _other(address, f"lacks {', '.join(lacking[:3])}{' and others' if lacking[3:] else ''}")
+    kind = spans["SpanAttributes"]
+    if not kind.startswith(("Map", "JSON")):
+        raise _other(address, f"has SpanAttributes of type {kind}, not Map or JSON")
     times = {"TraceId", "Start", "End"} <= columns[address.table + TIMES].keys()
     runs = (_NEEDED | {*RUN_COLUMNS}) <= columns[address.table + RUNS].keys()
     return Schema(
         _named(address, ""),
         _named(address, TIMES) if times else "",
         _named(address, RUNS) if runs else "",
-        spans["SpanAttributes"].startswith("JSON"),
+        kind.startswith("JSON"),
     )
+
+
+def _other(address: Address, how: str) -> SetupError:
+    return SetupError(f"{address}: the table {how}; name the table of spans that the Collector's clickhouse exporter fills")
 
 
 def _named(address: Address, suffix: str) -> str:

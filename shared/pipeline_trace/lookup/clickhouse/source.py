@@ -114,8 +114,10 @@ class ClickHouseSource:
             )
 
         found: list[Span] = []
+        if not wanted:
+            return found
         left, horizon = most, horizon_ns()
-        for began in self._slices(within):
+        for began in self._slices(self._began(within)):
             query = partial(self._asking().noted, wanted, began, within, horizon)
             found += self._fitting("noted", query, left, fits)
             # What ends in the future comes after all that is older.

@@ -40,7 +40,7 @@ _INTEGERS = frozenset(
     }
 )
 _INTEGER_PREFIXES = (c.ANSIBLE_STATS_PREFIX, c.ANSIBLE_HOSTS_PREFIX)
-_NUMBERS = frozenset({c.FAILURE_CONFIDENCE, f"{c.ANSIBLE_PLAY_PREFIX}max_fail_percentage"})
+_FLOATS = frozenset({c.FAILURE_CONFIDENCE, f"{c.ANSIBLE_PLAY_PREFIX}max_fail_percentage"})
 _BOOLEANS = frozenset(
     {
         c.GIT_CLEAN,
@@ -69,7 +69,7 @@ _LISTS = frozenset(
         *(c.PLUGIN_PARAMETER_NAMES, c.PLUGIN_PARAMETER_VALUES, c.PLUGIN_PARAMETER_SECRETS, c.PLUGIN_STEP_INTERRUPTIONS),
     }
 )
-_WHOLE = re.compile(r"-?\d{1,19}")
+_WHOLE = re.compile(r"-?[0-9]{1,19}")
 _WORDS = {"true": True, "false": False}
 
 
@@ -78,19 +78,24 @@ def typed(attributes: Mapping[str, str]) -> dict[str, Any]:
     return {name: _typed(name, text) for name, text in attributes.items()}
 
 
+def of_json(name: str, value: Any) -> Any:
+    """Return a value from a column of the type JSON, in which 1.0 is 1."""
+    return float(value) if name in _FLOATS and type(value) is int else value
+
+
 def _typed(name: str, text: str) -> Any:
     if name in _INTEGERS or name.startswith(_INTEGER_PREFIXES):
         return int(text) if _WHOLE.fullmatch(text) else text
     if name in _BOOLEANS:
         return _WORDS.get(text, text)
-    if name in _NUMBERS:
-        return _number(text)
+    if name in _FLOATS:
+        return _float(text)
     return _listed(text) if name in _LISTS else text
 
 
-def _number(text: str) -> Any:
+def _float(text: str) -> Any:
     try:
-        return int(text) if _WHOLE.fullmatch(text) else float(text)
+        return float(text)
     except ValueError:
         return text
 
@@ -98,6 +103,6 @@ def _number(text: str) -> Any:
 def _listed(text: str) -> Any:
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     return found if isinstance(found, list) else text

@@ -1,0 +1,123 @@
+"""What is told in odd ways, and what other tools tell: both sources answer alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import clickhouse_schema, questions, worlds
+from support.clickhouse import needs_engine
+from support.months import DAY_NS, HOUR_NS
+from support.told import moved
+from support.worlds import World
+
+from pipeline_trace.delivery.destinations.store import Store
+from pipeline_trace.lookup.local import LocalSource
+from pipeline_trace.lookup.source import Wanted, Window
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.span import Span
+from pipeline_trace.trace.words import environment_name
+
+pytestmark = [pytest.mark.process, needs_engine]
+
+ENVIRONMENTS = (
+    "Non-Prod",
+    "preproduction",
+    "PRE_PROD-EU",
+    "x non prod",
+    "LIVE",
+    " stg ",
+    "prod-eu",
+    "stg\n",
+    "\tprod",
+    "ÄÖ",
+    "İX",
+)
+# What SQL does not know of other tools' spans.
+NOT_BY_SQL = ("builds", "figures")
+
+
+@pytest.fixture(scope="module")
+def odd(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    spans = worlds.odd_spans(time.time_ns())
+    with worlds.told_to_both(tmp_path_factory.mktemp("odd"), world.engine, spans, odd_map=False, odd_json=True) as odd:
+        yield odd
+
+
+@pytest.fixture(scope="module")
+def of_others(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    spans = moved(worlds.spans_of_others(), time.time_ns() - HOUR_NS)
+    with worlds.told_to_both(tmp_path_factory.mktemp("others"), world.engine, spans, others=False) as found:
+        yield found
+
+
+@pytest.mark.parametrize("kind", questions.KINDS)
+@pytest.mark.parametrize("database", ["odd_map", "odd_json"])
+def test_what_is_told_in_odd_ways_has_the_same_answer(odd: World, database: str, kind: str) -> None:
+    asked = dict(list(odd.asked[kind].items())[:: 1 if database == "odd_map" else 3])
+    assert questions.differences(asked, odd.remote(database), odd.local) == []
+
+
+@pytest.mark.parametrize("database", ["odd_map", "odd_json"])
+def test_stages_of_a_build_that_goes_on_are_told(odd: World, database: str) -> None:
+    within = Window(odd.spans[0].start_ns, odd.spans[0].start_ns + 4 * HOUR_NS)
+    for most in (1, 2, 3, 10):
+        found, expected = (source.stages("long", within, most) for source in (odd.remote(database), odd.local))
+        assert [span.name for span in found] == [span.name for span in expected]
+        assert found
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name,
+            marks=pytest.mark.xfail(
+                name in ("stg\n", "\tprod", "ÄÖ", "İX"),
+                strict=True,
+                reason="expressions._one_name: trimBoth takes spaces alone, and lower ASCII alone",
+            ),
+        )
+        for name in ENVIRONMENTS
+    ],
+)
+def test_an_environment_has_one_name_everywhere(world: World, tmp_path: Path, name: str) -> None:
+    now_ns = time.time_ns()
+    playbook = Span("a" * 32, "b" * 16, None, "playbook site.yml", now_ns - HOUR_NS, now_ns)
+    playbook.attributes = {c.ANSIBLE_TYPE: c.TYPE_PLAYBOOK, c.DEPLOYMENT_ENVIRONMENT: name, c.DEPLOYMENT_NAME: "shop"}
+    local = Store(tmp_path / "traces.db")
+    local.deliver([playbook], 60)
+    database = f"named{ENVIRONMENTS.index(name)}"
+    clickhouse_schema.create(world.engine, database=database)
+    clickhouse_schema.insert(world.engine, [playbook], database=database)
+    within, wanted = Window(now_ns - DAY_NS, now_ns), [[Wanted("environment", environment_name(name))]]
+    for source in (LocalSource(local), world.remote(database)):
+        assert source.noted(wanted, 5) == [playbook]
+        assert [one.names for one in source.figures("deploy", within)] == [("shop", environment_name(name))]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(
+            kind,
+            marks=pytest.mark.xfail(
+                kind in NOT_BY_SQL,
+                strict=True,
+                reason="expressions: GitLab names no pipeline (its repository does), and stages of others have no type",
+            ),
+        )
+        for kind in questions.KINDS
+    ],
+)
+def test_spans_of_other_tools_have_the_same_answer(of_others: World, kind: str) -> None:
+    assert questions.differences(of_others.asked[kind], of_others.remote("others"), of_others.local) == []
+
+
+@pytest.mark.xfail(strict=True, reason="expressions: GitLab names no pipeline; trace/others takes its repository's name")
+def test_a_pipeline_of_gitlab_is_found_by_its_name(of_others: World) -> None:
+    wanted = [[Wanted("pipeline", "team/shop"), Wanted("run", "4711")]]
+    assert of_others.local.noted(wanted, 5)
+    assert of_others.remote("others").noted(wanted, 5) == of_others.local.noted(wanted, 5)
