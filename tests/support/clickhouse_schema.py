@@ -1,6 +1,7 @@
 """The tables of the Collector's clickhouseexporter, and spans written into them as it writes them, without it.
 
 create(engine)
+create_runs(engine)
 insert(engine, spans)
 
 ``tests/engines`` holds both against the real exporter's.
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
@@ -17,6 +19,7 @@ from typing import Any
 from pipeline_trace import __version__
 from pipeline_trace.trace.span import ERROR, Attributes, Span
 from support.clickhouse import Engine
+from support.examples import CLICKHOUSE
 
 # Wherever nothing else is said the exporter takes this codec.
 _ZSTD = "CODEC(ZSTD(1))"
@@ -38,6 +41,24 @@ def create(engine: Engine, *, database: str = "default", table: str = "otel_trac
     engine.sql(f"""CREATE MATERIALIZED VIEW {database}.{table}_trace_id_ts_mv TO {database}.{table}_trace_id_ts AS
         SELECT TraceId, min(Timestamp) AS Start, max(Timestamp) AS End
         FROM {database}.{table} WHERE TraceId != '' GROUP BY TraceId""")
+
+
+def create_runs(
+    engine: Engine, *, database: str = "default", table: str = "otel_traces", as_json: bool = False, fill: bool = True
+) -> None:
+    """Apply the example's runs.sql: make the table of runs and the view that fills it. ``fill``: from the spans there, too.
+
+    Without its TTL: a test's spans may be of long ago.
+    """
+    for statement in runs_statements(database, table, as_json)[: None if fill else -1]:
+        engine.sql(statement)
+
+
+def runs_statements(database: str = "default", table: str = "otel_traces", as_json: bool = False) -> list[str]:
+    """Return the statements of the example's runs.sql, without comments and TTL: its table, its view, what fills it."""
+    text = (CLICKHOUSE / ("runs-json.sql" if as_json else "runs.sql")).read_text()
+    text = re.sub(r"^(--|TTL) .*\n", "", text, flags=re.MULTILINE).replace("otel.otel_traces", f"{database}.{table}")
+    return [statement for statement in text.split(";\n") if statement.strip()]
 
 
 def insert(

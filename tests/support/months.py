@@ -178,6 +178,7 @@ class Months:
         """Make a playbook in a stage, perhaps in a trace of its own; return when it ended."""
         own = trace_id(("playbook", stage.span_id)) if self._maybe(0.3) else stage.trace_id
         playbook = self._part(stage, own, "playbook site.yml", c.TYPE_PLAYBOOK, start)
+        playbook.attributes[c.ANSIBLE_PLAYBOOK_NAME] = "site.yml"
         playbook.resource = {**stage.resource, c.SERVICE_NAME: "ansible", c.HOST_NAME: "runner-1"}
         if self._maybe(0.7):
             playbook.attributes |= {

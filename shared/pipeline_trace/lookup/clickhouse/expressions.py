@@ -6,157 +6,69 @@ the table of runs rest on these texts alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
-
 from ...trace import conventions as c
 from ...trace.others import RESULTS, SAID_BY, STEP_TYPES
-from ...trace.span import ERROR, SERVER
+from ...trace.span import ERROR, OK
 from ...trace.traits import FAILED_HOST, PARTS, PLAYBOOKS, Trait
 from ...trace.words import NEARLY_PRODUCTION, ONE_NAME, PARAMETERS, REVISION
 from ..source import Wanted
-
-# What says how a run or a part of one ended, in the order in which it counts.
-_RESULTS = tuple(
-    dict.fromkeys(
-        (
-            *(c.PIPELINE_RESULT, *SAID_BY[c.PIPELINE_RESULT]),
-            *(c.TASK_RUN_RESULT, *SAID_BY[c.TASK_RUN_RESULT]),
-        )
-    )
-)
-
-
-class Bound:
-    """The values of a query, which the server puts in: none of them is ever part of the SQL."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-
-    def text(self, value: str) -> str:
-        """Return the SQL for a text."""
-        return self._put(value, "String")
-
-    def texts(self, values: Iterable[str]) -> str:
-        """Return the SQL for a list of texts."""
-        return self._put(sorted(values), "Array(String)")
-
-    def number(self, value: int) -> str:
-        """Return the SQL for a whole number."""
-        return self._put(value, "Int64")
-
-    def moment(self, time_ns: int) -> str:
-        """Return the SQL for a time, given in nanoseconds since the epoch."""
-        return f"fromUnixTimestamp64Nano({self.number(time_ns)})"
-
-    def _put(self, value: object, kind: str) -> str:
-        name = f"p{len(self.values)}"
-        self.values[name] = value
-        return f"{{{name}:{kind}}}"
-
-
-class Attributes:
-    """The attributes of spans and resources in SQL. ``as_json``: in columns of the type JSON, not Map."""
-
-    def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
-
-    def span(self, name: str) -> str:
-        """Return the value of a span's attribute as text, '' for none."""
-        return self._value("SpanAttributes", name)
-
-    def resource(self, name: str) -> str:
-        """Return the value of a resource's attribute as text, '' for none."""
-        return self._value("ResourceAttributes", name)
-
-    def listing(self, name: str) -> str:
-        """Return a span's attribute that is a list, as JSON."""
-        return f"ifNull(toJSONString({_path('SpanAttributes', name)}), '')" if self._as_json else self.span(name)
-
-    def has(self, name: str) -> str:
-        """Return whether a span has an attribute."""
-        return f"{self.span(name)} != ''" if self._as_json else f"mapContains(SpanAttributes, {quoted(name)})"
-
-    def whole(self, column: str) -> str:
-        """Return how a column of attributes is read, or an array of such columns."""
-        if not self._as_json:
-            return column
-        return f"arrayMap(one -> toJSONString(one), {column})" if "." in column else f"toJSONString({column})"
-
-    def _value(self, column: str, name: str) -> str:
-        if not self._as_json:
-            return f"{column}[{quoted(name)}]"
-        return f"ifNull(CAST({_path(column, name)}, 'Nullable(String)'), '')"
+from .columns import RESOURCE, Attributes, Bound, array, first, listed, quoted
+from .kinds import kind_of
 
 
 class Expressions:
     """The traits of spans in SQL."""
 
-    def __init__(self, attributes: Attributes, *, lists: bool = False) -> None:
-        """``lists``: whether traits look into the lists in which Jenkins' plugin has parameters, which is long."""
+    def __init__(self, attributes: Attributes, *, lists: bool = False, kind: str = "") -> None:
+        """``lists``: whether traits look into the lists in which Jenkins' plugin has parameters, which is long.
+
+        ``kind``: the name of a column with the kind, where there is one.
+        """
         self._of = attributes
         self._lists = lists
+        self._kind = kind
 
     def trait(self, trait: Trait) -> str:
         """Return the value of a trait, '' for none."""
         found: dict[Trait, str] = {
-            "pipeline": self._text(c.PIPELINE_NAME),
-            "run": self._text(c.PIPELINE_RUN_ID),
+            "pipeline": self._pipeline(),
+            "run": self._run(),
             "result": self._result(),
             "service": self._told(c.DEPLOYMENT_NAME),
-            "environment": _one_name(self._told(c.DEPLOYMENT_ENVIRONMENT)),
+            "environment": one_name(self._told(c.DEPLOYMENT_ENVIRONMENT)),
             "version": self._told(c.ARTIFACT_VERSION),
             "revision": self._revision(),
             "change": self._text(c.VCS_CHANGE_ID),
             "worker": self._text(c.WORKER_NAME),
             "host": f"if({self._of.span(c.ANSIBLE_TYPE)} = '{c.TYPE_HOST}', "
-            + self._first([self._of.span(c.ANSIBLE_HOST_NAME), "SpanName"])
+            + first([self._of.span(c.ANSIBLE_HOST_NAME), "SpanName"])
             + ", '')",
         }
         if trait in ("service", "environment", "version", "revision", "change"):
-            return f"if({self.kind()} IN {listed(PARTS)}, '', {found[trait]})"
+            return f"if({self._kind or self.kind()} IN {listed(PARTS)}, '', {found[trait]})"
         return found[trait]
 
     def kind(self) -> str:
         """Return the kind of a span, '' for others."""
-        return self._first(
-            [
-                self._of.span(c.JENKINS_TYPE),
-                self._of.span(c.ANSIBLE_TYPE),
-                f"if({self._of.has(c.PIPELINE_RESULT)}, '{c.TYPE_RUN}', '')",
-            ]
-        )
+        return kind_of(self._of)
 
-    def kinds(self, *kinds: str) -> str:
-        """Return whether a span is of one of these kinds, in a form that indexes can use."""
-        of_jenkins, of_ansible = self._of.span(c.JENKINS_TYPE), self._of.span(c.ANSIBLE_TYPE)
-        if kinds == (c.TYPE_RUN,):
-            # Few spans have the keys, so that little is read.
-            return f"({' OR '.join(self.runs())}) AND {of_jenkins} IN ('', '{c.TYPE_RUN}')"
-        if kinds[0] in (c.TYPE_PLAYBOOK, c.TYPE_TASK, c.TYPE_HOST):
-            return f"{of_ansible} IN {listed(kinds)}"
-        return f"{of_jenkins} IN {listed(kinds)}"
-
-    def noted(self) -> list[str]:
-        """Return the conditions for a noted span. Any of them; each has an index that leaves most of the table out."""
-        revision = (c.VCS_HEAD_REVISION, *_parameters(c.VCS_HEAD_REVISION))
-        return [
-            *self.runs(),
+    def noted(self, kind: str, result: str, revision: str) -> str:
+        """Return whether a span may be noted. ``kind``, ``result``, ``revision``: SQL for these of its traits."""
+        conditions = [
+            self._of.has(c.PIPELINE_RESULT),
+            # Of other tools, which have other names for it.
+            f"({kind} = '{c.TYPE_RUN}' AND {result} != '' AND {self._of.span(c.JENKINS_TYPE)} = '')",
             f"{self._of.span(c.ANSIBLE_TYPE)} = '{c.TYPE_PLAYBOOK}'",
             f"{self._of.span(c.TASK_TYPE)} = '{c.DEPLOY}'",
-            f"ParentSpanId = '' AND ({' OR '.join(map(self._of.has, revision))})",
-            f"ParentSpanId = '' AND {self._of.resource(c.VCS_HEAD_REVISION)} != ''",
+            f"({self._of.span(c.TASK_ENVIRONMENT)} != '' AND {self._of.span(c.GITLAB_ENVIRONMENT_ACTION)} IN ('', 'start'))",
+            f"(ParentSpanId = '' AND {revision} != '')",
         ]
+        return f"({' OR '.join(conditions)})"
 
-    def runs(self) -> list[str]:
-        """Return the conditions for a run: of the poller or by the conventions, of Jenkins' plugin, of other receivers."""
-        ended = " OR ".join(f"{self._of.resource(name)} != ''" for name in (c.PIPELINE_RESULT, c.RUN_STATUS))
-        return [
-            self._of.has(c.PIPELINE_RESULT),
-            self._of.has(c.PLUGIN_NUMBER),
-            f"ParentSpanId = '' AND {self._of.has(c.PIPELINE_RUN_ID)}",
-            f"SpanKind = '{SERVER.capitalize()}' AND ({ended})",
-        ]
+    def perhaps(self, *kinds: str) -> str:
+        """Return whether a span is of one of these kinds of Jenkins', or of none that it names: other tools name others."""
+        unnamed = f"{self._of.span(c.JENKINS_TYPE)} = '' AND {self._of.span(c.ANSIBLE_TYPE)} = ''"
+        return f"({self._of.span(c.JENKINS_TYPE)} IN {listed(kinds)} OR ({unnamed}))"
 
     def outlined(self) -> str:
         """Return whether a span belongs to the outline of its trace."""
@@ -172,20 +84,15 @@ class Expressions:
         host, result = self._of.span(c.ANSIBLE_TYPE), self._of.span(c.ANSIBLE_RESULT)
         return f"NOT ({host} = '{c.TYPE_HOST}' AND {_NO_ERROR} AND {result} NOT IN {listed(FAILED_HOST)})"
 
-    def of_build(self, names: str) -> str:
-        """Return whether a span is of one of some builds. ``names``: SQL for a list of JOB#N."""
-        own = f"concat({self._text(c.PIPELINE_NAME)}, '#', {self._text(c.PIPELINE_RUN_ID)})"
-        return f"{own} IN {names}"
-
     def wanted(self, wanted: Wanted, bound: Bound) -> str:
         """Return whether a span has a wanted trait."""
         found = self.trait(wanted.trait)
         if not wanted.value:
-            given = f" OR {self._of.has(c.PLUGIN_PARAMETER_VALUES)}" if wanted.trait in _GIVEN and not self._lists else ""
+            given = f" OR {self._of.has(c.PLUGIN_PARAMETER_VALUES)}" if wanted.trait in GIVEN and not self._lists else ""
             return f"({found} != ''{given})"
         value = bound.text(wanted.value)
         holds = f"startsWith({found}, {value})" if wanted.begins else f"{found} = {value}"
-        if wanted.trait in _GIVEN and not self._lists:
+        if wanted.trait in GIVEN and not self._lists:
             # It may be in the list of parameters: who gets the span will see.
             holds = f"({holds} OR position({self._of.span(c.PLUGIN_PARAMETER_VALUES)}, {value}) > 0)"
         return holds
@@ -196,15 +103,15 @@ class Expressions:
         if name in (c.PIPELINE_NAME, c.PIPELINE_RUN_ID):
             # Jenkins' plugin cuts the conventions' ones: its own come first.
             names = (*names[1:], name)
-        return self._first([of(one) for of in (self._of.span, self._of.resource) for one in names])
+        return first([of(one) for of in (self._of.span, self._of.resource) for one in names])
 
     def _told(self, attribute: str) -> str:
         """Return an attribute of a span, of its resource, else a parameter of its build that says the same."""
-        return self._first([self._text(attribute), *self._given(attribute)])
+        return first([self._text(attribute), *self._given(attribute)])
 
     def _revision(self) -> str:
-        given = f"lower({self._first(self._given(c.VCS_HEAD_REVISION))})"
-        return f"if(match({given}, '^{REVISION.pattern}$'), {given}, lower({self._text(c.VCS_HEAD_REVISION)}))"
+        given = f"extract(lower({first(self._given(c.VCS_HEAD_REVISION))}), '^{REVISION.pattern}$')"
+        return first([given, f"lower({self._text(c.VCS_HEAD_REVISION)})"])
 
     def _given(self, attribute: str) -> list[str]:
         """Return the parameters of a build that say an attribute. Those of Jenkins' plugin are in two lists."""
@@ -217,50 +124,45 @@ class Expressions:
         place = f"indexOf(JSONExtract({names}, 'Array(String)'), {named})"
         return [*found, f"if({self._of.has(c.PLUGIN_PARAMETER_NAMES)}, JSONExtractString({values}, {place}), '')"]
 
-    def _result(self) -> str:
-        """Return the result in the conventions' word."""
-        said = self._first([of(one) for of in (self._of.span, self._of.resource) for one in _RESULTS])
-        word = f"transform(lower({said}), {array(RESULTS)}, {array(RESULTS.values())}, '')"
-        return self._first([word, f"if(StatusCode = '{ERROR.capitalize()}', {quoted(c.FAILURE)}, '')"])
+    def own_result(self) -> str:
+        """Return the result of what the poller or the callback made."""
+        return first([*map(self._of.span, (c.PIPELINE_RESULT, c.TASK_RUN_RESULT)), f"if({_ERROR}, {quoted(c.FAILURE)}, '')"])
 
-    def _first(self, values: Sequence[str]) -> str:
-        """Return the first of some texts that is not ''."""
-        *others, last = values
-        conditions = "".join(f"{value} != '', {value}, " for value in others)
-        return f"multiIf({conditions}{last})" if others else last
+    def _pipeline(self) -> str:
+        """Return the pipeline's name. GitHub's receiver says the job's instead; one of GitLab's may be its project's."""
+        of_gitlab = f"if({self._of.resource(c.VCS_PROVIDER_NAME)} = 'gitlab', {self._of.resource(c.SERVICE_NAME)}, '')"
+        return f"if({self._of_job()}, '', {first([self._text(c.PIPELINE_NAME), of_gitlab])})"
+
+    def _run(self) -> str:
+        """Return the number or id of the run. GitHub's receiver tells it of a job by the address alone."""
+        by_address = f"extract({self._of.resource(c.TASK_RUN_URL)}, '^https?://.+?/actions/runs/([0-9]+)')"
+        return f"if({self._of_job()}, {by_address}, {self._text(c.PIPELINE_RUN_ID)})"
+
+    def _of_job(self) -> str:
+        return f"{self._of.has(c.TASK_RUN_ID, RESOURCE)} AND NOT {self._of.has(c.PIPELINE_RUN_ID, RESOURCE)}"
+
+    def _result(self) -> str:
+        """Return the result in the conventions' word; other tools have others, or say it by the status."""
+        kind = self._kind or self.kind()
+        own = " OR ".join(map(self._of.has, (c.JENKINS_TYPE, c.SPAN_TYPE, c.ANSIBLE_TYPE, c.PROCESS_EXECUTABLE_NAME)))
+        of_run, of_part = (self._text(name) for name in (c.PIPELINE_RESULT, c.TASK_RUN_RESULT))
+        said = f"lower(if({kind} = '{c.TYPE_RUN}', {of_run}, {of_part}))"
+        word = f"transform({said}, {array(RESULTS)}, {array(RESULTS.values())}, '')"
+        status = f"multiIf({_ERROR}, {quoted(c.FAILURE)}, StatusCode = '{OK.capitalize()}', {quoted(c.SUCCESS)}, '')"
+        return f"if({own} OR {kind} = '', {self.own_result()}, {first([word, status])})"
 
 
 # Traits that parameters of a build may say.
-_GIVEN = frozenset({"service", "environment", "version", "revision"})
-_NO_ERROR = f"StatusCode != '{ERROR.capitalize()}'"
-
-
-def _path(column: str, name: str) -> str:
-    """Return an attribute in a column of the type JSON."""
-    return ".".join([column, *(f"`{part}`" for part in name.split("."))])
+GIVEN = frozenset({"service", "environment", "version", "revision"})
+_ERROR, _NO_ERROR = (f"StatusCode {sign} '{ERROR.capitalize()}'" for sign in ("=", "!="))
 
 
 def _parameters(attribute: str) -> list[str]:
     return [c.JENKINS_PARAMETER_PREFIX + name for name in PARAMETERS[attribute]]
 
 
-def _one_name(value: str) -> str:
-    """Return the one name of an environment, as words.environment_name does."""
+def one_name(value: str) -> str:
+    """Return SQL for the one name of an environment, as words.environment_name does."""
     # RE2's groups that are not captured are written alike; its replacement is \\1, too.
     plain = f"replaceRegexpAll(lower(trimBoth({value})), {quoted(NEARLY_PRODUCTION)}, {quoted(chr(92) + '1prod')})"
-    return f"transform({plain}, {array(ONE_NAME)}, {array(ONE_NAME.values())}, {plain})"
-
-
-def quoted(text: str) -> str:
-    """Return a text of ours as a literal."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def listed(texts: Iterable[str]) -> str:
-    """Return texts of ours as the right side of IN."""
-    return f"({', '.join(quoted(text) for text in sorted(texts))})"
-
-
-def array(texts: Iterable[str]) -> str:
-    """Return texts of ours as an array, in their order."""
-    return f"[{', '.join(quoted(text) for text in texts)}]"
+    return f"transform({plain}, {array(ONE_NAME)}, {array(ONE_NAME.values())})"

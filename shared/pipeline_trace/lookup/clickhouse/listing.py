@@ -9,7 +9,8 @@ from typing import NamedTuple
 from ...trace import conventions as c
 from ...trace.span import Span
 from ..source import Wanted, Window
-from .expressions import Attributes, Bound, Expressions
+from .columns import Attributes, Bound
+from .expressions import Expressions
 from .queries import ENDED, Query, began_in
 from .rows import columns_of, spans_of
 from .schema import Schema

@@ -1,23 +1,40 @@
-"""The SQL of each question, with a time window and a bound. Does no I/O."""
+"""The SQL of each question, with a time window and a bound. Does no I/O.
+
+Where few of many spans are wanted, they are found first, by as few columns as can be, and then read whole by their keys.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import product
 from typing import NamedTuple
 
 from ...trace import conventions as c
 from ...trace.traits import NOTED
-from ..source import ALWAYS, MOST_OF_A_TRACE, Counted, Wanted, Window
-from .expressions import Attributes, Bound, Expressions, listed
+from ..source import ALWAYS, MOST_OF_A_TRACE, BuildKey, Wanted, Window
+from .columns import RESOURCE, SPAN, Attributes, Bound, listed
+from .expressions import Expressions
+from .narrowing import HOLDERS, Narrowing
 from .rows import columns_of
 from .schema import Schema
 
 _SECOND = 10**9
 ENDED = "toUnixTimestamp64Nano(Timestamp) + toInt64(Duration)"
 # Delivered twice, read once.
-_ONCE = "LIMIT 1 BY TraceId, SpanId"
-_NEWEST_FIRST = f"ORDER BY {ENDED} DESC, TraceId DESC, SpanId DESC"
+ONCE = "LIMIT 1 BY TraceId, SpanId"
+_NEWEST_FIRST = f"{ENDED} DESC, TraceId DESC, SpanId DESC"
 _OF_A_JOB = (c.TYPE_RUN, c.TYPE_STAGE, c.TYPE_BRANCH)
+# Where a span may say a trait, at most: see Narrowing.places.
+_PLACES = 3
+# By these, the server finds a row again: the first says in which partition it is, the second has an index.
+_KEY = "Timestamp, TraceId, SpanId"
+_FOUND = f"{_KEY}, Duration"
+# The columns that an inner query hands on, under their own names.
+_PLAIN = (
+    "Timestamp, TraceId, SpanId, ParentSpanId, SpanName, SpanKind, ScopeName, ScopeVersion, Duration, StatusCode, "
+    "StatusMessage, ResourceAttributes, SpanAttributes, Events.Timestamp, Events.Name, Events.Attributes, Links.TraceId, "
+    "Links.SpanId, Links.Attributes"
+)
 
 
 class Query(NamedTuple):
@@ -34,13 +51,13 @@ class Queries:
         self._schema = schema
         attributes = Attributes(as_json=schema.as_json)
         self._of = Expressions(attributes)
-        self._whole = Expressions(attributes, lists=True)
+        self._narrow = Narrowing(attributes)
         self._columns = columns_of(attributes)
 
     def newest(self, within: Window, horizon_ns: int) -> Query:
         """Ask for the trace in which something ended last. ``within``: when that began."""
         bound = Bound()
-        sql = f"""SELECT TraceId, {ENDED} AS end_ns FROM {self._schema.spans} WHERE {_began(within, bound)}
+        sql = f"""SELECT TraceId, {ENDED} AS end_ns FROM {self._schema.spans} WHERE {began(within, bound)}
             ORDER BY end_ns > {bound.number(horizon_ns)}, end_ns DESC LIMIT 1"""
         return Query(sql, bound)
 
@@ -56,132 +73,123 @@ class Queries:
         """Ask for the spans of a trace. ``windows``: when they began."""
         bound = Bound()
         where = f"TraceId = {bound.text(trace_id)} AND {began_in(windows, bound)}"
-        return self._spans(where, bound, MOST_OF_A_TRACE)
+        return self._whole(self._schema.spans, where, bound, MOST_OF_A_TRACE)
 
     def outline(self, trace_ids: Collection[str], windows: Sequence[Window], most: int) -> Query:
         """Ask for the outlines of traces. ``windows``: when their spans began."""
         bound = Bound()
         where = f"TraceId IN {bound.texts(trace_ids)} AND {began_in(windows, bound)} AND {self._of.outlined()}"
-        return self._spans(where, bound, most)
+        return self._whole(self._schema.spans, where, bound, most)
 
     def traces(self, column: str, span_ids: Collection[str], within: Window) -> Query:
         """Ask for the traces of the spans with one of some ids in a column. ``within``: when they began."""
         bound = Bound()
         sql = f"""SELECT DISTINCT TraceId, {column} FROM {self._schema.spans}
-            WHERE {column} IN {bound.texts(span_ids)} AND {_began(within, bound)} LIMIT {MOST_OF_A_TRACE}"""
+            WHERE {column} IN {bound.texts(span_ids)} AND {began(within, bound)} LIMIT {MOST_OF_A_TRACE}"""
         return Query(sql, bound)
 
-    def noted(self, wanted: Sequence[Sequence[Wanted]], began: Window, ended: Window, most: int, horizon_ns: int) -> Query:
-        """Ask for the newest noted spans with all traits of one of the groups; what ends after the horizon comes last."""
+    def noted(self, wanted: Sequence[Sequence[Wanted]], when: Window, ended: Window, horizon_ns: int, most: int) -> Query:
+        """Ask for the newest noted spans with all traits of one of the groups; what ends after the horizon comes last.
+
+        ``when``: when they began.
+        """
         bound = Bound()
-        order = _NEWEST_FIRST.replace("ORDER BY", f"ORDER BY {ENDED} > {bound.number(horizon_ns)},")
-        groups = [" AND ".join(self._holds(one, bound) for one in group) for group in wanted]
-        which = f"({' OR '.join(groups)}) AND {_began(began, bound)} AND {_ended(ended, bound)}"
+        order, times = f"{ENDED} > {bound.number(horizon_ns)}, {_NEWEST_FIRST}", _times(when, ended, bound)
         if self._schema.runs:
-            return self._spans(f"Level = {NOTED} AND {which}", bound, most, self._schema.runs, order)
-        # Each condition alone leaves most of the table out; joined by OR they would not.
-        parts = (
-            f"(SELECT {_PLAIN} FROM {self._schema.spans} WHERE {one} AND {which} {order} {_ONCE} LIMIT {most})"
-            for one in self._of.noted()
+            where = f"Level = {NOTED} AND {_any(wanted, lambda one: typed(one, bound))} AND {times}"
+            return self._whole(self._schema.runs, where, bound, most, order)
+        parts = self._noted_by_value if all(map(self._narrow.by_value, wanted)) else self._noted_by_name
+        return self._newest(parts(wanted, times, bound), times, bound, most, order)
+
+    def builds(self, keys: Collection[BuildKey], within: Window, *, fine_hosts: bool) -> Query:
+        """Ask for the spans of builds, perhaps of more than these. ``within``: when they began."""
+        bound = Bound()
+        jobs, numbers = (bound.texts({key[at] for key in keys}) for at in (0, 1))
+        more = began(within, bound) + ("" if fine_hosts else f" AND {self._of.no_fine_host()}")
+        of_builds = (
+            f"{self._narrow.one_of('pipeline', jobs, of_job)} AND {self._narrow.one_of('run', numbers, of_run)}"
+            for of_job, of_run in product(HOLDERS, HOLDERS)
         )
-        sql = f"SELECT {self._columns} FROM ({' UNION ALL '.join(parts)}) {order} {_ONCE} LIMIT {most}"
-        return Query(sql, bound)
+        parts = (f"SELECT {_PLAIN} FROM {self._schema.spans} WHERE {one} AND {more}" for one in of_builds)
+        return self._whole(f"({' UNION ALL '.join(parts)})", "1", bound, MOST_OF_A_TRACE)
 
-    def builds(self, names: Collection[str], within: Window, *, fine_hosts: bool) -> Query:
-        """Ask for the spans of builds. ``names``: JOB#N of each. ``within``: when the spans began."""
+    def runs(self, when: Window, ended: Window, most: int) -> Query:
+        """Ask for the newest runs. ``when``: when they began."""
         bound = Bound()
-        where = f"{self._of.of_build(bound.texts(names))} AND {_began(within, bound)}"
-        if not fine_hosts:
-            where += f" AND {self._of.no_fine_host()}"
-        return self._spans(where, bound, MOST_OF_A_TRACE)
+        times = _times(when, ended, bound)
+        if self._schema.runs:
+            where = f"Kind = '{c.TYPE_RUN}' AND Level = {NOTED} AND {times}"
+            return self._whole(self._schema.runs, where, bound, most, _NEWEST_FIRST)
+        found = (f"SELECT {_FOUND} FROM {self._schema.spans} WHERE {one} AND {times}" for one in self._narrow.runs())
+        return self._newest(found, times, bound, most)
 
-    def runs(self, began: Window, ended: Window, most: int, pipeline: str = "") -> Query:
-        """Ask for the newest runs, of one job or of all."""
-        bound = Bound()
-        where = f"{_began(began, bound)} AND {_ended(ended, bound)} AND {self._kinds(c.TYPE_RUN)}"
-        if pipeline:
-            where += f" AND {self._holds(Wanted('pipeline', pipeline), bound)}"
-        return self._spans(where, bound, most, self._schema.runs, _NEWEST_FIRST)
+    def stages(self, pipeline: str, when: Window, ended: Window, most: int) -> Query:
+        """Ask for the newest runs, stages and branches of a job. ``when``: when they began."""
+        bound, job = Bound(), Wanted("pipeline", pipeline)
+        times = _times(when, ended, bound)
+        if self._schema.runs:
+            where = f"Kind IN {listed(_OF_A_JOB)} AND {typed(job, bound)} AND {times}"
+            return self._whole(self._schema.runs, where, bound, most, _NEWEST_FIRST)
+        more = f"{self._of.perhaps(*_OF_A_JOB)} AND {times}"
+        said = (self._narrow.says(job, holder, bound) for holder in HOLDERS)
+        found = (f"SELECT {_FOUND} FROM {self._schema.spans} WHERE {one} AND {more}" for one in said)
+        return self._newest(found, times, bound, most)
 
-    def stages(self, pipeline: str, began: Window, ended: Window, most: int) -> Query:
-        """Ask for the newest runs, stages and branches of a job, in the table of runs."""
-        bound = Bound()
-        kinds = f"Kind IN {listed(_OF_A_JOB)} AND {self._holds(Wanted('pipeline', pipeline), bound)}"
-        where = f"{kinds} AND {_began(began, bound)} AND {_ended(ended, bound)}"
-        return self._spans(where, bound, most, self._schema.runs, _NEWEST_FIRST)
+    def _noted_by_value(self, wanted: Sequence[Sequence[Wanted]], times: str, bound: Bound) -> Iterator[str]:
+        """Yield queries for noted spans. Each group has traits whose values are in an index."""
+        # Two values leave so little that what is noted needs no index.
+        count = min(2, *(len(self._narrow.by_value(group)) for group in wanted))
+        noted = self._narrow.noted() if count == 1 else [f"({' OR '.join(self._narrow.noted())})"]
+        for at in product(range(_PLACES), repeat=count):
+            said = list(filter(None, (self._said(group, at, bound) for group in wanted)))
+            for one in noted if said else ():
+                yield f"SELECT {_FOUND} FROM {self._schema.spans} WHERE ({' OR '.join(said)}) AND {one} AND {times}"
 
-    def stages_of(self, pipeline: str, trace_ids: Collection[str], windows: Sequence[Window], ended: Window) -> Query:
-        """Ask for the stages and branches of a job in some traces."""
-        bound = Bound()
-        where = f"""TraceId IN {bound.texts(trace_ids)} AND {began_in(windows, bound)} AND {_ended(ended, bound)}
-            AND {self._of.kinds(c.TYPE_STAGE, c.TYPE_BRANCH)} AND {self._of.wanted(Wanted("pipeline", pipeline), bound)}"""
-        return self._spans(where, bound, MOST_OF_A_TRACE)
+    def _said(self, group: Sequence[Wanted], at: Sequence[int], bound: Bound) -> str:
+        """Return whether the traits of a group are as wanted, the first ones at certain places; '' without such a place."""
+        first = self._narrow.by_value(group)[: len(at)]
+        places = [self._narrow.places(one, bound) for one in first]
+        if any(place >= len(found) for place, found in zip(at, places, strict=True)):
+            return ""
+        there = (found[place] for place, found in zip(at, places, strict=True))
+        return " AND ".join([*there, *(self._anywhere(one, bound) for one in group if one not in first)])
 
-    def figures(self, counted: Counted, began: Window, wanted: Sequence[Wanted]) -> Query:
-        """Ask for statistics by names and day. The same rules as `usual.percentile`."""
-        bound = Bound()
-        runs = self._schema.runs and counted in ("job", "stage", "deploy")
-        trait = (lambda name: name.capitalize()) if runs else (lambda name: self._whole.trait(name))
-        which, names = self._counted(counted, bool(runs))
-        named = [trait(name) if name != "name" else "SpanName" for name in names]
-        holds = [self._holds(one, bound, runs=bool(runs)) for one in wanted]
-        where = " AND ".join([which, _began(began, bound), *holds])
-        columns = ", ".join(f"{found} AS name_{at}" for at, found in enumerate(named))
-        keys = ", ".join(f"name_{at}" for at in range(len(named)))
-        sql = f"""SELECT {keys}, toString(day), count() AS found, sumMap(map(result, 1)),
-                arraySort(groupArray(took)) AS sorted,
-                sorted[greatest(intDiv(found * 50 + 99, 100), 1)], sorted[greatest(intDiv(found * 95 + 99, 100), 1)]
-            FROM (SELECT {columns}, toDate(Timestamp, 'UTC') AS day, {trait("result")} AS result,
-                greatest(toInt64(Duration), 0) AS took
-                FROM {self._schema.runs if runs else self._schema.spans} WHERE {where}
-                LIMIT 1 BY cityHash64(TraceId, SpanId))
-            GROUP BY {keys}, day ORDER BY {keys}, day LIMIT {MOST_FIGURES}"""
-        return Query(sql, bound)
+    def _noted_by_name(self, wanted: Sequence[Sequence[Wanted]], times: str, bound: Bound) -> Iterator[str]:
+        """Yield queries for noted spans, which are found by the names of their attributes."""
+        spans, (noted, *noted_by_resource) = self._schema.spans, self._narrow.noted()
+        # A trait has many names. LIMIT BY keeps the server from looking for all of them in all spans.
+        maybe = f"(SELECT {_FOUND}, {SPAN} FROM {spans} WHERE {noted} AND {times} {ONCE})"
+        yield f"SELECT {_FOUND} FROM {maybe} WHERE {_any(wanted, lambda one: self._narrow.by_span(one, bound))}"
+        # What the resource says instead: of few spans.
+        said = _any(wanted, lambda one: self._anywhere(one, bound))
+        traits = sorted({one.trait for group in wanted for one in group})
+        for one in (*noted_by_resource, *(f"{self._narrow.names(trait, RESOURCE)} AND {noted}" for trait in traits)):
+            yield f"SELECT {_FOUND} FROM {spans} WHERE {one} AND {said} AND {times}"
 
-    def _counted(self, counted: Counted, runs: bool) -> tuple[str, tuple[str, ...]]:
-        """Return which spans are counted, and the traits of their names."""
-        kinds = {
-            "job": (c.TYPE_RUN,),
-            "stage": (c.TYPE_STAGE, c.TYPE_BRANCH),
-            "task": (c.TYPE_TASK,),
-            "host": (c.TYPE_HOST,),
-        }
-        names = {"job": ("pipeline",), "stage": ("pipeline", "name"), "task": ("name",), "host": ("host",)}
-        if counted == "deploy":
-            noted = f"Level = {NOTED}" if runs else f"({' OR '.join(self._of.noted())})"
-            environment = "Environment" if runs else self._whole.trait("environment")
-            return f"{noted} AND {environment} != ''", ("service", "environment")
-        return f"Kind IN {listed(kinds[counted])}" if runs else self._of.kinds(*kinds[counted]), names[counted]
+    def _anywhere(self, wanted: Wanted, bound: Bound) -> str:
+        return f"({' OR '.join(self._narrow.places(wanted, bound))})"
 
-    def _kinds(self, *kinds: str) -> str:
-        return f"Kind IN {listed(kinds)}" if self._schema.runs else self._of.kinds(*kinds)
+    def _newest(self, found: Iterable[str], times: str, bound: Bound, most: int, order: str = _NEWEST_FIRST) -> Query:
+        """Ask for the newest of the spans that queries find. ``times``: the condition for when they ran."""
+        # GLOBAL, because a table that is distributed over servers forbids others.
+        newest = f"SELECT {_KEY} FROM ({' UNION ALL '.join(found)}) ORDER BY {order} {ONCE} LIMIT {most}"
+        return self._whole(self._schema.spans, f"({_KEY}) GLOBAL IN ({newest}) AND {times}", bound, most, order)
 
-    def _holds(self, wanted: Wanted, bound: Bound, *, runs: bool | None = None) -> str:
-        """Return whether a trait is as wanted, in the table that is asked."""
-        if not (self._schema.runs if runs is None else runs):
-            return self._of.wanted(wanted, bound)
-        column = wanted.trait.capitalize()
-        if not wanted.value:
-            return f"{column} != ''"
-        value = bound.text(wanted.value)
-        return f"startsWith({column}, {value})" if wanted.begins else f"{column} = {value}"
-
-    def _spans(self, where: str, bound: Bound, most: int, table: str = "", order: str = "") -> Query:
-        sql = f"SELECT {self._columns} FROM {table or self._schema.spans} WHERE {where} {order} {_ONCE} LIMIT {most}"
-        return Query(sql, bound)
+    def _whole(self, table: str, where: str, bound: Bound, most: int, order: str = "") -> Query:
+        sorted_ = f"ORDER BY {order}" if order else ""
+        return Query(f"SELECT {self._columns} FROM {table} WHERE {where} {sorted_} {ONCE} LIMIT {most}", bound)
 
 
-# Rows of statistics: a job or host for each day.
-MOST_FIGURES = 200_000
-# The columns that an inner query hands on, under their own names.
-_PLAIN = (
-    "Timestamp, TraceId, SpanId, ParentSpanId, SpanName, SpanKind, ScopeName, ScopeVersion, Duration, StatusCode, "
-    "StatusMessage, ResourceAttributes, SpanAttributes, Events.Timestamp, Events.Name, Events.Attributes, Links.TraceId, "
-    "Links.SpanId, Links.Attributes"
-)
+def typed(wanted: Wanted, bound: Bound) -> str:
+    """Return whether a trait is as wanted, in the table of runs."""
+    column = wanted.trait.capitalize()
+    if not wanted.value:
+        return f"{column} != ''"
+    value = bound.text(wanted.value)
+    return f"startsWith({column}, {value})" if wanted.begins else f"{column} = {value}"
 
 
-def _began(within: Window, bound: Bound) -> str:
+def began(within: Window, bound: Bound) -> str:
     """Return whether a span began in a window: what the partitions of the table go by."""
     conditions = [f"Timestamp >= {bound.moment(within.from_ns)}"]
     if within.to_ns < ALWAYS.to_ns:
@@ -191,10 +199,16 @@ def _began(within: Window, bound: Bound) -> str:
 
 def began_in(windows: Iterable[Window], bound: Bound) -> str:
     """Return whether a span began in one of some windows."""
-    return f"({' OR '.join(f'({_began(window, bound)})' for window in windows)})"
+    return f"({' OR '.join(f'({began(window, bound)})' for window in windows)})"
 
 
-def _ended(within: Window, bound: Bound) -> str:
-    if within == ALWAYS:
-        return "1"
-    return f"{ENDED} BETWEEN {bound.number(within.from_ns)} AND {bound.number(within.to_ns)}"
+def _times(when: Window, ended: Window, bound: Bound) -> str:
+    """Return whether a span began in one window and ended in another."""
+    if ended == ALWAYS:
+        return began(when, bound)
+    return f"{began(when, bound)} AND {ENDED} BETWEEN {bound.number(ended.from_ns)} AND {bound.number(ended.to_ns)}"
+
+
+def _any(wanted: Sequence[Sequence[Wanted]], condition: Callable[[Wanted], str]) -> str:
+    """Return whether all traits of one of the groups are as wanted, by the condition for each."""
+    return f"({' OR '.join(' AND '.join(map(condition, group)) for group in wanted)})"

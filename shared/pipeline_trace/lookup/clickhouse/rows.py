@@ -9,7 +9,7 @@ from typing import Any
 from ...trace import conventions as c
 from ...trace.others import understood
 from ...trace.span import INTERNAL, UNSET, Span, SpanError
-from .expressions import Attributes
+from .columns import Attributes
 from .types import of_json, typed
 
 # What is selected of a span, in the order of ``_span``. ``{attributes}``: how a column of attributes is read.

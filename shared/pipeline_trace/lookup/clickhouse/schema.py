@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from ...delivery.destinations import SetupError
+from ...trace.traits import Trait
 from . import errors
 from .address import Address
-from .expressions import Bound
+from .columns import Bound
 
 TIMES, RUNS = "_trace_id_ts", "_runs"
 _NEEDED = frozenset(
@@ -21,7 +22,8 @@ _NEEDED = frozenset(
     }
 )
 # What the table of runs has beside the columns of spans: examples/clickhouse/runs.sql.
-RUN_COLUMNS = ("Kind", "Level", "Pipeline", "Run", "Result", "Service", "Environment", "Version", "Revision", "Change")
+RUN_TRAITS: tuple[Trait, ...] = get_args(Trait)
+RUN_COLUMNS = ("Kind", "Level", *(trait.capitalize() for trait in RUN_TRAITS))
 
 
 @dataclass(frozen=True)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from ...trace import conventions as c
 from ...trace.clock import horizon_ns
-from ...trace.queries import build_name, build_name_of
 from ...trace.span import Span
-from ...trace.traits import DETAIL, NOTED, OUTLINE, Traits, traits_of
+from ...trace.traits import DETAIL, FINE_HOST, NOTED, OUTLINE, Traits, traits_of
 from ..source import ALWAYS, MOST_OF_A_TRACE, BuildKey, Counted, Figures, Newest, Wanted, Window
 from .client import Client
-from .queries import MOST_FIGURES, Queries, Query
+from .queries import Queries, Query
 from .rows import spans_of
 from .schema import Schema, question, schema_of
+from .statistics import MOST_FIGURES, statistics
 
 _HOUR_NS = 3_600 * 10**9
 _DAY_NS = 24 * _HOUR_NS
@@ -24,15 +25,10 @@ _AFTER_NS = _DAY_NS
 # What is around a span began at most so much earlier, and so did what ended within a window: builds wait for people.
 _LONGEST_NS = 7 * _DAY_NS
 # How far back it looks where a question names no time, newest first: it stops where it has enough.
-_SLICES_NS = tuple(days * _DAY_NS for days in (7, 30, 90, 400))
+_SLICES_NS = tuple(days * _DAY_NS for days in (7, 90, 400))
 # A server takes at most 128 KiB for a value: http_max_field_value_size.
 _IDS_AT_ONCE = 4000
-# At most so many builds of a job go on at a time.
-_AT_ONCE = 100
-# Spans that are asked for in order to find a few among them.
-_MOST_ASKED = 5000
-# Runs of a job whose stages are asked for together, until there are enough stages.
-_RUNS_AT_ONCE = (100, 400, 2000)
+_OF_A_JOB = frozenset({c.TYPE_RUN, c.TYPE_STAGE, c.TYPE_BRANCH})
 
 
 class ClickHouseSource:
@@ -122,15 +118,8 @@ class ClickHouseSource:
             return found
         left, horizon = most, horizon_ns()
         for began in self._slices(self._began(within)):
-            asked = left
-            while True:
-                spans = self._spans("noted", self._asking().noted(wanted, began, within, asked, horizon))
-                fitting = [span for span in spans if fits(traits_of(span))]
-                # The server's conditions are wider: what it gave too much must not hide what is older.
-                if len(spans) < asked or len(fitting) >= left or asked >= _MOST_ASKED:
-                    break
-                asked = min(asked * 10 + 100, _MOST_ASKED)
-            found += fitting
+            query = partial(self._asking().noted, wanted, began, within, horizon)
+            found += self._fitting("noted", query, left, fits)
             # What ends in the future comes after all that is older.
             left = most - sum(span.end_ns <= horizon for span in found)
             if left <= 0:
@@ -139,65 +128,49 @@ class ClickHouseSource:
 
     def builds(self, keys: Collection[BuildKey], *, fine_hosts: bool = True, around: Window = ALWAYS) -> list[Span]:
         """See source.TraceSource."""
-        names = [build_name(*key) for key in keys]
+        wanted = set(keys)
         if around == ALWAYS:
             # By its name alone a build can only be looked for in the last days; `noted` finds older ones.
             within = next(self._slices(ALWAYS))
         else:
             within = Window(max(around.from_ns - _HOUR_NS, 0), around.wider(_AFTER_NS).to_ns)
-        found = self._spans("builds", self._asking().builds(names, within, fine_hosts=fine_hosts))
-        named = {*names}
-        own = [span for span in found if build_name_of(span) in named]
-        return own if fine_hosts else [span for span in own if traits_of(span).level >= DETAIL]
+        found = self._spans("builds", self._asking().builds(keys, within, fine_hosts=fine_hosts))
+        level = FINE_HOST if fine_hosts else DETAIL
+        return [span for span in found if (of := traits_of(span)).level >= level and (of.pipeline, of.run) in wanted]
 
     def runs(self, within: Window, most: int) -> list[Span]:
         """See source.TraceSource."""
-        found = self._spans("runs", self._asking().runs(self._began(within), within, most))
-        return [span for span in found if traits_of(span).kind == c.TYPE_RUN]
+
+        def fits(traits: Traits) -> bool:
+            return traits.level == NOTED and traits.kind == c.TYPE_RUN
+
+        return self._fitting("runs", partial(self._asking().runs, self._began(within), within), most, fits)
 
     def stages(self, pipeline: str, within: Window, most: int) -> list[Span]:
         """See source.TraceSource."""
-        queries = self._asking()
+
+        def fits(traits: Traits) -> bool:
+            return traits.pipeline == pipeline and traits.kind in _OF_A_JOB
+
         found: list[Span] = []
-        # A stage may end within the window, and its run after it.
-        later = Window(within.from_ns, ALWAYS.to_ns)
         for began in self._slices(self._began(within)):
             left = most - len(found)
-            if self.schema().runs:
-                found += self._spans("stages", queries.stages(pipeline, began, within, left))
-            else:
-                runs = self._spans("runs", queries.runs(began, later, left + _AT_ONCE, pipeline))
-                found += self._stages(runs, pipeline, within, left)
+            found += self._fitting("stages", partial(self._asking().stages, pipeline, began, within), left, fits)
             if len(found) >= most:
                 break
-        found = [span for span in found if traits_of(span).pipeline == pipeline]
         return sorted(found, key=_order, reverse=True)[:most]
 
     def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = ()) -> list[Figures]:
         """See source.TraceSource."""
-        rows = self.ask("figures", self._asking().figures(counted, self._within(within), wanted))
+        rows = self.ask("figures", statistics(self.schema(), counted, self._within(within), wanted))
         if len(rows) >= MOST_FIGURES:
             self._said = (
                 f"there are more than {MOST_FIGURES:,} lines of statistics; the others are left out; ask for fewer days"
             )
         return [
             Figures(tuple(names), str(day), int(count), dict(sorted(results.items())), int(median), int(most))
-            for *names, day, count, results, _sorted, median, most in rows
+            for *names, day, count, results, median, most in rows
         ]
-
-    def _stages(self, runs: Sequence[Span], pipeline: str, within: Window, most: int) -> Iterator[Span]:
-        """Yield runs with their stages and branches, until there are enough."""
-        runs = [run for run in runs if traits_of(run).kind == c.TYPE_RUN]
-        count = start = 0
-        for size in _RUNS_AT_ONCE:
-            some = runs[start : start + size]
-            if not some or count >= most:
-                return
-            windows = _merged(Window(run.start_ns - _HOUR_NS, run.end_ns + _HOUR_NS) for run in some)
-            query = self._asking().stages_of(pipeline, {run.trace_id for run in some}, windows, within)
-            found = [run for run in some if run.end_ns <= within.to_ns] + self._spans("stages", query)
-            yield from found
-            count, start = count + len(found), start + size
 
     def _asking(self) -> Queries:
         if self._queries is None:
@@ -206,6 +179,16 @@ class ClickHouseSource:
 
     def _spans(self, name: str, query: Query) -> list[Span]:
         return list(spans_of(self.ask(name, query)))
+
+    def _fitting(self, name: str, query: Callable[[int], Query], most: int, fits: Callable[[Traits], bool]) -> list[Span]:
+        """Return the newest spans that fit, at most so many. ``query``: for a number of spans, of which some may not fit."""
+        asked = most
+        while True:
+            spans = self._spans(name, query(asked))
+            found = [span for span in spans if fits(traits_of(span))]
+            if len(found) >= most or len(spans) < asked or asked >= MOST_OF_A_TRACE:
+                return found[:most]
+            asked = min(asked * 8, MOST_OF_A_TRACE)
 
     def _traces(self, column: str, span_ids: Collection[str], within: Window) -> list[tuple[str, str]]:
         ids, found = list(span_ids), list[tuple[str, str]]()

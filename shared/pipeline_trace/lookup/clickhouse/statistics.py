@@ -1,0 +1,116 @@
+"""The SQL of statistics: how often something ran on each day, how it ended, how long it took. Does no I/O.
+
+They rest on what the SQL says of a span alone; no span comes here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
+
+from ...trace import conventions as c
+from ...trace.traits import NOTED, Trait
+from ..source import Counted, Wanted, Window
+from .columns import RESOURCE, SPAN, Attributes, Bound, listed
+from .expressions import Expressions
+from .narrowing import Narrowing
+from .queries import ONCE, Query, began, typed
+from .schema import Schema
+
+# Rows of statistics: a job or host for each day.
+MOST_FIGURES = 200_000
+_KINDS: dict[Counted, tuple[str, ...]] = {
+    "job": (c.TYPE_RUN,),
+    "stage": (c.TYPE_STAGE, c.TYPE_BRANCH),
+    "task": (c.TYPE_TASK,),
+    "host": (c.TYPE_HOST,),
+}
+# The traits by which something is counted; "name" is the span's own.
+_NAMES: dict[Counted, tuple[Trait | Literal["name"], ...]] = {
+    "job": ("pipeline",),
+    "stage": ("pipeline", "name"),
+    "task": ("name",),
+    "host": ("host",),
+    "deploy": ("service", "environment"),
+}
+_IN_RUNS = frozenset({"job", "stage", "deploy"})
+# What the traits of a span are made of, and when it ran.
+_RAW = f"Timestamp, Duration, TraceId, SpanId, ParentSpanId, SpanName, SpanKind, StatusCode, {SPAN}, {RESOURCE}"
+_WHEN = "toDate(Timestamp, 'UTC') AS day, greatest(toInt64(Duration), 0) AS took"
+_SAME = "LIMIT 1 BY cityHash64(TraceId, SpanId)"
+
+
+def statistics(schema: Schema, counted: Counted, within: Window, wanted: Sequence[Wanted]) -> Query:
+    """Ask for statistics by names and day. The same rules as `usual.percentile`."""
+    bound = Bound()
+    when = began(within, bound)
+    if schema.runs and counted in _IN_RUNS:
+        spans = _of_runs(schema.runs, counted, when, wanted, bound)
+    else:
+        spans = _Spans(schema, bound).counted(counted, when, wanted)
+    keys = ", ".join(f"name_{at}" for at in range(len(_NAMES[counted])))
+    sql = f"""SELECT {keys}, toString(day), sum(some) AS found,
+            CAST((groupArray(result), groupArray(some)), 'Map(String, UInt64)'),
+            (arraySort(arrayFlatten(groupArray(lengths))) AS sorted)[greatest(intDiv(found * 50 + 99, 100), 1)],
+            sorted[greatest(intDiv(found * 95 + 99, 100), 1)]
+        FROM (SELECT {keys}, day, result, count() AS some, groupArray(took) AS lengths
+            FROM (SELECT {keys}, day, result, took FROM ({spans}) {_SAME}) GROUP BY {keys}, day, result)
+        GROUP BY {keys}, day ORDER BY {keys}, day LIMIT {MOST_FIGURES}"""
+    return Query(sql, bound)
+
+
+def _of_runs(table: str, counted: Counted, when: str, wanted: Sequence[Wanted], bound: Bound) -> str:
+    """Return the query for the spans that are counted, in the table of runs."""
+    named = ("SpanName" if name == "name" else name.capitalize() for name in _NAMES[counted])
+    columns = ", ".join(f"{column} AS name_{at}" for at, column in enumerate(named))
+    which = f"Kind IN {listed(_KINDS[counted])}" if counted in _KINDS else f"Level = {NOTED} AND Environment != ''"
+    where = " AND ".join([which, when, *(typed(one, bound) for one in wanted)])
+    return f"SELECT TraceId, SpanId, {columns}, Result AS result, {_WHEN} FROM {table} WHERE {where}"
+
+
+class _Spans:
+    """Queries in the table of spans."""
+
+    def __init__(self, schema: Schema, bound: Bound) -> None:
+        attributes = Attributes(as_json=schema.as_json)
+        self._table, self._bound = schema.spans, bound
+        self._of, self._narrow = Expressions(attributes, lists=True), Narrowing(attributes)
+
+    def counted(self, counted: Counted, when: str, wanted: Sequence[Wanted]) -> str:
+        """Return the query for the spans that are counted."""
+        parts = [] if counted == "deploy" else list(self._own(counted, when, wanted))
+        return " UNION ALL ".join([*parts, *self._others(counted, when, wanted)])
+
+    def _own(self, counted: Counted, when: str, wanted: Sequence[Wanted]) -> Iterator[str]:
+        """Yield queries for spans whose kind the poller or the callback told."""
+        which = [f"{self._narrow.told(*_KINDS[counted])} AND {when}"]
+        names = {name: self._of.trait(name) for name in _NAMES[counted] if name != "name"}
+        job = next((one for one in wanted if one.trait == "pipeline" and one.value and not one.begins), None)
+        if job:
+            # What a span says of itself counts, else its resource. The name is known, and does not have to be read.
+            by_resource = f"{self._narrow.says(job, RESOURCE, self._bound)} AND NOT {self._narrow.names('pipeline', SPAN)}"
+            which = [f"{one} AND {which[0]}" for one in (self._narrow.says(job, SPAN, self._bound), by_resource)]
+            names["pipeline"] = self._bound.text(job.value)
+        more = "".join(f" AND {self._of.wanted(one, self._bound)}" for one in wanted if one != job)
+        for one in which:
+            yield self._select(counted, names, self._of.own_result(), self._table, f"{one}{more}")
+
+    def _others(self, counted: Counted, when: str, wanted: Sequence[Wanted]) -> Iterator[str]:
+        """Yield queries for deploys, and for spans of other tools, whose kind is told by the names that they have."""
+        names = {name: self._of.trait(name) for name in _NAMES[counted] if name != "name"}
+        result = self._of.trait("result")
+        if counted == "deploy":
+            noted = self._of.noted(self._of.kind(), result, self._of.trait("revision"))
+            narrow, which = self._narrow.noted(), f"{noted} AND {names['environment']} != ''"
+        else:
+            narrow, which = self._narrow.untold(counted), f"{self._of.kind()} IN {listed(_KINDS[counted])}"
+        more = "".join(f" AND {self._of.wanted(one, self._bound)}" for one in wanted)
+        for one in narrow:
+            # LIMIT BY keeps the server from looking for many names in all spans.
+            table = f"(SELECT {_RAW} FROM {self._table} WHERE {one} AND {when} {ONCE})"
+            yield self._select(counted, names, result, table, f"{which}{more}")
+
+    def _select(self, counted: Counted, names: Mapping[Trait, str], result: str, table: str, where: str) -> str:
+        named = ("SpanName" if name == "name" else names[name] for name in _NAMES[counted])
+        columns = ", ".join(f"{column} AS name_{at}" for at, column in enumerate(named))
+        return f"SELECT TraceId, SpanId, {columns}, {result} AS result, {_WHEN} FROM {table} WHERE {where}"
