@@ -79,8 +79,8 @@ class Shop:
 
 _COLUMNS = (
     "Timestamp, TraceId, SpanId, ParentSpanId, SpanName, SpanKind, ServiceName, ResourceAttributes, ScopeName, "
-    "ScopeVersion, SpanAttributes, Duration, StatusCode, StatusMessage, Events.Timestamp, Events.Name, Events.Attributes, Links.TraceId, "
-    "Links.SpanId, Links.TraceState, Links.Attributes"
+    "ScopeVersion, SpanAttributes, Duration, StatusCode, StatusMessage, Events.Timestamp, Events.Name, "
+    "Events.Attributes, Links.TraceId, Links.SpanId, Links.TraceState, Links.Attributes"
 )
 _JENKINS = """map('service.name', controller, 'cicd.pipeline.name', job, 'cicd.pipeline.run.id', number,
     'cicd.pipeline.run.url.full', url)"""
