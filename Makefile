@@ -19,7 +19,7 @@ LOWEST := tests/serve/test_receiver.py tests/serve/test_bounds.py tests/serve/te
 PEERS := collector pytest-otel pytest-opentelemetry maven
 
 .PHONY: demo test quick test-matrix test-lowest test-peers test-engines lint types unit browser sshd sanity collection bench-callback \
-	bench-poller bench-serve corpus fine lab screenshots clean help
+	bench-poller bench-serve bench-source corpus fine lab screenshots clean help
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -72,6 +72,9 @@ bench-serve: $(VENV)/.installed-test ## what serve takes in and what it loses, i
 
 bench-poller: $(VENV)/.installed-test ## what the poller costs, into docs/performance.md (needs a quiet machine, half an hour)
 	@$(BIN)/python tests/bench/poller_scale.py --output docs/performance.md
+
+bench-source: $(VENV)/.installed-test .venvs/engine/.done ## what a year of a large shop costs in ClickHouse, into docs/performance.md (half an hour, 6 GB of disk)
+	@$(BIN)/python tests/bench/source_scale.py --output docs/performance.md
 
 corpus: $(VENV)/.installed-test ## how often verdicts are right, by all kept cases, into docs/ownership.md
 	@$(BIN)/python tests/bench/owners.py --output docs/ownership.md
