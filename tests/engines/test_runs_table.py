@@ -86,7 +86,11 @@ def test_answers_are_the_same_with_and_without_it(demo: list[Span], engine: Engi
     clickhouse_schema.create(engine, as_json=as_json)
     clickhouse_schema.insert(engine, spans, as_json=as_json)
     source = ClickHouseSource(Client(parsed(f"clickhouse://default@127.0.0.1:{engine.port}/default"), Login()))
-    asked = {name: ask for kind in questions.questions(spans, max(span.end_ns for span in demo)).values() for name, ask in kind.items()}
+    asked = {
+        name: ask
+        for kind in questions.questions(spans, max(span.end_ns for span in demo)).values()
+        for name, ask in kind.items()
+    }
     without = {name: ask(source) for name, ask in asked.items()}
     clickhouse_schema.create_runs(engine, as_json=as_json)
     clickhouse_schema.insert(engine, spans[::3], as_json=as_json)

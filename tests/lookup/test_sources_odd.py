@@ -127,7 +127,6 @@ def test_a_change_that_goes_through_many_jobs_is_asked_for_at_once(world: World)
     assert world.remote("map").noted(wanted, 500) == world.local.noted(wanted, 500)
 
 
-@pytest.mark.xfail(strict=True, reason="expressions: GitLab names no pipeline; trace/others takes its repository's name")
 def test_a_pipeline_of_gitlab_is_found_by_its_name(of_others: World) -> None:
     wanted = [[Wanted("pipeline", "team/shop"), Wanted("run", "4711")]]
     assert of_others.local.noted(wanted, 5)
