@@ -69,7 +69,8 @@ class Shop:
                     + [300, 700, 1500][greatest(toInt8(role) - 11, 1)] * if(deploys, 1000000000, 0) AS begin,
                 toInt64(multiIf(leads, 1200, deploys, 240 + sipHash64(i, 'd') % 120,
                     120 + sipHash64(i, 'd') % 600)) * 1000000000 AS took,
-                if(deploys, concat('deploy-agent-', toString(service % 8)), concat('linux-', toString(sipHash64(i, 'w') % 60)))
+                if(deploys, concat('deploy-agent-', toString(service % 8)),
+                    concat('linux-', toString(sipHash64(i, 'w') % 60)))
                     AS agent,
                 40 + service % 29 AS hosts,
                 deploys AND sipHash64(i, 'l') % 40 = 0 AS lost
@@ -77,8 +78,8 @@ class Shop:
 
 
 _COLUMNS = (
-    "Timestamp, TraceId, SpanId, ParentSpanId, SpanName, SpanKind, ServiceName, ResourceAttributes, ScopeName, ScopeVersion, "
-    "SpanAttributes, Duration, StatusCode, StatusMessage, Events.Timestamp, Events.Name, Events.Attributes, Links.TraceId, "
+    "Timestamp, TraceId, SpanId, ParentSpanId, SpanName, SpanKind, ServiceName, ResourceAttributes, ScopeName, "
+    "ScopeVersion, SpanAttributes, Duration, StatusCode, StatusMessage, Events.Timestamp, Events.Name, Events.Attributes, Links.TraceId, "
     "Links.SpanId, Links.TraceState, Links.Attributes"
 )
 _JENKINS = """map('service.name', controller, 'cicd.pipeline.name', job, 'cicd.pipeline.run.id', number,
@@ -128,7 +129,7 @@ def _spans(
     events: tuple[str, str, str] = ("[]", "[]", "[]"),
     links: tuple[str, str, str] = ("[]", "CAST([], 'Array(String)')", "[]"),
 ) -> str:
-    """Return a query for spans of builds. ``at``: their numbers ``k`` in each build; ``more``: ``name AS`` what, for these."""
+    """Return a query for spans of builds. ``at``: their numbers ``k`` in each; ``more``: ``name AS`` what, for these."""
     told = _map(attributes)
     return f"""
         SELECT fromUnixTimestamp64Nano({begin}), {trace}, {_span_id("k")}, {parent}, {name}, '{kind}',

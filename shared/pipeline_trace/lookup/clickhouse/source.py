@@ -128,13 +128,16 @@ class ClickHouseSource:
 
     def builds(self, keys: Collection[BuildKey], *, fine_hosts: bool = True, around: Window = ALWAYS) -> list[Span]:
         """See source.TraceSource."""
-        wanted = set(keys)
+        # Nobody calls a build by half of a name.
+        wanted = {key for key in keys if all(key)}
+        if not wanted:
+            return []
         if around == ALWAYS:
             # By its name alone a build can only be looked for in the last days; `noted` finds older ones.
             within = next(self._slices(ALWAYS))
         else:
             within = Window(max(around.from_ns - _HOUR_NS, 0), around.wider(_AFTER_NS).to_ns)
-        found = self._spans("builds", self._asking().builds(keys, within, fine_hosts=fine_hosts))
+        found = self._spans("builds", self._asking().builds(sorted(wanted), within, fine_hosts=fine_hosts))
         level = FINE_HOST if fine_hosts else DETAIL
         return [span for span in found if (of := traits_of(span)).level >= level and (of.pipeline, of.run) in wanted]
 
