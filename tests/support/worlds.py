@@ -120,7 +120,7 @@ def odd_spans(now_ns: int) -> list[Span]:
     short = run("long", 2, (-500, -490))
     stage(short, "within", (-499, -498))
     # An empty text is none; that of the resource does not count.
-    for number, name in enumerate((c.PIPELINE_RUN_ID, c.JENKINS_TYPE, c.VCS_CHANGE_ID)):
+    for number, name in enumerate((c.PIPELINE_RUN_ID, c.VCS_CHANGE_ID)):
         run("empty", number, **{name: ""})
     told = run("empty", 9, **{c.VCS_HEAD_REVISION: ""})
     told.resource = {**told.resource, c.VCS_HEAD_REVISION: "ab" * 20}
