@@ -169,7 +169,7 @@ def _plugin_part(span: Span) -> Span:
     name = _said(span, c.TASK_NAME)
     kind = c.TYPE_AGENT if name in ALLOCATIONS else STEP_TYPES.get(function, c.TYPE_STEP)
     causes = [str(cause).partition(":") for cause in _list(attributes, c.PLUGIN_STEP_INTERRUPTIONS)]
-    classes = [cause for cause, _, _ in causes]
+    classes = [cause for cause, _colon, _text in causes]
     told = {
         c.JENKINS_TYPE: kind,
         c.TASK_NAME: name,
@@ -177,7 +177,7 @@ def _plugin_part(span: Span) -> Span:
         c.JENKINS_AGENT_LABEL: str(attributes.get(c.PLUGIN_STEP_LABEL) or ""),
         c.WORKER_NAME: _worker(span),
         c.JENKINS_INTERRUPTIONS: classes,
-        c.JENKINS_INTERRUPTION_DESCRIPTIONS: [text.strip() for _, _, text in causes if text.strip()],
+        c.JENKINS_INTERRUPTION_DESCRIPTIONS: [text.strip() for _cause, _colon, text in causes if text.strip()],
         c.ERROR_TYPE: _exception(span),
         **_checkout(attributes),
     }

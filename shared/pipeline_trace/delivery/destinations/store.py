@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -80,7 +80,7 @@ class Store:
         """See Destination.close."""
         if self._connection:
             self._connection.close()
-            self._connection = None
+            self._connection = self._resources = None
 
     def catch_up(self, told: Callable[[float], None]) -> None:
         """Read the spans of older programs into the table of traits, all that are there. Quick where there are none.
@@ -123,8 +123,7 @@ class Store:
         """Return spans. ``where``: SQL from FROM on; the table spans is in it. A row that cannot be read is left out."""
         rows = self.rows(f"SELECT {COLUMNS} {where}", *values)
         try:
-            assert self._resources
-            return list(spans_of(rows, self._resources))
+            return list(spans_of(rows, self._find_resource))
         except sqlite3.Error as error:
             raise self._unreadable(error) from None
 
@@ -137,6 +136,11 @@ class Store:
         except sqlite3.Error as error:
             raise self._unreadable(error) from None
 
+    def _find_resource(self, trace_id: str, resource_id: int) -> Mapping[str, Any]:
+        if self._resources is None:
+            self._resources = Resources(self._open())
+        return self._resources(trace_id, resource_id)
+
     def _unreadable(self, error: sqlite3.Error) -> SetupError:
         return SetupError(f"{self.name} cannot be read ({error}); {remedy(error)}")
 
@@ -144,7 +148,6 @@ class Store:
         seconds = self._busy_seconds if timeout is None else max(min(timeout, self._busy_seconds), 0.05)
         if self._connection is None:
             self._connection = self._connect(seconds)
-            self._resources = Resources(self._connection)
         self._connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
         return self._connection
 
