@@ -141,3 +141,19 @@ def test_what_is_elsewhere_is_asked_through_the_proxy_that_all_programs_take(
         assert found.newest()
     direct = remote_source(address, {**environ, "no_proxy": ".invalid"})
     assert trouble(direct) == "nothing answers there; check host and port, and that ClickHouse runs"
+
+
+@pytest.mark.parametrize(
+    ("address", "interface"), [("host:8443?secure=false", "http"), ("host:8123", "https"), ("host", "https")]
+)
+def test_no_port_says_whether_it_is_tls(monkeypatch: pytest.MonkeyPatch, address: str, interface: str) -> None:
+    """The library takes 8443 for TLS, unless it is told."""
+    told: dict[str, object] = {}
+
+    def create_client(**options: object) -> None:
+        told.update(options)
+        raise OSError("enough")
+
+    monkeypatch.setattr("clickhouse_connect.driver.create_client", create_client)
+    trouble(remote_source(f"clickhouse://{address}", {}))
+    assert told["interface"] == interface
