@@ -91,7 +91,8 @@ def test_stages_of_a_build_that_goes_on_are_told(odd: World, database: str) -> N
 def test_an_environment_has_one_name_everywhere(world: World, tmp_path: Path, name: str) -> None:
     now_ns = time.time_ns()
     playbook = Span("a" * 32, "b" * 16, None, "playbook site.yml", now_ns - HOUR_NS, now_ns)
-    playbook.attributes = {c.ANSIBLE_TYPE: c.TYPE_PLAYBOOK, c.DEPLOYMENT_ENVIRONMENT: name, c.DEPLOYMENT_NAME: "shop"}
+    playbook.attributes = {c.ANSIBLE_TYPE: c.TYPE_PLAYBOOK, c.ANSIBLE_PLAYBOOK_NAME: "site.yml"}
+    playbook.attributes |= {c.DEPLOYMENT_ENVIRONMENT: name, c.DEPLOYMENT_NAME: "shop"}
     local = Store(tmp_path / "traces.db")
     local.deliver([playbook], 60)
     database = f"named{ENVIRONMENTS.index(name)}"

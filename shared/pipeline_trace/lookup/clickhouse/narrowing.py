@@ -101,8 +101,7 @@ class Narrowing:
         """Return conditions of which a noted span fulfils one."""
         root = f"(ParentSpanId = '' AND {self._has(_REVISIONS, SPAN)})"
         span = f"({self._has((*_OF_RUNS, *_OF_OTHERS), SPAN)} OR {root})"
-        playbook = f"{self._of.span(c.ANSIBLE_TYPE)} = '{c.TYPE_PLAYBOOK}'"
-        return [span, self.runs()[1], f"ParentSpanId = '' AND {self._has(_REVISIONS, RESOURCE)}", playbook]
+        return [span, self.runs()[1], f"ParentSpanId = '' AND {self._has(_REVISIONS, RESOURCE)}"]
 
     def told(self, *kinds: str) -> str:
         """Return whether the poller or the callback told that a span is of one of these kinds."""
