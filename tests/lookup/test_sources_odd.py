@@ -55,12 +55,7 @@ def of_others(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.mark.parametrize("kind", questions.KINDS)
 @pytest.mark.parametrize("database", ["odd_map", "odd_json"])
-def test_what_is_told_in_odd_ways_has_the_same_answer(
-    odd: World, database: str, kind: str, request: pytest.FixtureRequest
-) -> None:
-    if (database, kind) == ("odd_map", "figures"):
-        reason = "statistics: a run whose jenkins.type is empty is not counted, one with two commits is"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+def test_what_is_told_in_odd_ways_has_the_same_answer(odd: World, database: str, kind: str) -> None:
     asked = dict(list(odd.asked[kind].items())[:: 1 if database == "odd_map" else 3])
     assert questions.differences(asked, odd.remote(database), odd.local) == []
 
