@@ -15,7 +15,7 @@ from pipeline_trace.lookup.clickhouse.columns import Attributes, listed
 from pipeline_trace.lookup.clickhouse.expressions import Expressions
 from pipeline_trace.lookup.clickhouse.schema import RUN_TRAITS
 from pipeline_trace.trace import conventions as c
-from pipeline_trace.trace.traits import NOTED, OUTLINE
+from pipeline_trace.trace.traits import NAMED_KINDS, NOTED, OUTLINE
 
 _TABLE = "otel.otel_traces"
 _RUNS = f"{_TABLE}_runs"
@@ -102,6 +102,7 @@ def _columns(as_json: bool) -> Iterator[tuple[str, str]]:
         yield from (("ResourceAttributesKeys", keys), ("SpanAttributesKeys", keys))
     yield "Kind", f"{_WORD} CODEC(ZSTD(1))"
     yield "Level", "UInt8 CODEC(ZSTD(1))"
+    yield "Name", f"{_WORD} CODEC(ZSTD(1))"
     for trait in RUN_TRAITS:
         yield trait.capitalize(), f"{_WORD if trait in _WORDS else _TEXT} CODEC(ZSTD(1))"
 
@@ -119,7 +120,9 @@ def _computed(as_json: bool) -> dict[str, str]:
     # An expression may name other columns of the same SELECT.
     of = Expressions(Attributes(as_json=as_json), lists=True, kind="Kind")
     level = f"if({of.noted('Kind', 'Result', 'Revision')}, {NOTED}, {OUTLINE})"
-    return {"Kind": of.kind(), "Level": level, **{trait.capitalize(): of.trait(trait) for trait in RUN_TRAITS}}
+    name = f"if(Kind IN {listed(NAMED_KINDS)}, {of.name()}, '')"
+    traits = {trait.capitalize(): of.trait(trait) for trait in RUN_TRAITS}
+    return {"Kind": of.kind(), "Level": level, "Name": name, **traits}
 
 
 def _chunks(names: list[str]) -> Iterator[str]:

@@ -48,6 +48,11 @@ class Expressions:
             return f"if({self._kind or self.kind()} IN {listed(PARTS)}, '', {found[trait]})"
         return found[trait]
 
+    def name(self) -> str:
+        """Return the name of a stage, branch or task. Jenkins' plugin puts other words before it in the span's name."""
+        of_plugin = f"{self._of.has(c.PLUGIN_STEP_ID)} OR {self._of.has(c.PLUGIN_STEP_NAME)}"
+        return f"if({of_plugin}, {first([self._text(c.TASK_NAME), 'toString(SpanName)'])}, SpanName)"
+
     def kind(self) -> str:
         """Return the kind of a span, '' for others."""
         return kind_of(self._of)
@@ -154,6 +159,8 @@ class Expressions:
 
 # Traits that parameters of a build may say.
 GIVEN = frozenset({"service", "environment", "version", "revision"})
+# Blanks and ends of lines around a text: trimBoth() takes blanks alone.
+_AROUND = r"^\s+|\s+$"
 _ERROR, _NO_ERROR = (f"StatusCode {sign} '{ERROR.capitalize()}'" for sign in ("=", "!="))
 
 
@@ -164,5 +171,6 @@ def _parameters(attribute: str) -> list[str]:
 def one_name(value: str) -> str:
     """Return SQL for the one name of an environment, as words.environment_name does."""
     # RE2's groups that are not captured are written alike; its replacement is \\1, too.
-    plain = f"replaceRegexpAll(lower(trimBoth({value})), {quoted(NEARLY_PRODUCTION)}, {quoted(chr(92) + '1prod')})"
+    bare = f"lower(replaceRegexpAll({value}, {quoted(_AROUND)}, ''))"
+    plain = f"replaceRegexpAll({bare}, {quoted(NEARLY_PRODUCTION)}, {quoted(chr(92) + '1prod')})"
     return f"transform({plain}, {array(ONE_NAME)}, {array(ONE_NAME.values())})"

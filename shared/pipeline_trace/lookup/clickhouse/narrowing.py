@@ -8,6 +8,7 @@ everything. What comes may be more than is wanted: expressions.py, and trace/tra
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from ...trace import conventions as c
 from ...trace.others import SAID_BY
@@ -45,43 +46,92 @@ _OF_PARTS = (c.PLUGIN_STEP_ID, c.PLUGIN_STEP_NAME, c.TASK_NAME)
 _OF_RESOURCES = (c.PIPELINE_RESULT, c.RUN_STATUS)
 
 
+class Sought(NamedTuple):
+    """A trait with one of some values, with any if there are none, or one that begins with the value."""
+
+    trait: Trait
+    values: tuple[str, ...] = ()
+    begins: bool = False
+
+    @property
+    def by_value(self) -> bool:
+        """Return whether its values are in an index."""
+        return bool(self.values) and not self.begins and self.trait in _AS_IT_STANDS
+
+    def holds(self, found: str, bound: Bound) -> str:
+        """Return whether a text, in SQL, is what is sought."""
+        if not self.values:
+            return f"{found} != ''"
+        first, *others = self.values
+        if others:
+            return f"{found} IN {bound.texts(self.values)}"
+        return f"startsWith({found}, {bound.text(first)})" if self.begins else f"{found} = {bound.text(first)}"
+
+
+def sought(wanted: Wanted) -> Sought:
+    """Return a wanted trait as it is sought."""
+    return Sought(wanted.trait, (wanted.value,) if wanted.value else (), wanted.begins)
+
+
+def sought_groups(wanted: Sequence[Sequence[Wanted]]) -> list[list[Sought]]:
+    """Return the groups of wanted traits, of which all of one must hold. Groups of one value of the same trait are one."""
+    groups = [list(map(sought, group)) for group in wanted]
+    values: dict[Trait, list[str]] = {}
+    for group in groups:
+        if len(group) == 1 and group[0].by_value:
+            values.setdefault(group[0].trait, []).extend(group[0].values)
+    others = [group for group in groups if len(group) > 1 or not group[0].by_value]
+    return [*([Sought(trait, tuple(dict.fromkeys(found)))] for trait, found in values.items()), *others]
+
+
 class Narrowing:
     """The conditions, for columns of one type."""
 
     def __init__(self, attributes: Attributes) -> None:
         self._of = attributes
 
-    def by_value(self, group: Sequence[Wanted]) -> list[Wanted]:
-        """Return the wanted traits whose values are in an index."""
-        return [one for one in group if one.value and not one.begins and one.trait in _AS_IT_STANDS]
+    def by_span(self, one: Sought, bound: Bound) -> str:
+        """Return whether a span's own attributes say what is sought, in whatever way."""
+        inside = [] if one.trait in ("pipeline", "run") else self.elsewhere(one, bound)
+        return f"({' OR '.join([self.says(one, SPAN, bound), *inside])})"
 
-    def places(self, wanted: Wanted, bound: Bound) -> list[str]:
-        """Return conditions of which a span fulfils one that says what is wanted: its span, its resource, another tool."""
-        return [*(self.says(wanted, holder, bound) for holder in HOLDERS), *self._elsewhere(wanted, bound)]
-
-    def by_span(self, wanted: Wanted, bound: Bound) -> str:
-        """Return whether a span's own attributes say what is wanted, in whatever way."""
-        inside = [] if wanted.trait in ("pipeline", "run") else self._elsewhere(wanted, bound)
-        return f"({' OR '.join([self.says(wanted, SPAN, bound), *inside])})"
-
-    def says(self, wanted: Wanted, holder: str, bound: Bound) -> str:
-        """Return whether a holder says what is wanted, under any of the trait's names."""
-        said = (self._says(wanted, self._of.value(holder, name), bound) for name in _names(wanted.trait, holder))
+    def anywhere(self, one: Sought, bound: Bound) -> str:
+        """Return whether a span, its resource or anything else says what is sought."""
+        said = [*(self.says(one, holder, bound) for holder in HOLDERS), *self.elsewhere(one, bound)]
         return f"({' OR '.join(said)})"
 
-    def _elsewhere(self, wanted: Wanted, bound: Bound) -> list[str]:
-        """Return the condition that another tool may say what is wanted, in a list or within another text."""
-        value = bound.text(wanted.value) if wanted.value else "''"
-        if wanted.trait == "pipeline":
-            gitlab = f"{self._of.resource(c.VCS_PROVIDER_NAME)} = 'gitlab'"
-            return [f"({gitlab} AND startsWith({self._of.resource(c.SERVICE_NAME)}, {value}))"]
-        if wanted.trait == "run":
-            return [f"({self._has((c.TASK_RUN_URL,), RESOURCE)} AND {_inside(self._of.resource(c.TASK_RUN_URL), value)})"]
-        if wanted.trait in GIVEN:
-            return [f"({self._of.has(_LISTED)} AND {_inside(self._of.listing(_LISTED), value)})"]
-        if wanted.trait == "change":
-            return [f"({self._of.has(c.PLUGIN_JOB)} AND {_inside(self._of.span(c.PLUGIN_JOB), value)})"]
+    def says(self, one: Sought, holder: str, bound: Bound) -> str:
+        """Return whether a holder says what is sought, under any of the trait's names."""
+        found = (_as_sought(one, self._of.value(holder, name)) for name in _names(one.trait, holder))
+        return f"({' OR '.join(one.holds(text, bound) for text in found)})"
+
+    def elsewhere(self, one: Sought, bound: Bound) -> list[str]:
+        """Return the condition that another tool may say what is sought, in a list or within another text."""
+
+        def inside(text: str) -> str:
+            return f"arrayExists(one -> position(lower({text}), lower(one)) > 0, {bound.texts(one.values or ('',))})"
+
+        if one.trait == "pipeline":
+            return [f"({self._of_gitlab()} AND {inside(self._of.resource(c.SERVICE_NAME))})"]
+        if one.trait == "run":
+            return [f"({self._has((c.TASK_RUN_URL,), RESOURCE)} AND {inside(self._of.resource(c.TASK_RUN_URL))})"]
+        if one.trait == "environment":
+            # Under any of its names.
+            return [self._of.has(_LISTED)]
+        if one.trait in GIVEN:
+            return [f"({self._of.has(_LISTED)} AND {inside(self._of.listing(_LISTED))})"]
+        if one.trait == "change":
+            return [f"({self._of.has(c.PLUGIN_JOB)} AND {inside(self._of.span(c.PLUGIN_JOB))})"]
         return []
+
+    def of_jobs(self, jobs: str) -> list[str]:
+        """Return conditions of which a span of one of some jobs fulfils one. ``jobs``: SQL for a list of texts."""
+        named = [self.one_of("pipeline", jobs, holder) for holder in HOLDERS]
+        return [*named, f"({self._of_gitlab()} AND {self._of.resource(c.SERVICE_NAME)} IN {jobs})"]
+
+    def _of_gitlab(self) -> str:
+        """Return whether GitLab may name no pipeline, which then has its project's name."""
+        return f"{self._of.resource(c.VCS_PROVIDER_NAME)} = 'gitlab'"
 
     def one_of(self, trait: Trait, values: str, holder: str) -> str:
         """Return whether a holder says one of some values of a trait. ``values``: SQL for a list of texts."""
@@ -93,15 +143,15 @@ class Narrowing:
 
     def runs(self) -> list[str]:
         """Return conditions of which a run fulfils one. Each has an index of its own: by OR they would have none."""
-        # Keys of an index are few bits, which other keys may have in common: so the kind is looked at first.
-        resource = f"SpanKind = '{SERVER.capitalize()}' AND {self._has(_OF_RESOURCES, RESOURCE)}"
-        return [self._has(_OF_RUNS, SPAN), resource]
+        # An index knows a name by few bits. Resources of ours have those of a result in common: so the provider is named.
+        resource = f"{self._has((c.VCS_PROVIDER_NAME,), RESOURCE)} AND {self._has(_OF_RESOURCES, RESOURCE)}"
+        return [self._has(_OF_RUNS, SPAN), f"{resource} AND SpanKind = '{SERVER.capitalize()}'"]
 
     def noted(self) -> list[str]:
         """Return conditions of which a noted span fulfils one."""
         root = f"(ParentSpanId = '' AND {self._has(_REVISIONS, SPAN)})"
         span = f"({self._has((*_OF_RUNS, *_OF_OTHERS), SPAN)} OR {root})"
-        return [span, self.runs()[1], f"ParentSpanId = '' AND {self._has(_REVISIONS, RESOURCE)}"]
+        return [span, self.runs()[1], f"{self._has(_REVISIONS, RESOURCE)} AND ParentSpanId = ''"]
 
     def told(self, *kinds: str) -> str:
         """Return whether the poller or the callback told that a span is of one of these kinds."""
@@ -110,10 +160,11 @@ class Narrowing:
 
     def untold(self, counted: Counted) -> list[str]:
         """Return conditions of which what is counted fulfils one, where neither the poller nor the callback told it."""
-        untold = f"NOT {self._has((c.JENKINS_TYPE, c.ANSIBLE_TYPE), SPAN)}"
         if counted == "job":
-            return [f"{untold} AND {one}" for one in self.runs()]
+            untold = " AND ".join(f"{self._of.span(name)} = ''" for name in (c.JENKINS_TYPE, c.ANSIBLE_TYPE))
+            return [f"{one} AND {untold}" for one in self.runs()]
         if counted == "stage":
+            untold = f"NOT {self._has((c.JENKINS_TYPE, c.ANSIBLE_TYPE), SPAN)}"
             parts = (self._has(_OF_PARTS, SPAN), self._has((c.TASK_RUN_ID,), RESOURCE), self.runs()[1])
             return [f"{untold} AND {one}" for one in parts]
         return []
@@ -121,19 +172,12 @@ class Narrowing:
     def _has(self, names: Iterable[str], holder: str) -> str:
         return f"({' OR '.join(self._of.has(name, holder) for name in names)})"
 
-    def _says(self, wanted: Wanted, found: str, bound: Bound) -> str:
-        if not wanted.value:
-            return f"{found} != ''"
-        value = bound.text(wanted.value)
-        if wanted.trait == "environment":
-            found = one_name(found)
-        elif wanted.trait == "revision":
-            found = f"lower({found})"
-        return f"startsWith({found}, {value})" if wanted.begins else f"{found} = {value}"
 
-
-def _inside(text: str, value: str) -> str:
-    return f"position(lower({text}), lower({value})) > 0"
+def _as_sought(one: Sought, found: str) -> str:
+    """Return a text in the form in which it is compared."""
+    if not one.values:
+        return found
+    return {"environment": one_name(found), "revision": f"lower({found})"}.get(one.trait, found)
 
 
 def _names(trait: Trait, holder: str) -> list[str]:

@@ -14,7 +14,7 @@ from ...trace.traits import NOTED
 from ..source import ALWAYS, MOST_OF_A_TRACE, BuildKey, Wanted, Window
 from .columns import RESOURCE, SPAN, Attributes, Bound, listed
 from .expressions import Expressions
-from .narrowing import HOLDERS, Narrowing
+from .narrowing import HOLDERS, Narrowing, Sought, sought_groups
 from .rows import columns_of
 from .schema import Schema
 
@@ -24,11 +24,7 @@ ENDED = "toUnixTimestamp64Nano(Timestamp) + toInt64(Duration)"
 ONCE = "LIMIT 1 BY TraceId, SpanId"
 _NEWEST_FIRST = f"{ENDED} DESC, TraceId DESC, SpanId DESC"
 _OF_A_JOB = (c.TYPE_RUN, c.TYPE_STAGE, c.TYPE_BRANCH)
-# Where a span may say a trait, at most: see Narrowing.places.
-_PLACES = 3
-# By these, the server finds a row again: the first says in which partition it is, the second has an index.
-_KEY = "Timestamp, TraceId, SpanId"
-_FOUND = f"{_KEY}, Duration"
+_FOUND = "Timestamp, TraceId, SpanId, Duration"
 # The columns that an inner query hands on, under their own names.
 _PLAIN = (
     "Timestamp, TraceId, SpanId, ParentSpanId, SpanName, SpanKind, ScopeName, ScopeVersion, Duration, StatusCode, "
@@ -38,10 +34,19 @@ _PLAIN = (
 
 
 class Query(NamedTuple):
-    """A query: its SQL, and the values that the server puts in."""
+    """A query: its SQL, and the values that the server puts in. ``of_keys``: it gives keys of spans, not whole ones."""
 
     sql: str
     bound: Bound
+    of_keys: bool = False
+
+
+class Key(NamedTuple):
+    """By what a row is found again: its partition by the first, and in that by an index on the second."""
+
+    start_ns: int
+    trace_id: str
+    span_id: str
 
 
 class Queries:
@@ -72,14 +77,21 @@ class Queries:
     def trace(self, trace_id: str, windows: Sequence[Window]) -> Query:
         """Ask for the spans of a trace. ``windows``: when they began."""
         bound = Bound()
-        where = f"TraceId = {bound.text(trace_id)} AND {began_in(windows, bound)}"
+        where = f"WHERE TraceId = {bound.text(trace_id)} AND {began_in(windows, bound)}"
         return self._whole(self._schema.spans, where, bound, MOST_OF_A_TRACE)
 
     def outline(self, trace_ids: Collection[str], windows: Sequence[Window], most: int) -> Query:
         """Ask for the outlines of traces. ``windows``: when their spans began."""
         bound = Bound()
-        where = f"TraceId IN {bound.texts(trace_ids)} AND {began_in(windows, bound)} AND {self._of.outlined()}"
+        where = f"WHERE TraceId IN {bound.texts(trace_ids)} AND {began_in(windows, bound)} AND {self._of.outlined()}"
         return self._whole(self._schema.spans, where, bound, most)
+
+    def by_keys(self, keys: Collection[Key], windows: Sequence[Window]) -> Query:
+        """Ask for spans, perhaps for more than these. ``windows``: when they began."""
+        bound = Bound()
+        traces, spans = bound.texts({key.trace_id for key in keys}), bound.texts({key.span_id for key in keys})
+        where = f"WHERE TraceId IN {traces} AND SpanId IN {spans} AND {began_in(windows, bound)}"
+        return self._whole(self._schema.spans, where, bound, MOST_OF_A_TRACE)
 
     def traces(self, column: str, span_ids: Collection[str], within: Window) -> Query:
         """Ask for the traces of the spans with one of some ids in a column. ``within``: when they began."""
@@ -95,98 +107,93 @@ class Queries:
         """
         bound = Bound()
         order, times = f"{ENDED} > {bound.number(horizon_ns)}, {_NEWEST_FIRST}", _times(when, ended, bound)
+        groups = sought_groups(wanted)
         if self._schema.runs:
-            where = f"Level = {NOTED} AND {_any(wanted, lambda one: typed(one, bound))} AND {times}"
+            where = f"WHERE Level = {NOTED} AND {_any(groups, lambda one: typed(one, bound))} AND {times}"
             return self._whole(self._schema.runs, where, bound, most, order)
-        parts = self._noted_by_value if all(map(self._narrow.by_value, wanted)) else self._noted_by_name
-        return self._newest(parts(wanted, times, bound), times, bound, most, order)
+        by_value = all(any(one.by_value for one in group) for group in groups)
+        parts = self._noted_by_value if by_value else self._noted_by_name
+        return self._keys(parts(groups, times, bound), bound, most, order)
 
     def builds(self, keys: Collection[BuildKey], within: Window, *, fine_hosts: bool) -> Query:
         """Ask for the spans of builds, perhaps of more than these. ``within``: when they began."""
         bound = Bound()
         jobs, numbers = (bound.texts({key[at] for key in keys}) for at in (0, 1))
         more = began(within, bound) + ("" if fine_hosts else f" AND {self._of.no_fine_host()}")
-        of_builds = (
-            f"{self._narrow.one_of('pipeline', jobs, of_job)} AND {self._narrow.one_of('run', numbers, of_run)}"
-            for of_job, of_run in product(HOLDERS, HOLDERS)
-        )
-        parts = (f"SELECT {_PLAIN} FROM {self._schema.spans} WHERE {one} AND {more}" for one in of_builds)
-        return self._whole(f"({' UNION ALL '.join(parts)})", "1", bound, MOST_OF_A_TRACE)
+        ways = product(self._narrow.of_jobs(jobs), (self._narrow.one_of("run", numbers, holder) for holder in HOLDERS))
+        parts = (f"SELECT {_PLAIN} FROM {self._schema.spans} WHERE {job} AND {run} AND {more}" for job, run in ways)
+        return self._whole(f"({' UNION ALL '.join(parts)})", "", bound, MOST_OF_A_TRACE)
 
     def runs(self, when: Window, ended: Window, most: int) -> Query:
         """Ask for the newest runs. ``when``: when they began."""
         bound = Bound()
         times = _times(when, ended, bound)
         if self._schema.runs:
-            where = f"Kind = '{c.TYPE_RUN}' AND Level = {NOTED} AND {times}"
+            where = f"WHERE Kind = '{c.TYPE_RUN}' AND Level = {NOTED} AND {times}"
             return self._whole(self._schema.runs, where, bound, most, _NEWEST_FIRST)
-        found = (f"SELECT {_FOUND} FROM {self._schema.spans} WHERE {one} AND {times}" for one in self._narrow.runs())
-        return self._newest(found, times, bound, most)
+        return self._keys((self._found(f"{one} AND {times}") for one in self._narrow.runs()), bound, most)
 
     def stages(self, pipeline: str, when: Window, ended: Window, most: int) -> Query:
         """Ask for the newest runs, stages and branches of a job. ``when``: when they began."""
-        bound, job = Bound(), Wanted("pipeline", pipeline)
+        bound, job = Bound(), Sought("pipeline", (pipeline,))
         times = _times(when, ended, bound)
         if self._schema.runs:
-            where = f"Kind IN {listed(_OF_A_JOB)} AND {typed(job, bound)} AND {times}"
+            where = f"WHERE Kind IN {listed(_OF_A_JOB)} AND {typed(job, bound)} AND {times}"
             return self._whole(self._schema.runs, where, bound, most, _NEWEST_FIRST)
         more = f"{self._of.perhaps(*_OF_A_JOB)} AND {times}"
-        said = (self._narrow.says(job, holder, bound) for holder in HOLDERS)
-        found = (f"SELECT {_FOUND} FROM {self._schema.spans} WHERE {one} AND {more}" for one in said)
-        return self._newest(found, times, bound, most)
+        said = [*(self._narrow.says(job, holder, bound) for holder in HOLDERS), *self._narrow.elsewhere(job, bound)]
+        return self._keys((self._found(f"{one} AND {more}") for one in said), bound, most)
 
-    def _noted_by_value(self, wanted: Sequence[Sequence[Wanted]], times: str, bound: Bound) -> Iterator[str]:
+    def _noted_by_value(self, groups: Sequence[Sequence[Sought]], times: str, bound: Bound) -> Iterator[str]:
         """Yield queries for noted spans. Each group has traits whose values are in an index."""
         # Two values leave so little that what is noted needs no index.
-        count = min(2, *(len(self._narrow.by_value(group)) for group in wanted))
-        noted = self._narrow.noted() if count == 1 else [f"({' OR '.join(self._narrow.noted())})"]
-        for at in product(range(_PLACES), repeat=count):
-            said = list(filter(None, (self._said(group, at, bound) for group in wanted)))
-            for one in noted if said else ():
-                yield f"SELECT {_FOUND} FROM {self._schema.spans} WHERE ({' OR '.join(said)}) AND {one} AND {times}"
+        count = min(2, *(sum(one.by_value for one in group) for group in groups))
+        any_noted = f"({' OR '.join(self._narrow.noted())})"
+        for holders in product(HOLDERS, repeat=count):
+            said = " OR ".join(self._said(group, holders, bound) for group in groups)
+            for noted in self._narrow.noted() if count == 1 else [any_noted]:
+                yield self._found(f"({said}) AND {noted} AND {times}")
+        for group in groups:
+            said = " AND ".join(self._narrow.anywhere(one, bound) for one in group)
+            for elsewhere in (condition for one in group for condition in self._narrow.elsewhere(one, bound)):
+                yield self._found(f"{elsewhere} AND {said} AND {any_noted} AND {times}")
 
-    def _said(self, group: Sequence[Wanted], at: Sequence[int], bound: Bound) -> str:
-        """Return whether the traits of a group are as wanted, the first ones at certain places; '' without such a place."""
-        first = self._narrow.by_value(group)[: len(at)]
-        places = [self._narrow.places(one, bound) for one in first]
-        if any(place >= len(found) for place, found in zip(at, places, strict=True)):
-            return ""
-        there = (found[place] for place, found in zip(at, places, strict=True))
-        return " AND ".join([*there, *(self._anywhere(one, bound) for one in group if one not in first)])
+    def _said(self, group: Sequence[Sought], holders: Sequence[str], bound: Bound) -> str:
+        """Return whether the traits of a group are as sought, the first ones in certain holders of attributes."""
+        first = [one for one in group if one.by_value][: len(holders)]
+        there = [self._narrow.says(one, holder, bound) for one, holder in zip(first, holders, strict=True)]
+        return " AND ".join([*there, *(self._narrow.anywhere(one, bound) for one in group if one not in first)])
 
-    def _noted_by_name(self, wanted: Sequence[Sequence[Wanted]], times: str, bound: Bound) -> Iterator[str]:
+    def _noted_by_name(self, groups: Sequence[Sequence[Sought]], times: str, bound: Bound) -> Iterator[str]:
         """Yield queries for noted spans, which are found by the names of their attributes."""
-        spans, (noted, *noted_by_resource) = self._schema.spans, self._narrow.noted()
+        by_span, *by_resource = self._narrow.noted()
         # A trait has many names. LIMIT BY keeps the server from looking for all of them in all spans.
-        maybe = f"(SELECT {_FOUND}, {SPAN} FROM {spans} WHERE {noted} AND {times} {ONCE})"
-        yield f"SELECT {_FOUND} FROM {maybe} WHERE {_any(wanted, lambda one: self._narrow.by_span(one, bound))}"
+        maybe = f"(SELECT {_FOUND}, {SPAN} FROM {self._schema.spans} WHERE {by_span} AND {times} {ONCE})"
+        yield f"SELECT {_FOUND} FROM {maybe} WHERE {_any(groups, lambda one: self._narrow.by_span(one, bound))}"
         # What the resource says instead: of few spans.
-        said = _any(wanted, lambda one: self._anywhere(one, bound))
-        traits = sorted({one.trait for group in wanted for one in group})
-        for one in (*noted_by_resource, *(f"{self._narrow.names(trait, RESOURCE)} AND {noted}" for trait in traits)):
-            yield f"SELECT {_FOUND} FROM {spans} WHERE {one} AND {said} AND {times}"
+        said = _any(groups, lambda one: self._narrow.anywhere(one, bound))
+        traits = sorted({one.trait for group in groups for one in group})
+        names = (f"{self._narrow.names(trait, RESOURCE)} AND {by_span}" for trait in traits)
+        for condition in (*by_resource, *names):
+            yield self._found(f"{condition} AND {said} AND {times}")
 
-    def _anywhere(self, wanted: Wanted, bound: Bound) -> str:
-        return f"({' OR '.join(self._narrow.places(wanted, bound))})"
+    def _found(self, where: str) -> str:
+        return f"SELECT {_FOUND} FROM {self._schema.spans} WHERE {where}"
 
-    def _newest(self, found: Iterable[str], times: str, bound: Bound, most: int, order: str = _NEWEST_FIRST) -> Query:
-        """Ask for the newest of the spans that queries find. ``times``: the condition for when they ran."""
-        # GLOBAL, because a table that is distributed over servers forbids others.
-        newest = f"SELECT {_KEY} FROM ({' UNION ALL '.join(found)}) ORDER BY {order} {ONCE} LIMIT {most}"
-        return self._whole(self._schema.spans, f"({_KEY}) GLOBAL IN ({newest}) AND {times}", bound, most, order)
+    def _keys(self, found: Iterable[str], bound: Bound, most: int, order: str = _NEWEST_FIRST) -> Query:
+        """Ask for the keys of the newest of the spans that queries find."""
+        sql = f"""SELECT toUnixTimestamp64Nano(Timestamp), TraceId, SpanId FROM ({" UNION ALL ".join(found)})
+            ORDER BY {order} {ONCE} LIMIT {most}"""
+        return Query(sql, bound, of_keys=True)
 
     def _whole(self, table: str, where: str, bound: Bound, most: int, order: str = "") -> Query:
         sorted_ = f"ORDER BY {order}" if order else ""
-        return Query(f"SELECT {self._columns} FROM {table} WHERE {where} {sorted_} {ONCE} LIMIT {most}", bound)
+        return Query(f"SELECT {self._columns} FROM {table} {where} {sorted_} {ONCE} LIMIT {most}", bound)
 
 
-def typed(wanted: Wanted, bound: Bound) -> str:
-    """Return whether a trait is as wanted, in the table of runs."""
-    column = wanted.trait.capitalize()
-    if not wanted.value:
-        return f"{column} != ''"
-    value = bound.text(wanted.value)
-    return f"startsWith({column}, {value})" if wanted.begins else f"{column} = {value}"
+def typed(one: Sought, bound: Bound) -> str:
+    """Return whether a trait is as sought, in the table of runs."""
+    return one.holds(one.trait.capitalize(), bound)
 
 
 def began(within: Window, bound: Bound) -> str:
@@ -209,6 +216,6 @@ def _times(when: Window, ended: Window, bound: Bound) -> str:
     return f"{began(when, bound)} AND {ENDED} BETWEEN {bound.number(ended.from_ns)} AND {bound.number(ended.to_ns)}"
 
 
-def _any(wanted: Sequence[Sequence[Wanted]], condition: Callable[[Wanted], str]) -> str:
-    """Return whether all traits of one of the groups are as wanted, by the condition for each."""
-    return f"({' OR '.join(' AND '.join(map(condition, group)) for group in wanted)})"
+def _any(groups: Sequence[Sequence[Sought]], condition: Callable[[Sought], str]) -> str:
+    """Return whether all traits of one of the groups are as sought, by the condition for each."""
+    return f"({' OR '.join(' AND '.join(map(condition, group)) for group in groups)})"

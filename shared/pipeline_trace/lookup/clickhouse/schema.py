@@ -23,12 +23,15 @@ _NEEDED = frozenset(
 )
 # What the table of runs has beside the columns of spans: examples/clickhouse/runs.sql.
 RUN_TRAITS: tuple[Trait, ...] = get_args(Trait)
-RUN_COLUMNS = ("Kind", "Level", *(trait.capitalize() for trait in RUN_TRAITS))
+RUN_COLUMNS = ("Kind", "Level", "Name", *(trait.capitalize() for trait in RUN_TRAITS))
 
 
 @dataclass(frozen=True)
 class Schema:
-    """The tables of one server, in SQL. ``times``: when traces were, ``runs``: the table of runs; "" where it is missing."""
+    """The tables of one server, in SQL. ``times``: when traces were, ``runs``: the table of runs; "" where it is missing.
+
+    ``as_json``: attributes are in columns of the type JSON, not Map.
+    """
 
     spans: str
     times: str

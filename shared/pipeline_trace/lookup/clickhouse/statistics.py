@@ -13,7 +13,7 @@ from ...trace.traits import NOTED, Trait
 from ..source import Counted, Wanted, Window
 from .columns import RESOURCE, SPAN, Attributes, Bound, listed
 from .expressions import Expressions
-from .narrowing import Narrowing
+from .narrowing import Narrowing, sought
 from .queries import ONCE, Query, began, typed
 from .schema import Schema
 
@@ -61,10 +61,9 @@ def statistics(schema: Schema, counted: Counted, within: Window, wanted: Sequenc
 
 def _of_runs(table: str, counted: Counted, when: str, wanted: Sequence[Wanted], bound: Bound) -> str:
     """Return the query for the spans that are counted, in the table of runs."""
-    named = ("SpanName" if name == "name" else name.capitalize() for name in _NAMES[counted])
-    columns = ", ".join(f"{column} AS name_{at}" for at, column in enumerate(named))
+    columns = ", ".join(f"{name.capitalize()} AS name_{at}" for at, name in enumerate(_NAMES[counted]))
     which = f"Kind IN {listed(_KINDS[counted])}" if counted in _KINDS else f"Level = {NOTED} AND Environment != ''"
-    where = " AND ".join([which, when, *(typed(one, bound) for one in wanted)])
+    where = " AND ".join([which, when, *(typed(sought(one), bound) for one in wanted)])
     return f"SELECT TraceId, SpanId, {columns}, Result AS result, {_WHEN} FROM {table} WHERE {where}"
 
 
@@ -88,8 +87,9 @@ class _Spans:
         job = next((one for one in wanted if one.trait == "pipeline" and one.value and not one.begins), None)
         if job:
             # What a span says of itself counts, else its resource. The name is known, and does not have to be read.
-            by_resource = f"{self._narrow.says(job, RESOURCE, self._bound)} AND NOT {self._narrow.names('pipeline', SPAN)}"
-            which = [f"{one} AND {which[0]}" for one in (self._narrow.says(job, SPAN, self._bound), by_resource)]
+            named = sought(job)
+            by_resource = f"{self._narrow.says(named, RESOURCE, self._bound)} AND NOT {self._narrow.names('pipeline', SPAN)}"
+            which = [f"{one} AND {which[0]}" for one in (self._narrow.says(named, SPAN, self._bound), by_resource)]
             names["pipeline"] = self._bound.text(job.value)
         more = "".join(f" AND {self._of.wanted(one, self._bound)}" for one in wanted if one != job)
         for one in which:
@@ -111,6 +111,6 @@ class _Spans:
             yield self._select(counted, names, result, table, f"{which}{more}")
 
     def _select(self, counted: Counted, names: Mapping[Trait, str], result: str, table: str, where: str) -> str:
-        named = ("SpanName" if name == "name" else names[name] for name in _NAMES[counted])
+        named = (self._of.name() if name == "name" else names[name] for name in _NAMES[counted])
         columns = ", ".join(f"{column} AS name_{at}" for at, column in enumerate(named))
         return f"SELECT TraceId, SpanId, {columns}, {result} AS result, {_WHEN} FROM {table} WHERE {where}"
