@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from support.loops import ran
 
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import Home, find_home
@@ -182,9 +182,7 @@ def asked(place: Home, index: Index, ask: Callable[[TraceList], Awaitable[T]]) -
         finally:
             await writer.close()
 
-    # In a new thread: in this one, the browser of other tests keeps an event loop.
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(lambda: asyncio.run(main())).result()
+    return ran(main())
 
 
 def text_of(page: Page) -> str:

@@ -9,7 +9,6 @@ import struct
 import threading
 import time
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Event
 from typing import Any
@@ -18,6 +17,7 @@ import grpc
 import pytest
 import requests
 import support
+from support.loops import ran
 from support.serving import Server, call
 
 from pipeline_trace.serve import bodies, jsontext, wire
@@ -294,9 +294,7 @@ def test_what_waits_for_the_disk_is_limited_in_spans_too() -> None:
         # The first one counts no longer; and one alone may be of any size.
         assert len((await take()).spans) == 4
 
-    # In a thread of its own: the browser of other tests has an event loop in this one.
-    with ThreadPoolExecutor(1) as threads:
-        threads.submit(asyncio.run, run()).result()
+    ran(run())
 
 
 # The server ends

@@ -14,6 +14,7 @@ import requests
 import support
 from starlette.requests import Request
 from starlette.responses import Response
+from support.loops import ran
 from support.serving import Server
 
 from pipeline_trace.serve import health
@@ -63,7 +64,7 @@ def test_many_probes_are_one_question_a_second() -> None:
             assert {told(answer) for answer in answers} == {(200, b"ready\n")}
             assert asked.times == times
 
-    asyncio.run(probes())
+    ran(probes())
 
 
 @pytest.mark.parametrize("problem", ["no server at https://mara:hunter2hunter2@db.example.com", OSError("no /srv/traces")])
@@ -78,7 +79,7 @@ def test_what_is_wrong_is_in_the_log_alone(problem: str | Exception, caplog: pyt
         return answers
 
     with caplog.at_level(logging.WARNING):
-        assert asyncio.run(probes()) == [(503, b"not ready\n")] * 2 + [(200, b"ready\n")] * 2
+        assert ran(probes()) == [(503, b"not ready\n")] * 2 + [(200, b"ready\n")] * 2
     # Once when it begins and once when it is over.
     first, last = caplog.messages
     assert first.startswith("not ready: no ")
@@ -107,7 +108,7 @@ def test_a_question_that_hangs_is_not_asked_twice(monkeypatch: pytest.MonkeyPatc
         assert told(await found.readiness(REQUEST)) == (200, b"ready\n")
         assert asked.times == 1
 
-    asyncio.run(probes())
+    ran(probes())
 
 
 def test_a_store_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import subprocess
 import sys
 import threading
 import time
@@ -255,3 +256,13 @@ def test_without_the_library_the_line_says_what_to_install(engine: Engine, monke
         f"reading from {address(engine)}?table=otel_traces needs clickhouse-connect; run: "
         "pip install 'pipeline-trace[clickhouse]'"
     )
+
+
+def test_the_library_lifts_no_bound_of_other_connections() -> None:
+    """It is loaded at the first question. Whoever else sends too many headers is still refused."""
+    asks = "from pipeline_trace.lookup.remote import remote_source\n"
+    asks += f"try: remote_source('clickhouse://127.0.0.1:{free_port()}/otel', {{}}).newest()\n"
+    asks += "except Exception as error: assert 'nothing answers' in str(error), error\n"
+    code = f"import http.client\nbefore = http.client._MAXHEADERS\n{asks}assert http.client._MAXHEADERS == before"
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -5,6 +5,7 @@ No other module imports clickhouse-connect.
 
 from __future__ import annotations
 
+import http.client
 import logging
 import threading
 import uuid
@@ -71,11 +72,15 @@ class Client:
             return self._client
 
     def _connect(self) -> Any:
+        most_headers = http.client._MAXHEADERS  # type: ignore[attr-defined]
         try:
             from clickhouse_connect.driver import create_client
             from clickhouse_connect.driver.httputil import get_pool_manager
         except ImportError:
             raise SetupError(f"reading from {self.address} needs clickhouse-connect; run: {_INSTALL}") from None
+        finally:
+            # It lifts this bound for every connection of the process.
+            http.client._MAXHEADERS = most_headers  # type: ignore[attr-defined]
         # They log what they then raise, with whole queries; one line of ours says it.
         for name in ("clickhouse_connect", "urllib3"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
