@@ -93,12 +93,12 @@ def test_answers_are_those_of_the_store_word_for_word(read: Read, command: str) 
         assert found.stdout.splitlines() == expected.stdout.splitlines(), words
 
 
-@pytest.mark.parametrize("read", HOMES, indirect=True)
+@pytest.mark.parametrize("read", HOMES[:1], indirect=True)
 def test_every_question_has_the_same_answer(read: Read) -> None:
     store = Store(Path(read.env["PIPELINE_TRACE_HOME"]) / "traces.db")
     with closing(LocalSource(store)) as local, closing(remote_source(read.source, {})) as remote:
         for asked in questions.questions(read.spans, time.time_ns()).values():
-            some = dict(list(asked.items())[::3])
+            some = dict(list(asked.items())[::4])
             assert questions.differences(some, remote, local) == []
 
 

@@ -139,6 +139,8 @@ def _newest_noted(now_ns: int) -> Iterator[Question]:
 
 def _builds(spans: Sequence[Span]) -> Iterator[Question]:
     runs = some(runs_of(spans))
+    if not runs:
+        return
     asked = [([run], window([run])) for run in runs] + [(runs, window(runs))]
     for of, around in asked:
         keys = sorted({key_of(run) for run in of})
