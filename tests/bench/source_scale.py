@@ -61,7 +61,7 @@ def fill(engine: Engine, folder: Path, spans: int) -> str:
     filled = time.monotonic()
     for sql in (support.ROOT / "examples/clickhouse/runs.sql").read_text().split(";\n"):
         if any(line and not line.startswith("--") for line in sql.splitlines()):
-            engine.sql(sql, max_threads=1, max_execution_time=0)
+            engine.sql(sql, seconds=3600, max_threads=1, max_execution_time=0)
     told.write_text(json.dumps({"builds": builds, "end_ns": end_ns}))
     return f"filled in {(filled - began) / 60:.0f} minutes, the table of runs in {time.monotonic() - filled:.0f} s more"
 

@@ -76,7 +76,7 @@ def test_lookups_of_other_builds_are_the_same(world: World, both: tuple[Lookup, 
     for run in runs:
         key, around = questions.key_of(run), questions.window([run])
         asked[f"spans_of_build {key}"] = lambda lookup, a=key, b=around: questions.by_id(  # type: ignore[misc]
-            lookup.spans_of_build(*a, around=b)
+            lookup.spans_of_build(*a, around=[b])
         )
     for name, ask in asked.items():
         found, expected = map(ask, both)

@@ -67,7 +67,7 @@ def test_others_of_the_same_time_are_all_there(source: ClickHouseSource) -> None
         trace, own = f"{number:032x}", Window(NOW_NS - (BUILDS + 1) * HOUR_NS, NOW_NS)
         wanted = [[Wanted("pipeline", "job"), Wanted("run", str(number))]]
         assert [span.trace_id for span in source.noted(wanted, 5, WITHIN)] == [trace]
-        assert [span.trace_id for span in source.builds([("job", str(number))], around=own)] == [trace]
+        assert [span.trace_id for span in source.builds([("job", str(number))], around=[own])] == [trace]
         assert [span.trace_id for span in source.trace(trace)] == [trace]
         assert [span.trace_id for span in source.outline([trace], 5)] == [trace]
-        assert source.traces_with([f"{number:016x}"], own) == {trace}
+        assert source.traces_with([f"{number:016x}"], [own]) == {trace}

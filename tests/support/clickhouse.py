@@ -154,18 +154,18 @@ class Engine:
             return [Asked(**json.loads(line)) for line in (self._folder / "log.jsonl").read_text().splitlines()]
         return []
 
-    def sql(self, text: str, user: str = "default", **settings: object) -> list[dict[str, Any]]:
-        """Return the rows of a statement, each by the names of its columns. Raises EngineError."""
-        body = self.send(text.encode(), user, default_format="JSONEachRow", **settings)
+    def sql(self, text: str, user: str = "default", seconds: float = 60, **settings: object) -> list[dict[str, Any]]:
+        """Return the rows of a statement, each by the names of its columns. Raises EngineError, OSError."""
+        body = self.send(text.encode(), user, seconds, default_format="JSONEachRow", **settings)
         return [json.loads(line) for line in body.splitlines()]
 
-    def send(self, body: bytes, user: str = "default", **query: object) -> bytes:
+    def send(self, body: bytes, user: str = "default", seconds: float = 60, **query: object) -> bytes:
         """Return the answer to a request with these words in its query string. Raises EngineError, OSError."""
         login = base64.b64encode(f"{user}:{self.users[user].password}".encode()).decode()
         url = f"{self.url}/?{urlencode({name: str(value) for name, value in query.items()})}"
         request = urllib.request.Request(url, body, {"Authorization": f"Basic {login}"})
         try:
-            with _opener(self._tls).open(request, timeout=60) as answer:
+            with _opener(self._tls).open(request, timeout=seconds) as answer:
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
             code = int(error.headers.get("X-ClickHouse-Exception-Code") or 0)

@@ -99,13 +99,15 @@ def _around(spans: Sequence[Span]) -> Iterator[Question]:
         traces.setdefault(span.trace_id, []).append(span)
     for trace_id in some(sorted(traces)):
         inside, ids = traces[trace_id], [span.span_id for span in traces[trace_id]]
-        around, parents = window(inside), [span.parent_id for span in inside if span.parent_id]
+        around, parents = [window(inside)], [span.parent_id for span in inside if span.parent_id]
         yield f"with parents of {trace_id}", lambda source, a=parents, b=around: source.traces_with(a, b)  # type: ignore[misc]
         yield f"below {trace_id}", lambda source, a=ids, b=around: source.traces_below(a, b)  # type: ignore[misc]
+        yield f"below {trace_id}, but for it", lambda source, a=ids, b=around, c=trace_id: source.traces_below(a, b, [c])  # type: ignore[misc]
     # More than fit into one request.
     every = [*(f"{number:016x}" for number in range(1, 9000)), *(span.span_id for span in spans)]
-    yield "with any", lambda source: source.traces_with(every, window(spans))
-    yield "below any", lambda source: source.traces_below(every, window(spans))
+    yield "with any", lambda source: source.traces_with(every, [window(spans)])
+    yield "below any", lambda source: source.traces_below(every, [window(spans)])
+    yield "below any, but for some", lambda source: source.traces_below(every, [window(spans)], sorted(traces)[::2])
     yield "with none", lambda source: (source.traces_with([]), source.traces_below([]), source.traces_with(["f" * 16]))
 
 
@@ -141,13 +143,13 @@ def _builds(spans: Sequence[Span]) -> Iterator[Question]:
     runs = some(runs_of(spans))
     if not runs:
         return
-    asked = [([run], window([run])) for run in runs] + [(runs, window(runs))]
+    asked = [([run], [window([run])]) for run in runs] + [(runs, [window([run]) for run in runs])]
     for of, around in asked:
         keys = sorted({key_of(run) for run in of})
         for fine in (True, False):
             name = f"builds {keys[:2]} {len(keys)}, hosts {fine}"
             yield name, lambda source, a=keys, b=fine, c=around: by_id(source.builds(a, fine_hosts=b, around=c))  # type: ignore[misc]
-    yield "no build", lambda source: source.builds([("no such job", "1")], around=window(spans))
+    yield "no build", lambda source: source.builds([("no such job", "1")], around=[window(spans)])
 
 
 def _runs(spans: Sequence[Span], now_ns: int) -> Iterator[Question]:

@@ -50,11 +50,13 @@ def find_change(lookup: Lookup, reference: str) -> FoundChange:
             raise NotFoundError(
                 "there is no commit in the store yet; run pipeline-trace poll --once --jenkins-url URL, or name a version"
             )
-        return _of_commit(lookup, revision_of(newest[0]))
+        commit = revision_of(newest[0])
+        return _of_commit(lookup, commit, _naming(lookup, commit))
     if _COMMIT.fullmatch(reference.lower()):
-        found = _commits(lookup, reference.lower())
+        naming = _naming(lookup, reference.lower())
+        found = _commits(naming, reference.lower())
         if len(found) == 1:
-            return _of_commit(lookup, found[0])
+            return _of_commit(lookup, found[0], naming)
         if found:
             raise NotFoundError(f"several commits begin with {reference}: {', '.join(found[:5])}; name one of them")
     if "://" in reference or ("#" in reference.lstrip("#")) or _TRACE.fullmatch(reference.lower()):
@@ -77,21 +79,20 @@ def same_commit(one: str, other: str) -> bool:
     return shortest >= _SHORTEST and one[:shortest] == other[:shortest]
 
 
-def _naming(commit: str) -> list[list[Wanted]]:
-    """Return what finds a commit in spans. It uses only 7 characters: a playbook may know only the short id."""
-    return [[Wanted("revision", commit[:_SHORTEST], begins=True)]]
+def _naming(lookup: Lookup, commit: str) -> list[Span]:
+    """Return the newest spans that name a commit, or one of the same 7 characters: a playbook may know only the short id."""
+    return lookup.noted([[Wanted("revision", commit[:_SHORTEST], begins=True)]], _MOST_NOTED)
 
 
-def _commits(lookup: Lookup, beginning: str) -> list[str]:
+def _commits(naming: Iterable[Span], beginning: str) -> list[str]:
     """Return the commits with this beginning, newest first. A short id counts as the long one that it begins."""
-    found = [revision_of(span) for span in lookup.noted(_naming(beginning), _MOST_NOTED)]
-    found = [one for one in dict.fromkeys(found) if same_commit(one, beginning)]
+    found = [one for one in dict.fromkeys(map(revision_of, naming)) if same_commit(one, beginning)]
     return [one for one in found if not any(other != one and other.startswith(one) for other in found)]
 
 
-def _of_commit(lookup: Lookup, commit: str, *, more: Iterable[str] = (), **known: str) -> FoundChange:
-    """Return the attempts of a commit. ``more``: traces to read besides those that name the commit."""
-    spans = [span for span in lookup.noted(_naming(commit), _MOST_NOTED) if same_commit(revision_of(span), commit)]
+def _of_commit(lookup: Lookup, commit: str, naming: Iterable[Span], more: Iterable[str] = (), **known: str) -> FoundChange:
+    """Return the attempts of a commit. ``naming``: see _naming. ``more``: traces to read besides those that name it."""
+    spans = [span for span in naming if same_commit(revision_of(span), commit)]
     commit = max(map(revision_of, spans), key=len, default=commit)
     traces = list(dict.fromkeys([*more, *(span.trace_id for span in spans)]))
     outlines = lookup.outlines(traces[:_MOST_TRACES], _MOST_SPANS)
@@ -130,7 +131,7 @@ def _of_change(lookup: Lookup, change: str, spans: Sequence[Span]) -> FoundChang
         )
     if not commits:
         raise NotFoundError(f"change {change} has builds here, but none names its commit; name a build instead: JOB#N")
-    found = _of_commit(lookup, commits[0], change=change)
+    found = _of_commit(lookup, commits[0], _naming(lookup, commits[0]), change=change)
     if commits[1:]:
         note = f"change {change} has {len(commits)} commits here; this is the one that was built last"
         found = replace(found, notes=(note, *found.notes))
@@ -147,7 +148,7 @@ def _of_version(lookup: Lookup, version: str) -> FoundChange | None:
         return None
     if not commits:
         return FoundChange(own=tuple(of_it), others=tuple(_others(lookup, of_it, "", set(traces))))
-    found = _of_commit(lookup, commits[0], more=traces[:1])
+    found = _of_commit(lookup, commits[0], _naming(lookup, commits[0]), traces[:1])
     if commits[1:]:
         others = ", ".join(commit[:7] for commit in commits[1:4]) + (", …" if commits[4:] else "")
         note = f"{version} was deployed from {len(commits)} commits; this is the last one. The others: {others}"
@@ -163,7 +164,7 @@ def _of_trace(lookup: Lookup, reference: str) -> FoundChange:
     named = [run for run in runs.runs if is_run_of(run, reference)]
     commit = next((found for span in (*named, *own) if (found := runs.commit(span))), "")
     if commit:
-        return _of_commit(lookup, commit, more=[trace_id])
+        return _of_commit(lookup, commit, _naming(lookup, commit), [trace_id])
     attempts = tuple(attempts_of(own))
     return FoundChange(own=attempts, others=tuple(_others(lookup, attempts, "", {trace_id})))
 

@@ -70,13 +70,13 @@ class LocalSource:
             found += self._store.spans(where, trace_id)
         return found
 
-    def traces_with(self, span_ids: Iterable[str], around: Window = ALWAYS) -> set[str]:
+    def traces_with(self, span_ids: Iterable[str], around: Collection[Window] = ()) -> set[str]:
         """See source.TraceSource."""
         return self._traces("span_id", span_ids)
 
-    def traces_below(self, span_ids: Iterable[str], around: Window = ALWAYS) -> set[str]:
+    def traces_below(self, span_ids: Iterable[str], around: Collection[Window] = (), but: Collection[str] = ()) -> set[str]:
         """See source.TraceSource."""
-        return self._traces("parent_id", span_ids, _ORPHAN)
+        return self._traces("parent_id", span_ids, _ORPHAN) - set(but)
 
     def noted(self, wanted: Sequence[Sequence[Wanted]], most: int, within: Window = ALWAYS) -> list[Span]:
         """See source.TraceSource."""
@@ -86,7 +86,7 @@ class LocalSource:
         found = self._noted(wanted, most, past)
         return found + (self._noted(wanted, most - len(found), future) if len(found) < most else [])
 
-    def builds(self, keys: Collection[BuildKey], *, fine_hosts: bool = True, around: Window = ALWAYS) -> list[Span]:
+    def builds(self, keys: Collection[BuildKey], *, fine_hosts: bool = True, around: Collection[Window] = ()) -> list[Span]:
         """See source.TraceSource."""
         where = "FROM spans WHERE spans.pipeline = ? AND spans.run = ?"
         if not fine_hosts:

@@ -73,7 +73,7 @@ class Lookup:
             found.update(((span.trace_id, span.span_id), span) for span in spans)
             ids = {span.span_id for span in spans}
             above = {span.parent_id for span in spans if span.parent_id} - ids
-            todo |= self._traces_around(above, ids, _window(spans)) - seen
+            todo |= self._traces_around(above, ids, spans, seen)
         return with_stages(sorted(found.values(), key=_order))
 
     def running_traces(self) -> list[str]:
@@ -88,7 +88,7 @@ class Lookup:
         """
         return once_a_build(self._source.runs(Window(from_ns, to_ns), MOST_RUNS))
 
-    def spans_of_build(self, pipeline: str, run: str, *, around: Window = ALWAYS) -> list[Span]:
+    def spans_of_build(self, pipeline: str, run: str, *, around: Collection[Window] = ()) -> list[Span]:
         """Return the spans of a build. ``pipeline``: the full job name. ``run``: the build number.
 
         ``around``: when it ran, where that is known.
@@ -104,7 +104,7 @@ class Lookup:
         """
         found: dict[BuildKey, list[Span]] = {build_key(run): [] for run in runs}
         waiting = [span for pipeline in {key[0] for key in found} for span in self._journals.naming(pipeline)]
-        ended = self._source.builds(list(found), fine_hosts=False, around=_window(runs)) if runs else []
+        ended = self._source.builds(list(found), fine_hosts=False, around=_windows(runs)) if runs else []
         for span in (*ended, *waiting):
             if build_key(span) in found:
                 found[build_key(span)].append(span)
@@ -145,7 +145,7 @@ class Lookup:
             beyond = {span.parent_id for span in spans if span.parent_id}
             links = (link for span in spans for link in span.links)
             beyond |= {link.span_id for link in links if link.attributes.get(c.JENKINS_LINK) == c.LINK_STARTED}
-            todo = sorted(self._traces_around(beyond - ids, ids, _window(spans)) - seen)
+            todo = sorted(self._traces_around(beyond - ids, ids, spans, seen))
         return with_stages(sorted(found.values(), key=_order))
 
     def trace_id(self, reference: str) -> str:
@@ -159,12 +159,19 @@ class Lookup:
         """
         return self._source.stages(pipeline, Window(from_ns, to_ns), _MOST_STAGES + more)
 
-    def _traces_around(self, above: Collection[str], ids: Collection[str], around: Window) -> set[str]:
-        """Return the traces with spans of some ids (``above``), and those with children of other ones (``ids``)."""
-        found = self._journals.traces_of(above) | self._journals.traces_below(ids)
+    def _traces_around(
+        self, above: Collection[str], ids: Collection[str], spans: Iterable[Span], seen: Collection[str]
+    ) -> set[str]:
+        """Return the traces with spans of some ids (``above``), and those with children of other ones (``ids``).
+
+        ``spans``: those with these ids. ``seen``: the ids of traces that are known.
+        """
+        found, around = self._journals.traces_of(above) | self._journals.traces_below(ids), _windows(spans)
         if above:
             found |= self._source.traces_with(above, around)
-        return found | (self._source.traces_below(ids, around) if ids else set())
+        if ids:
+            found |= self._source.traces_below(ids, around, seen)
+        return found - set(seen)
 
     def _trace(self, trace_id: str) -> list[Span]:
         found = {span.span_id: span for span in self._journals.trace(trace_id)}
@@ -266,8 +273,11 @@ def _order(span: Span) -> tuple[int, str, str]:
     return span.start_ns, span.trace_id, span.span_id
 
 
-def _window(spans: Sequence[Span]) -> Window:
-    """Return from when to when spans ran; always, without spans or while one runs."""
-    if not spans or not all(span.end_ns for span in spans):
-        return ALWAYS
-    return Window(min(span.start_ns for span in spans), max(span.end_ns for span in spans))
+def _windows(spans: Iterable[Span]) -> list[Window]:
+    """Return from when to when the spans of each trace ran. What still runs has no end."""
+    found: dict[str, Window] = {}
+    for span in spans:
+        known = found.get(span.trace_id, Window(span.start_ns, 0))
+        end_ns = span.end_ns or ALWAYS.to_ns
+        found[span.trace_id] = Window(min(known.from_ns, span.start_ns), max(known.to_ns, end_ns))
+    return list(found.values())

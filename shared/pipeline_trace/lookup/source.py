@@ -78,7 +78,10 @@ class Figures:
 
 
 class TraceSource(Protocol):
-    """Answers questions about spans that have ended. Raises delivery.destinations.SetupError if it cannot be asked."""
+    """Answers questions about spans that have ended. Raises delivery.destinations.SetupError if it cannot be asked.
+
+    ``around``, of some questions: windows, in which something ran; none where that is not known.
+    """
 
     @property
     def notice(self) -> str:
@@ -99,13 +102,13 @@ class TraceSource(Protocol):
     def outline(self, trace_ids: Sequence[str], most: int) -> list[Span]:
         """Return at most ``most`` spans of traces, without plays, tasks, hosts and plain steps."""
 
-    def traces_with(self, span_ids: Iterable[str], around: Window = ALWAYS) -> set[str]:
-        """Return the ids of the traces that have a span with one of these ids. ``around``: when these spans ran."""
+    def traces_with(self, span_ids: Iterable[str], around: Collection[Window] = ()) -> set[str]:
+        """Return the ids of the traces that have a span with one of these ids. ``around``: about when these spans ran."""
 
-    def traces_below(self, span_ids: Iterable[str], around: Window = ALWAYS) -> set[str]:
+    def traces_below(self, span_ids: Iterable[str], around: Collection[Window] = (), but: Collection[str] = ()) -> set[str]:
         """Return the ids of the traces with a span whose parent has one of these ids and is not in the same trace.
 
-        ``around``: when the parents ran.
+        ``around``: when the parents ran. ``but``: ids of traces that are not asked for.
         """
 
     def noted(self, wanted: Sequence[Sequence[Wanted]], most: int, within: Window = ALWAYS) -> list[Span]:
@@ -115,7 +118,7 @@ class TraceSource(Protocol):
         last.
         """
 
-    def builds(self, keys: Collection[BuildKey], *, fine_hosts: bool = True, around: Window = ALWAYS) -> list[Span]:
+    def builds(self, keys: Collection[BuildKey], *, fine_hosts: bool = True, around: Collection[Window] = ()) -> list[Span]:
         """Return the spans of builds.
 
         ``fine_hosts``: False leaves out the hosts on which an Ansible task did not fail. ``around``: when they ran; without

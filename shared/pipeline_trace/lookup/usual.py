@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from statistics import median
@@ -51,7 +51,7 @@ class StageSource(Protocol):
         ``more``: how many above the limit of the source.
         """
 
-    def spans_of_build(self, pipeline: str, run: str, *, around: Window) -> list[Span]:
+    def spans_of_build(self, pipeline: str, run: str, *, around: Collection[Window]) -> list[Span]:
         """Return the spans of a build. ``pipeline``: the full job name. ``run``: its number. ``around``: when it ran."""
 
 
@@ -92,7 +92,7 @@ def _environments(source: StageSource, own: Mapping[str, Sequence[Span]]) -> Cal
 
     @cache
     def of_playbooks(job: str, number: str, around: Window) -> str:
-        spans = own.get(number) or source.spans_of_build(job, number, around=around)
+        spans = own.get(number) or source.spans_of_build(job, number, around=[around])
         return next(filter(None, map(environment_of, filter(is_playbook, spans))), "")
 
     return lambda run: environment_of(run) or of_playbooks(*build_key(run), Window(run.start_ns, run.end_ns))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Protocol
@@ -45,7 +45,7 @@ class BuildSource(Protocol):
     def runs_between(self, from_ns: int, to_ns: int) -> list[Span]:
         """Return the run spans that ended between two times (nanoseconds since the epoch)."""
 
-    def spans_of_build(self, pipeline: str, run: str, *, around: Window) -> list[Span]:
+    def spans_of_build(self, pipeline: str, run: str, *, around: Collection[Window]) -> list[Span]:
         """Return the spans of a build. ``pipeline``: the full job name. ``run``: its number. ``around``: when it ran."""
 
     def spans_of_builds(self, runs: Sequence[Span]) -> dict[BuildKey, list[Span]]:
@@ -111,7 +111,7 @@ def _with_started(source: BuildSource, trace: Trace, start: Span) -> Failure | N
 def _started(source: BuildSource, link: Link, around: Window) -> list[Span]:
     """Return the spans of the build that a step started; none if it is not in the store."""
     job, number = (str(link.attributes.get(name) or "") for name in (c.PIPELINE_NAME, c.PIPELINE_RUN_ID))
-    spans = source.spans_of_build(job, number, around=around)
+    spans = source.spans_of_build(job, number, around=[around])
     run = next((span for span in spans if span.span_id == link.span_id), None)
     if run is None:
         return []

@@ -73,10 +73,7 @@ class RemoteList:
     def _elsewhere(self, spans: Sequence[Span]) -> set[str]:
         """Return those missing parents that are in other traces."""
         missing = missing_parents(spans)
-        if not missing:
-            return set()
-        around = Window(min(span.start_ns for span in spans), max(span.end_ns for span in spans))
-        return self._source.known(missing, around)
+        return self._source.known(missing, [Window(span.start_ns, span.end_ns) for span in spans]) if missing else set()
 
     def _named(self) -> Sequence[str]:
         """Return the names of environments of the last days, sorted."""

@@ -82,11 +82,11 @@ def test_no_value_is_part_of_a_statement(engine: Engine) -> None:
     with closing(source(engine, user="reader")) as found:
         assert found.trace(trace) == []
         assert found.outline([trace], 5) == []
-        assert found.traces_with([span], around) | found.traces_below([span], around) == set()
+        assert found.traces_with([span], [around]) | found.traces_below([span], [around]) == set()
         for text in texts[::2]:
             assert found.trace(text) == []
             assert found.noted([[Wanted("pipeline", text), Wanted("version", text, begins=True)]], 5) == []
-            assert found.builds([(text, text)], around=around) == []
+            assert found.builds([(text, text)], around=[around]) == []
             assert found.stages(text, around, 5) == []
             assert found.figures("job", around, [Wanted("service", text)]) == []
     sent = [one for one in engine.log()[before:] if one.user == "reader"]

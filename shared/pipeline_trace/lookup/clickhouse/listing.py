@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,9 +12,10 @@ from ..source import Wanted, Window
 from .columns import Attributes, Bound
 from .expressions import Expressions
 from .queries import ENDED, Query, began_in
-from .rows import columns_of, spans_of
-from .schema import Schema
 from .source import ClickHouseSource
+
+# Before all spans.
+_NEVER = "fromUnixTimestamp64Nano(toInt64(0))"
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,15 @@ class TraceLister:
 
     def roots(self, wanted: ListWanted, first: int, most: int) -> list[Span]:
         """Return the roots of traces, the newest first, one a trace. ``first``: how many are passed over."""
-        schema, bound = self._source.schema(), Bound()
-        where = _where(wanted, schema, bound)
-        columns = columns_of(Attributes(as_json=schema.as_json))
-        sql = f"""SELECT {columns} FROM {schema.spans} WHERE {where}
-            ORDER BY Timestamp DESC, TraceId DESC LIMIT 1 BY TraceId LIMIT {int(most)} OFFSET {int(first)}"""
-        return list(spans_of(self._source.ask("list", Query(sql, bound))))
+        bound = Bound()
+        sql = f"""SELECT toUnixTimestamp64Nano(began), TraceId, root FROM ({self._traces(wanted, bound)})
+            ORDER BY began DESC, TraceId DESC LIMIT {int(most)} OFFSET {int(first)}"""
+        return self._source.whole("list", Query(sql, bound, of_keys=True))
 
     def count(self, wanted: ListWanted) -> int:
         """Return how many traces there are."""
-        schema, bound = self._source.schema(), Bound()
-        sql = f"SELECT uniqExact(TraceId) FROM {schema.spans} WHERE {_where(wanted, schema, bound)} LIMIT 1"
+        bound = Bound()
+        sql = f"SELECT count() FROM ({self._traces(wanted, bound)})"
         return int(self._source.ask("count", Query(sql, bound))[0][0])
 
     def sizes(self, trace_ids: Collection[str]) -> dict[str, Size]:
@@ -73,26 +72,37 @@ class TraceLister:
         rows = self._source.ask("sizes", Query(sql, bound))
         return {str(trace): Size(int(start), int(end), int(spans)) for trace, start, end, spans in rows}
 
+    def _traces(self, wanted: ListWanted, bound: Bound) -> str:
+        """Return the query for the traces that are wanted, each with its newest root and when that began."""
+        schema, began = self._source.schema(), began_in([wanted.began], bound)
+        attributes = Attributes(as_json=schema.as_json)
+        where = " AND ".join(["ParentSpanId = ''", began, *_of_root(wanted, attributes, bound)])
+        parts = [f"SELECT TraceId, Timestamp AS start, SpanId AS root, 0 AS part FROM {schema.spans} WHERE {where}"]
+        # Not one query within another's condition: a table that is distributed over servers forbids that.
+        for part, inside in enumerate(_inside(wanted, attributes, bound), start=1):
+            named = f"TraceId, {_NEVER} AS start, '' AS root, {part} AS part"
+            parts.append(f"SELECT DISTINCT {named} FROM {schema.spans} WHERE {began} AND {inside}")
+        return f"""SELECT TraceId, max(start) AS began, argMax(root, start) AS root FROM ({" UNION ALL ".join(parts)})
+            GROUP BY TraceId HAVING uniqExact(part) = {len(parts)}"""
 
-def _where(wanted: ListWanted, schema: Schema, bound: Bound) -> str:
-    attributes = Attributes(as_json=schema.as_json)
-    traits = Expressions(attributes)
-    began = began_in([wanted.began], bound)
-    conditions = ["ParentSpanId = ''", began]
+
+def _of_root(wanted: ListWanted, attributes: Attributes, bound: Bound) -> Iterator[str]:
+    """Yield the conditions that the root of a trace must fulfil."""
     if wanted.ended_from_ns:
-        conditions.append(f"{ENDED} >= {bound.number(wanted.ended_from_ns)}")
+        yield f"{ENDED} >= {bound.number(wanted.ended_from_ns)}"
     if wanted.result:
-        conditions.append(f"{traits.trait('result')} = {bound.text(wanted.result)}")
-    inside = []
+        yield f"{Expressions(attributes).trait('result')} = {bound.text(wanted.result)}"
+
+
+def _inside(wanted: ListWanted, attributes: Attributes, bound: Bound) -> Iterator[str]:
+    """Yield the conditions of which some span of a trace must fulfil each."""
+    traits = Expressions(attributes)
     if wanted.environment:
-        inside.append(traits.wanted(Wanted("environment", wanted.environment), bound))
+        yield traits.wanted(Wanted("environment", wanted.environment), bound)
     if wanted.commit:
-        inside.append(traits.wanted(Wanted("revision", wanted.commit, begins=True), bound))
+        yield traits.wanted(Wanted("revision", wanted.commit, begins=True), bound)
     for word in wanted.words:
         text = bound.text(word)
         places = ("SpanName", "ServiceName", "StatusMessage", attributes.resource(c.PIPELINE_NAME))
         found = " OR ".join(f"positionCaseInsensitiveUTF8({place}, {text}) > 0" for place in places)
-        inside.append(f"(TraceId = lower({text}) OR {found})")
-    for one in inside:
-        conditions.append(f"TraceId IN (SELECT TraceId FROM {schema.spans} WHERE {began} AND {one})")
-    return " AND ".join(conditions)
+        yield f"(TraceId = lower({text}) OR {found})"

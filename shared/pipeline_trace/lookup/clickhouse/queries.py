@@ -93,11 +93,15 @@ class Queries:
         where = f"WHERE TraceId IN {traces} AND SpanId IN {spans} AND {began_in(windows, bound)}"
         return self._whole(self._schema.spans, where, bound, MOST_OF_A_TRACE)
 
-    def traces(self, column: str, span_ids: Collection[str], within: Window) -> Query:
-        """Ask for the traces of the spans with one of some ids in a column. ``within``: when they began."""
+    def traces(self, column: str, span_ids: Collection[str], windows: Sequence[Window], but: Collection[str] = ()) -> Query:
+        """Ask for the traces of the spans with one of some ids in a column. ``windows``: when they began.
+
+        ``but``: traces that are left out.
+        """
         bound = Bound()
-        sql = f"""SELECT DISTINCT TraceId, {column} FROM {self._schema.spans}
-            WHERE {column} IN {bound.texts(span_ids)} AND {began(within, bound)} LIMIT {MOST_OF_A_TRACE}"""
+        where = f"{column} IN {bound.texts(span_ids)} AND {began_in(windows, bound)}"
+        others = f" AND TraceId NOT IN {bound.texts(but)}" if but else ""
+        sql = f"SELECT DISTINCT TraceId, {column} FROM {self._schema.spans} WHERE {where}{others} LIMIT {MOST_OF_A_TRACE}"
         return Query(sql, bound)
 
     def noted(self, wanted: Sequence[Sequence[Wanted]], when: Window, ended: Window, horizon_ns: int, most: int) -> Query:
@@ -115,11 +119,11 @@ class Queries:
         parts = self._noted_by_value if by_value else self._noted_by_name
         return self._keys(parts(groups, times, bound), bound, most, order)
 
-    def builds(self, keys: Collection[BuildKey], within: Window, *, fine_hosts: bool) -> Query:
-        """Ask for the spans of builds, perhaps of more than these. ``within``: when they began."""
+    def builds(self, keys: Collection[BuildKey], windows: Sequence[Window], *, fine_hosts: bool) -> Query:
+        """Ask for the spans of builds, perhaps of more than these. ``windows``: when they began."""
         bound = Bound()
         jobs, numbers = (bound.texts({key[at] for key in keys}) for at in (0, 1))
-        more = began(within, bound) + ("" if fine_hosts else f" AND {self._of.no_fine_host()}")
+        more = began_in(windows, bound) + ("" if fine_hosts else f" AND {self._of.no_fine_host()}")
         ways = product(self._narrow.of_jobs(jobs), (self._narrow.one_of("run", numbers, holder) for holder in HOLDERS))
         parts = (f"SELECT {_PLAIN} FROM {self._schema.spans} WHERE {job} AND {run} AND {more}" for job, run in ways)
         return self._whole(f"({' UNION ALL '.join(parts)})", "", bound, MOST_OF_A_TRACE)

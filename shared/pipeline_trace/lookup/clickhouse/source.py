@@ -20,14 +20,14 @@ from .statistics import MOST_FIGURES, statistics
 
 _HOUR_NS = 3_600 * 10**9
 _DAY_NS = 24 * _HOUR_NS
-# Clocks differ, and what begins below a span may wait in a queue.
-_AFTER_NS = _DAY_NS
+# What begins below a span may wait in a queue, and clocks differ.
+_AFTER_NS, _BEFORE_NS = _DAY_NS, _HOUR_NS
 # What is around a span began at most so much earlier, and so did what ended within a window: builds wait for people.
 _LONGEST_NS = 7 * _DAY_NS
 # How far back it looks where a question names no time, newest first: it stops where it has enough.
 _SLICES_NS = tuple(days * _DAY_NS for days in (7, 90, 400))
 # A server takes at most 128 KiB for a value: http_max_field_value_size.
-_IDS_AT_ONCE, _KEYS_AT_ONCE = 4000, 2000
+_IDS_AT_ONCE, _KEYS_AT_ONCE, _TRACES_AT_ONCE = 4000, 2000, 3000
 _OF_A_JOB = frozenset({c.TYPE_RUN, c.TYPE_STAGE, c.TYPE_BRANCH})
 
 
@@ -66,6 +66,20 @@ class ClickHouseSource:
         """Return the rows of a query. ``name``: of the question. Raises SetupError."""
         return self._client.ask(name, query.sql, query.bound.values)
 
+    def whole(self, name: str, query: Query) -> list[Span]:
+        """Return the spans of a query in its order, also of one that gives their keys alone. Raises SetupError."""
+        if not query.of_keys:
+            return self._spans(name, query)
+        # Two queries, not one within the other: servers that have a distributed table refuse that.
+        keys = [Key(int(start_ns), str(trace), str(span)) for start_ns, trace, span in self.ask(name, query)]
+        found: dict[tuple[str, str], Span] = {}
+        for start in range(0, len(keys), _KEYS_AT_ONCE):
+            some = keys[start : start + _KEYS_AT_ONCE]
+            windows = _merged(Window(key.start_ns, key.start_ns) for key in some)
+            spans = self._spans(name, self._asking().by_keys(some, windows))
+            found.update(((span.trace_id, span.span_id), span) for span in spans)
+        return [found[key[1:]] for key in keys if key[1:] in found]
+
     def newest(self) -> Newest | None:
         """See source.TraceSource."""
         for within in self._slices(ALWAYS):
@@ -88,22 +102,21 @@ class ClickHouseSource:
         query = self._asking().outline(trace_ids, self.times(trace_ids), most)
         return [span for span in self._spans("outline", query) if traits_of(span).level >= OUTLINE]
 
-    def traces_with(self, span_ids: Iterable[str], around: Window = ALWAYS) -> set[str]:
+    def traces_with(self, span_ids: Iterable[str], around: Collection[Window] = ()) -> set[str]:
         """See source.TraceSource."""
-        return {trace for trace, _span in self._traces("SpanId", list(span_ids), self._around(around))}
+        return {trace for trace, _span in self._holding(span_ids, around)}
 
-    def known(self, span_ids: Iterable[str], around: Window) -> set[str]:
-        """Return those of some span ids that are of spans here. ``around``: when these spans ran. Raises SetupError."""
-        return {span for _trace, span in self._traces("SpanId", list(span_ids), self._around(around))}
+    def known(self, span_ids: Iterable[str], around: Collection[Window]) -> set[str]:
+        """Return those of some span ids that are of spans here. ``around``: see traces_with(). Raises SetupError."""
+        return {span for _trace, span in self._holding(span_ids, around)}
 
-    def traces_below(self, span_ids: Iterable[str], around: Window = ALWAYS) -> set[str]:
+    def traces_below(self, span_ids: Iterable[str], around: Collection[Window] = (), but: Collection[str] = ()) -> set[str]:
         """See source.TraceSource."""
-        ids = list(span_ids)
-        within = self._within(Window(max(around.from_ns - _HOUR_NS, 0), around.wider(_AFTER_NS).to_ns))
-        below = self._traces("ParentSpanId", ids, within)
+        windows = self._near(around, _BEFORE_NS, _AFTER_NS)
+        below = set(self._traces("ParentSpanId", span_ids, windows, sorted(but)[:_TRACES_AT_ONCE]))
         # Span ids of other tools may repeat: a parent in another trace counts only where the own trace has none.
-        own = set(self._traces("SpanId", sorted({span for _trace, span in below}), within))
-        return {trace for trace, span in below if (trace, span) not in own}
+        own = set(self._traces("SpanId", {span for _trace, span in below}, windows))
+        return {trace for trace, _span in below - own} - set(but)
 
     def noted(self, wanted: Sequence[Sequence[Wanted]], most: int, within: Window = ALWAYS) -> list[Span]:
         """See source.TraceSource."""
@@ -126,18 +139,15 @@ class ClickHouseSource:
                 break
         return sorted(found, key=lambda span: (span.end_ns <= horizon, *_order(span)), reverse=True)[:most]
 
-    def builds(self, keys: Collection[BuildKey], *, fine_hosts: bool = True, around: Window = ALWAYS) -> list[Span]:
+    def builds(self, keys: Collection[BuildKey], *, fine_hosts: bool = True, around: Collection[Window] = ()) -> list[Span]:
         """See source.TraceSource."""
         # Nobody calls a build by half of a name.
         wanted = {key for key in keys if all(key)}
         if not wanted:
             return []
-        if around == ALWAYS:
-            # By its name alone a build can only be looked for in the last days; `noted` finds older ones.
-            within = next(self._slices(ALWAYS))
-        else:
-            within = Window(max(around.from_ns - _HOUR_NS, 0), around.wider(_AFTER_NS).to_ns)
-        found = self._spans("builds", self._asking().builds(sorted(wanted), within, fine_hosts=fine_hosts))
+        # By its name alone a build can only be looked for in the last days; `noted` finds older ones.
+        windows = self._near(around, _BEFORE_NS, _AFTER_NS) if around else [next(self._slices(ALWAYS))]
+        found = self._spans("builds", self._asking().builds(sorted(wanted), windows, fine_hosts=fine_hosts))
         level = FINE_HOST if fine_hosts else DETAIL
         return [span for span in found if (of := traits_of(span)).level >= level and (of.pipeline, of.run) in wanted]
 
@@ -187,30 +197,27 @@ class ClickHouseSource:
         """Return the newest spans that fit, at most so many. ``query``: for a number of spans, of which some may not fit."""
         asked = most
         while True:
-            spans = self._newest(name, query(asked))
+            spans = self.whole(name, query(asked))
             found = [span for span in spans if fits(traits_of(span))]
             if len(found) >= most or len(spans) < asked or asked >= MOST_OF_A_TRACE:
                 return found[:most]
             asked = min(asked * 8, MOST_OF_A_TRACE)
 
-    def _newest(self, name: str, query: Query) -> list[Span]:
-        """Return the spans of a query in its order, also of one that gives their keys alone."""
-        if not query.of_keys:
-            return self._spans(name, query)
-        # Two queries, not one within the other: servers that have a distributed table refuse that.
-        keys = [Key(int(start_ns), str(trace), str(span)) for start_ns, trace, span in self.ask(name, query)]
-        found: dict[tuple[str, str], Span] = {}
-        for start in range(0, len(keys), _KEYS_AT_ONCE):
-            some = keys[start : start + _KEYS_AT_ONCE]
-            windows = _merged(Window(key.start_ns, key.start_ns) for key in some)
-            spans = self._spans(name, self._asking().by_keys(some, windows))
-            found.update(((span.trace_id, span.span_id), span) for span in spans)
-        return [found[key[1:]] for key in keys if key[1:] in found]
+    def _holding(self, span_ids: Iterable[str], around: Collection[Window]) -> list[tuple[str, str]]:
+        """Return the spans with some ids, each with its trace. ``around``: see traces_with()."""
+        ids = set(span_ids)
+        # Most of what is around something ran in the same hours.
+        found = self._traces("SpanId", ids, self._near(around, _BEFORE_NS, _BEFORE_NS))
+        left = ids - {span for _trace, span in found}
+        return found + self._traces("SpanId", left, self._near(around, _LONGEST_NS, _AFTER_NS))
 
-    def _traces(self, column: str, span_ids: Collection[str], within: Window) -> list[tuple[str, str]]:
+    def _traces(
+        self, column: str, span_ids: Iterable[str], windows: Sequence[Window], but: Collection[str] = ()
+    ) -> list[tuple[str, str]]:
+        """Return the traces of spans with one of some ids in a column, each with that id. ``but``: traces to leave out."""
         ids, found = list(span_ids), list[tuple[str, str]]()
         for start in range(0, len(ids), _IDS_AT_ONCE):
-            rows = self.ask("traces", self._asking().traces(column, ids[start : start + _IDS_AT_ONCE], within))
+            rows = self.ask("traces", self._asking().traces(column, ids[start : start + _IDS_AT_ONCE], windows, but))
             found += ((str(trace), str(span)) for trace, span in rows)
         return found
 
@@ -223,9 +230,11 @@ class ClickHouseSource:
                 return _merged(Window(int(start), int(end)) for start, end in rows)
         return [self._within(ALWAYS)]
 
-    def _around(self, window: Window) -> Window:
-        """Return when that may have begun which is around what ran in a window, or was started by it."""
-        return self._within(Window(max(window.from_ns - _LONGEST_NS, 0), window.wider(_AFTER_NS).to_ns))
+    def _near(self, around: Collection[Window], before_ns: int, after_ns: int) -> list[Window]:
+        """Return windows that begin so much earlier and end so much later."""
+        return _merged(
+            self._within(Window(max(one.from_ns - before_ns, 0), one.wider(after_ns).to_ns)) for one in around or [ALWAYS]
+        )
 
     def _began(self, ended: Window) -> Window:
         """Return when that may have begun which ended within a window."""
