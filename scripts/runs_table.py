@@ -66,7 +66,7 @@ ENGINE = MergeTree
 PARTITION BY toYYYYMM(Timestamp)
 ORDER BY (Kind, Pipeline, toDateTime(Timestamp))
 TTL toDateTime(Timestamp) + toIntervalHour(9600)
-SETTINGS ttl_only_drop_parts = 1;
+SETTINGS ttl_only_drop_parts = 1, index_granularity = 1024;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {_RUNS}_mv TO {_RUNS} AS
 {select};

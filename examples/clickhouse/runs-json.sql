@@ -57,7 +57,7 @@ ENGINE = MergeTree
 PARTITION BY toYYYYMM(Timestamp)
 ORDER BY (Kind, Pipeline, toDateTime(Timestamp))
 TTL toDateTime(Timestamp) + toIntervalHour(9600)
-SETTINGS ttl_only_drop_parts = 1;
+SETTINGS ttl_only_drop_parts = 1, index_granularity = 1024;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS otel.otel_traces_runs_mv TO otel.otel_traces_runs AS
 SELECT
