@@ -3,7 +3,8 @@
     .venv/bin/python tests/bench/source_scale.py [--spans 50000000] [--folder FOLDER] [--output FILE]
 
 Prints Markdown; ``--output`` puts it between the marks in a file. CPU is the engine's, in seconds: cold (its caches are
-dropped before) and warm; rows and bytes are those that the engine counts itself. ``--folder`` keeps the filled engine.
+dropped before) and warm; rows and bytes are those that the engine counts itself, with the newest quarter of the spans in a
+table of their own beside it. The newest million is in this machine's store, too. ``--folder`` keeps the filled engine.
 """
 
 from __future__ import annotations
@@ -15,26 +16,31 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import support
 from environment import processor
-from source_shop import SPANS_A_BUILD, Shop
+from source_shop import BUILDS_A_DAY, SPANS_A_BUILD, Shop
+from source_store import HOUR_NS, of_store
+from source_store import fill as fill_store
 from support import clickhouse_schema
 from support.clickhouse import Engine
 from tables import put, table
 
 from pipeline_trace.change.document import path_document
 from pipeline_trace.lookup.clickhouse.address import parsed
-from pipeline_trace.lookup.clickhouse.client import Client, Login
+from pipeline_trace.lookup.clickhouse.client import Client
 from pipeline_trace.lookup.clickhouse.listing import ListWanted, TraceLister
+from pipeline_trace.lookup.clickhouse.login import Login
 from pipeline_trace.lookup.clickhouse.source import ClickHouseSource
 from pipeline_trace.lookup.journals import Journals
 from pipeline_trace.lookup.lookup import Lookup
-from pipeline_trace.lookup.source import Wanted, Window
+from pipeline_trace.lookup.source import TraceSource, Wanted, Window
 from pipeline_trace.ownership.judge import judged_for
 from pipeline_trace.ownership.log.rules import load_rules
 
@@ -43,7 +49,10 @@ ROUNDS = 3
 # Builds whose spans one statement writes: a quarter of a gigabyte of memory.
 AT_ONCE = 2740
 CACHES = ("MARK CACHE", "UNCOMPRESSED CACHE", "INDEX MARK CACHE", "PRIMARY INDEX CACHE", "QUERY CONDITION CACHE")
-Ask = Callable[[ClickHouseSource], object]
+HEADS = ("question", "CPU cold, s", "CPU warm, s", "worst, s", "requests", "rows read", "MB read", "answer")
+# Spans in the local store.
+STORED = 1_000_000
+Ask = Callable[[TraceSource], object]
 
 
 def fill(engine: Engine, folder: Path, spans: int) -> str:
@@ -75,11 +84,23 @@ def sizes(engine: Engine) -> str:
     return "; ".join(f"`{row['table']}`: {int(row['rows']):,} rows, {int(row['bytes']) / 1e6:,.0f} MB" for row in rows)
 
 
-def subjects(engine: Engine, now_ns: int) -> dict[str, Any]:
-    """Return a busy job, a rare one, and what they built: of the last hundred days."""
+def quarter(engine: Engine, now_ns: int) -> None:
+    """Put the newest quarter of the spans into a table of its own: partitions are linked, not copied."""
+    engine.sql("DROP DATABASE IF EXISTS quarter")
+    clickhouse_schema.create(engine, database="quarter")
+    since = datetime.fromtimestamp((now_ns - 91 * DAY_NS) / 1e9, timezone.utc).date().isoformat()
+    for name in ("otel_traces", "otel_traces_trace_id_ts"):
+        parts = engine.sql(f"""SELECT DISTINCT partition FROM system.parts
+            WHERE active AND database = 'otel' AND table = '{name}' AND partition > '{since}' ORDER BY partition""")
+        for part in parts:
+            engine.sql(f"ALTER TABLE quarter.{name} ATTACH PARTITION '{part['partition']}' FROM otel.{name}")
+
+
+def subjects(engine: Engine, now_ns: int, newest: int = 20, oldest: int = 100) -> dict[str, Any]:
+    """Return a busy job, a rare one, and what they built. ``newest``, ``oldest``: so many days ago."""
     run = "startsWith(SpanName, 'RUN ') AND ParentSpanId = ''"
-    since = f"Timestamp > fromUnixTimestamp64Nano({now_ns - 100 * DAY_NS})"
-    until = f"Timestamp < fromUnixTimestamp64Nano({now_ns - 20 * DAY_NS})"
+    since = f"Timestamp > fromUnixTimestamp64Nano({now_ns - oldest * DAY_NS})"
+    until = f"Timestamp < fromUnixTimestamp64Nano({now_ns - newest * DAY_NS})"
     number, commit = "SpanAttributes['cicd.pipeline.run.id']", "SpanAttributes['vcs.ref.head.revision']"
     rows = engine.sql(f"""SELECT ResourceAttributes['cicd.pipeline.name'] AS job, count() AS runs,
         maxIf({number}, StatusCode = 'Error') AS failed, anyLast({commit}) AS commit, any(TraceId) AS trace
@@ -94,10 +115,6 @@ def questions(found: dict[str, Any], now_ns: int) -> dict[str, Ask]:
     year, month, quarter = (Window(now_ns - days * DAY_NS, now_ns) for days in (365, 31, 90))
     busy, rare = found["busy"], found["rare"]
 
-    def page(days: int) -> Ask:
-        wanted = ListWanted(Window(now_ns - days * DAY_NS, now_ns))
-        return lambda source: TraceLister(source).roots(wanted, 0, 50)
-
     def of_job(counted: Any, job: dict[str, Any]) -> Ask:
         return lambda source: source.figures(counted, year, [Wanted("pipeline", job["job"])])
 
@@ -106,8 +123,6 @@ def questions(found: dict[str, Any], now_ns: int) -> dict[str, Ask]:
 
     return {
         "the newest trace": lambda source: source.newest(),
-        "list: 50 traces of 1 day": page(1),
-        "list: 50 traces of 30 days": page(30),
         "a trace, by its id": lambda source: Lookup(source, nothing).spans(busy["trace"]),
         "`path latest`": lambda source: path_document(Lookup(source, nothing), "latest"),
         "`path` of a commit, busy job": lambda source: path_document(Lookup(source, nothing), busy["commit"]),
@@ -126,6 +141,16 @@ def questions(found: dict[str, Any], now_ns: int) -> dict[str, Ask]:
     }
 
 
+def pages(now_ns: int) -> dict[str, Callable[[ClickHouseSource], object]]:
+    """Return the questions for the list of `serve`."""
+
+    def page(days: int) -> Callable[[ClickHouseSource], object]:
+        wanted = ListWanted(Window(now_ns - days * DAY_NS, now_ns))
+        return lambda source: TraceLister(source).roots(wanted, 0, 50)
+
+    return {f"list: 50 traces of {days} days": page(days) for days in (1, 30)}
+
+
 def cpu_seconds(engine: Engine) -> float:
     """Return the processor time of the engine's process."""
     assert engine._process
@@ -133,28 +158,53 @@ def cpu_seconds(engine: Engine) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def measured(engine: Engine, ask: Ask, now_ns: int) -> list[str]:
-    """Return the cells of a question: CPU cold, warm and at worst, requests, rows, megabytes, and what came."""
-    used: list[float] = []
-    came = ""
-    for number in range(ROUNDS):
-        if not number:
-            for cache in CACHES:
-                engine.sql(f"SYSTEM DROP {cache}")
-        source = ClickHouseSource(Client(parsed(f"clickhouse://127.0.0.1:{engine.port}/otel"), Login()), lambda: now_ns)
-        source.check()
-        asked, before = len(engine.log()), cpu_seconds(engine)
-        try:
-            answer = ask(source)
-            came = f"{len(answer):,}" if hasattr(answer, "__len__") else "1"
-        except Exception as error:
-            came = f"**{type(error).__name__}**"
-        used.append(cpu_seconds(engine) - before)
-        source.close()
+class Cost(NamedTuple):
+    """What a question cost. ``cpu_s``: of the engine, in seconds."""
+
+    cpu_s: float
+    requests: int
+    rows: int
+    megabytes: float
+    answer: str
+
+
+def cost(engine: Engine, database: str, ask: Callable[[ClickHouseSource], object], now_ns: int) -> Cost:
+    """Ask a question."""
+    source = asking(engine, database, now_ns)
+    asked, before = len(engine.log()), cpu_seconds(engine)
+    try:
+        answer = ask(source)
+        came = f"{len(answer):,}" if hasattr(answer, "__len__") else "1"
+    except Exception as error:
+        came = f"**{type(error).__name__}**"
+    used = cpu_seconds(engine) - before
+    source.close()
     log = engine.log()[asked:]
-    rows, size = sum(one.read_rows for one in log), sum(one.read_bytes for one in log)
-    warm = sorted(used[1:])
-    return [f"{used[0]:.2f}", f"{warm[0]:.2f}", f"{max(used):.2f}", str(len(log)), f"{rows:,}", f"{size / 1e6:,.0f}", came]
+    size = sum(one.read_bytes for one in log) / 1e6
+    return Cost(used, len(log), sum(one.read_rows for one in log), size, came)
+
+
+def asking(engine: Engine, database: str, now_ns: int) -> ClickHouseSource:
+    """Return a source that has asked which tables there are."""
+    client = Client(parsed(f"clickhouse://127.0.0.1:{engine.port}/{database}"), Login())
+    source = ClickHouseSource(client, lambda: now_ns)
+    source.check()
+    return source
+
+
+def measured(engine: Engine, ask: Callable[[ClickHouseSource], object], now_ns: int) -> list[str]:
+    """Return the cells of a question: CPU cold, warm and at worst, requests, rows, megabytes, and what came."""
+    for cache in CACHES:
+        engine.sql(f"SYSTEM DROP {cache}")
+    costs = [cost(engine, "otel", ask, now_ns) for _ in range(ROUNDS)]
+    last, used = costs[-1], [one.cpu_s for one in costs]
+    cells = [f"{used[0]:.2f}", f"{min(used[1:]):.2f}", f"{max(used):.2f}", str(last.requests), f"{last.rows:,}"]
+    return [*cells, f"{last.megabytes:,.0f}", last.answer]
+
+
+def of_quarter(engine: Engine, ask: Callable[[ClickHouseSource], object], now_ns: int) -> str:
+    """Return the megabytes that a question reads where only the newest quarter of the spans is there."""
+    return f"{cost(engine, 'quarter', ask, now_ns).megabytes:,.0f}"
 
 
 def runs_table(engine: Engine, there: bool) -> None:
@@ -172,16 +222,38 @@ def measure(folder: Path, spans: int) -> str:
     with Engine(folder) as engine:
         took = fill(engine, folder, spans)
         now_ns = int(json.loads((folder / "filled.json").read_text())["end_ns"]) + 3600 * 10**9
-        asked = questions(subjects(engine, now_ns), now_ns)
-        heads = ["question", "CPU cold, s", "CPU warm, s", "worst, s", "requests", "rows read", "MB read", "answer"]
+        quarter(engine, now_ns)
+        asked = pages(now_ns) | questions(subjects(engine, now_ns), now_ns)
         lines = [f"{processor()}; load average {os.getloadavg()[0]:.1f}; {took}.", "", f"{sizes(engine)}.", ""]
         for there in (True, False):
             runs_table(engine, there)
+            rows = [[name, *measured(engine, ask, now_ns)] for name, ask in asked.items()]
+            if not there:
+                rows = [[*row, of_quarter(engine, ask, now_ns)] for row, ask in zip(rows, asked.values(), strict=True)]
             lines += [f"**{'With' if there else 'Without'} the table of runs**", ""]
-            lines += [*table(heads, [[name, *measured(engine, ask, now_ns)] for name, ask in asked.items()]), ""]
+            lines += [*table(HEADS if there else [*HEADS, "MB of a quarter"], rows), ""]
             print("\n".join(lines[-len(asked) - 4 :]), flush=True)
         runs_table(engine, there=True)
+        lines += [*local(engine, now_ns), ""]
     return "\n".join(lines)
+
+
+def local(engine: Engine, now_ns: int) -> list[str]:
+    """Return what is to be said about the newest spans in the local store."""
+    hours = STORED // (SPANS_A_BUILD * BUILDS_A_DAY // 24) + 1
+    window = Window(now_ns - hours * HOUR_NS, now_ns)
+    found = subjects(engine, now_ns, 0, hours // 24 - 1)
+    with tempfile.TemporaryDirectory() as temporary:
+        home = Path(temporary)
+        with closing(asking(engine, "otel", now_ns)) as source:
+            filled = fill_store(source, home, window)
+        return [
+            f"**The newest {filled.spans:,} of these spans in the local store**",
+            "",
+            f"Written at {filled.rate:,.0f} spans in a second of CPU; {filled.bytes_a_span:,.0f} bytes a span on the disk.",
+            "",
+            of_store(home, found, questions(found, now_ns)),
+        ]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -14,8 +14,8 @@ SPANS_A_BUILD = 240
 _SERVICES = 2500
 _DAY_NS = 86_400 * 10**9
 # Of the year of 200,000 builds.
-_BUILDS_A_DAY = 548
-_STEP_NS = _DAY_NS // _BUILDS_A_DAY
+BUILDS_A_DAY = 548
+_STEP_NS = _DAY_NS // BUILDS_A_DAY
 
 _CI_STAGES = ("Checkout", "Build", "Lint", "Unit tests", "Integration tests", "Package", "Image", "Deploy")
 _CI_STEPS = ("Shell Script", "Check out from version control", "Record test results", "Archive the artifacts")
