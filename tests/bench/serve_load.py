@@ -98,7 +98,7 @@ def pages(traces: int) -> list[str]:
             rows = [("the list for the first time, until it is whole", indexed)]
             for name, path in (
                 (f"the list of {traces + 1:,} traces", "/"),
-                ("the list, searched for a text that is nowhere", "/?q=nowhere"),
+                ("the list, searched for a text that is nowhere", "/traces?q=nowhere"),
                 ("the report of a trace of 20 spans", f"/trace/{1:032x}"),
                 ("the report of a trace of 10,000 spans", f"/trace/{traces + 1:032x}"),
             ):

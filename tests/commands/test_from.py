@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -79,10 +80,14 @@ def without_time(page: str) -> str:
 
 
 @pytest.mark.parametrize("read", HOMES, indirect=True)
-@pytest.mark.parametrize("command", ["show", "path", "why"])
+@pytest.mark.parametrize("command", ["show", "path", "why", "deploys"])
 def test_answers_are_those_of_the_store_word_for_word(read: Read, command: str) -> None:
     of = read.commits[:4] if command == "path" else read.builds[:6]
     asked = [[command], [command, "--format", "json"], *([command, one] for one in of), [command, of[0], "--format", "json"]]
+    if command == "deploys":
+        board = json.loads(support.trace(command, "--format", "json", env=read.env).stdout)
+        service = board["services"][0]["service"]
+        asked = [[command, "--format", "json"], [command, service, "--format", "json"], [command, service, "--utc"]]
     if command == "why":
         asked += [[command, of[0], "--format", form] for form in ("markdown", "slack")]
     for words in asked:

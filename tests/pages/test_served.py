@@ -59,7 +59,7 @@ def page_of(browser: Browser) -> Iterator[Open]:
     troubles: list[str] = []
     servers: list[str] = []
 
-    def opened(server: Server, path: str = "/", *, width: int = 1300, height: int = 900, **options: Any) -> Page:
+    def opened(server: Server, path: str = "/traces", *, width: int = 1300, height: int = 900, **options: Any) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         page = context.new_page()
@@ -116,11 +116,16 @@ def test_the_list_leads_to_the_report_and_to_jenkins(env: dict[str, str], page_o
         assert page.title() == "Failed: RUN app-build"
         assert page.locator("#rows .row").count() > 10
         links = page.locator("nav.links a")
-        assert links.all_inner_texts()[:2] == ["All traces", "app-build#42"]
+        assert links.all_inner_texts()[:3] == ["What runs now", "All traces", "app-build#42"]
         addresses = links.evaluate_all("all => all.map(a => a.getAttribute('href'))")
-        assert [address.rpartition("/job/")[2] for address in addresses] == ["/", "app-build/42/", "app-deploy/17/"]
+        assert [address.rpartition("/job/")[2] for address in addresses] == [
+            "/",
+            "/traces",
+            "app-build/42/",
+            "app-deploy/17/",
+        ]
         follow(page, "All traces")
-        assert page.url == f"{server.url}/"
+        assert page.url == f"{server.url}/traces"
 
 
 def test_both_pages_are_fresh_at_each_load(env: dict[str, str], page_of: Open) -> None:
@@ -169,20 +174,20 @@ def test_filters_and_search(env: dict[str, str], page_of: Open) -> None:
         assert "RUN nightly#7" not in names(page)
         assert {"RUN checks#7", "RUN app-build#42"} <= set(names(page))
         page.get_by_label("Environment").select_option("staging")
-        page.get_by_label("Search").fill("web3 restart")
+        page.get_by_label("Search", exact=True).fill("web3 restart")
         ask(page)
         assert names(page) == ["RUN app-build#42"]
         assert page.get_by_label("Result").input_value() == "failure"
         assert page.get_by_label("Search").input_value() == "web3 restart"
         follow(page, "Show all")
-        page.get_by_label("Commit").fill("4f1c2d9e0b7a")
+        page.get_by_label("Commit", exact=True).fill("4f1c2d9e0b7a")
         ask(page)
         assert set(names(page)) == {"RUN nightly#7", "RUN app-build#42"}
-        page.get_by_label("Commit").fill("")
+        page.get_by_label("Commit", exact=True).fill("")
         page.get_by_label("From").fill(time.strftime("%Y-%m-%dT%H:%M", time.localtime(time.time() - 5400)))
         ask(page)
         assert names(page) == ["RUN nightly#7"]
-        page.get_by_label("Search").fill("no such thing")
+        page.get_by_label("Search", exact=True).fill("no such thing")
         ask(page)
         assert "No trace matches. Change the filter, or show all traces." in page.locator("main").inner_text()
 
@@ -190,7 +195,7 @@ def test_filters_and_search(env: dict[str, str], page_of: Open) -> None:
 def test_many_traces_are_paged(env: dict[str, str], page_of: Open) -> None:
     support.store_spans(env, [run(f"{n:032x}", f"RUN {n:03}", n, "success", "", "") for n in range(1, 121)])
     with Server(env) as server:
-        page = page_of(server, "/?result=success")
+        page = page_of(server, "/traces?result=success")
         assert (names(page)[0], len(names(page))) == ("RUN 001#7", 50)
         assert "120 traces, page 1 of 3" in page.locator("nav.pages").inner_text()
         follow(page, "Older")

@@ -138,13 +138,13 @@ def test_our_own_sender_says_that_the_token_is_missing(guarded: Server, tmp_path
 def test_a_browser_logs_in_and_comes_back_to_where_it_was(guarded: Server) -> None:
     with requests.Session() as session:
         session.headers["Accept"] = "text/html"
-        asked = session.get(f"{guarded.url}/?q=a%20b", timeout=20)
-        assert asked.url == f"{guarded.url}/login?next=%2F%3Fq%3Da%2520b"
+        asked = session.get(f"{guarded.url}/traces?q=a%20b", timeout=20)
+        assert asked.url == f"{guarded.url}/login?next=%2Ftraces%3Fq%3Da%2520b"
         wrong = session.post(f"{guarded.url}/login", {"token": "wrong", "next": "/"}, timeout=20)
         assert wrong.status_code == 401
         assert "This token is wrong." in wrong.text
-        done = session.post(f"{guarded.url}/login", {"token": TOKEN, "next": "/?q=a%20b"}, timeout=20)
-        assert (done.status_code, done.url) == (200, f"{guarded.url}/?q=a%20b")
+        done = session.post(f"{guarded.url}/login", {"token": TOKEN, "next": "/traces?q=a%20b"}, timeout=20)
+        assert (done.status_code, done.url) == (200, f"{guarded.url}/traces?q=a%20b")
         (cookie,) = session.cookies
         assert TOKEN not in (cookie.value or "")
         assert cookie.has_nonstandard_attr("HttpOnly")

@@ -459,7 +459,7 @@ def test_what_is_beyond_the_limits_goes_while_it_serves(env: dict[str, str]) -> 
     with Server(env) as server:
         for number in (1, 2, 3):
             assert post(server, encoded(*batch(number))).status_code == 200
-        requests.get(server.url, timeout=20)
+        requests.get(f"{server.url}/traces", timeout=20)
     with sqlite3.connect(server.store) as database:
         database.execute("UPDATE traces SET arrived_s = arrived_s - 86400 WHERE trace_id = ?", (f"{2:032x}",))
     with Server(env, "--keep", "12h"):

@@ -52,14 +52,22 @@ def source(engine: Engine) -> str:
     return f"clickhouse://default@127.0.0.1:{engine.port}/default"
 
 
-def page(server: Server, path: str = "/") -> str:
+def page(server: Server, path: str = "/traces") -> str:
     answer = requests.get(f"{server.url}{path}", headers={"Accept": "text/html"}, timeout=60)
     assert answer.status_code == 200, answer.text
     return answer.text
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/?result=failure", "/?result=success", "/?q=deploy", "/?q=nothing-like-it", "/?page=2"]
+    "path",
+    [
+        "/traces",
+        "/traces?result=failure",
+        "/traces?result=success",
+        "/traces?q=deploy",
+        "/traces?q=nothing-like-it",
+        "/traces?page=2",
+    ],
 )
 def test_the_list_is_that_of_the_local_store(engine: Engine, env: dict[str, str], spans: list[Span], path: str) -> None:
     support.store_spans(env, spans)
@@ -89,7 +97,7 @@ def test_older_traces_are_found_by_their_time(tmp_path: Path, env: dict[str, str
             text = page(server)
             assert not LINE.findall(text)
             assert "To see older ones, set From" in text
-            assert LINE.findall(page(server, "/?from=2020-01-01T00:00"))
+            assert LINE.findall(page(server, "/traces?from=2020-01-01T00:00"))
 
 
 def test_it_takes_no_spans_and_says_where_they_go(engine: Engine, env: dict[str, str]) -> None:
@@ -166,5 +174,5 @@ def test_the_environments_are_those_of_deploys(tmp_path: Path, env: dict[str, st
         clickhouse_schema.insert(engine, recent([run]))
         with Server(env, "--from", source(engine)) as server:
             assert "<option>production</option>" in page(server)
-            assert len(LINE.findall(page(server, "/?environment=production"))) == 1
-            assert not LINE.findall(page(server, "/?environment=staging"))
+            assert len(LINE.findall(page(server, "/traces?environment=production"))) == 1
+            assert not LINE.findall(page(server, "/traces?environment=staging"))

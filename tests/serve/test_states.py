@@ -31,7 +31,7 @@ def text(url: str) -> str:
 def listed(server: Server, wanted: str) -> str:
     """Return the page with the list as soon as a result is on it."""
     deadline = time.monotonic() + 60
-    while f"</span> {wanted}</span>" not in (page := text(server.url)):
+    while f"</span> {wanted}</span>" not in (page := text(f"{server.url}/traces")):
         assert time.monotonic() < deadline, page
         time.sleep(0.2)
     return page

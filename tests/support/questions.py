@@ -135,7 +135,9 @@ def _noted(spans: Sequence[Span], now_ns: int) -> Iterator[Question]:
 def _newest_noted(now_ns: int) -> Iterator[Question]:
     for most in (1, 3, 40):
         yield f"{most} noted", lambda source, one=most: source.noted([[Wanted("revision")]], one)  # type: ignore[misc]
+    yield "any noted", lambda source: source.noted([[]], _MOST)
     within = Window(now_ns - 100 * DAY_NS, now_ns)
+    yield "any noted of some days", lambda source: source.noted([[], [Wanted("version", "1.7.3")]], _MOST, within)
     yield "some noted", lambda source: source.noted([[Wanted("environment")], [Wanted("version")]], 7, within)
 
 

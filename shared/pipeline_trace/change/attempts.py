@@ -19,7 +19,11 @@ from .runs import RunTree
 
 def attempts_of(spans: Sequence[Span], wanted: Callable[[Span], bool] = lambda span: False) -> list[Attempt]:
     """Return the attempts in these spans, in order of their start. ``wanted``: see RunTree."""
-    runs = RunTree(spans, wanted)
+    return attempts_in(RunTree(spans, wanted))
+
+
+def attempts_in(runs: RunTree) -> list[Attempt]:
+    """Return the attempts of some runs, in order of their start."""
     found: list[Attempt] = []
     deploys = {run.span_id: place for run in runs.runs if (place := runs.environment(run))}
     for run in runs.runs:
@@ -46,7 +50,7 @@ def _deploy(runs: RunTree, run: Span, place: str) -> Iterator[Attempt]:
     for name in list(played) if len(played) > 1 else [next(iter(played), "")]:
         whole = len(played) < 2
         span = run if whole else played[name][0]
-        state, broken = states.state(run), _broken(runs, run)
+        state, broken = states.state(run), runs.broken(run)
         where = broken.name if broken else ""
         if not whole:
             state, where = worst([states.state(one) for one in played[name]]), ""
@@ -97,13 +101,6 @@ def _failed_around(runs: RunTree, run: Span) -> Span | None:
     if stage is None or not has_failed(stage):
         return None
     return None if any(has_failed(one) and runs.is_below(one, stage) for one in runs.runs) else stage
-
-
-def _broken(runs: RunTree, run: Span) -> Span | None:
-    """Return the innermost stage of a run that failed first; None if none failed."""
-    broken = [stage for stage in runs.stages(run) if has_failed(stage)]
-    inner = [one for one in broken if not any(runs.is_below(other, one) for other in broken)]
-    return inner[0] if inner else None
 
 
 def _first_message(*spans: Span | None) -> str:

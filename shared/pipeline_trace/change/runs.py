@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from ..lookup.states import has_failed
 from ..lookup.tree import parents_of
 from ..trace import conventions as c
-from ..trace.queries import attribute_text, is_deploy, is_run, is_stage, order_of, parameter, revision_of
+from ..trace.queries import attribute_text, build_name_of, is_deploy, is_run, is_stage, order_of, parameter, revision_of
 from ..trace.span import Span
 from ..trace.words import environment_name
 from . import environments
@@ -38,12 +39,23 @@ class RunTree:
                 if link.attributes.get(c.JENKINS_LINK) == c.LINK_STARTED:
                     self._started.setdefault(link.span_id, []).append(span.span_id)
         self.runs = [span for span in self.spans if is_run(span)]
+        self._put_below_builds()
         self._within: dict[str, list[Span]] = {}
         self._runs_below: dict[str, list[Span]] = {}
         for span in self.spans:
             run = self.run_above(span)
             if run:
                 (self._runs_below if is_run(span) else self._within).setdefault(run.span_id, []).append(span)
+
+    def _put_below_builds(self) -> None:
+        """Put what names a build below its run, where its own parent is not here: an outline has no plain steps."""
+        named: dict[tuple[str, str], Span] = {}
+        for run in self.runs:
+            named.setdefault((run.trace_id, build_name_of(run)), run)
+        for span in self.spans:
+            own = named.get((span.trace_id, build_name_of(span)))
+            if own and span.parent_id and span.span_id not in self._parents and not is_run(span):
+                self._parents[span.span_id] = own
 
     def above(self, span: Span) -> Iterator[Span]:
         """Yield the ancestors of a span, nearest first."""
@@ -94,6 +106,12 @@ class RunTree:
     def stages(self, run: Span) -> list[Span]:
         """Return a run's stages and branches, in order of start."""
         return [s for s in self.within(run) if is_stage(s)]
+
+    def broken(self, run: Span) -> Span | None:
+        """Return the innermost stage of a run that failed first; None if none failed."""
+        broken = [stage for stage in self.stages(run) if has_failed(stage)]
+        inner = [one for one in broken if not any(self.is_below(other, one) for other in broken)]
+        return inner[0] if inner else None
 
     def commit(self, span: Span) -> str:
         """Return the commit of a span: its own attribute, else that of the nearest ancestor with one; "" if none has one.

@@ -14,7 +14,7 @@ from rich.text import Text
 from ..lookup.wording import human_ms, visible
 from .steps import BEFORE, NOT_KNOWN, NOT_REACHED
 
-_STATES = {
+STATES = {
     "success": ("✓ passed", "green"),
     "failure": ("✗ failed", "bold red"),
     "error": ("✗ error", "bold magenta"),
@@ -98,7 +98,7 @@ def _rows(services: Sequence[Document], utc: bool) -> list[list[Text]]:
 
 
 def _row(step: Document, service: str, utc: bool) -> list[Text]:
-    label, style = _STATES[step["state"]]
+    label, style = STATES[step["state"]]
     last = step["last"]
     name = f"{service} {step['step']}" if service else step["step"]
     cells = [Text(visible(name)), Text(label, style=style)]

@@ -19,9 +19,9 @@ from ..trace import conventions as c
 from ..trace.clock import horizon_ns
 from ..trace.others import understood
 from ..trace.span import Span, encode
-from ..trace.traits import NOTED, Trait, traits_of
+from ..trace.traits import NOTED, traits_of
 from ..trace.words import PARAMETERS
-from .source import Wanted
+from .source import Wanted, fits_one
 from .wording import visible
 
 _ID = rb'"([0-9a-f]{32})"'
@@ -41,13 +41,9 @@ _SPAN_ID = re.compile(rb'"span_id":' + _SPAN)
 _OPEN = b'{"type":"open",'
 _END_NS = re.compile(rb'"end_unix_nano":([0-9]{1,19})[,}]')
 _MB = 1_000_000
-# What stands in the line of a span that says anything of a trait, for those that are asked for without a value.
-_SAID_BY: dict[Trait, list[bytes]] = {
-    "revision": [
-        name.encode()
-        for name in (c.VCS_HEAD_REVISION, *(c.JENKINS_PARAMETER_PREFIX + name for name in PARAMETERS[c.VCS_HEAD_REVISION]))
-    ]
-}
+# What stands in the line of a noted span: of one that names a commit, and of any.
+_REVISIONS = (c.VCS_HEAD_REVISION, *(c.JENKINS_PARAMETER_PREFIX + name for name in PARAMETERS[c.VCS_HEAD_REVISION]))
+_NOTED = (c.PIPELINE_RESULT, c.ANSIBLE_PLAYBOOK_NAME, c.TASK_TYPE, c.TASK_ENVIRONMENT, *_REVISIONS)
 
 
 class Limits(NamedTuple):
@@ -184,15 +180,9 @@ class Journals:
 
     def noted(self, wanted: Sequence[Sequence[Wanted]]) -> list[Span]:
         """Return the runs, playbooks, deploys and root spans with a commit that have all traits of a group."""
-        # Only lines with the text are parsed. Any value of a trait: most lines have none of the names that say it.
-        firsts = [group[0] for group in wanted]
-        texts = [text for one in firsts for text in ([_inner(one.value)] if one.value else _SAID_BY[one.trait])]
-        found = ((span, traits_of(span)) for span in self._saying(texts))
-        return [
-            span
-            for span, traits in found
-            if traits.level == NOTED and any(all(one.fits(getattr(traits, one.trait)) for one in group) for group in wanted)
-        ]
+        # Only lines with the text are parsed: most have none.
+        found = ((span, traits_of(span)) for span in self._saying([text for group in wanted for text in _said_by(group)]))
+        return [span for span, traits in found if traits.level == NOTED and fits_one(traits, wanted)]
 
     def _saying(self, texts: Sequence[bytes]) -> list[Span]:
         """Return the spans whose line contains one of these texts."""
@@ -287,3 +277,11 @@ def _span_in(line: Line | None) -> Span | None:
     if line is None:
         return None
     return line.opened.span() if line.opened else line.span
+
+
+def _said_by(group: Sequence[Wanted]) -> list[bytes]:
+    """Return texts of which one stands in the line of a noted span with all traits of a group."""
+    if group and group[0].value:
+        return [_inner(group[0].value)]
+    names = _REVISIONS if group and group[0].trait == "revision" else _NOTED
+    return [name.encode() for name in names]

@@ -130,7 +130,7 @@ class LocalSource:
             conditions = [_condition(one) for one in group]
             where = " AND ".join([f"level = {NOTED}", *(text for text, _values in conditions)])
             values = [value for _text, more in conditions for value in more]
-            spans = self._newest_first(where, values, within, most, _index_of(group[0]))
+            spans = self._newest_first(where, values, within, most, _index_of(group))
             found.update(((span.trace_id, span.span_id), span) for span in spans)
         return sorted(found.values(), key=lambda one: (one.end_ns, one.trace_id, one.span_id), reverse=True)[:most]
 
@@ -162,9 +162,10 @@ class LocalSource:
             self._behind = f"spans of an earlier version are not in the answer yet: {error}"
 
 
-def _index_of(wanted: Wanted) -> str:
-    """Return the index that finds a trait best. Most noted spans have any value: then by their end."""
-    return f"traits_{wanted.trait}" if wanted.value and wanted.trait in INDEXED else "traits_noted"
+def _index_of(group: Sequence[Wanted]) -> str:
+    """Return the index that finds the first trait best. Most noted spans have any value: then by their end."""
+    first = next(iter(group), None)
+    return f"traits_{first.trait}" if first and first.value and first.trait in INDEXED else "traits_noted"
 
 
 def _condition(wanted: Wanted) -> tuple[str, list[str]]:

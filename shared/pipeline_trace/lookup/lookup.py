@@ -76,9 +76,13 @@ class Lookup:
             todo |= self._traces_around(above, ids, spans, seen)
         return with_stages(sorted(found.values(), key=_order))
 
+    def open_spans(self) -> list[Span]:
+        """Return the spans that run now, in no order."""
+        return self._journals.open_spans()
+
     def running_traces(self) -> list[str]:
         """Return the ids of the traces in which a span runs now, newest first; those that begin in the future last."""
-        live = sorted(self._journals.open_spans(), key=lambda span: rank(span.start_ns), reverse=True)
+        live = sorted(self.open_spans(), key=lambda span: rank(span.start_ns), reverse=True)
         return list(dict.fromkeys(span.trace_id for span in live))
 
     def runs_between(self, from_ns: int, to_ns: int) -> list[Span]:
@@ -116,13 +120,15 @@ class Lookup:
             return named
         return [span for run in named for span in _within(run, self._trace(run.trace_id))]
 
-    def noted(self, wanted: Sequence[Sequence[Wanted]], most: int) -> list[Span]:
+    def noted(self, wanted: Sequence[Sequence[Wanted]], most: int, within: Window = ALWAYS) -> list[Span]:
         """Return the newest runs, playbooks, deploys and root spans with a commit that have wanted traits.
 
-        ``wanted``: groups; all traits of one of them. ``most``: the highest number of spans.
+        ``wanted``: groups; all traits of one of them. ``most``: the highest number of spans. ``within``: when they ended;
+        what still runs ends later than all.
         """
-        found = {(span.trace_id, span.span_id): span for span in self._journals.noted(wanted)}
-        found.update(((span.trace_id, span.span_id), span) for span in self._source.noted(wanted, most))
+        waiting = (span for span in self._journals.noted(wanted) if _ended_within(span, within))
+        found = {(span.trace_id, span.span_id): span for span in waiting}
+        found.update(((span.trace_id, span.span_id), span) for span in self._source.noted(wanted, most, within))
         # Open spans are newer than all ended spans.
         newest = sorted(
             found.values(), key=lambda span: (not span.end_ns, *rank(span.end_ns or span.start_ns)), reverse=True
@@ -271,6 +277,10 @@ def _within(run: Span, spans: Iterable[Span]) -> list[Span]:
 def _order(span: Span) -> tuple[int, str, str]:
     """Return a key that sorts spans: no answer depends on the order in which a source has them."""
     return span.start_ns, span.trace_id, span.span_id
+
+
+def _ended_within(span: Span, within: Window) -> bool:
+    return within.from_ns <= (span.end_ns or ALWAYS.to_ns) <= within.to_ns
 
 
 def _windows(spans: Iterable[Span]) -> list[Window]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from ..trace.span import Span
-from ..trace.traits import Trait
+from ..trace.traits import Trait, Traits
 
 # The highest number of spans that are read of one trace.
 MOST_OF_A_TRACE = 200_000
@@ -43,6 +43,11 @@ class Wanted(NamedTuple):
         if not self.value:
             return bool(value)
         return value.startswith(self.value) if self.begins else value == self.value
+
+
+def fits_one(traits: Traits, groups: Iterable[Iterable[Wanted]]) -> bool:
+    """Return whether a span with these traits has all that one of the groups wants."""
+    return any(all(one.fits(getattr(traits, one.trait)) for one in group) for group in groups)
 
 
 # The full job name and the build number; of other systems the pipeline's name and the id of its run.
@@ -114,8 +119,8 @@ class TraceSource(Protocol):
     def noted(self, wanted: Sequence[Sequence[Wanted]], most: int, within: Window = ALWAYS) -> list[Span]:
         """Return the newest runs, playbooks, deploys and root spans with a commit that have wanted traits.
 
-        ``wanted``: groups; all traits of one of them. ``within``: when the spans ended. Those that end in the future come
-        last.
+        ``wanted``: groups; all traits of one of them, so that an empty group wants any of these spans. ``within``: when the
+        spans ended. Those that end in the future come last.
         """
 
     def builds(self, keys: Collection[BuildKey], *, fine_hosts: bool = True, around: Collection[Window] = ()) -> list[Span]:

@@ -24,8 +24,8 @@ _ENVIRONMENT = Environment(
     loader=FileSystemLoader(_OWN), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
 _STYLE = "\n".join(path.read_text(encoding="utf-8") for path in (html.STYLE, _OWN / "list.css"))
-_SCRIPT = "\n".join(path.read_text(encoding="utf-8") for path in (html.TIMES_SCRIPT, _OWN / "list.js"))
-_MARKS = {
+SCRIPT = "\n".join(path.read_text(encoding="utf-8") for path in (html.TIMES_SCRIPT, _OWN / "list.js", _OWN / "live.js"))
+MARKS = {
     "success": "✓",
     "failure": "✗",
     "error": "✗",
@@ -36,6 +36,11 @@ _MARKS = {
     "incomplete": "◌",
     "unset": "·",
 }
+
+
+TRACES = "/traces"
+# The pages that all others lead to.
+ROOMS = {"Now": "/", "Deploys": "/deploys", "Builds": "/builds", "Traces": TRACES}
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ def traces_page(asked: Query, found: Page, *, store: str, here: str) -> str:
     """
     filters = {name: text for name, text in asked.typed.items() if text}
     last = max(1, -(-found.total // PAGE))
-    return _page(
+    return render(
         "traces.html.j2",
         title="Traces",
         typed=asked.typed,
@@ -100,9 +105,9 @@ def traces_page(asked: Query, found: Page, *, store: str, here: str) -> str:
         notice=found.notice,
         page=asked.page,
         last=last,
-        newer=f"/?{urlencode({**filters, 'page': asked.page - 1})}" if asked.page > 1 else "",
-        older=f"/?{urlencode({**filters, 'page': asked.page + 1})}" if asked.page < last else "",
-        script=Markup(_SCRIPT),
+        newer=f"{TRACES}?{urlencode({**filters, 'page': asked.page - 1})}" if asked.page > 1 else "",
+        older=f"{TRACES}?{urlencode({**filters, 'page': asked.page + 1})}" if asked.page < last else "",
+        script=Markup(SCRIPT),
         store=wording.visible(store),
         here=here,
     )
@@ -110,22 +115,23 @@ def traces_page(asked: Query, found: Page, *, store: str, here: str) -> str:
 
 def login_page(*, then: str, wrong: bool) -> str:
     """Return the login page. ``then``: the path to go to after it. ``wrong``: True after a wrong token."""
-    return _page("login.html.j2", title="Log in", then=then, wrong=wrong)
+    return render("login.html.j2", title="Log in", then=then, wrong=wrong)
 
 
 def message_page(title: str, text: str) -> str:
     """Return a page with a message."""
-    return _page("message.html.j2", title=title, text=text)
+    return render("message.html.j2", title=title, text=text)
 
 
 def content_policy() -> str:
-    """Return the Content-Security-Policy of these pages: one script, one style, and forms only to this server."""
+    """Return the Content-Security-Policy of these pages: one script, one style, and forms and events only of this server."""
     return "; ".join(
         [
             "default-src 'none'",
-            f"script-src {html.source_hash(_SCRIPT)}",
+            f"script-src {html.source_hash(SCRIPT)}",
             f"style-src {html.source_hash(_STYLE)}",
             "img-src data:",
+            "connect-src 'self'",
             "base-uri 'none'",
             "form-action 'self'",
             "frame-ancestors 'none'",
@@ -133,8 +139,9 @@ def content_policy() -> str:
     )
 
 
-def _page(template: str, **values: object) -> str:
-    return _ENVIRONMENT.get_template(template).render(style=Markup(_STYLE), **values)
+def render(template: str, **values: object) -> str:
+    """Return a page of a template."""
+    return _ENVIRONMENT.get_template(template).render(style=Markup(_STYLE), rooms=ROOMS, **values)
 
 
 def _line(summary: Summary) -> dict[str, object]:
@@ -142,7 +149,7 @@ def _line(summary: Summary) -> dict[str, object]:
         "id": summary.trace_id,
         "name": summary.name or "(no name)",
         "result": summary.result,
-        "mark": _MARKS[summary.result],
+        "mark": MARKS[summary.result],
         "word": STATE_WORDS[summary.result],
         "started": time_element_of(summary.start_ns),
         "duration": wording.human_duration(summary.end_ns - summary.start_ns) if summary.end_ns else "running",

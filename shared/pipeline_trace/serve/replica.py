@@ -20,8 +20,9 @@ from ..lookup.remote import remote_source
 from .guard import AccessRules
 from .limits import Limits
 from .listener import HttpServer, leave_later, listen, shown
+from .reading import Reading
 from .remote_list import RemoteList
-from .web import Reading, application
+from .web import application
 
 
 @dataclass(frozen=True)

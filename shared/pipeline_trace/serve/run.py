@@ -31,8 +31,9 @@ from .limits import Limits
 from .listener import GRACE_SECONDS, HttpServer, leave_later, listen, shown, taken
 from .listing import TraceList
 from .over_http import Traces
+from .reading import Reading
 from .trusted import TrustedHeader
-from .web import Reading, application
+from .web import application
 from .writer import StoreWriter
 
 # After the signal to end: for bodies that are being read.

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Protocol
 from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
@@ -21,46 +18,22 @@ from starlette.routing import Route
 from ..answers import headline
 from ..delivery.destinations import ONLY_TRACES, SetupError
 from ..lookup import tree
-from ..lookup.lookup import Lookup, NotFoundError
+from ..lookup.lookup import NotFoundError
 from ..lookup.usual import other_builds
 from ..report import html
 from ..trace.queries import build_name_of, run_url_of
 from . import pages
 from .guard import COOKIE, LOGIN, AccessRules, Guard, same
 from .health import Health
-from .index import Filter
 from .limits import Limits
-from .listing import Page
 from .over_http import Traces
+from .reading import HEADERS, Reading, page
+from .views import Views
 
 # Reports are large. This is how many are made at the same time.
 _REPORTS_AT_ONCE = 2
 _LOGIN_BYTES = 10_000
 _LOGIN_SECONDS = 30 * 86400
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    # Not "no-referrer": the Origin of the login form would be "null".
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
-
-
-class Listing(Protocol):
-    """Gives pages of the list of traces."""
-
-    async def page(self, wanted: Filter, number: int) -> Page:
-        """Return a page of the list, by its number from 1. Raises SetupError, sqlite3.Error."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """Where answers come from. ``open_lookup``: opens a Lookup for one answer. ``kept_in``: what people call that place."""
-
-    listing: Listing
-    open_lookup: Callable[[], AbstractContextManager[Lookup]]
-    kept_in: str
 
 
 def application(
@@ -71,7 +44,8 @@ def application(
     return Starlette(
         routes=[
             *(_taking(traces) if traces else [Route("/v1/{signal:path}", _no_spans, methods=["POST"])]),
-            Route("/", web.traces),
+            *Views(reading, takes_spans=traces is not None).routes(),
+            Route(pages.TRACES, web.traces),
             Route("/trace/{trace_id}", web.trace),
             Route(LOGIN, web.login, methods=["GET", "POST"]),
             *Health(ready).routes(),
@@ -111,7 +85,7 @@ class _Web:
         asked = pages.read_query(request.query_params)
         found = await self._reading.listing.page(asked.wanted, asked.page)
         here = str(request.base_url).rstrip("/") if self._takes_spans else ""
-        return _html(pages.traces_page(asked, found, store=self._reading.kept_in, here=here))
+        return page(pages.traces_page(asked, found, store=self._reading.kept_in, here=here))
 
     async def trace(self, request: Request) -> Response:
         """Return a trace's report, in its current state."""
@@ -119,17 +93,17 @@ class _Web:
             try:
                 text = await asyncio.to_thread(_report, self._reading, request.path_params["trace_id"])
             except NotFoundError as error:
-                return _html(pages.message_page("Not found", str(error)), 404)
+                return page(pages.message_page("Not found", str(error)), 404)
         # The report contains its own policy.
-        return HTMLResponse(text, headers=_HEADERS)
+        return HTMLResponse(text, headers=HEADERS)
 
     async def login(self, request: Request) -> Response:
         """Return the login page, or check the token and set a cookie."""
         if request.method != "POST":
             then, trusted = _local(request.query_params.get("next", "/")), self._rules.trusted
             if trusted and trusted.names_user(request.scope):
-                return RedirectResponse(then, 303, _HEADERS)
-            return _html(pages.login_page(then=then, wrong=False))
+                return RedirectResponse(then, 303, HEADERS)
+            return page(pages.login_page(then=then, wrong=False))
         try:
             body = await asyncio.wait_for(_body(request), self._limits.body_seconds)
         except asyncio.TimeoutError:
@@ -137,8 +111,8 @@ class _Web:
         form = parse_qs(body.decode("utf-8", "replace"))
         then = _local(form.get("next", ["/"])[0])
         if not (self._rules.token and same(form.get("token", [""])[0].strip(), self._rules.token)):
-            return _html(pages.login_page(then=then, wrong=True), 401)
-        answer = RedirectResponse(then, 303, _HEADERS)
+            return page(pages.login_page(then=then, wrong=True), 401)
+        answer = RedirectResponse(then, 303, HEADERS)
         answer.set_cookie(COOKIE, self._rules.cookie, max_age=_LOGIN_SECONDS, httponly=True, samesite="lax")
         return answer
 
@@ -148,7 +122,7 @@ def _report(reading: Reading, trace_id: str) -> str:
         spans = lookup.spans(trace_id)
         first, history = headline(lookup, spans, trace_id), other_builds(lookup, spans)
     roots = tree.build_tree(spans)
-    links = {"/": "All traces"}
+    links = {"/": "What runs now", pages.TRACES: "All traces"}
     for node in tree.walk(roots):
         url = run_url_of(node.span)
         if url and len(links) < 12:
@@ -184,10 +158,10 @@ async def _other_signals(request: Request) -> Response:
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if "text/html" in request.headers.get("accept", ""):
-        return _html(pages.message_page(error.detail, request.url.path), error.status_code, error.headers)
+        return page(pages.message_page(error.detail, request.url.path), error.status_code, error.headers)
     is_bare = error.detail == HTTPStatus(error.status_code).phrase
     said = _address(request) if is_bare and request.method == "POST" and error.status_code in (404, 405) else error.detail
-    return PlainTextResponse(f"{said}\n", error.status_code, {**_HEADERS, **(error.headers or {})})
+    return PlainTextResponse(f"{said}\n", error.status_code, {**HEADERS, **(error.headers or {})})
 
 
 def _address(request: Request) -> str:
@@ -200,13 +174,9 @@ def _address(request: Request) -> str:
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
-    return _html(pages.message_page("Cannot read the store", f"{error}; reload the page in a few seconds"), 503)
+    return page(pages.message_page("Cannot read the store", f"{error}; reload the page in a few seconds"), 503)
 
 
 async def _gone(request: Request, error: Exception) -> Response:
     # The client is gone: nobody reads this.
     return Response(status_code=400)
-
-
-def _html(text: str, status: int = 200, more: Mapping[str, str] | None = None) -> Response:
-    return HTMLResponse(text, status, {**_HEADERS, "Content-Security-Policy": pages.content_policy(), **(more or {})})

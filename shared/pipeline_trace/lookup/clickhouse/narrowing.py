@@ -80,7 +80,7 @@ def sought_groups(wanted: Sequence[Sequence[Wanted]]) -> list[list[Sought]]:
     for group in groups:
         if len(group) == 1 and group[0].by_value:
             values.setdefault(group[0].trait, []).extend(group[0].values)
-    others = [group for group in groups if len(group) > 1 or not group[0].by_value]
+    others = [group for group in groups if len(group) != 1 or not group[0].by_value]
     return [*([Sought(trait, tuple(dict.fromkeys(found)))] for trait, found in values.items()), *others]
 
 

@@ -222,4 +222,4 @@ def _times(when: Window, ended: Window, bound: Bound) -> str:
 
 def _any(groups: Sequence[Sequence[Sought]], condition: Callable[[Sought], str]) -> str:
     """Return whether all traits of one of the groups are as sought, by the condition for each."""
-    return f"({' OR '.join(' AND '.join(map(condition, group)) for group in groups)})"
+    return f"({' OR '.join(' AND '.join(map(condition, group)) or '1' for group in groups)})"

@@ -11,7 +11,7 @@ from ...trace import conventions as c
 from ...trace.clock import horizon_ns
 from ...trace.span import Span
 from ...trace.traits import DETAIL, FINE_HOST, NOTED, OUTLINE, Traits, traits_of
-from ..source import ALWAYS, MOST_OF_A_TRACE, BuildKey, Counted, Figures, Newest, Wanted, Window
+from ..source import ALWAYS, MOST_OF_A_TRACE, BuildKey, Counted, Figures, Newest, Wanted, Window, fits_one
 from .client import Client
 from .queries import Key, Queries, Query
 from .rows import spans_of
@@ -122,9 +122,7 @@ class ClickHouseSource:
         """See source.TraceSource."""
 
         def fits(traits: Traits) -> bool:
-            return traits.level == NOTED and any(
-                all(one.fits(getattr(traits, one.trait)) for one in group) for group in wanted
-            )
+            return traits.level == NOTED and fits_one(traits, wanted)
 
         found: list[Span] = []
         if not wanted:

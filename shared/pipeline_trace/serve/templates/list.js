@@ -19,4 +19,15 @@ for (const field of timeFields) {
   });
 }
 for (const zone of document.querySelectorAll(".utc")) zone.remove();
+
+// "Today" is the reader's.
+const zoneMinutes = -new Date().getTimezoneOffset();
+if (zoneMinutes) {
+  for (const field of document.querySelectorAll("input[name=zone]")) field.value = zoneMinutes;
+  for (const link of document.querySelectorAll(".quick a[href*='when=']")) {
+    const address = new URL(link.href);
+    address.searchParams.set("zone", zoneMinutes);
+    link.href = address.href;
+  }
+}
 showLocalTimes();

@@ -1,0 +1,112 @@
+"""The board: what is where. A row a service, a column an environment, from the newest deploys. Does no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..trace import conventions as c
+from ..trace.words import USUAL_ENVIRONMENTS, usual_environment
+from .entries import Entry
+
+
+@dataclass(frozen=True)
+class Behind:
+    """How far an environment is behind the column before. ``changes``: how many others that one got since.
+
+    ``since_ns``: when it got the first of them, in nanoseconds since the epoch.
+    """
+
+    changes: int
+    since_ns: int
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A service in an environment. ``newest``: the last deploy. ``there``: the last that succeeded, None if none is known.
+
+    ``behind``: None where that is not known, or there is no column before.
+    """
+
+    newest: Entry
+    there: Entry | None = None
+    behind: Behind | None = None
+
+    @property
+    def state(self) -> str:
+        """Return the state of the newest deploy."""
+        return self.newest.state
+
+
+@dataclass(frozen=True)
+class Row:
+    """A service. ``cells``: by environment; none where nothing was deployed in the time that was looked at."""
+
+    service: str
+    cells: Mapping[str, Cell]
+
+    @property
+    def newest_ns(self) -> int:
+        """Return when its newest deploy began."""
+        return max(cell.newest.start_ns for cell in self.cells.values())
+
+
+@dataclass(frozen=True)
+class Board:
+    """What is where. ``environments``: in the order in which a change reaches them. ``rows``: the newest deploy first."""
+
+    environments: Sequence[str]
+    rows: Sequence[Row]
+
+
+def board_of(deploys: Iterable[Entry]) -> Board:
+    """Return the board of some deploys."""
+    found: dict[str, dict[str, list[Entry]]] = {}
+    for one in sorted(deploys, key=lambda one: (one.start_ns, one.span_id)):
+        found.setdefault(one.service, {}).setdefault(one.environments[0], []).append(one)
+    order = environments_in_order({name for cells in found.values() for name in cells})
+    rows = [Row(service, _cells(order, of)) for service, of in found.items()]
+    # What runs or failed is not hidden by names: the newest comes first.
+    return Board(order, sorted(rows, key=lambda row: (-row.newest_ns, row.service)))
+
+
+def environments_in_order(names: Iterable[str]) -> list[str]:
+    """Return environments in the order in which a change reaches them; those that no word tells come last, by name."""
+    places = {usual: at for at, usual in enumerate(USUAL_ENVIRONMENTS)}
+    # The usual one of a place comes after its like: qa before staging.
+    return sorted(names, key=lambda name: (places.get(usual_environment(name), len(places)), name in places, name))
+
+
+def _cells(order: Sequence[str], of: Mapping[str, Sequence[Entry]]) -> dict[str, Cell]:
+    cells: dict[str, Cell] = {}
+    before: Sequence[Entry] = ()
+    for name in order:
+        deploys = of.get(name)
+        if not deploys:
+            continue
+        green = [one for one in deploys if one.state == c.SUCCESS]
+        there = green[-1] if green else None
+        cells[name] = Cell(deploys[-1], there, _behind(there, before))
+        before = green
+    return cells
+
+
+def _behind(there: Entry | None, before: Sequence[Entry]) -> Behind | None:
+    """Return how far a deploy is behind those that succeeded in the column before."""
+    if there is None or not there.what or not before:
+        return None
+    same = [at for at, one in enumerate(before) if _is_same(one, there)]
+    if not same:
+        return None
+    since = [one for one in before[same[-1] + 1 :] if one.what]
+    if not since:
+        return Behind(0, 0)
+    return Behind(len({(one.commit, one.version) for one in since}), since[0].end_ns)
+
+
+def _is_same(one: Entry, other: Entry) -> bool:
+    """Return whether two deploys are of the same: the commit, else the version."""
+    if one.commit and other.commit:
+        shortest = min(len(one.commit), len(other.commit))
+        return one.commit[:shortest] == other.commit[:shortest]
+    return bool(one.version) and one.version == other.version

@@ -1,0 +1,95 @@
+"""Prints the board, and a list of deploys, in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ..lookup.wording import human_duration, shown_time, visible
+from ..trace import conventions as c
+from .board import Behind, Board, Cell
+from .entries import Entry
+from .terminal import STATES
+
+# A narrower terminal, and each column of the board, has no room for less.
+_NARROW, _COLUMN = 100, 22
+# Of what stands below a deploy in the list.
+_INDENT = 13
+_NO_SERVICE, _NO_VERSION = "(no service named)", "version not known"
+
+
+def print_board(board: Board, console: Console, now_ns: int) -> None:
+    """Print the board: a table where there is room, else the environments below each service. ``now_ns``: the time."""
+    if console.is_terminal and console.width >= max(_NARROW, _COLUMN * (len(board.environments) + 1)):
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0), header_style="bold")
+        table.add_column("service", overflow="fold", max_width=_COLUMN)
+        for name in board.environments:
+            table.add_column(visible(name), overflow="fold")
+        for row in board.rows:
+            cells = (row.cells.get(name) for name in board.environments)
+            said = (Text("\n").join(_said(cell, now_ns)) if cell else Text("·", style="dim") for cell in cells)
+            table.add_row(Text(visible(row.service or _NO_SERVICE), style="bold"), *said)
+        console.print(table)
+        return
+    for row in board.rows:
+        _line(console, Text(visible(row.service or _NO_SERVICE), style="bold"))
+        width = max(map(len, row.cells))
+        for name, cell in row.cells.items():
+            first, *more = _said(cell, now_ns)
+            _line(console, Text.assemble(f"  {visible(name).ljust(width)}  ", first))
+            for text in more:
+                _line(console, Text.assemble(" " * (width + 4), text))
+
+
+def print_deploys(deploys: Sequence[Entry], console: Console, *, utc: bool = False) -> None:
+    """Print a list of deploys, each in a line or two."""
+    for one in deploys:
+        label, style = STATES.get(one.state, (one.state, ""))
+        took = human_duration(one.end_ns - one.start_ns) if one.end_ns else ""
+        where = f"{visible(one.what or _NO_VERSION)} \N{RIGHTWARDS ARROW} {visible(one.environments[0])}"
+        _line(console, Text("  ").join([Text(label.ljust(_INDENT - 2), style), Text(where, "bold"), Text(took, "cyan")]))
+        more = [shown_time(one.start_ns, utc=utc), visible(one.run), one.who and f"by {visible(one.who)}"]
+        said = "; ".join(filter(None, [*more, visible(one.where), visible(one.message), _owner(one)]))
+        if said:
+            indented = Padding(Text(said), (0, 0, 0, _INDENT)) if console.is_terminal else Text(" " * _INDENT + said)
+            console.print(indented, soft_wrap=not console.is_terminal)
+
+
+def _line(console: Console, text: Text) -> None:
+    console.print(text, soft_wrap=not console.is_terminal)
+
+
+def _said(cell: Cell, now_ns: int) -> list[Text]:
+    """Return the lines of a cell: what is there, what happened since, how far it is behind."""
+    newest, there, lines = cell.newest, cell.there, list[Text]()
+    if there:
+        lines.append(Text.assemble((visible(there.what or _NO_VERSION), "green"), f" {_ago(there, now_ns)}"))
+    if newest is not there:
+        label, style = STATES.get(newest.state, (newest.state, ""))
+        said = " ".join(filter(None, [visible(newest.what), _ago(newest, now_ns)]))
+        lines.append(Text.assemble((label, style), f" {said}"))
+        if owner := _owner(newest):
+            lines.append(Text(owner))
+    if cell.behind and cell.behind.changes:
+        lines.append(Text(said_behind(cell.behind, now_ns), style="yellow"))
+    return lines
+
+
+def said_behind(behind: Behind, now_ns: int) -> str:
+    """Return in words how far an environment is behind the one before."""
+    changes = f"{behind.changes} change{'s' if behind.changes > 1 else ''}"
+    return f"{changes} behind, for {human_duration(max(now_ns - behind.since_ns, 0))}"
+
+
+def _ago(one: Entry, now_ns: int) -> str:
+    return f"{human_duration(max(now_ns - one.start_ns, 0))} ago"
+
+
+def _owner(one: Entry) -> str:
+    if one.state not in c.FAILED_RESULTS or not one.owner:
+        return ""
+    return f"{one.owner}: {one.kind.replace('_', ' ')}" if one.kind else one.owner

@@ -1,0 +1,165 @@
+"""What lists and the board show: deploys and builds, each with who started it and how it ended. Does no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ..lookup import states
+from ..trace import conventions as c
+from ..trace.queries import attribute_text, build_name_of, is_run, run_url_of
+from ..trace.span import Span
+from .attempt import Attempt, message_of, version_of
+from .attempts import attempts_in
+from .runs import RunTree
+from .steps import BEFORE
+
+_UNKNOWN_KINDS = frozenset({"", "unknown"})
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A deploy or a build. Times are nanoseconds since the epoch; ``end_ns`` is 0 while it runs. "" is not known.
+
+    ``environments``: of a deploy one; of a build those that it deploys to. ``state``: one of lookup.states.STATES. ``who``:
+    who or what started it. ``where``: the stage that failed. ``message``: the first error. ``owner`` and ``kind``: of the
+    verdict on its log, without history. ``run``: JOB#N.
+    """
+
+    trace_id: str
+    span_id: str
+    state: str
+    start_ns: int
+    end_ns: int
+    service: str = ""
+    environments: tuple[str, ...] = ()
+    version: str = ""
+    commit: str = ""
+    branch: str = ""
+    run: str = ""
+    url: str = ""
+    who: str = ""
+    agents: tuple[str, ...] = ()
+    where: str = ""
+    message: str = ""
+    owner: str = ""
+    kind: str = ""
+
+    @property
+    def job(self) -> str:
+        """Return the full name of the job."""
+        return self.run.rpartition("#")[0]
+
+    @property
+    def what(self) -> str:
+        """Return what was built or deployed: the version, else the short commit."""
+        return self.version or self.commit[:7]
+
+
+def deploys_of(spans: Sequence[Span]) -> list[Entry]:
+    """Return the deploys in the outlines of traces, in order of their start."""
+    runs = RunTree(spans)
+    return [_of_attempt(runs, one) for one in _deploys(runs)]
+
+
+def builds_of(spans: Sequence[Span]) -> list[Entry]:
+    """Return the builds in the outlines of traces, in order of their start."""
+    runs = RunTree(spans)
+    places: dict[str, dict[str, None]] = {}
+    for one in _deploys(runs):
+        run = _run_of(runs, one.span)
+        if run:
+            places.setdefault(run.span_id, {})[one.step] = None
+    return [_of_run(runs, run, tuple(places.get(run.span_id, ()))) for run in runs.runs]
+
+
+def _deploys(runs: RunTree) -> Iterator[Attempt]:
+    return (one for one in attempts_in(runs) if one.step not in BEFORE and one.state != c.SKIP)
+
+
+def _of_attempt(runs: RunTree, one: Attempt) -> Entry:
+    run = _run_of(runs, one.span)
+    owner, kind = _verdict(one.state, (one.span, run))
+    return Entry(
+        trace_id=one.span.trace_id,
+        span_id=one.span.span_id,
+        state=one.state,
+        start_ns=one.start_ns,
+        end_ns=one.end_ns,
+        service=one.service,
+        environments=(one.step,),
+        version=one.version,
+        commit=one.commit,
+        branch=_branch(runs, one.span),
+        run=one.run,
+        url=run_url_of(run or one.span),
+        who=_who(runs, run) if run else "",
+        agents=_agents(run),
+        where=one.where,
+        message=one.message,
+        owner=owner,
+        kind=kind,
+    )
+
+
+def _of_run(runs: RunTree, run: Span, environments: tuple[str, ...]) -> Entry:
+    state, broken = states.state(run), runs.broken(run)
+    owner, kind = _verdict(state, (run,))
+    return Entry(
+        trace_id=run.trace_id,
+        span_id=run.span_id,
+        state=state,
+        start_ns=run.start_ns,
+        end_ns=run.end_ns,
+        service=runs.job_service(run),
+        environments=environments,
+        version=version_of(run, runs.playbooks(run)),
+        commit=runs.commit(run),
+        branch=_branch(runs, run),
+        run=build_name_of(run),
+        url=run_url_of(run),
+        who=_who(runs, run),
+        agents=_agents(run),
+        where=broken.name if broken else "",
+        message=message_of(run, run),
+        owner=owner,
+        kind=kind,
+    )
+
+
+def _run_of(runs: RunTree, span: Span) -> Span | None:
+    return span if is_run(span) else runs.run_above(span)
+
+
+def _verdict(state: str, spans: Iterable[Span | None]) -> tuple[str, str]:
+    """Return owner and kind, where the poller judged the log of a failed build."""
+    if state not in c.FAILED_RESULTS:
+        return "", ""
+    for span in filter(None, spans):
+        owner = attribute_text(span, c.FAILURE_OWNER)
+        if owner:
+            kind = attribute_text(span, c.FAILURE_KIND)
+            return owner, "" if kind in _UNKNOWN_KINDS else kind
+    return "", ""
+
+
+def _branch(runs: RunTree, span: Span) -> str:
+    return next((name for one in (span, *runs.above(span)) if (name := attribute_text(one, c.VCS_HEAD_NAME))), "")
+
+
+def _who(runs: RunTree, run: Span) -> str:
+    """Return who or what started a run: a person who started it or a build above it, else what the topmost one says."""
+    said = ""
+    for one in (run, *filter(is_run, runs.above(run))):
+        causes = [event.attributes for event in one.events if event.name == "trigger"]
+        who = next((str(cause[c.JENKINS_CAUSE_USER]) for cause in causes if cause.get(c.JENKINS_CAUSE_USER)), "")
+        if who:
+            return who
+        described = next((str(text) for cause in causes if (text := cause.get(c.JENKINS_CAUSE_DESCRIPTION))), "")
+        said = described or said
+    return said
+
+
+def _agents(run: Span | None) -> tuple[str, ...]:
+    named = run.attributes.get(c.JENKINS_AGENTS) if run else None
+    return tuple(map(str, named)) if isinstance(named, list | tuple) else ()

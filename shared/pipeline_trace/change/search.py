@@ -1,0 +1,223 @@
+"""Finds deploys and builds, the newest first. Reads a limited number of traces for each page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..lookup.lookup import Lookup
+from ..lookup.source import ALWAYS, Wanted, Window, fits_one
+from ..trace import conventions as c
+from ..trace.clock import horizon_ns
+from ..trace.queries import build_name_parts
+from ..trace.span import Span
+from ..trace.traits import NOTED, traits_of
+from ..trace.words import environment_name
+from .entries import Entry, builds_of, deploys_of
+
+# Limits of one page. Most deploys and builds have one or two noted spans: a run, a playbook.
+_MOST_NOTED = 200
+_TRACES_AT_ONCE = 60
+_MOST_TRACES = 480
+_MOST_SPANS = 20_000
+_SHORTEST = 7
+_DAY_NS = 86_400 * 10**9
+# What began in a time may have ended so much later: builds wait for people.
+_LONGEST_NS = 7 * _DAY_NS
+_ANY: Sequence[Sequence[Wanted]] = [[]]
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is looked for; an empty field wants nothing. Names are as they are written; an environment by its one name.
+
+    ``began``: when it began. ``result``: one of lookup.states.STATES, or ``failed`` for all that failed. ``words``: each is
+    in some text of it, whatever its case.
+    """
+
+    service: str = ""
+    job: str = ""
+    environment: str = ""
+    branch: str = ""
+    agent: str = ""
+    commit: str = ""
+    version: str = ""
+    result: str = ""
+    owner: str = ""
+    kind: str = ""
+    words: tuple[str, ...] = ()
+    began: Window = ALWAYS
+
+    def matches(self, entry: Entry) -> bool:
+        """Return whether a deploy or a build is looked for."""
+        return (
+            self.began.from_ns <= entry.start_ns <= self.began.to_ns
+            and all(
+                wanted in ("", found)
+                for wanted, found in (
+                    (self.service, entry.service),
+                    (self.job, entry.job),
+                    (self.branch, entry.branch),
+                    (self.version, entry.version),
+                    (self.owner, entry.owner),
+                    (self.kind, entry.kind),
+                )
+            )
+            and (not self.environment or environment_name(self.environment) in entry.environments)
+            and (not self.agent or self.agent in entry.agents)
+            and entry.commit.startswith(self.commit.lower())
+            and (self.result in ("", entry.state) or (self.result == FAILED and entry.state in c.FAILED_RESULTS))
+            and all(word.casefold() in _text(entry) for word in self.words)
+        )
+
+
+# All results of what failed.
+FAILED = "failed"
+
+
+class Found(NamedTuple):
+    """A page. ``older_ns``: the ``until_ns`` of the next page; 0 if there is none.
+
+    ``whole``: False if the page ends at the limit of traces, not because it is full.
+    """
+
+    entries: Sequence[Entry]
+    older_ns: int = 0
+    whole: bool = True
+
+
+class _Part(NamedTuple):
+    """What is found in traces that hang together. ``ended_ns``: when the newest of the spans ended that are looked for."""
+
+    ended_ns: int
+    entries: Sequence[Entry]
+
+
+def find_deploys(lookup: Lookup, search: Search, most: int, until_ns: int = ALWAYS.to_ns) -> Found:
+    """Return the newest deploys, about so many. ``until_ns``: see Found.older_ns."""
+    return _page(_parts(lookup, search, until_ns, deploys_of), most)
+
+
+def find_builds(lookup: Lookup, search: Search, most: int, until_ns: int = ALWAYS.to_ns) -> Found:
+    """Return the newest builds, about so many. ``until_ns``: see Found.older_ns."""
+    return _page(_parts(lookup, search, until_ns, builds_of), most)
+
+
+def said_cut(found: Found) -> list[str]:
+    """Return what is to be said of a page that is not all there is."""
+    if found.whole:
+        return [f"these are the newest {len(found.entries)}; there are older ones"] if found.older_ns else []
+    return [f"only the newest {_MOST_TRACES} traces were read; a job, a commit or a version that is named finds more"]
+
+
+def _page(parts: Iterable[_Part], most: int) -> Found:
+    """Return a page of whole parts."""
+    found: list[Entry] = []
+    last_ns = 0
+    for read, part in enumerate(parts):
+        # Those that ended at the same time stay together: the next page begins before it.
+        if (len(found) >= most or read >= _MOST_TRACES) and part.ended_ns < last_ns:
+            return Found(_newest_first(found), last_ns - 1, len(found) >= most)
+        found += part.entries
+        last_ns = part.ended_ns
+    return Found(_newest_first(found))
+
+
+def _parts(
+    lookup: Lookup, search: Search, until_ns: int, entries_of: Callable[[Sequence[Span]], list[Entry]]
+) -> Iterator[_Part]:
+    """Yield what is found, in the order of when it ended, the newest first; what ends in the future comes last."""
+    groups, seen = _groups(search), set[str]()
+    for traces in _traces(lookup, search, until_ns):
+        todo = [trace for trace in traces if trace not in seen]
+        for first in range(0, len(todo), _TRACES_AT_ONCE):
+            outlines = lookup.outlines(todo[first : first + _TRACES_AT_ONCE], _MOST_SPANS)
+            together = _together(outlines)
+            ended = _ends(outlines, groups, together)
+            entries: dict[str, list[Entry]] = {}
+            for one in entries_of(outlines):
+                if search.matches(one):
+                    entries.setdefault(together[one.trace_id], []).append(one)
+            for part in dict.fromkeys(
+                together[trace] for trace in todo[first : first + _TRACES_AT_ONCE] if trace in together
+            ):
+                ended_ns = ended.get(part, 0)
+                # What ended later is on a page before, but for the future.
+                if part not in seen and (ended_ns <= until_ns or ended_ns > horizon_ns()):
+                    yield _Part(ended_ns, entries.get(part, ()))
+            seen.update(together, together.values())
+
+
+def _traces(lookup: Lookup, search: Search, until_ns: int) -> Iterator[list[str]]:
+    """Yield traces with what is looked for, some at a time, the newest first, those that end in the future last."""
+    newest_ns, groups, horizon = _newest_ns(search, until_ns), _groups(search), horizon_ns()
+    while True:
+        noted = lookup.noted(groups, _MOST_NOTED, Window(search.began.from_ns, newest_ns))
+        yield [span.trace_id for span in noted]
+        if len(noted) < _MOST_NOTED or noted[-1].end_ns > horizon:
+            break
+        # All of these may have ended at the same time.
+        newest_ns = min(noted[-1].end_ns, newest_ns - 1)
+    if newest_ns <= horizon:
+        yield [span.trace_id for span in lookup.noted(groups, _MOST_NOTED, Window(horizon + 1, ALWAYS.to_ns - 1))]
+
+
+def _newest_ns(search: Search, until_ns: int) -> int:
+    """Return when what is looked for ended at the latest. What runs ends later than all."""
+    newest_ns = min(search.began.to_ns + _LONGEST_NS, until_ns)
+    return until_ns if newest_ns > horizon_ns() else newest_ns
+
+
+def _together(spans: Sequence[Span]) -> dict[str, str]:
+    """Return for each trace the first of those that hang together with it, by the parents of their spans and by links."""
+    trace_of = {span.span_id: span.trace_id for span in spans}
+    first: dict[str, str] = {span.trace_id: span.trace_id for span in spans}
+
+    def found(trace: str) -> str:
+        while first[trace] != trace:
+            trace = first[trace]
+        return trace
+
+    for span in spans:
+        for other in (span.parent_id, *(link.span_id for link in span.links)):
+            if other in trace_of:
+                one, two = sorted((found(span.trace_id), found(trace_of[other])))
+                first[two] = one
+    return {trace: found(trace) for trace in first}
+
+
+def _ends(spans: Iterable[Span], groups: Sequence[Sequence[Wanted]], together: Mapping[str, str]) -> dict[str, int]:
+    """Return when the newest noted span ended that is looked for, of traces that hang together."""
+    found: dict[str, int] = {}
+    for span in spans:
+        traits = traits_of(span)
+        if traits.level == NOTED and fits_one(traits, groups):
+            part = together[span.trace_id]
+            found[part] = max(found.get(part, 0), span.end_ns or ALWAYS.to_ns)
+    return found
+
+
+def _groups(search: Search) -> Sequence[Sequence[Wanted]]:
+    """Return what a noted span of such a deploy or build has, as far as one span tells it: the rest is looked at here."""
+    if len(search.commit) >= _SHORTEST:
+        # A playbook may know only the short id.
+        return [[Wanted("revision", search.commit[:_SHORTEST].lower(), begins=True)]]
+    if search.version:
+        return [[Wanted("version", search.version)]]
+    if search.job:
+        return [[Wanted("pipeline", search.job)]]
+    builds = [parts for word in search.words if (parts := build_name_parts(word))]
+    if builds:
+        job, number = builds[0]
+        return [[Wanted("pipeline", job), Wanted("run", number)]]
+    return _ANY
+
+
+def _newest_first(entries: Sequence[Entry]) -> list[Entry]:
+    return sorted(entries, key=lambda one: (not one.end_ns, one.start_ns, one.span_id), reverse=True)
+
+
+def _text(entry: Entry) -> str:
+    texts = (entry.service, *entry.environments, entry.version, entry.commit, entry.branch, entry.run, entry.who)
+    return "\n".join((*texts, *entry.agents, entry.where, entry.message, entry.kind, entry.trace_id, entry.url)).casefold()

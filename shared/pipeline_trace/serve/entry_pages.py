@@ -1,0 +1,160 @@
+"""Renders the lists of deploys and builds, and the board. Does no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from markupsafe import Markup
+
+from ..change.board import Board, Cell
+from ..change.board_terminal import said_behind
+from ..change.entries import Entry
+from ..lookup import wording
+from ..lookup.source import ALWAYS
+from ..report.pagedata import STATE_WORDS
+from ..report.times import time_element_of
+from ..trace import conventions as c
+from .pages import MARKS, SCRIPT, render
+from .searching import FIELDS, TEXTS, WHEN, Asked
+
+DEPLOYS, BUILDS = "/deploys", "/builds"
+_WHAT = {DEPLOYS: "deploy", BUILDS: "build"}
+_HINT = {
+    DEPLOYS: "A deploy is a build or a playbook that says its environment: docs/deployments.md.",
+    BUILDS: "Builds come from pipeline-trace poll, or from Jenkins' OpenTelemetry plugin.",
+}
+_RESULTS = {"failed": "failed", "running": "running", c.SUCCESS: "succeeded"}
+# The others are folded away, unless one is set.
+_FIRST_FIELDS = ("q", "service", "environment", "result")
+_NO_VERSION = "version not known"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A page of a list. ``older``: the address of the next page. ``loosened``: filters, each with how much is without it."""
+
+    lines: Sequence[Entry]
+    older: str = ""
+    notices: Sequence[str] = ()
+    loosened: Mapping[str, str] | None = None
+
+
+def entries_page(path: str, asked: Asked, found: Listed, *, store: str) -> str:
+    """Return the page of a list. ``path``: DEPLOYS or BUILDS. ``store``: where they are, in words."""
+    chosen = [(name, text) for name, text in asked.typed.items() if name in FIELDS]
+    return render(
+        "entries.html.j2",
+        title=f"{_WHAT[path].capitalize()}s",
+        what=_WHAT[path],
+        path=path,
+        typed={name: asked.typed.get(name, "") for name in (*FIELDS, "zone")},
+        texts=TEXTS,
+        first_fields=_FIRST_FIELDS,
+        more_open=any(name not in (*_FIRST_FIELDS, "when", "zone") for name in asked.typed),
+        when=WHEN,
+        results=STATE_WORDS,
+        quick=_quick(path, asked),
+        chosen=[(FIELDS[name], _said(name, text), asked.address(path, **{name: ""})) for name, text in chosen],
+        loosened=[
+            (FIELDS[name], _said(name, asked.typed[name]), asked.address(path, **{name: ""}), count)
+            for name, count in (found.loosened or {}).items()
+        ],
+        problem=asked.problem,
+        notice="; ".join(found.notices),
+        lines=[line_of(one) for one in found.lines],
+        newest=asked.address(path) if asked.until_ns < ALWAYS.to_ns else "",
+        older=found.older,
+        store=wording.visible(store),
+        hint=_HINT[path],
+        script=Markup(SCRIPT),
+    )
+
+
+def line_of(one: Entry) -> dict[str, object]:
+    """Return what a line of a list shows of a deploy or a build."""
+    deploy = len(one.environments) == 1 and one.what
+    return {
+        "state": one.state,
+        "mark": MARKS[one.state],
+        "word": STATE_WORDS[one.state],
+        "failed": one.state in c.FAILED_RESULTS,
+        "page": page_of(one),
+        "name": wording.visible((one.what if deploy else one.run) or one.what or _NO_VERSION),
+        "places": [wording.visible(name) for name in one.environments],
+        "service": wording.visible(one.service),
+        "of_service": f"{DEPLOYS}?{urlencode({'service': one.service})}",
+        "commit": wording.visible(one.commit),
+        "branch": wording.visible(one.branch),
+        "started": time_element_of(one.start_ns),
+        "duration": wording.human_duration(one.end_ns - one.start_ns) if one.end_ns else "running",
+        "who": wording.visible(one.who),
+        "run": wording.visible(one.run),
+        "url": one.url,
+        "where": wording.visible(one.where),
+        "message": wording.visible(one.message),
+        "owner": one.owner,
+        "kind": one.kind.replace("_", " "),
+    }
+
+
+def page_of(one: Entry) -> str:
+    """Return the address of a deploy or a build on its trace's page."""
+    return f"/trace/{one.trace_id}#span-{one.span_id}"
+
+
+def rows_of(board: Board, now_ns: int) -> list[dict[str, object]]:
+    """Return what the board shows: for each service a cell for each environment, None where nothing was deployed."""
+    return [
+        {
+            "service": wording.visible(row.service) or "(no service named)",
+            "of_service": _list_of(row.service),
+            "cells": [_cell(row.service, name, row.cells.get(name), now_ns) for name in board.environments],
+        }
+        for row in board.rows
+    ]
+
+
+def _cell(service: str, environment: str, cell: Cell | None, now_ns: int) -> dict[str, object] | None:
+    if cell is None:
+        return None
+    newest, there, behind = cell.newest, cell.there, cell.behind
+    return {
+        "deploys": _list_of(service, environment),
+        "there": line_of(there) if there else None,
+        "newest": line_of(newest) if newest is not there else None,
+        "behind": said_behind(behind, now_ns) if behind and behind.changes else "",
+    }
+
+
+def _list_of(service: str, environment: str = "") -> str:
+    wanted = {"service": service, "environment": environment}
+    return f"{DEPLOYS}?{urlencode({name: text for name, text in wanted.items() if text})}"
+
+
+def _quick(path: str, asked: Asked) -> list[list[tuple[str, str, bool]]]:
+    """Return the filters that are one click away, in groups: what they are called, their address, whether they are set."""
+    groups = [("result", _RESULTS), ("when", WHEN)]
+    return [
+        [
+            (
+                said,
+                asked.address(path, **{name: "" if asked.typed.get(name) == word else word}),
+                asked.typed.get(name) == word,
+            )
+            for word, said in words.items()
+        ]
+        for name, words in groups
+    ]
+
+
+def _said(name: str, text: str) -> str:
+    words: Mapping[str, Mapping[str, str]] = {"result": {**STATE_WORDS, **_RESULTS}, "when": WHEN}
+    return wording.visible(words.get(name, {}).get(text, text))
+
+
+def counted(entries: Iterable[Entry], more: bool) -> str:
+    """Return how many there are, in words. ``more``: whether there may be others."""
+    count = len(list(entries))
+    return f"{count} or more" if more else str(count)

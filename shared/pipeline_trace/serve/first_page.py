@@ -1,0 +1,78 @@
+"""Renders the first page: what runs now, and what is where. Does no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from ..change.board import Board
+from ..change.running import Running
+from ..lookup import wording
+from ..report.times import time_element_of
+from .entry_pages import line_of, rows_of
+from .pages import SCRIPT, render
+
+# Where the parts of the page come from when they change.
+LIVE = "/now/events"
+
+
+@dataclass(frozen=True)
+class First:
+    """What is on the page. ``notes``: what was left out."""
+
+    running: Sequence[Running]
+    board: Board
+    notes: Sequence[str] = ()
+
+
+def first_page(parts: Mapping[str, str], *, here: str) -> str:
+    """Return the page. ``parts``: see parts_of. ``here``: the URL to which spans can be sent, "" to say nothing of it."""
+    shown = {name: Markup(text) for name, text in parts.items()}
+    return render("first.html.j2", title="Now", live=LIVE, here=here, script=Markup(SCRIPT), **shown)
+
+
+def parts_of(found: First, now_ns: int, *, store: str) -> dict[str, str]:
+    """Return the parts of the page that change, by their ids. ``store``: where the spans are, in words."""
+    return {
+        "now": render("now.html.j2", running=[_running(one, now_ns) for one in found.running]),
+        "where": render(
+            "where.html.j2",
+            environments=[wording.visible(name) for name in found.board.environments],
+            rows=rows_of(found.board, now_ns),
+            notice="; ".join(found.notes),
+            store=wording.visible(store),
+        ),
+    }
+
+
+def _running(one: Running, now_ns: int) -> dict[str, object]:
+    ran_ns = max(now_ns - one.start_ns, 0)
+    return {
+        "page": f"/trace/{one.trace_id}",
+        "name": wording.visible(one.run or one.stands[0]),
+        "url": one.url,
+        "deploys": [line_of(deploy) for deploy in one.deploys],
+        "stands": [wording.visible(name) for name in one.stands],
+        "started": time_element_of(one.start_ns),
+        "ran": wording.human_duration(ran_ns),
+        "hangs": one.hangs(now_ns),
+        "usual": _usual(one, ran_ns),
+    }
+
+
+def _usual(one: Running, ran_ns: int) -> dict[str, object] | None:
+    if one.usual is None:
+        return None
+    usual = one.usual
+    return {
+        "ran": ran_ns // 10**6,
+        "median": usual.median_ns // 10**6,
+        "p95": usual.p95_ns // 10**6,
+        # Beyond it the bar is full.
+        "most": max(usual.most_ns, usual.p95_ns * 3 // 2) // 10**6 or 1,
+        "said": f"usually {wording.human_duration(usual.median_ns)}, 95 % within {wording.human_duration(usual.p95_ns)}, "
+        f"of {usual.runs} that succeeded",
+        "longest": wording.human_duration(usual.most_ns),
+    }

@@ -1,0 +1,125 @@
+"""Reads the filters of the lists of deploys and builds from an address, and writes such addresses. Does no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from urllib.parse import urlencode
+
+from ..change.search import Search
+from ..lookup.source import ALWAYS, Window
+
+# The fields that are texts, in the order of the form, and what people call them.
+TEXTS = {
+    "q": "Search",
+    "service": "Service",
+    "environment": "Environment",
+    "job": "Job",
+    "branch": "Branch",
+    "version": "Version",
+    "commit": "Commit",
+    "agent": "Agent",
+    "result": "Result",
+    "owner": "Owner",
+    "kind": "Kind",
+}
+WHEN = {"today": "today", "yesterday": "yesterday", "24h": "last 24 hours", "7d": "last 7 days"}
+_TIMES = {"from": "From", "to": "To"}
+# All filters. Besides, "until" says which page it is, and "zone" how many minutes the reader's zone is east of UTC.
+FIELDS = {**TEXTS, "when": "Time", **_TIMES}
+_LONGEST = 500
+_MOST_MINUTES = 24 * 60
+# Of a time in nanoseconds.
+_DIGITS = 20
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an address asks for.
+
+    ``typed``: the filters that are set, as typed, times in UTC. ``problem``: which are not valid, "" for none.
+    """
+
+    typed: Mapping[str, str]
+    search: Search
+    until_ns: int
+    problem: str
+
+    def address(self, path: str, **changed: str) -> str:
+        """Return the address of a list with these filters, some of them changed; "" takes one away."""
+        fields = {name: text for name, text in {**self.typed, **changed}.items() if text}
+        return f"{path}?{urlencode(fields)}" if fields else path
+
+
+def read_search(given: Mapping[str, str], now_ns: int) -> Asked:
+    """Read the fields of an address. One that is not valid is ignored, and named in ``problem``."""
+    typed = {name: text for name in FIELDS if (text := given.get(name, "").strip()[:_LONGEST])}
+    zone, problems = _zone(given.get("zone", "")), list[str]()
+    began = _window(typed, zone, now_ns, problems)
+    if "when" in typed and zone != timezone.utc:
+        typed["zone"] = given["zone"]
+    texts = {name: typed.get(name, "") for name in TEXTS if name != "q"}
+    until = given.get("until", "")
+    return Asked(
+        typed,
+        Search(words=tuple(typed.get("q", "").split()), began=began, **texts),
+        int(until) if until.isdecimal() and len(until) < _DIGITS else ALWAYS.to_ns,
+        "; ".join(problems),
+    )
+
+
+def _zone(text: str) -> timezone:
+    try:
+        minutes = int(text or 0)
+    except ValueError:
+        minutes = 0
+    return timezone(timedelta(minutes=minutes)) if abs(minutes) < _MOST_MINUTES else timezone.utc
+
+
+def _window(typed: dict[str, str], zone: timezone, now_ns: int, problems: list[str]) -> Window:
+    """Return when what is looked for began. Takes what is not valid out of ``typed``."""
+    window = ALWAYS
+    if (when := typed.get("when")) is not None:
+        if when in _WORDS:
+            window = _WORDS[when](datetime.fromtimestamp(now_ns // 10**9, zone))
+        else:
+            problems.append(f"“{typed.pop('when')}” is no time; take one of {', '.join(WHEN)}")
+    for name in _TIMES:
+        moment = _moment(typed.get(name, ""))
+        if moment:
+            typed[name] = moment.replace(tzinfo=None).isoformat()
+            from_ns, to_ns = window
+            window = Window(max(from_ns, _ns(moment)), to_ns) if name == "from" else Window(from_ns, min(to_ns, _ns(moment)))
+        elif wrong := typed.pop(name, ""):
+            problems.append(f"“{wrong}” is not a valid time; write it in UTC, like 2026-11-23T16:30")
+    return window
+
+
+def _moment(text: str) -> datetime | None:
+    """Return a time from the form. Without a zone, it is in UTC. None if it is none."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _since(**age: int) -> Callable[[datetime], Window]:
+    return lambda now: Window(_ns(now - timedelta(**age)))
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _ns(moment: datetime) -> int:
+    return max(int(moment.timestamp()), 0) * 10**9
+
+
+_WORDS: Mapping[str, Callable[[datetime], Window]] = {
+    "today": lambda now: Window(_ns(_midnight(now))),
+    "yesterday": lambda now: Window(_ns(_midnight(now) - timedelta(days=1)), _ns(_midnight(now)) - 1),
+    "24h": _since(hours=24),
+    "7d": _since(days=7),
+}

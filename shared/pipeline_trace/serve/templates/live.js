@@ -1,0 +1,21 @@
+// Pages of what runs: their parts come again when they change. The focus stays where it is.
+
+function replacePart(id, html) {
+  const part = document.getElementById(id);
+  const focused = part.contains(document.activeElement) ? document.activeElement : null;
+  const at = focused && [...part.querySelectorAll(focused.localName)].indexOf(focused);
+  const name = focused && focused.getAttribute("href");
+  part.innerHTML = html;
+  showLocalTimes();
+  if (!focused) return;
+  const alike = [...part.querySelectorAll(focused.localName)];
+  (alike.find((one) => name && one.getAttribute("href") === name) || alike[at] || part).focus({ preventScroll: true });
+}
+
+const live = document.querySelector("[data-live]");
+if (live) {
+  const events = new EventSource(live.dataset.live);
+  for (const id of ["now", "where"]) {
+    events.addEventListener(id, (event) => replacePart(id, JSON.parse(event.data)));
+  }
+}

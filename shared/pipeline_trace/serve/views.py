@@ -1,0 +1,129 @@
+"""Answers for the pages of deploys and builds: what runs now, what is where, the lists, and what a search names."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Mapping
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from ..change.board import board_of
+from ..change.running import running_of
+from ..change.search import Found, Search, find_builds, find_deploys, said_cut
+from ..lookup.lookup import Lookup, NotFoundError
+from ..lookup.source import ALWAYS, Wanted, Window
+from .entry_pages import BUILDS, DEPLOYS, Listed, counted, entries_page
+from .first_page import LIVE, First, first_page, parts_of
+from .pages import TRACES
+from .reading import HEADERS, Reading, page
+from .searching import FIELDS, Asked, read_search
+from .watching import Watch
+
+_PAGE = 50
+_BOARD_NS = 30 * 86_400 * 10**9
+# More than the traces that are read for a board have.
+_MOST_OF_A_BOARD = 100_000
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
+_Find = Callable[[Lookup, Search, int, int], Found]
+_FIND: Mapping[str, _Find] = {DEPLOYS: find_deploys, BUILDS: find_builds}
+
+
+class Views:
+    """The pages. ``takes_spans``: whether spans can be sent here."""
+
+    def __init__(self, reading: Reading, *, takes_spans: bool, now_ns: Callable[[], int] = time.time_ns) -> None:
+        """``now_ns``: the time, in nanoseconds since the epoch."""
+        self._reading = reading
+        self._takes_spans = takes_spans
+        self._now_ns = now_ns
+        self._watch = Watch(lambda: self._parts(self._first()))
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        return [
+            Route("/", self.first),
+            Route(LIVE, self.live),
+            Route(DEPLOYS, self.entries),
+            Route(BUILDS, self.entries),
+            Route("/search", self.search),
+        ]
+
+    async def first(self, request: Request) -> Response:
+        """Return the first page: what runs now, and what is where."""
+        if request.query_params:
+            # The list of traces was here.
+            return RedirectResponse(f"{TRACES}?{request.url.query}", 307, HEADERS)
+        here = str(request.base_url).rstrip("/") if self._takes_spans else ""
+        found = await asyncio.to_thread(self._first)
+        nothing = not (found.running or found.board.rows)
+        return page(first_page(self._parts(found), here=here if nothing else ""))
+
+    async def live(self, request: Request) -> Response:
+        """Send the parts of the first page when they change."""
+        if self._watch.is_full():
+            # A browser asks no more after this answer. The page can be loaded again.
+            return Response(status_code=204, headers=HEADERS)
+        return StreamingResponse(self._watch.events(), headers=HEADERS, media_type="text/event-stream")
+
+    async def entries(self, request: Request) -> Response:
+        """Return the list of deploys or builds."""
+        path, asked = request.url.path, read_search(request.query_params, self._now_ns())
+        found = await asyncio.to_thread(self._entries, path, asked)
+        return page(entries_page(path, asked, found, store=self._reading.kept_in))
+
+    async def search(self, request: Request) -> Response:
+        """Go to what a text names: a trace, a build, a commit, a version; else to the list of traces with the text."""
+        words = request.query_params.get("q", "").strip()[:500]
+        return RedirectResponse(await asyncio.to_thread(self._named, words), 303, HEADERS)
+
+    def _parts(self, found: First) -> dict[str, str]:
+        return parts_of(found, self._now_ns(), store=self._reading.kept_in)
+
+    def _first(self) -> First:
+        with self._reading.open_lookup() as lookup:
+            search = Search(began=Window(self._now_ns() - _BOARD_NS))
+            found = find_deploys(lookup, search, _MOST_OF_A_BOARD)
+            return First(running_of(lookup.open_spans(), found.entries), board_of(found.entries), said_cut(found))
+
+    def _entries(self, path: str, asked: Asked) -> Listed:
+        with self._reading.open_lookup() as lookup:
+            found = _FIND[path](lookup, asked.search, _PAGE, asked.until_ns)
+            older = asked.address(path, until=str(found.older_ns)) if found.older_ns else ""
+            notices = said_cut(found) if not found.whole else []
+            loosened = {} if found.entries else self._loosened(lookup, path, asked)
+            return Listed(found.entries, older, notices, loosened)
+
+    def _loosened(self, lookup: Lookup, path: str, asked: Asked) -> dict[str, str]:
+        """Return the filters without which there is something, each with how much."""
+        found: dict[str, str] = {}
+        for name in asked.typed.keys() & FIELDS.keys():
+            fewer = read_search({field: text for field, text in asked.typed.items() if field != name}, self._now_ns())
+            without = _FIND[path](lookup, fewer.search, _PAGE, ALWAYS.to_ns)
+            if without.entries:
+                found[name] = counted(without.entries, bool(without.older_ns))
+        return dict(sorted(found.items()))
+
+    def _named(self, words: str) -> str:
+        """Return the address of what a text names."""
+        if not words:
+            return "/"
+        with self._reading.open_lookup() as lookup:
+            try:
+                return f"/trace/{lookup.trace_id(words)}" if words != "latest" else TRACES
+            except NotFoundError:
+                pass
+            if _COMMIT.fullmatch(words.lower()) and lookup.noted([[Wanted("revision", words.lower()[:7], begins=True)]], 1):
+                return f"{BUILDS}?{urlencode({'commit': words.lower()})}"
+            for path, name, search in (
+                (DEPLOYS, "version", Search(version=words)),
+                (DEPLOYS, "service", Search(service=words)),
+                (BUILDS, "job", Search(job=words)),
+            ):
+                if _FIND[path](lookup, search, 1, ALWAYS.to_ns).entries:
+                    return f"{path}?{urlencode({name: words})}"
+        return f"{TRACES}?{urlencode({'q': words})}"

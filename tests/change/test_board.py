@@ -1,0 +1,113 @@
+"""What is where: the last success of each environment, what happened since, and how far it is behind the one before."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from pipeline_trace.change.board import Behind, board_of, environments_in_order
+from pipeline_trace.change.board_terminal import print_board, print_deploys
+from pipeline_trace.change.entries import Entry
+from pipeline_trace.change.listed import board_document, deploys_document
+from pipeline_trace.trace import conventions as c
+
+MINUTE = 60 * 10**9
+NOW = 1_795_000_000 * 10**9
+
+
+def deploy(version: str, environment: str, minutes_ago: int, state: str = c.SUCCESS, **more: object) -> Entry:
+    start = NOW - minutes_ago * MINUTE
+    end = 0 if state == "running" else start + MINUTE
+    made = Entry(
+        f"{minutes_ago:032x}", f"{minutes_ago:016x}", state, start, end, "shop", (environment,), version, who="mara"
+    )
+    return replace(made, **more)  # type: ignore[arg-type]
+
+
+def test_what_failed_is_not_there_and_what_was_there_still_is() -> None:
+    failed = deploy("1.8", "staging", 5, c.FAILURE, owner="ops", kind="host_unreachable")
+    green = deploy("1.7", "staging", 60)
+    (row,) = board_of([failed, green]).rows
+    assert (row.cells["staging"].newest, row.cells["staging"].there) == (failed, green)
+
+
+def test_without_a_success_nobody_knows_what_is_there() -> None:
+    (row,) = board_of([deploy("1.8", "staging", 5, c.FAILURE)]).rows
+    assert row.cells["staging"].there is None
+
+
+@pytest.mark.parametrize(
+    ("staging", "production", "behind"),
+    [
+        ([("1.7", 90)], ("1.7", 60), Behind(0, 0)),
+        ([("1.7", 90), ("1.8", 30), ("1.9", 10)], ("1.7", 60), Behind(2, NOW - 29 * MINUTE)),
+        ([("1.7", 90), ("1.8", 30), ("1.8", 10)], ("1.7", 60), Behind(1, NOW - 29 * MINUTE)),
+        # Rolled back: staging has had it again.
+        ([("1.7", 90), ("1.8", 30), ("1.7", 10)], ("1.7", 60), Behind(0, 0)),
+        # It never was in staging as far as is known: no figure is made up.
+        ([("1.8", 30)], ("1.7", 60), None),
+        ([("1.8", 30)], ("", 60), None),
+        ([], ("1.7", 60), None),
+    ],
+)
+def test_an_environment_is_behind_the_one_before(
+    staging: list[tuple[str, int]], production: tuple[str, int], behind: Behind | None
+) -> None:
+    deploys = [deploy(version, "staging", ago) for version, ago in staging]
+    (row,) = board_of([*deploys, deploy(production[0], "production", production[1])]).rows
+    assert row.cells["production"].behind == behind
+
+
+def test_a_commit_counts_before_a_version_and_may_be_shortened() -> None:
+    before = [deploy("", "staging", 90, commit="a" * 40), deploy("2.0", "staging", 30, commit="b" * 40)]
+    (row,) = board_of([*before, deploy("other words", "production", 60, commit="a" * 7)]).rows
+    assert row.cells["production"].behind == Behind(1, NOW - 29 * MINUTE)
+
+
+def test_environments_stand_in_the_order_of_a_change() -> None:
+    names = ["production", "eu-west", "staging", "qa", "prod-eu", "integration", "test"]
+    assert environments_in_order(names) == ["test", "integration", "qa", "staging", "prod-eu", "production", "eu-west"]
+
+
+def test_the_newest_deploy_comes_first() -> None:
+    rows = board_of(
+        [deploy("1", "staging", 50), deploy("1", "staging", 5, service="orders"), deploy("1", "qa", 9, service="a")]
+    ).rows
+    assert [row.service for row in rows] == ["orders", "a", "shop"]
+
+
+def printed(width: int, terminal: bool) -> str:
+    deploys = [
+        deploy("1.7", "staging", 90),
+        deploy("1.8", "staging", 30),
+        deploy("1.7", "production", 60),
+        deploy("1.8", "production", 5, c.FAILURE, owner="ops", kind="host_unreachable", message="web2: no route to host"),
+    ]
+    console = Console(file=io.StringIO(), width=width, force_terminal=terminal, color_system=None, highlight=False)
+    print_board(board_of(deploys), console, NOW)
+    print_deploys(deploys[::-1], console, utc=True)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize(("width", "terminal"), [(60, True), (120, True), (80, False)])
+def test_a_terminal_shows_the_same_whatever_its_width(width: int, terminal: bool) -> None:
+    text = printed(width, terminal)
+    words = " ".join(text.split())
+    for said in ("shop", "1.7", "✗ failed 1.8 5 min", "ops: host unreachable", "1 change behind, for 29 min", "by mara"):
+        assert said in words, said
+    assert "web2: no route to host" in words
+    if terminal:
+        assert max(map(len, text.splitlines())) <= width
+
+
+def test_the_documents_have_none_for_what_is_not_known() -> None:
+    failed = deploy("", "production", 5, c.FAILURE, who="", url="")
+    told = deploys_document([failed], ["a note"])
+    assert told["notes"] == ["a note"]
+    assert {name for name, value in told["deploys"][0].items() if value is None} >= {"version", "who", "url", "owner"}
+    cell = board_document(board_of([failed]), [])["services"][0]["environments"]["production"]
+    assert (cell["state"], cell["there"], cell["behind"]) == (c.FAILURE, None, None)

@@ -1,0 +1,67 @@
+"""What runs now: where it stands, and when that is longer than it ever took."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.spans import span as made
+
+from pipeline_trace.change.entries import Entry
+from pipeline_trace.change.running import Took, running_of, took
+from pipeline_trace.lookup.standing import standing
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.span import Span
+
+MINUTE = 60 * 10**9
+
+
+def opened(number: int, parent: int | None = None, start: int = 0, name: str = "") -> Span:
+    return replace(made(number, parent, start, 0), name=name or f"span {number}")
+
+
+def names(*spans: Span) -> list[str]:
+    return [span.name for span in standing(spans)]
+
+
+def test_the_innermost_open_span_tells_where_it_stands() -> None:
+    spans = [opened(1, name="deploy"), opened(2, 1, 5, "Run playbook"), opened(3, 2, 6, "restart"), opened(4, 3, 7, "web1")]
+    assert names(*spans[::-1]) == ["deploy", "Run playbook", "restart", "web1"]
+
+
+def test_of_several_hosts_the_one_that_began_first_is_waited_for() -> None:
+    hosts = [opened(number, 1, 10 - number, f"web{number}") for number in (2, 3, 4)]
+    assert names(opened(1, name="restart"), *hosts) == ["restart", "web4"]
+
+
+@pytest.mark.parametrize("spans", [[], [opened(1, 2), opened(2, 1)], [opened(1, 1)]])
+def test_broken_parents_end_nowhere(spans: list[Span]) -> None:
+    assert len(standing(spans)) == len(spans)
+
+
+def deploy(number: int, minutes: int, state: str = c.SUCCESS, environment: str = "staging") -> Entry:
+    start = number * 100 * MINUTE
+    end = 0 if state == "running" else start + minutes * MINUTE
+    return Entry(f"{number:032x}", "", state, start, end, "shop", (environment,), "1")
+
+
+def test_only_successes_to_the_same_environment_tell_how_long_it_usually_takes() -> None:
+    history = [deploy(number, minutes) for number, minutes in enumerate((2, 4, 3))]
+    others = [deploy(7, 50, c.FAILURE), deploy(8, 60, environment="production"), deploy(9, 0, "running")]
+    assert took([*history, *others], "shop", "staging") == Took(3 * MINUTE, 4 * MINUTE, 4 * MINUTE, 3)
+    assert took([*history[1:], *others], "shop", "staging") is None
+
+
+def test_what_runs_longer_than_it_ever_took_hangs() -> None:
+    history = [deploy(number, minutes) for number, minutes in enumerate((2, 4, 3))]
+    now = deploy(9, 0, "running")
+    span = replace(opened(1, name="playbook site.yml"), trace_id=now.trace_id, start_ns=now.start_ns)
+    (one,) = running_of([span], [*history, now])
+    assert (one.stands, one.deploys, one.start_ns) == (["playbook site.yml"], [now], now.start_ns)
+    assert not one.hangs(now.start_ns + 4 * MINUTE)
+    assert one.hangs(now.start_ns + 4 * MINUTE + 1)
+
+
+def test_without_history_nothing_hangs() -> None:
+    (one,) = running_of([opened(1)], [])
+    assert (one.usual, one.hangs(10**18)) == (None, False)

@@ -1,0 +1,170 @@
+"""Lists of deploys and builds: each once over all pages, filters that combine; in a recorded incident and made months."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import support
+from support.months import DAY_NS, SECOND_NS, Months
+
+from pipeline_trace.change import search
+from pipeline_trace.change.entries import Entry
+from pipeline_trace.change.search import FAILED, Found, Search, find_builds, find_deploys, said_cut
+from pipeline_trace.delivery.destinations.store import Store
+from pipeline_trace.delivery.home import find_home
+from pipeline_trace.delivery.journal import Writer
+from pipeline_trace.lookup.journals import Journals
+from pipeline_trace.lookup.local import LocalSource
+from pipeline_trace.lookup.lookup import Lookup, local_lookup
+from pipeline_trace.lookup.source import ALWAYS, Window
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.span import OK, Span
+from pipeline_trace_demo.replay import Replay
+
+pytestmark = pytest.mark.process
+
+ALL = 100_000
+Finder = Callable[..., Found]
+
+
+@pytest.fixture(scope="module")
+def incident(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lookup]:
+    """A host that is down on staging, from the recordings of a real Jenkins."""
+    env = support.environ(tmp_path_factory.mktemp("incident"))
+    with Replay(support.recording("incident-host-down")) as jenkins:
+        done = support.poll(jenkins.url, env=env)
+        assert done.returncode == 0, done.stderr
+    with closing(LocalSource(Store(find_home(env).store))) as source:
+        yield Lookup(source, Journals(None))
+
+
+@pytest.fixture(scope="module")
+def months(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lookup]:
+    store = Store(tmp_path_factory.mktemp("months") / "traces.db")
+    store.deliver(Months(7, time.time_ns()).spans(), 60)
+    with closing(LocalSource(store)) as source:
+        yield Lookup(source, Journals(None))
+
+
+def key(one: Entry) -> tuple[str, str, tuple[str, ...]]:
+    # The service's name may be that of other builds of the job, which are not on every page.
+    return one.trace_id, one.span_id, one.environments
+
+
+def test_a_deploy_tells_what_went_where_by_whom_and_how_it_ended(incident: Lookup) -> None:
+    last = find_deploys(incident, Search(service="shop", environment="staging"), 1).entries[0]
+    assert (last.version, last.environments, last.state) == ("1.7.3", ("staging",), c.FAILURE)
+    assert (last.run, last.job, last.who, last.branch) == ("shop/deploy#140", "shop/deploy", "admin", "main")
+    assert (last.owner, last.kind, last.where) == ("ops", "host_unreachable", "Run playbook")
+    assert last.message == "script returned exit code 4"
+    assert last.commit.startswith("9e0a338")
+    assert last.url.endswith("/job/shop/job/deploy/140/")
+
+
+def test_a_build_tells_where_it_deploys(incident: Lookup) -> None:
+    builds = {one.run: one for one in find_builds(incident, Search(), ALL).entries}
+    assert builds["shop/deploy#140"].environments == ("staging",)
+    assert builds["shop/build#47"].environments == ()
+    assert (builds["shop/build#47"].where, builds["shop/build#47"].state) == ("Deploy staging", c.FAILURE)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "runs"),
+    [
+        (
+            Search(job="shop/deploy", result=FAILED),
+            ["shop/deploy#140", "shop/deploy#138", "shop/deploy#136", "shop/deploy#134"],
+        ),
+        (Search(service="orders", environment="prod"), ["orders/deploy#147"]),
+        (Search(environment="Stage", owner="ops", version="4.2.0"), ["orders/deploy#148"]),
+        (Search(words=("shop/deploy#139",)), ["shop/deploy#139"]),
+        (Search(words=("EXIT", "code", "orders")), ["orders/deploy#148"]),
+        (Search(commit="9E0A338", agent="prod-deploy-1"), ["shop/deploy#132"]),
+        (Search(kind="host_unreachable", result=c.SUCCESS), []),
+        (Search(service="no such service"), []),
+        (Search(branch="main", began=Window(0, SECOND_NS)), []),
+    ],
+)
+def test_filters_combine(incident: Lookup, wanted: Search, runs: list[str]) -> None:
+    found = find_deploys(incident, wanted, 50)
+    assert [one.run for one in found.entries][: len(runs) or 1] == runs
+    assert all(map(wanted.matches, found.entries))
+
+
+@pytest.mark.parametrize("find", [find_deploys, find_builds])
+def test_pages_have_each_once_and_nothing_is_left_out(months: Lookup, find: Finder) -> None:
+    whole = find(months, Search(), ALL)
+    assert (whole.older_ns, whole.whole, said_cut(whole)) == (0, True, [])
+    assert len(whole.entries) > 30
+    seen: list[Entry] = []
+    until_ns, pages = ALWAYS.to_ns, 0
+    while until_ns:
+        page = find(months, Search(), 7, until_ns)
+        assert page.entries
+        seen += page.entries
+        until_ns, pages = page.older_ns, pages + 1
+    assert sorted(map(key, seen)) == sorted(map(key, whole.entries))
+    assert len({key(one) for one in seen}) == len(seen)
+    assert pages > 3
+
+
+@pytest.mark.parametrize("find", [find_deploys, find_builds])
+def test_a_filter_finds_what_is_among_all(months: Lookup, find: Finder) -> None:
+    everything = find(months, Search(), ALL).entries
+    one = next(entry for entry in everything if entry.commit and entry.version)
+    now_ns = time.time_ns()
+    for wanted in (
+        Search(job=one.job),
+        Search(commit=one.commit[:9], result=one.state),
+        Search(version=one.version),
+        Search(service=one.service, environment=one.environments[0] if one.environments else ""),
+        Search(words=(one.run,)),
+        Search(result=FAILED),
+        Search(began=Window(now_ns - 40 * DAY_NS, now_ns - 2 * DAY_NS)),
+        Search(began=Window(one.start_ns, one.start_ns)),
+    ):
+        found = find(months, wanted, ALL).entries
+        assert {key(entry) for entry in found} == {key(entry) for entry in everything if wanted.matches(entry)}, wanted
+        assert found, wanted
+
+
+def test_what_is_not_read_is_said(months: Lookup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "_MOST_TRACES", 10)
+    cut = find_builds(months, Search(result="no such result"), 50)
+    assert (cut.entries, cut.whole) == ([], False)
+    assert "a job, a commit or a version that is named finds more" in said_cut(cut)[0]
+    # It goes on from there.
+    assert find_builds(months, Search(), 50, cut.older_ns).entries
+
+
+def test_what_runs_is_on_the_first_page_alone(tmp_path: Path) -> None:
+    place = find_home(support.environ(tmp_path))
+    now_ns = time.time_ns()
+    done = _playbook(1, now_ns - 300 * SECOND_NS, now_ns - 200 * SECOND_NS)
+    with closing(Store(place.store)) as store:
+        store.deliver([done], 60)
+        writer = Writer(place.journals)
+        writer.open(_playbook(2, now_ns - 100 * SECOND_NS, 0))
+        with closing(local_lookup(place)) as lookup:
+            first = find_deploys(lookup, Search(), 1)
+            assert [(one.span_id, one.state) for one in first.entries] == [(_id(2), "running")]
+            second = find_deploys(lookup, Search(), 1, first.older_ns)
+            assert [(one.span_id, one.state) for one in second.entries] == [(_id(1), c.SUCCESS)]
+            assert second.older_ns == 0
+        writer.discard()
+
+
+def _id(number: int) -> str:
+    return f"{number:016x}"
+
+
+def _playbook(number: int, start_ns: int, end_ns: int) -> Span:
+    made = Span(f"{number:032x}", _id(number), None, "playbook site.yml", start_ns, end_ns)
+    made.attributes = {c.ANSIBLE_TYPE: c.TYPE_PLAYBOOK, c.ANSIBLE_PLAYBOOK_NAME: "site.yml"}
+    made.attributes |= {c.DEPLOYMENT_NAME: "shop", c.DEPLOYMENT_ENVIRONMENT: "staging"}
+    made.status_code = OK if end_ns else made.status_code
+    return made

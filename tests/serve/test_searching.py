@@ -1,0 +1,81 @@
+"""Filters in an address: read, written, and said where they are wrong."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from pipeline_trace.change.search import Search
+from pipeline_trace.lookup.source import ALWAYS, Window
+from pipeline_trace.serve.searching import read_search
+
+NOW = datetime(2026, 11, 25, 16, 30, tzinfo=timezone.utc)
+SECOND = 10**9
+NOW_NS = int(NOW.timestamp()) * SECOND
+MIDNIGHT_NS = NOW_NS - (16 * 3600 + 30 * 60) * SECOND
+DAY_NS = 86_400 * SECOND
+
+
+def test_all_fields_are_read() -> None:
+    given = {
+        "q": "  web3  restart ",
+        "service": "shop",
+        "environment": "Prod",
+        "owner": "ops",
+        "nonsense": "x",
+        "result": "",
+    }
+    asked = read_search(given, NOW_NS)
+    assert asked.search == Search(service="shop", environment="Prod", owner="ops", words=("web3", "restart"))
+    assert asked.typed == {"q": "web3  restart", "service": "shop", "environment": "Prod", "owner": "ops"}
+    assert (asked.problem, asked.until_ns) == ("", ALWAYS.to_ns)
+
+
+@pytest.mark.parametrize(
+    ("given", "window"),
+    [
+        ({"when": "today"}, Window(MIDNIGHT_NS)),
+        ({"when": "yesterday"}, Window(MIDNIGHT_NS - DAY_NS, MIDNIGHT_NS - 1)),
+        ({"when": "24h"}, Window(NOW_NS - DAY_NS)),
+        ({"when": "7d"}, Window(NOW_NS - 7 * DAY_NS)),
+        # In Auckland it is tomorrow already; in California still this morning.
+        ({"when": "today", "zone": "780"}, Window(MIDNIGHT_NS + DAY_NS - 13 * 3600 * SECOND)),
+        ({"when": "today", "zone": "-480"}, Window(MIDNIGHT_NS + 8 * 3600 * SECOND)),
+        ({"when": "today", "zone": "nowhere"}, Window(MIDNIGHT_NS)),
+        ({"when": "today", "zone": "99999999999999"}, Window(MIDNIGHT_NS)),
+        ({"from": "2026-11-25T00:00", "to": "2026-11-25T00:00:01+00:00"}, Window(MIDNIGHT_NS, MIDNIGHT_NS + SECOND)),
+        ({"when": "today", "from": "2026-11-25T00:00:01"}, Window(MIDNIGHT_NS + SECOND)),
+        ({"from": "0001-01-01T00:00"}, Window(0)),
+    ],
+)
+def test_times_are_read(given: dict[str, str], window: Window) -> None:
+    asked = read_search(given, NOW_NS)
+    assert (asked.search.began, asked.problem) == (window, "")
+
+
+@pytest.mark.parametrize("given", [{"when": "soon"}, {"from": "4:30 pm"}, {"to": "9999-99-99T00:00"}])
+def test_what_is_wrong_is_said_and_ignored(given: dict[str, str]) -> None:
+    asked = read_search({**given, "service": "shop"}, NOW_NS)
+    assert asked.search == Search(service="shop")
+    assert next(iter(given.values())) in asked.problem
+    assert asked.typed == {"service": "shop"}
+
+
+@pytest.mark.parametrize(
+    ("until", "expected"), [("17", 17), ("-1", ALWAYS.to_ns), ("x", ALWAYS.to_ns), ("9" * 30, ALWAYS.to_ns)]
+)
+def test_a_page_is_named_by_its_time(until: str, expected: int) -> None:
+    assert read_search({"until": until}, NOW_NS).until_ns == expected
+
+
+def test_an_address_has_the_filters_and_no_others() -> None:
+    asked = read_search({"service": "a b&c", "when": "today", "zone": "60", "until": "5"}, NOW_NS)
+    address = urlsplit(asked.address("/deploys", service="", result="failed"))
+    assert (address.path, parse_qs(address.query)) == (
+        "/deploys",
+        {"when": ["today"], "zone": ["60"], "result": ["failed"]},
+    )
+    assert parse_qs(urlsplit(asked.address("/deploys")).query)["service"] == ["a b&c"]
+    assert read_search({}, NOW_NS).address("/builds") == "/builds"
