@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,12 +20,14 @@ from .entries import Entry, builds_of, deploys_of
 # Limits of one page. Most deploys and builds have one or two noted spans: a run, a playbook.
 _MOST_NOTED = 200
 _TRACES_AT_ONCE = 60
-_MOST_TRACES = 480
+_MOST_TRACES = 300
 _MOST_SPANS = 20_000
 _SHORTEST = 7
 _DAY_NS = 86_400 * 10**9
 # What began in a time may have ended so much later: builds wait for people.
 _LONGEST_NS = 7 * _DAY_NS
+# All results of what failed.
+FAILED = "failed"
 _ANY: Sequence[Sequence[Wanted]] = [[]]
 
 
@@ -72,10 +75,6 @@ class Search:
         )
 
 
-# All results of what failed.
-FAILED = "failed"
-
-
 class Found(NamedTuple):
     """A page. ``older_ns``: the ``until_ns`` of the next page; 0 if there is none.
 
@@ -90,8 +89,12 @@ class Found(NamedTuple):
 class _Part(NamedTuple):
     """What is found in traces that hang together. ``ended_ns``: when the newest of the spans ended that are looked for."""
 
+    traces: frozenset[str]
     ended_ns: int
     entries: Sequence[Entry]
+
+
+_EntriesOf = Callable[[Sequence[Span]], list[Entry]]
 
 
 def find_deploys(lookup: Lookup, search: Search, most: int, until_ns: int = ALWAYS.to_ns) -> Found:
@@ -124,29 +127,33 @@ def _page(parts: Iterable[_Part], most: int) -> Found:
     return Found(_newest_first(found))
 
 
-def _parts(
-    lookup: Lookup, search: Search, until_ns: int, entries_of: Callable[[Sequence[Span]], list[Entry]]
-) -> Iterator[_Part]:
+def _parts(lookup: Lookup, search: Search, until_ns: int, entries_of: _EntriesOf) -> Iterator[_Part]:
     """Yield what is found, in the order of when it ended, the newest first; what ends in the future comes last."""
-    groups, seen = _groups(search), set[str]()
+    seen, horizon = set[str](), horizon_ns()
     for traces in _traces(lookup, search, until_ns):
         todo = [trace for trace in traces if trace not in seen]
         for first in range(0, len(todo), _TRACES_AT_ONCE):
-            outlines = lookup.outlines(todo[first : first + _TRACES_AT_ONCE], _MOST_SPANS)
-            together = _together(outlines)
-            ended = _ends(outlines, groups, together)
-            entries: dict[str, list[Entry]] = {}
-            for one in entries_of(outlines):
-                if search.matches(one):
-                    entries.setdefault(together[one.trace_id], []).append(one)
-            for part in dict.fromkeys(
-                together[trace] for trace in todo[first : first + _TRACES_AT_ONCE] if trace in together
-            ):
-                ended_ns = ended.get(part, 0)
+            for part in _read(lookup, search, todo[first : first + _TRACES_AT_ONCE], entries_of):
                 # What ended later is on a page before, but for the future.
-                if part not in seen and (ended_ns <= until_ns or ended_ns > horizon_ns()):
-                    yield _Part(ended_ns, entries.get(part, ()))
-            seen.update(together, together.values())
+                if not part.traces & seen and (part.ended_ns <= until_ns or part.ended_ns > horizon):
+                    yield part
+                seen |= part.traces
+
+
+def _read(lookup: Lookup, search: Search, traces: Sequence[str], entries_of: _EntriesOf) -> list[_Part]:
+    """Return what is found in traces and in those that hang together with them, in their order."""
+    outlines = lookup.outlines(traces, _MOST_SPANS)
+    first = _together(outlines)
+    ended = _ends(outlines, _groups(search), first)
+    inside, entries = defaultdict[str, set[str]](set), defaultdict[str, list[Entry]](list)
+    for trace, of in first.items():
+        inside[of].add(trace)
+    for one in entries_of(outlines):
+        if search.matches(one):
+            entries[first[one.trace_id]].append(one)
+    # Without an end, the limit of spans has cut it off.
+    parts = dict.fromkeys(first[trace] for trace in traces if trace in first and first[trace] in ended)
+    return [_Part(frozenset(inside[part]), ended[part], entries[part]) for part in parts]
 
 
 def _traces(lookup: Lookup, search: Search, until_ns: int) -> Iterator[list[str]]:
