@@ -90,7 +90,7 @@ async def _serve(home: Home, settings: ServeSettings, ready: Callable[[Listening
         writer = StoreWriter(home.store)
         intake, listing = Intake(writer, limits), TraceList(home, index, writer)
         grpc_server, grpc_port = _grpc(settings, over_grpc.Traces(intake, rules))
-        reading = Reading(listing, lambda: closing(local_lookup(home)), str(home.store))
+        reading = Reading(listing, lambda: closing(local_lookup(home)), listing.open_spans, str(home.store))
         app = application(reading, limits, rules, index.problem, Traces(intake, limits))
         http_server = HttpServer(app, limits)
         signalled = asyncio.Event()

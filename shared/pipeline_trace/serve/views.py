@@ -12,22 +12,18 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from ..change.board import board_of
-from ..change.running import running_of
 from ..change.search import Found, Search, find_builds, find_deploys, said_cut
 from ..lookup.lookup import Lookup, NotFoundError
-from ..lookup.source import ALWAYS, Wanted, Window
+from ..lookup.source import ALWAYS, Wanted
 from .entry_pages import BUILDS, DEPLOYS, Listed, counted, entries_page
 from .first_page import LIVE, First, first_page, parts_of
+from .overview import Overview
 from .pages import TRACES
 from .reading import HEADERS, Reading, page
 from .searching import FIELDS, Asked, read_search
 from .watching import Watch
 
 _PAGE = 50
-_BOARD_NS = 30 * 86_400 * 10**9
-# More than the traces that are read for a board have.
-_MOST_OF_A_BOARD = 100_000
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _Find = Callable[[Lookup, Search, int, int], Found]
 _FIND: Mapping[str, _Find] = {DEPLOYS: find_deploys, BUILDS: find_builds}
@@ -41,7 +37,8 @@ class Views:
         self._reading = reading
         self._takes_spans = takes_spans
         self._now_ns = now_ns
-        self._watch = Watch(lambda: self._parts(self._first()))
+        self._overview = Overview(reading, now_ns)
+        self._watch = Watch(lambda: self._parts(self._overview.again()))
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -59,7 +56,7 @@ class Views:
             # The list of traces was here.
             return RedirectResponse(f"{TRACES}?{request.url.query}", 307, HEADERS)
         here = str(request.base_url).rstrip("/") if self._takes_spans else ""
-        found = await asyncio.to_thread(self._first)
+        found = await asyncio.to_thread(self._overview.now)
         nothing = not (found.running or found.board.rows)
         return page(first_page(self._parts(found), here=here if nothing else ""))
 
@@ -83,12 +80,6 @@ class Views:
 
     def _parts(self, found: First) -> dict[str, str]:
         return parts_of(found, self._now_ns(), store=self._reading.kept_in)
-
-    def _first(self) -> First:
-        with self._reading.open_lookup() as lookup:
-            search = Search(began=Window(self._now_ns() - _BOARD_NS))
-            found = find_deploys(lookup, search, _MOST_OF_A_BOARD)
-            return First(running_of(lookup.open_spans(), found.entries), board_of(found.entries), said_cut(found))
 
     def _entries(self, path: str, asked: Asked) -> Listed:
         with self._reading.open_lookup() as lookup:
