@@ -13,7 +13,7 @@ from support.months import DAY_NS, SECOND_NS, Months
 
 from pipeline_trace.change import search
 from pipeline_trace.change.entries import Entry
-from pipeline_trace.change.search import FAILED, Found, Search, find_builds, find_deploys, said_cut
+from pipeline_trace.change.search import FAILED, Found, Search, find_builds, find_deploys, find_for_board, said_cut
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import find_home
 from pipeline_trace.delivery.journal import Writer
@@ -136,9 +136,19 @@ def test_what_is_not_read_is_said(months: Lookup, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(search, "_MOST_TRACES", 10)
     cut = find_builds(months, Search(result="no such result"), 50)
     assert (cut.entries, cut.whole) == ([], False)
-    assert "a job, a commit or a version that is named finds more" in said_cut(cut)[0]
+    assert "name a service, a job, a commit or a version to see more" in said_cut(cut)[0]
     # It goes on from there.
     assert find_builds(months, Search(), 50, cut.older_ns).entries
+
+
+def test_a_board_has_every_deploy_that_a_list_has(months: Lookup, incident: Lookup, monkeypatch: pytest.MonkeyPatch) -> None:
+    for lookup in (months, incident):
+        assert set(map(key, find_for_board(lookup, Search()).entries)) == set(
+            map(key, find_deploys(lookup, Search(), ALL).entries)
+        )
+    # Far back only those that name their environment themselves.
+    monkeypatch.setattr(search, "_MOST_OTHERS", 1)
+    assert len(find_for_board(months, Search()).entries) > 10
 
 
 def test_what_runs_is_on_the_first_page_alone(tmp_path: Path) -> None:

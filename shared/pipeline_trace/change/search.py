@@ -21,6 +21,9 @@ from .entries import Entry, builds_of, deploys_of
 _MOST_NOTED = 200
 _TRACES_AT_ONCE = 60
 _MOST_TRACES = 300
+# Of a board: of what names its environment itself, and of all others.
+_MOST_NAMED, _MOST_OTHERS = 150, 60
+_NO_END = 1 << 62
 _MOST_SPANS = 20_000
 _SHORTEST = 7
 _DAY_NS = 86_400 * 10**9
@@ -95,56 +98,71 @@ class _Part(NamedTuple):
 
 
 _EntriesOf = Callable[[Sequence[Span]], list[Entry]]
+_Groups = Sequence[Sequence[Wanted]]
 
 
 def find_deploys(lookup: Lookup, search: Search, most: int, until_ns: int = ALWAYS.to_ns) -> Found:
     """Return the newest deploys, about so many. ``until_ns``: see Found.older_ns."""
-    return _page(_parts(lookup, search, until_ns, deploys_of), most)
+    return _page(_parts(lookup, search, until_ns, deploys_of, _groups(search)), most, _MOST_TRACES)
 
 
 def find_builds(lookup: Lookup, search: Search, most: int, until_ns: int = ALWAYS.to_ns) -> Found:
     """Return the newest builds, about so many. ``until_ns``: see Found.older_ns."""
-    return _page(_parts(lookup, search, until_ns, builds_of), most)
+    return _page(_parts(lookup, search, until_ns, builds_of, _groups(search)), most, _MOST_TRACES)
+
+
+def find_for_board(lookup: Lookup, search: Search) -> Found:
+    """Return the newest deploys, for a board: of what names its environment itself from far back, of all else the newest.
+
+    What is told by the name of a stage alone is found among all builds, of which most deploy nothing.
+    """
+    named = _page(_parts(lookup, search, ALWAYS.to_ns, deploys_of, [[Wanted("environment")]]), _NO_END, _MOST_NAMED)
+    others = _page(_parts(lookup, search, ALWAYS.to_ns, deploys_of, _groups(search)), _NO_END, _MOST_OTHERS)
+    found = {(one.trace_id, one.span_id, one.service, one.environments): one for one in (*others.entries, *named.entries)}
+    return Found(_newest_first(list(found.values())), named.older_ns, named.whole)
 
 
 def said_cut(found: Found) -> list[str]:
     """Return what is to be said of a page that is not all there is."""
     if found.whole:
         return [f"these are the newest {len(found.entries)}; there are older ones"] if found.older_ns else []
-    return [f"only the newest {_MOST_TRACES} traces were read; a job, a commit or a version that is named finds more"]
+    return ["not all traces of that time were read; name a service, a job, a commit or a version to see more"]
 
 
-def _page(parts: Iterable[_Part], most: int) -> Found:
+def _page(parts: Iterable[_Part], most: int, most_traces: int) -> Found:
     """Return a page of whole parts."""
     found: list[Entry] = []
     last_ns = 0
     for read, part in enumerate(parts):
         # Those that ended at the same time stay together: the next page begins before it.
-        if (len(found) >= most or read >= _MOST_TRACES) and part.ended_ns < last_ns:
+        if (len(found) >= most or read >= most_traces) and part.ended_ns < last_ns:
             return Found(_newest_first(found), last_ns - 1, len(found) >= most)
         found += part.entries
         last_ns = part.ended_ns
     return Found(_newest_first(found))
 
 
-def _parts(lookup: Lookup, search: Search, until_ns: int, entries_of: _EntriesOf) -> Iterator[_Part]:
-    """Yield what is found, in the order of when it ended, the newest first; what ends in the future comes last."""
+def _parts(lookup: Lookup, search: Search, until_ns: int, entries_of: _EntriesOf, groups: _Groups) -> Iterator[_Part]:
+    """Yield what is found, in the order of when it ended, the newest first; what ends in the future comes last.
+
+    ``groups``: the traits of noted spans by which traces are found.
+    """
     seen, horizon = set[str](), horizon_ns()
-    for traces in _traces(lookup, search, until_ns):
+    for traces in _traces(lookup, search, until_ns, groups):
         todo = [trace for trace in traces if trace not in seen]
         for first in range(0, len(todo), _TRACES_AT_ONCE):
-            for part in _read(lookup, search, todo[first : first + _TRACES_AT_ONCE], entries_of):
+            for part in _read(lookup, search, todo[first : first + _TRACES_AT_ONCE], entries_of, groups):
                 # What ended later is on a page before, but for the future.
                 if not part.traces & seen and (part.ended_ns <= until_ns or part.ended_ns > horizon):
                     yield part
                 seen |= part.traces
 
 
-def _read(lookup: Lookup, search: Search, traces: Sequence[str], entries_of: _EntriesOf) -> list[_Part]:
+def _read(lookup: Lookup, search: Search, traces: Sequence[str], entries_of: _EntriesOf, groups: _Groups) -> list[_Part]:
     """Return what is found in traces and in those that hang together with them, in their order."""
     outlines = lookup.outlines(traces, _MOST_SPANS)
     first = _together(outlines)
-    ended = _ends(outlines, _groups(search), first)
+    ended = _ends(outlines, groups, first)
     inside, entries = defaultdict[str, set[str]](set), defaultdict[str, list[Entry]](list)
     for trace, of in first.items():
         inside[of].add(trace)
@@ -156,9 +174,9 @@ def _read(lookup: Lookup, search: Search, traces: Sequence[str], entries_of: _En
     return [_Part(frozenset(inside[part]), ended[part], entries[part]) for part in parts]
 
 
-def _traces(lookup: Lookup, search: Search, until_ns: int) -> Iterator[list[str]]:
+def _traces(lookup: Lookup, search: Search, until_ns: int, groups: _Groups) -> Iterator[list[str]]:
     """Yield traces with what is looked for, some at a time, the newest first, those that end in the future last."""
-    newest_ns, groups, horizon = _newest_ns(search, until_ns), _groups(search), horizon_ns()
+    newest_ns, horizon = _newest_ns(search, until_ns), horizon_ns()
     while True:
         noted = lookup.noted(groups, _MOST_NOTED, Window(search.began.from_ns, newest_ns))
         yield [span.trace_id for span in noted]
@@ -194,7 +212,7 @@ def _together(spans: Sequence[Span]) -> dict[str, str]:
     return {trace: found(trace) for trace in first}
 
 
-def _ends(spans: Iterable[Span], groups: Sequence[Sequence[Wanted]], together: Mapping[str, str]) -> dict[str, int]:
+def _ends(spans: Iterable[Span], groups: _Groups, together: Mapping[str, str]) -> dict[str, int]:
     """Return when the newest noted span ended that is looked for, of traces that hang together."""
     found: dict[str, int] = {}
     for span in spans:
@@ -205,7 +223,7 @@ def _ends(spans: Iterable[Span], groups: Sequence[Sequence[Wanted]], together: M
     return found
 
 
-def _groups(search: Search) -> Sequence[Sequence[Wanted]]:
+def _groups(search: Search) -> _Groups:
     """Return what a noted span of such a deploy or build has, as far as one span tells it: the rest is looked at here."""
     if len(search.commit) >= _SHORTEST:
         # A playbook may know only the short id.

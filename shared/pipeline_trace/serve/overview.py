@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from ..change.board import board_of
 from ..change.entries import Entry, deploys_of
 from ..change.running import Running, running_of
-from ..change.search import Found, Search, find_deploys, said_cut
+from ..change.search import Found, Search, find_for_board, said_cut
 from ..lookup.source import Window
 from .first_page import First
 from .reading import Reading
@@ -17,8 +17,6 @@ from .reading import Reading
 _BOARD_NS = 30 * 86_400 * 10**9
 # It reads hundreds of traces: not for each look at what runs.
 _BOARD_SECONDS = 20.0
-# More than the traces that are read for a board have.
-_MOST = 100_000
 _MOST_SPANS = 20_000
 
 
@@ -48,7 +46,7 @@ class Overview:
         if time.monotonic() - self._read_at >= seconds:
             search = Search(began=Window(self._now_ns() - _BOARD_NS))
             with self._reading.open_lookup() as lookup:
-                self._found = find_deploys(lookup, search, _MOST)
+                self._found = find_for_board(lookup, search)
             self._read_at = time.monotonic()
         return First(self._running(), board_of(self._found.entries), said_cut(self._found))
 
