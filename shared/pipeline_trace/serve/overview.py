@@ -52,9 +52,13 @@ class Overview:
 
     def _running(self) -> list[Running]:
         opened = self._reading.open_spans()
-        ids = frozenset(span.span_id for span in opened)
+        spans = {one.span.span_id: one.span for one in opened}
+        ids = frozenset(spans)
         if ids != self._live[0]:
             with self._reading.open_lookup() as lookup:
-                outlines = lookup.outlines(sorted({span.trace_id for span in opened}), _MOST_SPANS) if opened else []
-            self._live = ids, [one for one in deploys_of(outlines) if not one.end_ns]
+                outlines = lookup.outlines(sorted({span.trace_id for span in spans.values()}), _MOST_SPANS) if spans else []
+            # What other machines tell of is in no journal here.
+            here = {span.span_id for span in outlines}
+            elsewhere = [span for span_id, span in spans.items() if span_id not in here]
+            self._live = ids, [one for one in deploys_of([*outlines, *elsewhere]) if not one.end_ns]
         return running_of(opened, [*self._live[1], *(one for one in self._found.entries if one.end_ns)])

@@ -10,7 +10,7 @@ from typing import Protocol
 from starlette.responses import HTMLResponse, Response
 
 from ..lookup.lookup import Lookup
-from ..trace.span import Span
+from ..lookup.standing import Opened
 from . import pages
 from .index import Filter
 from .listing import Page
@@ -41,7 +41,7 @@ class Reading:
 
     listing: Listing
     open_lookup: Callable[[], AbstractContextManager[Lookup]]
-    open_spans: Callable[[], Sequence[Span]]
+    open_spans: Callable[[], Sequence[Opened]]
     kept_in: str
 
 
