@@ -30,7 +30,7 @@ from .intake import Intake
 from .limits import Limits
 from .listener import GRACE_SECONDS, HttpServer, leave_later, listen, shown, taken
 from .listing import TraceList
-from .over_http import Traces
+from .opened import OpenSpans
 from .trusted import TrustedHeader
 from .web import Reading, application
 from .writer import StoreWriter
@@ -87,10 +87,10 @@ async def _serve(home: Home, settings: ServeSettings, ready: Callable[[Listening
         index = Index(home.store)
         await asyncio.to_thread(index.prepare)
         writer = StoreWriter(home.store)
-        intake, listing = Intake(writer, limits), TraceList(home, index, writer)
-        grpc_server, grpc_port = _grpc(settings, over_grpc.Traces(intake, rules))
+        intake, listing = Intake(writer, limits, OpenSpans()), TraceList(home, index, writer)
+        grpc_server, grpc_port = _grpc(settings, over_grpc.Exports(intake, rules))
         reading = Reading(listing, lambda: closing(local_lookup(home)), str(home.store))
-        app = application(reading, limits, rules, index.problem, Traces(intake, limits))
+        app = application(reading, limits, rules, index.problem, intake)
         http_server = HttpServer(app, limits)
         signalled = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -130,9 +130,9 @@ def _notifier(settings: Settings | None, home: Home) -> Notifier | None:
     return found
 
 
-def _grpc(settings: ServeSettings, traces: over_grpc.Traces) -> tuple[Any, int]:
+def _grpc(settings: ServeSettings, exports: over_grpc.Exports) -> tuple[Any, int]:
     try:
-        return over_grpc.server(f"{shown(settings.address)}:{settings.grpc_port}", traces, settings.limits)
+        return over_grpc.server(f"{shown(settings.address)}:{settings.grpc_port}", exports, settings.limits)
     except RuntimeError:
         raise taken(settings.address, settings.grpc_port, "--grpc-port", "the port is in use or not allowed") from None
 
