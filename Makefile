@@ -13,8 +13,8 @@ CORES := 2.16 2.17 2.18 2.19 2.20 2.21
 CORE_VENVS := $(CORES:%=.venvs/ansible-%/.done)
 # What calls most of each dependency: OTLP both ways over both protocols, the store, pages, options, YAML, Jenkins' client.
 LOWEST := tests/serve/test_receiver.py tests/serve/test_bounds.py tests/serve/test_grpc.py tests/serve/test_meeting.py \
-	tests/serve/test_list.py tests/delivery/test_migrations.py tests/poller/test_config.py tests/poller/test_connection.py \
-	tests/ownership/test_rules.py tests/pages/test_html.py
+	tests/serve/test_list.py tests/serve/test_records.py tests/delivery/test_telling.py tests/delivery/test_migrations.py \
+	tests/poller/test_config.py tests/poller/test_connection.py tests/ownership/test_rules.py tests/pages/test_html.py
 # Other tools that join a trace. Where what they run on is missing, nothing is made, and their tests are skipped.
 PEERS := collector pytest-otel pytest-opentelemetry maven
 

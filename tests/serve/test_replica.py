@@ -102,8 +102,10 @@ def test_older_traces_are_found_by_their_time(tmp_path: Path, env: dict[str, str
 
 def test_it_takes_no_spans_and_says_where_they_go(engine: Engine, env: dict[str, str]) -> None:
     with Server(env, "--from", source(engine)) as server:
-        answer = requests.post(server.traces, data=b"", headers={"Content-Type": "application/x-protobuf"}, timeout=20)
-        assert (answer.status_code, "Collector" in answer.text) == (404, True)
+        for path in (server.traces, f"{server.url}/v1/logs"):
+            answer = requests.post(path, data=b"", headers={"Content-Type": "application/x-protobuf"}, timeout=20)
+            assert (answer.status_code, "Collector" in answer.text) == (404, True)
+            assert "pipeline-trace-open-spans" not in answer.headers
     assert not (Path(env["PIPELINE_TRACE_HOME"]) / "traces.db").exists()
 
 

@@ -5,7 +5,7 @@ Every span is delivered at least once, with the same ids each time. If the write
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -95,6 +95,11 @@ class Shipment:
             wait=self._wait,
             journal=self._reader.path,
         )
+
+    @property
+    def opened(self) -> Mapping[str, Opened]:
+        """The spans that have begun and not ended, by id, as far as the journal is read."""
+        return self._open
 
     @property
     def foreign(self) -> bool:

@@ -25,9 +25,11 @@ from ..trace.queries import build_name_of, run_url_of
 from . import pages
 from .guard import COOKIE, LOGIN, AccessRules, Guard, same
 from .health import Health
+from .intake import Intake
 from .limits import Limits
-from .over_http import Traces
+from .over_http import Export
 from .reading import HEADERS, Reading, page
+from .signals import LOGS, TRACES
 from .views import Views
 
 # Reports are large. This is how many are made at the same time.
@@ -37,14 +39,14 @@ _LOGIN_SECONDS = 30 * 86400
 
 
 def application(
-    reading: Reading, limits: Limits, rules: AccessRules, ready: Callable[[], str], traces: Traces | None = None
+    reading: Reading, limits: Limits, rules: AccessRules, ready: Callable[[], str], intake: Intake | None = None
 ) -> Starlette:
-    """Return the application that answers HTTP requests. ``ready``: see Health. ``traces``: None to take no spans."""
-    web = _Web(rules, limits, reading, takes_spans=traces is not None)
+    """Return the application that answers HTTP requests. ``ready``: see Health. ``intake``: None to take no spans."""
+    web = _Web(rules, limits, reading, takes_spans=intake is not None)
     return Starlette(
         routes=[
-            *(_taking(traces) if traces else [Route("/v1/{signal:path}", _no_spans, methods=["POST"])]),
-            *Views(reading, takes_spans=traces is not None).routes(),
+            *(_taking(intake, limits) if intake else [Route("/v1/{signal:path}", _no_spans, methods=["POST"])]),
+            *Views(reading, takes_spans=intake is not None).routes(),
             Route(pages.TRACES, web.traces),
             Route("/trace/{trace_id}", web.trace),
             Route(LOGIN, web.login, methods=["GET", "POST"]),
@@ -60,12 +62,13 @@ def application(
     )
 
 
-def _taking(traces: Traces) -> list[Route]:
+def _taking(intake: Intake, limits: Limits) -> list[Route]:
     """Return the routes on which spans come in."""
+    exports = {signal.path: Export(signal, intake, limits) for signal in (TRACES, LOGS)}
     return [
-        Route("/v1/traces", traces.answer, methods=["POST"]),
+        *(Route(path, export.answer, methods=["POST"]) for path, export in exports.items()),
         # Some exporters add the slash.
-        Route("/v1/traces/", traces.answer, methods=["POST"]),
+        *(Route(f"{path}/", export.answer, methods=["POST"]) for path, export in exports.items()),
         Route("/v1/{signal:path}", _other_signals, methods=["POST"]),
     ]
 
@@ -150,9 +153,9 @@ async def _no_spans(request: Request) -> Response:
 
 
 async def _other_signals(request: Request) -> Response:
-    if request.url.path.rstrip("/").endswith("/v1/traces"):
+    if request.url.path.rstrip("/").endswith((TRACES.path, LOGS.path)):
         raise HTTPException(404)
-    raise HTTPException(404, f"{ONLY_TRACES}; set OTEL_METRICS_EXPORTER=none and OTEL_LOGS_EXPORTER=none")
+    raise HTTPException(404, f"{ONLY_TRACES} and open spans; set OTEL_METRICS_EXPORTER=none")
 
 
 async def _problem(request: Request, error: Exception) -> Response:
