@@ -53,6 +53,10 @@ class Views:
             Route("/search", self.search),
         ]
 
+    def end_streams(self) -> None:
+        """End the answers that go on while their readers look: nobody waits for them."""
+        self._watch.close()
+
     async def first(self, request: Request) -> Response:
         """Return the first page: what runs now, and what is where."""
         if request.query_params:
