@@ -25,9 +25,9 @@ TEXTS = {
     "kind": "Kind",
 }
 WHEN = {"today": "today", "yesterday": "yesterday", "24h": "last 24 hours", "7d": "last 7 days"}
-_TIMES = {"from": "From", "to": "To"}
+TIMES = {"from": "From", "to": "To"}
 # All filters. Besides, "until" says which page it is, and "zone" how many minutes the reader's zone is east of UTC.
-FIELDS = {**TEXTS, "when": "Time", **_TIMES}
+FIELDS = {**TEXTS, "when": "Time", **TIMES}
 _LONGEST = 500
 _MOST_MINUTES = 24 * 60
 # Of a time in nanoseconds.
@@ -85,7 +85,7 @@ def _window(typed: dict[str, str], zone: timezone, now_ns: int, problems: list[s
             window = _WORDS[when](datetime.fromtimestamp(now_ns // 10**9, zone))
         else:
             problems.append(f"“{typed.pop('when')}” is no time; take one of {', '.join(WHEN)}")
-    for name in _TIMES:
+    for name in TIMES:
         moment = _moment(typed.get(name, ""))
         if moment:
             typed[name] = moment.replace(tzinfo=None).isoformat()
