@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlencode
 
 from markupsafe import Markup
 
@@ -18,7 +17,7 @@ from ..report.pagedata import STATE_WORDS
 from ..report.times import time_element, time_element_of
 from ..trace import conventions as c
 from .pages import MARKS, SCRIPT, render
-from .searching import FIELDS, TEXTS, TIMES, WHEN, Asked
+from .searching import FIELDS, TEXTS, TIMES, WHEN, Asked, address_of
 
 DEPLOYS, BUILDS = "/deploys", "/builds"
 _WHAT = {DEPLOYS: "deploy", BUILDS: "build"}
@@ -85,7 +84,7 @@ def line_of(one: Entry) -> dict[str, object]:
         "built": "",
         "places": [wording.visible(name) for name in one.environments],
         "service": wording.visible(one.service),
-        "of_service": f"{DEPLOYS}?{urlencode({'service': one.service})}",
+        "of_service": address_of(DEPLOYS, service=one.service),
         "commit": wording.visible(one.commit),
         "branch": wording.visible(one.branch),
         "started": time_element_of(one.start_ns),
@@ -136,8 +135,7 @@ def _cell(service: str, environment: str, cell: Cell | None, now_ns: int) -> dic
 
 
 def _list_of(service: str, environment: str = "") -> str:
-    wanted = {"service": service, "environment": environment}
-    return f"{DEPLOYS}?{urlencode({name: text for name, text in wanted.items() if text})}"
+    return address_of(DEPLOYS, service=service, environment=environment)
 
 
 def _quick(path: str, asked: Asked) -> list[list[tuple[str, str, bool]]]:

@@ -48,8 +48,14 @@ class Asked:
 
     def address(self, path: str, **changed: str) -> str:
         """Return the address of a list with these filters, some of them changed; "" takes one away."""
-        fields = {name: text for name, text in {**self.typed, **changed}.items() if text}
-        return f"{path}?{urlencode(fields)}" if fields else path
+        return address_of(path, **{**self.typed, **changed})
+
+
+def address_of(path: str, **fields: str) -> str:
+    """Return the address of a page with fields, without those that are empty."""
+    given = {name: text for name, text in fields.items() if text}
+    # Half a letter, which spans may have, must not cost the page. No list has anything for it.
+    return f"{path}?{urlencode(given, errors='surrogatepass')}" if given else path
 
 
 def read_search(given: Mapping[str, str], now_ns: int) -> Asked:

@@ -6,7 +6,6 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping
-from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
@@ -21,7 +20,7 @@ from .entry_pages import BUILDS, DEPLOYS, Listed, counted, entries_page
 from .first_page import LIVE, First, first_page, parts_of
 from .pages import TRACES
 from .reading import HEADERS, Reading, page
-from .searching import FIELDS, Asked, read_search
+from .searching import FIELDS, Asked, address_of, read_search
 from .watching import Watch
 
 _PAGE = 50
@@ -122,12 +121,12 @@ class Views:
             except NotFoundError:
                 pass
             if _COMMIT.fullmatch(words.lower()) and lookup.noted([[Wanted("revision", words.lower()[:7], begins=True)]], 1):
-                return f"{BUILDS}?{urlencode({'commit': words.lower()})}"
+                return address_of(BUILDS, commit=words.lower())
             for path, name, search in (
                 (DEPLOYS, "version", Search(version=words)),
                 (DEPLOYS, "service", Search(service=words)),
                 (BUILDS, "job", Search(job=words)),
             ):
                 if _FIND[path](lookup, search, 1, ALWAYS.to_ns).entries:
-                    return f"{path}?{urlencode({name: words})}"
-        return f"{TRACES}?{urlencode({'q': words})}"
+                    return address_of(path, **{name: words})
+        return address_of(TRACES, q=words)
