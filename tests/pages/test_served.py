@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import support
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, Page
 from support import OUTPUT
-from support.report_pages import needs_chromium, overflow
+from support.report_pages import Open, needs_chromium, overflow
 from support.report_samples import HOSTILE, hostile_spans, sample
 from support.serving import Server
 
@@ -24,7 +22,6 @@ pytestmark = [pytest.mark.process, needs_chromium]
 
 TOKEN = "correct-horse-battery-staple"
 NIGHTLY = f"{0xABC:032x}"
-Open = Callable[..., Page]
 
 
 def run(trace: str, name: str, minutes_ago: float, result: str, environment: str, commit: str) -> Span:
@@ -49,35 +46,6 @@ def few() -> list[Span]:
         run(NIGHTLY, "RUN nightly", 60, "success", "production", "4f1c2d9e0b7a"),
         run(f"{2:032x}", "RUN checks", 120, "failure", "staging", "aaaa2d9e0b7a"),
     ]
-
-
-@pytest.fixture
-def page_of(browser: Browser) -> Iterator[Open]:
-    """Open pages; at the end nothing but the server was asked, and the console, the policies and dialogs were silent."""
-    contexts: list[BrowserContext] = []
-    requests: list[str] = []
-    troubles: list[str] = []
-    servers: list[str] = []
-
-    def opened(server: Server, path: str = "/traces", *, width: int = 1300, height: int = 900, **options: Any) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.add_init_script(
-            "addEventListener('securitypolicyviolation', e => console.error('policy: ' + e.violatedDirective))"
-        )
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("console", lambda message: troubles.append(message.text))
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        servers.append(server.url)
-        page.goto(server.url + path)
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert troubles == []
-    assert [url for url in requests if not url.startswith(("data:", *servers))] == []
 
 
 def ask(page: Page) -> None:

@@ -93,7 +93,7 @@
       }
     }
     for (const field of document.querySelectorAll("input[type=datetime-local]")) {
-      if (field.clientWidth < 170) found.push(["cut", said(field.parentElement)]);
+      if (field.checkVisibility() && field.clientWidth < 170) found.push(["cut", said(field.parentElement)]);
     }
     // A name of which nothing is left is no name.
     for (const name of document.querySelectorAll("#rows .name")) {

@@ -17,6 +17,7 @@ from pipeline_trace.serve.listing import Page as Listed
 from pipeline_trace.serve.summary import Summary, summarise
 from pipeline_trace.trace.ids import span_id, trace_id
 from pipeline_trace.trace.span import Event, Link, Span
+from support import now_states
 from support.report_pages import NOW
 from support.report_samples import PATH, REFUSED, START_NS, Verdict, make, many, sample, seconds, story
 
@@ -68,7 +69,12 @@ def opened(browser: Browser, state: State, width: int, *, height: int = 900, at:
 
 def all_states() -> list[State]:
     """Return all of them."""
-    return [*_lists(), *_traces(), *_details()]
+    return [*first_and_lists(), *_lists(), *_traces(), *_details()]
+
+
+def first_and_lists() -> list[State]:
+    """Return those of the first page, and of the lists of deploys and builds."""
+    return [State(name, lambda text=text: text, policy=pages.content_policy()) for name, text in now_states.pages()]
 
 
 def _lists() -> list[State]:

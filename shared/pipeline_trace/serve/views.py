@@ -6,7 +6,6 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping
-from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
@@ -20,7 +19,7 @@ from .first_page import LIVE, First, first_page, parts_of
 from .overview import Overview
 from .pages import TRACES
 from .reading import HEADERS, Reading, page
-from .searching import FIELDS, Asked, read_search
+from .searching import FIELDS, Asked, address_of, read_search
 from .watching import Watch
 
 _PAGE = 50
@@ -49,6 +48,10 @@ class Views:
             Route(BUILDS, self.entries),
             Route("/search", self.search),
         ]
+
+    def end_streams(self) -> None:
+        """End the answers that go on while their readers look: nobody waits for them."""
+        self._watch.close()
 
     async def first(self, request: Request) -> Response:
         """Return the first page: what runs now, and what is where."""
@@ -109,12 +112,12 @@ class Views:
             except NotFoundError:
                 pass
             if _COMMIT.fullmatch(words.lower()) and lookup.noted([[Wanted("revision", words.lower()[:7], begins=True)]], 1):
-                return f"{BUILDS}?{urlencode({'commit': words.lower()})}"
+                return address_of(BUILDS, commit=words.lower())
             for path, name, search in (
                 (DEPLOYS, "version", Search(version=words)),
                 (DEPLOYS, "service", Search(service=words)),
                 (BUILDS, "job", Search(job=words)),
             ):
                 if _FIND[path](lookup, search, 1, ALWAYS.to_ns).entries:
-                    return f"{path}?{urlencode({name: words})}"
-        return f"{TRACES}?{urlencode({'q': words})}"
+                    return address_of(path, **{name: words})
+        return address_of(TRACES, q=words)

@@ -41,12 +41,16 @@ _LOGIN_SECONDS = 30 * 86400
 def application(
     reading: Reading, limits: Limits, rules: AccessRules, ready: Callable[[], str], intake: Intake | None = None
 ) -> Starlette:
-    """Return the application that answers HTTP requests. ``ready``: see Health. ``intake``: None to take no spans."""
+    """Return the application that answers HTTP requests, and whose ``state.end_streams`` ends those that would go on.
+
+    ``ready``: see Health. ``intake``: None to take no spans.
+    """
     web = _Web(rules, limits, reading, takes_spans=intake is not None)
-    return Starlette(
+    views = Views(reading, takes_spans=intake is not None)
+    found = Starlette(
         routes=[
             *(_taking(intake, limits) if intake else [Route("/v1/{signal:path}", _no_spans, methods=["POST"])]),
-            *Views(reading, takes_spans=intake is not None).routes(),
+            *views.routes(),
             Route(pages.TRACES, web.traces),
             Route("/trace/{trace_id}", web.trace),
             Route(LOGIN, web.login, methods=["GET", "POST"]),
@@ -60,6 +64,8 @@ def application(
             sqlite3.Error: _unavailable,
         },
     )
+    found.state.end_streams = views.end_streams
+    return found
 
 
 def _taking(intake: Intake, limits: Limits) -> list[Route]:
