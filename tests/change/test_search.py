@@ -17,6 +17,7 @@ from pipeline_trace.change.search import FAILED, Found, Search, find_builds, fin
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import find_home
 from pipeline_trace.delivery.journal import Writer
+from pipeline_trace.delivery.reader import Reader
 from pipeline_trace.lookup.journals import Journals
 from pipeline_trace.lookup.local import LocalSource
 from pipeline_trace.lookup.lookup import Lookup, local_lookup
@@ -151,7 +152,9 @@ def test_a_board_has_every_deploy_that_a_list_has(months: Lookup, incident: Look
     assert len(find_for_board(months, Search()).entries) > 10
 
 
-def test_what_runs_is_on_the_first_page_alone(tmp_path: Path) -> None:
+def test_what_runs_is_on_the_first_page_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A process does not see its own locks.
+    monkeypatch.setattr(Reader, "written", lambda _: True)
     place = find_home(support.environ(tmp_path))
     now_ns = time.time_ns()
     done = _playbook(1, now_ns - 300 * SECOND_NS, now_ns - 200 * SECOND_NS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from support.inside import trace
 
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import Home, find_home
@@ -105,11 +107,7 @@ class Live:
 
 
 def names(place: Home, wanted: str) -> list[str]:
-    lookup = local_lookup(place)
-    try:
-        return sorted(span.name for span in lookup.spans(wanted))
-    finally:
-        lookup.close()
+    return sorted(span.name for span in spans(place, wanted))
 
 
 def refusal(place: Home, wanted: str) -> str:
@@ -261,6 +259,37 @@ def test_what_a_killed_process_left_open_does_not_run(place: Home) -> None:
     live = Live(place, ("open", span("killed", 2, 2, end=0)))
     live.kill()
     assert names(place, "latest") == ["stored"]
+
+
+@pytest.mark.parametrize("reason", ["SIGTERM", "", "killed", "disk full"])
+def test_what_is_left_open_is_shown_as_it_will_be_delivered(place: Home, reason: str) -> None:
+    """Nobody delivers the journal: its shipping process was killed, too."""
+    writer = Writer(place.journals)
+    for number, parent in ((1, 0), (2, 1), (3, 2)):
+        writer.open(span(f"open {number}", 1, number, parent, end=0))
+    # It ends, as far as clocks of spans say, after the last write.
+    writer.span(span("open 3", 1, 3, 2, end=time.time_ns() + 10**9))
+    writer.dropped = 2 if reason == "disk full" else 0
+    if reason == "killed":
+        os.close(writer._file)
+    else:
+        writer.end(reason if reason == "SIGTERM" else "")
+    before = spans(place, TRACES[1])
+    assert [one.name for one in before if not one.end_ns] == []
+    lookup = local_lookup(place)
+    assert (lookup.open_spans(), lookup.running_traces()) == ([], [])
+    lookup.close()
+    shipped = trace("ship", env={"PATH": os.environ["PATH"], "PIPELINE_TRACE_HOME": str(place.journals.parent)})
+    assert (shipped.returncode, journals(place.journals)) == (0, [])
+    assert spans(place, TRACES[1]) == before
+
+
+def spans(place: Home, wanted: str) -> list[Span]:
+    lookup = local_lookup(place)
+    try:
+        return lookup.spans(wanted)
+    finally:
+        lookup.close()
 
 
 def test_a_torn_journal_is_read_as_far_as_it_goes(place: Home) -> None:
