@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import support
@@ -56,3 +59,52 @@ def test_the_real_playbooks_failed_at_those_hosts_within_the_builds(
     ids = {span["span_id"] for span in support.by_type(spans, "stage")}
     assert {span["parent_span_id"] for span in support.by_type(spans, "playbook")} <= ids
     assert (told[0] / name / "report.html").stat().st_size > 10_000
+
+
+def compared(told: tuple[Path, str], name: str, build: str) -> dict[str, Any]:
+    """Return what `compare` says of a build in an incident."""
+    env = {**support.environ(told[0].parent), "PIPELINE_TRACE_HOME": str(told[0] / name)}
+    done = support.trace("compare", build, "--format", "json", env=env)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_a_host_that_refuses_ssh_is_all_that_differs_of_the_same_commit(told: tuple[Path, str]) -> None:
+    found = compared(told, "host-down", "shop/build#47")
+    # The one that `why` calls the last green.
+    assert "shop/deploy#131" in told[1]
+    assert found["base"]["name"] == "shop/build#43"
+    (failed,) = found["failed"]
+    assert (failed["run"]["kind"], failed["hosts"]) == ("task", ["web2"])
+    assert "Connection refused" in failed["cause"]
+    assert (found["commits"], found["parameters"]) == ([], [])
+    assert "Deploy production" in [part["name"] for part in found["not_reached"]]
+    deploy = compared(told, "host-down", "shop/deploy#140")
+    assert deploy["base"]["name"] == "shop/deploy#131"
+
+
+def test_a_change_that_breaks_itself_is_another_commit_and_version(told: tuple[Path, str]) -> None:
+    found = compared(told, "broken-change", "shop/build#64")
+    assert found["base"]["name"] == "shop/build#61"
+    (failed,) = found["failed"]
+    assert (failed["hosts"], failed["cause"]) == (
+        ["web1", "web2", "web3"],
+        "version 1.8.0 reports: missing setting DB_URL",
+    )
+    (commit,) = found["commits"]
+    assert (commit["run"][:7], commit["base"][:7]) == ("63d034d", "4e3d223")
+    assert [(one["name"], one["run"], one["base"]) for one in found["parameters"]] == [
+        ("VERSION of shop/deploy", "1.8.0", "1.7.3")
+    ]
+
+
+@pytest.mark.parametrize("width", [60, 120])
+def test_the_comparison_fits_the_terminal_in_whole_words(told: tuple[Path, str], width: int) -> None:
+    env = {**support.environ(told[0].parent), "PIPELINE_TRACE_HOME": str(told[0] / "broken-change")}
+    wide = {**env, "FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": str(width)}
+    done = support.run(support.BIN / "pipeline-trace", "compare", "shop/build#64", "--utc", env=wide)
+    lines = [re.sub(r"\x1b\[[0-9;]*m|\x1b\]8;.*?\x1b\\", "", line).rstrip() for line in done.stdout.splitlines()]
+    assert max(map(len, lines)) <= width
+    plain = support.run(support.BIN / "pipeline-trace", "compare", "shop/build#64", "--utc", env=env)
+    assert " ".join(" ".join(lines).split()) == " ".join(plain.stdout.split())
