@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import support
 from support import told as stories
+from support.serving import Server
 
 pytestmark = pytest.mark.process
 
@@ -108,3 +110,17 @@ def test_the_comparison_fits_the_terminal_in_whole_words(told: tuple[Path, str],
     assert max(map(len, lines)) <= width
     plain = support.run(support.BIN / "pipeline-trace", "compare", "shop/build#64", "--utc", env=env)
     assert " ".join(" ".join(lines).split()) == " ".join(plain.stdout.split())
+
+
+@pytest.mark.parametrize("name", ["host-down", "broken-change"])
+def test_an_exported_trace_gives_the_same_spans_elsewhere(told: tuple[Path, str], tmp_path: Path, name: str) -> None:
+    env = {**support.environ(told[0].parent), "PIPELINE_TRACE_HOME": str(told[0] / name)}
+    exported = support.trace("show", "--format", "otlp", env=env).stdout
+    elsewhere = support.environ(tmp_path)
+    with Server(elsewhere) as server:
+        for line in exported.splitlines():
+            sent = requests.post(server.traces, line.encode(), headers={"content-type": "application/json"}, timeout=60)
+            assert (sent.status_code, sent.json()) == (200, {})
+    assert json.loads(support.trace("show", "--format", "json", env=elsewhere).stdout) == json.loads(
+        support.trace("show", "--format", "json", env=env).stdout
+    )

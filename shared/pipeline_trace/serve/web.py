@@ -23,6 +23,7 @@ from ..lookup.usual import other_builds
 from ..report import html
 from ..trace.queries import build_name_of, run_url_of
 from . import pages
+from .exporting import Exports
 from .guard import COOKIE, LOGIN, AccessRules, Guard, same
 from .health import Health
 from .intake import Intake
@@ -48,6 +49,7 @@ def application(
             *(_taking(intake, limits) if intake else [Route("/v1/{signal:path}", _no_spans, methods=["POST"])]),
             *Views(reading, takes_spans=intake is not None).routes(),
             Route(pages.TRACES, web.traces),
+            Exports(reading).route(),
             Route("/trace/{trace_id}", web.trace),
             Route(LOGIN, web.login, methods=["GET", "POST"]),
             *Health(ready).routes(),
