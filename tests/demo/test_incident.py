@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,11 @@ import requests
 import support
 from support import told as stories
 from support.serving import Server
+
+from pipeline_trace.delivery.home import Home
+from pipeline_trace.lookup.lookup import local_lookup
+from pipeline_trace.lookup.tree import build_tree
+from pipeline_trace.report.heading import facts_of, heading_of
 
 pytestmark = pytest.mark.process
 
@@ -110,6 +116,31 @@ def test_the_comparison_fits_the_terminal_in_whole_words(told: tuple[Path, str],
     assert max(map(len, lines)) <= width
     plain = support.run(support.BIN / "pipeline-trace", "compare", "shop/build#64", "--utc", env=env)
     assert " ".join(" ".join(lines).split()) == " ".join(plain.stdout.split())
+
+
+def test_the_head_of_the_page_says_what_was_deployed_and_by_whom(told: tuple[Path, str]) -> None:
+    with closing(local_lookup(Home(told[0] / "host-down"))) as lookup:
+        heading = heading_of(build_tree(lookup.spans("shop/build#47")))
+    rows = {fact.label: ", ".join(one.text for one in fact.said) for fact in facts_of(heading)}
+    assert (heading.name, heading.build and heading.build.url.rpartition("/job/")[2]) == ("shop/build#47", "build/47/")
+    assert rows.pop("Ran on").startswith("linux-agent-")
+    assert rows == {
+        "Service": "shop",
+        "Version": "1.7.3",
+        "Environments": "integration, staging",
+        "Commit": "9e0a3389c124",
+        "Branch": "main",
+        "Repository": "app",
+        "Started by": "admin",
+    }
+
+
+def test_the_chat_gets_what_why_says(told: tuple[Path, str]) -> None:
+    page = (told[0] / "host-down" / "report.html").read_text()
+    data = json.loads(page.partition('id="trace-data">')[2].partition("</script>")[0])
+    # Times apart, which `why` tells in local time.
+    assert data["copies"]["text"].splitlines()[:2] == answer(told[1], "why shop/build#47")[:2]
+    assert data["copies"]["markdown"].startswith("**Ops should look at web2")
 
 
 @pytest.mark.parametrize("name", ["host-down", "broken-change"])

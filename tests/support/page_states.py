@@ -10,6 +10,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page
 
 from pipeline_trace.lookup.usual import NO_OTHER_BUILDS
+from pipeline_trace.report.copying import Around
 from pipeline_trace.report.headline import NOTHING, Headline
 from pipeline_trace.report.html import page_html
 from pipeline_trace.serve import pages
@@ -18,9 +19,10 @@ from pipeline_trace.serve.summary import Summary, summarise
 from pipeline_trace.trace.ids import span_id, trace_id
 from pipeline_trace.trace.span import Event, Link, Span
 from support.report_pages import NOW
-from support.report_samples import PATH, REFUSED, START_NS, Verdict, make, many, sample, seconds, story
+from support.report_samples import PATH, REFUSED, START_NS, TRACE, Verdict, make, many, sample, seconds, story
 
 ADDRESS = "http://traces.example.org/"
+SOURCE = "clickhouse://reader@clickhouse.example.com:8443/otel?table=otel_traces"
 WIDTHS = (390, 768, 1400)
 # A word that no line end can be put into.
 _LONG = "release-candidate-of-the-shop-backend-with-all-feature-branches-merged-" * 3
@@ -128,9 +130,10 @@ def _named(name: str) -> list[Span]:
 
 
 def _report(name: str, spans: list[Span], act: Callable[[Page], object] = lambda page: None, **more: Any) -> State:
-    more = {"title": spans[0].name if spans else "nothing", "headline": NOTHING, "history": NO_OTHER_BUILDS, **more}
+    more = {"headline": NOTHING, "history": NO_OTHER_BUILDS, **more}
     links = [("All traces", "/"), ("app-build#42", "https://ci.example.org/job/app-build/42/")]
-    return State(name, lambda: page_html(spans, generated_at=NOW, links=links, **more), act)
+    around = Around(f"{ADDRESS}trace/{TRACE}", SOURCE, compare=f"/compare?trace={TRACE}", export=f"/trace/{TRACE}.json")
+    return State(name, lambda: page_html(spans, generated_at=NOW, links=links, around=around, **more), act)
 
 
 def _traces() -> list[State]:
@@ -145,6 +148,8 @@ def _traces() -> list[State]:
     return [
         _report("trace-running", _running()),
         _report("trace-failed", told, _open_panels, headline=headline, history=history),
+        _report("trace-copied", told, lambda page: page.get_by_text("Copy for the chat").click(), headline=headline),
+        _report("trace-copied-by-hand", told, _by_hand, headline=headline),
         _report("trace-failed-only", sample(), lambda page: page.click("#only-failed")),
         _report("trace-failed-and-incomplete", [span for span in sample() if span.span_id not in gone]),
         _report("trace-incomplete", [span for span in succeeded if span.parent_id]),
@@ -168,6 +173,13 @@ def _details() -> list[State]:
         _report("details-long-names", _long(), lambda page: page.locator("[data-jump]").first.click()),
         _report("details-right-to-left", _right_to_left(), _first_row),
     ]
+
+
+def _by_hand(page: Page) -> None:
+    """Ask for a copy where the browser allows none."""
+    page.evaluate("document.execCommand = () => false")
+    page.get_by_text("Copy for the chat").click()
+    page.locator("#by-hand[open]").wait_for()
 
 
 def _open_panels(page: Page) -> None:
