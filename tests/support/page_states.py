@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from playwright.sync_api import Browser, Page
 
+from pipeline_trace.compare.record import Comparison
 from pipeline_trace.lookup.usual import NO_OTHER_BUILDS
 from pipeline_trace.report.copying import Around
 from pipeline_trace.report.headline import NOTHING, Headline
 from pipeline_trace.report.html import page_html
 from pipeline_trace.serve import pages
+from pipeline_trace.serve.comparing import page_of
 from pipeline_trace.serve.listing import Page as Listed
 from pipeline_trace.serve.summary import Summary, summarise
 from pipeline_trace.trace.ids import span_id, trace_id
 from pipeline_trace.trace.span import Event, Link, Span
+from support.compared import comparison, failed, green
 from support.report_pages import NOW
 from support.report_samples import PATH, REFUSED, START_NS, TRACE, Verdict, make, many, sample, seconds, story
 
@@ -70,7 +73,7 @@ def opened(browser: Browser, state: State, width: int, *, height: int = 900, at:
 
 def all_states() -> list[State]:
     """Return all of them."""
-    return [*_lists(), *_traces(), *_details()]
+    return [*_lists(), *_traces(), *_details(), *_comparisons()]
 
 
 def _lists() -> list[State]:
@@ -173,6 +176,25 @@ def _details() -> list[State]:
         _report("details-long-names", _long(), lambda page: page.locator("[data-jump]").first.click()),
         _report("details-right-to-left", _right_to_left(), _first_row),
     ]
+
+
+def _comparisons() -> list[State]:
+    long = failed()
+    for span in long:
+        span.name = f"{span.name} {_LONG}"
+    several = [f"{number:040x}" for number in range(9)]
+    return [
+        _comparison("compare", replace(comparison(), built=several, note="no green run had the same stages")),
+        _comparison("compare-long-names", comparison(long), _LONG),
+        _comparison("compare-right-to-left", comparison(_right_to_left())),
+        _comparison("compare-alike", comparison(green(), green())),
+        _comparison("compare-nothing", None, problem=f"there is no green run of {_LONG} here; name another one"),
+    ]
+
+
+def _comparison(name: str, found: Comparison | None, other: str = "", problem: str = "") -> State:
+    text = page_of(found, TRACE, other, source=SOURCE, problem=problem)
+    return State(name, lambda: text, policy=pages.content_policy())
 
 
 def _by_hand(page: Page) -> None:

@@ -37,7 +37,11 @@ def rows(found: Comparison) -> list[Row]:
 
 def heading(found: Comparison) -> str:
     """Return the one sentence that says most."""
-    run, base = found.run, found.base
+    return f"{found.run.name} against {found.base.name}: {summary(found)}."
+
+
+def summary(found: Comparison) -> str:
+    """Return how much differs, in words: "1 failed, 2 slower, another commit"."""
     count = sum(map(len, (found.slower.stages, found.slower.steps, found.slower.tasks, found.slower.waits)))
     told = [
         f"{len(found.failed)} failed" if found.failed else "",
@@ -47,7 +51,7 @@ def heading(found: Comparison) -> str:
         "another commit" if any(one.name == "commit" for one in found.commits) else "the same commit",
         "other parameters" if found.parameters else "",
     ]
-    return f"{run.name} against {base.name}: {', '.join(filter(None, told))}."
+    return ", ".join(filter(None, told))
 
 
 def more(pair: Pair) -> str:

@@ -24,6 +24,7 @@ from ..report import html
 from ..report.copying import Around
 from ..trace.queries import build_name_of, run_url_of
 from . import pages
+from .comparing import Comparisons, path_of
 from .exporting import Exports
 from .guard import COOKIE, LOGIN, AccessRules, Guard, same
 from .health import Health
@@ -51,6 +52,7 @@ def application(
             *Views(reading, takes_spans=intake is not None).routes(),
             Route(pages.TRACES, web.traces),
             Exports(reading).route(),
+            Comparisons(reading).route(),
             Route("/trace/{trace_id}", web.trace),
             Route(LOGIN, web.login, methods=["GET", "POST"]),
             *Health(ready).routes(),
@@ -138,7 +140,7 @@ def _report(reading: Reading, trace_id: str, here: str) -> str:
             links.setdefault(url, build_name_of(node.span) or url)
     shown = [(name, url) for url, name in links.items()]
     named = roots[0].span.trace_id
-    around = Around(f"{here}trace/{named}", reading.source, export=f"/trace/{named}.json")
+    around = Around(f"{here}trace/{named}", reading.source, compare=path_of(named), export=f"/trace/{named}.json")
     return html.page_html(spans, roots=roots, links=shown, headline=first, history=history, around=around)
 
 
