@@ -6,6 +6,7 @@ from support.pathways import COMMIT, OTHER, Story
 
 from pipeline_trace.compare.made import comparison_of
 from pipeline_trace.compare.record import Comparison, Difference
+from pipeline_trace.compare.wording import heading
 from pipeline_trace.lookup.tree import build_tree
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Event, Span
@@ -46,6 +47,18 @@ def test_another_commit_of_a_shared_library_is_told() -> None:
         span.attributes[c.JENKINS_OTHER_REVISIONS] = [revision, "f" * 40]
     url = f"{LIBRARY}/compare/{'e' * 40}...{'d' * 40}"
     assert compared(run, base).commits == [Difference(f"commit of {LIBRARY}", "d" * 40, "e" * 40, url)]
+
+
+def test_the_same_commit_is_told_only_where_both_say_it() -> None:
+    run, base, _, other = both()
+    assert compared(run, base).same_commit
+    assert heading(compared(run, base)) == (
+        "shop/build#2 against shop/build#1: nothing is new, gone, slower or failed, the same commit."
+    )
+    del other.attributes[c.VCS_HEAD_REVISION]
+    found = compared(run, base)
+    assert (found.same_commit, found.commits) == (False, [])
+    assert heading(found).endswith("nothing is new, gone, slower or failed.")
 
 
 def test_the_commits_that_were_built_since_oldest_first() -> None:

@@ -29,6 +29,7 @@ def document_of(found: Comparison) -> dict[str, Any]:
             )
         },
         "commits": [_difference(one) for one in found.commits],
+        "same_commit": found.same_commit,
         "built_since": list(found.built),
         "parameters": [_difference(one) for one in found.parameters],
         "others": [_difference(one) for one in found.others],

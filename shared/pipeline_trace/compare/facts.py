@@ -36,6 +36,12 @@ def commits(run: Node, base: Node) -> list[Difference]:
     return [one for one in found if one.run != one.base]
 
 
+def same_commit(run: Node, base: Node) -> bool:
+    """Return whether both runs say their commit, and it is the same one."""
+    mine, its = _commit(run), _commit(base)
+    return mine is not None and its is not None and revision_of(mine) == revision_of(its)
+
+
 def parameters(found: Matched, told: Iterable[Difference]) -> list[Difference]:
     """Return the parameters that differ: of the run, then of builds that it started. ``told``: commits that are told."""
     differences: dict[tuple[str, str, str], Difference] = {}

@@ -45,6 +45,7 @@ def comparison_of(
         not_reached=[part_of(place) for place in not_reached],
         slower=_slower(found),
         commits=commits,
+        same_commit=facts.same_commit(run, base),
         built=_built(between, run.span, base.span),
         parameters=facts.parameters(found, commits),
         others=facts.others(run, base, found),

@@ -106,8 +106,9 @@ class Comparison:
     """What is not alike in two runs. ``base``: the run to compare with.
 
     ``new``, ``gone``: parts that only one of them has; of what is in them, nothing is listed. ``not_reached``: parts of the
-    base at which the run did not arrive. ``commits``: of the application and of other repositories. ``built``: the commits
-    that the job built since the base, oldest first. ``note``: what a reader must know of the choice of the base, or "".
+    base at which the run did not arrive. ``commits``: those that differ, of the application and of other repositories.
+    ``same_commit``: whether both are surely of one commit. ``built``: the commits that the job built since the base, oldest
+    first. ``note``: what a reader must know of the choice of the base, or "".
     """
 
     run: Compared
@@ -118,6 +119,7 @@ class Comparison:
     not_reached: Sequence[Part] = ()
     slower: Slower = Slower()
     commits: Sequence[Difference] = ()
+    same_commit: bool = False
     built: Sequence[str] = ()
     parameters: Sequence[Difference] = ()
     others: Sequence[Difference] = ()

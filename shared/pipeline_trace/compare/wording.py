@@ -48,10 +48,11 @@ def summary(found: Comparison) -> str:
         f"{len(found.new)} new" if found.new else "",
         f"{len(found.gone)} gone" if found.gone else "",
         f"{count} slower" if count else "",
-        "another commit" if any(one.name == "commit" for one in found.commits) else "the same commit",
+        "another commit" if any(one.name == "commit" for one in found.commits) else "",
         "other parameters" if found.parameters else "",
     ]
-    return ", ".join(filter(None, told))
+    differs = ", ".join(filter(None, told)) or "nothing is new, gone, slower or failed"
+    return f"{differs}, the same commit" if found.same_commit else differs
 
 
 def more(pair: Pair) -> str:
