@@ -21,7 +21,7 @@ from pipeline_trace.delivery.journal import Writer
 from pipeline_trace.delivery.journal import find_journals as journals
 from pipeline_trace.delivery.reader import Reader
 from pipeline_trace.lookup.lookup import NotFoundError, local_lookup
-from pipeline_trace.lookup.source import Wanted
+from pipeline_trace.lookup.source import Wanted, Window
 from pipeline_trace.place.ci.jenkins.identity import Build, build_on_page
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Span
@@ -198,6 +198,22 @@ def test_the_newest_change_is_not_the_one_in_the_future(place: Home) -> None:
     found = [lookup.noted([[Wanted("revision")]], most) for most in (1, 2, 3)]
     lookup.close()
     assert [[one.name for one in some] for some in found] == [["new"], ["new", "old"], ["new", "old", "in 2099"]]
+
+
+@pytest.mark.process
+def test_what_is_noted_within_a_time_is_that_of_store_and_journals_and_nothing_that_runs(place: Home) -> None:
+    def noted(name: str, number: int, end: int) -> Span:
+        one = span(name, number, number, end=end)
+        one.attributes[c.VCS_HEAD_REVISION] = "4f1c2d9e0b7a"
+        return one
+
+    store(place, noted("stored early", 1, 2_000), noted("stored", 2, 4_000), noted("stored late", 3, 6_000))
+    waiting(place, noted("waits early", 4, 1_500), noted("waits", 5, 5_000), noted("waits late", 6, 5_001))
+    with Live(place, ("open", noted("runs", 7, 0))):
+        lookup = local_lookup(place)
+        found = lookup.noted([[Wanted("revision")]], 9, Window(3_000, 5_000))
+        lookup.close()
+    assert [one.name for one in found] == ["waits", "stored"]
 
 
 @pytest.mark.process

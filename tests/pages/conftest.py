@@ -12,6 +12,7 @@ from support.report_pages import NOW, Open
 from support.serving import Server
 
 from pipeline_trace.lookup.usual import NO_OTHER_BUILDS, OtherBuilds
+from pipeline_trace.report.copying import NOTHING_AROUND, Around
 from pipeline_trace.report.headline import NOTHING, Headline
 from pipeline_trace.report.html import page_html
 from pipeline_trace.trace.span import Span
@@ -27,12 +28,14 @@ def open_report(browser: Browser, tmp_path: Path) -> Iterator[Open]:
         *,
         headline: Headline = NOTHING,
         history: OtherBuilds = NO_OTHER_BUILDS,
+        around: Around = NOTHING_AROUND,
         width: int = 1400,
         height: int = 900,
         **options: Any,
     ) -> Page:
         path = tmp_path / "report.html"
-        page_text = page_html(spans, title="app-build #42", generated_at=NOW, headline=headline, history=history)
+        told = {"headline": headline, "history": history, "around": around}
+        page_text = page_html(spans, title="app-build #42", generated_at=NOW, **told)
         path.write_text(page_text, encoding="utf-8")
         context = browser.new_context(
             viewport={"width": width, "height": height}, timezone_id="Europe/Berlin", offline=True, **options

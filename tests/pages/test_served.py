@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def test_the_list_leads_to_the_report_and_to_jenkins(env: dict[str, str], page_o
         OUTPUT.mkdir(exist_ok=True)
         page.screenshot(path=OUTPUT / "serve-list.png")
         follow(page, "RUN app-build#42")
-        assert page.title() == "Failed: RUN app-build"
+        assert page.title() == "Failed: app-build#42"
         assert page.locator("#rows .row").count() > 10
         links = page.locator("nav.links a")
         assert links.all_inner_texts()[:3] == ["What runs now", "All traces", "app-build#42"]
@@ -94,6 +95,21 @@ def test_the_list_leads_to_the_report_and_to_jenkins(env: dict[str, str], page_o
         ]
         follow(page, "All traces")
         assert page.url == f"{server.url}/traces"
+
+
+def test_the_page_gives_its_trace_as_a_file_and_its_own_address(env: dict[str, str], page_of: Open) -> None:
+    support.store_spans(env, few())
+    with Server(env) as server:
+        page = page_of(server, "/trace/latest", accept_downloads=True, permissions=["clipboard-read", "clipboard-write"])
+        with page.expect_download() as loading:
+            page.get_by_role("link", name="Export as OTLP JSON").click()
+        assert loading.value.suggested_filename == f"trace-{NIGHTLY[:12]}.json"
+        (group,) = json.loads(loading.value.path().read_text())["resourceSpans"]
+        assert [span["name"] for span in group["scopeSpans"][0]["spans"]] == ["RUN nightly"]
+        page.get_by_role("button", name="Copy for the chat").click()
+        page.get_by_role("button", name="Copied").wait_for()
+        copied = page.evaluate("navigator.clipboard.readText()")
+        assert copied.endswith(f"\nthe trace's page {server.url}/trace/{NIGHTLY}")
 
 
 def test_both_pages_are_fresh_at_each_load(env: dict[str, str], page_of: Open) -> None:
@@ -221,7 +237,7 @@ def test_a_browser_logs_in(env: dict[str, str], page_of: Open) -> None:
         page.get_by_label("Token").fill(TOKEN)
         page.keyboard.press("Enter")
         page.wait_for_url(f"{server.url}/trace/{NIGHTLY}")
-        assert page.title() == "Succeeded: RUN nightly"
+        assert page.title() == "Succeeded: nightly#7"
 
 
 def test_the_page_of_another_site_gets_nothing(env: dict[str, str], browser: Browser) -> None:

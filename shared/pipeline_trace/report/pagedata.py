@@ -7,6 +7,7 @@ from json import JSONEncoder, loads
 from typing import Any
 
 from ..lookup.states import SPAN_TYPES, STATES, message, remark, span_type, state
+from ..lookup.states import STATE_WORDS as STATE_WORDS
 from ..lookup.tree import Node
 from ..lookup.usual import OtherBuilds, stage_key
 from ..lookup.wording import visible
@@ -17,17 +18,6 @@ from .critical import Segment, own_times
 from .retries import later_attempts
 from .sides import BOTH, DEV, OPS, side
 
-STATE_WORDS = {
-    c.ERROR: "Error",
-    c.FAILURE: "Failed",
-    c.TIMEOUT: "Timed out",
-    c.CANCELLATION: "Cancelled",
-    c.SUCCESS: "Succeeded",
-    c.SKIP: "Skipped",
-    "running": "Running",
-    "incomplete": "Incomplete",
-    "unset": "No result",
-}
 _SIDES = {BOTH: "b", DEV: "d", OPS: "o"}
 _JSON = JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 

@@ -36,13 +36,14 @@ class Listing(Protocol):
 class Reading:
     """Where answers come from. ``open_lookup``: opens a Lookup for one answer. ``open_spans``: returns what runs now.
 
-    ``kept_in``: what people call that place.
+    ``kept_in``: what people call that place. ``source``: the same, as --from takes it; "" for this machine's store.
     """
 
     listing: Listing
     open_lookup: Callable[[], AbstractContextManager[Lookup]]
     open_spans: Callable[[], Sequence[Opened]]
     kept_in: str
+    source: str = ""
 
 
 def page(text: str, status: int = 200, more: Mapping[str, str] | None = None) -> Response:

@@ -21,8 +21,11 @@ from ..lookup import tree
 from ..lookup.lookup import NotFoundError
 from ..lookup.usual import other_builds
 from ..report import html
+from ..report.copying import Around
 from ..trace.queries import build_name_of, run_url_of
 from . import pages
+from .comparing import Comparisons, path_of
+from .exporting import Exports
 from .guard import COOKIE, LOGIN, AccessRules, Guard, same
 from .health import Health
 from .intake import Intake
@@ -52,6 +55,8 @@ def application(
             *(_taking(intake, limits) if intake else [Route("/v1/{signal:path}", _no_spans, methods=["POST"])]),
             *views.routes(),
             Route(pages.TRACES, web.traces),
+            Exports(reading).route(),
+            Comparisons(reading).route(),
             Route("/trace/{trace_id}", web.trace),
             Route(LOGIN, web.login, methods=["GET", "POST"]),
             *Health(ready).routes(),
@@ -100,7 +105,9 @@ class _Web:
         """Return a trace's report, in its current state."""
         async with self._reports:
             try:
-                text = await asyncio.to_thread(_report, self._reading, request.path_params["trace_id"])
+                text = await asyncio.to_thread(
+                    _report, self._reading, request.path_params["trace_id"], str(request.base_url)
+                )
             except NotFoundError as error:
                 return page(pages.message_page("Not found", str(error)), 404)
         # The report contains its own policy.
@@ -126,10 +133,11 @@ class _Web:
         return answer
 
 
-def _report(reading: Reading, trace_id: str) -> str:
+def _report(reading: Reading, trace_id: str, here: str) -> str:
     with reading.open_lookup() as lookup:
         spans = lookup.spans(trace_id)
-        first, history = headline(lookup, spans, trace_id), other_builds(lookup, spans)
+        first = headline(lookup, spans, trace_id, f"{here}trace/{{trace_id}}")
+        history = other_builds(lookup, spans)
     roots = tree.build_tree(spans)
     links = {"/": "What runs now", pages.TRACES: "All traces"}
     for node in tree.walk(roots):
@@ -137,7 +145,9 @@ def _report(reading: Reading, trace_id: str) -> str:
         if url and len(links) < 12:
             links.setdefault(url, build_name_of(node.span) or url)
     shown = [(name, url) for url, name in links.items()]
-    return html.page_html(spans, title=roots[0].span.name, roots=roots, links=shown, headline=first, history=history)
+    named = roots[0].span.trace_id
+    around = Around(f"{here}trace/{named}", reading.source, compare=path_of(named), export=f"/trace/{named}.json")
+    return html.page_html(spans, roots=roots, links=shown, headline=first, history=history, around=around)
 
 
 async def _body(request: Request) -> bytes:

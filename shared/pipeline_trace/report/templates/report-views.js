@@ -63,6 +63,7 @@ function start() {
   window.addEventListener("afterprint", () => print(false));
   for (const panel of document.querySelectorAll(".trouble details")) panel.addEventListener("toggle", showLogEnds);
   showLogEnds();
+  startCopying();
   startGrid();
 }
 
