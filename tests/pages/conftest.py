@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
+from support.grids import Grids, computed
 from support.report_pages import NOW, Open
 
 from pipeline_trace.lookup.usual import NO_OTHER_BUILDS, OtherBuilds
@@ -58,3 +59,11 @@ def open_report(browser: Browser, tmp_path: Path) -> Iterator[Open]:
         context.close()
     assert troubles == []
     assert {url for url in requests if not url.startswith("data:")} == {(tmp_path / "report.html").as_uri()}
+
+
+@pytest.fixture
+def grids(browser: Browser) -> Iterator[Grids]:
+    """Compute grids of hosts and tasks."""
+    context = browser.new_context(offline=True)
+    yield lambda spans: computed(context, spans)
+    context.close()

@@ -17,6 +17,7 @@ from pipeline_trace.serve.listing import Page as Listed
 from pipeline_trace.serve.summary import Summary, summarise
 from pipeline_trace.trace.ids import span_id, trace_id
 from pipeline_trace.trace.span import Event, Link, Span
+from support import grid_samples
 from support.report_pages import NOW
 from support.report_samples import PATH, REFUSED, START_NS, Verdict, make, many, sample, seconds, story
 
@@ -68,7 +69,7 @@ def opened(browser: Browser, state: State, width: int, *, height: int = 900, at:
 
 def all_states() -> list[State]:
     """Return all of them."""
-    return [*_lists(), *_traces(), *_details()]
+    return [*_lists(), *_traces(), *_details(), *_grids()]
 
 
 def _lists() -> list[State]:
@@ -168,6 +169,17 @@ def _details() -> list[State]:
         _report("details-long-names", _long(), lambda page: page.locator("[data-jump]").first.click()),
         _report("details-right-to-left", _right_to_left(), _first_row),
     ]
+
+
+def _grids() -> list[State]:
+    names = ("all_kinds", "running", "one_host", "no_hosts", "of_failures_only", "two_playbooks", "middling")
+    return [_report(f"grid-{name}".replace("_", "-"), getattr(grid_samples, name)(), _open_grid) for name in names]
+
+
+def _open_grid(page: Page) -> None:
+    page.click("#matrix > summary")
+    # An empty one has no cells.
+    page.locator("#matrix-counts strong").first.wait_for()
 
 
 def _open_panels(page: Page) -> None:

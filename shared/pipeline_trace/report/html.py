@@ -16,10 +16,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..lookup.states import INCOMPLETE, RUNNING
+from ..lookup.states import INCOMPLETE, RUNNING, span_type
 from ..lookup.tree import Node, build_tree, overall_state, walk
 from ..lookup.usual import NO_OTHER_BUILDS, OtherBuilds
 from ..lookup.wording import human_duration, visible
+from ..trace import conventions as c
 from ..trace.span import Span
 from .critical import critical_path
 from .headline import NOTHING, Headline, path_view, verdict_view
@@ -32,8 +33,20 @@ from .trouble import find_trouble
 _TEMPLATES = Path(__file__).with_name("templates")
 STYLE = _TEMPLATES / "report.css"
 TIMES_SCRIPT = _TEMPLATES / "report-times.js"
-_SCRIPTS = ("report-times.js", "report-model.js", "report-details.js", "report-rows.js", "report.js", "report-views.js")
-_STYLES = ("report.css", "report-first.css", "report-media.css")
+_SCRIPTS = (
+    "report-times.js",
+    "report-model.js",
+    "report-details.js",
+    "report-rows.js",
+    "report.js",
+    "report-matrix-plays.js",
+    "report-matrix-model.js",
+    "report-matrix-cells.js",
+    "report-matrix-draw.js",
+    "report-matrix.js",
+    "report-views.js",
+)
+_STYLES = ("report.css", "report-first.css", "report-matrix.css", "report-media.css")
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(_TEMPLATES),
     autoescape=True,
@@ -97,6 +110,7 @@ def page_html(
         stages=stage_views(rows, history, end_ns),
         retries=find_retries(rows),
         flaky=flaky_view(history),
+        has_grid=any(span_type(node.span) in (c.TYPE_PLAYBOOK, c.TYPE_TASK) for node in rows),
     )
 
 

@@ -45,6 +45,7 @@ function print(started) {
       panel.open = false;
     }
   }
+  printMatrices(started);
   draw();
 }
 
@@ -64,6 +65,7 @@ function start() {
   for (const panel of document.querySelectorAll(".trouble details")) panel.addEventListener("toggle", showLogEnds);
   showLogEnds();
   startGrid();
+  startMatrix();
 }
 
 start();
