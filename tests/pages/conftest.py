@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
+from support.grids import Grids, computed
 from support.report_pages import NOW, Open
 from support.serving import Server
 
@@ -96,3 +97,11 @@ def page_of(browser: Browser) -> Iterator[Open]:
         context.close()
     assert troubles == []
     assert [url for url in requests if not url.startswith(("data:", *servers))] == []
+
+
+@pytest.fixture
+def grids(browser: Browser) -> Iterator[Grids]:
+    """Compute grids of hosts and tasks."""
+    context = browser.new_context(offline=True)
+    yield lambda spans: computed(context, spans)
+    context.close()

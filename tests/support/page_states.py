@@ -20,7 +20,7 @@ from pipeline_trace.serve.listing import Page as Listed
 from pipeline_trace.serve.summary import Summary, summarise
 from pipeline_trace.trace.ids import span_id, trace_id
 from pipeline_trace.trace.span import Event, Link, Span
-from support import now_states
+from support import grid_samples, now_states
 from support.compared import comparison, failed, green
 from support.report_pages import NOW
 from support.report_samples import PATH, REFUSED, START_NS, TRACE, Verdict, make, many, sample, seconds, story
@@ -74,7 +74,7 @@ def opened(browser: Browser, state: State, width: int, *, height: int = 900, at:
 
 def all_states() -> list[State]:
     """Return all of them."""
-    return [*first_and_lists(), *_lists(), *_traces(), *_details(), *_comparisons()]
+    return [*first_and_lists(), *_lists(), *_traces(), *_details(), *_comparisons(), *_grids()]
 
 
 def first_and_lists() -> list[State]:
@@ -208,6 +208,17 @@ def _by_hand(page: Page) -> None:
     page.evaluate("document.execCommand = () => false")
     page.get_by_text("Copy for the chat").click()
     page.locator("#by-hand[open]").wait_for()
+
+
+def _grids() -> list[State]:
+    names = ("all_kinds", "running", "one_host", "no_hosts", "of_failures_only", "two_playbooks", "middling")
+    return [_report(f"grid-{name}".replace("_", "-"), getattr(grid_samples, name)(), _open_grid) for name in names]
+
+
+def _open_grid(page: Page) -> None:
+    page.click("#matrix > summary")
+    # An empty one has no cells.
+    page.locator("#matrix-counts strong").first.wait_for()
 
 
 def _open_panels(page: Page) -> None:

@@ -16,10 +16,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..lookup.states import INCOMPLETE, RUNNING
+from ..lookup.states import INCOMPLETE, RUNNING, span_type
 from ..lookup.tree import Node, build_tree, overall_state, walk
 from ..lookup.usual import NO_OTHER_BUILDS, OtherBuilds
 from ..lookup.wording import human_duration, visible
+from ..trace import conventions as c
 from ..trace.span import Span
 from .copying import NOTHING_AROUND, About, Around, copies_of
 from .critical import critical_path
@@ -41,9 +42,14 @@ _SCRIPTS = (
     "report-details.js",
     "report-rows.js",
     "report.js",
+    "report-matrix-plays.js",
+    "report-matrix-model.js",
+    "report-matrix-cells.js",
+    "report-matrix-draw.js",
+    "report-matrix.js",
     "report-views.js",
 )
-_STYLES = ("report.css", "report-first.css", "report-tools.css", "report-media.css")
+_STYLES = ("report.css", "report-first.css", "report-tools.css", "report-matrix.css", "report-media.css")
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(_TEMPLATES),
     autoescape=True,
@@ -120,6 +126,7 @@ def page_html(
         stages=stage_views(rows, history, end_ns),
         retries=find_retries(rows),
         flaky=flaky_view(history),
+        has_grid=any(span_type(node.span) in (c.TYPE_PLAYBOOK, c.TYPE_TASK) for node in rows),
     )
 
 

@@ -19,6 +19,14 @@ from .retries import later_attempts
 from .sides import BOTH, DEV, OPS, side
 
 _SIDES = {BOTH: "b", DEV: "d", OPS: "o"}
+# The attributes that the page's script asks for, by its words for them.
+_NAMES = {
+    "strategy": c.ANSIBLE_PLAY_STRATEGY,
+    "serial": f"{c.ANSIBLE_PLAY_PREFIX}serial",
+    "counts": c.ANSIBLE_HOSTS_PREFIX,
+    "host": c.ANSIBLE_HOST_NAME,
+    "error": c.ERROR_TYPE,
+}
 _JSON = JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
@@ -57,6 +65,7 @@ class PageData:
             "types": SPAN_TYPES,
             "states": STATES,
             "words": [STATE_WORDS[word].lower() for word in STATES],
+            "names": _NAMES,
             "texts": list(self._texts),
             "resources": [loads(resource) for resource in self._resources],
             "rows": self._rows,

@@ -194,7 +194,7 @@ function fillDetails(pane, row, jump) {
     usualChip(row), skewChip(row)];
   const link = spanLink(row);
   const parts = [element("h2", "", row.name), element("p", "chips", ...chips)];
-  parts.push(element("p", "", link, copyButton("Copy the link", link.href)));
+  parts.push(element("p", "links-of-span", link, copyButton("Copy the link", link.href), cellButton(row)));
   if (row.message) parts.push(messageBox(row));
   parts.push(timings(row));
   if (row.attributes.length) {

@@ -45,6 +45,7 @@ function print(started) {
       panel.open = false;
     }
   }
+  printMatrices(started);
   draw();
 }
 
@@ -65,6 +66,7 @@ function start() {
   showLogEnds();
   startCopying();
   startGrid();
+  startMatrix();
 }
 
 start();
