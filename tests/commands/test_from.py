@@ -138,6 +138,9 @@ def test_the_page_is_that_of_the_store(read: Read, tmp_path: Path) -> None:
             )
             assert (done.returncode, done.stderr) == (0, "")
             pages.append(without_time((tmp_path / "page").read_text()))
+        # The commands on the page ask the same source.
+        assert f" --from {read.source}</code>" in pages[1]
+        pages[1] = pages[1].replace(f" --from {read.source}", "")
         assert pages[0].splitlines() == pages[1].splitlines(), name
 
 

@@ -83,7 +83,14 @@ def test_the_list_is_that_of_the_local_store(engine: Engine, env: dict[str, str]
 def test_two_replicas_show_the_same_trace_as_one_store(engine: Engine, env: dict[str, str], spans: list[Span]) -> None:
     path = f"/trace/{spans[0].trace_id}"
     with Server(env, "--from", source(engine)) as one, Server({**env, "PIPELINE_TRACE_SOURCE": source(engine)}) as other:
-        first, second = (re.sub(r"<footer.*?</footer>", "", page(server, path), flags=re.DOTALL) for server in (one, other))
+        first, second = (
+            # Each names its own address.
+            re.sub(r"<footer.*?</footer>", "", page(server, path), flags=re.DOTALL).replace(server.url, "")
+            for server in (one, other)
+        )
+        assert page(one, f"{path}.json") == page(other, f"{path}.json")
+        command = f"pipeline-trace compare {spans[0].trace_id} --from"
+        assert command in page(one, f"/compare?trace={spans[0].trace_id}")
     assert first == second
     assert spans[0].name in first
 
