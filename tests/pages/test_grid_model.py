@@ -34,11 +34,11 @@ def test_lost_hosts_come_first_by_the_time_of_their_loss_then_changed_ones_then_
     book = Book()
     book.play("All")
     book.task(
-        "One", {"late": "ok", "web10": "ok", "web9": "ok", "early": "unreachable", "idle": "skipped", "new": "changed"}
+        "One", {"a-late": "ok", "web10": "ok", "web9": "ok", "z-early": "unreachable", "idle": "skipped", "new": "changed"}
     )
-    book.task("Two", {"late": "failed", "web10": "ok", "web9": "ok", "idle": "skipped", "new": "ok"})
+    book.task("Two", {"a-late": "failed", "web10": "ok", "web9": "ok", "idle": "skipped", "new": "ok"})
     (grid,) = grids(book.spans)
-    assert grid["hosts"] == ["early", "late", "new", "web9", "web10", "idle"]
+    assert grid["hosts"] == ["z-early", "a-late", "new", "web9", "web10", "idle"]
 
 
 def test_skipped_not_reached_and_not_run_are_told_apart(grids: Grids) -> None:
@@ -72,6 +72,20 @@ def test_a_lost_host_stays_lost_until_a_later_play_has_it_again(grids: Grids) ->
     book.task("Errors were cleared", {"a": "ok", "b": "ok"})
     (grid,) = grids(book.spans)
     assert grid["kinds"]["a"] == ["failed", "ok", "unreached", "unreached", "unrun", "ok"]
+
+
+def test_the_failure_that_explains_an_empty_cell_is_not_one_that_was_cleared(grids: Grids) -> None:
+    book = Book()
+    book.play("One")
+    book.task("Breaks", {"a": "failed"})
+    play = book.play("Two")
+    book.task("Errors were cleared", {"a": "ok", "b": "ok"})
+    book.task("Never ended", {"b": CANCELLED})
+    play.attributes[c.TASK_RUN_RESULT] = c.CANCELLATION
+    (grid,) = grids(book.spans)
+    assert grid["kinds"]["a"] == ["failed", "ok", "unreached"]
+    rows = [node.span.name for node in walk(build_tree(book.spans))]
+    assert rows[grid["targets"]["a"][2]] == "Never ended"
 
 
 def test_batches_of_a_play_share_their_columns(grids: Grids) -> None:
@@ -112,20 +126,19 @@ def test_a_batch_that_failed_did_not_reach_what_other_batches_ran(grids: Grids) 
 
 
 @pytest.mark.parametrize(
-    ("attributes", "hosts"),
-    [({"serial": "2"}, ["a"]), ({}, ["b"])],
-    ids=["the same hosts", "no batches"],
+    ("attributes", "host"), [({"serial": "2"}, "a"), ({}, "b")], ids=["the same hosts", "not in batches"]
 )
-def test_plays_of_one_name_that_are_no_batches_stay_apart(
-    grids: Grids, attributes: dict[str, str], hosts: list[str]
+def test_plays_of_one_name_that_are_no_batches_of_one_stay_apart(
+    grids: Grids, attributes: dict[str, str], host: str
 ) -> None:
     book = Book()
     book.play("Same", **attributes)
     book.task("Copy", {"a": "ok"})
     book.play("Same", **attributes)
-    book.task("Copy", dict.fromkeys(hosts, "ok"))
+    book.task("Other", {host: "ok"})
+    book.task("Copy", {host: "ok"})
     (grid,) = grids(book.spans)
-    assert grid["tasks"] == ["Copy", "Copy"]
+    assert grid["tasks"] == ["Copy", "Other", "Copy"]
 
 
 @pytest.mark.parametrize(
@@ -158,13 +171,14 @@ def test_where_a_playbook_runs_hosts_that_wait_are_not_reached(grids: Grids) -> 
     book.task("Vacuum", {"db": "ok"})
     book.play("All")
     book.task("Facts", dict.fromkeys("abc", "ok"))
+    book.task("Included for one", {"b": "ok"})
     book.task("Install", {"a": "changed", "b": RUNNING})
     (grid,) = grids(book.spans)
     assert grid["kinds"] == {
-        "a": ["unrun", "ok", "changed"],
-        "b": ["unrun", "ok", "running"],
-        "c": ["unrun", "ok", "unreached"],
-        "db": ["ok", "unrun", "unrun"],
+        "a": ["unrun", "ok", "unrun", "changed"],
+        "b": ["unrun", "ok", "ok", "running"],
+        "c": ["unrun", "ok", "unreached", "unreached"],
+        "db": ["ok", "unrun", "unrun", "unrun"],
     }
 
 
@@ -191,7 +205,8 @@ def test_each_playbook_has_a_grid(grids: Grids) -> None:
     ]
 
 
-def test_a_playbook_that_a_task_ran_has_a_grid_of_its_own(grids: Grids) -> None:
+@pytest.mark.parametrize("told", ["playbook inner.yml", "Inner"], ids=["whole", "without the playbook's span"])
+def test_a_playbook_that_a_task_ran_has_a_grid_of_its_own(grids: Grids, told: str) -> None:
     outer = Book("outer.yml")
     outer.play("All")
     task = outer.task("Runs Ansible", {"a": ("ok", 9.0)})
@@ -199,11 +214,14 @@ def test_a_playbook_that_a_task_ran_has_a_grid_of_its_own(grids: Grids) -> None:
     inner = Book("inner.yml", parent=host, begin=1.0)
     inner.play("Inner")
     inner.task("Copy", {"x": "ok"})
+    if told == "Inner":
+        inner.spans.remove(inner.playbook)
+        inner.spans[0].parent_id = host.span_id
     outer.task("After", {"a": "ok"})
     found = grids([*outer.spans, *inner.spans])
     assert {one["playbook"]: (one["tasks"], one["hosts"]) for one in found} == {
         "playbook outer.yml": ([task.name, "After"], ["a"]),
-        "playbook inner.yml": (["Copy"], ["x"]),
+        told: (["Copy"], ["x"]),
     }
 
 
@@ -231,6 +249,7 @@ def test_plays_without_a_playbook_share_the_grid_of_their_command(grids: Grids) 
 
 def test_hosts_without_spans_are_taken_from_the_recap(grids: Grids) -> None:
     (grid,) = grids(of_failures_only())
+    assert grid["hosts"] == ["web3", "web2", "web1"]
     assert grid["kinds"] == {
         "web3": ["untold", "untold", "failed", "unreached"],
         "web2": ["untold"] * 4,
@@ -238,11 +257,12 @@ def test_hosts_without_spans_are_taken_from_the_recap(grids: Grids) -> None:
     }
 
 
-def test_of_several_results_of_a_host_the_worst_one_counts(grids: Grids) -> None:
+@pytest.mark.parametrize("begin", [-1, 1])
+def test_of_several_results_of_a_host_the_worst_one_counts(grids: Grids, begin: int) -> None:
     book = Book()
     book.play("All")
     task = book.task("Copy", {"a": "ok"})
-    again = make("again", None, "a", 0, 1, ansible_type="host", ansible_result="changed")
+    again = make("again", None, "a", begin, 2, ansible_type="host", ansible_result="changed")
     again.parent_id = task.span_id
     (grid,) = grids([*book.spans, again])
     assert grid["kinds"] == {"a": ["changed"]}
