@@ -78,6 +78,11 @@ def test_commands_name_the_build_and_the_source() -> None:
     )
 
 
+def test_where_the_store_is_elsewhere_commands_name_its_folder() -> None:
+    (show, *_) = copies_of(GREEN, None, Around(home="/srv/a b"), has_path=False).commands
+    assert show == "PIPELINE_TRACE_HOME='/srv/a b' pipeline-trace show 'shop/build#47'"
+
+
 def test_what_is_no_build_is_named_by_its_trace() -> None:
     alone = replace(GREEN, heading=Heading("playbook site.yml", BUILD))
     assert copies_of(alone, None, Around(), has_path=False).commands[0] == f"pipeline-trace show {'a' * 32}"
