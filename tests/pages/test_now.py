@@ -77,7 +77,7 @@ def test_yesterdays_deploy_of_shop_to_staging_that_failed_is_three_clicks_away(s
     yesterday = page.evaluate("new Date(Date.now() - 86400000).toISOString().slice(0, 10)")
     follow(page, page.locator("tr").filter(has_text=yesterday).locator("td.name a"))
     assert urlsplit(page.url)[2:] == (f"/trace/{FAILED.trace_id}", "", f"span-{FAILED.span_id}")
-    assert page.title() == "Failed: RUN shop/deploy"
+    assert page.title() == "Failed: shop/deploy#141"
     assert page.locator("#details h2").inner_text() == "RUN shop/deploy"
 
 
@@ -207,7 +207,7 @@ def test_find_leads_to_what_a_text_names(server: Server, page_of: Open, words: s
         assert "No trace matches." in page.locator("main").inner_text()
         assert page.get_by_label("Search", exact=True).input_value() == words.strip()
     elif address == TRACE:
-        assert page.title() == "Failed: RUN shop/deploy"
+        assert page.title() == "Failed: shop/deploy#141"
 
 
 def test_builds_are_called_by_their_number_and_deploys_by_what_was_deployed(server: Server, page_of: Open) -> None:
