@@ -155,7 +155,7 @@ class Reader:
 
     def end(self) -> Line | None:
         """Return the last line if it is a whole ``end`` line."""
-        _, kind, rest = self._last().rpartition(_END)
+        _before, kind, rest = self._last().rpartition(_END)
         return parsed(kind + rest.rstrip(b"\n")) if kind else None
 
     def _last(self) -> bytes:
