@@ -7,12 +7,12 @@ import re
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 import support
-from playwright.sync_api import ElementHandle, Page, expect
+from playwright.sync_api import Browser, ElementHandle, Page, expect
 from support import processes, shop
 from support.report_pages import Open, needs_chromium
 from support.runs import Run
@@ -151,23 +151,22 @@ def test_a_killed_playbook_does_not_run_and_is_no_success(server: Server, page_o
     assert page.locator("td.name").count() == 0
 
 
-def test_who_looks_when_the_server_is_away_sees_it_again(env: dict[str, str], page_of: Open, marks: Path, slow: Run) -> None:
-    """The browser asks again by itself."""
-    with Server(env) as first:
-        port = first.port
-        page = page_of(first, "/")
-        stands(page)
-    # What a browser says of a server that is away is no trouble of the page.
-    page.evaluate("window.loaded = 'once'")
-    with Server(env, "--port", str(port)) as second:
-        assert second.url == first.url
-        link = page.locator(".running a").element_handle()
-        came_again(page, link)
-        (marks / "go").touch()
-        assert slow.end() == 0
-        expect(page.locator("#now")).to_contain_text(NOTHING, timeout=MS)
-        assert page.evaluate("window.loaded") == "once"
-        page.goto("about:blank")
+def test_who_looks_when_the_server_is_away_sees_it_again(
+    env: dict[str, str], browser: Browser, marks: Path, slow: Run
+) -> None:
+    """The browser asks again by itself. What it says of a server that is away is no trouble of the page."""
+    with closing(browser.new_context()) as context:
+        page = context.new_page()
+        with Server(env) as first:
+            page.goto(first.url)
+            stands(page)
+            page.evaluate("window.loaded = 'once'")
+        with Server(env, "--port", str(first.port)):
+            came_again(page, page.locator(".running a").element_handle())
+            (marks / "go").touch()
+            assert slow.end() == 0
+            expect(page.locator("#now")).to_contain_text(NOTHING, timeout=MS)
+            assert page.evaluate("window.loaded") == "once"
 
 
 def test_a_board_that_is_scrolled_stays_so(env: dict[str, str], server: Server, page_of: Open) -> None:
@@ -177,10 +176,17 @@ def test_a_board_that_is_scrolled_stays_so(env: dict[str, str], server: Server, 
     support.store_spans(env, [span for spans in deploys for span in spans])
     page = page_of(server, "/", width=1100)
     board = page.locator(".scroll")
-    board.focus()
-    board.evaluate("one => { one.scrollLeft = 200 }")
-    before = board.element_handle()
+    # At once: the parts come for the first time while the page is looked at.
+    before = page.evaluate_handle(
+        """() => {
+          const board = document.querySelector(".scroll");
+          board.focus();
+          board.scrollLeft = 200;
+          return board;
+        }"""
+    ).as_element()
+    assert before
     support.store_spans(env, shop.deploy(77, now_ns - shop.MINUTE, "us-1", "1.7.3"))
     came_again(page, before)
-    expect(board).to_contain_text("1.7.3")
+    expect(board).to_contain_text("1.7.3", timeout=MS)
     assert board.evaluate("one => [one.scrollLeft, document.activeElement === one]") == [200, True]
