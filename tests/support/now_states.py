@@ -94,7 +94,7 @@ def _shop() -> list[Entry]:
 
 
 def _running() -> list[Running]:
-    """Return runs as usual, slower than usual, and hanging; one whose usual time is not known, and one that is no deploy."""
+    """Return runs as usual, slower than usual, hanging, not heard of; without a usual time; one that is no deploy."""
     usual = Took(4 * MINUTE, 9 * MINUTE, 12 * MINUTE, 17)
     deploys = [
         entry("shop", name, "1.7.3", ago, "running", run=f"shop/deploy#{number}")
@@ -103,9 +103,11 @@ def _running() -> list[Running]:
         )
     ]
     hanging = entry("orders", "production", "4.2.1", 3 * HOUR, "running")
+    silent = entry("orders", "staging", "4.2.1", 20 * MINUTE, "running")
     unknown = entry("billing", "production", "", 30 * SECOND, "running", commit="", run="", url="")
     chain = ["RUN shop/deploy", "Run playbook", "playbook site.yml", "Deploy the application", "Restart the service", "web3"]
     found = [Running(one.trace_id, chain, one.start_ns, [one], usual, one.run, one.url) for one in (*deploys, hanging)]
+    found.append(Running(silent.trace_id, chain[2:], silent.start_ns, [silent], None, "", "", NOW_NS - 11 * MINUTE))
     found.append(Running(unknown.trace_id, ["playbook site.yml", "Deploy"], unknown.start_ns, [unknown], None, "", ""))
     found.append(Running(trace_id(("plain",)), ["playbook backup.yml"], NOW_NS - 41 * MINUTE, [], None, "", ""))
     return found
