@@ -9,7 +9,7 @@ const TIMED = 88;
 const HOSTS_PART = 0.4;
 const SPARE_ROWS = 4;
 // So many pieces are made in one frame; the next one goes on.
-const MOST_PIECES = 150;
+const MOST_PIECES = 100;
 
 const matrixBox = byId("matrix-box");
 // What is drawn, by its place.
