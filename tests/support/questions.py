@@ -173,6 +173,9 @@ def _figures(now_ns: int) -> Iterator[Question]:
         for name, one in asked:
             ask = f"figures of {counted} of {name}, {one}"
             yield ask, lambda source, a=counted, b=every[name], c=one: source.figures(a, b, c)  # type: ignore[misc]
+    for days in (7, 90):
+        ask = f"figures of job of a year, {days} days each"
+        yield ask, lambda source, a=days: source.figures("job", every["long ago"], days=a)  # type: ignore[misc]
 
 
 def differences(asked: dict[str, Ask], source: TraceSource, other: TraceSource) -> list[str]:

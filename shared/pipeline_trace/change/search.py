@@ -15,6 +15,7 @@ from ..trace.span import Span
 from ..trace.traits import NOTED, traits_of
 from ..trace.words import environment_name
 from .entries import Entry, builds_of, deploys_of
+from .services import OfService, of_service
 
 # Limits of one page. Most deploys and builds have one or two noted spans: a run, a playbook.
 _MOST_NOTED = 200
@@ -128,13 +129,13 @@ def _parts(
     lookup: Lookup, search: Search, until_ns: int, entries_of: Callable[[Sequence[Span]], list[Entry]]
 ) -> Iterator[_Part]:
     """Yield what is found, in the order of when it ended, the newest first; what ends in the future comes last."""
-    groups, seen = _groups(search), set[str]()
-    for traces in _traces(lookup, search, until_ns):
+    wanted, seen = _wanted(lookup, search), set[str]()
+    for traces in _traces(lookup, search, wanted, until_ns):
         todo = [trace for trace in traces if trace not in seen]
         for first in range(0, len(todo), _TRACES_AT_ONCE):
             outlines = lookup.outlines(todo[first : first + _TRACES_AT_ONCE], _MOST_SPANS)
             together = _together(outlines)
-            ended = _ends(outlines, groups, together)
+            ended = _ends(outlines, wanted, together)
             entries: dict[str, list[Entry]] = {}
             for one in entries_of(outlines):
                 if search.matches(one):
@@ -143,24 +144,40 @@ def _parts(
                 together[trace] for trace in todo[first : first + _TRACES_AT_ONCE] if trace in together
             ):
                 ended_ns = ended.get(part, 0)
-                # What ended later is on a page before, but for the future.
-                if part not in seen and (ended_ns <= until_ns or ended_ns > horizon_ns()):
+                if part not in seen and _is_due(ended_ns, until_ns):
                     yield _Part(ended_ns, entries.get(part, ()))
             seen.update(together, together.values())
 
 
-def _traces(lookup: Lookup, search: Search, until_ns: int) -> Iterator[list[str]]:
+def _is_due(ended_ns: int, until_ns: int) -> bool:
+    """Return whether what ended at a time is on the page that begins with another one, or on one after it."""
+    if _is_future(until_ns):
+        return horizon_ns() < ended_ns <= until_ns
+    # What ended later is on a page before, but for the future.
+    return ended_ns <= until_ns or ended_ns > horizon_ns()
+
+
+def _is_future(until_ns: int) -> bool:
+    """Return whether only what ends in the future is left: that comes last. After what runs, all is left."""
+    return horizon_ns() < until_ns < ALWAYS.to_ns - 1
+
+
+def _traces(lookup: Lookup, search: Search, wanted: OfService, until_ns: int) -> Iterator[list[str]]:
     """Yield traces with what is looked for, some at a time, the newest first, those that end in the future last."""
-    newest_ns, groups, horizon = _newest_ns(search, until_ns), _groups(search), horizon_ns()
-    while True:
+    newest_ns, groups, horizon = _newest_ns(search, until_ns), wanted.groups, horizon_ns()
+    while not _is_future(until_ns):
         noted = lookup.noted(groups, _MOST_NOTED, Window(search.began.from_ns, newest_ns))
-        yield [span.trace_id for span in noted]
-        if len(noted) < _MOST_NOTED or noted[-1].end_ns > horizon:
+        last = len(noted) < _MOST_NOTED or noted[-1].end_ns > horizon
+        oldest_ns = 0 if last else noted[-1].end_ns
+        alone = [one for one in wanted.alone.values() if oldest_ns <= (one.end_ns or newest_ns) <= newest_ns]
+        yield [span.trace_id for span in _newest_ended([*noted, *alone])]
+        if last:
             break
         # All of these may have ended at the same time.
         newest_ns = min(noted[-1].end_ns, newest_ns - 1)
-    if newest_ns <= horizon:
-        yield [span.trace_id for span in lookup.noted(groups, _MOST_NOTED, Window(horizon + 1, ALWAYS.to_ns - 1))]
+    if newest_ns <= horizon or _is_future(until_ns):
+        future = Window(horizon + 1, min(until_ns, ALWAYS.to_ns - 1) if _is_future(until_ns) else ALWAYS.to_ns - 1)
+        yield [span.trace_id for span in lookup.noted(groups, _MOST_NOTED, future)]
 
 
 def _newest_ns(search: Search, until_ns: int) -> int:
@@ -187,19 +204,33 @@ def _together(spans: Sequence[Span]) -> dict[str, str]:
     return {trace: found(trace) for trace in first}
 
 
-def _ends(spans: Iterable[Span], groups: Sequence[Sequence[Wanted]], together: Mapping[str, str]) -> dict[str, int]:
+def _newest_ended(spans: Iterable[Span]) -> list[Span]:
+    """Return spans as `noted` does: what runs comes first, what ends in the future last."""
+    horizon = horizon_ns()
+    return sorted(spans, key=lambda one: (not one.end_ns, one.end_ns <= horizon, one.end_ns or one.start_ns), reverse=True)
+
+
+def _ends(spans: Iterable[Span], wanted: OfService, together: Mapping[str, str]) -> dict[str, int]:
     """Return when the newest noted span ended that is looked for, of traces that hang together."""
     found: dict[str, int] = {}
     for span in spans:
         traits = traits_of(span)
-        if traits.level == NOTED and fits_one(traits, groups):
+        alone = (span.trace_id, span.span_id) in wanted.alone
+        if traits.level == NOTED and (alone or fits_one(traits, wanted.groups)):
             part = together[span.trace_id]
             found[part] = max(found.get(part, 0), span.end_ns or ALWAYS.to_ns)
     return found
 
 
-def _groups(search: Search) -> Sequence[Sequence[Wanted]]:
+def _wanted(lookup: Lookup, search: Search) -> OfService:
     """Return what a noted span of such a deploy or build has, as far as one span tells it: the rest is looked at here."""
+    groups = _groups(search)
+    if groups is _ANY and search.service:
+        return of_service(lookup, search.service, Window(search.began.from_ns, _newest_ns(search, ALWAYS.to_ns)))
+    return OfService(groups, {})
+
+
+def _groups(search: Search) -> Sequence[Sequence[Wanted]]:
     if len(search.commit) >= _SHORTEST:
         # A playbook may know only the short id.
         return [[Wanted("revision", search.commit[:_SHORTEST].lower(), begins=True)]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import date
 from typing import Any
 
 from ..delivery.destinations import DeliveryError
@@ -18,13 +19,16 @@ from .usual import percentile
 
 # Span ids of other tools may repeat, so a parent in another trace counts only if the span's own trace has no such parent.
 _ORPHAN = "NOT EXISTS (SELECT 1 FROM spans p WHERE p.trace_id = spans.trace_id AND p.span_id = spans.parent_id)"
+_DAY_NS = 86_400 * 10**9
+_EPOCH = date(1970, 1, 1).toordinal()
 _JOINED = "FROM traits t CROSS JOIN spans USING (trace_id, span_id)"
 _NEWEST_FIRST = "t.end_ns DESC, t.trace_id DESC, t.span_id DESC"
 _STAGES = f"kind IN ('{c.TYPE_RUN}', '{c.TYPE_STAGE}', '{c.TYPE_BRANCH}')"
 # What is counted: the spans, and the columns of their names.
 _COUNTED: dict[Counted, tuple[str, str]] = {
-    "job": (f"kind = '{c.TYPE_RUN}'", "pipeline"),
-    "stage": (f"kind IN ('{c.TYPE_STAGE}', '{c.TYPE_BRANCH}')", "pipeline, name"),
+    # The index of stages is used only where its own condition stands in the query.
+    "job": (f"{_STAGES} AND kind = '{c.TYPE_RUN}'", "pipeline"),
+    "stage": (f"{_STAGES} AND kind IN ('{c.TYPE_STAGE}', '{c.TYPE_BRANCH}')", "pipeline, name"),
     "task": (f"kind = '{c.TYPE_TASK}'", "name"),
     "host": (f"kind = '{c.TYPE_HOST}'", "host"),
     "deploy": (f"level = {NOTED} AND environment IS NOT NULL", "service, environment"),
@@ -106,7 +110,7 @@ class LocalSource:
         self._catch_up()
         return self._newest_first(f"t.pipeline = ? AND {_STAGES}", [pipeline], within, most)
 
-    def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = ()) -> list[Figures]:
+    def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = (), *, days: int = 1) -> list[Figures]:
         """See source.TraceSource."""
         self._catch_up()
         which, names = _COUNTED[counted]
@@ -115,11 +119,12 @@ class LocalSource:
             condition, more = _condition(one)
             conditions.append(condition)
             values += more
-        query = f"""SELECT date(start_ns / 1000000000, 'unixepoch'), result, end_ns - start_ns, {names}
+        first = within.from_ns // _DAY_NS
+        query = f"""SELECT start_ns / {_DAY_NS}, result, end_ns - start_ns, {names}
             FROM traits t WHERE {" AND ".join(conditions)}"""
         results: dict[tuple[Any, ...], list[tuple[str, int]]] = defaultdict(list)
         for day, result, took, *named in self._store.rows(query, *values):
-            results[(*named, day)].append((result or "", max(took, 0)))
+            results[(*named, day - (day - first) % days)].append((result or "", max(took, 0)))
         figures = (_figures(key, found) for key, found in results.items())
         return sorted(figures, key=lambda one: (one.names, one.day))
 
@@ -180,7 +185,8 @@ def _condition(wanted: Wanted) -> tuple[str, list[str]]:
 
 
 def _figures(key: tuple[Any, ...], found: Sequence[tuple[str, int]]) -> Figures:
-    *names, day = key
+    *names, number = key
+    day = date.fromordinal(_EPOCH + number)
     took = sorted(length for _result, length in found)
     results = dict(sorted(Counter(result for result, _length in found).items()))
     named = tuple(str(name or "") for name in names)

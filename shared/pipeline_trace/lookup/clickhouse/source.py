@@ -16,7 +16,7 @@ from .client import Client
 from .queries import Key, Queries, Query
 from .rows import spans_of
 from .schema import Schema, question, schema_of
-from .statistics import MOST_FIGURES, statistics
+from .statistics import MOST_FIGURES, Each, statistics
 
 _HOUR_NS = 3_600 * 10**9
 _DAY_NS = 24 * _HOUR_NS
@@ -171,9 +171,10 @@ class ClickHouseSource:
                 break
         return sorted(found, key=_order, reverse=True)[:most]
 
-    def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = ()) -> list[Figures]:
+    def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = (), *, days: int = 1) -> list[Figures]:
         """See source.TraceSource."""
-        rows = self.ask("figures", statistics(self.schema(), counted, self._within(within), wanted))
+        each = Each(days, within.from_ns)
+        rows = self.ask("figures", statistics(self.schema(), counted, self._within(within), wanted, each))
         if len(rows) >= MOST_FIGURES:
             self._said = (
                 f"there are more than {MOST_FIGURES:,} lines of statistics; the others are left out; ask for fewer days"

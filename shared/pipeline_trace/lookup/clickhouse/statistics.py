@@ -6,7 +6,7 @@ They rest on what the SQL says of a span alone; no span comes here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ...trace import conventions as c
 from ...trace.traits import NOTED, Trait
@@ -36,18 +36,28 @@ _NAMES: dict[Counted, tuple[Trait | Literal["name"], ...]] = {
 _IN_RUNS = frozenset({"job", "stage", "deploy"})
 # What the traits of a span are made of, and when it ran.
 _RAW = f"Timestamp, Duration, TraceId, SpanId, ParentSpanId, SpanName, SpanKind, StatusCode, {SPAN}, {RESOURCE}"
-_WHEN = "toDate(Timestamp, 'UTC') AS day, greatest(toInt64(Duration), 0) AS took"
+_DAY = "toDate(Timestamp, 'UTC')"
+_DAY_NS = 86_400 * 10**9
 _SAME = "LIMIT 1 BY cityHash64(TraceId, SpanId)"
 
 
-def statistics(schema: Schema, counted: Counted, within: Window, wanted: Sequence[Wanted]) -> Query:
-    """Ask for statistics by names and day. The same rules as `usual.percentile`."""
+class Each(NamedTuple):
+    """Of how many days a line is, counted from the day of a time in nanoseconds since the epoch."""
+
+    days: int
+    since_ns: int
+
+
+def statistics(schema: Schema, counted: Counted, within: Window, wanted: Sequence[Wanted], each: Each) -> Query:
+    """Ask for statistics by names and so many days. The same rules as `usual.percentile`."""
     bound = Bound()
-    when = began(within, bound)
+    when, first = began(within, bound), bound.number(each.since_ns // _DAY_NS)
+    day = f"{_DAY} - (toInt64({_DAY}) - {first}) % {bound.number(each.days)}"
+    took = f"{day} AS day, greatest(toInt64(Duration), 0) AS took"
     if schema.runs and counted in _IN_RUNS:
-        spans = _of_runs(schema.runs, counted, when, wanted, bound)
+        spans = _of_runs(schema.runs, counted, when, took, wanted, bound)
     else:
-        spans = _Spans(schema, bound).counted(counted, when, wanted)
+        spans = _Spans(schema, took, bound).counted(counted, when, wanted)
     keys = ", ".join(f"name_{at}" for at in range(len(_NAMES[counted])))
     sql = f"""SELECT {keys}, toString(day), sum(some) AS found,
             CAST((groupArray(result), groupArray(some)), 'Map(String, UInt64)'),
@@ -59,18 +69,19 @@ def statistics(schema: Schema, counted: Counted, within: Window, wanted: Sequenc
     return Query(sql, bound)
 
 
-def _of_runs(table: str, counted: Counted, when: str, wanted: Sequence[Wanted], bound: Bound) -> str:
-    """Return the query for the spans that are counted, in the table of runs."""
+def _of_runs(table: str, counted: Counted, when: str, took: str, wanted: Sequence[Wanted], bound: Bound) -> str:
+    """Return the query for the spans that are counted, in the table of runs. ``took``: their day and length."""
     columns = ", ".join(f"{name.capitalize()} AS name_{at}" for at, name in enumerate(_NAMES[counted]))
     which = f"Kind IN {listed(_KINDS[counted])}" if counted in _KINDS else f"Level = {NOTED} AND Environment != ''"
     where = " AND ".join([which, when, *(typed(sought(one), bound) for one in wanted)])
-    return f"SELECT TraceId, SpanId, {columns}, Result AS result, {_WHEN} FROM {table} WHERE {where}"
+    return f"SELECT TraceId, SpanId, {columns}, Result AS result, {took} FROM {table} WHERE {where}"
 
 
 class _Spans:
-    """Queries in the table of spans."""
+    """Queries in the table of spans. ``took``: the day and the length of a span."""
 
-    def __init__(self, schema: Schema, bound: Bound) -> None:
+    def __init__(self, schema: Schema, took: str, bound: Bound) -> None:
+        self._took = took
         attributes = Attributes(as_json=schema.as_json)
         self._table, self._bound = schema.spans, bound
         self._of, self._narrow = Expressions(attributes, lists=True), Narrowing(attributes)
@@ -113,4 +124,4 @@ class _Spans:
     def _select(self, counted: Counted, names: Mapping[Trait, str], result: str, table: str, where: str) -> str:
         named = (self._of.name() if name == "name" else names[name] for name in _NAMES[counted])
         columns = ", ".join(f"{column} AS name_{at}" for at, column in enumerate(named))
-        return f"SELECT TraceId, SpanId, {columns}, {result} AS result, {_WHEN} FROM {table} WHERE {where}"
+        return f"SELECT TraceId, SpanId, {columns}, {result} AS result, {self._took} FROM {table} WHERE {where}"
