@@ -17,6 +17,7 @@ from pipeline_trace.serve.listing import Page as Listed
 from pipeline_trace.serve.summary import Summary, summarise
 from pipeline_trace.trace.ids import span_id, trace_id
 from pipeline_trace.trace.span import Event, Link, Span
+from support import time_states
 from support.report_pages import NOW
 from support.report_samples import PATH, REFUSED, START_NS, Verdict, make, many, sample, seconds, story
 
@@ -68,7 +69,11 @@ def opened(browser: Browser, state: State, width: int, *, height: int = 900, at:
 
 def all_states() -> list[State]:
     """Return all of them."""
-    return [*_lists(), *_traces(), *_details()]
+    return [*_lists(), *_traces(), *_details(), *_over_time()]
+
+
+def _over_time() -> list[State]:
+    return [State(name, write, policy=pages.content_policy()) for name, write in time_states.pages()]
 
 
 def _lists() -> list[State]:

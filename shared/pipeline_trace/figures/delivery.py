@@ -54,7 +54,7 @@ class Delivery:
     ``succeeded``: all green ones. ``ended``: these and the failed ones, not those that run or were cancelled.
     """
 
-    days: int
+    days: float
     succeeded: Sequence[Entry] = ()
     ended: Sequence[Entry] = ()
     failures: Sequence[Failure] = ()
@@ -116,7 +116,7 @@ NOTHING_KNOWN = Known()
 
 
 def deliveries(
-    deploys: Iterable[Entry], windows: Iterable[Window], days: int, known: Known = NOTHING_KNOWN
+    deploys: Iterable[Entry], windows: Iterable[Window], days: float, known: Known = NOTHING_KNOWN
 ) -> list[Delivery]:
     """Return the figures of the deploys of one service to one environment, for each of some windows of so many days.
 

@@ -23,6 +23,11 @@ class Periods(NamedTuple):
         """Return the two as one."""
         return Window(self.before.from_ns, self.now.to_ns)
 
+    def day(self, at: int) -> Window:
+        """Return a day of the period, by its place from 0."""
+        from_ns = self.now.from_ns + at * DAY_NS
+        return Window(from_ns, from_ns + DAY_NS - 1)
+
 
 def periods_of(days: int, now_ns: int) -> Periods:
     """Return the last days, today included, and as many before. ``now_ns``: the time, in nanoseconds since the epoch."""

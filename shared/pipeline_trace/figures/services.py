@@ -1,10 +1,12 @@
-"""Finds what the figures of a service are counted from: its deploys, and what is known of their commits."""
+"""Asks for a service over time: finds its deploys and what is known of their commits, and counts its figures from them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
+from ..change.board import environments_in_order
 from ..change.entries import Entry, deploys_and_runs
 from ..change.environments import environment_of_stage
 from ..change.services import of_service
@@ -14,7 +16,9 @@ from ..lookup.states import state
 from ..trace import conventions as c
 from ..trace.queries import attribute_text, build_name_of, environment_of, is_run, revision_of
 from ..trace.span import Span
-from .delivery import Known, first_of_changes, short
+from ..trace.words import PRODUCTION, environment_name, usual_environment
+from .delivery import NOTHING_KNOWN, Delivery, Known, deliveries, first_of_changes, short
+from .periods import DAY_NS, Periods
 
 # Limits of one answer.
 _MOST_TRACES = 300
@@ -26,6 +30,33 @@ _MOST_CHANGES = 200
 _WHOLE = 40
 
 
+@dataclass(frozen=True)
+class Place:
+    """An environment of a service: its deploys of both periods, in order of their begin, and their figures.
+
+    ``before``: None where not all deploys of the period before were read.
+    """
+
+    environment: str
+    deploys: Sequence[Entry]
+    now: Delivery
+    before: Delivery | None
+
+
+@dataclass(frozen=True)
+class ServiceOverTime:
+    """A service. ``places``: in the order in which a change reaches them; ``chosen`` is the one of which all is known.
+
+    ``from_ns``: since when deploys were read; later than the period before if there are too many.
+    """
+
+    service: str
+    periods: Periods
+    places: Sequence[Place]
+    chosen: Place | None
+    from_ns: int
+
+
 class ServiceDeploys(NamedTuple):
     """The deploys of a service that were read, in order of their begin: all that began at ``from_ns`` or later.
 
@@ -35,6 +66,24 @@ class ServiceDeploys(NamedTuple):
     entries: list[Entry]
     from_ns: int
     runs: frozenset[str]
+
+
+def service_over_time(lookup: Lookup, service: str, environment: str, periods: Periods) -> ServiceOverTime:
+    """Return a service over time. ``environment``: of which all is asked; "" for production, else the last that it has."""
+    read = deploys_of_service(lookup, service, periods.both)
+    places: dict[str, list[Entry]] = {}
+    for one in read.entries:
+        places.setdefault(one.environments[0], []).append(one)
+    order = environments_in_order(places)
+    chosen = environment_name(environment) or next(
+        (name for name in order[::-1] if usual_environment(name) == PRODUCTION), ""
+    )
+    chosen = chosen or (order[-1] if order else "")
+    known = known_of(lookup, places.get(chosen, ()), read.runs)
+    found = {
+        name: _place(name, places[name], periods, read.from_ns, known if name == chosen else NOTHING_KNOWN) for name in order
+    }
+    return ServiceOverTime(service, periods, list(found.values()), found.get(chosen), read.from_ns)
 
 
 def deploys_of_service(lookup: Lookup, service: str, within: Window) -> ServiceDeploys:
@@ -59,6 +108,14 @@ def deploys_of_service(lookup: Lookup, service: str, within: Window) -> ServiceD
         found.update(((one.trace_id, one.span_id), one) for one in own)
     entries = sorted(found.values(), key=lambda one: (one.start_ns, one.span_id))
     return ServiceDeploys(entries, from_ns, frozenset(runs))
+
+
+def _place(name: str, deploys: Sequence[Entry], periods: Periods, from_ns: int, known: Known) -> Place:
+    """Return an environment. ``from_ns``: since when all deploys were read."""
+    since_ns = max(periods.now.from_ns, from_ns)
+    days = (periods.now.to_ns + 1 - since_ns) / DAY_NS
+    now, before = deliveries(deploys, [Window(since_ns, periods.now.to_ns), periods.before], days, known)
+    return Place(name, deploys, now, before if from_ns <= periods.before.from_ns else None)
 
 
 def known_of(lookup: Lookup, deploys: Sequence[Entry], runs: frozenset[str]) -> Known:

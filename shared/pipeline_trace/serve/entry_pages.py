@@ -17,6 +17,7 @@ from ..report.pagedata import STATE_WORDS
 from ..report.times import time_element_of
 from ..trace import conventions as c
 from .pages import MARKS, SCRIPT, render
+from .period import SERVICE, address_of
 from .searching import FIELDS, TEXTS, WHEN, Asked
 
 DEPLOYS, BUILDS = "/deploys", "/builds"
@@ -84,7 +85,7 @@ def line_of(one: Entry) -> dict[str, object]:
         "name": wording.visible((one.what if deploy else one.run) or one.what or _NO_VERSION),
         "places": [wording.visible(name) for name in one.environments],
         "service": wording.visible(one.service),
-        "of_service": f"{DEPLOYS}?{urlencode({'service': one.service})}",
+        "of_service": address_of(SERVICE, one.service),
         "commit": wording.visible(one.commit),
         "branch": wording.visible(one.branch),
         "started": time_element_of(one.start_ns),
@@ -109,7 +110,7 @@ def rows_of(board: Board, now_ns: int) -> list[dict[str, object]]:
     return [
         {
             "service": wording.visible(row.service) or "(no service named)",
-            "of_service": _list_of(row.service),
+            "of_service": address_of(SERVICE, row.service) if row.service else DEPLOYS,
             "cells": [_cell(row.service, name, row.cells.get(name), now_ns) for name in board.environments],
         }
         for row in board.rows
@@ -128,7 +129,7 @@ def _cell(service: str, environment: str, cell: Cell | None, now_ns: int) -> dic
     }
 
 
-def _list_of(service: str, environment: str = "") -> str:
+def _list_of(service: str, environment: str) -> str:
     wanted = {"service": service, "environment": environment}
     return f"{DEPLOYS}?{urlencode({name: text for name, text in wanted.items() if text})}"
 

@@ -23,7 +23,7 @@ _OWN = Path(__file__).with_name("templates")
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(_OWN), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-_STYLE = "\n".join(path.read_text(encoding="utf-8") for path in (html.STYLE, _OWN / "list.css"))
+_STYLE = "\n".join(path.read_text(encoding="utf-8") for path in (html.STYLE, _OWN / "list.css", _OWN / "over-time.css"))
 SCRIPT = "\n".join(path.read_text(encoding="utf-8") for path in (html.TIMES_SCRIPT, _OWN / "list.js", _OWN / "live.js"))
 MARKS = {
     "success": "✓",

@@ -27,6 +27,7 @@ from .guard import COOKIE, LOGIN, AccessRules, Guard, same
 from .health import Health
 from .limits import Limits
 from .over_http import Traces
+from .over_time import OverTime
 from .reading import HEADERS, Reading, page
 from .views import Views
 
@@ -45,6 +46,7 @@ def application(
         routes=[
             *(_taking(traces) if traces else [Route("/v1/{signal:path}", _no_spans, methods=["POST"])]),
             *Views(reading, takes_spans=traces is not None).routes(),
+            *OverTime(reading).routes(),
             Route(pages.TRACES, web.traces),
             Route("/trace/{trace_id}", web.trace),
             Route(LOGIN, web.login, methods=["GET", "POST"]),
