@@ -69,7 +69,7 @@ def opened(browser: Browser, url: str, *, javascript: bool = True) -> Iterator[P
 
 
 def card(page: Page, label: str) -> str:
-    return page.locator(".cards li").filter(has_text=label).inner_text()
+    return page.locator(".cards li", has=page.get_by_role("heading", name=label)).first.inner_text()
 
 
 def follow(page: Page, text: str, within: str = "main") -> None:
@@ -112,6 +112,25 @@ def test_a_service_of_another_environment_and_time(env: dict[str, str], browser:
         chart = page.locator("figure").filter(has_text="Deploys by day")
         chart.get_by_text("The same as a table").click()
         assert re.fullmatch(r"\d{4}-\d\d-\d\d\t1\t0", chart.locator("tbody tr").inner_text())
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_job_is_a_click_from_the_list_and_leads_to_its_builds(
+    env: dict[str, str], browser: Browser, javascript: bool
+) -> None:
+    support.store_spans(env, deploys())
+    with Server(env) as server, opened(browser, server.url + "/builds", javascript=javascript) as page:
+        follow(page, "shop/deploy")
+        assert page.title() == "Job shop/deploy: pipeline-trace"
+        assert "1.4 a week" in card(page, "Runs")
+        assert "83 %" in card(page, "Success rate")
+        assert "30 days before: 0 %" in card(page, "Success rate")
+        assert "10 min 00 s" in card(page, "Duration")
+        follow(page, "1 failed")
+        assert page.locator("td.name a").all_inner_texts() == ["1.2"]
+        page.go_back()
+        page.goto(f"{server.url}/job?name=none")
+        assert "There is no build of none of the last 60 days" in page.locator("main").inner_text()
 
 
 def test_a_service_that_is_not_known_says_so(env: dict[str, str], browser: Browser) -> None:

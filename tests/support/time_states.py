@@ -7,19 +7,27 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline_trace.change.entries import Entry
+from pipeline_trace.change.waits import MACHINE, Wait
 from pipeline_trace.figures.delivery import Known, deliveries, short
-from pipeline_trace.figures.periods import Periods, periods_of
+from pipeline_trace.figures.flaky import Flakiness
+from pipeline_trace.figures.jobs import JobOverTime, Run, StageOverTime
+from pipeline_trace.figures.periods import Periods, days_in, periods_of
 from pipeline_trace.figures.services import Place, ServiceOverTime
-from pipeline_trace.serve.period import Asked
+from pipeline_trace.figures.slower import NOTHING, Compared, Slower
+from pipeline_trace.figures.verdicts import Verdict
+from pipeline_trace.lookup.source import Figures
+from pipeline_trace.serve.job_page import job_page, parts_page
+from pipeline_trace.serve.period import Around, Asked
 from pipeline_trace.serve.service_page import service_page
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.ids import span_id, trace_id
+from pipeline_trace.trace.span import Span
 
 SECOND = 10**9
 MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
 # 2026-11-25, a Wednesday, half past four in the afternoon.
 NOW_NS = 1_795_624_200 * SECOND
-STORE = "/home/mara/.local/state/pipeline-trace/traces.db"
+AROUND = Around("/home/mara/.local/state/pipeline-trace/traces.db")
 # Words that no line end can be put into, and letters from right to left.
 LONG = "release-candidate-of-the-shop-backend-with-all-feature-branches-merged-" * 3
 ARABIC = "\u0627\u0644\u0645\u062a\u062c\u0631 shop (v4.2.0)"
@@ -37,6 +45,13 @@ def pages() -> list[tuple[str, Callable[[], str]]]:
         ("service-before-alone", lambda: _service("shop", 7, [_deploy(9 * 24)])),
         ("service-cut", lambda: _service("shop", 30, _deploys(7, 40), from_ns=NOW_NS - 12 * DAY)),
         ("service-long-names", lambda: _service(LONG, 30, _long())),
+        ("job-filled", lambda: _job("shop/build", 30, _runs(55))),
+        ("job-of-90-days", lambda: _job("shop/build", 90, _runs(60))),
+        ("job-without-builds", lambda: _job(LONG, 7, [])),
+        ("job-that-never-failed", lambda: _job("shop/build", 7, _runs(3)[:1])),
+        ("job-long-names", lambda: _job(f"{LONG}/{ARABIC}", 30, _runs(9), name=LONG)),
+        ("job-tasks-and-hosts", lambda: parts_page(Asked("shop/deploy", 30, parts=True), _parts(), AROUND)),
+        ("job-without-tasks", lambda: parts_page(Asked(LONG, 7, parts=True), {"tasks": [], "hosts": []}, AROUND)),
     ]
 
 
@@ -93,7 +108,7 @@ def _service(name: str, days: int, deploys: Sequence[Entry], from_ns: int = 0) -
     found = [_place(place, those, periods, from_ns) for place, those in places.items()]
     asked = Asked(name, days)
     shown = ServiceOverTime(name, periods, found, found[-1] if found else None, max(from_ns, periods.before.from_ns))
-    return service_page(asked, shown, store=STORE)
+    return service_page(asked, shown, AROUND)
 
 
 def _place(name: str, deploys: list[Entry], periods: Periods, from_ns: int) -> Place:
@@ -108,3 +123,51 @@ def _built(deploy: Entry) -> Entry:
     return replace(
         deploy, state=c.SUCCESS, start_ns=start, end_ns=start + HOUR, run=f"{deploy.service}/build#7", environments=()
     )
+
+
+def _runs(count: int) -> list[Run]:
+    states = (c.SUCCESS, c.SUCCESS, c.FAILURE, c.SUCCESS, c.CANCELLATION, c.SUCCESS)
+    found = []
+    for at in range(count):
+        one = _deploy(5 * (count - at), states[at % len(states)], run=f"shop/build#{at + 1}")
+        queued = Wait(MACHINE, c.TYPE_QUEUE, one.start_ns - (at % 4) * 20 * SECOND, one.start_ns)
+        found.append(Run(one, [queued, Wait(MACHINE, c.TYPE_AGENT, one.start_ns, one.start_ns + MINUTE, "linux")]))
+    return found
+
+
+def _job(job: str, days: int, runs: Sequence[Run], name: str = "") -> str:
+    periods = periods_of(days, NOW_NS)
+    names = [name or one for one in ("Integration tests", "Build", "Checkout", "Lint")] if runs else []
+    by_day = [
+        Figures((job,), day, 9, {c.SUCCESS: 7, c.FAILURE: at % 3}, (7 + at % 5) * MINUTE, 20 * MINUTE)
+        for at, day in enumerate(days_in(periods.both))
+        if at % 7 not in (5, 6) and runs
+    ]
+    stages = [_part(name, at) for at, name in enumerate(names)]
+    flaky = [Flakiness(name, bool(at % 2), [_flaky(at + 1)], at * HOUR) for at, name in enumerate(names)]
+    verdicts = [Verdict("ops", "host_unreachable", 12, 3), Verdict("dev", "test_failure", 4), Verdict("", "", 1)]
+    failed = any(one.entry.state == c.FAILURE for one in runs)
+    green = stages[0].green if stages else NOTHING
+    found = JobOverTime(
+        job, periods, by_day, green, by_day, stages[0].slower if stages else None, stages, runs, runs[:7],
+        flaky if failed else [], verdicts if failed else [], bool(runs),
+    )  # fmt: skip
+    return job_page(Asked(job, days), found, AROUND)
+
+
+def _part(name: str, at: int) -> StageOverTime:
+    now, before = (Figures(("", name), "", 40, {}, (took - at) * MINUTE, 20 * MINUTE) for took in (9, 6))
+    return StageOverTime(name, Compared(now, before if at % 2 == 0 else None), at, 0, Slower(3 * MINUTE, "2026-11-17"))
+
+
+def _parts() -> dict[str, list[StageOverTime]]:
+    return {
+        "tasks": [_part(name, at) for at, name in enumerate(("Run migrations", "Copy application", LONG))],
+        "hosts": [_part(f"web{at}.example.org", at % 5) for at in range(130)],
+    }
+
+
+def _flaky(number: int) -> Span:
+    made = Span(trace_id(("flaky", str(number))), span_id(("flaky", str(number))), None, "RUN", NOW_NS, NOW_NS + HOUR)
+    made.resource = {c.PIPELINE_NAME: "shop/build", c.PIPELINE_RUN_ID: str(number)}
+    return made

@@ -146,9 +146,12 @@ def _run_of(runs: RunTree, span: Span) -> Span | None:
 
 
 def _verdict(state: str, spans: Iterable[Span | None]) -> tuple[str, str]:
-    """Return owner and kind, where the poller judged the log of a failed build."""
-    if state not in c.FAILED_RESULTS:
-        return "", ""
+    """Return owner and kind, where the poller judged what failed."""
+    return verdict_on(spans) if state in c.FAILED_RESULTS else ("", "")
+
+
+def verdict_on(spans: Iterable[Span | None]) -> tuple[str, str]:
+    """Return owner and kind of the first span that the poller judged; "" for what is not known."""
     for span in filter(None, spans):
         owner = attribute_text(span, c.FAILURE_OWNER)
         if owner:

@@ -17,7 +17,7 @@ from ..report.pagedata import STATE_WORDS
 from ..report.times import time_element_of
 from ..trace import conventions as c
 from .pages import MARKS, SCRIPT, render
-from .period import SERVICE, address_of
+from .period import JOB, SERVICE, address_of
 from .searching import FIELDS, TEXTS, WHEN, Asked
 
 DEPLOYS, BUILDS = "/deploys", "/builds"
@@ -92,6 +92,9 @@ def line_of(one: Entry) -> dict[str, object]:
         "duration": wording.human_duration(one.end_ns - one.start_ns) if one.end_ns else "running",
         "who": wording.visible(one.who),
         "run": wording.visible(one.run),
+        "job": wording.visible(one.job),
+        "of_job": address_of(JOB, one.job),
+        "number": wording.visible(one.run.removeprefix(one.job)),
         "url": one.url,
         "where": wording.visible(one.where),
         "message": wording.visible(one.message),

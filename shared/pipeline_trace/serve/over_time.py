@@ -10,12 +10,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ..figures.periods import periods_of
-from ..figures.services import ServiceOverTime, service_over_time
+from ..figures.jobs import job_over_time, parts_over_time
+from ..figures.periods import Periods, periods_of
+from ..figures.services import service_over_time
+from ..lookup.lookup import Lookup
+from .job_page import job_page, parts_page
 from .pages import message_page
-from .period import SERVICE, Asked, read_asked
+from .period import JOB, SERVICE, Around, Asked, read_asked
 from .reading import Reading, page
 from .service_page import service_page
+
+_Write = Callable[[Lookup, Asked, Periods], Callable[[Around], str]]
 
 
 class OverTime:
@@ -28,20 +33,39 @@ class OverTime:
 
     def routes(self) -> list[Route]:
         """Return the routes."""
-        return [Route(SERVICE, self.service)]
+        return [Route(SERVICE, self.service), Route(JOB, self.job)]
 
     async def service(self, request: Request) -> Response:
         """Return the page of a service."""
-        asked = read_asked(request.query_params)
+        return await self._answer(request, _service)
+
+    async def job(self, request: Request) -> Response:
+        """Return the page of a job, or that of its tasks and hosts."""
+        return await self._answer(request, _parts if read_asked(request.query_params).parts else _job)
+
+    async def _answer(self, request: Request, write: _Write) -> Response:
+        path, asked = request.url.path, read_asked(request.query_params)
         if not asked.name:
-            return _nameless(SERVICE)
-        return page(service_page(asked, await asyncio.to_thread(self._service, asked), store=self._reading.kept_in))
+            return page(message_page("Not found", f"the address names none; write for example {path}?name=shop"), 404)
+        return page(await asyncio.to_thread(self._written, asked, write))
 
-    def _service(self, asked: Asked) -> ServiceOverTime:
-        periods = periods_of(asked.days, self._now_ns())
+    def _written(self, asked: Asked, write: _Write) -> str:
         with self._reading.open_lookup() as lookup:
-            return service_over_time(lookup, asked.name, asked.environment, periods)
+            written = write(lookup, asked, periods_of(asked.days, self._now_ns()))
+            around = Around(self._reading.kept_in, lookup.notice)
+        return written(around)
 
 
-def _nameless(path: str) -> Response:
-    return page(message_page("Not found", f"the address names none; write for example {path}?name=shop"), 404)
+def _service(lookup: Lookup, asked: Asked, periods: Periods) -> Callable[[Around], str]:
+    found = service_over_time(lookup, asked.name, asked.environment, periods)
+    return lambda around: service_page(asked, found, around)
+
+
+def _job(lookup: Lookup, asked: Asked, periods: Periods) -> Callable[[Around], str]:
+    found = job_over_time(lookup, asked.name, periods)
+    return lambda around: job_page(asked, found, around)
+
+
+def _parts(lookup: Lookup, asked: Asked, periods: Periods) -> Callable[[Around], str]:
+    found = parts_over_time(lookup, asked.name, periods)
+    return lambda around: parts_page(asked, found, around)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from ..lookup.source import Window
 from ..lookup.wording import human_duration
 
-SERVICE = "/service"
+SERVICE, JOB, HOST, PLATFORM = "/service", "/job", "/host", "/platform"
 CHOICES = (7, 30, 90)
 _USUAL_DAYS = 30
 _LONGEST = 500
@@ -19,16 +20,28 @@ NOT_KNOWN = "not known"
 
 @dataclass(frozen=True)
 class Asked:
-    """What an address asks for. ``days``: one of CHOICES. ``environment``: "" for the usual one."""
+    """What an address asks for. ``days``: one of CHOICES. ``environment``: "" for the usual one.
+
+    ``parts``: whether tasks and hosts of a job are wanted, too.
+    """
 
     name: str
     days: int
     environment: str = ""
+    parts: bool = False
 
     def address(self, path: str, **changed: str | int) -> str:
         """Return the address of a page, with some of this changed."""
-        fields = {"name": self.name, "days": self.days, "environment": self.environment, **changed}
+        parts = "1" if self.parts else ""
+        fields = {"name": self.name, "days": self.days, "environment": self.environment, "parts": parts, **changed}
         return f"{path}?{urlencode({name: value for name, value in fields.items() if value})}"
+
+
+class Around(NamedTuple):
+    """What stands around the figures. ``store``: where the spans are, in words. ``notice``: what was not read, or ""."""
+
+    store: str
+    notice: str = ""
 
 
 def read_asked(given: Mapping[str, str]) -> Asked:
@@ -36,7 +49,7 @@ def read_asked(given: Mapping[str, str]) -> Asked:
     days = given.get("days", "")
     known = int(days) if days in {str(number) for number in CHOICES} else _USUAL_DAYS
     name, environment = (given.get(field, "").strip()[:_LONGEST] for field in ("name", "environment"))
-    return Asked(name, known, environment)
+    return Asked(name, known, environment, given.get("parts") == "1")
 
 
 def address_of(path: str, name: str) -> str:
