@@ -133,6 +133,39 @@ def test_a_job_is_a_click_from_the_list_and_leads_to_its_builds(
         assert "There is no build of none of the last 60 days" in page.locator("main").inner_text()
 
 
+def test_a_host_is_two_clicks_from_its_job(env: dict[str, str], browser: Browser) -> None:
+    spans = deploys()
+    run = spans[6]
+    book = Span(run.trace_id, "b" * 16, run.span_id, "playbook site.yml", run.start_ns, run.end_ns, resource=run.resource)
+    book.attributes = {c.ANSIBLE_TYPE: c.TYPE_PLAYBOOK, c.ANSIBLE_PLAYBOOK_NAME: "site.yml"}
+    support.store_spans(env, [*spans, book, *made(run)])
+    with Server(env) as server, opened(browser, f"{server.url}/job?name=shop/deploy") as page:
+        follow(page, "Tasks and hosts of its playbooks")
+        assert "Copy application" in page.locator("main").inner_text()
+        follow(page, "web3")
+        assert page.title() == "Host web3: pipeline-trace"
+        assert "1" in card(page, "Unreachable")
+        assert "No route to host" in page.locator("#failures").inner_text()
+        follow(page, "Copy application", "#failures")
+        assert "/trace/" in page.url
+
+
+def made(run: Span) -> list[Span]:
+    """Return the spans of a playbook's task on two hosts, of which one is not reached."""
+    found = []
+    for at, (name, result) in enumerate([("web3", "unreachable"), ("web1", "ok")]):
+        word = c.ERROR if result == "unreachable" else c.SUCCESS
+        task = Span(run.trace_id, f"{0xA0 + at:016x}", run.span_id, "Copy application", run.start_ns, run.end_ns)
+        task.attributes = {c.ANSIBLE_TYPE: c.TYPE_TASK, c.TASK_RUN_RESULT: c.SUCCESS}
+        host = Span(run.trace_id, f"{0xB0 + at:016x}", task.span_id, name, run.start_ns, run.end_ns)
+        host.attributes = {c.ANSIBLE_TYPE: c.TYPE_HOST, c.ANSIBLE_RESULT: result, c.TASK_RUN_RESULT: word}
+        if word == c.ERROR:
+            host.status_code, host.status_message = "ERROR", "No route to host"
+        task.resource = host.resource = run.resource
+        found += [task, host]
+    return found
+
+
 def test_a_service_that_is_not_known_says_so(env: dict[str, str], browser: Browser) -> None:
     support.store_spans(env, deploys())
     with Server(env) as server, opened(browser, f"{server.url}/service?name=%3Cb%3Enone") as page:

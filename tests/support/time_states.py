@@ -10,12 +10,14 @@ from pipeline_trace.change.entries import Entry
 from pipeline_trace.change.waits import MACHINE, Wait
 from pipeline_trace.figures.delivery import Known, deliveries, short
 from pipeline_trace.figures.flaky import Flakiness
+from pipeline_trace.figures.hosts import MOST_TASKS, HostOverTime
 from pipeline_trace.figures.jobs import JobOverTime, Run, StageOverTime
 from pipeline_trace.figures.periods import Periods, days_in, periods_of
 from pipeline_trace.figures.services import Place, ServiceOverTime
 from pipeline_trace.figures.slower import NOTHING, Compared, Slower
 from pipeline_trace.figures.verdicts import Verdict
-from pipeline_trace.lookup.source import Figures
+from pipeline_trace.lookup.source import Figures, OnHost
+from pipeline_trace.serve.host_page import host_page
 from pipeline_trace.serve.job_page import job_page, parts_page
 from pipeline_trace.serve.period import Around, Asked
 from pipeline_trace.serve.service_page import service_page
@@ -45,6 +47,11 @@ def pages() -> list[tuple[str, Callable[[], str]]]:
         ("service-before-alone", lambda: _service("shop", 7, [_deploy(9 * 24)])),
         ("service-cut", lambda: _service("shop", 30, _deploys(7, 40), from_ns=NOW_NS - 12 * DAY)),
         ("service-long-names", lambda: _service(LONG, 30, _long())),
+        ("host-filled", lambda: _host("web3.example.org", 30, 60)),
+        ("host-of-many-tasks", lambda: _host("web3.example.org", 7, MOST_TASKS)),
+        ("host-where-nothing-failed", lambda: _host("web1.example.org", 7, 2)),
+        ("host-without-tasks", lambda: _host(LONG, 7, 0)),
+        ("host-long-names", lambda: _host(f"{LONG}.example.org", 7, 12, LONG)),
         ("job-filled", lambda: _job("shop/build", 30, _runs(55))),
         ("job-of-90-days", lambda: _job("shop/build", 90, _runs(60))),
         ("job-without-builds", lambda: _job(LONG, 7, [])),
@@ -171,3 +178,26 @@ def _flaky(number: int) -> Span:
     made = Span(trace_id(("flaky", str(number))), span_id(("flaky", str(number))), None, "RUN", NOW_NS, NOW_NS + HOUR)
     made.resource = {c.PIPELINE_NAME: "shop/build", c.PIPELINE_RUN_ID: str(number)}
     return made
+
+
+def _host(name: str, days: int, count: int, task: str = "Copy application") -> str:
+    periods = periods_of(days, NOW_NS)
+    newest = [_on_host(name, at, task if at % 2 else "Restart") for at in range(count)]
+    by_day = [
+        Figures((name,), day, 12, {c.SUCCESS: 8, c.SKIP: 1, c.ERROR: at % 2, c.FAILURE: at % 3})
+        for at, day in enumerate(days_in(periods.both))
+        if count > 2
+    ] or [Figures((name,), day, count, {c.SUCCESS: count}) for day in days_in(periods.now)[-1:] if count]
+    return host_page(Asked(name, days), HostOverTime(name, periods, by_day, newest), AROUND)
+
+
+def _on_host(name: str, at: int, task: str) -> OnHost:
+    word = ("ok", "changed", "failed", "skipped", "unreachable", "ok")[at % 6]
+    result = {"failed": c.FAILURE, "unreachable": c.ERROR, "skipped": c.SKIP}.get(word, c.SUCCESS)
+    key, start = ("host", str(at)), NOW_NS - at * 20 * MINUTE
+    made = Span(trace_id(("host", str(at // 7))), span_id(key), span_id((*key, "task")), name, start, start + at * SECOND)
+    made.attributes = {c.ANSIBLE_TYPE: c.TYPE_HOST, c.ANSIBLE_RESULT: word, c.TASK_RUN_RESULT: result}
+    made.status_code, made.status_message = ("ERROR", _MESSAGE) if result in c.FAILED_RESULTS else ("UNSET", "")
+    made.resource = {c.PIPELINE_NAME: "shop/deploy", c.PIPELINE_RUN_ID: str(200 - at // 7)} if at % 14 < 7 else {}
+    around = Span(made.trace_id, made.parent_id or "", None, task, start, made.end_ns)
+    return OnHost(made, around if at % 5 else None)

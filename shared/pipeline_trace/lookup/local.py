@@ -14,7 +14,7 @@ from ..trace import conventions as c
 from ..trace.clock import horizon_ns
 from ..trace.span import Span
 from ..trace.traits import DETAIL, NOTED, OUTLINE
-from .source import ALWAYS, MOST_OF_A_TRACE, BuildKey, Counted, Figures, Newest, Wanted, Window
+from .source import ALWAYS, MOST_OF_A_TRACE, BuildKey, Counted, Figures, Newest, OnHost, Wanted, Window
 from .usual import percentile
 
 # Span ids of other tools may repeat, so a parent in another trace counts only if the span's own trace has no such parent.
@@ -109,6 +109,24 @@ class LocalSource:
         """See source.TraceSource."""
         self._catch_up()
         return self._newest_first(f"t.pipeline = ? AND {_STAGES}", [pipeline], within, most)
+
+    def on_host(self, host: str, within: Window, most: int) -> list[OnHost]:
+        """See source.TraceSource."""
+        self._catch_up()
+        # Found first and read then: most of them are not wanted.
+        newest = f"""SELECT trace_id, span_id, end_ns FROM traits t WHERE t.host = ? AND t.end_ns BETWEEN ? AND ?
+            ORDER BY {_NEWEST_FIRST} LIMIT ?"""
+        where = f"FROM ({newest}) t CROSS JOIN spans USING (trace_id, span_id) ORDER BY {_NEWEST_FIRST}"
+        hosts = self._store.spans(where, host, *within, most)
+        around: dict[str, dict[str, None]] = defaultdict(dict)
+        for span in hosts:
+            around[span.trace_id][span.parent_id or ""] = None
+        tasks = {
+            (span.trace_id, span.span_id): span
+            for trace_id, ids in around.items()
+            for span in self._store.some_spans(trace_id, list(ids))
+        }
+        return [OnHost(span, tasks.get((span.trace_id, span.parent_id or ""))) for span in hosts]
 
     def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = (), *, days: int = 1) -> list[Figures]:
         """See source.TraceSource."""

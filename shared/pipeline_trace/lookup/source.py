@@ -61,6 +61,13 @@ class Newest(NamedTuple):
     end_ns: int
 
 
+class OnHost(NamedTuple):
+    """A task on a host: the span of the host, and that of the task around it, None where it is not here."""
+
+    host: Span
+    task: Span | None
+
+
 # What is counted: builds, their stages, Ansible's tasks and hosts, or deploys.
 Counted = Literal["job", "stage", "task", "host", "deploy"]
 
@@ -135,6 +142,9 @@ class TraceSource(Protocol):
 
     def stages(self, pipeline: str, within: Window, most: int) -> list[Span]:
         """Return the runs, stages and branches of a job that ended within a window, newest first."""
+
+    def on_host(self, host: str, within: Window, most: int) -> list[OnHost]:
+        """Return the newest tasks that ended on a host within a window, newest first. ``host``: its name in inventories."""
 
     def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = (), *, days: int = 1) -> list[Figures]:
         """Return the figures of what began within a window, for each day, in the order of names and day.

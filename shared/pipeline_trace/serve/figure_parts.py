@@ -30,7 +30,7 @@ _LINK = Markup('<a href="{}">{}</a>')
 
 
 class Card(NamedTuple):
-    """A figure. ``of``: what it was counted from, each with its address or "". ``before``: that of the period before."""
+    """A figure. ``of``: what it was counted from, each with its address. ``before``: of the period before, or ""."""
 
     label: str
     value: str

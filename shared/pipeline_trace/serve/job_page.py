@@ -14,7 +14,7 @@ from ..trace.queries import build_key
 from .charts import Day
 from .entry_pages import BUILDS
 from .figure_parts import Card, Took, figure_of_days, figure_of_medians, figure_of_runs, render_over_time, verdict_lines
-from .period import JOB, NOT_KNOWN, Around, Asked, list_of, plural, said_frequency, said_length, said_share
+from .period import HOST, JOB, NOT_KNOWN, Around, Asked, address_of, list_of, plural, said_frequency, said_length, said_share
 
 _MOST_LINES = 100
 _FEW_BUILDS = 5
@@ -37,7 +37,10 @@ def job_page(asked: Asked, found: JobOverTime, around: Around) -> str:
 
 def parts_page(asked: Asked, parts: Mapping[str, Sequence[StageOverTime]], around: Around) -> str:
     """Return the page of a job's tasks and hosts. ``parts``: of them, by these words."""
-    shown = [(name, _lines(lines), max(len(lines) - _MOST_LINES, 0)) for name, lines in parts.items()]
+    shown = [
+        (name, _lines(lines, HOST if name == "hosts" else ""), max(len(lines) - _MOST_LINES, 0))
+        for name, lines in parts.items()
+    ]
     return _render("job_parts.html.j2", asked, around, parts=shown, job=asked.address(JOB, parts=""))
 
 
@@ -132,14 +135,16 @@ def _medians(found: JobOverTime) -> list[tuple[str, int, int, int]]:
     return [(one.day, one.median_ns, one.most_ns, one.runs) for one in found.green_by_day[-_MOST_BARS:]]
 
 
-def _lines(parts: Sequence[StageOverTime]) -> list[dict[str, object]]:
-    return [_line(one) for one in parts[:_MOST_LINES]]
+def _lines(parts: Sequence[StageOverTime], path: str = "") -> list[dict[str, object]]:
+    """Return lines of a table. ``path``: of the pages to which the names lead."""
+    return [_line(one, address_of(path, one.name) if path else "") for one in parts[:_MOST_LINES]]
 
 
-def _line(one: StageOverTime) -> dict[str, object]:
+def _line(one: StageOverTime, address: str) -> dict[str, object]:
     now, before = one.green
     return {
         "name": wording.visible(one.name),
+        "address": address,
         "runs": now.runs if now else 0,
         "median": said_length(now.median_ns) if now else "",
         "most": said_length(now.most_ns) if now else "",

@@ -10,13 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ..figures.hosts import host_over_time
 from ..figures.jobs import job_over_time, parts_over_time
 from ..figures.periods import Periods, periods_of
 from ..figures.services import service_over_time
 from ..lookup.lookup import Lookup
+from .host_page import host_page
 from .job_page import job_page, parts_page
 from .pages import message_page
-from .period import JOB, SERVICE, Around, Asked, read_asked
+from .period import HOST, JOB, SERVICE, Around, Asked, read_asked
 from .reading import Reading, page
 from .service_page import service_page
 
@@ -33,7 +35,7 @@ class OverTime:
 
     def routes(self) -> list[Route]:
         """Return the routes."""
-        return [Route(SERVICE, self.service), Route(JOB, self.job)]
+        return [Route(SERVICE, self.service), Route(JOB, self.job), Route(HOST, self.host)]
 
     async def service(self, request: Request) -> Response:
         """Return the page of a service."""
@@ -42,6 +44,10 @@ class OverTime:
     async def job(self, request: Request) -> Response:
         """Return the page of a job, or that of its tasks and hosts."""
         return await self._answer(request, _parts if read_asked(request.query_params).parts else _job)
+
+    async def host(self, request: Request) -> Response:
+        """Return the page of a host."""
+        return await self._answer(request, _host)
 
     async def _answer(self, request: Request, write: _Write) -> Response:
         path, asked = request.url.path, read_asked(request.query_params)
@@ -69,3 +75,8 @@ def _job(lookup: Lookup, asked: Asked, periods: Periods) -> Callable[[Around], s
 def _parts(lookup: Lookup, asked: Asked, periods: Periods) -> Callable[[Around], str]:
     found = parts_over_time(lookup, asked.name, periods)
     return lambda around: parts_page(asked, found, around)
+
+
+def _host(lookup: Lookup, asked: Asked, periods: Periods) -> Callable[[Around], str]:
+    found = host_over_time(lookup, asked.name, periods)
+    return lambda around: host_page(asked, found, around)
