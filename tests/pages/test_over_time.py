@@ -150,6 +150,27 @@ def test_a_host_is_two_clicks_from_its_job(env: dict[str, str], browser: Browser
         assert "/trace/" in page.url
 
 
+def test_the_platform_is_among_the_rooms_and_leads_to_its_failures(env: dict[str, str], browser: Browser) -> None:
+    spans = deploys()
+    ours = build("shop/build", 99, 5, c.FAILURE, **{c.FAILURE_OWNER: "ops", c.FAILURE_KIND: "disk_full"})
+    agent = Span(ours.trace_id, "a" * 16, ours.span_id, "Allocate agent gpu", ours.start_ns, ours.start_ns + HOUR // 60)
+    agent.attributes = {c.JENKINS_TYPE: c.TYPE_AGENT, c.JENKINS_AGENT_LABEL: "gpu"}
+    agent.resource = ours.resource
+    support.store_spans(env, [*spans, ours, agent])
+    with Server(env) as server, opened(browser, server.url + "/") as page:
+        follow(page, "Platform", "nav.rooms")
+        assert page.locator("nav.rooms [aria-current]").inner_text() == "Platform"
+        assert (
+            page.get_by_role("region", name="Table of labels")
+            .locator("tbody tr")
+            .inner_text()
+            .startswith("gpu\t1\t1 min 00 s")
+        )
+        assert "1" in card(page, "Failures of the platform")
+        follow(page, "which")
+        assert page.locator("td.name a").all_inner_texts() == ["shop/build#99"]
+
+
 def made(run: Span) -> list[Span]:
     """Return the spans of a playbook's task on two hosts, of which one is not reached."""
     found = []

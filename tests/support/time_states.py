@@ -13,6 +13,8 @@ from pipeline_trace.figures.flaky import Flakiness
 from pipeline_trace.figures.hosts import MOST_TASKS, HostOverTime
 from pipeline_trace.figures.jobs import JobOverTime, Run, StageOverTime
 from pipeline_trace.figures.periods import Periods, days_in, periods_of
+from pipeline_trace.figures.platform import JobResults, PlatformOverTime, WaitOverTime
+from pipeline_trace.figures.results import Results
 from pipeline_trace.figures.services import Place, ServiceOverTime
 from pipeline_trace.figures.slower import NOTHING, Compared, Slower
 from pipeline_trace.figures.verdicts import Verdict
@@ -20,6 +22,7 @@ from pipeline_trace.lookup.source import Figures, OnHost
 from pipeline_trace.serve.host_page import host_page
 from pipeline_trace.serve.job_page import job_page, parts_page
 from pipeline_trace.serve.period import Around, Asked
+from pipeline_trace.serve.platform_page import platform_page
 from pipeline_trace.serve.service_page import service_page
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.ids import span_id, trace_id
@@ -47,6 +50,10 @@ def pages() -> list[tuple[str, Callable[[], str]]]:
         ("service-before-alone", lambda: _service("shop", 7, [_deploy(9 * 24)])),
         ("service-cut", lambda: _service("shop", 30, _deploys(7, 40), from_ns=NOW_NS - 12 * DAY)),
         ("service-long-names", lambda: _service(LONG, 30, _long())),
+        ("platform-filled", lambda: _platform(30, 40)),
+        ("platform-without-failures", lambda: _platform(7, 0)),
+        ("platform-long-names", lambda: _platform(90, 9, LONG)),
+        ("platform-without-builds", _empty_platform),
         ("host-filled", lambda: _host("web3.example.org", 30, 60)),
         ("host-of-many-tasks", lambda: _host("web3.example.org", 7, MOST_TASKS)),
         ("host-where-nothing-failed", lambda: _host("web1.example.org", 7, 2)),
@@ -201,3 +208,30 @@ def _on_host(name: str, at: int, task: str) -> OnHost:
     made.resource = {c.PIPELINE_NAME: "shop/deploy", c.PIPELINE_RUN_ID: str(200 - at // 7)} if at % 14 < 7 else {}
     around = Span(made.trace_id, made.parent_id or "", None, task, start, made.end_ns)
     return OnHost(made, around if at % 5 else None)
+
+
+def _platform(days: int, failures: int, name: str = "linux") -> str:
+    periods = periods_of(days, NOW_NS)
+    failed = [_failed(at, name) for at in range(failures)]
+    waits = [
+        WaitOverTime(label, _part(label, at).green, Slower(at * MINUTE, "") if at % 2 else None)
+        for at, label in enumerate((name, "windows", "gpu", ""))
+    ]
+    now, before = Results(90, {c.SUCCESS: 80, c.FAILURE: 10}), Results(50, {c.SUCCESS: 50})
+    jobs = [JobResults(f"{name}/{job}", now, before) for job in ("build", "deploy")]
+    found = PlatformOverTime(periods, waits, waits, jobs, failed, None if days == 90 else failed[:4])
+    return platform_page(Asked("", days), found, AROUND)
+
+
+def _empty_platform() -> str:
+    return platform_page(Asked("", 7), PlatformOverTime(periods_of(7, NOW_NS), [], [], [], [], []), AROUND)
+
+
+def _failed(at: int, name: str) -> Span:
+    start = NOW_NS - at * 9 * HOUR
+    made = Span(trace_id(("failed", str(at))), span_id(("failed", str(at))), None, "RUN", start, start + HOUR)
+    made.attributes = {c.JENKINS_TYPE: c.TYPE_RUN, c.PIPELINE_RESULT: c.FAILURE}
+    made.attributes |= {c.FAILURE_OWNER: "dev" if at % 5 == 0 else "ops", c.FAILURE_KIND: "host_unreachable"}
+    made.resource = {c.PIPELINE_NAME: f"{name}/build", c.PIPELINE_RUN_ID: str(at)}
+    made.status_code, made.status_message = "ERROR", _MESSAGE if at % 2 else ""
+    return made

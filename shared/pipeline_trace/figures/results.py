@@ -37,10 +37,15 @@ class Results:
 
 def results_of(figures: Iterable[Figures]) -> Results:
     """Return the results of some figures, together."""
+    return together(Results(one.runs, one.results) for one in figures)
+
+
+def together(results: Iterable[Results]) -> Results:
+    """Return several results as one."""
     runs, words = 0, Counter[str]()
-    for one in figures:
+    for one in results:
         runs += one.runs
-        words.update(one.results)
+        words.update(one.of)
     return Results(runs, words)
 
 

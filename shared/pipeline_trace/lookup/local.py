@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -13,7 +13,7 @@ from ..delivery.destinations.tables import INDEXED
 from ..trace import conventions as c
 from ..trace.clock import horizon_ns
 from ..trace.span import Span
-from ..trace.traits import DETAIL, NOTED, OUTLINE
+from ..trace.traits import DETAIL, NOTED, OUTLINE, traits_of
 from .source import ALWAYS, MOST_OF_A_TRACE, BuildKey, Counted, Figures, Newest, OnHost, Wanted, Window
 from .usual import percentile
 
@@ -32,6 +32,8 @@ _COUNTED: dict[Counted, tuple[str, str]] = {
     "task": (f"kind = '{c.TYPE_TASK}'", "name"),
     "host": (f"kind = '{c.TYPE_HOST}'", "host"),
     "deploy": (f"level = {NOTED} AND environment IS NOT NULL", "service, environment"),
+    # The label of an agent is in the span alone.
+    "wait": (f"kind IN ('{c.TYPE_QUEUE}', '{c.TYPE_AGENT}')", ""),
 }
 
 
@@ -137,14 +139,22 @@ class LocalSource:
             condition, more = _condition(one)
             conditions.append(condition)
             values += more
-        first = within.from_ns // _DAY_NS
-        query = f"""SELECT start_ns / {_DAY_NS}, result, end_ns - start_ns, {names}
-            FROM traits t WHERE {" AND ".join(conditions)}"""
+        first, where = within.from_ns // _DAY_NS, " AND ".join(conditions)
+        query = f"SELECT start_ns / {_DAY_NS}, result, end_ns - start_ns, {names} FROM traits t WHERE {where}"
+        rows = self._store.rows(query, *values) if names else self._waits(where, values)
         results: dict[tuple[Any, ...], list[tuple[str, int]]] = defaultdict(list)
-        for day, result, took, *named in self._store.rows(query, *values):
+        for day, result, took, *named in rows:
             results[(*named, day - (day - first) % days)].append((result or "", max(took, 0)))
         figures = (_figures(key, found) for key, found in results.items())
         return sorted(figures, key=lambda one: (one.names, one.day))
+
+    def _waits(self, where: str, values: Sequence[str | int]) -> Iterator[tuple[Any, ...]]:
+        """Yield of each wait the day, the result, how long it was, the kind, and the job or the label."""
+        for span in self._store.spans(f"{_JOINED} WHERE {where}", *values):
+            traits = traits_of(span)
+            label = str(span.attributes.get(c.JENKINS_AGENT_LABEL) or "")
+            what = label if traits.kind == c.TYPE_AGENT else traits.pipeline
+            yield span.start_ns // _DAY_NS, traits.result, span.end_ns - span.start_ns, traits.kind, what
 
     def _noted(self, wanted: Sequence[Sequence[Wanted]], most: int, within: Window) -> list[Span]:
         """Return the newest noted spans with wanted traits. Each group is asked for alone: traits have own indexes."""

@@ -68,17 +68,17 @@ class OnHost(NamedTuple):
     task: Span | None
 
 
-# What is counted: builds, their stages, Ansible's tasks and hosts, or deploys.
-Counted = Literal["job", "stage", "task", "host", "deploy"]
+# What is counted: builds, their stages, Ansible's tasks and hosts, deploys, or waits for the platform.
+Counted = Literal["job", "stage", "task", "host", "deploy", "wait"]
 
 
 @dataclass(frozen=True)
 class Figures:
     """How often something ran on one day, or in some, how it ended and how long it took.
 
-    ``names``: of what was counted: the job; job and stage; the task; the host; service and environment. ``day``: the first
-    one, in UTC, as 2026-11-30, by the begin. ``results``: how often each result word. ``median_ns``, ``most_ns``: 50 % and
-    95 % took so long or less, in nanoseconds.
+    ``names``: of what was counted: the job; job and stage; the task; the host; service and environment; queue and the job,
+    or agent and its label. ``day``: the first one, in UTC, as 2026-11-30, by the begin. ``results``: how often each result
+    word. ``median_ns``, ``most_ns``: 50 % and 95 % took so long or less, in nanoseconds.
     """
 
     names: tuple[str, ...]

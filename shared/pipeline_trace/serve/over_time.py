@@ -13,12 +13,14 @@ from starlette.routing import Route
 from ..figures.hosts import host_over_time
 from ..figures.jobs import job_over_time, parts_over_time
 from ..figures.periods import Periods, periods_of
+from ..figures.platform import platform_over_time
 from ..figures.services import service_over_time
 from ..lookup.lookup import Lookup
 from .host_page import host_page
 from .job_page import job_page, parts_page
 from .pages import message_page
-from .period import HOST, JOB, SERVICE, Around, Asked, read_asked
+from .period import HOST, JOB, PLATFORM, SERVICE, Around, Asked, read_asked
+from .platform_page import platform_page
 from .reading import Reading, page
 from .service_page import service_page
 
@@ -35,7 +37,12 @@ class OverTime:
 
     def routes(self) -> list[Route]:
         """Return the routes."""
-        return [Route(SERVICE, self.service), Route(JOB, self.job), Route(HOST, self.host)]
+        return [
+            Route(SERVICE, self.service),
+            Route(JOB, self.job),
+            Route(HOST, self.host),
+            Route(PLATFORM, self.platform),
+        ]
 
     async def service(self, request: Request) -> Response:
         """Return the page of a service."""
@@ -48,6 +55,10 @@ class OverTime:
     async def host(self, request: Request) -> Response:
         """Return the page of a host."""
         return await self._answer(request, _host)
+
+    async def platform(self, request: Request) -> Response:
+        """Return the page of the platform."""
+        return page(await asyncio.to_thread(self._written, read_asked(request.query_params), _platform))
 
     async def _answer(self, request: Request, write: _Write) -> Response:
         path, asked = request.url.path, read_asked(request.query_params)
@@ -80,3 +91,8 @@ def _parts(lookup: Lookup, asked: Asked, periods: Periods) -> Callable[[Around],
 def _host(lookup: Lookup, asked: Asked, periods: Periods) -> Callable[[Around], str]:
     found = host_over_time(lookup, asked.name, periods)
     return lambda around: host_page(asked, found, around)
+
+
+def _platform(lookup: Lookup, asked: Asked, periods: Periods) -> Callable[[Around], str]:
+    found = platform_over_time(lookup, periods)
+    return lambda around: platform_page(asked, found, around)

@@ -40,7 +40,7 @@ MARKS = {
 
 TRACES = "/traces"
 # The pages that all others lead to.
-ROOMS = {"Now": "/", "Deploys": "/deploys", "Builds": "/builds", "Traces": TRACES}
+ROOMS = {"Now": "/", "Deploys": "/deploys", "Builds": "/builds", "Platform": "/platform", "Traces": TRACES}
 
 
 @dataclass(frozen=True)

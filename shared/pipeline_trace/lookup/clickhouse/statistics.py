@@ -6,7 +6,7 @@ They rest on what the SQL says of a span alone; no span comes here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from ...trace import conventions as c
 from ...trace.traits import NOTED, Trait
@@ -24,15 +24,20 @@ _KINDS: dict[Counted, tuple[str, ...]] = {
     "stage": (c.TYPE_STAGE, c.TYPE_BRANCH),
     "task": (c.TYPE_TASK,),
     "host": (c.TYPE_HOST,),
+    "wait": (c.TYPE_QUEUE, c.TYPE_AGENT),
 }
-# The traits by which something is counted; "name" is the span's own.
-_NAMES: dict[Counted, tuple[Trait | Literal["name"], ...]] = {
+# What is no trait: the span's own name, what kind of wait it is, and for what.
+_Other = Literal["name", "wait", "waited"]
+# The traits by which something is counted, or others.
+_NAMES: dict[Counted, tuple[Trait | _Other, ...]] = {
     "job": ("pipeline",),
     "stage": ("pipeline", "name"),
     "task": ("name",),
     "host": ("host",),
     "deploy": ("service", "environment"),
+    "wait": ("wait", "waited"),
 }
+_OTHERS: frozenset[str] = frozenset(get_args(_Other))
 _IN_RUNS = frozenset({"job", "stage", "deploy"})
 # What the traits of a span are made of, and when it ran.
 _RAW = f"Timestamp, Duration, TraceId, SpanId, ParentSpanId, SpanName, SpanKind, StatusCode, {SPAN}, {RESOURCE}"
@@ -94,21 +99,22 @@ class _Spans:
     def _own(self, counted: Counted, when: str, wanted: Sequence[Wanted]) -> Iterator[str]:
         """Yield queries for spans whose kind the poller or the callback told."""
         which = [f"{self._narrow.told(*_KINDS[counted])} AND {when}"]
-        names = {name: self._of.trait(name) for name in _NAMES[counted] if name != "name"}
+        names = self._traits(counted)
         job = next((one for one in wanted if one.trait == "pipeline" and one.value and not one.begins), None)
         if job:
             # What a span says of itself counts, else its resource. The name is known, and does not have to be read.
             named = sought(job)
             by_resource = f"{self._narrow.says(named, RESOURCE, self._bound)} AND NOT {self._narrow.names('pipeline', SPAN)}"
             which = [f"{one} AND {which[0]}" for one in (self._narrow.says(named, SPAN, self._bound), by_resource)]
-            names["pipeline"] = self._bound.text(job.value)
+            if "pipeline" in names:
+                names["pipeline"] = self._bound.text(job.value)
         more = "".join(f" AND {self._of.wanted(one, self._bound)}" for one in wanted if one != job)
         for one in which:
             yield self._select(counted, names, self._of.own_result(), self._table, f"{one}{more}")
 
     def _others(self, counted: Counted, when: str, wanted: Sequence[Wanted]) -> Iterator[str]:
         """Yield queries for deploys, and for spans of other tools, whose kind is told by the names that they have."""
-        names = {name: self._of.trait(name) for name in _NAMES[counted] if name != "name"}
+        names = self._traits(counted)
         result = self._of.trait("result")
         if counted == "deploy":
             noted = self._of.noted(self._of.kind(), result, self._of.trait("revision"))
@@ -121,7 +127,13 @@ class _Spans:
             table = f"(SELECT {_RAW} FROM {self._table} WHERE {one} AND {when} {ONCE})"
             yield self._select(counted, names, result, table, f"{which}{more}")
 
-    def _select(self, counted: Counted, names: Mapping[Trait, str], result: str, table: str, where: str) -> str:
-        named = (self._of.name() if name == "name" else names[name] for name in _NAMES[counted])
+    def _traits(self, counted: Counted) -> dict[str, str]:
+        return {name: self._of.trait(name) for name in _NAMES[counted] if name not in _OTHERS}  # type: ignore[arg-type]
+
+    def _select(self, counted: Counted, names: Mapping[str, str], result: str, table: str, where: str) -> str:
+        named = (names[name] if name in names else self._other(name) for name in _NAMES[counted])
         columns = ", ".join(f"{column} AS name_{at}" for at, column in enumerate(named))
         return f"SELECT TraceId, SpanId, {columns}, {result} AS result, {self._took} FROM {table} WHERE {where}"
+
+    def _other(self, name: str) -> str:
+        return {"name": self._of.name, "wait": self._of.wait, "waited": self._of.waited}[name]()
