@@ -154,7 +154,7 @@ class Queries:
         of_hosts = f"{self._narrow.told(c.TYPE_HOST)} AND {_times(when, ended, bound)}"
         named = self._narrow.says(Sought("host", (host,)), SPAN, bound)
         # Its name, where no attribute has it.
-        unnamed = f"SpanName = {bound.text(host)} AND NOT {self._narrow.names('host', SPAN)}"
+        unnamed = f"SpanName = {bound.text(host)} AND NOT {self._narrow.says(Sought('host'), SPAN, bound)}"
         return self._keys((self._found(f"{one} AND {of_hosts}") for one in (named, unnamed)), bound, most)
 
     def _noted_by_value(self, groups: Sequence[Sequence[Sought]], times: str, bound: Bound) -> Iterator[str]:

@@ -180,7 +180,7 @@ class ClickHouseSource:
         hosts: list[Span] = []
         for began in self._slices(self._began(within)):
             left = most - len(hosts)
-            hosts += self._fitting("on_host", partial(self._asking().on_host, host, began, within), left, fits)
+            hosts += self._fitting("hosts", partial(self._asking().on_host, host, began, within), left, fits)
             if len(hosts) >= most:
                 break
         hosts = sorted(hosts, key=_order, reverse=True)[:most]
@@ -194,7 +194,7 @@ class ClickHouseSource:
         found: dict[tuple[str, str], Span] = {}
         for start in range(0, len(keys), _KEYS_AT_ONCE):
             query = self._asking().by_keys(keys[start : start + _KEYS_AT_ONCE], windows)
-            found.update(((span.trace_id, span.span_id), span) for span in self._spans("on_host", query))
+            found.update(((span.trace_id, span.span_id), span) for span in self._spans("hosts", query))
         return found
 
     def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = (), *, days: int = 1) -> list[Figures]:

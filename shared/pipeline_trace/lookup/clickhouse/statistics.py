@@ -116,6 +116,9 @@ class _Spans:
         """Yield queries for deploys, and for spans of other tools, whose kind is told by the names that they have."""
         names = self._traits(counted)
         result = self._of.trait("result")
+        if counted == "wait":
+            # A receiver says the result of the job beside its queue.
+            result = f"if({self._of.wait()} = '{c.TYPE_QUEUE}', '', {result})"
         if counted == "deploy":
             noted = self._of.noted(self._of.kind(), result, self._of.trait("revision"))
             narrow, which = self._narrow.noted(), f"{noted} AND {names['environment']} != ''"
