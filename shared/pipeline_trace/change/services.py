@@ -15,6 +15,8 @@ from .environments import service_of_job
 # Limits of one answer: spans that are read to find jobs and what is outside of them, jobs that are looked at.
 _FEW, _MOST = 50, 2000
 _MOST_JOBS = 40
+# Days that are more than any window has.
+_EVER = 1_000_000
 
 
 class OfService(NamedTuple):
@@ -41,7 +43,8 @@ def _jobs(lookup: Lookup, own: Wanted, within: Window) -> Iterator[str]:
     """Yield the jobs that may deploy or build a service and no other one."""
     shared: dict[str, None] = {}
     running = [attribute_text(span, c.PIPELINE_NAME) for span in lookup.open_spans()]
-    for job in dict.fromkeys([*(one.names[0] for one in lookup.figures("job", within)), *filter(None, running)]):
+    ran = [one.names[0] for one in lookup.figures("job", within, days=_EVER)]
+    for job in dict.fromkeys([*ran, *filter(None, running)]):
         named = _services_of(job)
         if own.value in named:
             yield job

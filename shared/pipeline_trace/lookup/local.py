@@ -8,12 +8,13 @@ from datetime import date
 from typing import Any
 
 from ..delivery.destinations import DeliveryError
+from ..delivery.destinations.rows import attributes_of
 from ..delivery.destinations.store import VALUES, Store
 from ..delivery.destinations.tables import INDEXED
 from ..trace import conventions as c
 from ..trace.clock import horizon_ns
 from ..trace.span import Span
-from ..trace.traits import DETAIL, NOTED, OUTLINE, traits_of
+from ..trace.traits import DETAIL, NOTED, OUTLINE
 from .source import ALWAYS, MOST_OF_A_TRACE, BuildKey, Counted, Figures, Newest, OnHost, Wanted, Window
 from .usual import percentile
 
@@ -150,11 +151,11 @@ class LocalSource:
 
     def _waits(self, where: str, values: Sequence[str | int]) -> Iterator[tuple[Any, ...]]:
         """Yield of each wait the day, the result, how long it was, the kind, and the job or the label."""
-        for span in self._store.spans(f"{_JOINED} WHERE {where}", *values):
-            traits = traits_of(span)
-            label = str(span.attributes.get(c.JENKINS_AGENT_LABEL) or "")
-            what = label if traits.kind == c.TYPE_AGENT else traits.pipeline
-            yield span.start_ns // _DAY_NS, traits.result, span.end_ns - span.start_ns, traits.kind, what
+        body = "SELECT body FROM spans WHERE spans.trace_id = t.trace_id AND spans.span_id = t.span_id"
+        query = f"""SELECT start_ns / {_DAY_NS}, result, end_ns - start_ns, kind,
+            CASE kind WHEN '{c.TYPE_QUEUE}' THEN pipeline ELSE ({body}) END FROM traits t WHERE {where}"""
+        for *told, kind, what in self._store.rows(query, *values):
+            yield *told, kind, what if kind == c.TYPE_QUEUE else _label(what)
 
     def _noted(self, wanted: Sequence[Sequence[Wanted]], most: int, within: Window) -> list[Span]:
         """Return the newest noted spans with wanted traits. Each group is asked for alone: traits have own indexes."""
@@ -210,6 +211,12 @@ def _condition(wanted: Wanted) -> tuple[str, list[str]]:
         # What begins with a text lies between it and the text with the greatest character behind it.
         return f"{column} >= ? AND {column} < ?", [wanted.value, f"{wanted.value}\U0010ffff"]
     return f"{column} = ?", [wanted.value]
+
+
+def _label(body: str | bytes | None) -> str:
+    """Return the label of an agent from the body of the span that waits for it."""
+    told = attributes_of(body) if body else {}
+    return str(told.get(c.JENKINS_AGENT_LABEL) or told.get(c.PLUGIN_STEP_LABEL) or "")
 
 
 def _figures(key: tuple[Any, ...], found: Sequence[tuple[str, int]]) -> Figures:
