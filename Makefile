@@ -13,13 +13,13 @@ CORES := 2.16 2.17 2.18 2.19 2.20 2.21
 CORE_VENVS := $(CORES:%=.venvs/ansible-%/.done)
 # What calls most of each dependency: OTLP both ways over both protocols, the store, pages, options, YAML, Jenkins' client.
 LOWEST := tests/serve/test_receiver.py tests/serve/test_bounds.py tests/serve/test_grpc.py tests/serve/test_meeting.py \
-	tests/serve/test_list.py tests/delivery/test_migrations.py tests/poller/test_config.py tests/poller/test_connection.py \
-	tests/ownership/test_rules.py tests/pages/test_html.py
+	tests/serve/test_list.py tests/serve/test_records.py tests/delivery/test_telling.py tests/delivery/test_migrations.py \
+	tests/poller/test_config.py tests/poller/test_connection.py tests/ownership/test_rules.py tests/pages/test_html.py
 # Other tools that join a trace. Where what they run on is missing, nothing is made, and their tests are skipped.
 PEERS := collector pytest-otel pytest-opentelemetry maven
 
 .PHONY: demo test quick test-matrix test-lowest test-peers test-engines lint types unit browser sshd sanity collection bench-callback \
-	bench-poller bench-serve bench-source corpus fine lab screenshots clean help
+	bench-poller bench-serve bench-source corpus fine lab screenshots pictures clean help
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -88,6 +88,9 @@ fine: $(VENV)/.installed ## real tools that succeed, verbosely: makes the logs a
 
 screenshots: $(VENV)/.installed-test browser ## the pages in all states and widths, light and dark, into tests/output/pages
 	@$(BIN)/python scripts/screenshots.py tests/output/pages
+
+pictures: $(VENV)/.installed-test browser ## the pictures of README and docs, from the demo's incident (some minutes)
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python scripts/pictures.py
 
 browser: ## Chromium, from Debian's packages
 	@command -v chromium >/dev/null || scripts/install-debian chromium

@@ -26,6 +26,7 @@ _ONE_WORKER = {
     "tests/demo/test_incident.py": "stories of the demo",
     "tests/lookup/test_sources.py": "sources",
     "tests/lookup/test_sources_odd.py": "sources",
+    "tests/pages/test_now.py": "shop",
     "tests/poller/test_recordings.py": "recordings",
     "tests/whole/test_packaging.py": "packaging",
 }

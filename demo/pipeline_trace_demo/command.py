@@ -18,6 +18,7 @@ from pipeline_trace.delivery import home
 from pipeline_trace.lookup.lookup import local_lookup
 from pipeline_trace.lookup.usual import other_builds
 from pipeline_trace.report import terminal
+from pipeline_trace.report.copying import Around
 from pipeline_trace.trace.span import Span
 
 from . import incident, story
@@ -102,7 +103,8 @@ def _page(folder: Path, build: str) -> tuple[list[Span], Path]:
     with closing(local_lookup(home.Home(folder))) as lookup:
         spans = lookup.spans(build)
         first, history = headline(lookup, spans, build), other_builds(lookup, spans)
-    return spans, write(spans, folder / "report.html", headline=first, history=history)
+    around = Around(home=str(folder))
+    return spans, write(spans, folder / "report.html", headline=first, history=history, around=around)
 
 
 def _prepare(folder: Path) -> None:

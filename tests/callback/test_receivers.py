@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 import support
-from support import processes, runs
+from support import pace, processes, runs
 from support.otlp_receiver import Fault, Protocol, Receiver, free_port
 from support.runs import Run
 
@@ -314,6 +314,75 @@ def test_a_short_flush_limit_delivers_while_the_playbook_runs_all_the_same(tmp_p
             (marks / "go").touch()
             assert run.end() == 0
             run.close()
+
+
+# Open spans
+
+HELD = ["Deploy", "Slow", "h1", "h2", "h3", "playbook site.yml"]
+
+
+class Held:
+    """A playbook whose second task waits, told of soon. ``let_go``: ends it, and returns its lines of ours that warn."""
+
+    def __init__(self, tmp_path: Path, env: Env) -> None:
+        self._marks = tmp_path / "marks"
+        self._marks.mkdir()
+        playbook = support.write_playbook(tmp_path, support.WAITING)
+        self._run = Run(tmp_path / "run", {**env, **pace.quick(tmp_path)}, playbook, "-e", f"marks={self._marks}")
+        processes.wait_for(lambda: len(list(self._marks.glob("h*"))) == 3, "hosts in the slow task", 60)
+
+    def let_go(self) -> list[str]:
+        (self._marks / "go").touch()
+        assert self._run.end() == 0
+        self._run.close()
+        return [line for line in runs.ours(self._run.stderr) if "WARNING" in line]
+
+
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+def test_receiver_that_takes_no_logs_is_asked_once_and_nobody_hears_of_it(
+    tmp_path: Path, env: Env, protocol: Protocol
+) -> None:
+    with Receiver(logs="none") as receiver:
+        held = Held(tmp_path, {**env, **receiver.environ(protocol), "OTEL_LOGS_EXPORTER": "otlp"})
+        receiver.wait_until_told()
+        time.sleep(3 * pace.EVERY)
+        assert held.let_go() == []
+        assert len(receiver.heard) == 1
+        assert len(runs.ids(receiver.wait_for(ALL_SPANS))) == ALL_SPANS
+
+
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+def test_a_receiver_that_is_not_ours_gets_no_logs(tmp_path: Path, env: Env, protocol: Protocol) -> None:
+    with Receiver(logs="take") as receiver:
+        held = Held(tmp_path, {**env, **receiver.environ(protocol)})
+        receiver.wait_for(4)
+        time.sleep(2 * pace.EVERY)
+        assert held.let_go() == []
+        receiver.wait_for(ALL_SPANS)
+        assert receiver.heard == []
+        # Nor a question: it has answered for the first task's spans.
+        assert all(batch.sent for batch in receiver.batches)
+
+
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+def test_logs_that_hang_delay_no_span_and_not_the_end(tmp_path: Path, env: Env, protocol: Protocol) -> None:
+    with Receiver(logs="never", keeps_open=True) as receiver:
+        held = Held(tmp_path, {**env, **receiver.environ(protocol), "PIPELINE_TRACE_FLUSH_LIMIT": "60"})
+        receiver.wait_until_told()
+        # A request hangs now.
+        assert held.let_go() == []
+        assert len(runs.ids(receiver.spans())) == ALL_SPANS
+        processes.wait_for(lambda: not processes.shipping(env), "end of the shipping process", SLACK_SECONDS)
+
+
+def test_exporter_of_logs_is_told_and_names_what_is_open(tmp_path: Path, env: Env) -> None:
+    with Receiver(logs="take") as receiver:
+        held = Held(tmp_path, {**env, **receiver.environ("http"), "OTEL_LOGS_EXPORTER": "otlp"})
+        processes.wait_for(lambda: HELD in [sorted(heard.names) for heard in receiver.heard], "all that is open", 60)
+        assert held.let_go() == []
+        # The outermost first.
+        told = next(heard.names for heard in receiver.heard if sorted(heard.names) == HELD)
+        assert told[:3] == ["playbook site.yml", "Deploy", "Slow"]
 
 
 # Pipes

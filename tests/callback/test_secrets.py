@@ -20,7 +20,7 @@ import pytest
 import support
 from ansible.constants import DEFAULT_VAULT_ID_MATCH
 from ansible.parsing.vault import VaultLib, VaultSecret
-from support import runs
+from support import pace, processes, runs
 from support.otlp_receiver import Receiver
 
 pytestmark = pytest.mark.process
@@ -214,6 +214,27 @@ def run_and_search(
     found += fed.leaked("the HTML report", report.read_bytes())
     assert not found, "\n".join(sorted(set(found)))
     return Left(done.stdout, support.stored(env))
+
+
+def test_what_is_told_of_open_spans_is_masked(tmp_path: Path, env: Env) -> None:
+    fed = Fed({})
+    go = tmp_path / "go"
+    wait = f"for i in $(seq 1200); do [ -e {go} ] && exit 0; sleep 0.05; done; exit 1"
+    # One text has all shapes: they are open at once.
+    names = {field: " and ".join(fed.all(field)) for field in ("play", "block", "task")}
+    task = {"name": names["task"], "ansible.builtin.shell": wait}
+    plays = [a_play(name=names["play"], tasks=[{"name": names["block"], "block": [task]}])]
+    playbook = support.write_playbook(tmp_path, json.dumps(plays))
+    with Receiver(logs="take") as receiver:
+        told = {**env, **receiver.environ(), **pace.quick(tmp_path), "OTEL_LOGS_EXPORTER": "otlp"}
+        told["OTEL_RESOURCE_ATTRIBUTES"] = f"deploy.token={fed.secret('resource', 'bearer')}"
+        with runs.Run(tmp_path / "run", told, playbook, hosts="h1,").process as process:
+            processes.wait_for(lambda: any(len(heard.names) >= 5 for heard in receiver.heard), "open spans", 60)
+            go.touch()
+            assert process.wait(60) == 0
+        sent = b"".join(heard.request.SerializeToString() for heard in receiver.heard)
+    assert fed.leaked("log records", sent) == []
+    assert (b"play no 0 said" in sent, b"task no 0 said" in sent, b"***" in sent) == (True, True, True)
 
 
 def a_play(**fields: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from support.spans import span as made
 
 from pipeline_trace.change.entries import Entry
 from pipeline_trace.change.running import Took, running_of, took
-from pipeline_trace.lookup.standing import standing
+from pipeline_trace.lookup.standing import Opened, standing
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Span
 
@@ -56,12 +56,24 @@ def test_what_runs_longer_than_it_ever_took_hangs() -> None:
     history = [deploy(number, minutes) for number, minutes in enumerate((2, 4, 3))]
     now = deploy(9, 0, "running")
     span = replace(opened(1, name="playbook site.yml"), trace_id=now.trace_id, start_ns=now.start_ns)
-    (one,) = running_of([span], [*history, now])
+    (one,) = running_of([Opened(span)], [*history, now])
     assert (one.stands, one.deploys, one.start_ns) == (["playbook site.yml"], [now], now.start_ns)
     assert not one.hangs(now.start_ns + 4 * MINUTE)
     assert one.hangs(now.start_ns + 4 * MINUTE + 1)
 
 
 def test_without_history_nothing_hangs() -> None:
-    (one,) = running_of([opened(1)], [])
+    (one,) = running_of([Opened(opened(1))], [])
     assert (one.usual, one.hangs(10**18)) == (None, False)
+
+
+def test_what_is_not_heard_of_does_not_hang_and_nobody_knows_how_it_goes_on() -> None:
+    history = [deploy(number, minutes) for number, minutes in enumerate((2, 4, 3))]
+    now = deploy(9, 0, "running")
+    span = replace(opened(1), trace_id=now.trace_id, start_ns=now.start_ns)
+    inner = replace(opened(2, 1), trace_id=now.trace_id)
+    (one,) = running_of([Opened(span, 5), Opened(inner, 7)], [*history, now])
+    assert (one.heard_ns, one.hangs(10**18)) == (7, False)
+    # One of its senders is still there.
+    (one,) = running_of([Opened(span), Opened(inner, 7)], [*history, now])
+    assert (one.heard_ns, one.hangs(10**18)) == (0, True)

@@ -13,10 +13,11 @@ from support.months import DAY_NS, SECOND_NS, Months
 
 from pipeline_trace.change import search
 from pipeline_trace.change.entries import Entry
-from pipeline_trace.change.search import FAILED, Found, Search, find_builds, find_deploys, said_cut
+from pipeline_trace.change.search import FAILED, Found, Search, find_builds, find_deploys, find_for_board, said_cut
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import find_home
 from pipeline_trace.delivery.journal import Writer
+from pipeline_trace.delivery.reader import Reader
 from pipeline_trace.lookup.journals import Journals
 from pipeline_trace.lookup.local import LocalSource
 from pipeline_trace.lookup.lookup import Lookup, local_lookup
@@ -174,12 +175,24 @@ def test_what_is_not_read_is_said(months: Lookup, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(search, "_MOST_TRACES", 10)
     cut = find_builds(months, Search(result="no such result"), 50)
     assert (cut.entries, cut.whole) == ([], False)
-    assert "a job, a commit or a version that is named finds more" in said_cut(cut)[0]
+    assert "name a service, a job, a commit or a version to see more" in said_cut(cut)[0]
     # It goes on from there.
     assert find_builds(months, Search(), 50, cut.older_ns).entries
 
 
-def test_what_runs_is_on_the_first_page_alone(tmp_path: Path) -> None:
+def test_a_board_has_every_deploy_that_a_list_has(months: Lookup, incident: Lookup, monkeypatch: pytest.MonkeyPatch) -> None:
+    for lookup in (months, incident):
+        assert set(map(key, find_for_board(lookup, Search()).entries)) == set(
+            map(key, find_deploys(lookup, Search(), ALL).entries)
+        )
+    # Far back only those that name their environment themselves.
+    monkeypatch.setattr(search, "_MOST_OTHERS", 1)
+    assert len(find_for_board(months, Search()).entries) > 10
+
+
+def test_what_runs_is_on_the_first_page_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A process does not see its own locks.
+    monkeypatch.setattr(Reader, "written", lambda _: True)
     place = find_home(support.environ(tmp_path))
     now_ns = time.time_ns()
     done = _playbook(1, now_ns - 300 * SECOND_NS, now_ns - 200 * SECOND_NS)

@@ -98,6 +98,27 @@ def test_answers_are_those_of_the_store_word_for_word(read: Read, command: str) 
         assert found.stdout.splitlines() == expected.stdout.splitlines(), words
 
 
+@pytest.mark.parametrize("read", told.INCIDENTS, indirect=True)
+def test_comparisons_are_those_of_the_store_word_for_word(read: Read) -> None:
+    failed = {"host-down": ("shop/build#47", "shop/deploy#140"), "broken-change": ("shop/build#64", "shop/deploy#189")}
+    database = read.source.rpartition("/")[2].replace("_", "-")
+    for build in failed[database]:
+        for words in (["compare", build], ["compare", build, "--format", "json"]):
+            expected = support.trace(*words, env=read.env)
+            found = support.trace(*words, "--from", read.source, env=read.env)
+            assert (found.returncode, found.stderr) == (expected.returncode, expected.stderr) == (0, "")
+            assert found.stdout.splitlines() == expected.stdout.splitlines(), words
+
+
+@pytest.mark.parametrize("read", ["demo"], indirect=True)
+def test_without_a_green_run_both_say_what_to_do(read: Read) -> None:
+    said = "there is no green run of app-build before app-build#1 here; compare it with another one: "
+    for source, where in (("", ""), (read.source, f" (looked in {read.source}, 400 days back)")):
+        done = support.trace("compare", "app-build#1", "--from", source, env=read.env)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == f"pipeline-trace: {said}pipeline-trace compare 'app-build#1' --with JOB#N{where}\n"
+
+
 @pytest.mark.parametrize("read", HOMES[:1], indirect=True)
 def test_every_question_has_the_same_answer(read: Read) -> None:
     store = Store(Path(read.env["PIPELINE_TRACE_HOME"]) / "traces.db")
@@ -117,6 +138,9 @@ def test_the_page_is_that_of_the_store(read: Read, tmp_path: Path) -> None:
             )
             assert (done.returncode, done.stderr) == (0, "")
             pages.append(without_time((tmp_path / "page").read_text()))
+        # The commands on the page ask the same source.
+        assert f" --from {read.source}</code>" in pages[1]
+        pages[1] = pages[1].replace(f" --from {read.source}", "")
         assert pages[0].splitlines() == pages[1].splitlines(), name
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -379,11 +379,16 @@ class _Follower:
         self.path = folder / "1.journal"
         self.path.touch()
         self.outcomes: list[Outcome] = []
+        # Which spans were open at each look, by number.
+        self.looked: list[list[int]] = []
         self._thread = threading.Thread(target=self._follow, args=(memory,))
         self._thread.start()
 
     def _follow(self, memory: Memory) -> None:
-        self.outcomes.append(ship.follow(self.path, memory, self.flush_limit, time.sleep))
+        self.outcomes.append(ship.follow(self.path, memory, self.flush_limit, time.sleep, self._look))
+
+    def _look(self, opened: Mapping[str, reader.Opened]) -> None:
+        self.looked.append([int(span_id, 16) for span_id in opened])
 
     def write(self, kind: str, number: int) -> None:
         with self.path.open("a", encoding="ascii") as file:
@@ -448,6 +453,36 @@ def test_following_sends_no_more_while_something_else_than_a_receiver_answers(
     assert [outcome.aside for outcome in ship.ship_all(tmp_path, memory)] == [True]
     assert (memory.calls, follower.path.exists()) == (3, False)
     assert (tmp_path / "aside" / follower.path.name).exists()
+
+
+def test_following_shows_what_is_open_while_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = Memory()
+    follower = _Follower(tmp_path, memory, monkeypatch)
+    follower.write("open", 1)
+    follower.write("open", 2)
+    processes.wait_for(lambda: follower.looked[-1:] == [[1, 2]], "look at both")
+    # Spans come first: what is shown is what is not delivered.
+    follower.write("span", 2)
+    processes.wait_for(lambda: follower.looked[-1:] == [[1]], "look at one")
+    assert memory.names == ["span 2"]
+    assert follower.end("").done
+    # What is closed at the end of a writer is no longer open.
+    assert follower.looked[-1] == [1]
+
+
+def test_following_shows_nothing_while_spans_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = Memory(*range(1, 6))
+    monkeypatch.setattr(ship, "_SLOWEST_RETRY", 0.01)
+    follower = _Follower(tmp_path, memory, monkeypatch)
+    processes.wait_for(lambda: follower.looked, "first look")
+    follower.write("open", 1)
+    follower.write("span", 2)
+    assert memory.delivered.wait(5)
+    processes.wait_for(lambda: [1] in follower.looked, "look")
+    assert memory.calls == 6
+    # Not before the sixth try: what is known of the journal may be old.
+    assert [] in follower.looked
+    assert follower.end().done
 
 
 def test_following_survives_whatever_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

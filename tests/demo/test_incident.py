@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import re
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 import support
 from support import told as stories
+from support.serving import Server
+
+from pipeline_trace.delivery.home import Home
+from pipeline_trace.lookup.lookup import local_lookup
+from pipeline_trace.lookup.tree import build_tree
+from pipeline_trace.report.heading import facts_of, heading_of
 
 pytestmark = pytest.mark.process
 
@@ -56,3 +67,91 @@ def test_the_real_playbooks_failed_at_those_hosts_within_the_builds(
     ids = {span["span_id"] for span in support.by_type(spans, "stage")}
     assert {span["parent_span_id"] for span in support.by_type(spans, "playbook")} <= ids
     assert (told[0] / name / "report.html").stat().st_size > 10_000
+
+
+def compared(told: tuple[Path, str], name: str, build: str) -> dict[str, Any]:
+    """Return what `compare` says of a build in an incident."""
+    env = {**support.environ(told[0].parent), "PIPELINE_TRACE_HOME": str(told[0] / name)}
+    done = support.trace("compare", build, "--format", "json", env=env)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_a_host_that_refuses_ssh_is_all_that_differs_of_the_same_commit(told: tuple[Path, str]) -> None:
+    found = compared(told, "host-down", "shop/build#47")
+    # The one that `why` calls the last green.
+    assert "shop/deploy#131" in told[1]
+    assert found["base"]["name"] == "shop/build#43"
+    (failed,) = found["failed"]
+    assert (failed["run"]["kind"], failed["hosts"]) == ("task", ["web2"])
+    assert "Connection refused" in failed["cause"]
+    assert (found["commits"], found["parameters"]) == ([], [])
+    assert "Deploy production" in [part["name"] for part in found["not_reached"]]
+    deploy = compared(told, "host-down", "shop/deploy#140")
+    assert deploy["base"]["name"] == "shop/deploy#131"
+
+
+def test_a_change_that_breaks_itself_is_another_commit_and_version(told: tuple[Path, str]) -> None:
+    found = compared(told, "broken-change", "shop/build#64")
+    assert found["base"]["name"] == "shop/build#61"
+    (failed,) = found["failed"]
+    assert (failed["hosts"], failed["cause"]) == (
+        ["web1", "web2", "web3"],
+        "version 1.8.0 reports: missing setting DB_URL",
+    )
+    (commit,) = found["commits"]
+    assert (commit["run"][:7], commit["base"][:7]) == ("63d034d", "4e3d223")
+    assert [(one["name"], one["run"], one["base"]) for one in found["parameters"]] == [
+        ("VERSION of shop/deploy", "1.8.0", "1.7.3")
+    ]
+
+
+@pytest.mark.parametrize("width", [60, 120])
+def test_the_comparison_fits_the_terminal_in_whole_words(told: tuple[Path, str], width: int) -> None:
+    env = {**support.environ(told[0].parent), "PIPELINE_TRACE_HOME": str(told[0] / "broken-change")}
+    wide = {**env, "FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": str(width)}
+    done = support.run(support.BIN / "pipeline-trace", "compare", "shop/build#64", "--utc", env=wide)
+    lines = [re.sub(r"\x1b\[[0-9;]*m|\x1b\]8;.*?\x1b\\", "", line).rstrip() for line in done.stdout.splitlines()]
+    assert max(map(len, lines)) <= width
+    plain = support.run(support.BIN / "pipeline-trace", "compare", "shop/build#64", "--utc", env=env)
+    assert " ".join(" ".join(lines).split()) == " ".join(plain.stdout.split())
+
+
+def test_the_head_of_the_page_says_what_was_deployed_and_by_whom(told: tuple[Path, str]) -> None:
+    with closing(local_lookup(Home(told[0] / "host-down"))) as lookup:
+        heading = heading_of(build_tree(lookup.spans("shop/build#47")))
+    rows = {fact.label: ", ".join(one.text for one in fact.said) for fact in facts_of(heading)}
+    assert (heading.name, heading.build and heading.build.url.rpartition("/job/")[2]) == ("shop/build#47", "build/47/")
+    assert rows.pop("Ran on").startswith("linux-agent-")
+    assert rows == {
+        "Service": "shop",
+        "Version": "1.7.3",
+        "Environments": "integration, staging",
+        "Commit": "9e0a3389c124",
+        "Branch": "main",
+        "Repository": "app",
+        "Started by": "admin",
+    }
+
+
+def test_the_chat_gets_what_why_says(told: tuple[Path, str]) -> None:
+    page = (told[0] / "host-down" / "report.html").read_text()
+    data = json.loads(page.partition('id="trace-data">')[2].partition("</script>")[0])
+    # Times apart, which `why` tells in local time.
+    assert data["copies"]["text"].splitlines()[:2] == answer(told[1], "why shop/build#47")[:2]
+    assert data["copies"]["markdown"].startswith("**Ops should look at web2")
+
+
+@pytest.mark.parametrize("name", ["host-down", "broken-change"])
+def test_an_exported_trace_gives_the_same_spans_elsewhere(told: tuple[Path, str], tmp_path: Path, name: str) -> None:
+    env = {**support.environ(told[0].parent), "PIPELINE_TRACE_HOME": str(told[0] / name)}
+    exported = support.trace("show", "--format", "otlp", env=env).stdout
+    elsewhere = support.environ(tmp_path)
+    with Server(elsewhere) as server:
+        for line in exported.splitlines():
+            sent = requests.post(server.traces, line.encode(), headers={"content-type": "application/json"}, timeout=60)
+            assert (sent.status_code, sent.json()) == (200, {})
+    assert json.loads(support.trace("show", "--format", "json", env=elsewhere).stdout) == json.loads(
+        support.trace("show", "--format", "json", env=env).stdout
+    )

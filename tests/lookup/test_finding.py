@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from support.inside import trace
 
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import Home, find_home
@@ -19,7 +21,7 @@ from pipeline_trace.delivery.journal import Writer
 from pipeline_trace.delivery.journal import find_journals as journals
 from pipeline_trace.delivery.reader import Reader
 from pipeline_trace.lookup.lookup import NotFoundError, local_lookup
-from pipeline_trace.lookup.source import Wanted
+from pipeline_trace.lookup.source import Wanted, Window
 from pipeline_trace.place.ci.jenkins.identity import Build, build_on_page
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Span
@@ -105,11 +107,7 @@ class Live:
 
 
 def names(place: Home, wanted: str) -> list[str]:
-    lookup = local_lookup(place)
-    try:
-        return sorted(span.name for span in lookup.spans(wanted))
-    finally:
-        lookup.close()
+    return sorted(span.name for span in spans(place, wanted))
 
 
 def refusal(place: Home, wanted: str) -> str:
@@ -203,6 +201,22 @@ def test_the_newest_change_is_not_the_one_in_the_future(place: Home) -> None:
 
 
 @pytest.mark.process
+def test_what_is_noted_within_a_time_is_that_of_store_and_journals_and_nothing_that_runs(place: Home) -> None:
+    def noted(name: str, number: int, end: int) -> Span:
+        one = span(name, number, number, end=end)
+        one.attributes[c.VCS_HEAD_REVISION] = "4f1c2d9e0b7a"
+        return one
+
+    store(place, noted("stored early", 1, 2_000), noted("stored", 2, 4_000), noted("stored late", 3, 6_000))
+    waiting(place, noted("waits early", 4, 1_500), noted("waits", 5, 5_000), noted("waits late", 6, 5_001))
+    with Live(place, ("open", noted("runs", 7, 0))):
+        lookup = local_lookup(place)
+        found = lookup.noted([[Wanted("revision")]], 9, Window(3_000, 5_000))
+        lookup.close()
+    assert [one.name for one in found] == ["waits", "stored"]
+
+
+@pytest.mark.process
 def test_what_runs_in_the_future_is_not_the_first_that_runs(place: Home) -> None:
     lines = [("open", span(name, number, number, start=start, end=0)) for name, number, start in
              [("in 2099", 1, IN_2099), ("first", 2, 1_000), ("second", 3, 5_000)]]  # fmt: skip
@@ -261,6 +275,37 @@ def test_what_a_killed_process_left_open_does_not_run(place: Home) -> None:
     live = Live(place, ("open", span("killed", 2, 2, end=0)))
     live.kill()
     assert names(place, "latest") == ["stored"]
+
+
+@pytest.mark.parametrize("reason", ["SIGTERM", "", "killed", "disk full"])
+def test_what_is_left_open_is_shown_as_it_will_be_delivered(place: Home, reason: str) -> None:
+    """Nobody delivers the journal: its shipping process was killed, too."""
+    writer = Writer(place.journals)
+    for number, parent in ((1, 0), (2, 1), (3, 2)):
+        writer.open(span(f"open {number}", 1, number, parent, end=0))
+    # It ends, as far as clocks of spans say, after the last write.
+    writer.span(span("open 3", 1, 3, 2, end=time.time_ns() + 10**9))
+    writer.dropped = 2 if reason == "disk full" else 0
+    if reason == "killed":
+        os.close(writer._file)
+    else:
+        writer.end(reason if reason == "SIGTERM" else "")
+    before = spans(place, TRACES[1])
+    assert [one.name for one in before if not one.end_ns] == []
+    lookup = local_lookup(place)
+    assert (lookup.open_spans(), lookup.running_traces()) == ([], [])
+    lookup.close()
+    shipped = trace("ship", env={"PATH": os.environ["PATH"], "PIPELINE_TRACE_HOME": str(place.journals.parent)})
+    assert (shipped.returncode, journals(place.journals)) == (0, [])
+    assert spans(place, TRACES[1]) == before
+
+
+def spans(place: Home, wanted: str) -> list[Span]:
+    lookup = local_lookup(place)
+    try:
+        return lookup.spans(wanted)
+    finally:
+        lookup.close()
 
 
 def test_a_torn_journal_is_read_as_far_as_it_goes(place: Home) -> None:

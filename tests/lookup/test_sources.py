@@ -14,7 +14,7 @@ from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.lookup.journals import Journals
 from pipeline_trace.lookup.local import LocalSource
 from pipeline_trace.lookup.lookup import Lookup, NotFoundError
-from pipeline_trace.lookup.source import Wanted
+from pipeline_trace.lookup.source import Wanted, Window
 from pipeline_trace.trace.queries import build_name, is_playbook, run_url_of
 from pipeline_trace.trace.span import Span
 
@@ -69,6 +69,7 @@ def test_lookups_of_other_builds_are_the_same(world: World, both: tuple[Lookup, 
         "stages_between": lambda lookup: lookup.stages_between(job, *within, more=3),
         "outlines": lambda lookup: lookup.outlines([run.trace_id for run in runs], 20_000),
         "noted": lambda lookup: lookup.noted([[Wanted("pipeline", job)], [Wanted("revision")]], 50),
+        "noted within": lambda lookup: lookup.noted([[Wanted("pipeline", job)]], 50, Window(*within)),
         "spans_of_builds": lambda lookup: {
             key: questions.by_id(spans) for key, spans in lookup.spans_of_builds(runs).items()
         },

@@ -66,13 +66,13 @@ def test_hosts_on_which_nothing_failed_are_not_read_of_past_builds(place: Home, 
     with closing(local_lookup(place)) as lookup:
         own = lookup.spans("team3/deploy#3")
         monkeypatch.setattr(Span, "from_dict", noted)
-        verdict = judge.verdict_of_trace(lookup, own, "team3/deploy#3", load_rules())
+        verdict = judge.judged_trace(lookup, own, "team3/deploy#3", load_rules()).verdict
         assert not any(name.startswith("web") and name != "web0" for name in read)
         assert read.count("web0") == 4
         # With all hosts it is the same.
         whole = lookup.spans_of_build
         monkeypatch.setattr(lookup, "spans_of_builds", lambda runs: {build_key(run): whole(*build_key(run)) for run in runs})
-        assert judge.verdict_of_trace(lookup, own, "team3/deploy#3", load_rules()) == verdict
+        assert judge.judged_trace(lookup, own, "team3/deploy#3", load_rules()).verdict == verdict
     assert "5 projects have had the same error" in "\n".join(verdict.evidence)
 
 

@@ -45,7 +45,18 @@ def walk(page: Page) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("width", [390, 1400])
 @pytest.mark.parametrize(
     "name",
-    ["list-running", "login-wrong", "trace-failed", "trace-long-names", "details-failed-step", "details-right-to-left"],
+    [
+        "list-running",
+        "login-wrong",
+        "now-running",
+        "now-odd-names",
+        "deploys-filtered",
+        "builds-loosened",
+        "trace-failed",
+        "trace-long-names",
+        "details-failed-step",
+        "details-right-to-left",
+    ],
 )
 def test_the_focus_is_always_seen(browser: Browser, name: str, width: int, scheme: str) -> None:
     with opened(browser, state(name), width, height=700, color_scheme=scheme) as page:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import support
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, Page
 from support import OUTPUT
-from support.report_pages import needs_chromium, overflow
+from support.report_pages import Open, needs_chromium, overflow
 from support.report_samples import HOSTILE, hostile_spans, sample
 from support.serving import Server
 
@@ -24,7 +23,6 @@ pytestmark = [pytest.mark.process, needs_chromium]
 
 TOKEN = "correct-horse-battery-staple"
 NIGHTLY = f"{0xABC:032x}"
-Open = Callable[..., Page]
 
 
 def run(trace: str, name: str, minutes_ago: float, result: str, environment: str, commit: str) -> Span:
@@ -49,35 +47,6 @@ def few() -> list[Span]:
         run(NIGHTLY, "RUN nightly", 60, "success", "production", "4f1c2d9e0b7a"),
         run(f"{2:032x}", "RUN checks", 120, "failure", "staging", "aaaa2d9e0b7a"),
     ]
-
-
-@pytest.fixture
-def page_of(browser: Browser) -> Iterator[Open]:
-    """Open pages; at the end nothing but the server was asked, and the console, the policies and dialogs were silent."""
-    contexts: list[BrowserContext] = []
-    requests: list[str] = []
-    troubles: list[str] = []
-    servers: list[str] = []
-
-    def opened(server: Server, path: str = "/traces", *, width: int = 1300, height: int = 900, **options: Any) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.add_init_script(
-            "addEventListener('securitypolicyviolation', e => console.error('policy: ' + e.violatedDirective))"
-        )
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("console", lambda message: troubles.append(message.text))
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        servers.append(server.url)
-        page.goto(server.url + path)
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert troubles == []
-    assert [url for url in requests if not url.startswith(("data:", *servers))] == []
 
 
 def ask(page: Page) -> None:
@@ -113,7 +82,7 @@ def test_the_list_leads_to_the_report_and_to_jenkins(env: dict[str, str], page_o
         OUTPUT.mkdir(exist_ok=True)
         page.screenshot(path=OUTPUT / "serve-list.png")
         follow(page, "RUN app-build#42")
-        assert page.title() == "Failed: RUN app-build"
+        assert page.title() == "Failed: app-build#42"
         assert page.locator("#rows .row").count() > 10
         links = page.locator("nav.links a")
         assert links.all_inner_texts()[:3] == ["What runs now", "All traces", "app-build#42"]
@@ -126,6 +95,21 @@ def test_the_list_leads_to_the_report_and_to_jenkins(env: dict[str, str], page_o
         ]
         follow(page, "All traces")
         assert page.url == f"{server.url}/traces"
+
+
+def test_the_page_gives_its_trace_as_a_file_and_its_own_address(env: dict[str, str], page_of: Open) -> None:
+    support.store_spans(env, few())
+    with Server(env) as server:
+        page = page_of(server, "/trace/latest", accept_downloads=True, permissions=["clipboard-read", "clipboard-write"])
+        with page.expect_download() as loading:
+            page.get_by_role("link", name="Export as OTLP JSON").click()
+        assert loading.value.suggested_filename == f"trace-{NIGHTLY[:12]}.json"
+        (group,) = json.loads(loading.value.path().read_text())["resourceSpans"]
+        assert [span["name"] for span in group["scopeSpans"][0]["spans"]] == ["RUN nightly"]
+        page.get_by_role("button", name="Copy for the chat").click()
+        page.get_by_role("button", name="Copied").wait_for()
+        copied = page.evaluate("navigator.clipboard.readText()")
+        assert copied.endswith(f"\nthe trace's page {server.url}/trace/{NIGHTLY}")
 
 
 def test_both_pages_are_fresh_at_each_load(env: dict[str, str], page_of: Open) -> None:
@@ -253,7 +237,7 @@ def test_a_browser_logs_in(env: dict[str, str], page_of: Open) -> None:
         page.get_by_label("Token").fill(TOKEN)
         page.keyboard.press("Enter")
         page.wait_for_url(f"{server.url}/trace/{NIGHTLY}")
-        assert page.title() == "Succeeded: RUN nightly"
+        assert page.title() == "Succeeded: nightly#7"
 
 
 def test_the_page_of_another_site_gets_nothing(env: dict[str, str], browser: Browser) -> None:

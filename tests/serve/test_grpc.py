@@ -74,6 +74,7 @@ def test_a_part_that_is_no_span_is_rejected_and_the_rest_stored(server: Server, 
     [
         (b"\x0a\xff", EXPORT, grpc.StatusCode.INVALID_ARGUMENT),
         (bytes((1 << 20) + 1), EXPORT, grpc.StatusCode.RESOURCE_EXHAUSTED),
+        (b"\x0a\xff", "/opentelemetry.proto.collector.logs.v1.LogsService/Export", grpc.StatusCode.INVALID_ARGUMENT),
         (b"", "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", grpc.StatusCode.UNIMPLEMENTED),
     ],
 )

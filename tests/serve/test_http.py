@@ -243,7 +243,8 @@ def test_our_own_sender_passes_this_on(server: Server, tmp_path: Path) -> None:
         ("PUT", "/v1/traces", 405),
         ("POST", "/", 405),
         ("POST", "/v1/metrics", 404),
-        ("POST", "/v1/logs", 404),
+        ("GET", "/v1/logs", 405),
+        ("POST", "/v1/traces/v1/logs", 404),
         ("POST", "/v1/traces/v1/metrics", 404),
         ("GET", "/nothing", 404),
         ("GET", "/trace/0af7", 404),
@@ -254,8 +255,10 @@ def test_other_methods_and_places(server: Server, method: str, path: str, status
     assert answer.status_code == status
     if status == 405:
         assert "Allow" in answer.headers
-    if path.startswith("/v1/") and status == 404:
-        assert "OTEL_METRICS_EXPORTER=none" in answer.text
+    if path.endswith("/v1/metrics"):
+        assert "only traces and open spans; set OTEL_METRICS_EXPORTER=none" in answer.text
+    if path == "/v1/traces/v1/logs":
+        assert "(without /v1/traces)" in answer.text
 
 
 def test_a_chunked_body_is_read(server: Server, module_env: dict[str, str]) -> None:

@@ -83,7 +83,14 @@ def test_the_list_is_that_of_the_local_store(engine: Engine, env: dict[str, str]
 def test_two_replicas_show_the_same_trace_as_one_store(engine: Engine, env: dict[str, str], spans: list[Span]) -> None:
     path = f"/trace/{spans[0].trace_id}"
     with Server(env, "--from", source(engine)) as one, Server({**env, "PIPELINE_TRACE_SOURCE": source(engine)}) as other:
-        first, second = (re.sub(r"<footer.*?</footer>", "", page(server, path), flags=re.DOTALL) for server in (one, other))
+        first, second = (
+            # Each names its own address.
+            re.sub(r"<footer.*?</footer>", "", page(server, path), flags=re.DOTALL).replace(server.url, "")
+            for server in (one, other)
+        )
+        assert page(one, f"{path}.json") == page(other, f"{path}.json")
+        command = f"pipeline-trace compare {spans[0].trace_id} --from"
+        assert command in page(one, f"/compare?trace={spans[0].trace_id}")
     assert first == second
     assert spans[0].name in first
 
@@ -102,8 +109,10 @@ def test_older_traces_are_found_by_their_time(tmp_path: Path, env: dict[str, str
 
 def test_it_takes_no_spans_and_says_where_they_go(engine: Engine, env: dict[str, str]) -> None:
     with Server(env, "--from", source(engine)) as server:
-        answer = requests.post(server.traces, data=b"", headers={"Content-Type": "application/x-protobuf"}, timeout=20)
-        assert (answer.status_code, "Collector" in answer.text) == (404, True)
+        for path in (server.traces, f"{server.url}/v1/logs"):
+            answer = requests.post(path, data=b"", headers={"Content-Type": "application/x-protobuf"}, timeout=20)
+            assert (answer.status_code, "Collector" in answer.text) == (404, True)
+            assert "pipeline-trace-open-spans" not in answer.headers
     assert not (Path(env["PIPELINE_TRACE_HOME"]) / "traces.db").exists()
 
 

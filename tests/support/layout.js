@@ -16,13 +16,15 @@
     right: Math.min(one.right, other.right), bottom: Math.min(one.bottom, other.bottom),
   });
 
-  // The part of the page in which an element can be seen, and the fixed element that it is in.
+  // The part of the page in which an element can be seen, and the layer that it is in: a fixed element, or one that stays in sight
+  // over what is scrolled in the box of the grid.
   function windowOf(element) {
     let seen = whole;
     let layer = null;
     for (let at = element; at && at !== document.documentElement; at = at.parentElement) {
       const style = styleOf(at);
       if (cuts(style)) seen = meet(seen, at.getBoundingClientRect());
+      if (style.position === "sticky" && at.closest("#matrix-box")) layer ||= at;
       if (style.position === "fixed") {
         layer = at;
         break;
@@ -93,7 +95,7 @@
       }
     }
     for (const field of document.querySelectorAll("input[type=datetime-local]")) {
-      if (field.clientWidth < 170) found.push(["cut", said(field.parentElement)]);
+      if (field.checkVisibility() && field.clientWidth < 170) found.push(["cut", said(field.parentElement)]);
     }
     // A name of which nothing is left is no name.
     for (const name of document.querySelectorAll("#rows .name")) {

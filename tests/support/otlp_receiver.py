@@ -31,6 +31,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2_grpc
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2_grpc
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
@@ -47,10 +49,14 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 Kind = Literal["status", "slow", "never", "close", "partial", "redirect", "answer"]
 Protocol = Literal["http", "grpc"]
 Metrics = Literal["take", "none", "never", "page"]
+Logs = Literal["take", "none", "never", "busy"]
 
 _HOST = "127.0.0.1"
 _PATH = "/v1/traces"
 _METRICS_PATH = "/v1/metrics"
+_LOGS_PATH = "/v1/logs"
+# As `serve` says it.
+_KEEPS_OPEN = ("pipeline-trace-open-spans", "yes")
 _LOGIN_PATH = "/login"
 _LOGIN_PAGE = b"<!doctype html><title>Sign in</title><form>Name, password</form>"
 # What a Collector answers over gRPC where it answers this over HTTP.
@@ -127,6 +133,26 @@ class Batch:
     at: float
 
 
+@dataclass(frozen=True)
+class Heard:
+    """A request with log records, whatever was answered. ``headers``: their names in lower case."""
+
+    protocol: Protocol
+    request: ExportLogsServiceRequest
+    headers: dict[str, str]
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the open spans that are told."""
+        return [str(one["pipeline_trace.span.name"]) for one in self.attributes]
+
+    @property
+    def attributes(self) -> list[dict[str, Any]]:
+        """The attributes of the records."""
+        scopes = [scope for resource in self.request.resource_logs for scope in resource.scope_logs]
+        return [_attributes(record.attributes) for scope in scopes for record in scope.log_records]
+
+
 class Receiver:
     """An OTLP receiver, from entering the context until its end.
 
@@ -134,7 +160,8 @@ class Receiver:
     serve both by TLS with a certificate of its own making, in the file ``certificate``. ``fault``: see Fault; it may be
     set at any time, from any thread, and None heals the receiver. ``metrics``: what becomes of metrics: they are taken, 404
     or UNIMPLEMENTED says that nobody takes them here, no answer comes until the receiver closes, or a login page answers
-    200 (over HTTP).
+    200 (over HTTP). ``logs``: the same of log records; busy: 503 or UNAVAILABLE; it may be set at any time.
+    ``keeps_open``: whether it says in its answers, as `serve` does, that it keeps open spans.
     """
 
     def __init__(
@@ -145,8 +172,13 @@ class Receiver:
         tls: bool = False,
         fault: Fault | None = None,
         metrics: Metrics = "take",
+        logs: Logs = "none",
+        keeps_open: bool = False,
     ) -> None:
         self._lock = threading.Condition()
+        self.logs = logs
+        self.keeps_open = keeps_open
+        self._heard: list[Heard] = []
         self.metrics = metrics
         self._points: list[list[Point]] = []
         self._fault = fault
@@ -164,6 +196,8 @@ class Receiver:
         self._grpc = grpc.server(ThreadPoolExecutor(8), options=[("grpc.so_reuseport", int(bool(grpc_port)))])
         add_service: Callable[..., None] = trace_service_pb2_grpc.add_TraceServiceServicer_to_server
         add_service(_GrpcService(self), self._grpc)
+        add_service = logs_service_pb2_grpc.add_LogsServiceServicer_to_server
+        add_service(_GrpcLogs(self), self._grpc)
         if metrics != "none":
             add_service = metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server
             add_service(_GrpcMetrics(self), self._grpc)
@@ -268,6 +302,29 @@ class Receiver:
         told = ([point for point in points if point.metric == metric] for points in reversed(self.points()))
         return next((points for points in told if points), [])
 
+    @property
+    def heard(self) -> list[Heard]:
+        """The requests with log records so far."""
+        with self._lock:
+            return list(self._heard)
+
+    def wait_until_told(self, count: int = 1, seconds: float = 30.0) -> list[Heard]:
+        """Return the requests with log records when ``count`` have arrived; else AssertionError."""
+        with self._lock:
+            arrived = self._lock.wait_for(lambda: len(self._heard) >= count, seconds)
+            assert arrived, f"{len(self._heard)} of {count} requests with log records arrived within {seconds} s"
+            return list(self._heard)
+
+    def hear(self, protocol: Protocol, request: ExportLogsServiceRequest, headers: Mapping[str, str]) -> Logs:
+        """Note a request with log records; return what becomes of it. For the servers."""
+        with self._lock:
+            self._heard.append(Heard(protocol, request, {name.lower(): value for name, value in headers.items()}))
+            self._lock.notify_all()
+            logs = self.logs
+            if logs == "never":
+                self._lock.wait_for(lambda: self._closed or self.logs != "never")
+            return logs
+
     def measure(self, request: ExportMetricsServiceRequest) -> None:
         """Take a request's metrics, or wait. For the servers."""
         with self._lock:
@@ -352,6 +409,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.receiver.measure(ExportMetricsServiceRequest.FromString(unpack(body)))
             self._send(200, b"", {"Content-Type": "application/x-protobuf"})
             return
+        if self.path == _LOGS_PATH:
+            unpack = _ENCODINGS[self.headers.get("Content-Encoding", "identity")]
+            told = ExportLogsServiceRequest.FromString(unpack(body))
+            becomes = self.server.receiver.hear("http", told, dict(self.headers))
+            status = {"take": 200, "busy": 503}.get(becomes, 404)
+            self._send(status, b"", {"Content-Type": "application/x-protobuf"})
+            return
         if self.path != _PATH:
             self._send(404, b"404 page not found\n")
             return
@@ -382,7 +446,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _accept(self, request: ExportTraceServiceRequest, fault: Fault | None) -> None:
         answer = self.server.receiver.accept(request, "http", fault)
-        self._send(200, answer.SerializeToString(), {"Content-Type": "application/x-protobuf"})
+        says = dict([_KEEPS_OPEN]) if self.server.receiver.keeps_open else {}
+        self._send(200, answer.SerializeToString(), {"Content-Type": "application/x-protobuf", **says})
 
     def _send(self, status: int, body: bytes, headers: Mapping[str, str] | None = None, *, plain: bool = True) -> None:
         self.send_response(status)
@@ -416,7 +481,23 @@ class _GrpcService(trace_service_pb2_grpc.TraceServiceServicer):
             context.abort(grpc.StatusCode.UNKNOWN, "Received http2 header with status: 302")
         if fault and fault.kind == "status":
             _abort(context, fault)
+        if self._receiver.keeps_open:
+            context.set_trailing_metadata((_KEEPS_OPEN,))
         return self._receiver.accept(request, "grpc", fault)
+
+
+class _GrpcLogs(logs_service_pb2_grpc.LogsServiceServicer):
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+
+    def Export(self, request: ExportLogsServiceRequest, context: grpc.ServicerContext) -> ExportLogsServiceResponse:
+        headers = {str(name): str(value) for name, value in context.invocation_metadata()}
+        becomes = self._receiver.hear("grpc", request, headers)
+        if becomes == "busy":
+            context.abort(grpc.StatusCode.UNAVAILABLE, "busy")
+        if becomes == "none":
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, "unknown service opentelemetry.proto.collector.logs.v1.LogsService")
+        return ExportLogsServiceResponse()
 
 
 class _GrpcMetrics(metrics_service_pb2_grpc.MetricsServiceServicer):

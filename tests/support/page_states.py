@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from playwright.sync_api import Browser, Page
 
+from pipeline_trace.compare.record import Comparison
 from pipeline_trace.lookup.usual import NO_OTHER_BUILDS
+from pipeline_trace.report.copying import Around
 from pipeline_trace.report.headline import NOTHING, Headline
 from pipeline_trace.report.html import page_html
 from pipeline_trace.serve import pages
+from pipeline_trace.serve.comparing import page_of
 from pipeline_trace.serve.listing import Page as Listed
 from pipeline_trace.serve.summary import Summary, summarise
 from pipeline_trace.trace.ids import span_id, trace_id
 from pipeline_trace.trace.span import Event, Link, Span
-from support import time_states
+from support import grid_samples, now_states, time_states
+from support.compared import comparison, failed, green
 from support.report_pages import NOW
-from support.report_samples import PATH, REFUSED, START_NS, Verdict, make, many, sample, seconds, story
+from support.report_samples import PATH, REFUSED, START_NS, TRACE, Verdict, make, many, sample, seconds, story
 
 ADDRESS = "http://traces.example.org/"
+SOURCE = "clickhouse://reader@clickhouse.example.com:8443/otel?table=otel_traces"
+_RELOADS = re.compile('<meta http-equiv="refresh"[^>]*>')
 WIDTHS = (390, 768, 1400)
 # A word that no line end can be put into.
 _LONG = "release-candidate-of-the-shop-backend-with-all-feature-branches-merged-" * 3
@@ -56,7 +63,8 @@ def opened(browser: Browser, state: State, width: int, *, height: int = 900, at:
     headers = {"Content-Type": "text/html; charset=utf-8"}
     if state.policy:
         headers["Content-Security-Policy"] = state.policy
-    body = state.write()
+    # A page that loads itself again would do so amid a test on a slow machine.
+    body = _RELOADS.sub("", state.write())
     context.route("**/*", lambda route: route.fulfill(body=body, headers=headers))
     try:
         page = context.new_page()
@@ -69,11 +77,16 @@ def opened(browser: Browser, state: State, width: int, *, height: int = 900, at:
 
 def all_states() -> list[State]:
     """Return all of them."""
-    return [*_lists(), *_traces(), *_details(), *_over_time()]
+    return [*first_and_lists(), *_lists(), *_traces(), *_details(), *_comparisons(), *_grids(), *_over_time()]
 
 
 def _over_time() -> list[State]:
     return [State(name, write, policy=pages.content_policy()) for name, write in time_states.pages()]
+
+
+def first_and_lists() -> list[State]:
+    """Return those of the first page, and of the lists of deploys and builds."""
+    return [State(name, lambda text=text: text, policy=pages.content_policy()) for name, text in now_states.pages()]
 
 
 def _lists() -> list[State]:
@@ -133,9 +146,10 @@ def _named(name: str) -> list[Span]:
 
 
 def _report(name: str, spans: list[Span], act: Callable[[Page], object] = lambda page: None, **more: Any) -> State:
-    more = {"title": spans[0].name if spans else "nothing", "headline": NOTHING, "history": NO_OTHER_BUILDS, **more}
+    more = {"headline": NOTHING, "history": NO_OTHER_BUILDS, **more}
     links = [("All traces", "/"), ("app-build#42", "https://ci.example.org/job/app-build/42/")]
-    return State(name, lambda: page_html(spans, generated_at=NOW, links=links, **more), act)
+    around = Around(f"{ADDRESS}trace/{TRACE}", SOURCE, compare=f"/compare?trace={TRACE}", export=f"/trace/{TRACE}.json")
+    return State(name, lambda: page_html(spans, generated_at=NOW, links=links, around=around, **more), act)
 
 
 def _traces() -> list[State]:
@@ -150,6 +164,8 @@ def _traces() -> list[State]:
     return [
         _report("trace-running", _running()),
         _report("trace-failed", told, _open_panels, headline=headline, history=history),
+        _report("trace-copied", told, lambda page: page.get_by_text("Copy for the chat").click(), headline=headline),
+        _report("trace-copied-by-hand", told, _by_hand, headline=headline),
         _report("trace-failed-only", sample(), lambda page: page.click("#only-failed")),
         _report("trace-failed-and-incomplete", [span for span in sample() if span.span_id not in gone]),
         _report("trace-incomplete", [span for span in succeeded if span.parent_id]),
@@ -173,6 +189,43 @@ def _details() -> list[State]:
         _report("details-long-names", _long(), lambda page: page.locator("[data-jump]").first.click()),
         _report("details-right-to-left", _right_to_left(), _first_row),
     ]
+
+
+def _comparisons() -> list[State]:
+    long = failed()
+    for span in long:
+        span.name = f"{span.name} {_LONG}"
+    several = [f"{number:040x}" for number in range(9)]
+    return [
+        _comparison("compare", replace(comparison(), built=several, note="no green run had the same stages")),
+        _comparison("compare-long-names", comparison(long), _LONG),
+        _comparison("compare-right-to-left", comparison(_right_to_left())),
+        _comparison("compare-alike", comparison(green(), green())),
+        _comparison("compare-nothing", None, problem=f"there is no green run of {_LONG} here; name another one"),
+    ]
+
+
+def _comparison(name: str, found: Comparison | None, other: str = "", problem: str = "") -> State:
+    text = page_of(found, TRACE, other, source=SOURCE, problem=problem)
+    return State(name, lambda: text, policy=pages.content_policy())
+
+
+def _by_hand(page: Page) -> None:
+    """Ask for a copy where the browser allows none."""
+    page.evaluate("document.execCommand = () => false")
+    page.get_by_text("Copy for the chat").click()
+    page.locator("#by-hand[open]").wait_for()
+
+
+def _grids() -> list[State]:
+    names = ("all_kinds", "running", "one_host", "no_hosts", "of_failures_only", "two_playbooks", "middling")
+    return [_report(f"grid-{name}".replace("_", "-"), getattr(grid_samples, name)(), _open_grid) for name in names]
+
+
+def _open_grid(page: Page) -> None:
+    page.click("#matrix > summary")
+    # An empty one has no cells.
+    page.locator("#matrix-counts strong").first.wait_for()
 
 
 def _open_panels(page: Page) -> None:

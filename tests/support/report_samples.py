@@ -12,6 +12,7 @@ from pipeline_trace.report.headline import Headline
 from pipeline_trace.trace import conventions as names
 from pipeline_trace.trace.ids import span_id, trace_id
 from pipeline_trace.trace.span import ERROR, SERVER, Event, Link, Span
+from support.accounts import account
 
 # 2025-03-05T15:30:12.250Z: Wednesday, half past four in Berlin.
 START_NS = 1_741_188_612_250_000_000
@@ -180,7 +181,7 @@ def story() -> tuple[list[Span], Headline, OtherBuilds]:
     verdict = Verdict("ops", "host_unreachable", 0.93, ["web3: Connection refused", "main is green"], "Ops looks at web3.")
     usual = {("app-build", "Unit test"): _usual(60, 70), ("app-build", "Checkout"): _usual(6, 9)}
     flaky = [Flaky("app-build", "Unit test", "41", "42"), Flaky("app-build", "CartTest adds twice", "41", "42", True)]
-    return spans, Headline(verdict, PATH), OtherBuilds(usual, flaky)
+    return spans, Headline(verdict, PATH, account=account()), OtherBuilds(usual, flaky)
 
 
 def _usual(median: int, p95: int) -> Usual:

@@ -7,9 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import grpc
 
@@ -29,15 +31,51 @@ limits = Limits(**json.loads(sys.argv[1]))
 run(home.find_home(os.environ), ServeSettings("127.0.0.1", 0, 0, Keep(3600, 1 << 30), limits=limits), _say)
 """
 
+# As `serve`, and shows which open spans it knows: no page does that to the millisecond.
+_SHOWING = """
+import json, os, sys, threading, time
+from pipeline_trace.commands.serve import _say
+from pipeline_trace.delivery import home
+from pipeline_trace.serve import run as server
+from pipeline_trace.serve.retention import Keep
+
+class Shown(server.OpenSpans):
+    def __init__(self):
+        super().__init__()
+        threading.Thread(target=self.show, daemon=True).start()
+
+    def show(self):
+        while True:
+            at = time.monotonic()
+            found = [{**one.span.to_dict(), "heard_ns": one.heard_ns, "silent": one.silent} for one in self.now()]
+            with open(sys.argv[1] + ".new", "w") as file:
+                json.dump([at, found], file)
+            os.replace(sys.argv[1] + ".new", sys.argv[1])
+            time.sleep(0.05)
+
+server.OpenSpans = Shown
+token = os.environ.get("PIPELINE_TRACE_SERVE_TOKEN", "")
+settings = server.ServeSettings("127.0.0.1", int(sys.argv[2]), int(sys.argv[3]), Keep(3600, 1 << 30), token=token)
+server.run(home.find_home(os.environ), settings, _say)
+"""
+
 
 class Server:
     """The process. A context manager, which ends it by TERM and wants it to exit with 0 and nothing on stderr."""
 
-    def __init__(self, env: Mapping[str, str], *arguments: str, limits: Mapping[str, float] | None = None) -> None:
-        """``limits``: instead of those that users have."""
+    def __init__(
+        self,
+        env: Mapping[str, str],
+        *arguments: str,
+        limits: Mapping[str, float] | None = None,
+        program: Sequence[str] = (),
+    ) -> None:
+        """``limits``: instead of those that users have. ``program``: instead of the command, a program that serves."""
         self.store = Path(env["PIPELINE_TRACE_HOME"]) / "traces.db"
         words = [str(support.BIN / "pipeline-trace"), "serve", "--port", "0", "--grpc-port", "0", *arguments]
-        if limits:
+        if program:
+            words = [sys.executable, "-c", *program]
+        elif limits:
             words = [sys.executable, "-c", _LIMITED, json.dumps(limits)]
         unbuffered = {**env, "PYTHONUNBUFFERED": "1"}
         self.process = subprocess.Popen(
@@ -82,6 +120,31 @@ class Server:
         """Return the peak of its resident memory in kB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0])
+
+
+class Showing(Server):
+    """The process, which also tells the open spans that it knows."""
+
+    def __init__(self, env: Mapping[str, str], folder: Path, *, port: int = 0, grpc_port: int = 0) -> None:
+        """``folder``: one of the test's own. ``port``, ``grpc_port``: 0 for any."""
+        self._shown = folder / "open-spans.json"
+        super().__init__(env, program=[_SHOWING, str(self._shown), str(port), str(grpc_port)])
+
+    def opened(self) -> list[dict[str, Any]]:
+        """Return the open spans that it knows now, in the form of ``show --format json``, with heard_ns and silent."""
+        asked, deadline = time.monotonic(), time.monotonic() + 20
+        while time.monotonic() < deadline:
+            if self._shown.exists():
+                at, found = json.loads(self._shown.read_text(encoding="utf-8"))
+                if at >= asked:
+                    shown: list[dict[str, Any]] = found
+                    return shown
+            time.sleep(0.02)
+        raise AssertionError("the server shows nothing")
+
+    def names(self, *, silent: bool | None = None) -> list[str]:
+        """Return the names of the open spans. ``silent``: only of those that are, or are not, heard of."""
+        return sorted(one["name"] for one in self.opened() if silent in (None, one["silent"]))
 
 
 def call(server: Server, body: bytes, method: str = EXPORT, **metadata: str) -> bytes:

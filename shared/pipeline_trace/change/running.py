@@ -6,11 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from ..lookup.standing import standing
+from ..lookup.standing import Opened, standing
 from ..lookup.usual import FEWEST_RUNS, percentile
 from ..trace import conventions as c
 from ..trace.queries import build_name_of, run_url_of
-from ..trace.span import Span
 from .entries import Entry
 
 
@@ -29,6 +28,7 @@ class Running:
     """A trace in which something runs. ``stands``: the names of the open spans, the outermost first.
 
     ``deploys``: the deploys that run in it. ``usual``: how long the first of these usually takes, None if that is not known.
+    ``heard_ns``: when it was last heard of, where it should have been heard since; else 0.
     ``start_ns``: when the deploy began, else the outermost open span, in nanoseconds since the epoch. ``run``: JOB#N, ""
     outside of builds.
     """
@@ -40,18 +40,19 @@ class Running:
     usual: Took | None
     run: str
     url: str
+    heard_ns: int = 0
 
     def hangs(self, now_ns: int) -> bool:
-        """Return whether it runs for longer than it ever took."""
-        return self.usual is not None and now_ns - self.start_ns > self.usual.most_ns
+        """Return whether it runs for longer than it ever took, as far as anybody knows that it runs."""
+        return not self.heard_ns and self.usual is not None and now_ns - self.start_ns > self.usual.most_ns
 
 
-def running_of(opened: Iterable[Span], deploys: Sequence[Entry]) -> list[Running]:
+def running_of(opened: Iterable[Opened], deploys: Sequence[Entry]) -> list[Running]:
     """Return what runs, the newest first. ``opened``: all open spans. ``deploys``: those that run, and earlier ones."""
-    traces: dict[str, list[Span]] = {}
-    for span in opened:
-        traces.setdefault(span.trace_id, []).append(span)
-    found = [_running(trace_id, standing(spans), deploys) for trace_id, spans in traces.items()]
+    traces: dict[str, list[Opened]] = {}
+    for one in opened:
+        traces.setdefault(one.span.trace_id, []).append(one)
+    found = [_running(trace_id, spans, deploys) for trace_id, spans in traces.items()]
     return sorted(found, key=lambda one: (one.start_ns, one.trace_id), reverse=True)
 
 
@@ -67,9 +68,11 @@ def took(deploys: Iterable[Entry], service: str, environment: str) -> Took | Non
     return Took(round(median(lengths)), percentile(lengths, 95), lengths[-1], len(lengths))
 
 
-def _running(trace_id: str, chain: Sequence[Span], deploys: Sequence[Entry]) -> Running:
+def _running(trace_id: str, opened: Sequence[Opened], deploys: Sequence[Entry]) -> Running:
+    chain = standing(one.span for one in opened)
+    heard_ns = max(one.heard_ns for one in opened) if all(one.heard_ns for one in opened) else 0
     own = [one for one in deploys if one.trace_id == trace_id and not one.end_ns]
     usual = took(deploys, own[0].service, own[0].environments[0]) if own else None
     run, url = (next(filter(None, map(of, chain)), "") for of in (build_name_of, run_url_of))
     start_ns = own[0].start_ns if own else chain[0].start_ns
-    return Running(trace_id, [span.name for span in chain], start_ns, own, usual, run, url)
+    return Running(trace_id, [span.name for span in chain], start_ns, own, usual, run, url, heard_ns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -20,12 +21,17 @@ from .services import OfService, of_service
 # Limits of one page. Most deploys and builds have one or two noted spans: a run, a playbook.
 _MOST_NOTED = 200
 _TRACES_AT_ONCE = 60
-_MOST_TRACES = 480
+_MOST_TRACES = 300
+# Of a board: of what names its environment itself, and of all others.
+_MOST_NAMED, _MOST_OTHERS = 150, 60
+_NO_END = 1 << 62
 _MOST_SPANS = 20_000
 _SHORTEST = 7
 _DAY_NS = 86_400 * 10**9
 # What began in a time may have ended so much later: builds wait for people.
 _LONGEST_NS = 7 * _DAY_NS
+# All results of what failed.
+FAILED = "failed"
 _ANY: Sequence[Sequence[Wanted]] = [[]]
 
 
@@ -73,10 +79,6 @@ class Search:
         )
 
 
-# All results of what failed.
-FAILED = "failed"
-
-
 class Found(NamedTuple):
     """A page. ``older_ns``: the ``until_ns`` of the next page; 0 if there is none.
 
@@ -91,62 +93,69 @@ class Found(NamedTuple):
 class _Part(NamedTuple):
     """What is found in traces that hang together. ``ended_ns``: when the newest of the spans ended that are looked for."""
 
+    traces: frozenset[str]
     ended_ns: int
     entries: Sequence[Entry]
 
 
+_EntriesOf = Callable[[Sequence[Span]], list[Entry]]
+
+
 def find_deploys(lookup: Lookup, search: Search, most: int, until_ns: int = ALWAYS.to_ns) -> Found:
     """Return the newest deploys, about so many. ``until_ns``: see Found.older_ns."""
-    return _page(_parts(lookup, search, until_ns, deploys_of), most)
+    return _page(_parts(lookup, search, until_ns, deploys_of, _wanted(lookup, search)), most, _MOST_TRACES)
 
 
 def find_builds(lookup: Lookup, search: Search, most: int, until_ns: int = ALWAYS.to_ns) -> Found:
     """Return the newest builds, about so many. ``until_ns``: see Found.older_ns."""
-    return _page(_parts(lookup, search, until_ns, builds_of), most)
+    return _page(_parts(lookup, search, until_ns, builds_of, _wanted(lookup, search)), most, _MOST_TRACES)
+
+
+def find_for_board(lookup: Lookup, search: Search) -> Found:
+    """Return the newest deploys, for a board: of what names its environment itself from far back, of all else the newest.
+
+    What is told by the name of a stage alone is found among all builds, of which most deploy nothing.
+    """
+    by_name = OfService([[Wanted("environment")]], {})
+    named = _page(_parts(lookup, search, ALWAYS.to_ns, deploys_of, by_name), _NO_END, _MOST_NAMED)
+    others = _page(_parts(lookup, search, ALWAYS.to_ns, deploys_of, _wanted(lookup, search)), _NO_END, _MOST_OTHERS)
+    found = {(one.trace_id, one.span_id, one.service, one.environments): one for one in (*others.entries, *named.entries)}
+    return Found(_newest_first(list(found.values())), named.older_ns, named.whole)
 
 
 def said_cut(found: Found) -> list[str]:
     """Return what is to be said of a page that is not all there is."""
     if found.whole:
         return [f"these are the newest {len(found.entries)}; there are older ones"] if found.older_ns else []
-    return [f"only the newest {_MOST_TRACES} traces were read; a job, a commit or a version that is named finds more"]
+    return ["not all traces of that time were read; name a service, a job, a commit or a version to see more"]
 
 
-def _page(parts: Iterable[_Part], most: int) -> Found:
+def _page(parts: Iterable[_Part], most: int, most_traces: int) -> Found:
     """Return a page of whole parts."""
     found: list[Entry] = []
     last_ns = 0
     for read, part in enumerate(parts):
         # Those that ended at the same time stay together: the next page begins before it.
-        if (len(found) >= most or read >= _MOST_TRACES) and part.ended_ns < last_ns:
+        if (len(found) >= most or read >= most_traces) and part.ended_ns < last_ns:
             return Found(_newest_first(found), last_ns - 1, len(found) >= most)
         found += part.entries
         last_ns = part.ended_ns
     return Found(_newest_first(found))
 
 
-def _parts(
-    lookup: Lookup, search: Search, until_ns: int, entries_of: Callable[[Sequence[Span]], list[Entry]]
-) -> Iterator[_Part]:
-    """Yield what is found, in the order of when it ended, the newest first; what ends in the future comes last."""
-    wanted, seen = _wanted(lookup, search), set[str]()
-    for traces in _traces(lookup, search, wanted, until_ns):
+def _parts(lookup: Lookup, search: Search, until_ns: int, entries_of: _EntriesOf, wanted: OfService) -> Iterator[_Part]:
+    """Yield what is found, in the order of when it ended, the newest first; what ends in the future comes last.
+
+    ``wanted``: what noted spans have by which traces are found.
+    """
+    seen = set[str]()
+    for traces in _traces(lookup, search, until_ns, wanted):
         todo = [trace for trace in traces if trace not in seen]
         for first in range(0, len(todo), _TRACES_AT_ONCE):
-            outlines = lookup.outlines(todo[first : first + _TRACES_AT_ONCE], _MOST_SPANS)
-            together = _together(outlines)
-            ended = _ends(outlines, wanted, together)
-            entries: dict[str, list[Entry]] = {}
-            for one in entries_of(outlines):
-                if search.matches(one):
-                    entries.setdefault(together[one.trace_id], []).append(one)
-            for part in dict.fromkeys(
-                together[trace] for trace in todo[first : first + _TRACES_AT_ONCE] if trace in together
-            ):
-                ended_ns = ended.get(part, 0)
-                if part not in seen and _is_due(ended_ns, until_ns):
-                    yield _Part(ended_ns, entries.get(part, ()))
-            seen.update(together, together.values())
+            for part in _read(lookup, search, todo[first : first + _TRACES_AT_ONCE], entries_of, wanted):
+                if not part.traces & seen and _is_due(part.ended_ns, until_ns):
+                    yield part
+                seen |= part.traces
 
 
 def _is_due(ended_ns: int, until_ns: int) -> bool:
@@ -162,7 +171,23 @@ def _is_future(until_ns: int) -> bool:
     return horizon_ns() < until_ns < ALWAYS.to_ns - 1
 
 
-def _traces(lookup: Lookup, search: Search, wanted: OfService, until_ns: int) -> Iterator[list[str]]:
+def _read(lookup: Lookup, search: Search, traces: Sequence[str], entries_of: _EntriesOf, wanted: OfService) -> list[_Part]:
+    """Return what is found in traces and in those that hang together with them, in their order."""
+    outlines = lookup.outlines(traces, _MOST_SPANS)
+    first = _together(outlines)
+    ended = _ends(outlines, wanted, first)
+    inside, entries = defaultdict[str, set[str]](set), defaultdict[str, list[Entry]](list)
+    for trace, of in first.items():
+        inside[of].add(trace)
+    for one in entries_of(outlines):
+        if search.matches(one):
+            entries[first[one.trace_id]].append(one)
+    # Without an end, the limit of spans has cut it off.
+    parts = dict.fromkeys(first[trace] for trace in traces if trace in first and first[trace] in ended)
+    return [_Part(frozenset(inside[part]), ended[part], entries[part]) for part in parts]
+
+
+def _traces(lookup: Lookup, search: Search, until_ns: int, wanted: OfService) -> Iterator[list[str]]:
     """Yield traces with what is looked for, some at a time, the newest first, those that end in the future last."""
     newest_ns, groups, horizon = _newest_ns(search, until_ns), wanted.groups, horizon_ns()
     while not _is_future(until_ns):
@@ -178,6 +203,12 @@ def _traces(lookup: Lookup, search: Search, wanted: OfService, until_ns: int) ->
     if newest_ns <= horizon or _is_future(until_ns):
         future = Window(horizon + 1, min(until_ns, ALWAYS.to_ns - 1) if _is_future(until_ns) else ALWAYS.to_ns - 1)
         yield [span.trace_id for span in lookup.noted(groups, _MOST_NOTED, future)]
+
+
+def _newest_ended(spans: Iterable[Span]) -> list[Span]:
+    """Return spans as `noted` does: what runs comes first, what ends in the future last."""
+    horizon = horizon_ns()
+    return sorted(spans, key=lambda one: (not one.end_ns, one.end_ns <= horizon, one.end_ns or one.start_ns), reverse=True)
 
 
 def _newest_ns(search: Search, until_ns: int) -> int:
@@ -202,12 +233,6 @@ def _together(spans: Sequence[Span]) -> dict[str, str]:
                 one, two = sorted((found(span.trace_id), found(trace_of[other])))
                 first[two] = one
     return {trace: found(trace) for trace in first}
-
-
-def _newest_ended(spans: Iterable[Span]) -> list[Span]:
-    """Return spans as `noted` does: what runs comes first, what ends in the future last."""
-    horizon = horizon_ns()
-    return sorted(spans, key=lambda one: (not one.end_ns, one.end_ns <= horizon, one.end_ns or one.start_ns), reverse=True)
 
 
 def _ends(spans: Iterable[Span], wanted: OfService, together: Mapping[str, str]) -> dict[str, int]:

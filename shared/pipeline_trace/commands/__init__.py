@@ -20,7 +20,7 @@ Value = TypeVar("Value")
 Command = TypeVar("Command", bound=Callable[..., object])
 
 GROUP = "pipeline_trace.commands"
-_OWN = ("context", "deploys", "doctor", "exec", "path", "prune", "report", "serve", "ship", "show", "why")
+_OWN = ("compare", "context", "deploys", "doctor", "exec", "path", "prune", "report", "serve", "ship", "show", "why")
 
 
 class _Commands(click.Group):

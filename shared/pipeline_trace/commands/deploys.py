@@ -12,14 +12,13 @@ from rich.console import Console
 from ..change.board import board_of
 from ..change.board_terminal import print_board, print_deploys
 from ..change.listed import board_document, deploys_document
-from ..change.search import Search, find_deploys, said_cut
+from ..change.search import Search, find_deploys, find_for_board, said_cut
 from ..lookup.source import Window
 from . import fail, format_option, parsed, reading, utc_option
 from .units import age_seconds
 
-# More than the traces that are read for a board have.
-_MOST_OF_A_BOARD = 100_000
-_MOST_OF_A_LIST = 50
+# Of a list.
+_MOST = 50
 
 
 @click.command("deploys")
@@ -37,7 +36,7 @@ def command(service: str, environment: str, since: float, form: str, source: str
     now_ns = time.time_ns()
     search = Search(service=service, environment=environment, began=Window(now_ns - int(since * 1e9)))
     with reading.open_lookup(source) as lookup:
-        found = find_deploys(lookup, search, _MOST_OF_A_LIST if service else _MOST_OF_A_BOARD)
+        found = find_deploys(lookup, search, _MOST) if service else find_for_board(lookup, search)
     if not found.entries:
         of = f" of {service}" if service else ""
         to = f" to {environment}" if environment else ""

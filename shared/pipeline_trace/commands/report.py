@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,6 +13,7 @@ from ..answers import headline
 from ..lookup import tree
 from ..lookup.usual import NO_OTHER_BUILDS, OtherBuilds, other_builds
 from ..report import html
+from ..report.copying import NOTHING_AROUND, Around
 from ..report.headline import NOTHING, Headline
 from ..trace.span import Span
 from . import fail, reading
@@ -37,10 +39,11 @@ def command(trace: str, output: Path | None, needs_path: bool, source: str) -> N
     """
     with reading.open_lookup(source) as lookup:
         spans = lookup.spans(trace)
-        history, first = other_builds(lookup, spans), headline(lookup, spans, trace)
+        page = os.environ.get("PIPELINE_TRACE_URL", "")
+        history, first = other_builds(lookup, spans), headline(lookup, spans, trace, page)
     if needs_path and first.path is None:
         raise fail(f"{trace} names no commit, so the change's path is not known; run pipeline-trace report without --path")
-    click.echo(write(spans, output, headline=first, history=history))
+    click.echo(write(spans, output, headline=first, history=history, around=_around(spans, page, source)))
 
 
 def write(
@@ -49,15 +52,22 @@ def write(
     *,
     headline: Headline = NOTHING,
     history: OtherBuilds = NO_OTHER_BUILDS,
+    around: Around = NOTHING_AROUND,
 ) -> Path:
     """Write the HTML report of a trace; return the file's absolute path. Raises OSError.
 
     ``headline``: verdict and change's path, for the top of the page. ``history``: facts from other builds of the same jobs.
+    ``around``: what is around the page.
     """
     roots = tree.build_tree(spans)
-    root = roots[0].span
-    path = (output or Path(f"trace-{root.trace_id[:12]}.html")).absolute()
+    path = (output or Path(f"trace-{roots[0].span.trace_id[:12]}.html")).absolute()
     now = datetime.now(timezone.utc)
-    page = html.page_html(spans, title=root.name, roots=roots, generated_at=now, headline=headline, history=history)
+    page = html.page_html(spans, roots=roots, generated_at=now, headline=headline, history=history, around=around)
     path.write_text(page, encoding="utf-8")
     return path
+
+
+def _around(spans: Sequence[Span], page: str, source: str) -> Around:
+    """Return what is around a file. ``page``: the address of a trace's page, with ``{trace_id}`` for its id; "" for none."""
+    named = tree.build_tree(spans)[0].span.trace_id
+    return Around(page.replace("{trace_id}", named) if "{trace_id}" in page else "", source)

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 import click
 from rich.console import Console
-from rich.style import Style
 from rich.text import Text
 
 from ..lookup.lookup import NotFoundError
-from ..lookup.wording import with_shown_times
 from ..ownership import account, judge
 from ..ownership.account import Account
-from ..ownership.account.text import LABEL_WIDTH
-from ..ownership.account.wording import Command, Line, Name, Part, Quote, rows, sure
+from ..ownership.account.wording import rows, sure
 from ..ownership.log.judge import verdict_of_log
 from ..ownership.log.rules import Rules, RulesError, load_rules
 from ..ownership.verdict import NOTHING_FAILED
 from . import fail, format_option, live, reading, utc_option
+from .labelled import print_rows
 from .logfile import read_end
 
-# Of what does not fit in the first line, and the least room beside a label, in columns.
-_INDENT = 2
-_NARROWEST = 20
 _TEAMS = {"dev": "bold yellow", "ops": "bold magenta"}
 
 
@@ -97,37 +91,4 @@ def _print(known: Account, console: Console, *, utc: bool) -> None:
     """Print an account in a terminal: lines wrap beside their label."""
     console.print(Text(known.says, style=_TEAMS.get(known.verdict.owner, "bold")))
     console.print(Text(f"({sure(known)})", style="dim"))
-    width = max(console.width - LABEL_WIDTH - _INDENT, _NARROWEST)
-    for row in rows(known):
-        beside = [text for line in row.lines for text in _beside(line, console, width, utc)]
-        for at, text in enumerate(beside):
-            label = Text(f"{'' if at else row.label:{LABEL_WIDTH}}", style="dim")
-            # An address that does not fit begins at the left edge: a terminal that wraps it keeps it whole.
-            wide = at and LABEL_WIDTH + text.cell_len > console.width
-            console.print(text[_INDENT:] if wide else label + text, soft_wrap=True)
-
-
-def _beside(line: Line, console: Console, width: int, utc: bool) -> Iterator[Text]:
-    """Yield the pieces of a line that fit beside a label. An address gets its own line, so that it can be copied whole."""
-    words = Text.assemble(*(_shown(part, utc) for part in line))
-    for at, piece in enumerate(words.wrap(console, width)):
-        piece.rstrip()
-        yield Text(" " * _INDENT if at else "") + piece
-    for part in line:
-        if isinstance(part, Name) and part.written:
-            yield Text(" " * _INDENT) + Text(part.url, style=_style(part))
-
-
-def _shown(part: Part, utc: bool) -> tuple[str, Style]:
-    # A quoted log line may look like one of our times, so only our own words change.
-    text = with_shown_times(part, utc=utc) if isinstance(part, str) else part.text
-    return text, _style(part)
-
-
-def _style(part: Part) -> Style:
-    if isinstance(part, Quote):
-        return Style(color="red")
-    if isinstance(part, Command):
-        return Style(bold=True)
-    # Where a terminal knows links, a click on the name opens the page.
-    return Style(color="cyan", link=part.url or None) if isinstance(part, Name) else Style()
+    print_rows(rows(known), console, utc=utc)

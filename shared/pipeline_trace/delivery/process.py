@@ -12,9 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import aside, home, losses, ship, shipment, waiting
-from .destinations import Destination, SetupError, configured_destination
+from .destinations import Destination, SetupError, configured_destination, configured_teller
 from .progress import load_progress, save_progress
 from .start import CALL
+from .telling import Telling
 
 # Allocations between two runs of the garbage collector: about as many as some batches need.
 _GARBAGE = 50_000
@@ -85,7 +86,9 @@ def _follow(journal: Path, flush_limit: float) -> int:
         # Objects of the SDK's import stay for ever. Without freeze, they are half of the garbage collector's work.
         gc.freeze()
         gc.set_threshold(_GARBAGE)
-        outcome = ship.follow(journal, destination, flush_limit, _wait)
+        telling = Telling(lambda: configured_teller(os.environ, destination))
+        outcome = ship.follow(journal, destination, flush_limit, _wait, telling.look)
+        telling.close()
         if outcome.done:
             # No process waits for us now, so deliver what earlier processes left.
             ship.ship_all(journal.parent, destination)

@@ -23,6 +23,7 @@ _BEFORE = 64
 _DECODER = json.JSONDecoder()
 _MALFORMED = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
 _OPEN = b'{"type":"open",'
+_END = b'{"type":"end"'
 _SPAN_ID = re.compile(rb'"span_id":"([0-9a-f]{16})"')
 
 
@@ -150,8 +151,16 @@ class Reader:
 
     def ended(self) -> bool:
         """Return whether the last line is an ``end`` line."""
+        return _END in self._last()
+
+    def end(self) -> Line | None:
+        """Return the last line if it is a whole ``end`` line."""
+        _before, kind, rest = self._last().rpartition(_END)
+        return parsed(kind + rest.rstrip(b"\n")) if kind else None
+
+    def _last(self) -> bytes:
         size = os.fstat(self._file).st_size
-        return b'{"type":"end"' in os.pread(self._file, 200, max(size - 200, 0))
+        return os.pread(self._file, 200, max(size - 200, 0))
 
     def modified_ns(self) -> int:
         """Return the time of the last write in nanoseconds since the epoch."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from .aside import set_aside
 from .destinations import DeliveryError, Destination
 from .journal import find_journals
 from .progress import load_progress
-from .reader import Reader
+from .reader import Opened, Reader
 from .schedule import Patience, Queue
 from .shipment import Outcome, Shipment, said
 
@@ -28,6 +28,8 @@ _SLOWEST_RETRY = 30.0
 _PATIENCE = 60.0
 # Seconds for a batch after the flush limit: enough for a receiver that answers.
 _LAST_SECONDS = 1.0
+# Gets open spans by their id. Returns at once, and raises nothing.
+Look = Callable[[Mapping[str, Opened]], None]
 
 
 def ship_one(path: Path, destination: Destination, timeout: float = _PATIENCE) -> Outcome:
@@ -121,11 +123,17 @@ def delivered_by_others(folder: Path) -> bool:
     return False
 
 
-def follow(path: Path, destination: Destination, flush_limit: float, wait: Callable[[float], None]) -> Outcome:
+def follow(
+    path: Path,
+    destination: Destination,
+    flush_limit: float,
+    wait: Callable[[float], None],
+    look: Look = lambda opened: None,
+) -> Outcome:
     """Deliver a journal while it is being written, until its writer ends or is killed. Return the outcome.
 
     ``flush_limit``: seconds for the delivery after the writer's end. ``wait(seconds)``: sleeps, or returns early if the
-    writer asks for it.
+    writer asks for it. ``look``: gets the open spans after each delivery while the writer is there.
     """
     try:
         reader = Reader(path)
@@ -135,7 +143,7 @@ def follow(path: Path, destination: Destination, flush_limit: float, wait: Calla
         if not reader.claim():
             return Outcome()
         shipment, now = Shipment(reader, destination), start_clock()
-        held, alive = _while_written(shipment, reader, wait)
+        held, alive = _while_written(shipment, reader, wait, look)
         # The writer waits for us from its end on. A delivery may have been in progress at that time. Somebody may have set
         # the clock since then.
         ago = max(min((time.time_ns() - reader.modified_ns()) / 1e9, time.monotonic() - alive), 0.0)
@@ -152,7 +160,9 @@ class _Held(NamedTuple):
     until: float
 
 
-def _while_written(shipment: Shipment, reader: Reader, wait: Callable[[float], None]) -> tuple[_Held | None, float]:
+def _while_written(
+    shipment: Shipment, reader: Reader, wait: Callable[[float], None], look: Look
+) -> tuple[_Held | None, float]:
     """Deliver about every second while the journal is being written. After failures, wait longer and longer.
 
     Return the last refusal, if the receiver asked to wait and was not asked again, and when (of the monotonic clock) the
@@ -171,6 +181,7 @@ def _while_written(shipment: Shipment, reader: Reader, wait: Callable[[float], N
         try:
             shipment.step(_PATIENCE)
             pause = _BATCH_SECONDS
+            look(shipment.opened)
         except DeliveryError as error:
             pause = max(min(pause * 2, _SLOWEST_RETRY), error.wait or 0.0)
             held = _Held(error, time.monotonic() + error.wait) if error.wait else None

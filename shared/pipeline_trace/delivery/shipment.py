@@ -5,15 +5,15 @@ Every span is delivered at least once, with the same ids each time. If the write
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..trace import conventions as c
 from ..trace import redact
-from ..trace.span import Event, Span
+from ..trace.span import Span
 from . import refusal, schedule, sizes
+from .closing import close
 from .destinations import Accepted, DeliveryError, Destination, SetupError
 from .locks import NoLocksError
 from .progress import Progress, load_progress, save_progress
@@ -24,7 +24,6 @@ BATCH = 512
 MOST_FOREIGN = 3
 # Seconds before an early retry, if the receiver asks for no other time.
 _SOON = 1.0
-_CANCELLED = frozenset({"SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"})
 
 
 @dataclass
@@ -97,6 +96,11 @@ class Shipment:
         )
 
     @property
+    def opened(self) -> Mapping[str, Opened]:
+        """The spans that have begun and not ended, by id, as far as the journal is read."""
+        return self._open
+
+    @property
     def foreign(self) -> bool:
         """Whether so many answers were not an OTLP receiver's that the journal is not sent again."""
         return self._state.foreign >= MOST_FOREIGN
@@ -121,13 +125,11 @@ class Shipment:
         self._finishing = True
         self.step(timeout)
         self._reader.count_torn_end()
-        reason = self.end.reason if self.end else "SIGKILL or a crash"
-        lost = self.end is not None and self.end.dropped > 0 and not reason
         still_open = list(self._still_open())
         # This clock is less exact than those of spans, and no child may end after its parent.
         died_ns = max([died_ns, self._latest_ns, *(span.start_ns for span in still_open)])
         for span in still_open:
-            closed = _unknown(span, died_ns) if lost else _closed(span, reason, died_ns)
+            closed = close(span, self.end, died_ns)
             self._add(closed, self._end, sizes.of_span(closed))
         self._open.clear()
         self._flush(timeout)
@@ -262,24 +264,3 @@ def said(error: Exception) -> str:
     if isinstance(error, (DeliveryError, SetupError, NoLocksError)):
         return str(error)
     return redact.masked(f"{type(error).__name__}: {error}"[:300])
-
-
-def _closed(span: Span, reason: str, died_ns: int) -> Span:
-    """Close a span of a dead writer: the result is error after a kill, cancellation after a signal of _CANCELLED."""
-    span.end_ns = max(died_ns, span.start_ns)
-    if reason in _CANCELLED:
-        span.cancel(reason, span.end_ns)
-        return span
-    reason = reason or "never ended"
-    span.attributes[c.TASK_RUN_RESULT] = c.ERROR
-    span.attributes[c.ERROR_TYPE] = "interrupted"
-    span.events = [*span.events, Event("interrupted", span.end_ns, {"reason": reason})]
-    span.fail(f"still open when its process ended ({reason})")
-    return span
-
-
-def _unknown(span: Span, died_ns: int) -> Span:
-    """Close a span whose end could not be written, though its writer ended normally. Its result is unknown."""
-    span.end_ns = max(died_ns, span.start_ns)
-    span.events = [*span.events, Event("interrupted", span.end_ns, {"reason": "its end could not be written"})]
-    return span

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from ..delivery.closing import close
 from ..delivery.journal import find_journals
 from ..delivery.reader import Line, Reader, parsed
 from ..trace import conventions as c
@@ -77,6 +78,13 @@ class Entry(NamedTuple):
         """Return when the span ended, in nanoseconds since the epoch; 0 if it is open."""
         found = None if self.opened else _END_NS.search(self.raw)
         return int(found[1]) if found else 0
+
+
+class _Gone(NamedTuple):
+    """What is known of the end of a process: the last line of its journal, None if it has none, and its last write."""
+
+    end: Line | None
+    modified_ns: int
 
 
 @dataclass(frozen=True)
@@ -154,17 +162,20 @@ class Journals:
         # Many lines have the same ids of traces and parents.
         self._texts: dict[str | None, str | None] = {}
         self._live: set[tuple[str, str]] = set()
+        # Spans that a process left open which is gone.
+        self._left: dict[tuple[str, str], _Gone] = {}
+        self._latest: dict[str, int] = {}
         for part in self.parts:
             self._read(part)
 
     def trace(self, trace_id: str) -> list[Span]:
         """Return the spans of a trace."""
-        return _spans(self._by_trace.get(trace_id, {}).values())
+        return self._spans(self._by_trace.get(trace_id, {}).values())
 
     def open_spans(self) -> list[Span]:
         """Return the open spans of processes that run now."""
         found = (self._by_trace[trace_id][span_id] for trace_id, span_id in sorted(self._live))
-        return _spans(entry for entry in found if entry.opened)
+        return self._spans(entry for entry in found if entry.opened)
 
     def traces_of(self, span_ids: Iterable[str]) -> set[str]:
         """Return the ids of the traces that have a span with one of these ids."""
@@ -186,7 +197,7 @@ class Journals:
 
     def _saying(self, texts: Sequence[bytes]) -> list[Span]:
         """Return the spans whose line contains one of these texts."""
-        return _spans(entry for entry in self._entries() if any(text in entry.raw for text in texts))
+        return self._spans(entry for entry in self._entries() if any(text in entry.raw for text in texts))
 
     def newest(self) -> tuple[str, int] | None:
         """Return the id of the trace whose span ended last, and that end in ns; None if there are no spans."""
@@ -218,19 +229,37 @@ class Journals:
             # Deleted after its delivery, or a file of another user.
             return
         try:
-            written = reader.written()
+            written, opened = reader.written(), set[tuple[str, str]]()
             for entry in entries(reader) if part.whole else newest_entries(reader, part.opened, part.end):
-                self._keep(entry, written)
+                self._keep(entry)
+                (opened.add if entry.opened else opened.discard)((entry.trace_id, entry.span_id))
+            if written:
+                self._live |= opened
+            elif opened:
+                self._left.update(dict.fromkeys(opened, _Gone(reader.end(), reader.modified_ns())))
         finally:
             reader.close()
 
-    def _keep(self, entry: Entry, written: bool) -> None:
+    def _spans(self, found: Iterable[Entry]) -> list[Span]:
+        return [span for entry in found if (span := self._span(entry))]
+
+    def _span(self, entry: Entry) -> Span | None:
+        """Return the span of an entry; one that a process left open as it will be delivered."""
+        span = entry.span()
+        gone = self._left.get((entry.trace_id, entry.span_id)) if span and entry.opened else None
+        return close(span, gone.end, max(gone.modified_ns, self._latest_ns(entry.trace_id))) if span and gone else span
+
+    def _latest_ns(self, trace_id: str) -> int:
+        """Return when the last span of a trace ended: none ends before those in it."""
+        if trace_id not in self._latest:
+            self._latest[trace_id] = max(entry.end_ns for entry in self._by_trace[trace_id].values())
+        return self._latest[trace_id]
+
+    def _keep(self, entry: Entry) -> None:
         trace_id, parent_id = (self._texts.setdefault(text, text) for text in (entry.trace_id, entry.parent_id))
         kept = self._by_trace[str(trace_id)]
         if not entry.opened or entry.span_id not in kept:
             kept[entry.span_id] = entry._replace(trace_id=str(trace_id), parent_id=parent_id)
-        if entry.opened and written:
-            self._live.add((str(trace_id), entry.span_id))
 
 
 def _inner(value: str) -> bytes:
@@ -267,10 +296,6 @@ def newest_entries(reader: Reader, most_opened: int, most_ended: int) -> Iterato
             ended_size -= len(ended.popleft().raw)
     yield from opened.values()
     yield from ended
-
-
-def _spans(found: Iterable[Entry]) -> list[Span]:
-    return [span for entry in found if (span := entry.span())]
 
 
 def _span_in(line: Line | None) -> Span | None:

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from ..trace.span import Span
+
+
+class Opened(NamedTuple):
+    """A span that has begun. ``heard_ns``: when its sender was last heard of, where it should have been heard since; else 0.
+
+    In nanoseconds since the epoch. Nobody knows what became of it then.
+    """
+
+    span: Span
+    heard_ns: int = 0
 
 
 def standing(opened: Iterable[Span]) -> list[Span]:

@@ -43,6 +43,18 @@ STATES = (
     c.SKIP,
     NO_STATE,
 )
+# How people call them.
+STATE_WORDS = {
+    c.ERROR: "Error",
+    c.FAILURE: "Failed",
+    c.TIMEOUT: "Timed out",
+    c.CANCELLATION: "Cancelled",
+    c.SUCCESS: "Succeeded",
+    c.SKIP: "Skipped",
+    RUNNING: "Running",
+    INCOMPLETE: "Incomplete",
+    NO_STATE: "No result",
+}
 
 _KNOWN_TYPES = frozenset(SPAN_TYPES)
 _RESULT_WORDS = frozenset(STATES) - {RUNNING, INCOMPLETE, NO_STATE}

@@ -13,6 +13,7 @@ from ..lookup.twice import are_twice
 from ..lookup.wording import utc_time
 from ..trace import conventions as c
 from ..trace.queries import (
+    agents_of,
     attribute_text,
     build_key,
     environment_of,
@@ -34,6 +35,7 @@ from .verdict import DEV, NOTHING_FAILED, OPS, UNKNOWN, Verdict
 _DAYS = 7
 _WINDOW_NS = _DAYS * 86_400 * 1_000_000_000
 _MOST_FAILURES = 100
+_MOST_DECIDED = 50
 
 
 class BuildSource(Protocol):
@@ -81,15 +83,10 @@ def judged_for(source: BuildSource, reference: str, rules: Rules) -> Judged:
     return judged_trace(source, source.spans(reference), reference, rules)
 
 
-def verdict_of_trace(source: BuildSource, spans: Iterable[Span], reference: str, rules: Rules) -> Verdict:
-    """Return who should look first at a trace, from its spans; see ``judged_for``."""
-    return judged_trace(source, spans, reference, rules).verdict
-
-
 def judged_trace(source: BuildSource, spans: Iterable[Span], reference: str, rules: Rules) -> Judged:
     """Return who should look first at a trace, and on what that rests; see ``judged_for``."""
     trace = Trace(spans)
-    start = _referenced(trace, reference)
+    start = referenced(trace, reference)
     failure = _with_started(source, trace, start)
     if failure is None:
         return Judged(_interrupted(trace, start) or _not_failed(trace, start), start)
@@ -143,6 +140,20 @@ def _naming_hosts(failure: Failure, verdict: Verdict) -> Verdict:
     return replace(verdict, evidence=evidence, next=f"Ops looks at {hosts}; the change is not the cause.")
 
 
+def deciding_lines(failed: Iterable[Span], rules: Rules) -> dict[str, str]:
+    """Return the line of the log that decides, by span id: of the first failed spans, as many as a page lists."""
+    found: dict[str, str] = {}
+    for span in sorted(failed, key=lambda span: span.start_ns):
+        failure = Failure([span], [span])
+        if len(found) == _MOST_DECIDED:
+            break
+        if failure.log:
+            verdict = verdict_of_log(failure.command, failure.exit_status, failure.log, None, rules).masked()
+            if verdict.evidence:
+                found[span.span_id] = verdict.evidence[0]
+    return found
+
+
 def failed_task(failure: Failure) -> ansible.TaskFailure | None:
     """Return the Ansible task that failed, from its hosts' results or from the log; None for none."""
     return ansible.failure_of_results(failure.task_result) or ansible.failure_of_output(failure.log.splitlines())
@@ -173,8 +184,8 @@ def _tests(failure: Failure) -> Verdict | None:
     return Verdict(DEV, "test_failure", 0.75, evidence, "Dev looks at the tests that failed.")
 
 
-def _referenced(trace: Trace, reference: str) -> Span:
-    """Return the span that a reference names: the run of a build, else the root that failed last, else the last root."""
+def referenced(trace: Trace, reference: str) -> Span:
+    """Return the span that a reference names in its trace: a build's run, else the root that failed last, else the last."""
     for span in trace.spans:
         if is_run_of(span, reference):
             return span
@@ -245,15 +256,9 @@ def _failed(run: Span, spans: Sequence[Span], rules: Rules) -> Sequence[PastBuil
     return [_run(run, failure, verdict_without_history(failure, rules))]
 
 
-def _agents(run: Span) -> Sequence[str]:
-    """Return the agents that a build used."""
-    agents = run.attributes.get(c.JENKINS_AGENTS)
-    return [str(name) for name in agents] if isinstance(agents, list) else [attribute_text(run, c.WORKER_NAME)]
-
-
 def _run(run: Span, failure: Failure | None = None, verdict: Verdict | None = None) -> PastBuild:
     target, job = environment_of(run), attribute_text(run, c.PIPELINE_NAME)
-    agents = _agents(run)
+    agents = agents_of(run)
     return PastBuild(
         # Deploys to one environment tell nothing about another.
         job=f"{job} to {target}" if target else job,

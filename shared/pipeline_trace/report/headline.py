@@ -10,6 +10,7 @@ from typing import Any
 from ..lookup.states import STATES
 from ..lookup.wording import human_ms, visible
 from ..ownership import Verdict
+from ..ownership.account import Account
 from .times import time_element
 
 _OWNERS = {"dev": "Dev should look first", "ops": "Ops should look first"}
@@ -24,12 +25,14 @@ _WAITS = {"queue": "in the queue", "agent": "for an agent", "input": "for a pers
 class Headline:
     """What is known about a trace besides its spans. ``path``: the document of `pipeline-trace path`. None is not shown.
 
-    ``deciding``: the line of a failed span's log that decides the verdict on it, by span id.
+    ``deciding``: the line of a failed span's log that decides the verdict on it, by span id. ``account``: what is known
+    around the verdict.
     """
 
     verdict: Verdict | None = None
     path: Mapping[str, Any] | None = None
     deciding: Mapping[str, str] = field(default_factory=dict)
+    account: Account | None = None
 
 
 NOTHING = Headline()

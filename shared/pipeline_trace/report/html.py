@@ -16,12 +16,15 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..lookup.states import INCOMPLETE, RUNNING
+from ..lookup.states import INCOMPLETE, RUNNING, span_type
 from ..lookup.tree import Node, build_tree, overall_state, walk
 from ..lookup.usual import NO_OTHER_BUILDS, OtherBuilds
 from ..lookup.wording import human_duration, visible
+from ..trace import conventions as c
 from ..trace.span import Span
+from .copying import NOTHING_AROUND, About, Around, copies_of
 from .critical import critical_path
+from .heading import facts_of, heading_of
 from .headline import NOTHING, Headline, path_view, verdict_view
 from .pagedata import STATE_WORDS, PageData
 from .panels import flaky_view, lane_views, stage_views, time_views
@@ -32,8 +35,21 @@ from .trouble import find_trouble
 _TEMPLATES = Path(__file__).with_name("templates")
 STYLE = _TEMPLATES / "report.css"
 TIMES_SCRIPT = _TEMPLATES / "report-times.js"
-_SCRIPTS = ("report-times.js", "report-model.js", "report-details.js", "report-rows.js", "report.js", "report-views.js")
-_STYLES = ("report.css", "report-first.css", "report-media.css")
+_SCRIPTS = (
+    "report-times.js",
+    "report-model.js",
+    "report-copy.js",
+    "report-details.js",
+    "report-rows.js",
+    "report.js",
+    "report-matrix-plays.js",
+    "report-matrix-model.js",
+    "report-matrix-cells.js",
+    "report-matrix-draw.js",
+    "report-matrix.js",
+    "report-views.js",
+)
+_STYLES = ("report.css", "report-first.css", "report-tools.css", "report-matrix.css", "report-media.css")
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(_TEMPLATES),
     autoescape=True,
@@ -49,19 +65,20 @@ _JSON = JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 def page_html(
     spans: Sequence[Span],
     *,
-    title: str,
+    title: str = "",
     roots: Sequence[Node] | None = None,
     generated_at: datetime | None = None,
     links: Sequence[tuple[str, str]] = (),
     headline: Headline = NOTHING,
     history: OtherBuilds = NO_OTHER_BUILDS,
+    around: Around = NOTHING_AROUND,
 ) -> str:
     """Return the page for the spans of one or more traces. Without spans, the page says so.
 
-    ``roots``: the tree of these spans, if the caller has it.
+    ``title``: "" for the build, or the name of the first span. ``roots``: the tree of these spans, if the caller has it.
     ``generated_at``: the time for the footer, and the end of the bars of open spans (UTC if it has no zone; default: now).
-    ``links``: names and addresses to show at the top. ``headline`` and ``history``: what they do not know is not shown. The
-    result can always be encoded as UTF-8.
+    ``links``: names and addresses to show at the top. ``headline`` and ``history``: what they do not know is not shown.
+    ``around``: what is around the page. The result can always be encoded as UTF-8.
     """
     moment = generated_at or datetime.now(timezone.utc)
     if moment.tzinfo is None:
@@ -71,14 +88,26 @@ def page_html(
     start_ns, end_ns = _extent(spans, moment)
     path = critical_path(roots, end_ns)
     result = overall_state(roots)
+    heading = heading_of(roots)
+    about = About(heading, spans[0].trace_id if spans else "", result, STATE_WORDS[result], start_ns, end_ns - start_ns)
+    copies = copies_of(about, headline.account, around, has_path=headline.path is not None)
+    data = {
+        **PageData(rows, start_ns, end_ns, path, history).as_json(),
+        "copies": {"text": copies.text, "markdown": copies.markdown},
+        "page": around.page,
+    }
     script = "\n".join(_read(name) for name in _SCRIPTS)
     style = "\n".join(_read(name) for name in _STYLES)
     return _ENVIRONMENT.get_template("report.html.j2").render(
         policy=_policy(script, style),
         script=Markup(script),
         style=Markup(style),
-        data=Markup(_json(PageData(rows, start_ns, end_ns, path, history).as_json())),
-        title=visible(title),
+        data=Markup(_json(data)),
+        title=visible(title or heading.name),
+        heading=heading,
+        facts=facts_of(heading),
+        commands=[visible(command) for command in copies.commands],
+        around=around,
         links=[(visible(name), address) for name, address in links],
         result=result,
         words=STATE_WORDS,
@@ -97,6 +126,7 @@ def page_html(
         stages=stage_views(rows, history, end_ns),
         retries=find_retries(rows),
         flaky=flaky_view(history),
+        has_grid=any(span_type(node.span) in (c.TYPE_PLAYBOOK, c.TYPE_TASK) for node in rows),
     )
 
 

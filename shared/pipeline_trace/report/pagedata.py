@@ -7,6 +7,7 @@ from json import JSONEncoder, loads
 from typing import Any
 
 from ..lookup.states import SPAN_TYPES, STATES, message, remark, span_type, state
+from ..lookup.states import STATE_WORDS as STATE_WORDS
 from ..lookup.tree import Node
 from ..lookup.usual import OtherBuilds, stage_key
 from ..lookup.wording import visible
@@ -17,18 +18,15 @@ from .critical import Segment, own_times
 from .retries import later_attempts
 from .sides import BOTH, DEV, OPS, side
 
-STATE_WORDS = {
-    c.ERROR: "Error",
-    c.FAILURE: "Failed",
-    c.TIMEOUT: "Timed out",
-    c.CANCELLATION: "Cancelled",
-    c.SUCCESS: "Succeeded",
-    c.SKIP: "Skipped",
-    "running": "Running",
-    "incomplete": "Incomplete",
-    "unset": "No result",
-}
 _SIDES = {BOTH: "b", DEV: "d", OPS: "o"}
+# The attributes that the page's script asks for, by its words for them.
+_NAMES = {
+    "strategy": c.ANSIBLE_PLAY_STRATEGY,
+    "serial": f"{c.ANSIBLE_PLAY_PREFIX}serial",
+    "counts": c.ANSIBLE_HOSTS_PREFIX,
+    "host": c.ANSIBLE_HOST_NAME,
+    "error": c.ERROR_TYPE,
+}
 _JSON = JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
@@ -67,6 +65,7 @@ class PageData:
             "types": SPAN_TYPES,
             "states": STATES,
             "words": [STATE_WORDS[word].lower() for word in STATES],
+            "names": _NAMES,
             "texts": list(self._texts),
             "resources": [loads(resource) for resource in self._resources],
             "rows": self._rows,

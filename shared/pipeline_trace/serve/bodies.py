@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTracePartialSuccess, ExportTraceServiceResponse
 
 from . import jsontext, wire
 from .budget import BodyError, Budget
+from .signals import TRACES, Signal
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
@@ -52,15 +52,16 @@ def unpack(body: bytes, encoding: str, budget: Budget) -> bytes:
 
 
 def parse(body: bytes, content_type: str, budget: Budget) -> Iterator[wire.Batch]:
-    """Yield the batches of spans in a body: protobuf, or OTLP's JSON. Raises BodyError, StoppingError."""
+    """Yield the batches of items in a body: protobuf, or OTLP's JSON. Raises BodyError, StoppingError."""
     return jsontext.batches(body, budget) if content_type == JSON else wire.batches(body, budget)
 
 
-def answer(content_type: str, *, rejected: int = 0, reason: str = "") -> bytes:
-    """Return the body of a success; of a partial success if spans were rejected. ``reason``: why the first one was."""
-    response = ExportTraceServiceResponse()
+def answer(content_type: str, signal: Signal = TRACES, *, rejected: int = 0, reason: str = "") -> bytes:
+    """Return the body of a success; of a partial success if items were rejected. ``reason``: why the first one was."""
+    response = signal.response()
     if rejected:
-        response.partial_success.CopyFrom(ExportTracePartialSuccess(rejected_spans=rejected, error_message=reason))
+        setattr(response.partial_success, signal.rejected, rejected)
+        response.partial_success.error_message = reason
     return _encoded(response, content_type)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from threading import Event
 
 from .limits import Limits
+from .signals import TRACES, Signal
 
-_SMALLER = "send smaller batches (Collector: send_batch_max_size, SDKs: OTEL_BSP_MAX_EXPORT_BATCH_SIZE)"
 # A span in memory takes about as much as this many attributes.
 _SPAN_WEIGHT = 8
 # A request has few fields outside its spans besides the spans themselves, and they are looked at twice.
@@ -31,9 +31,11 @@ class StoppingError(Exception):
 class Budget:
     """What one request may still cost. Each method raises BodyError over a limit, and StoppingError if the server ends."""
 
-    def __init__(self, limits: Limits, stopping: Event | None = None) -> None:
-        """Set the limits. ``stopping``: set when the server ends."""
+    def __init__(self, limits: Limits, stopping: Event | None = None, signal: Signal = TRACES) -> None:
+        """Set the limits. ``stopping``: set when the server ends. ``signal``: of the request."""
         self.limits = limits
+        self.signal = signal
+        self._smaller = f"send smaller batches (Collector: send_batch_max_size, SDKs: {signal.batch_variable})"
         self._stopping = stopping or Event()
         self._spans = 0
         self._items = 0
@@ -56,31 +58,32 @@ class Budget:
             raise StoppingError()
 
     def span(self, row_bytes: int) -> None:
-        """Count a span. ``row_bytes``: its size with its resource and scope."""
+        """Count a span, or a log record. ``row_bytes``: its size with its resource and scope, if it is stored so."""
         self.proceed()
         self._spans += 1
         self._row_bytes += row_bytes
         if self._spans > self.limits.spans:
-            raise _over(f"has more than {self.limits.spans} spans; {_SMALLER}")
+            raise _over(f"has more than {self.limits.spans} {self.signal.items}; {self._smaller}")
         if self._row_bytes > self.limits.row_bytes:
             raise _over(
                 f"takes more than {self.limits.row_bytes} bytes when each span is stored with its resource; "
-                f"leave out large resource attributes, or {_SMALLER}"
+                f"leave out large resource attributes, or {self._smaller}"
             )
 
     def items(self, count: int) -> None:
         """Count attributes, events, links, values, scopes or resources."""
         self._items += count
         if self._items > self.limits.items:
-            raise _over(f"has more than {self.limits.items} attributes, events, links and values; {_SMALLER}")
+            raise _over(f"has more than {self.limits.items} attributes, events, links and values; {self._smaller}")
 
     def fields(self, count: int) -> None:
-        """Count fields in protobuf that are outside the spans, or spans."""
+        """Count fields in protobuf that are outside the items of the signal, or items."""
         self.proceed()
         self._fields += count
         most = _FIELDS_OF_SPAN * self.limits.spans
         if self._fields > most:
-            raise _over(f"has more than {most} spans and other fields outside spans; {_SMALLER}")
+            items = self.signal.items
+            raise _over(f"has more than {most} {items} and other fields outside {items}; {self._smaller}")
 
     def depth(self, depth: int) -> None:
         """Check how deep lists and maps are in each other."""
@@ -90,7 +93,7 @@ class Budget:
     def json_marks(self, count: int) -> None:
         """Check the number of brackets and commas outside the texts of a JSON body."""
         if count > self.limits.json_marks:
-            raise _over(f"has more than {self.limits.json_marks} values in JSON; {_SMALLER}")
+            raise _over(f"has more than {self.limits.json_marks} values in JSON; {self._smaller}")
 
 
 def too_deep(limits: Limits) -> BodyError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from datetime import datetime
 
 from markupsafe import Markup
 
@@ -14,11 +14,11 @@ from ..change.entries import Entry
 from ..lookup import wording
 from ..lookup.source import ALWAYS
 from ..report.pagedata import STATE_WORDS
-from ..report.times import time_element_of
+from ..report.times import time_element, time_element_of
 from ..trace import conventions as c
 from .pages import MARKS, SCRIPT, render
-from .period import JOB, SERVICE, address_of
-from .searching import FIELDS, TEXTS, WHEN, Asked
+from .period import JOB, SERVICE
+from .searching import FIELDS, TEXTS, TIMES, WHEN, Asked, address_of
 
 DEPLOYS, BUILDS = "/deploys", "/builds"
 _WHAT = {DEPLOYS: "deploy", BUILDS: "build"}
@@ -64,7 +64,7 @@ def entries_page(path: str, asked: Asked, found: Listed, *, store: str) -> str:
         ],
         problem=asked.problem,
         notice="; ".join(found.notices),
-        lines=[line_of(one) for one in found.lines],
+        lines=[line_of(one) if path == DEPLOYS else _build_of(one) for one in found.lines],
         newest=asked.address(path) if asked.until_ns < ALWAYS.to_ns else "",
         older=found.older,
         store=wording.visible(store),
@@ -74,18 +74,18 @@ def entries_page(path: str, asked: Asked, found: Listed, *, store: str) -> str:
 
 
 def line_of(one: Entry) -> dict[str, object]:
-    """Return what a line of a list shows of a deploy or a build."""
-    deploy = len(one.environments) == 1 and one.what
+    """Return what a page shows of a deploy."""
     return {
         "state": one.state,
         "mark": MARKS[one.state],
         "word": STATE_WORDS[one.state],
         "failed": one.state in c.FAILED_RESULTS,
         "page": page_of(one),
-        "name": wording.visible((one.what if deploy else one.run) or one.what or _NO_VERSION),
+        "name": wording.visible(one.what or one.run or _NO_VERSION),
+        "built": "",
         "places": [wording.visible(name) for name in one.environments],
         "service": wording.visible(one.service),
-        "of_service": address_of(SERVICE, one.service),
+        "of_service": address_of(SERVICE, name=one.service),
         "commit": wording.visible(one.commit),
         "branch": wording.visible(one.branch),
         "started": time_element_of(one.start_ns),
@@ -93,14 +93,20 @@ def line_of(one: Entry) -> dict[str, object]:
         "who": wording.visible(one.who),
         "run": wording.visible(one.run),
         "job": wording.visible(one.job),
-        "of_job": address_of(JOB, one.job),
+        "of_job": address_of(JOB, name=one.job),
         "number": wording.visible(one.run.removeprefix(one.job)),
         "url": one.url,
         "where": wording.visible(one.where),
         "message": wording.visible(one.message),
-        "owner": one.owner,
-        "kind": one.kind.replace("_", " "),
+        "owner": wording.visible(one.owner),
+        "kind": wording.visible(one.kind.replace("_", " ")),
     }
+
+
+def _build_of(one: Entry) -> dict[str, object]:
+    """Return what the list of builds shows of one."""
+    name = wording.visible(one.run or one.what or _NO_VERSION)
+    return {**line_of(one), "name": name, "built": wording.visible(one.version)}
 
 
 def page_of(one: Entry) -> str:
@@ -113,7 +119,7 @@ def rows_of(board: Board, now_ns: int) -> list[dict[str, object]]:
     return [
         {
             "service": wording.visible(row.service) or "(no service named)",
-            "of_service": address_of(SERVICE, row.service) if row.service else DEPLOYS,
+            "of_service": address_of(SERVICE, name=row.service) if row.service else DEPLOYS,
             "cells": [_cell(row.service, name, row.cells.get(name), now_ns) for name in board.environments],
         }
         for row in board.rows
@@ -133,8 +139,7 @@ def _cell(service: str, environment: str, cell: Cell | None, now_ns: int) -> dic
 
 
 def _list_of(service: str, environment: str) -> str:
-    wanted = {"service": service, "environment": environment}
-    return f"{DEPLOYS}?{urlencode({name: text for name, text in wanted.items() if text})}"
+    return address_of(DEPLOYS, service=service, environment=environment)
 
 
 def _quick(path: str, asked: Asked) -> list[list[tuple[str, str, bool]]]:
@@ -154,6 +159,8 @@ def _quick(path: str, asked: Asked) -> list[list[tuple[str, str, bool]]]:
 
 
 def _said(name: str, text: str) -> str:
+    if name in TIMES:
+        return time_element(datetime.fromisoformat(text))
     words: Mapping[str, Mapping[str, str]] = {"result": {**STATE_WORDS, **_RESULTS}, "when": WHEN}
     return wording.visible(words.get(name, {}).get(text, text))
 

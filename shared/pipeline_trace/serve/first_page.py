@@ -58,6 +58,7 @@ def _running(one: Running, now_ns: int) -> dict[str, object]:
         "started": time_element_of(one.start_ns),
         "ran": wording.human_duration(ran_ns),
         "hangs": one.hangs(now_ns),
+        "heard": time_element_of(one.heard_ns) if one.heard_ns else "",
         "usual": _usual(one, ran_ns),
     }
 

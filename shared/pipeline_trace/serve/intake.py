@@ -1,17 +1,24 @@
-"""Stores the spans of request bodies, for HTTP and gRPC. Limits what is in memory at the same time."""
+"""Stores the spans of request bodies, and keeps the open ones, for HTTP and gRPC. Limits what is in memory at once."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+import sqlite3
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from threading import Event
 from typing import Any, TypeVar
 
+from ..delivery.destinations import DeliveryError
 from . import bodies
 from .budget import Budget, StoppingError
 from .limits import Limits
+from .opened import Key, OpenSpans, key_of
 from .receiver import Received, receive
+from .records import Records, receive_records
+from .signals import LOGS, TRACES, Signal
+from .wire import Batch
 from .writer import StoreWriter
 
 # Smaller bodies are read in the event loop: a thread would cost more.
@@ -28,11 +35,12 @@ class BusyError(Exception):
 
 
 class Intake:
-    """Stores request bodies. When ``take`` returns, the spans are committed."""
+    """Stores request bodies. When ``take`` returns, what they carry is committed, or kept in memory if it is still open."""
 
-    def __init__(self, writer: StoreWriter, limits: Limits) -> None:
-        """Set the limits. Call it in the event loop."""
+    def __init__(self, writer: StoreWriter, limits: Limits, opened: OpenSpans | None = None) -> None:
+        """Set the limits. ``opened``: keeps the open spans. Call it in the event loop."""
         self._writer = writer
+        self._opened = opened or OpenSpans()
         self._limits = limits
         self._in_hand = 0
         self._items = 0
@@ -87,19 +95,51 @@ class Intake:
 
     async def take(self, body: bytes, kind: str, encoding: str, hold: Hold) -> Received:
         """Store the spans in a body, and return the result. Raises BodyError, BusyError, StoppingError, DeliveryError."""
-        budget = Budget(self._limits, self._stopping)
-        packed = bool(encoding)
-        if len(body) < _SMALL and not packed:
-            received = _read(body, kind, budget)
+        received = await self._read(body, kind, encoding, hold, TRACES, receive)
+        await self._writer.put(received.spans)
+        self._opened.ended(map(key_of, received.spans))
+        return received
+
+    async def hear(self, body: bytes, kind: str, encoding: str, hold: Hold) -> Records:
+        """Keep the open spans that the log records in a body tell of, and return the result. Raises the errors of ``take``.
+
+        Not those that have ended: a record can come late, such as from the queue of a Collector.
+        """
+        records = await self._read(body, kind, encoding, hold, LOGS, receive_records)
+        if not records.heard:
+            return records
+        try:
+            # The writer answers in the order in which it is asked, so no end of a span comes between this and the next line.
+            ended = await self._writer.call(partial(_stored, keys=[key_of(heard.span) for heard in records.heard]))
+        except sqlite3.Error as error:
+            raise DeliveryError(f"the store cannot be read: {error}") from None
+        self._opened.put(heard for heard in records.heard if key_of(heard.span) not in ended)
+        return records
+
+    async def _read(
+        self,
+        body: bytes,
+        kind: str,
+        encoding: str,
+        hold: Hold,
+        signal: Signal,
+        receive: Callable[[Iterable[Batch], Budget], T],
+    ) -> T:
+        budget = Budget(self._limits, self._stopping, signal)
+
+        def read(plain: bytes) -> T:
+            return receive(bodies.parse(plain, kind, budget), budget)
+
+        if len(body) < _SMALL and not encoding:
+            found = read(body)
         else:
             async with self._large:
-                if packed:
+                if encoding:
                     body = await self.unless_stopped(asyncio.to_thread(bodies.unpack, body, encoding, budget))
                     hold.add(len(body))
-                received = await self.unless_stopped(asyncio.to_thread(_read, body, kind, budget))
+                found = await self.unless_stopped(asyncio.to_thread(read, body))
         hold.add_items(budget.weight)
-        await self._writer.put(received.spans)
-        return received
+        return found
 
 
 class Hold:
@@ -121,5 +161,11 @@ class Hold:
         self.items += items
 
 
-def _read(body: bytes, kind: str, budget: Budget) -> Received:
-    return receive(bodies.parse(body, kind, budget), budget)
+# Stores what is in a body: its bytes, content type and encoding.
+Store = Callable[[bytes, str, str, Hold], Coroutine[Any, Any, Received | Records]]
+
+
+def _stored(connection: sqlite3.Connection, keys: Iterable[Key]) -> set[Key]:
+    """Return which of these spans are in the store, so have ended."""
+    query = "SELECT 1 FROM spans WHERE trace_id = ? AND span_id = ?"
+    return {key for key in keys if connection.execute(query, key).fetchone()}

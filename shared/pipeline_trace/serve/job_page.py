@@ -14,7 +14,8 @@ from ..trace.queries import build_key
 from .charts import Day
 from .entry_pages import BUILDS
 from .figure_parts import Card, Took, figure_of_days, figure_of_medians, figure_of_runs, render_over_time, verdict_lines
-from .period import HOST, JOB, NOT_KNOWN, Around, Asked, address_of, list_of, plural, said_frequency, said_length, said_share
+from .period import HOST, JOB, NOT_KNOWN, Around, Asked, list_of, plural, said_frequency, said_length, said_share
+from .searching import address_of
 
 _MOST_LINES = 100
 _FEW_BUILDS = 5
@@ -137,7 +138,7 @@ def _medians(found: JobOverTime) -> list[tuple[str, int, int, int]]:
 
 def _lines(parts: Sequence[StageOverTime], path: str = "") -> list[dict[str, object]]:
     """Return lines of a table. ``path``: of the pages to which the names lead."""
-    return [_line(one, address_of(path, one.name) if path else "") for one in parts[:_MOST_LINES]]
+    return [_line(one, address_of(path, name=one.name) if path else "") for one in parts[:_MOST_LINES]]
 
 
 def _line(one: StageOverTime, address: str) -> dict[str, object]:

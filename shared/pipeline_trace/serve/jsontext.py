@@ -1,4 +1,4 @@
-"""Reads an ExportTraceServiceRequest in OTLP's JSON. Does no I/O."""
+"""Reads a request of OTLP in its JSON. Does no I/O."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from google.protobuf import json_format
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from google.protobuf.message import Message
 
 from .budget import BodyError, Budget, too_deep
+from .signals import Signal
 from .wire import Batch
 
 _IDS = ("traceId", "trace_id", "spanId", "span_id", "parentSpanId", "parent_span_id")
@@ -19,17 +20,18 @@ _MARKS = "[{,"
 
 def batches(body: bytes, budget: Budget) -> Iterator[Batch]:
     """Yield the batches of a request. Raises BodyError, StoppingError."""
-    for of_resource in _request(body, budget).resource_spans:
+    resources, scopes, items = budget.signal.lists
+    for of_resource in getattr(_request(body, budget), resources):
         budget.items(1)
         size = of_resource.resource.ByteSize()
-        for of_scope in of_resource.scope_spans:
+        for of_scope in getattr(of_resource, scopes):
             budget.items(1)
-            spans = ((span, span.ByteSize()) for span in of_scope.spans)
-            yield Batch(of_resource.resource, of_scope.scope, spans, size + of_scope.scope.ByteSize())
+            sized = ((item, item.ByteSize()) for item in getattr(of_scope, items))
+            yield Batch(of_resource.resource, of_scope.scope, sized, size + of_scope.scope.ByteSize())
 
 
-def _request(body: bytes, budget: Budget) -> ExportTraceServiceRequest:
-    request = ExportTraceServiceRequest()
+def _request(body: bytes, budget: Budget) -> Message:
+    request = budget.signal.request()
     try:
         text = body.decode("utf-8-sig")
         _check_size(text, budget)
@@ -40,7 +42,7 @@ def _request(body: bytes, budget: Budget) -> ExportTraceServiceRequest:
             # JavaScript can cut a text in the middle of a character. Half a character is not valid UTF-8: replace it.
             data = json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8", "replace"))
         budget.proceed()
-        _read_ids(data)
+        _read_ids(data, budget.signal)
         # Accepts what tools send: snake_case names, enum names, and 64-bit integers as texts or numbers.
         json_format.ParseDict(data, request, ignore_unknown_fields=True)
     except RecursionError:
@@ -49,7 +51,7 @@ def _request(body: bytes, budget: Budget) -> ExportTraceServiceRequest:
         if "recursion depth" in str(error):
             raise too_deep(budget.limits) from None
         said = str(error).rsplit("field: ", 1)[-1].rstrip(".") or type(error).__name__
-        raise BodyError(f"the body is not a valid ExportTraceServiceRequest in JSON: {said[:200]}") from None
+        raise BodyError(f"the body is not a valid {budget.signal.request_name} in JSON: {said[:200]}") from None
     return request
 
 
@@ -72,18 +74,22 @@ def _check_size(text: str, budget: Budget) -> None:
     budget.json_marks(marks)
 
 
-def _read_ids(data: dict[str, Any]) -> None:
+def _read_ids(data: dict[str, Any], signal: Signal) -> None:
     """Turn OTLP's hexadecimal ids into base64, in place: the library expects base64 for bytes in JSON."""
-    for of_resource in _list(data, "resourceSpans", "resource_spans"):
-        for of_scope in _list(of_resource, "scopeSpans", "scope_spans"):
-            for span in _list(of_scope, "spans"):
-                for holder in (span, *_list(span, "links")):
+    resources, scopes, items = signal.lists
+    for of_resource in _list(data, resources):
+        for of_scope in _list(of_resource, scopes):
+            for item in _list(of_scope, items):
+                for holder in (item, *_list(item, "links")):
                     for name in _IDS:
                         if isinstance(holder.get(name), str):
                             holder[name] = _base64(holder[name])
 
 
-def _list(data: dict[str, Any], *names: str) -> list[dict[str, Any]]:
+def _list(data: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return the objects of a list, under its name or under the form that JSON has for it: ``resourceSpans``."""
+    first, *words = name.split("_")
+    names = {name, first + "".join(map(str.capitalize, words))}
     return [item for name in names for item in data.get(name) or () if isinstance(item, dict)]
 
 

@@ -7,9 +7,10 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import uvicorn
+from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from ..delivery.destinations import SetupError
@@ -25,8 +26,10 @@ _log = logging.getLogger(__name__)
 class HttpServer(uvicorn.Server):
     """uvicorn's server, but the signal that stops it does not count as an error."""
 
-    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+    def __init__(self, app: Starlette, limits: Limits) -> None:
+        """``app``: see web.application."""
         super().__init__(_config(app, limits))
+        self._end_streams: Callable[[], None] = app.state.end_streams
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -35,6 +38,7 @@ class HttpServer(uvicorn.Server):
 
     def stop(self) -> None:
         """Stop after the current answers."""
+        self._end_streams()
         self.should_exit = True
 
 

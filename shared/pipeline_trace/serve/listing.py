@@ -10,6 +10,7 @@ from functools import partial
 
 from ..delivery.home import Home
 from ..lookup.journals import Limits, parts, said_of_parts
+from ..lookup.standing import Opened
 from .backlog import Backlog
 from .index import Filter, Index, save
 from .running import RunningTraces
@@ -60,6 +61,10 @@ class TraceList:
         if task.done():
             task.result()
         return self._has_old_ones
+
+    def open_spans(self) -> list[Opened]:
+        """Return the spans that run now on this machine."""
+        return [Opened(span) for span in self._running.open_spans(_PAGE_SECONDS)]
 
     async def page(self, wanted: Filter, number: int) -> Page:
         """Return a page of the list. Raises SetupError, sqlite3.Error."""

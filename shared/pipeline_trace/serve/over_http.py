@@ -1,4 +1,4 @@
-"""Receives OTLP over HTTP: POST /v1/traces."""
+"""Receives OTLP over HTTP: POST /v1/traces and /v1/logs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..delivery.destinations import DeliveryError
+from ..delivery.destinations import TAKES_OPEN, DeliveryError
 from . import bodies
 from .budget import BodyError, StoppingError
-from .intake import BusyError, Hold, Intake
+from .intake import BusyError, Hold, Intake, Store
 from .limits import Limits
 from .receiver import Received
+from .records import Records
+from .signals import TRACES, Signal
 
 _UNAVAILABLE, _INVALID, _EXHAUSTED, _DEADLINE = 14, 3, 8, 4
 _ENCODINGS = ("", "gzip", "deflate")
@@ -33,24 +35,27 @@ class RefusedError(Exception):
         self.headers: Mapping[str, str] = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
-class Traces:
-    """Answers POST /v1/traces. The accepted spans are in the store before the answer is sent."""
+class Export:
+    """Answers the requests of a signal. What it accepts is in the store, or among the open spans, before it answers."""
 
-    def __init__(self, intake: Intake, limits: Limits) -> None:
+    def __init__(self, signal: Signal, intake: Intake, limits: Limits) -> None:
+        self._signal = signal
         self._intake = intake
+        self._store: Store = intake.take if signal is TRACES else intake.hear
         self._limits = limits
 
     async def answer(self, request: Request) -> Response:
-        """Store the spans of a request, and return the answer."""
+        """Store what a request carries, and return the answer."""
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         try:
             received = await self._take(request, kind)
         except RefusedError as refused:
             known = kind if kind in (bodies.PROTOBUF, bodies.JSON) else bodies.JSON
             return Response(bodies.refusal(known, refused.code, str(refused)), refused.status, refused.headers, known)
-        return Response(bodies.answer(kind, rejected=received.rejected, reason=received.reason), media_type=kind)
+        body = bodies.answer(kind, self._signal, rejected=received.rejected, reason=received.reason)
+        return Response(body, headers={TAKES_OPEN: "yes"}, media_type=kind)
 
-    async def _take(self, request: Request, kind: str) -> Received:
+    async def _take(self, request: Request, kind: str) -> Received | Records:
         named = request.headers.get("content-encoding", "").strip().lower()
         encoding = _SAME.get(named, named)
         if kind not in (bodies.PROTOBUF, bodies.JSON):
@@ -61,7 +66,7 @@ class Traces:
         try:
             with self._intake.hold() as hold:
                 body = await self._read(request, hold)
-                return await self._intake.take(body, kind, encoding, hold)
+                return await self._store(body, kind, encoding, hold)
         except (BusyError, StoppingError, DeliveryError) as error:
             raise RefusedError(503, _UNAVAILABLE, str(error), Retry_After="1") from None
         except BodyError as error:

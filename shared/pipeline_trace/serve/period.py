@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import NamedTuple
-from urllib.parse import urlencode
 
 from ..lookup.source import Window
 from ..lookup.wording import human_duration
+from .searching import address_of
 
 SERVICE, JOB, HOST, PLATFORM = "/service", "/job", "/host", "/platform"
 CHOICES = (7, 30, 90)
@@ -34,7 +34,7 @@ class Asked:
         """Return the address of a page, with some of this changed."""
         parts = "1" if self.parts else ""
         fields = {"name": self.name, "days": self.days, "environment": self.environment, "parts": parts, **changed}
-        return f"{path}?{urlencode({name: value for name, value in fields.items() if value})}"
+        return address_of(path, **{name: str(value) for name, value in fields.items() if value})
 
 
 class Around(NamedTuple):
@@ -52,15 +52,9 @@ def read_asked(given: Mapping[str, str]) -> Asked:
     return Asked(name, known, environment, given.get("parts") == "1")
 
 
-def address_of(path: str, name: str) -> str:
-    """Return the address of the page of a service, a job or a host."""
-    return f"{path}?{urlencode({'name': name})}"
-
-
 def list_of(path: str, window: Window, **filters: str) -> str:
     """Return the address of a list of deploys or builds that began in a window."""
-    fields = {**filters, "from": _typed(window.from_ns), "to": _typed(window.to_ns)}
-    return f"{path}?{urlencode({name: text for name, text in fields.items() if text})}"
+    return address_of(path, **filters, **{"from": _typed(window.from_ns), "to": _typed(window.to_ns)})
 
 
 def choices(asked: Asked, path: str) -> list[tuple[str, str, bool]]:

@@ -16,7 +16,8 @@ from .charts import Day
 from .entry_pages import BUILDS
 from .figure_parts import Card, figure_of_days, render_over_time, verdict_lines
 from .pages import MARKS
-from .period import JOB, NOT_KNOWN, PLATFORM, Around, Asked, address_of, list_of, plural, said_length, said_share
+from .period import JOB, NOT_KNOWN, PLATFORM, Around, Asked, list_of, plural, said_length, said_share
+from .searching import address_of
 
 _MOST_LINES = 50
 
@@ -85,7 +86,7 @@ def _wait(one: WaitOverTime, nameless: str) -> dict[str, object]:
     now, before = one.both
     return {
         "name": wording.visible(one.name) or nameless,
-        "job": address_of(JOB, one.name) if one.name else "",
+        "job": address_of(JOB, name=one.name) if one.name else "",
         "count": now.runs if now else 0,
         "median": said_length(now.median_ns) if now else "",
         "most": said_length(now.most_ns) if now else "",
@@ -114,7 +115,7 @@ def _failure(run: Span) -> dict[str, object]:
 def _job(one: JobResults) -> dict[str, object]:
     return {
         "name": wording.visible(one.job),
-        "address": address_of(JOB, one.job),
+        "address": address_of(JOB, name=one.job),
         "failed": one.now.failed,
         "rate": said_share(one.now.success_rate),
         "rate_before": said_share(one.before.success_rate),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,6 +10,7 @@ from typing import Protocol
 from starlette.responses import HTMLResponse, Response
 
 from ..lookup.lookup import Lookup
+from ..lookup.standing import Opened
 from . import pages
 from .index import Filter
 from .listing import Page
@@ -33,11 +34,16 @@ class Listing(Protocol):
 
 @dataclass(frozen=True)
 class Reading:
-    """Where answers come from. ``open_lookup``: opens a Lookup for one answer. ``kept_in``: what people call that place."""
+    """Where answers come from. ``open_lookup``: opens a Lookup for one answer. ``open_spans``: returns what runs now.
+
+    ``kept_in``: what people call that place. ``source``: the same, as --from takes it; "" for this machine's store.
+    """
 
     listing: Listing
     open_lookup: Callable[[], AbstractContextManager[Lookup]]
+    open_spans: Callable[[], Sequence[Opened]]
     kept_in: str
+    source: str = ""
 
 
 def page(text: str, status: int = 200, more: Mapping[str, str] | None = None) -> Response:

@@ -47,9 +47,9 @@ def receive(batches: Iterable[Batch], budget: Budget) -> Received:
     read: Resource | None = None
     for batch in batches:
         if batch.resource is not read:
-            read, resource = batch.resource, _attributes(batch.resource.attributes, budget)
-        scope = _scope(batch.scope)
-        for sent, own_size in batch.spans:
+            read, resource = batch.resource, attributes_of(batch.resource.attributes, budget)
+        scope = scope_attributes(batch.scope)
+        for sent, own_size in batch.items:
             size = batch.size + own_size
             budget.span(size)
             found = _read(sent, size, resource, scope, budget)
@@ -98,12 +98,12 @@ def _is_id(value: bytes, size: int) -> bool:
 def _span(sent: pb.Span, resource: dict[str, Any], scope: dict[str, Any], budget: Budget) -> Span:
     budget.items(len(sent.events) + len(sent.links))
     events = [
-        Event(event.name, event.time_unix_nano, _attributes(event.attributes, budget))
+        Event(event.name, event.time_unix_nano, attributes_of(event.attributes, budget))
         for event in sent.events
         if event.time_unix_nano <= _LATEST
     ]
     links = [
-        Link(link.trace_id.hex(), link.span_id.hex(), _attributes(link.attributes, budget))
+        Link(link.trace_id.hex(), link.span_id.hex(), attributes_of(link.attributes, budget))
         for link in sent.links
         if _is_id(link.trace_id, 16) and _is_id(link.span_id, 8)
     ]
@@ -126,7 +126,7 @@ def _span(sent: pb.Span, resource: dict[str, Any], scope: dict[str, Any], budget
         attributes={
             **scope,
             **_counts(dropped),
-            **_attributes(sent.attributes, budget),
+            **attributes_of(sent.attributes, budget),
         },
         events=events,
         links=links,
@@ -138,14 +138,16 @@ def _counts(dropped: dict[str, int]) -> dict[str, int]:
     return {name: count for name, count in dropped.items() if count}
 
 
-def _scope(scope: InstrumentationScope) -> dict[str, Any]:
+def scope_attributes(scope: InstrumentationScope) -> dict[str, Any]:
+    """Return the attributes that say which library made something; none for what our own exporter sent."""
     if scope.name in ("", _OWN_SCOPE):
         return {}
     version = {c.SCOPE_VERSION: scope.version} if scope.version else {}
     return {c.SCOPE_NAME: scope.name, **version}
 
 
-def _attributes(pairs: Sequence[KeyValue], budget: Budget) -> dict[str, Any]:
+def attributes_of(pairs: Sequence[KeyValue], budget: Budget) -> dict[str, Any]:
+    """Return attributes as spans store them. Raises BodyError over a limit."""
     budget.items(len(pairs))
     return {pair.key: _value(pair.value, budget) for pair in pairs}
 

@@ -47,7 +47,8 @@ def run(settings: ReplicaSettings, environ: Mapping[str, str], ready: Callable[[
 
 async def _serve(source: ClickHouseSource, settings: ReplicaSettings, ready: Callable[[str], None]) -> None:
     loop, limits = asyncio.get_running_loop(), Limits()
-    reading = Reading(RemoteList(source), lambda: nullcontext(Lookup(source, Journals(None))), settings.source)
+    named = settings.source
+    reading = Reading(RemoteList(source), lambda: nullcontext(Lookup(source, Journals(None))), list, named, named)
     with listen(settings.address, settings.port) as listener:
         server = HttpServer(application(reading, limits, settings.rules, partial(_problem, source)), limits)
         signalled = asyncio.Event()

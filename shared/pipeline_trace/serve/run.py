@@ -21,6 +21,7 @@ from ..delivery.destinations import SetupError
 from ..delivery.home import Home
 from ..delivery.remedies import remedy
 from ..lookup.lookup import local_lookup
+from ..lookup.standing import Opened
 from ..notify.disk import BookError
 from ..notify.notifier import Notifier
 from ..notify.settings import Settings
@@ -30,7 +31,7 @@ from .intake import Intake
 from .limits import Limits
 from .listener import GRACE_SECONDS, HttpServer, leave_later, listen, shown, taken
 from .listing import TraceList
-from .over_http import Traces
+from .opened import OpenSpans
 from .reading import Reading
 from .trusted import TrustedHeader
 from .web import application
@@ -88,10 +89,13 @@ async def _serve(home: Home, settings: ServeSettings, ready: Callable[[Listening
         index = Index(home.store)
         await asyncio.to_thread(index.prepare)
         writer = StoreWriter(home.store)
-        intake, listing = Intake(writer, limits), TraceList(home, index, writer)
-        grpc_server, grpc_port = _grpc(settings, over_grpc.Traces(intake, rules))
-        reading = Reading(listing, lambda: closing(local_lookup(home)), str(home.store))
-        app = application(reading, limits, rules, index.problem, Traces(intake, limits))
+        opened = OpenSpans()
+        intake, listing = Intake(writer, limits, opened), TraceList(home, index, writer)
+        grpc_server, grpc_port = _grpc(settings, over_grpc.Exports(intake, rules))
+        reading = Reading(
+            listing, lambda: closing(local_lookup(home)), lambda: _open_spans(listing, opened), str(home.store)
+        )
+        app = application(reading, limits, rules, index.problem, intake)
         http_server = HttpServer(app, limits)
         signalled = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -118,6 +122,14 @@ async def _serve(home: Home, settings: ServeSettings, ready: Callable[[Listening
         listening.forget(home, url)
 
 
+def _open_spans(listing: TraceList, opened: OpenSpans) -> list[Opened]:
+    """Return what runs: on this machine as its journals tell it, elsewhere as its senders told it last."""
+    here = listing.open_spans()
+    known = {one.span.span_id for one in here}
+    told = (Opened(one.span, one.heard_ns if one.silent else 0) for one in opened.now())
+    return [*here, *(one for one in told if one.span.span_id not in known)]
+
+
 def _notifier(settings: Settings | None, home: Home) -> Notifier | None:
     """Start the notifier, which looks at what arrives in the store. Return None if there is none to start."""
     if settings is None:
@@ -131,9 +143,9 @@ def _notifier(settings: Settings | None, home: Home) -> Notifier | None:
     return found
 
 
-def _grpc(settings: ServeSettings, traces: over_grpc.Traces) -> tuple[Any, int]:
+def _grpc(settings: ServeSettings, exports: over_grpc.Exports) -> tuple[Any, int]:
     try:
-        return over_grpc.server(f"{shown(settings.address)}:{settings.grpc_port}", traces, settings.limits)
+        return over_grpc.server(f"{shown(settings.address)}:{settings.grpc_port}", exports, settings.limits)
     except RuntimeError:
         raise taken(settings.address, settings.grpc_port, "--grpc-port", "the port is in use or not allowed") from None
 

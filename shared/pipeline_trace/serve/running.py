@@ -14,6 +14,7 @@ from ..delivery.home import Home
 from ..delivery.journal import find_journals
 from ..delivery.reader import Mark, Reader
 from ..lookup.journals import entries
+from ..trace.span import Span
 from .sketch import Sketch, line
 from .summary import Summary
 
@@ -68,6 +69,16 @@ class RunningTraces:
         """Read what is new, as far as the time allows."""
         with self._lock:
             self._follow(time.monotonic() + most_seconds)
+
+    def open_spans(self, most_seconds: float) -> list[Span]:
+        """Read what is new, as far as the time allows, and return the spans that run now."""
+        with self._lock:
+            self._follow(time.monotonic() + most_seconds)
+            written = [journal for journal in self._journals.values() if journal.written]
+            found = [
+                entry for journal in written for sketch in journal.sketches.values() for entry in sketch.opened.values()
+            ]
+        return [span for entry in found if (span := entry.span())]
 
     def _follow(self, deadline: float) -> None:
         paths = find_journals(self._home.journals)

@@ -25,9 +25,9 @@ TEXTS = {
     "kind": "Kind",
 }
 WHEN = {"today": "today", "yesterday": "yesterday", "24h": "last 24 hours", "7d": "last 7 days"}
-_TIMES = {"from": "From", "to": "To"}
+TIMES = {"from": "From", "to": "To"}
 # All filters. Besides, "until" says which page it is, and "zone" how many minutes the reader's zone is east of UTC.
-FIELDS = {**TEXTS, "when": "Time", **_TIMES}
+FIELDS = {**TEXTS, "when": "Time", **TIMES}
 _LONGEST = 500
 _MOST_MINUTES = 24 * 60
 # Of a time in nanoseconds.
@@ -48,8 +48,14 @@ class Asked:
 
     def address(self, path: str, **changed: str) -> str:
         """Return the address of a list with these filters, some of them changed; "" takes one away."""
-        fields = {name: text for name, text in {**self.typed, **changed}.items() if text}
-        return f"{path}?{urlencode(fields)}" if fields else path
+        return address_of(path, **{**self.typed, **changed})
+
+
+def address_of(path: str, **fields: str) -> str:
+    """Return the address of a page with fields, without those that are empty."""
+    given = {name: text for name, text in fields.items() if text}
+    # Half a letter, which spans may have, must not cost the page. No list has anything for it.
+    return f"{path}?{urlencode(given, errors='surrogatepass')}" if given else path
 
 
 def read_search(given: Mapping[str, str], now_ns: int) -> Asked:
@@ -85,7 +91,7 @@ def _window(typed: dict[str, str], zone: timezone, now_ns: int, problems: list[s
             window = _WORDS[when](datetime.fromtimestamp(now_ns // 10**9, zone))
         else:
             problems.append(f"“{typed.pop('when')}” is no time; take one of {', '.join(WHEN)}")
-    for name in _TIMES:
+    for name in TIMES:
         moment = _moment(typed.get(name, ""))
         if moment:
             typed[name] = moment.replace(tzinfo=None).isoformat()

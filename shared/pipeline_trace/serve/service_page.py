@@ -21,13 +21,13 @@ from .period import (
     SERVICE,
     Around,
     Asked,
-    address_of,
     list_of,
     plural,
     said_frequency,
     said_length,
     said_share,
 )
+from .searching import address_of
 
 # More bars cannot be told apart on a small screen.
 _MOST_BARS = 60
@@ -74,7 +74,7 @@ def _of(asked: Asked, found: ServiceOverTime, place: Place) -> dict[str, object]
             service=asked.name,
             environment=place.environment,
         ),
-        "jobs": [(wording.visible(job), address_of(JOB, job)) for job in sorted({one.job for one in deploys} - {""})],
+        "jobs": [(wording.visible(job), address_of(JOB, name=job)) for job in sorted({one.job for one in deploys} - {""})],
     }
 
 

@@ -6,28 +6,23 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping
-from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from ..change.board import board_of
-from ..change.running import running_of
 from ..change.search import Found, Search, find_builds, find_deploys, said_cut
 from ..lookup.lookup import Lookup, NotFoundError
-from ..lookup.source import ALWAYS, Wanted, Window
+from ..lookup.source import ALWAYS, Wanted
 from .entry_pages import BUILDS, DEPLOYS, Listed, counted, entries_page
 from .first_page import LIVE, First, first_page, parts_of
+from .overview import Overview
 from .pages import TRACES
 from .reading import HEADERS, Reading, page
-from .searching import FIELDS, Asked, read_search
+from .searching import FIELDS, Asked, address_of, read_search
 from .watching import Watch
 
 _PAGE = 50
-_BOARD_NS = 30 * 86_400 * 10**9
-# More than the traces that are read for a board have.
-_MOST_OF_A_BOARD = 100_000
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _Find = Callable[[Lookup, Search, int, int], Found]
 _FIND: Mapping[str, _Find] = {DEPLOYS: find_deploys, BUILDS: find_builds}
@@ -41,7 +36,8 @@ class Views:
         self._reading = reading
         self._takes_spans = takes_spans
         self._now_ns = now_ns
-        self._watch = Watch(lambda: self._parts(self._first()))
+        self._overview = Overview(reading, now_ns)
+        self._watch = Watch(lambda: self._parts(self._overview.again()))
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -53,13 +49,17 @@ class Views:
             Route("/search", self.search),
         ]
 
+    def end_streams(self) -> None:
+        """End the answers that go on while their readers look: nobody waits for them."""
+        self._watch.close()
+
     async def first(self, request: Request) -> Response:
         """Return the first page: what runs now, and what is where."""
         if request.query_params:
             # The list of traces was here.
             return RedirectResponse(f"{TRACES}?{request.url.query}", 307, HEADERS)
         here = str(request.base_url).rstrip("/") if self._takes_spans else ""
-        found = await asyncio.to_thread(self._first)
+        found = await asyncio.to_thread(self._overview.now)
         nothing = not (found.running or found.board.rows)
         return page(first_page(self._parts(found), here=here if nothing else ""))
 
@@ -83,12 +83,6 @@ class Views:
 
     def _parts(self, found: First) -> dict[str, str]:
         return parts_of(found, self._now_ns(), store=self._reading.kept_in)
-
-    def _first(self) -> First:
-        with self._reading.open_lookup() as lookup:
-            search = Search(began=Window(self._now_ns() - _BOARD_NS))
-            found = find_deploys(lookup, search, _MOST_OF_A_BOARD)
-            return First(running_of(lookup.open_spans(), found.entries), board_of(found.entries), said_cut(found))
 
     def _entries(self, path: str, asked: Asked) -> Listed:
         with self._reading.open_lookup() as lookup:
@@ -118,12 +112,12 @@ class Views:
             except NotFoundError:
                 pass
             if _COMMIT.fullmatch(words.lower()) and lookup.noted([[Wanted("revision", words.lower()[:7], begins=True)]], 1):
-                return f"{BUILDS}?{urlencode({'commit': words.lower()})}"
+                return address_of(BUILDS, commit=words.lower())
             for path, name, search in (
                 (DEPLOYS, "version", Search(version=words)),
                 (DEPLOYS, "service", Search(service=words)),
                 (BUILDS, "job", Search(job=words)),
             ):
                 if _FIND[path](lookup, search, 1, ALWAYS.to_ns).entries:
-                    return f"{path}?{urlencode({name: words})}"
-        return f"{TRACES}?{urlencode({'q': words})}"
+                    return address_of(path, **{name: words})
+        return address_of(TRACES, q=words)

@@ -21,14 +21,19 @@ from ..lookup import tree
 from ..lookup.lookup import NotFoundError
 from ..lookup.usual import other_builds
 from ..report import html
+from ..report.copying import Around
 from ..trace.queries import build_name_of, run_url_of
 from . import pages
+from .comparing import Comparisons, path_of
+from .exporting import Exports
 from .guard import COOKIE, LOGIN, AccessRules, Guard, same
 from .health import Health
+from .intake import Intake
 from .limits import Limits
-from .over_http import Traces
+from .over_http import Export
 from .over_time import OverTime
 from .reading import HEADERS, Reading, page
+from .signals import LOGS, TRACES
 from .views import Views
 
 # Reports are large. This is how many are made at the same time.
@@ -38,16 +43,22 @@ _LOGIN_SECONDS = 30 * 86400
 
 
 def application(
-    reading: Reading, limits: Limits, rules: AccessRules, ready: Callable[[], str], traces: Traces | None = None
+    reading: Reading, limits: Limits, rules: AccessRules, ready: Callable[[], str], intake: Intake | None = None
 ) -> Starlette:
-    """Return the application that answers HTTP requests. ``ready``: see Health. ``traces``: None to take no spans."""
-    web = _Web(rules, limits, reading, takes_spans=traces is not None)
-    return Starlette(
+    """Return the application that answers HTTP requests, and whose ``state.end_streams`` ends those that would go on.
+
+    ``ready``: see Health. ``intake``: None to take no spans.
+    """
+    web = _Web(rules, limits, reading, takes_spans=intake is not None)
+    views = Views(reading, takes_spans=intake is not None)
+    found = Starlette(
         routes=[
-            *(_taking(traces) if traces else [Route("/v1/{signal:path}", _no_spans, methods=["POST"])]),
-            *Views(reading, takes_spans=traces is not None).routes(),
+            *(_taking(intake, limits) if intake else [Route("/v1/{signal:path}", _no_spans, methods=["POST"])]),
+            *views.routes(),
             *OverTime(reading).routes(),
             Route(pages.TRACES, web.traces),
+            Exports(reading).route(),
+            Comparisons(reading).route(),
             Route("/trace/{trace_id}", web.trace),
             Route(LOGIN, web.login, methods=["GET", "POST"]),
             *Health(ready).routes(),
@@ -60,14 +71,17 @@ def application(
             sqlite3.Error: _unavailable,
         },
     )
+    found.state.end_streams = views.end_streams
+    return found
 
 
-def _taking(traces: Traces) -> list[Route]:
+def _taking(intake: Intake, limits: Limits) -> list[Route]:
     """Return the routes on which spans come in."""
+    exports = {signal.path: Export(signal, intake, limits) for signal in (TRACES, LOGS)}
     return [
-        Route("/v1/traces", traces.answer, methods=["POST"]),
+        *(Route(path, export.answer, methods=["POST"]) for path, export in exports.items()),
         # Some exporters add the slash.
-        Route("/v1/traces/", traces.answer, methods=["POST"]),
+        *(Route(f"{path}/", export.answer, methods=["POST"]) for path, export in exports.items()),
         Route("/v1/{signal:path}", _other_signals, methods=["POST"]),
     ]
 
@@ -93,7 +107,9 @@ class _Web:
         """Return a trace's report, in its current state."""
         async with self._reports:
             try:
-                text = await asyncio.to_thread(_report, self._reading, request.path_params["trace_id"])
+                text = await asyncio.to_thread(
+                    _report, self._reading, request.path_params["trace_id"], str(request.base_url)
+                )
             except NotFoundError as error:
                 return page(pages.message_page("Not found", str(error)), 404)
         # The report contains its own policy.
@@ -119,10 +135,11 @@ class _Web:
         return answer
 
 
-def _report(reading: Reading, trace_id: str) -> str:
+def _report(reading: Reading, trace_id: str, here: str) -> str:
     with reading.open_lookup() as lookup:
         spans = lookup.spans(trace_id)
-        first, history = headline(lookup, spans, trace_id), other_builds(lookup, spans)
+        first = headline(lookup, spans, trace_id, f"{here}trace/{{trace_id}}")
+        history = other_builds(lookup, spans)
     roots = tree.build_tree(spans)
     links = {"/": "What runs now", pages.TRACES: "All traces"}
     for node in tree.walk(roots):
@@ -130,7 +147,9 @@ def _report(reading: Reading, trace_id: str) -> str:
         if url and len(links) < 12:
             links.setdefault(url, build_name_of(node.span) or url)
     shown = [(name, url) for url, name in links.items()]
-    return html.page_html(spans, title=roots[0].span.name, roots=roots, links=shown, headline=first, history=history)
+    named = roots[0].span.trace_id
+    around = Around(f"{here}trace/{named}", reading.source, compare=path_of(named), export=f"/trace/{named}.json")
+    return html.page_html(spans, roots=roots, links=shown, headline=first, history=history, around=around)
 
 
 async def _body(request: Request) -> bytes:
@@ -152,9 +171,9 @@ async def _no_spans(request: Request) -> Response:
 
 
 async def _other_signals(request: Request) -> Response:
-    if request.url.path.rstrip("/").endswith("/v1/traces"):
+    if request.url.path.rstrip("/").endswith((TRACES.path, LOGS.path)):
         raise HTTPException(404)
-    raise HTTPException(404, f"{ONLY_TRACES}; set OTEL_METRICS_EXPORTER=none and OTEL_LOGS_EXPORTER=none")
+    raise HTTPException(404, f"{ONLY_TRACES} and open spans; set OTEL_METRICS_EXPORTER=none")
 
 
 async def _problem(request: Request, error: Exception) -> Response:

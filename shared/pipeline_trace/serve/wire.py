@@ -1,18 +1,18 @@
-"""Reads an ExportTraceServiceRequest in protobuf piece by piece, so that a small body cannot become a large one in memory.
+"""Reads a request of OTLP in protobuf piece by piece, so that a small body cannot become a large one in memory.
 
 The library makes an object of each message at once: 16 MiB of empty messages become gigabytes. So this module finds the
-resources, scopes and spans in the bytes, and gives the library one of them at a time, if it is not too large. Does no I/O.
+resources, scopes and items (spans, log records) in the bytes, and gives the library one of them at a time, if it is not too
+large. Does no I/O.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-from opentelemetry.proto.trace.v1 import trace_pb2 as pb
 
 from .budget import BodyError, Budget
 
@@ -27,14 +27,14 @@ _DEEPEST = 100
 
 
 class Batch(NamedTuple):
-    """The spans of one scope in one resource. ``size``: of the resource and the scope, in bytes.
+    """The items of one scope in one resource. ``size``: of the resource and the scope, in bytes.
 
-    Each span comes with its own size. Instead of one that is too large to be stored with its resource and scope, None comes.
+    Each item comes with its own size. Instead of one that is too large to be stored with its resource and scope, None comes.
     """
 
     resource: Resource
     scope: InstrumentationScope
-    spans: Iterable[tuple[pb.Span | None, int]]
+    items: Iterable[tuple[Any, int]]
     size: int
 
 
@@ -44,7 +44,7 @@ class _Field(NamedTuple):
 
 
 def batches(body: bytes, budget: Budget) -> Iterator[Batch]:
-    """Yield the batches of a request. Raises BodyError, StoppingError, also while the spans of a batch are read."""
+    """Yield the batches of a request. Raises BodyError, StoppingError, also while the items of a batch are read."""
     most = budget.limits.span_bytes
     for of_resource in _fields(body, _Field(0, len(body)), budget, 1):
         budget.items(1)
@@ -55,13 +55,13 @@ def batches(body: bytes, budget: Budget) -> Iterator[Batch]:
             named = _joined(body, of_scope, budget)
             scope = _parsed(InstrumentationScope, named if len(named) <= most else b"", budget)
             size = len(given) + len(named)
-            yield Batch(resource, scope, _spans(body, of_scope, most - size, budget), size)
+            yield Batch(resource, scope, _items(body, of_scope, most - size, budget), size)
 
 
-def _spans(body: bytes, of_scope: _Field, most: int, budget: Budget) -> Iterator[tuple[pb.Span | None, int]]:
+def _items(body: bytes, of_scope: _Field, most: int, budget: Budget) -> Iterator[tuple[Any, int]]:
     for start, end in _fields(body, of_scope, budget, 2):
         size = end - start
-        yield (_parsed(pb.Span, body[start:end], budget) if size <= most else None), size
+        yield (_parsed(budget.signal.item, body[start:end], budget) if size <= most else None), size
 
 
 def _joined(body: bytes, whole: _Field, budget: Budget) -> bytes:
@@ -76,7 +76,7 @@ def _parsed(kind: type[M], data: bytes, budget: Budget) -> M:
     except DecodeError:
         deepest = budget.limits.depth
         raise BodyError(
-            f"the body is not a valid ExportTraceServiceRequest in protobuf, or has values nested deeper than {deepest}"
+            f"the body is not a valid {budget.signal.request_name} in protobuf, or has values nested deeper than {deepest}"
         ) from None
     return message
 
@@ -95,28 +95,28 @@ def _fields(data: bytes, whole: _Field, budget: Budget, wanted: int) -> Iterator
         tag = data[at]
         at += 1
         if tag >= 0x80:
-            tag, at = _varint(data, at - 1, end)
+            tag, at = _varint(data, at - 1, end, budget)
         wire, number = tag & 7, tag >> 3
         start = at
         if wire == _BYTES:
-            size, start = _varint(data, at, end)
+            size, start = _varint(data, at, end, budget)
             at = start + size
         elif wire == _VARINT:
-            _, at = _varint(data, at, end)
+            _, at = _varint(data, at, end, budget)
         elif wire in (_FIXED_64, _FIXED_32):
             at += 8 if wire == _FIXED_64 else 4
         elif wire in (_GROUP, _GROUP_END):
             groups += 1 if wire == _GROUP else -1
         if at > end or wire > _FIXED_32 or not number or not 0 <= groups <= _DEEPEST:
-            raise _invalid()
+            raise _invalid(budget)
         if number == wanted and wire == _BYTES and not groups:
             yield _Field(start, at)
     budget.fields(seen)
     if groups:
-        raise _invalid()
+        raise _invalid(budget)
 
 
-def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
+def _varint(data: bytes, at: int, end: int, budget: Budget) -> tuple[int, int]:
     """Return the number at a position, and the position after it. Raises BodyError."""
     value = shift = 0
     while at < end and shift < 70:
@@ -126,8 +126,8 @@ def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, at
         shift += 7
-    raise _invalid()
+    raise _invalid(budget)
 
 
-def _invalid() -> BodyError:
-    return BodyError("the body is not a valid ExportTraceServiceRequest in protobuf")
+def _invalid(budget: Budget) -> BodyError:
+    return BodyError(f"the body is not a valid {budget.signal.request_name} in protobuf")

@@ -88,6 +88,14 @@ SPAN_TYPE = "pipeline_trace.type"
 LEFT_OUT_EVENTS = "pipeline_trace.left_out.events"
 LEFT_OUT_CHARACTERS = "pipeline_trace.left_out.characters"
 
+# The event that tells of a span that is still open (an OTLP log record), and what it says beside the span's own attributes
+SPAN_OPEN = "pipeline_trace.span.open"
+OPEN_NAME = "pipeline_trace.span.name"
+OPEN_PARENT = "pipeline_trace.span.parent_id"
+OPEN_KIND = "pipeline_trace.span.kind"
+OPEN_START = "pipeline_trace.span.start"
+OPEN_INTERVAL = "pipeline_trace.span.interval"
+
 # Values of cicd.pipeline.result and cicd.pipeline.task.run.result
 SUCCESS = "success"
 FAILURE = "failure"

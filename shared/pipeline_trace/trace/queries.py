@@ -127,6 +127,13 @@ def run_url_of(span: Span) -> str:
     return ""
 
 
+def agents_of(span: Span) -> list[str]:
+    """Return the agents on which a span says that it ran; of a Pipeline's run all of them."""
+    told = span.attributes.get(c.JENKINS_AGENTS)
+    named = map(str, told) if isinstance(told, (list, tuple)) else [attribute_text(span, c.WORKER_NAME)]
+    return [name for name in named if name]
+
+
 def failed_tests(run: Span) -> list[str]:
     """Return the failed tests that a run names, each as its suite and its case."""
     events = (event.attributes for event in run.events if event.name == "test failed")

@@ -15,8 +15,9 @@ class DeliveryError(Exception):
 
     ``refused``: the destination accepts nothing now, so no other batch can be delivered either. ``unfit``: the receiver says
     that the batch is invalid, so a retry with the same batch does not help. ``too_large``: smaller batches may be accepted.
-    ``foreign``: something else than an OTLP receiver answered, so the batch may have arrived or not. ``passing``: an early
-    retry may help. ``wait``: the seconds that the receiver asks for before a retry.
+    ``foreign``: something else than an OTLP receiver answered, so the batch may have arrived or not. ``unwanted``: the
+    receiver takes no such requests, whatever is in them. ``passing``: an early retry may help. ``wait``: the seconds that
+    the receiver asks for before a retry.
     """
 
     def __init__(
@@ -27,6 +28,7 @@ class DeliveryError(Exception):
         unfit: bool = False,
         too_large: bool = False,
         foreign: bool = False,
+        unwanted: bool = False,
         passing: bool = False,
         wait: float | None = None,
     ) -> None:
@@ -35,6 +37,7 @@ class DeliveryError(Exception):
         self.unfit = unfit
         self.too_large = too_large
         self.foreign = foreign
+        self.unwanted = unwanted
         self.passing = passing
         self.wait = wait
 
@@ -71,14 +74,33 @@ class Destination(Protocol):
         """Close all connections."""
 
 
-# What `serve` answers to metrics and logs. The poller knows it by this: nobody has to do anything about it.
+class Teller(Protocol):
+    """Tells a receiver of open spans. Nothing of it is tried again, and no failure of it is said."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it may be worth to call ``tell``: False if the receiver is known to want nothing."""
+
+    def tell(self, spans: Sequence[Span], every: float) -> bool:
+        """Tell that these spans are open, within some seconds. Return whether to tell more in this run.
+
+        ``every``: after so many seconds they are told again, if they are still open.
+        """
+
+    def close(self) -> None:
+        """Close all connections, also from another thread while ``tell`` runs."""
+
+
+# What `serve` answers to metrics. The poller knows it by this: nobody has to do anything about it.
 ONLY_TRACES = "this server accepts only traces"
+# A header of `serve`'s answers, or metadata over gRPC: it keeps open spans that are told as log records.
+TAKES_OPEN = "pipeline-trace-open-spans"
 
 
 def traces_endpoint(environ: Mapping[str, str], signal: str = "TRACES") -> str:
     """Return the OTLP endpoint for spans that the standard variables set; empty if none is set.
 
-    ``signal``: TRACES or METRICS, as in the variables' names.
+    ``signal``: TRACES, METRICS or LOGS, as in the variables' names.
     """
     specific = environ.get(f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT", "").strip()
     return specific or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip()
@@ -126,3 +148,19 @@ def configured_destination(environ: Mapping[str, str], store: Path) -> Destinati
     from .store import Store
 
     return Store(store)
+
+
+def configured_teller(environ: Mapping[str, str], destination: Destination) -> Teller | None:
+    """Return what tells of open spans, or None if nobody is to be told: not where the store is the destination.
+
+    By default it tells our own `serve` alone, where ``destination`` sends to. Raises SetupError as configured_destination.
+    """
+    exporters = [name.strip() for name in environ.get("OTEL_LOGS_EXPORTER", "").lower().split(",")]
+    if not traces_endpoint(environ) or "none" in exporters:
+        return None
+    from .otlp import Otlp
+    from .otlp_logs import OtlpLogs
+
+    if "otlp" in exporters and traces_endpoint(environ, "LOGS"):
+        return OtlpLogs(environ)
+    return OtlpLogs(environ, destination) if isinstance(destination, Otlp) else None

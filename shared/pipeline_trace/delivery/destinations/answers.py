@@ -23,14 +23,21 @@ _SHOWN = 60
 _MOST_SHOWN = 300
 _PROTOBUF = ("application/x-protobuf", "application/protobuf", "application/vnd.google.protobuf")
 _JSON = "application/json"
-# The names of OTLP's JSON response for all signals; rejectedLogRecords is not for us.
+# The names of OTLP's JSON response for all signals.
 _PARTIAL = ("partialSuccess", "partial_success")
-_REJECTED = ("rejectedSpans", "rejected_spans", "rejectedDataPoints", "rejected_data_points")
+_REJECTED = tuple(
+    name
+    for camel, snake in (("Spans", "spans"), ("DataPoints", "data_points"), ("LogRecords", "log_records"))
+    for name in (f"rejected{camel}", f"rejected_{snake}")
+)
 _MESSAGE = ("errorMessage", "error_message")
 # 429 and 50x are retryable in OTLP. 408 is a proxy's time-out.
 _PASSING = (408, 429, 502, 503, 504)
 _PASSING_CODES = ("CANCELLED", "ABORTED", "UNAVAILABLE", "DATA_LOSS", "RESOURCE_EXHAUSTED")
 _UNFIT = (400, 422)
+# Beside the statuses below 500: nobody takes that here. The same over gRPC.
+_NOT_IMPLEMENTED = 501
+_UNWANTED_CODES = ("UNIMPLEMENTED", "UNAUTHENTICATED", "PERMISSION_DENIED", "INVALID_ARGUMENT", "NOT_FOUND")
 # A span may be cut for these words, so they must not fit a limit of a rate.
 _TOO_LARGE = re.compile(
     r"larger than max|(?:message|body|payload|request)\b.{0,40}\b(?:too large|exceeds\b.{0,40}\b(?:size|length))",
@@ -95,6 +102,7 @@ def http(answer: HttpAnswer, parse: Parse, now: float) -> Accepted | DeliveryErr
         said,
         unfit=answer.status in _UNFIT,
         too_large=answer.status == 413 or said_so,
+        unwanted=answer.status not in _PASSING and (answer.status < 500 or answer.status == _NOT_IMPLEMENTED),
         passing=answer.status in _PASSING,
         wait=retry_after(answer.retry_after, now),
     )
@@ -110,6 +118,7 @@ def grpc(code: str, details: str, wait: float | None = None) -> DeliveryError:
         refused=refused,
         unfit=code == "INVALID_ARGUMENT",
         too_large=code == "OUT_OF_RANGE" or (code == "RESOURCE_EXHAUSTED" and _TOO_LARGE.search(details) is not None),
+        unwanted=code in _UNWANTED_CODES,
         passing=code in _PASSING_CODES and not refused,
         wait=None if wait is None else _bounded(wait),
     )
@@ -143,7 +152,7 @@ def _success(answer: HttpAnswer, parse: Parse) -> Accepted | DeliveryError:
     kind = answer.content_type.partition(";")[0].strip() or "no content type"
     first = _first_words(answer.body, _SHOWN)
     said = f'answered {answer.status} with {kind} ("{first}"), which is not the answer of an OTLP receiver; {_ITSELF}'
-    return DeliveryError(redact.masked(said), foreign=True)
+    return DeliveryError(redact.masked(said), foreign=True, unwanted=True)
 
 
 def _parsed(answer: HttpAnswer, parse: Parse) -> tuple[int, str]:

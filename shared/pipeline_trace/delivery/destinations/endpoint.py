@@ -12,7 +12,7 @@ from ...trace import network, redact
 from . import traces_endpoint
 
 GRPC, HTTP = "grpc", "http/protobuf"
-TRACES, METRICS = "TRACES", "METRICS"
+TRACES, METRICS, LOGS = "TRACES", "METRICS", "LOGS"
 _SCHEMES = ("http", "https")
 _EXAMPLES = {GRPC: "http://collector:4317", HTTP: "http://collector:4318"}
 _COMPRESSIONS = {GRPC: ("gzip", "none"), HTTP: ("gzip", "deflate", "none")}

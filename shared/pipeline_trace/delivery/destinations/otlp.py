@@ -46,6 +46,11 @@ class Otlp:
             said = f"opentelemetry's packages do not work ({type(error).__name__}: {error})"
             raise SetupError(f"{said[:300]}; run: {sys.executable} -m pip install --upgrade {_PACKAGES}") from None
 
+    @property
+    def takes_open(self) -> bool | None:
+        """Whether the receiver says that it keeps open spans; None before it accepted anything."""
+        return self._watch.takes_open
+
     def deliver(self, spans: Sequence[Span], timeout: float) -> Accepted:
         """See Destination.deliver. Sends one request."""
         # A batch is within the limit (shipment.py), but for a single span.

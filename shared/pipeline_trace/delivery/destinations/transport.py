@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...trace import network, redact
-from . import Accepted, DeliveryError, answers, deadline, endpoint
+from . import TAKES_OPEN, Accepted, DeliveryError, answers, deadline, endpoint
 
 # The exporters log each failure. We say it in our own words, once.
 _LOGGER = logging.getLogger("opentelemetry.exporter")
@@ -36,7 +36,8 @@ _NO_HTTP = (
 class Watch:
     """The result of an exporter's last request. ``seconds``: its time limit; None for the exporter's own.
 
-    ``until``: when its answer must be whole, a time of the monotonic clock.
+    ``until``: when its answer must be whole, a time of the monotonic clock. ``takes_open``: whether the receiver of the last
+    success says that it keeps open spans; None before the first success.
     """
 
     def __init__(self, response: Any) -> None:
@@ -45,6 +46,7 @@ class Watch:
         self.seconds: float | None = None
         self.until = 0.0
         self.result: Accepted | DeliveryError | None = None
+        self.takes_open: bool | None = None
 
     def decide(self, result: Accepted | DeliveryError) -> None:
         """Note the result. Raises it if it is a DeliveryError."""
@@ -74,8 +76,8 @@ class Watch:
 def partial(answer: Any) -> tuple[int, str]:
     """Return the rejected items and the message of OTLP's response."""
     said = answer.partial_success
-    count = said.rejected_spans if hasattr(said, "rejected_spans") else said.rejected_data_points
-    return int(count), str(said.error_message)
+    names = ("rejected_spans", "rejected_data_points", "rejected_log_records")
+    return int(next(getattr(said, name) for name in names if hasattr(said, name))), str(said.error_message)
 
 
 def make_session(certificates: str, watch: Watch) -> Any:
@@ -97,6 +99,7 @@ def make_session(certificates: str, watch: Watch) -> Any:
             except (requests.RequestException, OSError) as error:
                 watch.decide(_broken(error, size))
             watch.decide(answers.http(answer, watch.parse, time.time()))
+            watch.takes_open = TAKES_OPEN in response.headers
             return response
 
         def merge_environment_settings(self, *args: Any, **kwargs: Any) -> Any:
@@ -113,21 +116,25 @@ def make_session(certificates: str, watch: Watch) -> Any:
 
 def watch_stub(exporter: Any, watch: Watch) -> None:
     """Let a gRPC exporter's calls go through ``watch``."""
-    import grpc
+    exporter._client.Export = watched(exporter._client.Export, watch)
 
-    send = exporter._client.Export
+
+def watched(call: Any, watch: Watch) -> Any:
+    """Return a call of a gRPC stub that goes through ``watch``."""
+    import grpc
 
     def export(*args: Any, **kwargs: Any) -> Any:
         if watch.seconds is not None:
             kwargs["timeout"] = watch.seconds
         try:
-            answer = send(*args, **kwargs)
+            answer, done = call.with_call(*args, **kwargs)
         except grpc.RpcError as error:
             watch.decide(answers.grpc(error.code().name, error.details() or "", _retry_info(error)))
         watch.decide(Accepted(*partial(answer)))
+        watch.takes_open = any(name == TAKES_OPEN for name, _value in done.trailing_metadata() or ())
         return answer
 
-    exporter._client.Export = export
+    return export
 
 
 def prepare_grpc(environ: Mapping[str, str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterable
 from dataclasses import replace
@@ -13,27 +12,14 @@ from ...trace.span import Span
 from ..failure import Failure
 from ..judge import Judged, failed_task
 from ..verdict import NOTHING_FAILED, Verdict
+from .causes import cause_of
 from .past import Around
 from .record import Account, Place, Start
 from .sentence import decides_itself, sentence
 from .shown import build_of, clean
 
-# Jenkins' words for a cause.
-_STARTED_BY = re.compile("started by ", re.IGNORECASE)
-_UPSTREAM = re.compile('upstream project "(.+)" build number ([0-9]+)')
 # The builds that pass have a row of their own.
 _TOLD_BY_ROWS = "green at the same time: "
-# How people speak of a cause. Jenkins' own words tell the others.
-_CAUSES = {
-    "user": "{who}",
-    "timer": "a timer",
-    "scm": "a change in the repository",
-    "webhook": "a webhook",
-    "branch indexing": "branch indexing",
-    "replay": "{who}, as a replay",
-    "restart": "{who}, from a stage",
-    "rebuild": "{who}, as a rebuild",
-}
 
 
 def account_of_verdict(verdict: Verdict) -> Account:
@@ -97,15 +83,9 @@ def _start(failure: Failure | None, asked: Span) -> Start | None:
     runs = [span for span in (failure.path if failure else [asked]) if is_run(span)]
     if not runs:
         return None
-    found = next((event.attributes for event in runs[0].events if event.name == "trigger"), {})
-    kind, who, said = (
-        clean(str(found.get(name) or "")) for name in (c.JENKINS_CAUSE, c.JENKINS_CAUSE_USER, c.JENKINS_CAUSE_DESCRIPTION)
-    )
-    words = _CAUSES.get(kind, "")
-    if not words or ("{who}" in words and not who):
-        words = _UPSTREAM.sub(r"\1#\2", _STARTED_BY.sub("", said, count=1))
+    cause = cause_of(runs[0])
     way = [build_of(run) for run in runs]
-    return Start(kind, words.replace("{who}", who), way) if words or way[1:] else None
+    return Start(cause.kind, cause.words, way) if cause.words or way[1:] else None
 
 
 def _steps(path: Iterable[Span]) -> list[str]:

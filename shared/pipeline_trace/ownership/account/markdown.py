@@ -24,11 +24,12 @@ def markdown_of(account: Account) -> str:
 
 def _row(row: Row) -> list[str]:
     if len(row.lines) == 1:
-        return [f"- **{row.label}:** {_line(row.lines[0])}"]
-    return [f"- **{row.label}:**", *(f"  - {_line(line)}" for line in row.lines)]
+        return [f"- **{row.label}:** {line_markdown(row.lines[0])}"]
+    return [f"- **{row.label}:**", *(f"  - {line_markdown(line)}" for line in row.lines)]
 
 
-def _line(line: Line) -> str:
+def line_markdown(line: Line) -> str:
+    """Return a line of an account as Markdown."""
     return "".join(_part(part) for part in line)
 
 

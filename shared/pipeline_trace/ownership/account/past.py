@@ -10,7 +10,7 @@ from ...trace import conventions as c
 from ...trace.queries import attribute_text, revision_of
 from ...trace.span import Span
 from ..past import NEAR, SUCCESS, Past, PastBuild
-from .compare import compare_url
+from .codehost import compare_url, repository_of
 from .record import Others, Streak
 from .shown import build_of, clean
 
@@ -138,11 +138,5 @@ def _authors(since: Iterable[PastBuild]) -> int | None:
 def _compared(green: Span, failing: Span) -> str:
     """Return the page that compares the commits of two runs, if both are surely of one repository."""
     old, new = revision_of(green), revision_of(failing)
-    repository = _repository(failing)
-    return clean(compare_url(repository, old, new)) if old != new and _repository(green) == repository else ""
-
-
-def _repository(run: Span) -> str:
-    """Return the repository of the run's commit; "" if the commit comes from a parameter alone."""
-    own = attribute_text(run, c.VCS_HEAD_REVISION)
-    return attribute_text(run, c.VCS_REPOSITORY_URL) if own and own == revision_of(run) else ""
+    repository = repository_of(failing)
+    return clean(compare_url(repository, old, new)) if old != new and repository_of(green) == repository else ""

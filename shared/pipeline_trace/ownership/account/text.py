@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from ...lookup.wording import with_shown_times
 from ..verdict import NOTHING_FAILED
 from .record import Account
-from .wording import Line, Name, Part, rows, sure
+from .wording import Line, Name, Part, Row, rows, sure
 
 LABEL_WIDTH = 12
 
@@ -14,14 +16,18 @@ def text_of(account: Account, *, utc: bool = True) -> str:
     """Return the account as text. Lines are neither wrapped nor cut. ``utc``: show times in UTC, not in local time."""
     if account.verdict.kind == NOTHING_FAILED:
         return "\n".join([account.says, *(f"  - {line}" for line in account.seen)])
-    lines = [account.says, f"({sure(account)})"]
-    for row in rows(account):
+    return "\n".join([account.says, f"({sure(account)})", *lines_of(rows(account), utc=utc)])
+
+
+def lines_of(shown: Iterable[Row], *, utc: bool = True) -> Iterator[str]:
+    """Yield rows as lines of text, each label at the first of its lines."""
+    for row in shown:
         for at, line in enumerate(row.lines):
-            lines.append(f"{'' if at else row.label:{LABEL_WIDTH}}{_line(line, utc)}")
-    return "\n".join(lines)
+            yield f"{'' if at else row.label:{LABEL_WIDTH}}{line_text(line, utc=utc)}"
 
 
-def _line(line: Line, utc: bool) -> str:
+def line_text(line: Line, *, utc: bool = True) -> str:
+    """Return a line of an account as text. ``utc``: show times in UTC, not in local time."""
     return "".join(_part(part, utc) for part in line)
 
 

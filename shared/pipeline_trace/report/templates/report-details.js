@@ -192,7 +192,9 @@ function fold(title, content) {
 function fillDetails(pane, row, jump) {
   const chips = [typeBadge(row), stateChip(row), insideChip(row), remarkChip(row), attemptChip(row), flakyChip(row),
     usualChip(row), skewChip(row)];
-  const parts = [element("h2", "", row.name), element("p", "chips", ...chips), element("p", "", spanLink(row))];
+  const link = spanLink(row);
+  const parts = [element("h2", "", row.name), element("p", "chips", ...chips)];
+  parts.push(element("p", "links-of-span", link, copyButton("Copy the link", link.href), cellButton(row)));
   if (row.message) parts.push(messageBox(row));
   parts.push(timings(row));
   if (row.attributes.length) {

@@ -45,6 +45,7 @@ function print(started) {
       panel.open = false;
     }
   }
+  printMatrices(started);
   draw();
 }
 
@@ -63,7 +64,9 @@ function start() {
   window.addEventListener("afterprint", () => print(false));
   for (const panel of document.querySelectorAll(".trouble details")) panel.addEventListener("toggle", showLogEnds);
   showLogEnds();
+  startCopying();
   startGrid();
+  startMatrix();
 }
 
 start();

@@ -20,14 +20,13 @@ for (const field of timeFields) {
 }
 for (const zone of document.querySelectorAll(".utc")) zone.remove();
 
-// "Today" is the reader's.
+// "Today" is the reader's, also where somebody else made the address.
 const zoneMinutes = -new Date().getTimezoneOffset();
-if (zoneMinutes) {
-  for (const field of document.querySelectorAll("input[name=zone]")) field.value = zoneMinutes;
-  for (const link of document.querySelectorAll(".quick a[href*='when=']")) {
-    const address = new URL(link.href);
-    address.searchParams.set("zone", zoneMinutes);
-    link.href = address.href;
-  }
+for (const field of document.querySelectorAll("input[name=zone]")) field.value = zoneMinutes || "";
+for (const link of document.querySelectorAll(".quick a[href*='when=']")) {
+  const address = new URL(link.href);
+  if (zoneMinutes) address.searchParams.set("zone", zoneMinutes);
+  else address.searchParams.delete("zone");
+  link.href = address.href;
 }
 showLocalTimes();

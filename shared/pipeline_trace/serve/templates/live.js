@@ -1,12 +1,14 @@
-// Pages of what runs: their parts come again when they change. The focus stays where it is.
+// Pages of what runs: their parts come again when they change. The focus stays where it is, and so does a board.
 
 function replacePart(id, html) {
   const part = document.getElementById(id);
   const focused = part.contains(document.activeElement) ? document.activeElement : null;
   const at = focused && [...part.querySelectorAll(focused.localName)].indexOf(focused);
   const name = focused && focused.getAttribute("href");
+  const scrolled = [...part.querySelectorAll(".scroll")].map((one) => one.scrollLeft);
   part.innerHTML = html;
   showLocalTimes();
+  part.querySelectorAll(".scroll").forEach((one, index) => { one.scrollLeft = scrolled[index] || 0; });
   if (!focused) return;
   const alike = [...part.querySelectorAll(focused.localName)];
   (alike.find((one) => name && one.getAttribute("href") === name) || alike[at] || part).focus({ preventScroll: true });

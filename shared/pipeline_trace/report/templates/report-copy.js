@@ -1,0 +1,74 @@
+// Copies texts: links to spans, what a reader tells in a chat, commands.
+
+const DONE = "Copied";
+
+// The server may stand behind a proxy that speaks another scheme: the reader's one is right.
+function withOwnScheme(text) {
+  const page = DATA.page;
+  const here = page && new URL(page);
+  return here && here.host === location.host ? text.replaceAll(page, page.replace(here.protocol, location.protocol)) : text;
+}
+
+function textOf(button) {
+  if (button.dataset.copies === "command") return button.parentElement.querySelector("code").textContent;
+  return withOwnScheme(DATA.copies[button.dataset.copies]);
+}
+
+// Without the clipboard's API: on a page that came without TLS.
+function copyBySelection(text) {
+  const field = element("textarea", "sr", text);
+  document.body.append(field);
+  field.select();
+  const done = document.execCommand("copy");
+  field.remove();
+  return done;
+}
+
+async function copied(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return copyBySelection(text);
+  }
+}
+
+function copyByHand(text) {
+  const dialog = byId("by-hand");
+  const field = dialog.querySelector("textarea");
+  field.value = text;
+  dialog.showModal();
+  field.focus();
+  field.select();
+}
+
+// A button says that it is done until the reader leaves it.
+async function copy(text, button) {
+  const done = await copied(text);
+  button.focus();
+  if (!done) return copyByHand(text);
+  const label = button.dataset.label || button.textContent;
+  button.dataset.label = label;
+  button.textContent = DONE;
+  byId("copied").textContent = `${DONE}: ${button.getAttribute("aria-label") || label}`;
+  button.addEventListener("blur", () => (button.textContent = label), { once: true });
+}
+
+function copyButton(label, text) {
+  const button = element("button", "copy", label);
+  button.type = "button";
+  button.addEventListener("click", () => copy(text, button));
+  return button;
+}
+
+function startCopying() {
+  for (const button of document.querySelectorAll("[data-copies]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => copy(textOf(button), button));
+  }
+  const dialog = byId("by-hand");
+  if (!dialog) return;
+  dialog.querySelector("button").addEventListener("click", () => dialog.close());
+  // Its keys are not those of the page.
+  dialog.addEventListener("keydown", (event) => event.stopPropagation());
+}

@@ -1,0 +1,140 @@
+"""Keeps the spans that are told to be open, in memory: until they end, or nobody has told of them for a day."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from threading import Lock
+
+from ..delivery import sizes
+from ..trace.span import Span
+from .records import Heard
+
+# What stays away for longer than so many of its sender's intervals is not heard of. One may get lost on the way.
+_SILENT_AFTER = 4
+_FORGOTTEN_AFTER = 86_400.0
+_log = logging.getLogger(__name__)
+
+# A trace id and a span id.
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much is kept at most. Beyond that, what was told longest ago goes."""
+
+    spans: int = 10_000
+    traces: int = 1_000
+    size: int = 32 << 20
+
+
+@dataclass(frozen=True)
+class OpenSpan:
+    """A span that has begun, and of whose end nothing is known.
+
+    ``heard_ns``: when it was told last, by this machine's clock, in nanoseconds since the epoch. ``silent``: whether it is
+    not heard of since then, although its sender would have told again. Nobody knows what became of it then.
+    """
+
+    span: Span
+    heard_ns: int
+    silent: bool
+
+
+@dataclass(frozen=True)
+class _Kept:
+    heard: Heard
+    at: float
+    size: int
+
+
+class OpenSpans:
+    """The open spans of other machines. Every thread may use it."""
+
+    def __init__(self, bounds: Bounds | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        """``bounds``: instead of the usual ones. ``clock``: seconds, which nobody sets."""
+        self._bounds = bounds or Bounds()
+        self._clock = clock
+        # What was told longest ago is first.
+        self._kept: dict[Key, _Kept] = {}
+        self._of_trace: Counter[str] = Counter()
+        self._size = 0
+        self._said_at: float | None = None
+        self._lock = Lock()
+
+    def put(self, records: Iterable[Heard]) -> None:
+        """Keep what records tell, instead of what earlier ones told of the same spans."""
+        with self._lock:
+            now = self._clock()
+            for heard in records:
+                self._drop(key_of(heard.span))
+                self._add(_Kept(heard, now, sizes.of_span(heard.span)))
+            self._forget(now)
+            dropped = 0
+            while self._is_over():
+                self._drop(next(iter(self._kept)))
+                dropped += 1
+            self._say(dropped, now)
+
+    def ended(self, keys: Iterable[Key]) -> None:
+        """Close spans, by trace id and span id."""
+        with self._lock:
+            for key in keys if self._kept else ():
+                self._drop(key)
+
+    def now(self) -> list[OpenSpan]:
+        """Return all open spans, those that began first at the front."""
+        with self._lock:
+            now, now_ns = self._clock(), time.time_ns()
+            self._forget(now)
+            found = [_open_span(kept, now, now_ns) for kept in self._kept.values()]
+        return sorted(found, key=lambda one: one.span.start_ns)
+
+    def _add(self, kept: _Kept) -> None:
+        trace_id, span_id = key_of(kept.heard.span)
+        self._kept[trace_id, span_id] = kept
+        self._of_trace[trace_id] += 1
+        self._size += kept.size
+
+    def _drop(self, key: Key) -> None:
+        kept = self._kept.pop(key, None)
+        if kept:
+            self._size -= kept.size
+            self._of_trace[key[0]] -= 1
+            if not self._of_trace[key[0]]:
+                del self._of_trace[key[0]]
+
+    def _forget(self, now: float) -> None:
+        while self._kept:
+            key, kept = next(iter(self._kept.items()))
+            if now - kept.at <= _FORGOTTEN_AFTER:
+                return
+            self._drop(key)
+
+    def _is_over(self) -> bool:
+        most = self._bounds
+        return len(self._kept) > most.spans or len(self._of_trace) > most.traces or self._size > most.size
+
+    def _say(self, dropped: int, now: float) -> None:
+        """Log that spans are left out: one line a day, however many they are."""
+        if dropped and (self._said_at is None or now - self._said_at > _FORGOTTEN_AFTER):
+            self._said_at = now
+            most = self._bounds
+            _log.warning(
+                "more runs on other machines than are kept (%d open spans, %d traces or %d MB): "
+                "those that were told longest ago are not shown as running",
+                *(most.spans, most.traces, most.size >> 20),
+            )
+
+
+def key_of(span: Span) -> Key:
+    """Return what tells a span from all others."""
+    return span.trace_id, span.span_id
+
+
+def _open_span(kept: _Kept, now: float, now_ns: int) -> OpenSpan:
+    quiet = now - kept.at
+    return OpenSpan(kept.heard.span, now_ns - int(quiet * 1e9), quiet > _SILENT_AFTER * kept.heard.interval)

@@ -1,0 +1,202 @@
+"""Which run is the one to compare with: the last green one of the same job, environment and stages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import support
+from support.pathways import COMMIT, GREEN, OTHER, Story
+
+from pipeline_trace.compare.find import compare
+from pipeline_trace.compare.record import Comparison
+from pipeline_trace.delivery.home import Home
+from pipeline_trace.lookup.lookup import NotFoundError, local_lookup
+from pipeline_trace.trace import conventions as c
+
+FAILED = [*GREEN[:2], ("Deploy staging", c.FAILURE), ("Deploy production", c.SKIP)]
+
+
+def found(env: dict[str, str], reference: str, other: str = "") -> Comparison:
+    lookup = local_lookup(Home(Path(env["PIPELINE_TRACE_HOME"])))
+    try:
+        return compare(lookup, reference, other)
+    finally:
+        lookup.close()
+
+
+def stored(env: dict[str, str], *stories: Story) -> None:
+    support.store_spans(env, [span for story in stories for span in story.spans])
+
+
+def build(number: int, at: float, stages: list[tuple[str, str]], **more: str) -> Story:
+    story = Story(f"{more.get('job', 'shop/build')}#{number}")
+    story.build(number, at, *stages, **more)
+    return story
+
+
+def test_the_newest_green_run_before_it_is_taken(env: dict[str, str]) -> None:
+    stored(
+        env,
+        build(1, 1000, GREEN),
+        build(2, 2000, GREEN),
+        build(3, 3000, FAILED),
+        build(4, 4000, FAILED),
+        # It is green again since.
+        build(5, 5000, GREEN),
+        build(90, 3500, GREEN, job="orders/build"),
+    )
+    one = found(env, "shop/build#4")
+    assert (one.run.name, one.base.name, one.note) == ("shop/build#4", "shop/build#2", "")
+    assert (one.run.state, one.base.state) == (c.FAILURE, c.SUCCESS)
+
+
+def test_a_trace_is_the_run_that_failed_in_it(env: dict[str, str]) -> None:
+    failed = build(4, 4000, FAILED)
+    stored(env, build(2, 2000, GREEN), failed)
+    assert found(env, failed.trace).run.name == "shop/build#4"
+    assert found(env, "latest").run.name == "shop/build#4"
+
+
+def test_a_build_within_a_trace_is_compared_alone(env: dict[str, str]) -> None:
+    stored(env, build(1, 1000, GREEN), build(2, 2000, FAILED))
+    # Builds that deploy have the number of the build and of the stage.
+    one = found(env, "shop/deploy#22")
+    assert (one.run.name, one.base.name) == ("shop/deploy#22", "shop/deploy#12")
+    assert [failed.run.name for failed in one.failed] == ["RUN shop/deploy"]
+
+
+def test_a_deploy_elsewhere_is_another_thing(env: dict[str, str]) -> None:
+    story = Story()
+    story.deploy(1, 100, 109, "staging")
+    story.deploy(2, 200, 209, "production")
+    story.deploy(3, 300, 309, "PROD")
+    story.deploy(4, 400, 409, "stage", state=c.FAILURE)
+    stored(env, story)
+    assert found(env, "shop/deploy#4").base.name == "shop/deploy#1"
+
+
+def test_many_deploys_elsewhere_do_not_hide_the_last_green_one(env: dict[str, str]) -> None:
+    story = Story()
+    story.deploy(1, 100, 109, "staging")
+    for number in range(2, 60):
+        story.deploy(number, 100 * number, 100 * number + 9, "production")
+    story.deploy(60, 6000, 6009, "staging", state=c.FAILURE)
+    stored(env, story)
+    assert found(env, "shop/deploy#60").base.name == "shop/deploy#1"
+
+
+def test_a_green_run_is_compared_with_the_one_before_it(env: dict[str, str]) -> None:
+    stored(env, build(1, 1000, GREEN), build(2, 2000, GREEN), build(3, 3000, GREEN))
+    assert found(env, "shop/build#2").base.name == "shop/build#1"
+
+
+def test_an_environment_that_only_playbooks_tell_counts(env: dict[str, str]) -> None:
+    stories = []
+    for number, (place, state) in enumerate([("staging", c.SUCCESS), ("production", c.SUCCESS), ("staging", c.FAILURE)]):
+        story = Story(f"{number}")
+        run = story.run("roll", number, 100 * number + 1, 100 * number + 9, state=state)
+        story.playbook(100 * number + 2, 100 * number + 8, place, parent=run, state=state)
+        stories.append(story)
+    stored(env, *stories)
+    assert found(env, "roll#2").base.name == "roll#0"
+
+
+def test_a_run_with_other_stages_is_passed_over(env: dict[str, str]) -> None:
+    nightly = [*GREEN, ("Load test", c.SUCCESS)]
+    only_tests = [GREEN[0], *((name, c.SKIP) for name, _ in GREEN[1:])]
+    failed = [*GREEN[:2], ("Deploy staging", c.FAILURE), ("Deploy production", c.SKIP), ("Load test", c.SKIP)]
+    stored(env, build(1, 1000, nightly), build(2, 2000, only_tests), build(3, 3000, failed))
+    assert found(env, "shop/build#3").base.name == "shop/build#1"
+
+
+def test_a_run_that_ran_what_this_one_left_out_is_passed_over(env: dict[str, str]) -> None:
+    scanned, not_scanned = ("Scan", c.SUCCESS), ("Scan", c.SKIP)
+    stored(
+        env,
+        build(1, 1000, [not_scanned, *GREEN]),
+        build(2, 2000, [scanned, *GREEN]),
+        build(3, 3000, [not_scanned, *FAILED]),
+    )
+    assert found(env, "shop/build#3").base.name == "shop/build#1"
+
+
+def test_where_no_run_had_the_same_stages_the_last_green_one_is_taken_and_said(env: dict[str, str]) -> None:
+    stored(env, build(1, 1000, GREEN), build(2, 2000, [("Scan", c.SUCCESS), *FAILED]))
+    one = found(env, "shop/build#2")
+    assert one.base.name == "shop/build#1"
+    assert one.note == "no green run had the same stages: this is the last green one"
+    assert [part.name for part in one.new] == ["Scan"]
+
+
+def test_a_job_of_another_controller_is_another_job(env: dict[str, str]) -> None:
+    stories = [build(1, 1000, GREEN), build(2, 2000, GREEN), build(3, 3000, FAILED)]
+    for story, host in zip(stories, ("a", "b", "a"), strict=True):
+        for span in story.spans:
+            number = span.resource.get(c.PIPELINE_RUN_ID)
+            job = str(span.resource.get(c.PIPELINE_NAME)).replace("/", "/job/")
+            span.resource = {**span.resource, c.PIPELINE_RUN_URL: f"https://{host}.example.org/job/{job}/{number}/"}
+    stored(env, *stories)
+    assert found(env, "shop/build#3").base.name == "shop/build#1"
+
+
+def test_a_playbook_alone_is_compared_with_its_last_green_deploy(env: dict[str, str]) -> None:
+    stories = []
+    for number, (place, service, state) in enumerate(
+        [
+            ("staging", "shop", c.SUCCESS),
+            ("staging", "cart", c.SUCCESS),
+            ("prod", "shop", c.SUCCESS),
+            ("staging", "shop", c.FAILURE),
+        ]
+    ):
+        story = Story(f"{number}")
+        story.playbook(100 * number + 1, 100 * number + 9, place, service=service, state=state)
+        stories.append(story)
+    stored(env, *stories)
+    one = found(env, stories[3].trace)
+    assert (one.run.trace_id, one.base.trace_id) == (stories[3].trace, stories[0].trace)
+    assert one.run.name == "playbook site.yml"
+
+
+def test_another_run_can_be_named(env: dict[str, str]) -> None:
+    stored(env, build(1, 1000, GREEN), build(2, 2000, GREEN), build(3, 3000, FAILED), build(4, 4000, FAILED))
+    assert found(env, "shop/build#4", "shop/build#1").base.name == "shop/build#1"
+    assert found(env, "shop/build#4", "shop/build#3").base.state == c.FAILURE
+
+
+def test_the_same_run_is_nothing_to_compare_with(env: dict[str, str]) -> None:
+    stored(env, build(1, 1000, GREEN))
+    with pytest.raises(NotFoundError, match="shop/build#1 is the same run; name another one"):
+        found(env, "shop/build#1", "shop/build#1")
+
+
+def test_without_a_green_run_one_line_says_what_to_do(env: dict[str, str]) -> None:
+    story = Story()
+    story.deploy(1, 100, 109, "production")
+    story.deploy(2, 200, 209, "staging", state=c.FAILURE)
+    stored(env, story)
+    with pytest.raises(NotFoundError) as error:
+        found(env, "shop/deploy#2")
+    assert str(error.value) == (
+        "there is no green run of shop/deploy to staging before shop/deploy#2 here; "
+        "compare it with another one: pipeline-trace compare 'shop/deploy#2' --with JOB#N"
+    )
+
+
+def test_a_command_alone_is_nothing_to_compare(env: dict[str, str]) -> None:
+    story = Story()
+    story.add("make", 1, 2, attributes={c.PROCESS_EXECUTABLE_NAME: "make"})
+    stored(env, story)
+    with pytest.raises(NotFoundError, match="there is no build and no playbook in latest to compare"):
+        found(env, "latest")
+
+
+def test_the_commits_between_are_those_of_the_job(env: dict[str, str]) -> None:
+    stories = [build(1, 1000, GREEN), build(2, 2000, FAILED), build(3, 3000, FAILED)]
+    for story, commit in zip(stories, (OTHER, "c" * 40, COMMIT), strict=True):
+        for span in story.spans:
+            if c.VCS_HEAD_REVISION in span.attributes:
+                span.attributes[c.VCS_HEAD_REVISION] = commit
+    stored(env, *stories)
+    assert found(env, "shop/build#3").built == ["c" * 40, COMMIT]

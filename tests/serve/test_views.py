@@ -1,0 +1,241 @@
+"""The first page and the lists: from this machine's store and from ClickHouse alike, and when that cannot be read."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+import support
+from support import clickhouse_schema, processes, shop
+from support.clickhouse import Engine, Fault, needs_engine
+from support.clickhouse_sources import address
+from support.serving import Server
+
+from pipeline_trace.trace.span import Span
+
+pytestmark = pytest.mark.process
+
+HTML = {"Accept": "text/html"}
+COMMIT = shop.COMMITS["1.7.3"]
+PATHS = [
+    "/",
+    "/deploys",
+    "/builds",
+    "/deploys?service=shop&environment=Prod",
+    "/deploys?result=failed&when=7d",
+    "/deploys?owner=ops&kind=host_unreachable&q=web3",
+    f"/builds?commit={COMMIT[:9].upper()}",
+    "/builds?version=1.7.2&agent=agent-1",
+    "/builds?job=shop/build&branch=feature/basket",
+    "/builds?q=shop/deploy%23141",
+    "/deploys?service=shop&environment=nowhere&result=failed",
+    "/deploys?when=soon&from=4:30",
+    f"/deploys?until={'9' * 18}",
+]
+
+
+@pytest.fixture(scope="module")
+def spans() -> list[Span]:
+    return shop.last_days(time.time_ns())
+
+
+@pytest.fixture
+def local(env: dict[str, str], spans: list[Span]) -> Iterator[Server]:
+    support.store_spans(env, spans)
+    with Server(env) as server:
+        yield server
+
+
+def get(server: Server, path: str) -> requests.Response:
+    return requests.get(server.url + path, headers=HTML, timeout=60, allow_redirects=False)
+
+
+def shown(server: Server, path: str) -> str:
+    """Return what a page has in its main part, without what time adds and where the spans are."""
+    answer = get(server, path)
+    assert answer.status_code == 200, answer.text
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    main = answer.text.partition("<main>")[2].partition("</main>")[0]
+    return re.sub(r"behind, for [^<]*|(?<=matches in )[^<]*", "", main)
+
+
+@needs_engine
+def test_every_page_is_the_same_from_clickhouse_and_from_the_store(
+    tmp_path: Path, env: dict[str, str], local: Server, spans: list[Span]
+) -> None:
+    with Engine(tmp_path / "engine") as engine:
+        clickhouse_schema.create(engine)
+        clickhouse_schema.insert(engine, spans)
+        with Server(env, "--from", address(engine)) as replica:
+            for path in PATHS:
+                assert shown(replica, path) == shown(local, path), path
+            for words in ("shop/deploy#141", COMMIT[:8], "1.7.2", "orders", "shop/build", "nothing"):
+                found = [get(server, f"/search?q={words.replace('#', '%23')}") for server in (replica, local)]
+                assert [answer.status_code for answer in found] == [303, 303]
+                assert found[0].headers["Location"] == found[1].headers["Location"], words
+            assert "OTEL_EXPORTER_OTLP_ENDPOINT" not in get(replica, "/").text
+
+
+def test_the_lists_have_what_is_asked_for(local: Server) -> None:
+    runs = {path: set(re.findall(r">([a-z/]+#\d+)</a>", shown(local, path))) for path in PATHS}
+    assert runs["/deploys?service=shop&environment=Prod"] == {"shop/deploy#137", "shop/deploy#142"}
+    assert runs["/deploys?result=failed&when=7d"] == {"shop/deploy#135", "shop/deploy#141", "orders/deploy#22"}
+    assert runs["/deploys?owner=ops&kind=host_unreachable&q=web3"] == {"shop/deploy#141", "orders/deploy#22"}
+    assert runs[PATHS[6]] == {"shop/build#47", "shop/deploy#140", "shop/deploy#141"}
+    assert runs["/builds?version=1.7.2&agent=agent-1"] == {"shop/build#46", "shop/deploy#138", "shop/deploy#139"}
+    assert runs["/builds?job=shop/build&branch=feature/basket"] == {"shop/build#44"}
+    assert runs["/builds?q=shop/deploy%23141"] == {"shop/deploy#141"}
+    assert len(runs["/builds"]) == 15
+    assert len(runs["/deploys"]) == 11
+
+
+def test_a_long_list_has_pages_with_each_once(env: dict[str, str]) -> None:
+    now_ns = time.time_ns()
+    made = [span for number in range(120) for span in shop.deploy(number, now_ns - number * shop.HOUR, "staging", "1.7.3")]
+    support.store_spans(env, made)
+    with Server(env) as server:
+        seen: list[str] = []
+        path, pages = "/deploys?result=success", 0
+        while path:
+            text = shown(server, path)
+            seen += re.findall(r">(shop/deploy#\d+)</a>", text)
+            pages += 1
+            assert ("Newest" in text) is (pages > 1)
+            older = re.search(r'href="([^"]*)" rel="next"', text)
+            path = older[1].replace("&amp;", "&") if older else ""
+    assert seen == [f"shop/deploy#{number}" for number in range(120)]
+    assert pages == 3
+
+
+@pytest.mark.parametrize("query", ["q=shop&result=failure", "page=2", "anything"])
+def test_old_addresses_of_the_list_lead_to_it(local: Server, query: str) -> None:
+    answer = get(local, f"/?{query}")
+    assert (answer.status_code, answer.headers["Location"]) == (307, f"/traces?{query}")
+    assert get(local, answer.headers["Location"]).status_code == 200
+
+
+def test_an_empty_store_says_what_to_do(env: dict[str, str]) -> None:
+    with Server(env) as server:
+        assert f"OTEL_EXPORTER_OTLP_ENDPOINT={server.url}" in shown(server, "/")
+        for path in ("/deploys", "/builds"):
+            assert "matches in" in shown(server, path)
+        assert get(server, "/search?q=shop").headers["Location"] == "/traces?q=shop"
+        assert get(server, "/search").headers["Location"] == "/"
+
+
+def test_long_and_odd_fields_are_no_error(local: Server) -> None:
+    for fields in ({"q": "x" * 5000}, {"commit": "%00"}, {"from": "0001-01-01T00:00", "zone": "-" + "9" * 400}):
+        for path in ("/deploys", "/builds"):
+            answer = requests.get(local.url + path, fields, headers=HTML, timeout=60)
+            assert answer.status_code == 200, (path, fields)
+            assert len(answer.text) < 100_000
+    answer = requests.get(f"{local.url}/search", {"q": "x" * 5000}, timeout=60, allow_redirects=False)
+    assert len(parse_qs(urlsplit(answer.headers["Location"]).query)["q"][0]) == 500
+
+
+def problem(server: Server, path: str) -> tuple[int, str]:
+    """Return the status of a page and the one line on it."""
+    answer = get(server, path)
+    (line,) = re.findall(r"<section class=\"card\">.*?<p>(.*?)</p>", answer.text, re.DOTALL) or [answer.text]
+    return answer.status_code, line
+
+
+def test_a_store_that_cannot_be_read_is_told_in_one_line(env: dict[str, str], local: Server) -> None:
+    good = local.store.read_bytes()
+    for path in local.store.parent.glob("traces.db-*"):
+        path.unlink()
+    local.store.write_bytes(b"no database at all\n" * 1000)
+    for path in ("/", "/deploys", "/builds?job=shop/build", "/search?q=shop"):
+        status, line = problem(local, path)
+        assert (status, line.endswith("reload the page in a few seconds")) == (503, True), (path, line)
+        assert "\n" not in line
+    # Who looks stays connected, and sees the store again when it is back.
+    with requests.get(f"{local.url}/now/events", stream=True, timeout=60) as events:
+        assert events.status_code == 200
+        lines = events.iter_lines(decode_unicode=True)
+        assert [next(lines), next(lines), next(lines)] == ["retry: 2000", "", ":"]
+        local.store.write_bytes(good)
+        where = next(line for line in lines if line.startswith("data: ") and "board" in line)
+        assert "1.7.2" in json.loads(where.removeprefix("data: "))
+    local.end()
+
+
+@needs_engine
+def test_a_source_that_cannot_be_read_is_told_in_one_line(tmp_path: Path, env: dict[str, str], spans: list[Span]) -> None:
+    with Engine(tmp_path / "engine") as engine:
+        clickhouse_schema.create(engine)
+        clickhouse_schema.insert(engine, spans)
+        with Server(env, "--from", address(engine)) as server:
+            assert get(server, "/").status_code == 200
+            for fault in (Fault("status"), Fault("cut")):
+                with engine.fault(fault):
+                    for path in ("/", "/deploys", "/builds?job=shop/build", "/search?q=shop"):
+                        status, line = problem(server, path)
+                        assert (status, "\n" in line, line.startswith("clickhouse://")) == (503, False, True), (path, line)
+            assert "1.7.3" in shown(server, "/")
+
+
+@pytest.mark.parametrize("streams", [1, 100])
+def test_it_ends_at_once_while_streams_are_open(env: dict[str, str], spans: list[Span], streams: int) -> None:
+    support.store_spans(env, spans)
+    with Server(env) as server, ExitStack() as stack:
+        readers = [follow(server, stack) for _ in range(streams)]
+        # It says nothing of answers that it had to break off.
+        assert server.end() == (0, "")
+        for events in readers:
+            # The stream has its proper end, or this raises an error.
+            assert list(filter(None, events.iter_lines()))[:1] == [b"retry: 2000"]
+
+
+@needs_engine
+def test_a_replica_ends_at_once_while_a_stream_is_open(tmp_path: Path, env: dict[str, str]) -> None:
+    with Engine(tmp_path / "engine") as engine:
+        clickhouse_schema.create(engine)
+        with Server(env, "--from", address(engine)) as server, ExitStack() as stack:
+            events = follow(server, stack)
+            assert server.end() == (0, "")
+            assert next(events.iter_lines()) == b"retry: 2000"
+
+
+def follow(server: Server, stack: ExitStack) -> requests.Response:
+    """Return a stream that has begun."""
+    answer = requests.get(f"{server.url}/now/events", stream=True, timeout=60)
+    stack.callback(answer.close)
+    assert (answer.status_code, answer.headers["Content-Type"].partition(";")[0]) == (200, "text/event-stream")
+    assert answer.headers["Cache-Control"] == "no-store"
+    return answer
+
+
+def test_a_hundred_readers_may_follow_and_those_that_go_make_room(local: Server) -> None:
+    with ExitStack() as stack:
+        for _ in range(100):
+            follow(local, stack)
+        # A browser takes this answer as the end, and does not ask again.
+        assert is_full(local)
+        assert get(local, "/").status_code == 200
+
+    processes.wait_for(lambda: not is_full(local), "room for another reader")
+
+
+def is_full(server: Server) -> bool:
+    with requests.get(f"{server.url}/now/events", stream=True, timeout=20) as answer:
+        assert answer.status_code in (200, 204)
+        return answer.status_code == 204
+
+
+def test_without_the_token_nobody_follows(env: dict[str, str], spans: list[Span]) -> None:
+    support.store_spans(env, spans)
+    token = "a-token-of-some-length"
+    with Server({**env, "PIPELINE_TRACE_SERVE_TOKEN": token}) as server:
+        for path in ("/now/events", "/deploys", "/builds", "/search?q=shop"):
+            assert requests.get(server.url + path, timeout=20).status_code == 401
+        headers = {"Authorization": f"Bearer {token}"}
+        with requests.get(f"{server.url}/now/events", headers=headers, stream=True, timeout=20) as answer:
+            assert answer.status_code == 200
