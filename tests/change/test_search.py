@@ -96,16 +96,18 @@ def test_filters_combine(incident: Lookup, wanted: Search, runs: list[str]) -> N
     assert all(map(wanted.matches, found.entries))
 
 
+@pytest.mark.parametrize("most", [2, 7])
 @pytest.mark.parametrize("find", [find_deploys, find_builds])
-def test_pages_have_each_once_and_nothing_is_left_out(months: Lookup, find: Finder) -> None:
+def test_pages_have_each_once_and_nothing_is_left_out(months: Lookup, find: Finder, most: int) -> None:
     whole = find(months, Search(), ALL)
     assert (whole.older_ns, whole.whole, said_cut(whole)) == (0, True, [])
     assert len(whole.entries) > 30
     seen: list[Entry] = []
-    until_ns, pages = ALWAYS.to_ns, 0
+    until_ns, pages, before = ALWAYS.to_ns, 0, set[int]()
     while until_ns:
-        page = find(months, Search(), 7, until_ns)
-        assert page.entries
+        page = find(months, Search(), most, until_ns)
+        assert page.older_ns not in before
+        before.add(page.older_ns)
         seen += page.entries
         until_ns, pages = page.older_ns, pages + 1
     assert sorted(map(key, seen)) == sorted(map(key, whole.entries))
@@ -131,6 +133,42 @@ def test_a_filter_finds_what_is_among_all(months: Lookup, find: Finder) -> None:
         found = find(months, wanted, ALL).entries
         assert {key(entry) for entry in found} == {key(entry) for entry in everything if wanted.matches(entry)}, wanted
         assert found, wanted
+
+
+@pytest.mark.parametrize("find", [find_deploys, find_builds])
+def test_a_service_has_all_of_its_own_on_its_pages(months: Lookup, find: Finder) -> None:
+    everything = find(months, Search(), ALL).entries
+    services = {one.service for one in everything} - {""}
+    assert len(services) > 1
+    for service in services:
+        until_ns, seen = ALWAYS.to_ns, list[Entry]()
+        while until_ns:
+            page = find(months, Search(service=service), 3, until_ns)
+            seen += page.entries
+            until_ns = page.older_ns
+        # What a job that deploys several is called may differ from page to page.
+        several = {one.job for one in everything if one.job and one.service != service}
+        expected = [key(one) for one in everything if one.service == service and one.job not in several]
+        assert sorted(key(one) for one in seen if one.job not in several) == sorted(expected), service
+
+
+def test_a_service_is_found_among_many_others(tmp_path: Path) -> None:
+    place = find_home(support.environ(tmp_path))
+    now_ns = time.time_ns()
+    others = [_playbook(number, now_ns - number * SECOND_NS, now_ns - (number - 1) * SECOND_NS) for number in range(1, 700)]
+    alone = _playbook(800, now_ns - 900 * SECOND_NS, now_ns - 800 * SECOND_NS)
+    # By hand, outside of builds: only the repository tells.
+    del alone.attributes[c.DEPLOYMENT_NAME]
+    alone.attributes[c.VCS_REPOSITORY_NAME] = "orders"
+    named = _playbook(801, now_ns - 990 * SECOND_NS, now_ns - 980 * SECOND_NS)
+    named.attributes[c.DEPLOYMENT_NAME] = "orders"
+    with closing(Store(place.store)) as store, closing(local_lookup(place)) as lookup:
+        store.deliver([*others, alone, named], 60)
+        found = find_deploys(lookup, Search(service="orders"), 50)
+        assert ([one.span_id for one in found.entries], found.whole) == ([_id(800), _id(801)], True)
+        assert [one.span_id for one in find_deploys(lookup, Search(service="orders"), 1).entries] == [_id(800)]
+        older = find_deploys(lookup, Search(service="orders"), 1).older_ns
+        assert [one.span_id for one in find_deploys(lookup, Search(service="orders"), 1, older).entries] == [_id(801)]
 
 
 def test_what_is_not_read_is_said(months: Lookup, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ from pipeline_trace.serve.listing import Page as Listed
 from pipeline_trace.serve.summary import Summary, summarise
 from pipeline_trace.trace.ids import span_id, trace_id
 from pipeline_trace.trace.span import Event, Link, Span
-from support import grid_samples, now_states
+from support import grid_samples, now_states, time_states
 from support.compared import comparison, failed, green
 from support.report_pages import NOW
 from support.report_samples import PATH, REFUSED, START_NS, TRACE, Verdict, make, many, sample, seconds, story
@@ -77,7 +77,11 @@ def opened(browser: Browser, state: State, width: int, *, height: int = 900, at:
 
 def all_states() -> list[State]:
     """Return all of them."""
-    return [*first_and_lists(), *_lists(), *_traces(), *_details(), *_comparisons(), *_grids()]
+    return [*first_and_lists(), *_lists(), *_traces(), *_details(), *_comparisons(), *_grids(), *_over_time()]
+
+
+def _over_time() -> list[State]:
+    return [State(name, write, policy=pages.content_policy()) for name, write in time_states.pages()]
 
 
 def first_and_lists() -> list[State]:

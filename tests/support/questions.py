@@ -37,11 +37,12 @@ def questions(spans: Sequence[Span], now_ns: int) -> dict[str, dict[str, Ask]]:
         "newest of noted": dict(_newest_noted(now_ns)),
         "builds": dict(_builds(spans)),
         "runs": dict(_runs(spans, now_ns)),
+        "on hosts": dict(_on_hosts(spans, now_ns)),
         "figures": dict(_figures(now_ns)),
     }
 
 
-KINDS = ("newest", "traces", "around", "noted", "newest of noted", "builds", "runs", "figures")
+KINDS = ("newest", "traces", "around", "noted", "newest of noted", "builds", "runs", "on hosts", "figures")
 
 
 def some(values: Sequence[Any], count: int = _SOME) -> list[Any]:
@@ -164,6 +165,17 @@ def _runs(spans: Sequence[Span], now_ns: int) -> Iterator[Question]:
                 yield asked, lambda source, a=job, b=within, c=most: source.stages(a, b, c)  # type: ignore[misc]
 
 
+def _on_hosts(spans: Sequence[Span], now_ns: int) -> Iterator[Question]:
+    hosts = some(sorted({host for span in spans if (host := traits_of(span).host)}), _FEW)
+    every = windows(now_ns)
+    for host in [*hosts, "no such host", ""]:
+        for name in ("a year, and the future", "a month"):
+            ask = f"on {host} of {name}"
+            yield ask, lambda source, a=host, b=every[name]: source.on_host(a, b, _MOST)  # type: ignore[misc]
+    if hosts:
+        yield "2 on a host", lambda source: source.on_host(hosts[0], every["a year, and the future"], 2)
+
+
 def _figures(now_ns: int) -> Iterator[Question]:
     every = windows(now_ns)
     wanted = ((), (Wanted("pipeline", "shop/deploy"),), (Wanted("environment", "production"), Wanted("service")))
@@ -173,6 +185,9 @@ def _figures(now_ns: int) -> Iterator[Question]:
         for name, one in asked:
             ask = f"figures of {counted} of {name}, {one}"
             yield ask, lambda source, a=counted, b=every[name], c=one: source.figures(a, b, c)  # type: ignore[misc]
+    for days in (7, 90):
+        ask = f"figures of job of a year, {days} days each"
+        yield ask, lambda source, a=days: source.figures("job", every["long ago"], days=a)  # type: ignore[misc]
 
 
 def differences(asked: dict[str, Ask], source: TraceSource, other: TraceSource) -> list[str]:

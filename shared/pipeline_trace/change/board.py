@@ -95,7 +95,7 @@ def _behind(there: Entry | None, before: Sequence[Entry]) -> Behind | None:
     """Return how far a deploy is behind those that succeeded in the column before."""
     if there is None or not there.what or not before:
         return None
-    same = [at for at, one in enumerate(before) if _is_same(one, there)]
+    same = [at for at, one in enumerate(before) if is_same(one, there)]
     if not same:
         return None
     since = [one for one in before[same[-1] + 1 :] if one.what]
@@ -104,7 +104,7 @@ def _behind(there: Entry | None, before: Sequence[Entry]) -> Behind | None:
     return Behind(len({(one.commit, one.version) for one in since}), since[0].end_ns)
 
 
-def _is_same(one: Entry, other: Entry) -> bool:
+def is_same(one: Entry, other: Entry) -> bool:
     """Return whether two deploys are of the same: the commit, else the version."""
     if one.commit and other.commit:
         shortest = min(len(one.commit), len(other.commit))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..lookup import states
 from ..trace import conventions as c
@@ -56,10 +57,23 @@ class Entry:
         return self.version or self.commit[:7]
 
 
+class Deploys(NamedTuple):
+    """Deploys in order of their start. ``runs``: the ids of the spans of builds that do nothing but deploy."""
+
+    entries: list[Entry]
+    runs: frozenset[str]
+
+
 def deploys_of(spans: Sequence[Span]) -> list[Entry]:
     """Return the deploys in the outlines of traces, in order of their start."""
+    return deploys_and_runs(spans).entries
+
+
+def deploys_and_runs(spans: Sequence[Span]) -> Deploys:
+    """Return the deploys in the outlines of traces, and which builds are nothing else."""
     runs = RunTree(spans)
-    return [_of_attempt(runs, one) for one in _deploys(runs)]
+    alone = frozenset(run.span_id for run in runs.runs if runs.environment(run))
+    return Deploys([_of_attempt(runs, one) for one in _deploys(runs)], alone)
 
 
 def builds_of(spans: Sequence[Span]) -> list[Entry]:
@@ -132,9 +146,12 @@ def _run_of(runs: RunTree, span: Span) -> Span | None:
 
 
 def _verdict(state: str, spans: Iterable[Span | None]) -> tuple[str, str]:
-    """Return owner and kind, where the poller judged the log of a failed build."""
-    if state not in c.FAILED_RESULTS:
-        return "", ""
+    """Return owner and kind, where the poller judged what failed."""
+    return verdict_on(spans) if state in c.FAILED_RESULTS else ("", "")
+
+
+def verdict_on(spans: Iterable[Span | None]) -> tuple[str, str]:
+    """Return owner and kind of the first span that the poller judged; "" for what is not known."""
     for span in filter(None, spans):
         owner = attribute_text(span, c.FAILURE_OWNER)
         if owner:

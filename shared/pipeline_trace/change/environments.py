@@ -37,7 +37,8 @@ def is_check_job(job: str) -> bool:
     return any(word.lower() in _CHECKING for word in words_in(job.rpartition("/")[2]))
 
 
-@lru_cache(maxsize=1000)
+# A large shop has thousands of jobs, and the page of a service looks at all of their names.
+@lru_cache(maxsize=20_000)
 def service_of_job(job: str) -> str:
     """Return what a job builds or deploys: its name without words for environments and for building or deploying.
 

@@ -16,6 +16,7 @@ from ..trace.span import Span
 from ..trace.traits import NOTED, traits_of
 from ..trace.words import environment_name
 from .entries import Entry, builds_of, deploys_of
+from .services import OfService, of_service
 
 # Limits of one page. Most deploys and builds have one or two noted spans: a run, a playbook.
 _MOST_NOTED = 200
@@ -98,17 +99,16 @@ class _Part(NamedTuple):
 
 
 _EntriesOf = Callable[[Sequence[Span]], list[Entry]]
-_Groups = Sequence[Sequence[Wanted]]
 
 
 def find_deploys(lookup: Lookup, search: Search, most: int, until_ns: int = ALWAYS.to_ns) -> Found:
     """Return the newest deploys, about so many. ``until_ns``: see Found.older_ns."""
-    return _page(_parts(lookup, search, until_ns, deploys_of, _groups(search)), most, _MOST_TRACES)
+    return _page(_parts(lookup, search, until_ns, deploys_of, _wanted(lookup, search)), most, _MOST_TRACES)
 
 
 def find_builds(lookup: Lookup, search: Search, most: int, until_ns: int = ALWAYS.to_ns) -> Found:
     """Return the newest builds, about so many. ``until_ns``: see Found.older_ns."""
-    return _page(_parts(lookup, search, until_ns, builds_of, _groups(search)), most, _MOST_TRACES)
+    return _page(_parts(lookup, search, until_ns, builds_of, _wanted(lookup, search)), most, _MOST_TRACES)
 
 
 def find_for_board(lookup: Lookup, search: Search) -> Found:
@@ -116,8 +116,9 @@ def find_for_board(lookup: Lookup, search: Search) -> Found:
 
     What is told by the name of a stage alone is found among all builds, of which most deploy nothing.
     """
-    named = _page(_parts(lookup, search, ALWAYS.to_ns, deploys_of, [[Wanted("environment")]]), _NO_END, _MOST_NAMED)
-    others = _page(_parts(lookup, search, ALWAYS.to_ns, deploys_of, _groups(search)), _NO_END, _MOST_OTHERS)
+    by_name = OfService([[Wanted("environment")]], {})
+    named = _page(_parts(lookup, search, ALWAYS.to_ns, deploys_of, by_name), _NO_END, _MOST_NAMED)
+    others = _page(_parts(lookup, search, ALWAYS.to_ns, deploys_of, _wanted(lookup, search)), _NO_END, _MOST_OTHERS)
     found = {(one.trace_id, one.span_id, one.service, one.environments): one for one in (*others.entries, *named.entries)}
     return Found(_newest_first(list(found.values())), named.older_ns, named.whole)
 
@@ -142,27 +143,39 @@ def _page(parts: Iterable[_Part], most: int, most_traces: int) -> Found:
     return Found(_newest_first(found))
 
 
-def _parts(lookup: Lookup, search: Search, until_ns: int, entries_of: _EntriesOf, groups: _Groups) -> Iterator[_Part]:
+def _parts(lookup: Lookup, search: Search, until_ns: int, entries_of: _EntriesOf, wanted: OfService) -> Iterator[_Part]:
     """Yield what is found, in the order of when it ended, the newest first; what ends in the future comes last.
 
-    ``groups``: the traits of noted spans by which traces are found.
+    ``wanted``: what noted spans have by which traces are found.
     """
-    seen, horizon = set[str](), horizon_ns()
-    for traces in _traces(lookup, search, until_ns, groups):
+    seen = set[str]()
+    for traces in _traces(lookup, search, until_ns, wanted):
         todo = [trace for trace in traces if trace not in seen]
         for first in range(0, len(todo), _TRACES_AT_ONCE):
-            for part in _read(lookup, search, todo[first : first + _TRACES_AT_ONCE], entries_of, groups):
-                # What ended later is on a page before, but for the future.
-                if not part.traces & seen and (part.ended_ns <= until_ns or part.ended_ns > horizon):
+            for part in _read(lookup, search, todo[first : first + _TRACES_AT_ONCE], entries_of, wanted):
+                if not part.traces & seen and _is_due(part.ended_ns, until_ns):
                     yield part
                 seen |= part.traces
 
 
-def _read(lookup: Lookup, search: Search, traces: Sequence[str], entries_of: _EntriesOf, groups: _Groups) -> list[_Part]:
+def _is_due(ended_ns: int, until_ns: int) -> bool:
+    """Return whether what ended at a time is on the page that begins with another one, or on one after it."""
+    if _is_future(until_ns):
+        return horizon_ns() < ended_ns <= until_ns
+    # What ended later is on a page before, but for the future.
+    return ended_ns <= until_ns or ended_ns > horizon_ns()
+
+
+def _is_future(until_ns: int) -> bool:
+    """Return whether only what ends in the future is left: that comes last. After what runs, all is left."""
+    return horizon_ns() < until_ns < ALWAYS.to_ns - 1
+
+
+def _read(lookup: Lookup, search: Search, traces: Sequence[str], entries_of: _EntriesOf, wanted: OfService) -> list[_Part]:
     """Return what is found in traces and in those that hang together with them, in their order."""
     outlines = lookup.outlines(traces, _MOST_SPANS)
     first = _together(outlines)
-    ended = _ends(outlines, groups, first)
+    ended = _ends(outlines, wanted, first)
     inside, entries = defaultdict[str, set[str]](set), defaultdict[str, list[Entry]](list)
     for trace, of in first.items():
         inside[of].add(trace)
@@ -174,18 +187,28 @@ def _read(lookup: Lookup, search: Search, traces: Sequence[str], entries_of: _En
     return [_Part(frozenset(inside[part]), ended[part], entries[part]) for part in parts]
 
 
-def _traces(lookup: Lookup, search: Search, until_ns: int, groups: _Groups) -> Iterator[list[str]]:
+def _traces(lookup: Lookup, search: Search, until_ns: int, wanted: OfService) -> Iterator[list[str]]:
     """Yield traces with what is looked for, some at a time, the newest first, those that end in the future last."""
-    newest_ns, horizon = _newest_ns(search, until_ns), horizon_ns()
-    while True:
+    newest_ns, groups, horizon = _newest_ns(search, until_ns), wanted.groups, horizon_ns()
+    while not _is_future(until_ns):
         noted = lookup.noted(groups, _MOST_NOTED, Window(search.began.from_ns, newest_ns))
-        yield [span.trace_id for span in noted]
-        if len(noted) < _MOST_NOTED or noted[-1].end_ns > horizon:
+        last = len(noted) < _MOST_NOTED or noted[-1].end_ns > horizon
+        oldest_ns = 0 if last else noted[-1].end_ns
+        alone = [one for one in wanted.alone.values() if oldest_ns <= (one.end_ns or newest_ns) <= newest_ns]
+        yield [span.trace_id for span in _newest_ended([*noted, *alone])]
+        if last:
             break
         # All of these may have ended at the same time.
         newest_ns = min(noted[-1].end_ns, newest_ns - 1)
-    if newest_ns <= horizon:
-        yield [span.trace_id for span in lookup.noted(groups, _MOST_NOTED, Window(horizon + 1, ALWAYS.to_ns - 1))]
+    if newest_ns <= horizon or _is_future(until_ns):
+        future = Window(horizon + 1, min(until_ns, ALWAYS.to_ns - 1) if _is_future(until_ns) else ALWAYS.to_ns - 1)
+        yield [span.trace_id for span in lookup.noted(groups, _MOST_NOTED, future)]
+
+
+def _newest_ended(spans: Iterable[Span]) -> list[Span]:
+    """Return spans as `noted` does: what runs comes first, what ends in the future last."""
+    horizon = horizon_ns()
+    return sorted(spans, key=lambda one: (not one.end_ns, one.end_ns <= horizon, one.end_ns or one.start_ns), reverse=True)
 
 
 def _newest_ns(search: Search, until_ns: int) -> int:
@@ -212,19 +235,27 @@ def _together(spans: Sequence[Span]) -> dict[str, str]:
     return {trace: found(trace) for trace in first}
 
 
-def _ends(spans: Iterable[Span], groups: _Groups, together: Mapping[str, str]) -> dict[str, int]:
+def _ends(spans: Iterable[Span], wanted: OfService, together: Mapping[str, str]) -> dict[str, int]:
     """Return when the newest noted span ended that is looked for, of traces that hang together."""
     found: dict[str, int] = {}
     for span in spans:
         traits = traits_of(span)
-        if traits.level == NOTED and fits_one(traits, groups):
+        alone = (span.trace_id, span.span_id) in wanted.alone
+        if traits.level == NOTED and (alone or fits_one(traits, wanted.groups)):
             part = together[span.trace_id]
             found[part] = max(found.get(part, 0), span.end_ns or ALWAYS.to_ns)
     return found
 
 
-def _groups(search: Search) -> _Groups:
+def _wanted(lookup: Lookup, search: Search) -> OfService:
     """Return what a noted span of such a deploy or build has, as far as one span tells it: the rest is looked at here."""
+    groups = _groups(search)
+    if groups is _ANY and search.service:
+        return of_service(lookup, search.service, Window(search.began.from_ns, _newest_ns(search, ALWAYS.to_ns)))
+    return OfService(groups, {})
+
+
+def _groups(search: Search) -> Sequence[Sequence[Wanted]]:
     if len(search.commit) >= _SHORTEST:
         # A playbook may know only the short id.
         return [[Wanted("revision", search.commit[:_SHORTEST].lower(), begins=True)]]

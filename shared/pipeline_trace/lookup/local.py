@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import date
 from typing import Any
 
 from ..delivery.destinations import DeliveryError
+from ..delivery.destinations.rows import attributes_of
 from ..delivery.destinations.store import VALUES, Store
 from ..delivery.destinations.tables import INDEXED
 from ..trace import conventions as c
 from ..trace.clock import horizon_ns
 from ..trace.span import Span
 from ..trace.traits import DETAIL, NOTED, OUTLINE
-from .source import ALWAYS, MOST_OF_A_TRACE, BuildKey, Counted, Figures, Newest, Wanted, Window
+from .source import ALWAYS, MOST_OF_A_TRACE, BuildKey, Counted, Figures, Newest, OnHost, Wanted, Window
 from .usual import percentile
 
 # Span ids of other tools may repeat, so a parent in another trace counts only if the span's own trace has no such parent.
 _ORPHAN = "NOT EXISTS (SELECT 1 FROM spans p WHERE p.trace_id = spans.trace_id AND p.span_id = spans.parent_id)"
+_DAY_NS = 86_400 * 10**9
+_EPOCH = date(1970, 1, 1).toordinal()
 _JOINED = "FROM traits t CROSS JOIN spans USING (trace_id, span_id)"
 _NEWEST_FIRST = "t.end_ns DESC, t.trace_id DESC, t.span_id DESC"
 _STAGES = f"kind IN ('{c.TYPE_RUN}', '{c.TYPE_STAGE}', '{c.TYPE_BRANCH}')"
 # What is counted: the spans, and the columns of their names.
 _COUNTED: dict[Counted, tuple[str, str]] = {
-    "job": (f"kind = '{c.TYPE_RUN}'", "pipeline"),
-    "stage": (f"kind IN ('{c.TYPE_STAGE}', '{c.TYPE_BRANCH}')", "pipeline, name"),
+    # The index of stages is used only where its own condition stands in the query.
+    "job": (f"{_STAGES} AND kind = '{c.TYPE_RUN}'", "pipeline"),
+    "stage": (f"{_STAGES} AND kind IN ('{c.TYPE_STAGE}', '{c.TYPE_BRANCH}')", "pipeline, name"),
     "task": (f"kind = '{c.TYPE_TASK}'", "name"),
     "host": (f"kind = '{c.TYPE_HOST}'", "host"),
     "deploy": (f"level = {NOTED} AND environment IS NOT NULL", "service, environment"),
+    # The label of an agent is in the span alone.
+    "wait": (f"kind IN ('{c.TYPE_QUEUE}', '{c.TYPE_AGENT}')", ""),
 }
 
 
@@ -106,7 +113,25 @@ class LocalSource:
         self._catch_up()
         return self._newest_first(f"t.pipeline = ? AND {_STAGES}", [pipeline], within, most)
 
-    def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = ()) -> list[Figures]:
+    def on_host(self, host: str, within: Window, most: int) -> list[OnHost]:
+        """See source.TraceSource."""
+        self._catch_up()
+        # Found first and read then: most of them are not wanted.
+        newest = f"""SELECT trace_id, span_id, end_ns FROM traits t WHERE t.host = ? AND t.end_ns BETWEEN ? AND ?
+            ORDER BY {_NEWEST_FIRST} LIMIT ?"""
+        where = f"FROM ({newest}) t CROSS JOIN spans USING (trace_id, span_id) ORDER BY {_NEWEST_FIRST}"
+        hosts = self._store.spans(where, host, *within, most)
+        around: dict[str, dict[str, None]] = defaultdict(dict)
+        for span in hosts:
+            around[span.trace_id][span.parent_id or ""] = None
+        tasks = {
+            (span.trace_id, span.span_id): span
+            for trace_id, ids in around.items()
+            for span in self._store.some_spans(trace_id, list(ids))
+        }
+        return [OnHost(span, tasks.get((span.trace_id, span.parent_id or ""))) for span in hosts]
+
+    def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = (), *, days: int = 1) -> list[Figures]:
         """See source.TraceSource."""
         self._catch_up()
         which, names = _COUNTED[counted]
@@ -115,13 +140,22 @@ class LocalSource:
             condition, more = _condition(one)
             conditions.append(condition)
             values += more
-        query = f"""SELECT date(start_ns / 1000000000, 'unixepoch'), result, end_ns - start_ns, {names}
-            FROM traits t WHERE {" AND ".join(conditions)}"""
+        first, where = within.from_ns // _DAY_NS, " AND ".join(conditions)
+        query = f"SELECT start_ns / {_DAY_NS}, result, end_ns - start_ns, {names} FROM traits t WHERE {where}"
+        rows = self._store.rows(query, *values) if names else self._waits(where, values)
         results: dict[tuple[Any, ...], list[tuple[str, int]]] = defaultdict(list)
-        for day, result, took, *named in self._store.rows(query, *values):
-            results[(*named, day)].append((result or "", max(took, 0)))
+        for day, result, took, *named in rows:
+            results[(*named, day - (day - first) % days)].append((result or "", max(took, 0)))
         figures = (_figures(key, found) for key, found in results.items())
         return sorted(figures, key=lambda one: (one.names, one.day))
+
+    def _waits(self, where: str, values: Sequence[str | int]) -> Iterator[tuple[Any, ...]]:
+        """Yield of each wait the day, the result, how long it was, the kind, and the job or the label."""
+        body = "SELECT body FROM spans WHERE spans.trace_id = t.trace_id AND spans.span_id = t.span_id"
+        query = f"""SELECT start_ns / {_DAY_NS}, result, end_ns - start_ns, kind,
+            CASE kind WHEN '{c.TYPE_QUEUE}' THEN pipeline ELSE ({body}) END FROM traits t WHERE {where}"""
+        for *told, kind, what in self._store.rows(query, *values):
+            yield *told, kind, what if kind == c.TYPE_QUEUE else _label(what)
 
     def _noted(self, wanted: Sequence[Sequence[Wanted]], most: int, within: Window) -> list[Span]:
         """Return the newest noted spans with wanted traits. Each group is asked for alone: traits have own indexes."""
@@ -179,8 +213,15 @@ def _condition(wanted: Wanted) -> tuple[str, list[str]]:
     return f"{column} = ?", [wanted.value]
 
 
+def _label(body: str | bytes | None) -> str:
+    """Return the label of an agent from the body of the span that waits for it."""
+    told = attributes_of(body) if body else {}
+    return str(told.get(c.JENKINS_AGENT_LABEL) or told.get(c.PLUGIN_STEP_LABEL) or "")
+
+
 def _figures(key: tuple[Any, ...], found: Sequence[tuple[str, int]]) -> Figures:
-    *names, day = key
+    *names, number = key
+    day = date.fromordinal(_EPOCH + number)
     took = sorted(length for _result, length in found)
     results = dict(sorted(Counter(result for result, _length in found).items()))
     named = tuple(str(name or "") for name in names)

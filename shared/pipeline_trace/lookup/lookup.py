@@ -15,7 +15,7 @@ from ..trace.span import Span
 from .assumed import with_stages
 from .journals import Journals, rank, said_of_parts
 from .local import LocalSource
-from .source import ALWAYS, BuildKey, TraceSource, Wanted, Window
+from .source import ALWAYS, BuildKey, Counted, Figures, OnHost, TraceSource, Wanted, Window
 from .twice import once_a_build
 
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
@@ -164,6 +164,14 @@ class Lookup:
         At most _MOST_STAGES, and ``more``.
         """
         return self._source.stages(pipeline, Window(from_ns, to_ns), _MOST_STAGES + more)
+
+    def on_host(self, host: str, within: Window, most: int) -> list[OnHost]:
+        """Return the newest tasks of a host that have been delivered. See TraceSource.on_host."""
+        return self._source.on_host(host, within, most)
+
+    def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = (), *, days: int = 1) -> list[Figures]:
+        """Return figures of what has been delivered. See TraceSource.figures."""
+        return self._source.figures(counted, within, wanted, days=days)
 
     def _traces_around(
         self, above: Collection[str], ids: Collection[str], spans: Iterable[Span], seen: Collection[str]

@@ -61,17 +61,24 @@ class Newest(NamedTuple):
     end_ns: int
 
 
-# What is counted: builds, their stages, Ansible's tasks and hosts, or deploys.
-Counted = Literal["job", "stage", "task", "host", "deploy"]
+class OnHost(NamedTuple):
+    """A task on a host: the span of the host, and that of the task around it, None where it is not here."""
+
+    host: Span
+    task: Span | None
+
+
+# What is counted: builds, their stages, Ansible's tasks and hosts, deploys, or waits for the platform.
+Counted = Literal["job", "stage", "task", "host", "deploy", "wait"]
 
 
 @dataclass(frozen=True)
 class Figures:
-    """How often something ran on one day, how it ended and how long it took.
+    """How often something ran on one day, or in some, how it ended and how long it took.
 
-    ``names``: of what was counted: the job; job and stage; the task; the host; service and environment. ``day``: in UTC, as
-    2026-11-30, by the begin. ``results``: how often each result word. ``median_ns`` and ``most_ns``: 50 % and 95 % took so
-    long or less, in nanoseconds.
+    ``names``: of what was counted: the job; job and stage; the task; the host; service and environment; queue and the job,
+    or agent and its label. ``day``: the first one, in UTC, as 2026-11-30, by the begin. ``results``: how often each result
+    word. ``median_ns``, ``most_ns``: 50 % and 95 % took so long or less, in nanoseconds.
     """
 
     names: tuple[str, ...]
@@ -136,8 +143,11 @@ class TraceSource(Protocol):
     def stages(self, pipeline: str, within: Window, most: int) -> list[Span]:
         """Return the runs, stages and branches of a job that ended within a window, newest first."""
 
-    def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = ()) -> list[Figures]:
+    def on_host(self, host: str, within: Window, most: int) -> list[OnHost]:
+        """Return the newest tasks that ended on a host within a window, newest first. ``host``: its name in inventories."""
+
+    def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = (), *, days: int = 1) -> list[Figures]:
         """Return the figures of what began within a window, for each day, in the order of names and day.
 
-        ``wanted``: all of these traits.
+        ``wanted``: all of these traits. ``days``: of how many days each figure is, from the first day of the window on.
         """

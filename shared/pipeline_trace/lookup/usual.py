@@ -79,13 +79,13 @@ def other_builds(source: StageSource, spans: Sequence[Span]) -> OtherBuilds:
         named = [run for run in found if attribute_text(run, c.VCS_HEAD_REVISION)]
         if named:
             after = source.stages_between(job, last.start_ns, max(map(reruns_until, named)))
-            found_flaky = flaky_builds(named, own[job], [*before, *after], _environments(source, own[job]))
+            found_flaky = flaky_builds(named, own[job], [*before, *after], environments_of(source, own[job]))
             flaky.update(zip(map(id, named), found_flaky, strict=True))
     return OtherBuilds(usual, list(dict.fromkeys(one for run in runs for one in flaky.get(id(run), ()))))
 
 
-def _environments(source: StageSource, own: Mapping[str, Sequence[Span]]) -> Callable[[Span], str]:
-    """Return a function that tells where a run deploys to: what it says itself, else what its playbooks say.
+def environments_of(source: StageSource, own: Mapping[str, Sequence[Span]]) -> Callable[[Span], str]:
+    """Return a function that tells where a run deploys to: what it says itself, else what its playbooks say; "" for none.
 
     ``own``: spans that are known, by build number; those of other builds are queried.
     """

@@ -17,6 +17,7 @@ from ..report.pagedata import STATE_WORDS
 from ..report.times import time_element, time_element_of
 from ..trace import conventions as c
 from .pages import MARKS, SCRIPT, render
+from .period import JOB, SERVICE
 from .searching import FIELDS, TEXTS, TIMES, WHEN, Asked, address_of
 
 DEPLOYS, BUILDS = "/deploys", "/builds"
@@ -84,13 +85,16 @@ def line_of(one: Entry) -> dict[str, object]:
         "built": "",
         "places": [wording.visible(name) for name in one.environments],
         "service": wording.visible(one.service),
-        "of_service": address_of(DEPLOYS, service=one.service),
+        "of_service": address_of(SERVICE, name=one.service),
         "commit": wording.visible(one.commit),
         "branch": wording.visible(one.branch),
         "started": time_element_of(one.start_ns),
         "duration": wording.human_duration(one.end_ns - one.start_ns) if one.end_ns else "running",
         "who": wording.visible(one.who),
         "run": wording.visible(one.run),
+        "job": wording.visible(one.job),
+        "of_job": address_of(JOB, name=one.job),
+        "number": wording.visible(one.run.removeprefix(one.job)),
         "url": one.url,
         "where": wording.visible(one.where),
         "message": wording.visible(one.message),
@@ -115,7 +119,7 @@ def rows_of(board: Board, now_ns: int) -> list[dict[str, object]]:
     return [
         {
             "service": wording.visible(row.service) or "(no service named)",
-            "of_service": _list_of(row.service),
+            "of_service": address_of(SERVICE, name=row.service) if row.service else DEPLOYS,
             "cells": [_cell(row.service, name, row.cells.get(name), now_ns) for name in board.environments],
         }
         for row in board.rows
@@ -134,7 +138,7 @@ def _cell(service: str, environment: str, cell: Cell | None, now_ns: int) -> dic
     }
 
 
-def _list_of(service: str, environment: str = "") -> str:
+def _list_of(service: str, environment: str) -> str:
     return address_of(DEPLOYS, service=service, environment=environment)
 
 

@@ -23,7 +23,8 @@ _OWN = Path(__file__).with_name("templates")
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(_OWN), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-_STYLE = "\n".join(path.read_text(encoding="utf-8") for path in (html.STYLE, _OWN / "list.css", _OWN / "compare.css"))
+_STYLES = (html.STYLE, *(_OWN / name for name in ("list.css", "compare.css", "over-time.css")))
+_STYLE = "\n".join(path.read_text(encoding="utf-8") for path in _STYLES)
 SCRIPT = "\n".join(path.read_text(encoding="utf-8") for path in (html.TIMES_SCRIPT, _OWN / "list.js", _OWN / "live.js"))
 MARKS = {
     "success": "✓",
@@ -40,7 +41,7 @@ MARKS = {
 
 TRACES = "/traces"
 # The pages that all others lead to.
-ROOMS = {"Now": "/", "Deploys": "/deploys", "Builds": "/builds", "Traces": TRACES}
+ROOMS = {"Now": "/", "Deploys": "/deploys", "Builds": "/builds", "Platform": "/platform", "Traces": TRACES}
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from .health import Health
 from .intake import Intake
 from .limits import Limits
 from .over_http import Export
+from .over_time import OverTime
 from .reading import HEADERS, Reading, page
 from .signals import LOGS, TRACES
 from .views import Views
@@ -54,6 +55,7 @@ def application(
         routes=[
             *(_taking(intake, limits) if intake else [Route("/v1/{signal:path}", _no_spans, methods=["POST"])]),
             *views.routes(),
+            *OverTime(reading).routes(),
             Route(pages.TRACES, web.traces),
             Exports(reading).route(),
             Comparisons(reading).route(),

@@ -80,7 +80,7 @@ def sent_spans(rows: Iterable[Row], find_resource: FindResource) -> Iterator[Spa
     """Yield the spans of rows as they were sent. One that cannot be read is left out, and stops no other."""
     for trace_id, span_id, parent_id, end_ns, body in rows:
         try:
-            text = body if isinstance(body, str) else zlib.decompress(body).decode()
+            text = _text_of(body)
             document = json.loads(text)
             if text.startswith(BODY_START):
                 document["trace_id"], document["span_id"], document["parent_span_id"] = trace_id, span_id, parent_id
@@ -90,6 +90,19 @@ def sent_spans(rows: Iterable[Row], find_resource: FindResource) -> Iterator[Spa
             yield Span.from_dict(document)
         except (ValueError, KeyError, TypeError, SpanError, zlib.error):
             continue
+
+
+def attributes_of(body: str | bytes) -> Mapping[str, Any]:
+    """Return the attributes of a span from its body, as they were sent; empty if it cannot be read."""
+    try:
+        found = json.loads(_text_of(body))["attributes"]
+        return found if isinstance(found, dict) else {}
+    except (ValueError, KeyError, TypeError, zlib.error):
+        return {}
+
+
+def _text_of(body: str | bytes) -> str:
+    return body if isinstance(body, str) else zlib.decompress(body).decode()
 
 
 def _id_of(resource: str) -> int:

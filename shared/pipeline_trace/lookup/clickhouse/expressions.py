@@ -53,6 +53,17 @@ class Expressions:
         of_plugin = f"{self._of.has(c.PLUGIN_STEP_ID)} OR {self._of.has(c.PLUGIN_STEP_NAME)}"
         return f"if({of_plugin}, {first([self._text(c.TASK_NAME), 'toString(SpanName)'])}, SpanName)"
 
+    def wait(self) -> str:
+        """Return the kind of a span that is a wait for the platform."""
+        # The poller tells it; of others, only queues have a length.
+        own = self._of.span(c.JENKINS_TYPE)
+        return f"if({own} != '', {own}, if({self._of.has(c.QUEUE_DURATION)}, '{c.TYPE_QUEUE}', '{c.TYPE_AGENT}'))"
+
+    def waited(self) -> str:
+        """Return for what such a span waits: the label of an agent, else the pipeline that is in the queue."""
+        label = first([self._of.span(c.JENKINS_AGENT_LABEL), self._of.span(c.PLUGIN_STEP_LABEL)])
+        return f"if({self.wait()} = '{c.TYPE_AGENT}', {label}, {self._pipeline()})"
+
     def kind(self) -> str:
         """Return the kind of a span, '' for others."""
         return kind_of(self._of)

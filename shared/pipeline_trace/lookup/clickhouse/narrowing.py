@@ -167,6 +167,9 @@ class Narrowing:
             untold = f"NOT {self._has((c.JENKINS_TYPE, c.ANSIBLE_TYPE), SPAN)}"
             parts = (self._has(_OF_PARTS, SPAN), self._has((c.TASK_RUN_ID,), RESOURCE), self.runs()[1])
             return [f"{untold} AND {one}" for one in parts]
+        if counted == "wait":
+            untold = f"NOT {self._has((c.JENKINS_TYPE, c.ANSIBLE_TYPE), SPAN)}"
+            return [f"{untold} AND {self._has((c.PLUGIN_STEP_ID, c.PLUGIN_STEP_NAME, c.QUEUE_DURATION), SPAN)}"]
         return []
 
     def _has(self, names: Iterable[str], holder: str) -> str:

@@ -148,6 +148,15 @@ class Queries:
         said = [*(self._narrow.says(job, holder, bound) for holder in HOLDERS), *self._narrow.elsewhere(job, bound)]
         return self._keys((self._found(f"{one} AND {more}") for one in said), bound, most)
 
+    def on_host(self, host: str, when: Window, ended: Window, most: int) -> Query:
+        """Ask for the newest spans of a host in tasks. ``when``: when they began."""
+        bound = Bound()
+        of_hosts = f"{self._narrow.told(c.TYPE_HOST)} AND {_times(when, ended, bound)}"
+        named = self._narrow.says(Sought("host", (host,)), SPAN, bound)
+        # Its name, where no attribute has it.
+        unnamed = f"SpanName = {bound.text(host)} AND NOT {self._narrow.says(Sought('host'), SPAN, bound)}"
+        return self._keys((self._found(f"{one} AND {of_hosts}") for one in (named, unnamed)), bound, most)
+
     def _noted_by_value(self, groups: Sequence[Sequence[Sought]], times: str, bound: Bound) -> Iterator[str]:
         """Yield queries for noted spans. Each group has traits whose values are in an index."""
         # Two values leave so little that what is noted needs no index.

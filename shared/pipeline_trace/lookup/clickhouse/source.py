@@ -11,12 +11,12 @@ from ...trace import conventions as c
 from ...trace.clock import horizon_ns
 from ...trace.span import Span
 from ...trace.traits import DETAIL, FINE_HOST, NOTED, OUTLINE, Traits, traits_of
-from ..source import ALWAYS, MOST_OF_A_TRACE, BuildKey, Counted, Figures, Newest, Wanted, Window, fits_one
+from ..source import ALWAYS, MOST_OF_A_TRACE, BuildKey, Counted, Figures, Newest, OnHost, Wanted, Window, fits_one
 from .client import Client
 from .queries import Key, Queries, Query
 from .rows import spans_of
 from .schema import Schema, question, schema_of
-from .statistics import MOST_FIGURES, statistics
+from .statistics import MOST_FIGURES, Each, statistics
 
 _HOUR_NS = 3_600 * 10**9
 _DAY_NS = 24 * _HOUR_NS
@@ -171,9 +171,36 @@ class ClickHouseSource:
                 break
         return sorted(found, key=_order, reverse=True)[:most]
 
-    def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = ()) -> list[Figures]:
+    def on_host(self, host: str, within: Window, most: int) -> list[OnHost]:
         """See source.TraceSource."""
-        rows = self.ask("figures", statistics(self.schema(), counted, self._within(within), wanted))
+
+        def fits(traits: Traits) -> bool:
+            return traits.kind == c.TYPE_HOST and traits.host == host
+
+        hosts: list[Span] = []
+        for began in self._slices(self._began(within)):
+            left = most - len(hosts)
+            hosts += self._fitting("hosts", partial(self._asking().on_host, host, began, within), left, fits)
+            if len(hosts) >= most:
+                break
+        hosts = sorted(hosts, key=_order, reverse=True)[:most]
+        tasks = self._around(hosts)
+        return [OnHost(span, tasks.get((span.trace_id, span.parent_id or ""))) for span in hosts]
+
+    def _around(self, spans: Sequence[Span]) -> dict[tuple[str, str], Span]:
+        """Return the parents of some spans, in the same traces, by trace and span id."""
+        keys = list({Key(0, span.trace_id, span.parent_id): None for span in spans if span.parent_id})
+        windows = _merged(Window(max(span.start_ns - _DAY_NS, 0), span.start_ns) for span in spans)
+        found: dict[tuple[str, str], Span] = {}
+        for start in range(0, len(keys), _KEYS_AT_ONCE):
+            query = self._asking().by_keys(keys[start : start + _KEYS_AT_ONCE], windows)
+            found.update(((span.trace_id, span.span_id), span) for span in self._spans("hosts", query))
+        return found
+
+    def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = (), *, days: int = 1) -> list[Figures]:
+        """See source.TraceSource."""
+        each = Each(days, within.from_ns)
+        rows = self.ask("figures", statistics(self.schema(), counted, self._within(within), wanted, each))
         if len(rows) >= MOST_FIGURES:
             self._said = (
                 f"there are more than {MOST_FIGURES:,} lines of statistics; the others are left out; ask for fewer days"

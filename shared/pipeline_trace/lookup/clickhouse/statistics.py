@@ -6,7 +6,7 @@ They rest on what the SQL says of a span alone; no span comes here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple, get_args
 
 from ...trace import conventions as c
 from ...trace.traits import NOTED, Trait
@@ -24,30 +24,45 @@ _KINDS: dict[Counted, tuple[str, ...]] = {
     "stage": (c.TYPE_STAGE, c.TYPE_BRANCH),
     "task": (c.TYPE_TASK,),
     "host": (c.TYPE_HOST,),
+    "wait": (c.TYPE_QUEUE, c.TYPE_AGENT),
 }
-# The traits by which something is counted; "name" is the span's own.
-_NAMES: dict[Counted, tuple[Trait | Literal["name"], ...]] = {
+# What is no trait: the span's own name, what kind of wait it is, and for what.
+_Other = Literal["name", "wait", "waited"]
+# The traits by which something is counted, or others.
+_NAMES: dict[Counted, tuple[Trait | _Other, ...]] = {
     "job": ("pipeline",),
     "stage": ("pipeline", "name"),
     "task": ("name",),
     "host": ("host",),
     "deploy": ("service", "environment"),
+    "wait": ("wait", "waited"),
 }
+_OTHERS: frozenset[str] = frozenset(get_args(_Other))
 _IN_RUNS = frozenset({"job", "stage", "deploy"})
 # What the traits of a span are made of, and when it ran.
 _RAW = f"Timestamp, Duration, TraceId, SpanId, ParentSpanId, SpanName, SpanKind, StatusCode, {SPAN}, {RESOURCE}"
-_WHEN = "toDate(Timestamp, 'UTC') AS day, greatest(toInt64(Duration), 0) AS took"
+_DAY = "toDate(Timestamp, 'UTC')"
+_DAY_NS = 86_400 * 10**9
 _SAME = "LIMIT 1 BY cityHash64(TraceId, SpanId)"
 
 
-def statistics(schema: Schema, counted: Counted, within: Window, wanted: Sequence[Wanted]) -> Query:
-    """Ask for statistics by names and day. The same rules as `usual.percentile`."""
+class Each(NamedTuple):
+    """Of how many days a line is, counted from the day of a time in nanoseconds since the epoch."""
+
+    days: int
+    since_ns: int
+
+
+def statistics(schema: Schema, counted: Counted, within: Window, wanted: Sequence[Wanted], each: Each) -> Query:
+    """Ask for statistics by names and so many days. The same rules as `usual.percentile`."""
     bound = Bound()
-    when = began(within, bound)
+    when, first = began(within, bound), bound.number(each.since_ns // _DAY_NS)
+    day = f"{_DAY} - (toInt64({_DAY}) - {first}) % {bound.number(each.days)}"
+    took = f"{day} AS day, greatest(toInt64(Duration), 0) AS took"
     if schema.runs and counted in _IN_RUNS:
-        spans = _of_runs(schema.runs, counted, when, wanted, bound)
+        spans = _of_runs(schema.runs, counted, when, took, wanted, bound)
     else:
-        spans = _Spans(schema, bound).counted(counted, when, wanted)
+        spans = _Spans(schema, took, bound).counted(counted, when, wanted)
     keys = ", ".join(f"name_{at}" for at in range(len(_NAMES[counted])))
     sql = f"""SELECT {keys}, toString(day), sum(some) AS found,
             CAST((groupArray(result), groupArray(some)), 'Map(String, UInt64)'),
@@ -59,18 +74,19 @@ def statistics(schema: Schema, counted: Counted, within: Window, wanted: Sequenc
     return Query(sql, bound)
 
 
-def _of_runs(table: str, counted: Counted, when: str, wanted: Sequence[Wanted], bound: Bound) -> str:
-    """Return the query for the spans that are counted, in the table of runs."""
+def _of_runs(table: str, counted: Counted, when: str, took: str, wanted: Sequence[Wanted], bound: Bound) -> str:
+    """Return the query for the spans that are counted, in the table of runs. ``took``: their day and length."""
     columns = ", ".join(f"{name.capitalize()} AS name_{at}" for at, name in enumerate(_NAMES[counted]))
     which = f"Kind IN {listed(_KINDS[counted])}" if counted in _KINDS else f"Level = {NOTED} AND Environment != ''"
     where = " AND ".join([which, when, *(typed(sought(one), bound) for one in wanted)])
-    return f"SELECT TraceId, SpanId, {columns}, Result AS result, {_WHEN} FROM {table} WHERE {where}"
+    return f"SELECT TraceId, SpanId, {columns}, Result AS result, {took} FROM {table} WHERE {where}"
 
 
 class _Spans:
-    """Queries in the table of spans."""
+    """Queries in the table of spans. ``took``: the day and the length of a span."""
 
-    def __init__(self, schema: Schema, bound: Bound) -> None:
+    def __init__(self, schema: Schema, took: str, bound: Bound) -> None:
+        self._took = took
         attributes = Attributes(as_json=schema.as_json)
         self._table, self._bound = schema.spans, bound
         self._of, self._narrow = Expressions(attributes, lists=True), Narrowing(attributes)
@@ -83,22 +99,26 @@ class _Spans:
     def _own(self, counted: Counted, when: str, wanted: Sequence[Wanted]) -> Iterator[str]:
         """Yield queries for spans whose kind the poller or the callback told."""
         which = [f"{self._narrow.told(*_KINDS[counted])} AND {when}"]
-        names = {name: self._of.trait(name) for name in _NAMES[counted] if name != "name"}
+        names = self._traits(counted)
         job = next((one for one in wanted if one.trait == "pipeline" and one.value and not one.begins), None)
         if job:
             # What a span says of itself counts, else its resource. The name is known, and does not have to be read.
             named = sought(job)
             by_resource = f"{self._narrow.says(named, RESOURCE, self._bound)} AND NOT {self._narrow.names('pipeline', SPAN)}"
             which = [f"{one} AND {which[0]}" for one in (self._narrow.says(named, SPAN, self._bound), by_resource)]
-            names["pipeline"] = self._bound.text(job.value)
+            if "pipeline" in names:
+                names["pipeline"] = self._bound.text(job.value)
         more = "".join(f" AND {self._of.wanted(one, self._bound)}" for one in wanted if one != job)
         for one in which:
             yield self._select(counted, names, self._of.own_result(), self._table, f"{one}{more}")
 
     def _others(self, counted: Counted, when: str, wanted: Sequence[Wanted]) -> Iterator[str]:
         """Yield queries for deploys, and for spans of other tools, whose kind is told by the names that they have."""
-        names = {name: self._of.trait(name) for name in _NAMES[counted] if name != "name"}
+        names = self._traits(counted)
         result = self._of.trait("result")
+        if counted == "wait":
+            # A receiver says the result of the job beside its queue.
+            result = f"if({self._of.wait()} = '{c.TYPE_QUEUE}', '', {result})"
         if counted == "deploy":
             noted = self._of.noted(self._of.kind(), result, self._of.trait("revision"))
             narrow, which = self._narrow.noted(), f"{noted} AND {names['environment']} != ''"
@@ -110,7 +130,13 @@ class _Spans:
             table = f"(SELECT {_RAW} FROM {self._table} WHERE {one} AND {when} {ONCE})"
             yield self._select(counted, names, result, table, f"{which}{more}")
 
-    def _select(self, counted: Counted, names: Mapping[Trait, str], result: str, table: str, where: str) -> str:
-        named = (self._of.name() if name == "name" else names[name] for name in _NAMES[counted])
+    def _traits(self, counted: Counted) -> dict[str, str]:
+        return {name: self._of.trait(name) for name in _NAMES[counted] if name not in _OTHERS}  # type: ignore[arg-type]
+
+    def _select(self, counted: Counted, names: Mapping[str, str], result: str, table: str, where: str) -> str:
+        named = (names[name] if name in names else self._other(name) for name in _NAMES[counted])
         columns = ", ".join(f"{column} AS name_{at}" for at, column in enumerate(named))
-        return f"SELECT TraceId, SpanId, {columns}, {result} AS result, {_WHEN} FROM {table} WHERE {where}"
+        return f"SELECT TraceId, SpanId, {columns}, {result} AS result, {self._took} FROM {table} WHERE {where}"
+
+    def _other(self, name: str) -> str:
+        return {"name": self._of.name, "wait": self._of.wait, "waited": self._of.waited}[name]()

@@ -1,0 +1,54 @@
+"""The time that figures are of: some days until today, and as many before. Days are those of UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
+
+from ..lookup.source import Window
+
+DAY_NS = 86_400 * 10**9
+
+
+class Periods(NamedTuple):
+    """A period and the one before. ``days``: of each. ``now``: from a midnight to the end of today."""
+
+    days: int
+    now: Window
+    before: Window
+
+    @property
+    def both(self) -> Window:
+        """Return the two as one."""
+        return Window(self.before.from_ns, self.now.to_ns)
+
+    def day(self, at: int) -> Window:
+        """Return a day of the period, by its place from 0."""
+        from_ns = self.now.from_ns + at * DAY_NS
+        return Window(from_ns, from_ns + DAY_NS - 1)
+
+
+def periods_of(days: int, now_ns: int) -> Periods:
+    """Return the last days, today included, and as many before. ``now_ns``: the time, in nanoseconds since the epoch."""
+    tomorrow_ns = (now_ns // DAY_NS + 1) * DAY_NS
+    from_ns = tomorrow_ns - days * DAY_NS
+    return Periods(days, Window(from_ns, tomorrow_ns - 1), Window(from_ns - days * DAY_NS, from_ns - 1))
+
+
+def day_of(time_ns: int) -> str:
+    """Return the day of a time in nanoseconds since the epoch, such as 2026-11-30."""
+    return f"{datetime.fromtimestamp(time_ns // 10**9, timezone.utc):%Y-%m-%d}"
+
+
+def days_in(window: Window) -> list[str]:
+    """Return all days of a window, in their order."""
+    return list(_days(window))
+
+
+def _days(window: Window) -> Iterator[str]:
+    day = datetime.fromtimestamp(window.from_ns // 10**9, timezone.utc)
+    last = datetime.fromtimestamp(window.to_ns // 10**9, timezone.utc)
+    while day <= last:
+        yield f"{day:%Y-%m-%d}"
+        day += timedelta(days=1)

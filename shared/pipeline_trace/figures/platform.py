@@ -1,0 +1,109 @@
+"""Asks for the platform over time: what builds waited for, and what failed because of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..change.entries import verdict_on
+from ..lookup.lookup import Lookup
+from ..lookup.source import Window
+from ..trace import conventions as c
+from ..trace.span import Span
+from .periods import Periods
+from .results import Results, results_of, together
+from .slower import Compared, Slower, compared, slower
+from .verdicts import MOST_FAILURES, Verdict, failed_runs, verdicts_of
+
+OPS = "ops"
+
+
+@dataclass(frozen=True)
+class WaitOverTime:
+    """How long builds waited for an agent of a label, or in the queue of a job. ``slower``: since when is not looked for."""
+
+    name: str
+    both: Compared
+    slower: Slower | None
+
+    @property
+    def most_ns(self) -> int:
+        """Return within which time 95 % of the newest that are known ended, in nanoseconds."""
+        known = self.both.now or self.both.before
+        return known.most_ns if known else 0
+
+
+@dataclass(frozen=True)
+class JobResults:
+    """How the builds of a job ended, in the period and in the one before."""
+
+    job: str
+    now: Results
+    before: Results
+
+
+@dataclass(frozen=True)
+class PlatformOverTime:
+    """The platform. ``agents``: by label; ``queues``: by job; of both the longest waits come first. ``jobs``: most failures.
+
+    ``failed``: the runs that failed in the period, the newest first; ``failed_before``: in the one before, None if there are
+    too many for one answer.
+    """
+
+    periods: Periods
+    agents: Sequence[WaitOverTime]
+    queues: Sequence[WaitOverTime]
+    jobs: Sequence[JobResults]
+    failed: Sequence[Span]
+    failed_before: Sequence[Span] | None
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """Return whose the failures were."""
+        return verdicts_of(self.failed, self.failed_before or ())
+
+    @property
+    def now(self) -> Results:
+        """Return how the builds of the period ended."""
+        return together(one.now for one in self.jobs)
+
+    @property
+    def before(self) -> Results:
+        """Return how the builds of the period before ended."""
+        return together(one.before for one in self.jobs)
+
+
+def platform_over_time(lookup: Lookup, periods: Periods) -> PlatformOverTime:
+    """Return the platform over time."""
+    jobs = compared(lookup.figures("job", periods.both, days=periods.days), periods)
+    waits = compared(lookup.figures("wait", periods.both, days=periods.days), periods)
+    runs = failed_runs(lookup, [], periods.both)
+    cut = len(runs) >= MOST_FAILURES
+    failed, before = ([run for run in runs if _began(run, window)] for window in (periods.now, periods.before))
+    return PlatformOverTime(
+        periods,
+        _waits(waits, c.TYPE_AGENT),
+        _waits(waits, c.TYPE_QUEUE),
+        _jobs(jobs),
+        failed,
+        None if cut else before,
+    )
+
+
+def of_platform(runs: Sequence[Span]) -> list[Span]:
+    """Return the runs whose failure is the platform's, by the verdicts on their logs."""
+    return [run for run in runs if verdict_on([run])[0] == OPS]
+
+
+def _waits(waits: Mapping[tuple[str, ...], Compared], kind: str) -> list[WaitOverTime]:
+    found = [WaitOverTime(names[-1], both, slower(both, ())) for names, both in waits.items() if names[0] == kind]
+    return sorted(found, key=lambda one: (one.both.now is None, -one.most_ns, one.name))
+
+
+def _jobs(jobs: Mapping[tuple[str, ...], Compared]) -> list[JobResults]:
+    found = [JobResults(names[0], *(results_of([one] if one else []) for one in both)) for names, both in jobs.items()]
+    return sorted(found, key=lambda one: (-one.now.failed, -one.now.runs, one.job))
+
+
+def _began(run: Span, window: Window) -> bool:
+    return window.from_ns <= run.start_ns <= window.to_ns

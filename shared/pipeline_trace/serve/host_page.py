@@ -1,0 +1,137 @@
+"""Renders the page of a host over time. Does no I/O."""
+
+from __future__ import annotations
+
+from ..figures.hosts import MOST_TASKS, HostOverTime, TaskOnHost, Visit
+from ..figures.periods import days_in
+from ..figures.results import Results, results_of
+from ..lookup import states, wording
+from ..lookup.source import Figures, OnHost
+from ..report.pagedata import STATE_WORDS
+from ..report.times import time_element_of
+from ..trace import conventions as c
+from ..trace.queries import build_name_of
+from .charts import Day
+from .figure_parts import Card, figure_of_days, render_over_time
+from .pages import MARKS
+from .period import HOST, Around, Asked, plural, said_length, said_share
+
+_MOST_LINES = 100
+
+
+def host_page(asked: Asked, found: HostOverTime, around: Around) -> str:
+    """Return the page of a host."""
+    ran = found.results(found.periods.both).runs
+    return render_over_time("host.html.j2", f"Host {asked.name}", HOST, asked, around, of=_of(found) if ran else None)
+
+
+def _of(found: HostOverTime) -> dict[str, object]:
+    failures, tasks, visits = found.failures, found.tasks, found.visits
+    now = found.results(found.periods.now)
+    return {
+        "cards": _cards(found),
+        "charts": [figure_of_days("Tasks by day", _days(found))],
+        "failures": [_failure(one) for one in failures[:_MOST_LINES]],
+        # Of some only the day is known.
+        "older_failures": max(now.failed - len(failures[:_MOST_LINES]), 0),
+        "visits": [_visit(one) for one in visits[:_MOST_LINES]],
+        "tasks": [_task(one) for one in tasks[:_MOST_LINES]],
+        "read": plural(len(found.newest), "task") if len(found.newest) >= MOST_TASKS else "",
+    }
+
+
+def _cards(found: HostOverTime) -> list[Card]:
+    now, before = (found.results(window) for window in (found.periods.now, found.periods.before))
+    newest = found.newest[0].host if found.newest else None
+    skipped = now.of.get(c.SKIP, 0)
+    return [
+        Card(
+            "Tasks that ran here",
+            str(_ran(now)),
+            f"{skipped} more were skipped" if skipped else "",
+            [],
+            str(_ran(before)),
+        ),
+        Card(
+            "Failed",
+            str(now.failed - _unreached(now)),
+            f"{said_share(_share(now))} of all tasks, unreachable ones included" if now.failed else "",
+            [("which", "#failures")] if now.failed else [],
+            str(before.failed - _unreached(before)),
+        ),
+        Card(
+            "Unreachable",
+            str(_unreached(now)),
+            "",
+            [("when", "#failures")] if _unreached(now) else [],
+            str(_unreached(before)),
+        ),
+        Card(
+            "Newest task",
+            STATE_WORDS[states.state(newest)].lower() if newest else "none",
+            "",
+            [(time_element_of(newest.end_ns), f"/trace/{newest.trace_id}#span-{newest.span_id}")] if newest else [],
+            "",
+        ),
+    ]
+
+
+def _ran(results: Results) -> int:
+    return results.runs - results.of.get(c.SKIP, 0)
+
+
+def _unreached(results: Results) -> int:
+    return results.of.get(c.ERROR, 0)
+
+
+def _share(results: Results) -> float | None:
+    return None if results.success_rate is None else 1 - results.success_rate
+
+
+def _days(found: HostOverTime) -> list[Day]:
+    of_day: dict[str, list[Figures]] = {}
+    for one in found.by_day:
+        of_day.setdefault(one.day, []).append(one)
+    counted = ((day, results_of(of_day.get(day, ()))) for day in days_in(found.periods.now))
+    return [Day(day, results.green, results.failed) for day, results in counted]
+
+
+def _failure(one: OnHost) -> dict[str, object]:
+    span, state = one.host, states.state(one.host)
+    return {
+        "task": wording.visible(one.task.name) if one.task else "task not known",
+        "page": f"/trace/{span.trace_id}#span-{span.span_id}",
+        "began": time_element_of(span.start_ns),
+        "state": state,
+        "mark": MARKS[state],
+        "word": "Unreachable" if states.remark(span) == "unreachable" else STATE_WORDS[state],
+        "message": wording.visible(states.message(span)),
+        "build": wording.visible(build_name_of(span)),
+    }
+
+
+def _visit(one: Visit) -> dict[str, object]:
+    spans = [ran.host for ran in one.tasks]
+    failed = [span for span in spans if states.has_failed(span)]
+    state = min(map(states.state, failed), key=states.STATES.index) if failed else c.SUCCESS
+    return {
+        "name": wording.visible(one.build) or f"trace {one.trace_id[:8]}",
+        "page": f"/trace/{one.trace_id}#span-{(failed or spans)[-1].span_id}",
+        "began": time_element_of(one.start_ns),
+        "tasks": len(spans),
+        "changed": sum(states.remark(span) == "changed" for span in spans),
+        "failed": len(failed),
+        "state": state,
+        "mark": MARKS[state],
+        "word": STATE_WORDS[state],
+    }
+
+
+def _task(one: TaskOnHost) -> dict[str, object]:
+    return {
+        "name": wording.visible(one.name) or "name not known",
+        "runs": one.runs,
+        "changed": one.changed,
+        "failed": one.failed,
+        "median": said_length(one.median_ns),
+    }

@@ -1,0 +1,168 @@
+"""Renders the page of a job over time. Does no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..figures.flaky import Flakiness
+from ..figures.jobs import JobOverTime, StageOverTime, Waited, waited
+from ..figures.periods import days_in
+from ..figures.results import results_of
+from ..lookup import wording
+from ..lookup.source import Figures
+from ..trace.queries import build_key
+from .charts import Day
+from .entry_pages import BUILDS
+from .figure_parts import Card, Took, figure_of_days, figure_of_medians, figure_of_runs, render_over_time, verdict_lines
+from .period import HOST, JOB, NOT_KNOWN, Around, Asked, list_of, plural, said_frequency, said_length, said_share
+from .searching import address_of
+
+_MOST_LINES = 100
+_FEW_BUILDS = 5
+# More bars cannot be told apart on a small screen.
+_MOST_BARS = 60
+
+
+def job_page(asked: Asked, found: JobOverTime, around: Around) -> str:
+    """Return the page of a job."""
+    both = found.results(found.periods.both).runs
+    return _render(
+        "job.html.j2",
+        asked,
+        around,
+        all_builds=list_of(BUILDS, found.periods.both, job=asked.name),
+        of=_of(asked, found) if both else None,
+        more=asked.address(JOB, parts="1") if found.plays else "",
+    )
+
+
+def parts_page(asked: Asked, parts: Mapping[str, Sequence[StageOverTime]], around: Around) -> str:
+    """Return the page of a job's tasks and hosts. ``parts``: of them, by these words."""
+    shown = [
+        (name, _lines(lines, HOST if name == "hosts" else ""), max(len(lines) - _MOST_LINES, 0))
+        for name, lines in parts.items()
+    ]
+    return _render("job_parts.html.j2", asked, around, parts=shown, job=asked.address(JOB, parts=""))
+
+
+def _render(template: str, asked: Asked, around: Around, **values: object) -> str:
+    return render_over_time(template, f"Job {asked.name}", JOB, asked, around, **values)
+
+
+def _of(asked: Asked, found: JobOverTime) -> dict[str, object]:
+    return {
+        "cards": _cards(asked, found),
+        "charts": [
+            figure_of_days("Runs by day", _days(asked, found)),
+            figure_of_runs(
+                f"How long they took: the newest {len(found.runs)}",
+                "Build",
+                [Took(one.entry, one.worked_ns, one.queued_ns) for one in found.runs],
+            ),
+            figure_of_medians("How long green runs took: the median of each day", _medians(found)),
+        ],
+        "stages": _lines(found.stages),
+        "more_stages": max(len(found.stages) - _MOST_LINES, 0),
+        "flaky": [_flaky(one) for one in found.flaky[:_MOST_LINES]],
+        "verdicts": verdict_lines(found.verdicts, BUILDS, found.periods.now, job=asked.name),
+    }
+
+
+def _cards(asked: Asked, found: JobOverTime) -> list[Card]:
+    now, before = (found.results(window) for window in (found.periods.now, found.periods.before))
+
+    def listed(**filters: str) -> str:
+        return list_of(BUILDS, found.periods.now, job=asked.name, **filters)
+
+    took, was = found.green
+    wait, wait_before = waited(found.runs), waited(found.before)
+    return [
+        Card(
+            "Runs",
+            said_frequency(now.runs, asked.days),
+            "",
+            [(plural(now.runs, "build"), listed())],
+            said_frequency(before.runs, asked.days),
+        ),
+        Card(
+            "Success rate",
+            said_share(now.success_rate),
+            f"of {now.green + now.failed} that succeeded or failed",
+            [(f"{now.failed} failed", listed(result="failed"))],
+            said_share(before.success_rate),
+        ),
+        Card(
+            "Duration of green runs",
+            said_length(took.median_ns if took else None),
+            _said_slower(found) if took else "",
+            [(f"95 % within {said_length(took.most_ns)}, median of {plural(took.runs, 'build')}", listed(result="success"))]
+            if took
+            else [],
+            f"{said_length(was.median_ns)}, 95 % within {said_length(was.most_ns)}" if was else NOT_KNOWN,
+        ),
+        Card(
+            "Waiting for the platform",
+            said_length(wait.median_ns if wait else None),
+            f"95 % within {said_length(wait.p95_ns)}, median of the newest {plural(wait.runs, 'build')}" if wait else "",
+            [],
+            _said_wait(wait_before),
+        ),
+    ]
+
+
+def _said_slower(found: JobOverTime) -> str:
+    if found.slower is None:
+        return ""
+    return f"{said_length(found.slower.by_ns)} slower, since {found.slower.since}"
+
+
+def _said_wait(wait: Waited | None) -> str:
+    return f"{said_length(wait.median_ns)}, 95 % within {said_length(wait.p95_ns)}" if wait else NOT_KNOWN
+
+
+def _days(asked: Asked, found: JobOverTime) -> list[Day]:
+    of_day: dict[str, list[Figures]] = {}
+    for one in found.by_day:
+        of_day.setdefault(one.day, []).append(one)
+    days = []
+    for at, day in enumerate(days_in(found.periods.now)):
+        results = results_of(of_day.get(day, ()))
+        days.append(Day(day, results.green, results.failed, list_of(BUILDS, found.periods.day(at), job=asked.name)))
+    return days
+
+
+def _medians(found: JobOverTime) -> list[tuple[str, int, int, int]]:
+    # The period before is in the picture, too, if there is room: so it shows since when they take longer.
+    return [(one.day, one.median_ns, one.most_ns, one.runs) for one in found.green_by_day[-_MOST_BARS:]]
+
+
+def _lines(parts: Sequence[StageOverTime], path: str = "") -> list[dict[str, object]]:
+    """Return lines of a table. ``path``: of the pages to which the names lead."""
+    return [_line(one, address_of(path, name=one.name) if path else "") for one in parts[:_MOST_LINES]]
+
+
+def _line(one: StageOverTime, address: str) -> dict[str, object]:
+    now, before = one.green
+    return {
+        "name": wording.visible(one.name),
+        "address": address,
+        "runs": now.runs if now else 0,
+        "median": said_length(now.median_ns) if now else "",
+        "most": said_length(now.most_ns) if now else "",
+        "before": said_length(before.median_ns) if before else "",
+        "slower": f"{said_length(one.slower.by_ns)} slower, since {one.slower.since}" if one.slower else "",
+        "failed": one.failed,
+        "failed_before": one.failed_before,
+    }
+
+
+def _flaky(one: Flakiness) -> dict[str, object]:
+    return {
+        "name": wording.visible(one.name),
+        "what": "test" if one.test else "stage",
+        "times": plural(len(one.failed), "build"),
+        "lost": said_length(one.lost_ns),
+        "builds": [
+            (f"#{wording.visible(build_key(run)[1])}", f"/trace/{run.trace_id}") for run in one.failed[-_FEW_BUILDS:]
+        ],
+    }

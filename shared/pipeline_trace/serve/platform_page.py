@@ -1,0 +1,123 @@
+"""Renders the page of the platform over time. Does no I/O."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from ..change.entries import verdict_on
+from ..figures.periods import day_of, days_in
+from ..figures.platform import OPS, JobResults, PlatformOverTime, WaitOverTime, of_platform
+from ..lookup import states, wording
+from ..report.pagedata import STATE_WORDS
+from ..report.times import time_element_of
+from ..trace.queries import build_name_of
+from ..trace.span import Span
+from .charts import Day
+from .entry_pages import BUILDS
+from .figure_parts import Card, figure_of_days, render_over_time, verdict_lines
+from .pages import MARKS
+from .period import JOB, NOT_KNOWN, PLATFORM, Around, Asked, list_of, plural, said_length, said_share
+from .searching import address_of
+
+_MOST_LINES = 50
+
+
+def platform_page(asked: Asked, found: PlatformOverTime, around: Around) -> str:
+    """Return the page of the platform."""
+    ran = found.now.runs + found.before.runs
+    of = _of(found) if ran or found.agents or found.queues else None
+    return render_over_time("platform.html.j2", "Platform", PLATFORM, asked, around, of=of)
+
+
+def _of(found: PlatformOverTime) -> dict[str, object]:
+    ours = of_platform(found.failed)
+    return {
+        "cards": _cards(found),
+        "charts": [figure_of_days("Builds that failed because of the platform, by day", _days(found))],
+        "agents": [_wait(one, "no label") for one in found.agents[:_MOST_LINES]],
+        "queues": [_wait(one, "job not known") for one in found.queues[:_MOST_LINES]],
+        "verdicts": verdict_lines(found.verdicts, BUILDS, found.periods.now),
+        "failures": [_failure(one) for one in ours[:_MOST_LINES]],
+        "more_failures": list_of(BUILDS, found.periods.now, result="failed", owner=OPS) if len(ours) > _MOST_LINES else "",
+        "jobs": [_job(one) for one in found.jobs[:_MOST_LINES] if one.now.failed],
+    }
+
+
+def _cards(found: PlatformOverTime) -> list[Card]:
+    now, before, window = found.now, found.before, found.periods.now
+    ours, ours_before = of_platform(found.failed), of_platform(found.failed_before or ())
+    judged = sum(1 for run in found.failed if verdict_on([run])[0])
+    longest = found.agents[0] if found.agents else None
+    return [
+        Card("Builds", str(now.runs), "", [("all of them", list_of(BUILDS, window))], str(before.runs)),
+        Card(
+            "Success rate",
+            said_share(now.success_rate),
+            f"of {now.green + now.failed} that succeeded or failed",
+            [(f"{now.failed} failed", list_of(BUILDS, window, result="failed"))],
+            said_share(before.success_rate),
+        ),
+        Card(
+            "Failures of the platform",
+            str(len(ours)),
+            f"of {plural(judged, 'failure')} that were judged",
+            [("which", list_of(BUILDS, window, result="failed", owner=OPS))] if ours else [],
+            NOT_KNOWN if found.failed_before is None else str(len(ours_before)),
+        ),
+        Card(
+            "Longest wait for an agent",
+            said_length(longest.both.now.most_ns if longest and longest.both.now else None),
+            f"95 % within it, for {wording.visible(longest.name) or 'no label'}" if longest else "",
+            [],
+            said_length(longest.both.before.most_ns if longest and longest.both.before else None),
+        ),
+    ]
+
+
+def _days(found: PlatformOverTime) -> list[Day]:
+    counted = Counter(day_of(run.start_ns) for run in of_platform(found.failed))
+    return [
+        Day(day, 0, counted[day], list_of(BUILDS, found.periods.day(at), result="failed", owner=OPS))
+        for at, day in enumerate(days_in(found.periods.now))
+    ]
+
+
+def _wait(one: WaitOverTime, nameless: str) -> dict[str, object]:
+    now, before = one.both
+    return {
+        "name": wording.visible(one.name) or nameless,
+        "job": address_of(JOB, name=one.name) if one.name else "",
+        "count": now.runs if now else 0,
+        "median": said_length(now.median_ns) if now else "",
+        "most": said_length(now.most_ns) if now else "",
+        "median_before": said_length(before.median_ns) if before else "",
+        "most_before": said_length(before.most_ns) if before else "",
+        "slower": f"{said_length(one.slower.by_ns)} longer" if one.slower else "",
+    }
+
+
+def _failure(run: Span) -> dict[str, object]:
+    owner, kind = verdict_on([run])
+    state = states.state(run)
+    return {
+        "name": wording.visible(build_name_of(run) or run.name),
+        "page": f"/trace/{run.trace_id}#span-{run.span_id}",
+        "began": time_element_of(run.start_ns),
+        "state": state,
+        "mark": MARKS[state],
+        "word": STATE_WORDS[state],
+        "owner": owner,
+        "kind": kind.replace("_", " "),
+        "message": wording.visible(states.message(run)),
+    }
+
+
+def _job(one: JobResults) -> dict[str, object]:
+    return {
+        "name": wording.visible(one.job),
+        "address": address_of(JOB, name=one.job),
+        "failed": one.now.failed,
+        "rate": said_share(one.now.success_rate),
+        "rate_before": said_share(one.before.success_rate),
+        "runs": one.now.runs,
+    }

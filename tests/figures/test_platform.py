@@ -1,0 +1,112 @@
+"""The platform over time, from spans in a store: waits by label and by job, and whose the failures were."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pipeline_trace.delivery.destinations.store import Store
+from pipeline_trace.figures import platform
+from pipeline_trace.figures.periods import DAY_NS, periods_of
+from pipeline_trace.figures.platform import PlatformOverTime, of_platform, platform_over_time
+from pipeline_trace.figures.verdicts import Verdict
+from pipeline_trace.lookup.journals import Journals
+from pipeline_trace.lookup.local import LocalSource
+from pipeline_trace.lookup.lookup import Lookup
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.ids import span_id
+from pipeline_trace.trace.span import Span
+
+SECOND = 10**9
+NOW = time.time_ns() // DAY_NS * DAY_NS + DAY_NS // 2
+PERIODS = periods_of(7, NOW)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with closing(Store(tmp_path / "traces.db")) as store:
+        yield store
+
+
+def build(number: int, days_ago: float, state: str = c.SUCCESS, job: str = "shop/build", owner: str = "") -> Span:
+    start = NOW - round(days_ago * DAY_NS)
+    made = Span(f"{number:032x}", span_id(("run", str(number))), None, f"RUN {job}", start, start + 60 * SECOND)
+    made.attributes = {c.JENKINS_TYPE: c.TYPE_RUN, c.PIPELINE_RESULT: state}
+    if owner:
+        made.attributes |= {c.FAILURE_OWNER: owner, c.FAILURE_KIND: "disk_full"}
+    made.status_code = "ERROR" if state in c.FAILED_RESULTS else "UNSET"
+    made.resource = {c.PIPELINE_NAME: job, c.PIPELINE_RUN_ID: str(number)}
+    return made
+
+
+def wait(run: Span, kind: str, seconds: float, label: str = "") -> Span:
+    start = run.start_ns
+    made = Span(run.trace_id, span_id((kind, run.span_id)), run.span_id, kind, start, start + round(seconds * SECOND))
+    made.attributes = {c.JENKINS_TYPE: kind, **({c.JENKINS_AGENT_LABEL: label} if label else {})}
+    made.resource = run.resource
+    return made
+
+
+def told(store: Store, spans: list[Span]) -> PlatformOverTime:
+    store.deliver(spans, 60)
+    return platform_over_time(Lookup(LocalSource(store), Journals(None)), PERIODS)
+
+
+def test_without_builds_nothing_is_known(store: Store) -> None:
+    found = told(store, [])
+    assert (found.now.runs, found.now.success_rate, found.agents, found.queues, found.verdicts) == (0, None, [], [], [])
+
+
+def test_waits_are_told_by_label_and_by_job_the_longest_first(store: Store) -> None:
+    spans = []
+    for number, (days, job, label, agent, queue) in enumerate(
+        [
+            (1, "shop/build", "linux", 5, 1),
+            (2, "shop/build", "linux", 15, 3),
+            (3, "orders/build", "gpu", 60, 2),
+            (4, "orders/build", "", 1, 2),
+            (9, "shop/build", "linux", 4, 9),
+        ],
+        1,
+    ):
+        run = build(number, days, job=job)
+        spans += [run, wait(run, c.TYPE_AGENT, agent, label), wait(run, c.TYPE_QUEUE, queue)]
+    found = told(store, spans)
+    assert [(one.name, one.both.now and (one.both.now.runs, one.both.now.most_ns // SECOND)) for one in found.agents] == [
+        ("gpu", (1, 60)),
+        ("linux", (2, 15)),
+        ("", (1, 1)),
+    ]
+    before = next(one.both.before for one in found.agents if one.name == "linux")
+    assert before
+    assert before.median_ns == 4 * SECOND
+    assert [one.name for one in found.queues] == ["shop/build", "orders/build"]
+
+
+def test_failures_are_judged_and_those_of_the_platform_stand_apart(store: Store) -> None:
+    spans = [
+        build(1, 1, c.FAILURE, owner="ops"),
+        build(2, 2, c.ERROR, owner="ops"),
+        build(3, 3, c.FAILURE, "orders/build", "dev"),
+        build(4, 3, c.TIMEOUT, "orders/build"),
+        build(5, 9, c.FAILURE, owner="ops"),
+        build(6, 1),
+    ]
+    found = told(store, spans)
+    assert [run.trace_id for run in of_platform(found.failed)] == [f"{1:032x}", f"{2:032x}"]
+    assert (found.now.runs, found.now.failed, found.before.failed) == (5, 4, 1)
+    assert found.verdicts == [
+        Verdict("ops", "disk_full", 2, 1),
+        Verdict("", "", 1, 0),
+        Verdict("dev", "disk_full", 1, 0),
+    ]
+    assert [(one.job, one.now.failed, one.now.runs) for one in found.jobs] == [("shop/build", 2, 3), ("orders/build", 2, 2)]
+
+
+def test_what_was_before_is_not_known_where_too_much_failed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "MOST_FAILURES", 2)
+    assert told(store, [build(number, number, c.FAILURE) for number in (1, 2, 9)]).failed_before is None

@@ -1,0 +1,41 @@
+"""The pages over time in each of their states: axe finds nothing, in light and dark; all is in the tables, too."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+from support.page_states import State, all_states, opened
+from support.report_pages import needs_chromium, overflow
+from support.time_states import pages
+
+pytestmark = [pytest.mark.process, needs_chromium]
+
+NAMES = [name for name, _write in pages()]
+STATES = [one for one in all_states() if one.name in NAMES]
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 390)])
+def test_axe_finds_nothing(browser: Browser, state: State, scheme: str, width: int) -> None:
+    with opened(browser, state, width, color_scheme=scheme) as page:
+        page.evaluate("document.querySelectorAll('main details').forEach(one => one.open = true)")
+        found = Axe().run(page)
+        assert [(one["impact"], one["id"], one["nodes"][0]["html"]) for one in found.response["violations"]] == []
+
+
+@pytest.mark.parametrize("width", [390, 768, 2560])
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
+def test_nothing_is_beyond_the_edge(browser: Browser, state: State, width: int) -> None:
+    with opened(browser, state, width) as page:
+        page.evaluate("document.querySelectorAll('main details').forEach(one => one.open = true)")
+        assert overflow(page) <= 0
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
+def test_each_chart_has_its_table(browser: Browser, state: State) -> None:
+    with opened(browser, state, 1000) as page:
+        for chart in page.locator("figure.chart:has(svg.bars)").all():
+            bars = chart.locator("svg.bars title").count()
+            assert chart.locator("svg.bars").get_attribute("aria-hidden") == "true"
+            assert chart.locator(".as-table tbody tr").count() in range(1, bars + 1)
