@@ -179,7 +179,7 @@ def _list_open(controllers: Sequence[ControllerOptions], form: str, *, utc: bool
         raise click.UsageError("--open lists one controller only; name it with --jenkins-url")
     controller, selection = Controller(controllers[0].url, controllers[0].login), controllers[0].settings.selection
     try:
-        found = waiting.open_builds(controller, selection, lambda text: logs.say(logging.WARNING, text))
+        found = waiting.open_builds(controller, selection.wants, lambda text: logs.say(logging.WARNING, text))
     except ApiError as error:
         raise fail(str(error)) from None
     if form == "json":

@@ -8,7 +8,7 @@ import pytest
 from support.spans import span as made
 
 from pipeline_trace.change.entries import Entry
-from pipeline_trace.change.running import Took, running_of, took
+from pipeline_trace.change.running import Took, Waits, running_of, took, took_of
 from pipeline_trace.lookup.standing import Opened, standing
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Span
@@ -77,3 +77,37 @@ def test_what_is_not_heard_of_does_not_hang_and_nobody_knows_how_it_goes_on() ->
     # One of its senders is still there.
     (one,) = running_of([Opened(span), Opened(inner, 7)], [*history, now])
     assert (one.heard_ns, one.hangs(10**18)) == (0, True)
+
+
+def waiting(number: int, kind: str, what: str = "", since: object = 0, run: str = "") -> Opened:
+    job, _, own = run.partition("#")
+    named = {c.PIPELINE_NAME: job, c.PIPELINE_RUN_ID: own} if run else {}
+    attributes = {c.WAIT_KIND: kind, c.WAIT_FOR: what, c.WAIT_SINCE: since, **named}
+    return Opened(replace(opened(number), attributes=attributes))  # type: ignore[arg-type]
+
+
+def test_the_longest_wait_comes_first_and_odd_ones_are_none() -> None:
+    spans = [
+        waiting(1, c.WAIT_LOCK, "db", 7),
+        waiting(2, c.WAIT_AGENT, "gpu", 5),
+        waiting(3, "tea"),
+        waiting(4, c.WAIT_AGENT, "", "soon"),
+    ]
+    (one,) = running_of(spans, [])
+    assert one.waits == [Waits(c.WAIT_AGENT), Waits(c.WAIT_AGENT, "gpu", "", 5), Waits(c.WAIT_LOCK, "db", "", 7)]
+
+
+def test_who_waits_for_a_build_that_runs_waits_for_what_that_one_waits_for() -> None:
+    upstream = waiting(1, c.WAIT_BUILD, "shop/deploy#246", 3, "shop/build#61")
+    deploy = waiting(2, c.WAIT_AGENT, "deploy-prod", 5, "shop/deploy#246")
+    (one,) = running_of([upstream, deploy], [])
+    assert one.waits == [Waits(c.WAIT_AGENT, "deploy-prod", "", 5)]
+    (alone,) = running_of([upstream], [])
+    assert alone.waits == [Waits(c.WAIT_BUILD, "shop/deploy#246", "", 3)]
+
+
+def test_a_build_that_deploys_nothing_is_compared_with_builds_of_its_job() -> None:
+    usual = took_of([4 * MINUTE, 2 * MINUTE, 3 * MINUTE])
+    (one,) = running_of([waiting(1, c.WAIT_LOCK, run="shop/build#61")], [], {"shop/build": usual, "": None})
+    assert (one.usual, usual) == (Took(3 * MINUTE, 4 * MINUTE, 4 * MINUTE, 3), one.usual)
+    assert took_of([MINUTE, MINUTE]) is None

@@ -9,8 +9,8 @@ import pytest
 import support
 from support.model import ModelJenkins, Node, Played, play
 from support.model.programs import Agent, Branch, Item, Parallel, Program, Stage, ask, sh
-from support.model.server import GRAPH_VIEW, GRAPH_VIEW_2024, GRAPH_VIEW_2025, GRAPH_VIEW_SPRING, WFAPI
 from support.model.shapes import NAMED
+from support.model.sources import SOURCES, UNTIMED
 
 from jenkins_poller.fetch.api import Controller
 from jenkins_poller.now import waiting
@@ -23,19 +23,6 @@ from pipeline_trace_demo.replay import Replay
 
 START_MS = 1_800_000_000_000
 ROOT = "https://ci.example.com"
-# The plugins of a controller, and whether Graph View repeats an early answer.
-SOURCES = {
-    "stage view": ({WFAPI}, False),
-    "graph view": ({GRAPH_VIEW}, False),
-    "graph view, asked too early": ({GRAPH_VIEW}, True),
-    "graph view of 2025": ({GRAPH_VIEW_2025}, False),
-    "graph view of April 2025": ({GRAPH_VIEW_SPRING}, False),
-    "graph view of 2024": ({GRAPH_VIEW_2024}, False),
-    "both": ({GRAPH_VIEW, WFAPI}, True),
-    "none": (set[str](), False),
-}
-# These tell no times.
-UNTIMED = ("graph view of 2024", "none")
 # What each source needs at most: for a controller, to find out what is there; for a build; and for each of its branches.
 FOUND_OUT, OF_BUILD, OF_BRANCH = 9, 3, 3
 NO_MACOS = "There are no nodes with the label ‘macos’"
@@ -48,7 +35,7 @@ def node_of(played: Played, name: str, nth: int) -> Node:
 def opened(jenkins: ModelJenkins | Replay, said: list[str] | None = None) -> list[OpenBuild]:
     """Return what is open. ``said``: gets what is said about parts that cannot be read."""
     warnings: list[str] = []
-    found = waiting.open_builds(Controller(jenkins.url, first_pause=0.001), Selection(), warnings.append)
+    found = waiting.open_builds(Controller(jenkins.url, first_pause=0.001), Selection().wants, warnings.append)
     assert said is not None or warnings == []
     (said if said is not None else []).extend(warnings)
     return list(found.builds)

@@ -134,3 +134,32 @@ def test_spans_that_ended_make_room(clock: Clock) -> None:
         opened.ended([key_of(one)])
     opened.put([heard(1000), heard(1001)])
     assert names(opened) == ["span 1000", "span 1001"]
+
+
+RUN = "00000000000000aa"
+
+
+def told(number: int, told_ns: int) -> Heard:
+    return replace(heard(number), told_ns=told_ns, told_with=RUN)
+
+
+def test_what_is_not_told_any_more_with_its_run_has_ended(clock: Clock) -> None:
+    opened = OpenSpans(clock=clock)
+    opened.put([told(1, 5), told(2, 5), heard(9)])
+    # A Collector may have split the request.
+    opened.put([told(1, 7)])
+    opened.put([told(3, 7)])
+    assert sorted(names(opened)) == ["span 1", "span 3", "span 9"]
+    # It was overtaken.
+    opened.put([told(2, 6)])
+    assert sorted(names(opened)) == ["span 1", "span 3", "span 9"]
+
+
+def test_with_its_run_ends_what_nobody_tells_the_end_of(clock: Clock) -> None:
+    opened = OpenSpans(clock=clock)
+    run = replace(heard(1), told_ns=5, told_with=span(1).span_id)
+    opened.put([run, replace(heard(2, 1), told_ns=5, told_with=span(1).span_id), told(3, 5)])
+    opened.ended([key_of(run.span)])
+    assert names(opened) == ["span 3"]
+    opened.put([replace(run, told_ns=9)])
+    assert sorted(names(opened)) == ["span 1", "span 3"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -62,7 +63,16 @@ def test_our_own_open_spans_are_what_they_were(kind: str) -> None:
     root = span(1, end=0, name="root")
     request = request_of([root, OPEN], 30.0)
     found = read(as_json(request) if kind == JSON else request.SerializeToString(), kind)
-    assert found == Records([Heard(root, 30.0), Heard(OPEN, 30.0)])
+    (told_ns,) = {one.told_ns for one in found.heard}
+    assert found == Records([Heard(root, 30.0, told_ns), Heard(OPEN, 30.0, told_ns)])
+    assert abs(told_ns - time.time_ns()) < 600 * 10**9
+
+
+def test_what_is_told_together_with_a_run_names_it() -> None:
+    ours, odd = (replace(OPEN, attributes={**OPEN.attributes, c.OPEN_TOLD_WITH: value}) for value in ("00000000000000aa", 7))
+    found = read(request_of([ours, odd], 30.0).SerializeToString())
+    assert [one.told_with for one in found.heard] == ["00000000000000aa", ""]
+    assert [one.span for one in found.heard] == [OPEN, OPEN]
 
 
 def test_what_a_record_has_for_those_who_read_logs() -> None:

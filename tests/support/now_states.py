@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline_trace.change.board import board_of
 from pipeline_trace.change.entries import Entry
-from pipeline_trace.change.running import Running, Took
+from pipeline_trace.change.running import Running, Took, Waits
 from pipeline_trace.serve.entry_pages import BUILDS, DEPLOYS, Listed, entries_page
 from pipeline_trace.serve.first_page import First, first_page, parts_of
 from pipeline_trace.serve.searching import read_search
@@ -110,7 +110,26 @@ def _running() -> list[Running]:
     found.append(Running(silent.trace_id, chain[2:], silent.start_ns, [silent], None, "", "", NOW_NS - 11 * MINUTE))
     found.append(Running(unknown.trace_id, ["playbook site.yml", "Deploy"], unknown.start_ns, [unknown], None, "", ""))
     found.append(Running(trace_id(("plain",)), ["playbook backup.yml"], NOW_NS - 41 * MINUTE, [], None, "", ""))
+    found += [_waiting(*each) for each in enumerate(_WAITS)]
     return found
+
+
+_WAITS = [
+    [Waits(c.WAIT_AGENT, "deploy-prod", "‘prod-deploy-1’ is offline (kernel update)", NOW_NS - 26 * MINUTE)],
+    [Waits(c.WAIT_AGENT, "gpu", "There are no nodes with the label ‘gpu’")],
+    [Waits(c.WAIT_APPROVAL, "Deploy to production?", "", NOW_NS - 50 * MINUTE)],
+    [
+        Waits(c.WAIT_LOCK, f"database {number}", "held by shop/migrate #7", NOW_NS - number * MINUTE)
+        for number in (9, 8, 7, 6)
+    ],
+]
+
+
+def _waiting(at: int, waits: Sequence[Waits]) -> Running:
+    usual = None if at == 1 else Took(4 * MINUTE, 9 * MINUTE, 40 * MINUTE, 17)
+    chain = ["RUN shop/build", "Test", "Allocate agent"]
+    start_ns = NOW_NS - (27 + 11 * at) * MINUTE
+    return Running(trace_id(("waits", str(at))), chain, start_ns, [], usual, f"shop/build#{60 + at}", "", waits=waits)
 
 
 def _odd() -> list[Entry]:

@@ -99,6 +99,14 @@ class Polling:
         finally:
             ship.ship_all(self._journals, self._memory)
 
+    def opened(self, swept: Swept, warned: list[str] | None = None) -> list[Span]:
+        """Return the open spans of the builds that ran at a sweep. ``warned``: gets what is said about odd builds."""
+        said: list[str] = []
+        found = self._poller.open_spans(swept.open, said.append)
+        assert warned is not None or said == []
+        (warned if warned is not None else []).extend(said)
+        return found
+
     def failing(self) -> str:
         """Sweep; return the line for people with which that fails."""
         with pytest.raises(SweepError) as error:

@@ -12,9 +12,10 @@ from pipeline_trace.place.ci.jenkins.identity import build_url_parts
 from .api import Controller
 from .errors import ApiError
 from .shape import FLAG, TEXT, WHOLE, listed, query, shaped
+from .times import possible_ms
 
 AVAILABLE, BUSY, OFFLINE = "available", "busy", "offline"
-_RUNS = {"currentExecutable": {"url": TEXT}}
+_RUNS = {"currentExecutable": {"url": TEXT, "timestamp": WHOLE}}
 _SHAPE = {
     "computer": listed(
         {
@@ -31,11 +32,13 @@ _SHAPE = {
 class Computers:
     """What a controller's agents do. ``agents``: their number, by state. ``running``: full job names and build numbers.
 
-    Both are empty if the controller does not tell. A build that is not in ``running`` may run nevertheless.
+    Both are empty if the controller does not tell. A build that is not in ``running`` may run nevertheless. ``began_ms``:
+    when those of which it is told began, milliseconds since the epoch.
     """
 
     agents: Mapping[str, int] = field(default_factory=dict)
     running: frozenset[tuple[str, int]] = frozenset()
+    began_ms: Mapping[tuple[str, int], int] = field(default_factory=dict)
 
 
 def look(controller: Controller) -> Computers:
@@ -48,7 +51,9 @@ def look(controller: Controller) -> Computers:
     agents = Counter({AVAILABLE: 0, BUSY: 0, OFFLINE: 0})
     # The controller's built-in node without executors is not an agent.
     agents.update(_state(computer) for computer in computers if computer.get("numExecutors"))
-    return Computers(dict(agents), frozenset(run for computer in computers for run in _running(computer)))
+    found = [one for computer in computers for one in _running(computer)]
+    began_ms = {run: began_ms for run, began_ms in found if began_ms}
+    return Computers(dict(agents), frozenset(run for run, _ in found), began_ms)
 
 
 def _state(computer: Mapping[str, Any]) -> str:
@@ -58,10 +63,14 @@ def _state(computer: Mapping[str, Any]) -> str:
     return AVAILABLE if all(executor.get("idle") for executor in computer.get("executors", ())) else BUSY
 
 
-def _running(computer: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
-    """Yield the builds that run on a computer. A Pipeline itself runs on a one-off executor, its steps on executors."""
+def _running(computer: Mapping[str, Any]) -> Iterator[tuple[tuple[str, int], int]]:
+    """Yield the builds that run on a computer, with when they began, 0 where that is not told.
+
+    A Pipeline itself runs on a one-off executor, its steps on executors.
+    """
     for executor in (*computer.get("executors", ()), *computer.get("oneOffExecutors", ())):
-        parts = build_url_parts(executor.get("currentExecutable", {}).get("url", ""))
+        run = executor.get("currentExecutable", {})
+        parts = build_url_parts(run.get("url", ""))
         # A cell of a multi-configuration project has the number of the project's build, which may have ended.
         if parts and not parts.cell:
-            yield parts.job, parts.number
+            yield (parts.job, parts.number), possible_ms(run.get("timestamp", 0)) or 0

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from pipeline_trace.lookup.usual import Usual
 from pipeline_trace.lookup.wording import human_duration
 from pipeline_trace.ownership import Verdict
-from pipeline_trace.ownership.verdict import OPS, UNKNOWN
+from pipeline_trace.ownership.verdict import UNKNOWN
+from pipeline_trace.ownership.waits import meaning
 from pipeline_trace.place.ci.jenkins.identity import Build, build_on_page, normalised_url
 from pipeline_trace.trace.queries import build_name_parts
 
@@ -17,7 +18,7 @@ from ..fetch.api import Controller, Login
 from ..fetch.errors import ApiError
 from . import waiting, wording
 from .moments import Plugins
-from .waits import AGENT, APPROVAL, BLOCKED, BUILD, EXECUTOR, LOCK, QUIET_PERIOD, OpenBuild, OpenWait
+from .waits import BUILD, OpenBuild, OpenWait
 
 # A build may wait for a build that waits for another build, and so on.
 _MOST_BUILDS = 10
@@ -108,23 +109,6 @@ def _running(found: OpenBuild, way: list[str]) -> Verdict:
 
 def _waits(wait: OpenWait, found: OpenBuild, way: list[str]) -> Verdict:
     said = f"{way[-1]} {wording.wait_text(wait, int(time.time() * 1000))}"
-    owner, kind, sure, then = _meaning(wait)
-    return Verdict(owner, kind, sure, [said, *way[:-1], *([found.url] if found.url else [])], then)
-
-
-def _meaning(wait: OpenWait) -> tuple[str, str, float, str]:
-    """Return a wait's owner, kind, confidence (0 to 1) and what to do next."""
-    label = f" with the label {wait.what}" if wait.what else ""
-    if wait.kind == AGENT and "no nodes" in wait.reason.lower():
-        # The label may be misspelt, or its agents may have been removed.
-        return UNKNOWN, "no_agent", 0.6, f"Compare the label{label and f' {wait.what}'} with the labels of the agents."
-    meanings = {
-        AGENT: (OPS, "no_agent", 0.9, f"Bring an agent{label} online. The change is not the cause."),
-        EXECUTOR: (OPS, "no_agent", 0.8, f"Add executors{label}, or wait until one is free."),
-        APPROVAL: (UNKNOWN, "waiting_for_approval", 0.9, "Ask a person who may approve it. Nothing has failed."),
-        BUILD: (UNKNOWN, "waiting_for_build", 0.7, "Check the build that it waits for."),
-        LOCK: (UNKNOWN, "waiting_for_lock", 0.9, "Check the build that holds the lock. Nothing has failed."),
-        QUIET_PERIOD: (UNKNOWN, "queued", 0.9, "Wait. It starts when its quiet period ends."),
-        BLOCKED: (UNKNOWN, "queued", 0.7, "Check what blocks it."),
-    }
-    return meanings[wait.kind]
+    meant = meaning(wait.kind, wait.what, wait.reason)
+    evidence = [said, *way[:-1], *([found.url] if found.url else [])]
+    return Verdict(meant.owner, meant.kind, meant.confidence, evidence, meant.next)

@@ -152,8 +152,8 @@ class Moments:
         described = self.described(node.id)
         if described:
             return possible_ms(described.start_ms)
-        step = self.step(node.id) if not node.is_start else None
-        told_ms = possible_ms(step.start_ms) if step else None
+        told = self.stage(node.id) if node.is_start else self.step(node.id)
+        told_ms = possible_ms(told.start_ms) if told else None
         return self.before(node) if told_ms is None else told_ms
 
     def before(self, node: FlowNode) -> int | None:

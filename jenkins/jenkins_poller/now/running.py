@@ -6,9 +6,9 @@ The flow graph decides where the build is. A step that waits looks successful in
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from pipeline_trace.place.ci.jenkins import documents, graph
 from pipeline_trace.place.ci.jenkins.graph import FlowNode
@@ -17,6 +17,7 @@ from pipeline_trace.trace.redact import masked
 
 from ..fetch import flow
 from ..fetch.document import MOST_NODES, STEP, is_pipeline, is_running, own_document
+from ..fetch.flow import Element
 from ..fetch.nodelog import StartedLog
 from ..fetch.times import possible_ms
 from .around import Around
@@ -33,11 +34,30 @@ _WAITS_FOR_AGENT = "Still waiting to schedule task"
 
 
 @dataclass(frozen=True)
+class Head:
+    """The place of an activity in the flow graph. ``around``: the stages and branches, outer before inner.
+
+    ``element``: the step, or the ``node`` block that waits for an agent; None between two steps, and at a lock.
+    """
+
+    around: tuple[Element, ...]
+    element: Element | None = None
+    argument: str = ""
+
+
+@dataclass(frozen=True)
 class Running:
-    """A running build. ``waiting``: its ``node`` steps without an agent, by their place in ``open.activities``."""
+    """A running build. ``waiting``: its ``node`` steps without an agent, by their place in ``open.activities``.
+
+    ``document``: its JSON document. ``heads``: one for each activity; none without a flow graph. ``since``: returns when an
+    element began, milliseconds since the epoch, and None if that is not told.
+    """
 
     open: OpenBuild
     waiting: Mapping[int, Waiting]
+    document: Mapping[str, Any] = field(default_factory=dict)
+    heads: Sequence[Head] = ()
+    since: Callable[[Element], int | None] = lambda element: None
 
     def completed(self, waits: Iterable[OpenWait]) -> OpenBuild:
         """Return the build with what its steps without an agent wait for, in the order of ``waiting``."""
@@ -53,25 +73,40 @@ def read_running(plugins: Plugins, build: Build, around: Around) -> Running | No
     if not is_running(document):
         return None
     begun_ms, url = possible_ms(int(document.get("timestamp") or 0)), str(document.get("url") or "")
-    found = list(_activities(plugins, build, around, document)) if is_pipeline(document) else []
-    activities = tuple(activity for activity, _ in found)
+    answered = documents.graph_nodes(document) if is_pipeline(document) else ()
+    nodes = graph.nodes_by_id(answered) if len(answered) <= MOST_NODES else {}
+    moments = Moments(plugins, build, nodes)
+    heads = _Heads(moments, build, around, nodes, begun_ms or 0)
+    found = list(_told(plugins, heads, answered, nodes)) if is_pipeline(document) else []
+    activities = tuple(told.activity for told in found)
     agents = around.running.get(url, ())
     opened = OpenBuild(build.job, build.number, url, RUNNING, begun_ms, agents, activities)
-    return Running(opened, {at: waiting for at, (_, waiting) in enumerate(found) if waiting})
+    return Running(
+        opened,
+        {at: told.waiting for at, told in enumerate(found) if told.waiting},
+        document,
+        [told.head for told in found if told.head],
+        lambda element: moments.since(element.node),
+    )
 
 
-def _activities(
-    plugins: Plugins, build: Build, around: Around, document: Mapping[str, Any]
-) -> Iterator[tuple[Activity, Waiting | None]]:
-    answered = documents.graph_nodes(document)
-    nodes = graph.nodes_by_id(answered) if len(answered) <= MOST_NODES else {}
-    heads = _Heads(Moments(plugins, build, nodes), build, around, nodes, int(document.get("timestamp") or 0))
+class _Told(NamedTuple):
+    """What happens at a node. ``waiting``: of a step without an agent, which is known when all builds are."""
+
+    activity: Activity
+    waiting: Waiting | None = None
+    head: Head | None = None
+
+
+def _told(
+    plugins: Plugins, heads: _Heads, answered: Sequence[Mapping[str, Any]], nodes: Mapping[str, FlowNode]
+) -> Iterator[_Told]:
     if nodes:
         followed = {str(parent) for node in answered for parent in node.get("parents") or ()}
         yield from map(heads.told, _ends([node for node in nodes.values() if node.id not in followed], nodes))
     elif question := heads.question_of_build(plugins):
         # Without the graph, only the state of the whole build is known.
-        yield Activity((), wait=OpenWait(APPROVAL, None, question)), None
+        yield _Told(Activity((), wait=OpenWait(APPROVAL, None, question)))
 
 
 def _ends(heads: Sequence[FlowNode], nodes: Mapping[str, FlowNode]) -> Sequence[FlowNode]:
@@ -91,33 +126,39 @@ class _Heads:
         self._begun_ms = begun_ms
         self._elements = {element.id: element for element in flow.flow_of(nodes).walk()}
 
-    def told(self, node: FlowNode) -> tuple[Activity, Waiting | None]:
-        """Return what happens at a node; with the wait for an agent, which is known when all builds are."""
-        element = self._elements.get(node.id)
+    def told(self, node: FlowNode) -> _Told:
+        """Return what happens at a node."""
+        element, stages = self._elements.get(node.id), self._stages(node)
         activity = Activity(
-            self._stages(node), attempt=element.attempt if element else 0, limited=element.limited if element else False
+            tuple(stage.name for stage in stages),
+            attempt=element.attempt if element else 0,
+            limited=element.limited if element else False,
         )
+        head = Head(stages, element if element not in stages else None)
         if node.name == flow.AGENT_START and node.is_start:
-            return activity, self._waiting(node)
+            return _Told(activity, self._waiting(node), head)
         if node.name == LOCK_START and node.is_start:
-            return replace(activity, wait=self._for_lock(node)), None
+            return _Told(replace(activity, wait=self._for_lock(node)), head=head)
         if node.is_start or node.is_end:
             # Between two steps.
-            return activity, None
+            return _Told(activity, head=head)
         wait = self._wait(node)
         if wait:
-            return replace(activity, wait=wait), None
-        return replace(activity, step=self._step(node), since_ms=self._moments.since(node)), None
+            return _Told(replace(activity, wait=wait), head=head)
+        argument = self._argument(node)
+        step = f"{node.name}: {argument}" if argument else node.name
+        head = replace(head, argument=argument)
+        return _Told(replace(activity, step=step, since_ms=self._moments.since(node)), head=head)
 
     def question_of_build(self, plugins: Plugins) -> str:
         """Return the questions that a build without a graph asks; "" if it asks none, or only the graph would tell."""
         plugins.look_for_stage_view(self._build)
         return masked("; ".join(self._moments.questions()))
 
-    def _stages(self, node: FlowNode) -> tuple[str, ...]:
-        """Return the names of the stages and branches around a node, outer before inner."""
+    def _stages(self, node: FlowNode) -> tuple[Element, ...]:
+        """Return the stages and branches around a node, outer before inner."""
         found = (self._elements.get(block.id) for block in self._around_node(node))
-        return tuple(one.name for one in found if one and one.kind in (flow.STAGE, flow.BRANCH))[::-1]
+        return tuple(one for one in found if one and one.kind in (flow.STAGE, flow.BRANCH))[::-1]
 
     def _around_node(self, node: FlowNode) -> Iterator[FlowNode]:
         """Yield a node and the blocks around it, inner before outer."""
@@ -181,7 +222,7 @@ class _Heads:
         why = item.wait().reason if item else ""
         return OpenWait(BUILD, since_ms, log.jobs[-1], f"not started yet: {why}" if why else "not started yet")
 
-    def _step(self, node: FlowNode) -> str:
+    def _argument(self, node: FlowNode) -> str:
         described, step = self._moments.described(node.id), self._moments.step(node.id)
         argument = described.description if described else step.name if step else ""
-        return node.name if argument in ("", node.name) else f"{node.name}: {masked(argument)}"
+        return "" if argument == node.name else masked(argument)

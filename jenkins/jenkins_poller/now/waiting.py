@@ -14,7 +14,6 @@ from pipeline_trace.place.ci.jenkins.identity import Build
 
 from ..fetch.api import AT_ONCE, Controller
 from ..fetch.errors import ApiError, LoginRefused, NotFound, Unreachable, Untrusted
-from ..poll.discovery import Selection
 from . import matching
 from .around import Around, Item, build_of, read_around
 from .moments import Plugins
@@ -22,13 +21,14 @@ from .running import Running, read_running
 from .waits import QUEUED, Activity, Open, OpenBuild
 
 
-def open_builds(controller: Controller, selection: Selection, warn: Callable[[str], object]) -> Open:
+def open_builds(controller: Controller, wants: Callable[[str], bool], warn: Callable[[str], object]) -> Open:
     """Return the builds that are queued or run. Raises ApiError if the controller does not answer.
 
-    ``warn``: called with a message for each part and each build that cannot be read.
+    ``wants``: whether to look at a job, by its full name. ``warn``: called with a message for each part and each build that
+    cannot be read.
     """
     around = read_around(controller, warn)
-    builds = [build for url in around.running if (build := build_of(controller.url, url)) and selection.wants(build.job)]
+    builds = [build for url in around.running if (build := build_of(controller.url, url)) and wants(build.job)]
     plugins = Plugins(controller)
 
     def read(build: Build) -> Running | None:
@@ -44,8 +44,8 @@ def open_builds(controller: Controller, selection: Selection, warn: Callable[[st
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         running = [one for one in pool.map(read, builds) if one]
-    found = [_queued(item) for item in around.items if not item.for_agent and selection.wants(item.job)]
-    found += _completed(running, around)
+    found = [_queued(item) for item in around.items if not item.for_agent and wants(item.job)]
+    found += completed(running, around)
     found.sort(key=lambda one: (one.since_ms or 0, one.job, one.number or 0))
     return Open(tuple(found), around.queue_told, around.runs_told)
 
@@ -55,11 +55,12 @@ def open_build(plugins: Plugins, build: Build) -> OpenBuild | None:
     around = read_around(plugins.controller, lambda text: None)
     with suppress(NotFound):
         running = read_running(plugins, build, around)
-        return _completed([running], around)[0] if running else None
+        return completed([running], around)[0] if running else None
     return None
 
 
-def _completed(running: Sequence[Running], around: Around) -> list[OpenBuild]:
+def completed(running: Sequence[Running], around: Around) -> list[OpenBuild]:
+    """Return what builds do, with what their steps without an agent wait for, in the same order."""
     waiting = [one for build in running for one in build.waiting.values()]
     waits = iter(matching.waits(waiting, around))
     return [build.completed([next(waits) for _ in build.waiting]) for build in running]

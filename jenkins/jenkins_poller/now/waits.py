@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.queries import build_name
 
-AGENT, EXECUTOR, APPROVAL, BUILD, LOCK = "agent", "executor", "approval", "build", "lock"
-QUIET_PERIOD, BLOCKED = "quiet period", "blocked"
+AGENT, EXECUTOR, APPROVAL = c.WAIT_AGENT, c.WAIT_EXECUTOR, c.WAIT_APPROVAL
+BUILD, LOCK, QUIET_PERIOD, BLOCKED = c.WAIT_BUILD, c.WAIT_LOCK, c.WAIT_QUIET_PERIOD, c.WAIT_BLOCKED
 QUEUED, RUNNING = "queued", "running"
 
 

@@ -8,22 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pipeline_trace.lookup.wording import human_duration, iso_time, utc_time, visible, with_shown_times
+from pipeline_trace.ownership.waits import FOR
 
-from .waits import AGENT, APPROVAL, BLOCKED, BUILD, EXECUTOR, LOCK, QUIET_PERIOD, Activity, Open, OpenBuild, OpenWait
+from .waits import Activity, Open, OpenBuild, OpenWait
 
 _MOST_LETTERS = 120
 # A time stays in one line.
 _TIME = re.compile(r"since [0-9-]+ [0-9:]+ \S+ \([^)]*\)")
 _NO_BREAK = "\N{NO-BREAK SPACE}"
-_FOR = {
-    AGENT: "for an agent",
-    EXECUTOR: "for a free executor",
-    APPROVAL: "for a person",
-    BUILD: "for a build",
-    LOCK: "for a lock",
-    QUIET_PERIOD: "in its quiet period",
-    BLOCKED: "because it is blocked",
-}
 
 
 def open_lines(found: Sequence[OpenBuild], now_ms: int) -> Iterator[str]:
@@ -89,7 +81,7 @@ def wait_text(wait: OpenWait, now_ms: int) -> str:
     what = f" ({_short(wait.what)})" if wait.what else ""
     reason = f": {_short(wait.reason)}" if wait.reason else ""
     stuck = "; Jenkins calls it stuck" if wait.stuck else ""
-    return f"waits {_FOR[wait.kind]}{what}{_since(wait.since_ms, now_ms)}{reason}{stuck}"
+    return f"waits {FOR[wait.kind]}{what}{_since(wait.since_ms, now_ms)}{reason}{stuck}"
 
 
 def _activity(activity: Activity, now_ms: int) -> str:

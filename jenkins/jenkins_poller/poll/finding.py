@@ -195,6 +195,7 @@ class Finder:
         self._state.seen(run)
         self._swept.running += len(run)
         self._swept.active.update(build.job for build in run)
+        self._swept.open.update((build, seen.began_ms.get((build.job, build.number), 0)) for build in run)
         left_out = set(run)
         self._found.builds = [build for build in builds if build not in left_out]
 

@@ -9,9 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from pipeline_trace.delivery.journal import JournalError
 from pipeline_trace.ownership.verdict import Verdict
+from pipeline_trace.place.ci.jenkins.chain import BuildPlace, place_of_build
 from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace.span import AttributeValue, Span
 
@@ -20,6 +22,7 @@ from ..fetch.build import Reader
 from ..fetch.errors import ApiError
 from ..fetch.sources.choice import Known, Sources
 from ..fetch.upstream import Upstreams
+from ..now.following import Following
 from . import plugins, reread, troubled
 from .database import StateError
 from .finding import Finder, Found
@@ -69,6 +72,7 @@ class Poller:
         self._pruner = Pruner(state, controller, settings.since)
         self._plugins = plugins.load(state)
         self._generations: Mapping[str, int] = {}
+        self._following: Following | None = None
         self._reader = self._made_reader(self._plugins)
 
     def sweep(
@@ -94,6 +98,21 @@ class Poller:
             failed.problems = swept.problems
             raise failed from None
         return swept
+
+    def open_spans(self, builds: Mapping[Build, int], warn: Callable[[str], object]) -> list[Span]:
+        """Return the open spans of the builds that have run for longest. Raises ApiError, StateError.
+
+        ``builds``: those that run, each with when it began, in milliseconds since the epoch, 0 where that is not told.
+        ``warn``: called with a line for each odd build.
+        """
+        if self._following is None:
+            self._following = Following(self._controller, self._place_of_running, self._service, warn)
+        return self._following.look(sorted(builds, key=lambda build: (builds[build], build.job, build.number)))
+
+    def _place_of_running(self, build: Build, document: Mapping[str, Any]) -> BuildPlace:
+        reading = self._reading()
+        reading.upstreams.know(build, document)
+        return self._state.place_of(build) or place_of_build(build, reading.upstreams, self._settings.trace_per)
 
     def _sweep(
         self, swept: Swept, progress: Callable[[Swept, int], None], stopping: Callable[[], bool], reread_age: float | None

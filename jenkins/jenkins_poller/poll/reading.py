@@ -15,6 +15,7 @@ from pipeline_trace.trace.span import AttributeValue, Span
 from ..fetch.build import Fetched, Reader
 from ..fetch.document import AT_ONCE, is_running, own_documents
 from ..fetch.errors import FATAL, ApiError, NotFound
+from ..fetch.times import possible_ms
 from ..fetch.upstream import Upstreams
 from ..spans import spans, verdicts
 from . import levels
@@ -49,8 +50,8 @@ class ReadBuild:
 
     ``old``: it began before the time that is asked for. ``problem``: why it could not be read. ``odd_times``: it began in an
     impossible time. ``no_times``: no plugin tells when its stages ran. ``level``: at which its spans tell it. ``began_ms``,
-    ``queue_id``: see state.Told. ``verdict``: see verdicts.set_verdict. ``rules``: why it could not
-    be judged.
+    ``queue_id``: see state.Told; of a running build, the former is 0 where it is not told. ``verdict``: see
+    verdicts.set_verdict. ``rules``: why it could not be judged.
     """
 
     build: Build
@@ -122,7 +123,7 @@ class Reading:
         if document.get("building") is False and document.get("result") is None and "building" in document:
             return ReadBuild(build, problem="it does not run, and has no result")
         if is_running(document):
-            return ReadBuild(build, running=True)
+            return ReadBuild(build, running=True, began_ms=_began_ms(document))
         start_ms = document.get("timestamp")
         latest_ms = (self.reader.controller.now_ms or _NEVER_MS) + _FUTURE_MS
         if not isinstance(start_ms, int) or not 0 < start_ms <= latest_ms:
@@ -162,6 +163,11 @@ class Reading:
         return replace(
             told, spans=tuple(made), no_times=fetched.no_times, revision=revision, level=level, verdict=verdict, rules=rules
         )
+
+
+def _began_ms(document: Mapping[str, object]) -> int:
+    begun = document.get("timestamp")
+    return (possible_ms(begun) or 0) if isinstance(begun, int) else 0
 
 
 def _failed(build: Build, error: Exception) -> ReadBuild:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from pipeline_trace.delivery import destinations, home, losses, waiting
+from pipeline_trace.delivery import destinations, home, local_teller, losses, waiting
+from pipeline_trace.delivery.destinations import Teller
+from pipeline_trace.delivery.local_teller import LocalTeller
 from pipeline_trace.notify.settings import Settings
 from pipeline_trace.trace import resource
 from pipeline_trace.trace.span import AttributeValue
@@ -22,6 +24,7 @@ from ..spans import facts
 from . import telling
 from .delivering import DELIVERY_SECONDS, deliver_journals
 from .logs import Changes, say
+from .opened import TellingOpen
 from .poller import Poller
 from .saying import few_lines, no_verdict, sweep_counts, warnings
 from .state import State
@@ -62,9 +65,12 @@ class ControllerLoop:
         stopping: threading.Event,
         metrics: Metrics | None,
         telling: Telling | None,
+        teller: Callable[[], Teller | None] = lambda: None,
     ) -> None:
+        """``teller``: returns who is told of the builds that run, None for nobody."""
         self.options = options
         self._telling = telling
+        self._opened = TellingOpen(teller, options.interval, lambda line: self._warn([line]))
         self._metrics = metrics
         self._stopping = stopping
         self._changes = Changes(controller=options.url)
@@ -107,13 +113,19 @@ class ControllerLoop:
     def run(self, polled: threading.Event) -> None:
         """Poll until ``stopping`` is set. ``polled``: set after every poll, because there may be spans to deliver."""
         while not self._stopping.is_set():
-            self._sweep_and_say()
+            swept = self._sweep_and_say()
             if self._telling:
                 self._telling.polled()
             polled.set()
+            if swept:
+                self._tell_open(swept)
             self._stopping.wait(self.options.interval)
+        self._opened.close()
 
-    def _sweep_and_say(self) -> None:
+    def _tell_open(self, swept: Swept) -> None:
+        self._opened.polled(lambda: self._poller.open_spans(swept.open, lambda line: self._warn([line])))
+
+    def _sweep_and_say(self) -> Swept | None:
         try:
             swept = self.sweep()
         except SweepError as error:
@@ -130,6 +142,8 @@ class ControllerLoop:
             self._warn(warnings(swept))
             if swept.rules:
                 self._rules.problem(swept.rules, no_verdict(swept.rules))
+            return swept
+        return None
 
     def _warn(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -166,10 +180,17 @@ class Pollers:
             for one, state in zip(options, self._states, strict=True):
                 metrics = self._measured(one) if metered and destinations.metrics_endpoint(os.environ) else None
                 told = telling.Telling(self._notifier, one.url) if self._notifier else None
-                self.polled.append(ControllerLoop(one, state, place, self._stopping, metrics, told))
+                self.polled.append(ControllerLoop(one, state, place, self._stopping, metrics, told, self._teller))
         except BaseException:
             self.close()
             raise
+
+    def _teller(self) -> Teller | None:
+        if self._destination is None:
+            return None
+        if destinations.traces_endpoint(os.environ):
+            return destinations.configured_teller(os.environ, self._destination)
+        return None if local_teller.is_off(os.environ) else LocalTeller(self._place)
 
     def _measured(self, options: ControllerOptions) -> Metrics | None:
         # Imported here: the SDK is large.

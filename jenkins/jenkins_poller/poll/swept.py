@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pipeline_trace.place.ci.jenkins.identity import Build
+
 from .discovery import Selection
 from .reading import ReadBuild
 
@@ -43,7 +45,8 @@ class Swept:
     not known. ``reread``: builds that were read again, for which ``added`` spans were added. ``first_odd``: the first of the
     builds with impossible times, JOB#N. ``no_job``: the login sees no job at all.
     ``rules``: why failed builds have no verdict.
-    ``outdated``: a plugin is there that is too old to tell times.
+    ``outdated``: a plugin is there that is too old to tell times. ``open``: the running builds, each with when it began, in
+    milliseconds since the epoch, 0 where that is not told.
     """
 
     builds: int = 0
@@ -64,6 +67,7 @@ class Swept:
     problems: list[str] = field(default_factory=list)
     active: Counter[str] = field(default_factory=Counter)
     agents: Mapping[str, int] = field(default_factory=dict)
+    open: dict[Build, int] = field(default_factory=dict)
 
     def count(self, read: ReadBuild, *, gone: bool) -> None:
         """Count a build. ``gone``: the build was deleted, and no later poll looks for it."""
@@ -71,6 +75,8 @@ class Swept:
         self.spans += len(read.spans)
         self.running += read.running
         self.active[read.build.job] += read.running
+        if read.running:
+            self.open[read.build] = read.began_ms
         self.vanished += gone
         self.unsampled += read.placed is not None and not read.placed.sampled
         self.without_times += read.no_times

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import unquote
 
 from pipeline_trace.place.ci.jenkins import documents
@@ -15,6 +16,7 @@ from pipeline_trace.trace.span import ERROR, INTERNAL, SERVER, AttributeValue, L
 
 from ..fetch import flow
 from ..fetch.build import Fetched
+from ..fetch.checkouts import Checkouts
 from ..fetch.document import is_pipeline
 from ..fetch.times import LATEST_MS, Times
 from . import facts, outcome, versions
@@ -30,6 +32,54 @@ def spans_of_build(fetched: Fetched, placed: BuildPlace, service: Mapping[str, A
     ``placed``: the build's place. ``service``: the resource attributes of the controller.
     """
     return _Maker(fetched, placed, facts.build_resource(fetched.build, fetched.document, service)).make()
+
+
+def begun_span(
+    placed: BuildPlace,
+    span_id: str,
+    parent_id: str | None,
+    name: str,
+    start_ms: int,
+    kind: str,
+    resource: Mapping[str, AttributeValue],
+) -> Span:
+    """Return a span without an end. ``start_ms``: milliseconds since the epoch. ``kind``: as jenkins.type has it."""
+    return Span(
+        trace_id=placed.trace_id,
+        span_id=span_id,
+        parent_id=parent_id,
+        name=facts.short_text(name) or kind,
+        start_ns=_possible(start_ms) * 1_000_000,
+        kind=SERVER if kind == c.TYPE_RUN else INTERNAL,
+        attributes={c.JENKINS_TYPE: kind},
+        resource=resource,
+    )
+
+
+def run_name(build: Build) -> str:
+    """Return the name of a build's run span."""
+    return f"RUN {build.job}"
+
+
+def run_attributes(build: Build, document: Mapping[str, Any], checkouts: Checkouts) -> dict[str, AttributeValue]:
+    """Return the attributes of a run span that are known when the build begins."""
+    return {
+        c.PIPELINE_NAME: build.job,
+        c.PIPELINE_RUN_ID: str(build.number),
+        c.PIPELINE_RUN_URL: facts.build_url(document),
+        c.PIPELINE_ACTION: "RUN",
+        c.JENKINS_CAUSES: [facts.short_text(cause.kind) for cause in documents.facts_of(build, document).causes],
+        **facts.parameter_attributes(document),
+        **versions.version_control_attributes(build, document, checkouts),
+    }
+
+
+def type_and_name(element: flow.Element, description: str) -> tuple[str, str]:
+    """Return the type and the name of an element's span. ``description``: by a source; of a ``node`` block, the label."""
+    if element.is_input:
+        return c.TYPE_INPUT, "Wait for input"
+    name = f"Allocate agent {description}".rstrip() if element.kind == flow.AGENT else element.name
+    return _TYPES[element.kind], name
 
 
 @dataclass
@@ -56,17 +106,8 @@ class _Maker:
         return self.fetched.build
 
     def _add(self, parts: Sequence[str], parent_id: str | None, name: str, start_ms: int, end_ms: int, kind: str) -> Span:
-        span = Span(
-            trace_id=self.placed.trace_id,
-            span_id=self.build.span_id(*parts),
-            parent_id=parent_id,
-            name=facts.short_text(name) or kind,
-            start_ns=_possible(start_ms) * 1_000_000,
-            end_ns=_possible(max(end_ms, start_ms)) * 1_000_000,
-            kind=SERVER if kind == c.TYPE_RUN else INTERNAL,
-            attributes={c.JENKINS_TYPE: kind},
-            resource=self.resource,
-        )
+        span = begun_span(self.placed, self.build.span_id(*parts), parent_id, name, start_ms, kind, self.resource)
+        span.end_ns = _possible(max(end_ms, start_ms)) * 1_000_000
         self.spans.append(span)
         return span
 
@@ -76,7 +117,7 @@ class _Maker:
         end = start + facts.lasted_ms(document.get("duration"))
         if end < self.fetched.end_ms <= end + _LATER_MS:
             end = self.fetched.end_ms
-        run = self._add((), self.placed.parent_id, f"RUN {build.job}", start, end, c.TYPE_RUN)
+        run = self._add((), self.placed.parent_id, run_name(build), start, end, c.TYPE_RUN)
         causes = documents.facts_of(build, document)
         run.events = [
             *facts.trigger_events(causes, run.start_ns),
@@ -85,14 +126,8 @@ class _Maker:
         run.links = [*self.placed.links]
         run.attributes.update(
             {
-                c.PIPELINE_NAME: build.job,
-                c.PIPELINE_RUN_ID: str(build.number),
-                c.PIPELINE_RUN_URL: facts.build_url(document),
-                c.PIPELINE_ACTION: "RUN",
+                **run_attributes(build, document, self.fetched.checkouts),
                 c.JENKINS_RESULT: facts.short_text(str(document.get("result"))),
-                c.JENKINS_CAUSES: [facts.short_text(cause.kind) for cause in causes.causes],
-                **facts.parameter_attributes(document),
-                **versions.version_control_attributes(build, document, self.fetched.checkouts),
                 **facts.test_counts(document),
                 **facts.author_count(document),
                 **facts.interruption_attributes(document),
@@ -122,12 +157,7 @@ class _Maker:
         if times is None:
             # Not fetched at this detail, or Jenkins did not say.
             return
-        kind = c.TYPE_INPUT if element.is_input else _TYPES[element.kind]
-        name = element.name
-        if element.is_input:
-            name = "Wait for input"
-        elif element.kind == flow.AGENT:
-            name = f"Allocate agent {times.description}".rstrip()
+        kind, name = type_and_name(element, times.description)
         span = self._add(element.key, self._parent(element), name, times.start_ms, times.end_ms, kind)
         span.attributes.update({c.TASK_NAME: span.name, c.TASK_RUN_ID: element.id})
         if not times.known:

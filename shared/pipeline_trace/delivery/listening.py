@@ -10,7 +10,7 @@ import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from ..trace.files import read_regular
 from .destinations import traces_endpoint
@@ -44,17 +44,37 @@ def page_of(home: Home, environ: Mapping[str, str], trace_id: str) -> str:
     noted = _noted(home.path / _NAME)
     url, receiver = noted.get("url", ""), traces_endpoint(environ)
     try:
-        parts = urlsplit(url)
-        elsewhere = receiver and not _is_one_of(receiver, url, f"//{noted.get('grpc', '')}")
-        if elsewhere or not parts.hostname or not parts.port:
+        if receiver and not _is_one_of(receiver, url, f"//{noted.get('grpc', '')}"):
             return ""
-        with socket.create_connection((_ANY.get(parts.hostname, parts.hostname), parts.port), _SECONDS):
-            pass
-    except (OSError, ValueError):
+        parts = urlsplit(url)
+        if not _answers(parts):
+            return ""
+    except ValueError:
         return ""
     # A server on all addresses is for others, who need this machine's name.
     shown = f"http://{socket.gethostname()}:{parts.port}" if parts.hostname in _ANY else url
     return f"{shown}/trace/{trace_id}"
+
+
+def url_of(home: Home) -> str:
+    """Return where `serve` listens for HTTP on this machine, for a process on it; "" if none shows this home folder."""
+    try:
+        parts = urlsplit(_noted(home.path / _NAME).get("url", ""))
+        if not _answers(parts):
+            return ""
+    except ValueError:
+        return ""
+    host = _ANY.get(parts.hostname or "", parts.hostname or "")
+    return f"http://[{host}]:{parts.port}" if ":" in host else f"http://{host}:{parts.port}"
+
+
+def _answers(parts: SplitResult) -> bool:
+    """Return whether somebody listens at a noted address. Raises ValueError if it is none."""
+    if not parts.hostname or not parts.port:
+        return False
+    with suppress(OSError), socket.create_connection((_ANY.get(parts.hostname, parts.hostname), parts.port), _SECONDS):
+        return True
+    return False
 
 
 def _is_one_of(receiver: str, *addresses: str) -> bool:

@@ -51,7 +51,7 @@ class Beats:
         # Nearly all spans end before they are told.
         self._known = {span_id: self._known.get(span_id) or _Known(now) for span_id in opened}
         old = [self._read(known, opened[one]) for one, known in self._known.items() if now - known.seen >= self._pace.first]
-        chosen = _outermost([span for span in old if span])[: self._pace.most]
+        chosen = outermost([span for span in old if span])[: self._pace.most]
         due = [span for span in chosen if now - self._known[span.span_id].told >= self._pace.every]
         for span in due:
             self._known[span.span_id].told = now
@@ -63,7 +63,7 @@ class Beats:
         return known.span
 
 
-def _outermost(spans: Sequence[Span]) -> list[Span]:
+def outermost(spans: Sequence[Span]) -> list[Span]:
     """Return spans with those first that have the fewest others around them; of these, the oldest first."""
     by_id = {span.span_id: span for span in spans}
     depths: dict[str, int] = {}

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from shlex import quote
 
 from markupsafe import Markup
 
 from ..change.board import Board
-from ..change.running import Running
+from ..change.running import Running, Waits
 from ..lookup import wording
+from ..ownership.verdict import UNKNOWN
+from ..ownership.waits import FOR, meaning
 from ..report.times import time_element_of
 from .entry_pages import line_of, rows_of
 from .pages import SCRIPT, render
 
 # Where the parts of the page come from when they change.
 LIVE = "/now/events"
+# Of one build. It may wait in a hundred branches.
+_MOST_WAITS = 3
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,10 @@ def first_page(parts: Mapping[str, str], *, here: str) -> str:
 
 def parts_of(found: First, now_ns: int, *, store: str) -> dict[str, str]:
     """Return the parts of the page that change, by their ids. ``store``: where the spans are, in words."""
+    # Whoever comes with a deploy that hangs looks at the top.
+    running = sorted(found.running, key=lambda one: not one.hangs(now_ns))
     return {
-        "now": render("now.html.j2", running=[_running(one, now_ns) for one in found.running]),
+        "now": render("now.html.j2", running=[_running(one, now_ns) for one in running]),
         "where": render(
             "where.html.j2",
             environments=[wording.visible(name) for name in found.board.environments],
@@ -58,8 +65,37 @@ def _running(one: Running, now_ns: int) -> dict[str, object]:
         "started": time_element_of(one.start_ns),
         "ran": wording.human_duration(ran_ns),
         "hangs": one.hangs(now_ns),
+        "state": _state(one, now_ns),
         "heard": time_element_of(one.heard_ns) if one.heard_ns else "",
         "usual": _usual(one, ran_ns),
+        "such": "deploys" if one.deploys else "builds" if one.run else "",
+        "waits": [_waits(wait, now_ns) for wait in one.waits[:_MOST_WAITS]],
+        "more_waits": len(one.waits[_MOST_WAITS:]),
+        "ask": f"pipeline-trace why {quote(one.run)}" if one.run else "",
+    }
+
+
+def _state(one: Running, now_ns: int) -> tuple[str, str, str]:
+    """Return the class, the sign and the word of a chip."""
+    if one.heard_ns:
+        return "silent", "\N{DOTTED CIRCLE}", "not heard of"
+    if one.hangs(now_ns):
+        return "s-failure", "\N{BLACK RIGHT-POINTING TRIANGLE}", "hangs"
+    if one.waits:
+        return "silent", "\N{DOUBLE VERTICAL LINE}", "waits"
+    return "s-running", "\N{BLACK RIGHT-POINTING TRIANGLE}", "running"
+
+
+def _waits(wait: Waits, now_ns: int) -> dict[str, object]:
+    meant = meaning(wait.kind, wait.what, wait.reason)
+    what = f" ({wording.visible(wait.what)})" if wait.what else ""
+    reason = f": {wording.visible(wait.reason)}" if wait.reason else ""
+    return {
+        "said": f"{FOR[wait.kind]}{what}{reason}",
+        "since": time_element_of(wait.since_ns) if wait.since_ns else "",
+        "waited": wording.human_duration(max(now_ns - wait.since_ns, 0)),
+        "owner": "" if meant.owner == UNKNOWN else meant.owner,
+        "next": wording.visible(meant.next),
     }
 
 

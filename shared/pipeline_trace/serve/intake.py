@@ -14,7 +14,7 @@ from ..delivery.destinations import DeliveryError
 from . import bodies
 from .budget import Budget, StoppingError
 from .limits import Limits
-from .opened import Key, OpenSpans, key_of
+from .opened import Key, OpenSpans, key_of, run_of
 from .receiver import Received, receive
 from .records import Records, receive_records
 from .signals import LOGS, TRACES, Signal
@@ -110,10 +110,11 @@ class Intake:
             return records
         try:
             # The writer answers in the order in which it is asked, so no end of a span comes between this and the next line.
-            ended = await self._writer.call(partial(_stored, keys=[key_of(heard.span) for heard in records.heard]))
+            keys = {key for heard in records.heard for key in (key_of(heard.span), run_of(heard)) if key}
+            ended = await self._writer.call(partial(_stored, keys=keys))
         except sqlite3.Error as error:
             raise DeliveryError(f"the store cannot be read: {error}") from None
-        self._opened.put(heard for heard in records.heard if key_of(heard.span) not in ended)
+        self._opened.put(heard for heard in records.heard if not {key_of(heard.span), run_of(heard)} & ended)
         return records
 
     async def _read(

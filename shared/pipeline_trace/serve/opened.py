@@ -6,7 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 
 from ..delivery import sizes
@@ -51,6 +51,14 @@ class _Kept:
     size: int
 
 
+@dataclass
+class _Run:
+    """A run of which all that is open is told at the same time: ``told_ns``, by the sender's clock."""
+
+    told_ns: int
+    keys: set[Key] = field(default_factory=set)
+
+
 class OpenSpans:
     """The open spans of other machines. Every thread may use it."""
 
@@ -61,6 +69,7 @@ class OpenSpans:
         # What was told longest ago is first.
         self._kept: dict[Key, _Kept] = {}
         self._of_trace: Counter[str] = Counter()
+        self._runs: dict[Key, _Run] = {}
         self._size = 0
         self._said_at: float | None = None
         self._lock = Lock()
@@ -70,8 +79,9 @@ class OpenSpans:
         with self._lock:
             now = self._clock()
             for heard in records:
-                self._drop(key_of(heard.span))
-                self._add(_Kept(heard, now, sizes.of_span(heard.span)))
+                if self._is_news(heard):
+                    self._drop(key_of(heard.span))
+                    self._add(_Kept(heard, now, sizes.of_span(heard.span)))
             self._forget(now)
             dropped = 0
             while self._is_over():
@@ -80,10 +90,16 @@ class OpenSpans:
             self._say(dropped, now)
 
     def ended(self, keys: Iterable[Key]) -> None:
-        """Close spans, by trace id and span id."""
+        """Close spans, by trace id and span id, and what was told together with them."""
         with self._lock:
             for key in keys if self._kept else ():
                 self._drop(key)
+                self._close(key)
+
+    def runs(self) -> list[Key]:
+        """Return the runs of which all that is open is told at the same time, by trace id and span id."""
+        with self._lock:
+            return list(self._runs)
 
     def now(self) -> list[OpenSpan]:
         """Return all open spans, those that began first at the front."""
@@ -93,15 +109,35 @@ class OpenSpans:
             found = [_open_span(kept, now, now_ns) for kept in self._kept.values()]
         return sorted(found, key=lambda one: one.span.start_ns)
 
+    def _is_news(self, heard: Heard) -> bool:
+        """Return whether no later record has told what is open of the run. What is not told any more is closed."""
+        key = run_of(heard)
+        run = self._runs.get(key) if key else None
+        if key and run and heard.told_ns > run.told_ns:
+            self._close(key)
+        return run is None or heard.told_ns >= run.told_ns
+
+    def _close(self, run: Key) -> None:
+        """Close all that was told with a run."""
+        if run in self._runs:
+            for key in tuple(self._runs[run].keys):
+                self._drop(key)
+
     def _add(self, kept: _Kept) -> None:
         trace_id, span_id = key_of(kept.heard.span)
         self._kept[trace_id, span_id] = kept
+        if run := run_of(kept.heard):
+            self._runs.setdefault(run, _Run(kept.heard.told_ns)).keys.add((trace_id, span_id))
         self._of_trace[trace_id] += 1
         self._size += kept.size
 
     def _drop(self, key: Key) -> None:
         kept = self._kept.pop(key, None)
         if kept:
+            if run := run_of(kept.heard):
+                self._runs[run].keys.discard(key)
+                if not self._runs[run].keys:
+                    del self._runs[run]
             self._size -= kept.size
             self._of_trace[key[0]] -= 1
             if not self._of_trace[key[0]]:
@@ -133,6 +169,11 @@ class OpenSpans:
 def key_of(span: Span) -> Key:
     """Return what tells a span from all others."""
     return span.trace_id, span.span_id
+
+
+def run_of(heard: Heard) -> Key | None:
+    """Return what tells the run with which a span is told from all other spans; None if it is told alone."""
+    return (heard.span.trace_id, heard.told_with) if heard.told_with else None
 
 
 def _open_span(kept: _Kept, now: float, now_ns: int) -> OpenSpan:

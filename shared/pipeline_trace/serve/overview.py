@@ -8,9 +8,12 @@ from collections.abc import Callable, Sequence
 
 from ..change.board import board_of
 from ..change.entries import Entry, deploys_of
-from ..change.running import Running, running_of
+from ..change.running import Running, Took, job_of, running_of, took_of
 from ..change.search import Found, Search, find_for_board, said_cut
-from ..lookup.source import Window
+from ..lookup.lookup import Lookup
+from ..lookup.source import Wanted, Window
+from ..trace import conventions as c
+from ..trace.queries import build_name_of, is_run
 from .first_page import First
 from .reading import Reading
 
@@ -18,6 +21,8 @@ _BOARD_NS = 30 * 86_400 * 10**9
 # It reads hundreds of traces: not for each look at what runs.
 _BOARD_SECONDS = 20.0
 _MOST_SPANS = 20_000
+# Newest builds of a job from which it is told how long it usually takes.
+_MOST_RUNS = 100
 
 
 class Overview:
@@ -31,6 +36,7 @@ class Overview:
         self._found, self._read_at = Found(()), float("-inf")
         # What runs, with the open spans that it was read for.
         self._live: tuple[frozenset[str], Sequence[Entry]] = frozenset(), ()
+        self._jobs: dict[str, Took | None] = {}
 
     def now(self) -> First:
         """Return what is shown, all of it as it is now. Raises SetupError, sqlite3.Error."""
@@ -57,8 +63,19 @@ class Overview:
         if ids != self._live[0]:
             with self._reading.open_lookup() as lookup:
                 outlines = lookup.outlines(sorted({span.trace_id for span in spans.values()}), _MOST_SPANS) if spans else []
+                self._jobs = {
+                    job: self._took(lookup, job) for job in sorted(set(map(job_of, map(build_name_of, spans.values()))))
+                }
             # What other machines tell of is in no journal here.
             here = {span.span_id for span in outlines}
             elsewhere = [span for span_id, span in spans.items() if span_id not in here]
             self._live = ids, [one for one in deploys_of([*outlines, *elsewhere]) if not one.end_ns]
-        return running_of(opened, [*self._live[1], *(one for one in self._found.entries if one.end_ns)])
+        return running_of(opened, [*self._live[1], *(one for one in self._found.entries if one.end_ns)], self._jobs)
+
+    def _took(self, lookup: Lookup, job: str) -> Took | None:
+        """Return how long the newest builds of a job took that succeeded."""
+        if not job:
+            return None
+        wanted = [[Wanted("pipeline", job), Wanted("result", c.SUCCESS)]]
+        noted = lookup.noted(wanted, _MOST_RUNS, Window(self._now_ns() - _BOARD_NS, self._now_ns()))
+        return took_of(span.end_ns - span.start_ns for span in noted if is_run(span))

@@ -25,10 +25,16 @@ _LONGEST_INTERVAL = 3600.0
 
 @dataclass(frozen=True)
 class Heard:
-    """A span that is told to be open. ``interval``: after so many seconds its sender tells it again."""
+    """A span that is told to be open. ``interval``: after so many seconds its sender tells it again.
+
+    ``told_ns``: when, by the sender's clock, in nanoseconds since the epoch. ``told_with``: the id of the run of which all
+    that is open is told at the same time; "" for a span that is told alone.
+    """
 
     span: Span
     interval: float
+    told_ns: int = 0
+    told_with: str = ""
 
 
 @dataclass
@@ -67,7 +73,7 @@ def _read(sent: LogRecord, size: int, resource: dict[str, Any], scope: dict[str,
     attributes = attributes_of(sent.attributes, budget)
     if size > limits.span_bytes or budget.counted - before > limits.span_items:
         raise SpanError(f"an open span of more than {limits.span_bytes} bytes or {limits.span_items} attributes and values")
-    name, parent, kind, start, interval = (attributes.pop(one, None) for one in _OWN)
+    name, parent, kind, start, interval, told_with = (attributes.pop(one, None) for one in _OWN)
     span = Span(
         trace_id=sent.trace_id.hex(),
         span_id=sent.span_id.hex(),
@@ -79,10 +85,11 @@ def _read(sent: LogRecord, size: int, resource: dict[str, Any], scope: dict[str,
         resource=resource,
     )
     # Checks each field.
-    return Heard(Span.from_dict(span.to_dict()), _seconds(interval))
+    checked = Span.from_dict(span.to_dict())
+    return Heard(checked, _seconds(interval), sent.time_unix_nano, told_with if isinstance(told_with, str) else "")
 
 
-_OWN = (c.OPEN_NAME, c.OPEN_PARENT, c.OPEN_KIND, c.OPEN_START, c.OPEN_INTERVAL)
+_OWN = (c.OPEN_NAME, c.OPEN_PARENT, c.OPEN_KIND, c.OPEN_START, c.OPEN_INTERVAL, c.OPEN_TOLD_WITH)
 
 
 def _seconds(interval: Any) -> float:

@@ -18,6 +18,7 @@ from typing import Any
 from .. import answers
 from ..delivery import listening
 from ..delivery.destinations import SetupError
+from ..delivery.destinations.store import Store
 from ..delivery.home import Home
 from ..delivery.remedies import remedy
 from ..lookup.lookup import local_lookup
@@ -93,7 +94,7 @@ async def _serve(home: Home, settings: ServeSettings, ready: Callable[[Listening
         intake, listing = Intake(writer, limits, opened), TraceList(home, index, writer)
         grpc_server, grpc_port = _grpc(settings, over_grpc.Exports(intake, rules))
         reading = Reading(
-            listing, lambda: closing(local_lookup(home)), lambda: _open_spans(listing, opened), str(home.store)
+            listing, lambda: closing(local_lookup(home)), lambda: _open_spans(home, listing, opened), str(home.store)
         )
         app = application(reading, limits, rules, index.problem, intake)
         http_server = HttpServer(app, limits)
@@ -122,9 +123,14 @@ async def _serve(home: Home, settings: ServeSettings, ready: Callable[[Listening
         listening.forget(home, url)
 
 
-def _open_spans(listing: TraceList, opened: OpenSpans) -> list[Opened]:
+def _open_spans(home: Home, listing: TraceList, opened: OpenSpans) -> list[Opened]:
     """Return what runs: on this machine as its journals tell it, elsewhere as its senders told it last."""
     here = listing.open_spans()
+    runs = opened.runs()
+    if runs:
+        # A poller on this machine delivers into the store itself.
+        with closing(Store(home.store)) as store:
+            opened.ended(run for run in runs if store.some_spans(run[0], [run[1]]))
     known = {one.span.span_id for one in here}
     told = (Opened(one.span, one.heard_ns if one.silent else 0) for one in opened.now())
     return [*here, *(one for one in told if one.span.span_id not in known)]

@@ -95,6 +95,26 @@ OPEN_PARENT = "pipeline_trace.span.parent_id"
 OPEN_KIND = "pipeline_trace.span.kind"
 OPEN_START = "pipeline_trace.span.start"
 OPEN_INTERVAL = "pipeline_trace.span.interval"
+OPEN_TOLD_WITH = "pipeline_trace.span.told_with"
+
+# What an open span waits for, as far as Jenkins says it (jenkins_poller/now/opened.py)
+WAIT_KIND = "pipeline_trace.wait.kind"
+WAIT_FOR = "pipeline_trace.wait.for"
+WAIT_REASON = "pipeline_trace.wait.reason"
+WAIT_SINCE = "pipeline_trace.wait.since"
+WAIT_STUCK = "pipeline_trace.wait.stuck"
+
+# Values of pipeline_trace.wait.kind
+WAIT_AGENT = "agent"
+WAIT_EXECUTOR = "executor"
+WAIT_APPROVAL = "approval"
+WAIT_BUILD = "build"
+WAIT_LOCK = "lock"
+WAIT_QUIET_PERIOD = "quiet period"
+WAIT_BLOCKED = "blocked"
+WAITS = frozenset(
+    {WAIT_AGENT, WAIT_EXECUTOR, WAIT_APPROVAL, WAIT_BUILD, WAIT_LOCK, WAIT_QUIET_PERIOD, WAIT_BLOCKED},
+)
 
 # Values of cicd.pipeline.result and cicd.pipeline.task.run.result
 SUCCESS = "success"

@@ -149,7 +149,7 @@ def computers(builds: Sequence[Played], root: str) -> dict[str, Any]:
                 if node.running:
                     held[node.agent].append(_executor({"_class": _PLACEHOLDER + "$PlaceholderExecutable"}))
     flyweight = [
-        _executor({"_class": _RUN, "number": played.number, "url": root + build_path(played)})
+        _executor({"_class": _RUN, "number": played.number, "url": root + build_path(played), "timestamp": played.start_ms})
         for played in builds
         if played.running
     ]

@@ -1,0 +1,59 @@
+"""What runs, on the first page: what hangs is first, and each wait says whose turn it is."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+from pipeline_trace.change.board import board_of
+from pipeline_trace.change.running import Running, Took, Waits
+from pipeline_trace.serve.first_page import First, parts_of
+from pipeline_trace.trace import conventions as c
+
+MINUTE = 60 * 10**9
+NOW_NS = 1_800_000_000 * 10**9
+USUAL = Took(4 * MINUTE, 9 * MINUTE, 12 * MINUTE, 17)
+
+
+def running(name: str, minutes: int, *waits: Waits, usual: Took | None = USUAL, heard_ns: int = 0) -> Running:
+    return Running(f"{minutes:032x}", [name], NOW_NS - minutes * MINUTE, [], usual, f"{name}#7", "", heard_ns, waits)
+
+
+def cards(*found: Running) -> list[str]:
+    text = parts_of(First(found, board_of([])), NOW_NS, store="store")["now"]
+    return [" ".join(unescape(re.sub("<[^>]*>", " ", card)).split()) for card in text.split("<li ")[1:]]
+
+
+def test_what_hangs_is_first_and_each_says_how_it_is() -> None:
+    wait = Waits(c.WAIT_LOCK, "database", "held by migrate #7", NOW_NS - MINUTE)
+    found = cards(
+        running("new", 1), running("waiting", 2, wait), running("gone", 3, heard_ns=NOW_NS), running("old", 13, wait)
+    )
+    assert [one.partition(">")[2].split("#")[0].strip() for one in found] == [
+        "▶ hangs old",
+        "▶ running new",
+        "‖ waits waiting",
+        "◌ not heard of gone",
+    ]
+
+
+def test_a_wait_that_is_ops_turn_names_ops_and_one_that_nobody_is_to_blame_for_names_no_team() -> None:
+    agent = Waits(c.WAIT_AGENT, "gpu", "‘gpu-1’ is offline", NOW_NS - 26 * MINUTE)
+    person = Waits(c.WAIT_APPROVAL, "Deploy to production?")
+    (of_agent, of_person) = cards(running("a", 27, agent), running("b", 28, person))
+    assert "waits for an agent (gpu): ‘gpu-1’ is offline, for 26 min 00 s, since" in of_agent
+    assert "ops Bring an agent with the label gpu online. The change is not the cause." in of_agent
+    assert "waits for a person (Deploy to production?). Ask a person who may approve it. Nothing has failed." in of_person
+    assert "ops" not in of_person
+
+
+def test_of_many_waits_three_are_said_and_the_others_counted() -> None:
+    waits = [Waits(c.WAIT_LOCK, f"db{number}") for number in range(103)]
+    (one,) = cards(running("a", 1, *waits))
+    assert one.count("waits for a lock") == 3
+    assert "100 more of its branches wait." in one
+
+
+def test_a_build_without_history_says_so() -> None:
+    (one,) = cards(running("a", 1, usual=None))
+    assert "fewer than three such builds succeeded" in one
