@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import support
 from support import clickhouse_schema, otel_collector, processes, tls
 from support.clickhouse import Engine, Fault, Tls, User, needs_engine
+from support.clickhouse_sources import source
 from support.otel_collector import Collector
 from support.toolchains import needs_collector
 
-from pipeline_trace.trace.span import ERROR, OK, SERVER, Event, Link, Span
+from pipeline_trace.delivery.destinations import configured_destination, configured_teller
+from pipeline_trace.lookup.standing import Opened
+from pipeline_trace.serve.remote_open import RemoteOpen
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.span import ERROR, OK, SERVER, UNSET, Event, Link, Span
 
 pytestmark = [pytest.mark.process, needs_collector, needs_engine]
 
@@ -81,6 +88,29 @@ def test_playbook_sends_it_itself(tmp_path: Path, engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("as_json", [False, True], ids=["map", "json"])
+def test_what_runs_is_read_from_the_records_of_open_spans(
+    tmp_path: Path, engine: Engine, demo: list[Span], as_json: bool
+) -> None:
+    now_ns = time.time_ns()
+    sent = replace(
+        demo[0], start_ns=now_ns - 60 * 10**9, end_ns=0, status_code=UNSET, status_message="", events=[], links=[]
+    )
+    told = replace(sent, attributes={**sent.attributes, c.WAIT_KIND: "lock", c.WAIT_SINCE: now_ns - 7, c.WAIT_STUCK: True})
+    with collector(tmp_path / "collector", engine, exporters__clickhouse__json=as_json) as running:
+        environ = {**running.environ(), "OTEL_LOGS_EXPORTER": "otlp"}
+        teller = configured_teller(environ, configured_destination(environ, tmp_path / "store.db"))
+        assert teller
+        teller.tell([told], 30.0)
+        processes.wait_for(lambda: engine.sql("SELECT 1 FROM otel.otel_logs"), "arrival of the record", 60)
+        with closing(source(engine, "otel")) as where:
+            assert RemoteOpen(where).now() == [Opened(told)]
+            running.send([replace(sent, end_ns=now_ns)])
+            wait_for(engine, [sent])
+            assert RemoteOpen(where).now() == []
+        teller.close()
+
+
+@pytest.mark.parametrize("as_json", [False, True], ids=["map", "json"])
 def test_insert_of_the_tests_writes_what_the_exporter_does(
     tmp_path: Path, engine: Engine, demo: list[Span], as_json: bool
 ) -> None:
@@ -105,14 +135,14 @@ def test_insert_of_the_tests_writes_what_the_exporter_does(
         assert engine.sql(types, database="ours") == engine.sql(types, database="otel")
 
 
-# What there is, in the words of the engine, but for how long rows are kept.
+# What there is for spans, in the words of the engine, but for how long rows are kept.
 TABLES = (
     """SELECT table, name, type, compression_codec, default_expression FROM system.columns
-    WHERE database = currentDatabase() ORDER BY table, position""",
+    WHERE database = currentDatabase() AND table != 'otel_logs' ORDER BY table, position""",
     """SELECT name, engine, partition_key, sorting_key, replaceAll(as_select, currentDatabase() || '.', '') AS selected
-    FROM system.tables WHERE database = currentDatabase() ORDER BY name""",
+    FROM system.tables WHERE database = currentDatabase() AND name != 'otel_logs' ORDER BY name""",
     """SELECT table, name, type_full, expr, granularity FROM system.data_skipping_indices
-    WHERE database = currentDatabase() ORDER BY table, name""",
+    WHERE database = currentDatabase() AND table != 'otel_logs' ORDER BY table, name""",
 )
 
 

@@ -127,7 +127,7 @@ def test_a_job_is_a_click_from_the_list_and_leads_to_its_builds(
         assert "30 days before: 0 %" in card(page, "Success rate")
         assert "10 min 00 s" in card(page, "Duration")
         follow(page, "1 failed")
-        assert page.locator("td.name a").all_inner_texts() == ["1.2"]
+        assert page.locator("td.name a").all_inner_texts() == ["shop/deploy#12"]
         page.go_back()
         page.goto(f"{server.url}/job?name=none")
         assert "There is no build of none of the last 60 days" in page.locator("main").inner_text()

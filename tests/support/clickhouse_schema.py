@@ -16,7 +16,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+
 from pipeline_trace import __version__
+from pipeline_trace.delivery.destinations.otlp_records import request_of
 from pipeline_trace.trace.span import ERROR, Attributes, Span
 from support.clickhouse import Engine
 from support.examples import CLICKHOUSE
@@ -41,6 +44,23 @@ def create(engine: Engine, *, database: str = "default", table: str = "otel_trac
     engine.sql(f"""CREATE MATERIALIZED VIEW {database}.{table}_trace_id_ts_mv TO {database}.{table}_trace_id_ts AS
         SELECT TraceId, min(Timestamp) AS Start, max(Timestamp) AS End
         FROM {database}.{table} WHERE TraceId != '' GROUP BY TraceId""")
+
+
+def create_logs(engine: Engine, *, database: str = "default", table: str = "otel_logs", events: bool = True) -> None:
+    """Make the table of log records. ``events``: with the names of events, which older exporters leave out."""
+    kind = f"Map({_WORD}, String)"
+    columns = ["Timestamp DateTime64(9)", "TraceId String", "SpanId String", "TraceFlags UInt8", "SeverityText " + _WORD]
+    columns += [
+        "SeverityNumber UInt8",
+        "ServiceName " + _WORD,
+        "Body String",
+        f"ResourceAttributes {kind}",
+        "ScopeName String",
+    ]
+    columns += [f"LogAttributes {kind}", *(["EventName String"] if events else [])]
+    engine.sql(f"CREATE DATABASE IF NOT EXISTS {database}")
+    engine.sql(f"""CREATE TABLE {database}.{table} ({", ".join(columns)}) ENGINE = MergeTree
+        PARTITION BY toDate(Timestamp) ORDER BY (toStartOfFiveMinutes(Timestamp), ServiceName, Timestamp)""")
 
 
 def create_runs(
@@ -69,6 +89,34 @@ def insert(
     for start in range(0, len(rows), _BATCH):
         body = "\n".join(rows[start : start + _BATCH]).encode()
         engine.send(body, query=f"INSERT INTO {database}.{table} FORMAT JSONEachRow")
+
+
+def insert_open(
+    engine: Engine, spans: Iterable[Span], told_ns: int, *, database: str = "default", events: bool = True, **more: object
+) -> None:
+    """Write the log records of open spans, told at a time. ``more``: attributes in place of those that are told."""
+    request = request_of(list(spans), 30.0)
+    records = ((of, log) for of in request.resource_logs for log in of.scope_logs[0].log_records)
+    for of, log in records:
+        resource, attributes = (
+            {pair.key: as_text(_value(pair.value)) for pair in pairs} for pairs in (of.resource.attributes, log.attributes)
+        )
+        row = {
+            "Timestamp": _seconds(told_ns),
+            "TraceId": log.trace_id.hex(),
+            "SpanId": log.span_id.hex(),
+            "Body": log.body.string_value,
+            "ResourceAttributes": resource,
+            "LogAttributes": {**attributes, **more},
+            **({"EventName": log.event_name} if events else {}),
+        }
+        engine.send(f"INSERT INTO {database}.otel_logs FORMAT JSONEachRow {json.dumps(row)}".encode())
+
+
+def _value(value: AnyValue) -> object:
+    """Return a value of OTLP as ours."""
+    kind = value.WhichOneof("value")
+    return [_value(one) for one in value.array_value.values] if kind == "array_value" else getattr(value, kind)
 
 
 def as_text(value: object) -> str:

@@ -176,6 +176,11 @@ def run_of(heard: Heard) -> Key | None:
     return (heard.span.trace_id, heard.told_with) if heard.told_with else None
 
 
+def is_silent(seconds: float, interval: float) -> bool:
+    """Return whether a span is not heard of any more. ``seconds``: since it was told last."""
+    return seconds > _SILENT_AFTER * interval
+
+
 def _open_span(kept: _Kept, now: float, now_ns: int) -> OpenSpan:
     quiet = now - kept.at
-    return OpenSpan(kept.heard.span, now_ns - int(quiet * 1e9), quiet > _SILENT_AFTER * kept.heard.interval)
+    return OpenSpan(kept.heard.span, now_ns - int(quiet * 1e9), is_silent(quiet, kept.heard.interval))

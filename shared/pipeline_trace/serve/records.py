@@ -73,20 +73,26 @@ def _read(sent: LogRecord, size: int, resource: dict[str, Any], scope: dict[str,
     attributes = attributes_of(sent.attributes, budget)
     if size > limits.span_bytes or budget.counted - before > limits.span_items:
         raise SpanError(f"an open span of more than {limits.span_bytes} bytes or {limits.span_items} attributes and values")
-    name, parent, kind, start, interval, told_with = (attributes.pop(one, None) for one in _OWN)
+    return heard_of(sent.trace_id.hex(), sent.span_id.hex(), sent.time_unix_nano, {**scope, **attributes}, resource)
+
+
+def heard_of(trace_id: str, span_id: str, told_ns: int, attributes: dict[str, Any], resource: dict[str, Any]) -> Heard:
+    """Return what a record tells. ``attributes``: all of the record's. Raises SpanError if it is no open span."""
+    own = dict(attributes)
+    name, parent, kind, start, interval, told_with = (own.pop(one, None) for one in _OWN)
     span = Span(
-        trace_id=sent.trace_id.hex(),
-        span_id=sent.span_id.hex(),
+        trace_id=trace_id,
+        span_id=span_id,
         parent_id=parent or None,
         name=name,
         start_ns=start,
         kind=kind,
-        attributes={**scope, **attributes},
+        attributes=own,
         resource=resource,
     )
     # Checks each field.
     checked = Span.from_dict(span.to_dict())
-    return Heard(checked, _seconds(interval), sent.time_unix_nano, told_with if isinstance(told_with, str) else "")
+    return Heard(checked, _seconds(interval), told_ns, told_with if isinstance(told_with, str) else "")
 
 
 _OWN = (c.OPEN_NAME, c.OPEN_PARENT, c.OPEN_KIND, c.OPEN_START, c.OPEN_INTERVAL, c.OPEN_TOLD_WITH)

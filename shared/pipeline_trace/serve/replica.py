@@ -22,6 +22,7 @@ from .limits import Limits
 from .listener import HttpServer, leave_later, listen, shown
 from .reading import Reading
 from .remote_list import RemoteList
+from .remote_open import RemoteOpen
 from .web import application
 
 
@@ -48,7 +49,9 @@ def run(settings: ReplicaSettings, environ: Mapping[str, str], ready: Callable[[
 async def _serve(source: ClickHouseSource, settings: ReplicaSettings, ready: Callable[[str], None]) -> None:
     loop, limits = asyncio.get_running_loop(), Limits()
     named = settings.source
-    reading = Reading(RemoteList(source), lambda: nullcontext(Lookup(source, Journals(None))), list, named, named)
+    reading = Reading(
+        RemoteList(source), lambda: nullcontext(Lookup(source, Journals(None))), RemoteOpen(source).now, named, named
+    )
     with listen(settings.address, settings.port) as listener:
         server = HttpServer(application(reading, limits, settings.rules, partial(_problem, source)), limits)
         signalled = asyncio.Event()

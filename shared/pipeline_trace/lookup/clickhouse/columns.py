@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-# Who has attributes: columns of the exporter's table.
-SPAN, RESOURCE = "SpanAttributes", "ResourceAttributes"
+# Who has attributes: columns of the exporter's tables.
+SPAN, RESOURCE, LOG = "SpanAttributes", "ResourceAttributes", "LogAttributes"
 
 
 class Bound:

@@ -56,17 +56,21 @@ def _span(row: Sequence[Any]) -> Span:
             # The column is unsigned: what ends before it begins, by a wrong clock, wraps around.
             "end_unix_nano": max(start_ns + took_ns, 0),
             "status": {"code": code.upper() or UNSET, "message": message},
-            "attributes": {**scoped, **_attributes(attributes)},
+            "attributes": {**scoped, **attributes_of(attributes)},
             "events": [
-                {"name": name, "time_unix_nano": at, "attributes": _attributes(more)} for at, name, more in events if at >= 0
+                {"name": name, "time_unix_nano": at, "attributes": attributes_of(more)}
+                for at, name, more in events
+                if at >= 0
             ],
-            "links": [{"trace_id": trace, "span_id": span, "attributes": _attributes(more)} for trace, span, more in links],
-            "resource": _attributes(resource),
+            "links": [
+                {"trace_id": trace, "span_id": span, "attributes": attributes_of(more)} for trace, span, more in links
+            ],
+            "resource": attributes_of(resource),
         }
     )
 
 
-def _attributes(value: Mapping[str, str] | str) -> dict[str, Any]:
+def attributes_of(value: Mapping[str, str] | str) -> dict[str, Any]:
     """Return attributes from a Map, or from the text of a column of the type JSON, in which a dot nests."""
     return typed(value) if isinstance(value, Mapping) else dict(_flat("", json.loads(value, object_pairs_hook=list)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -21,28 +21,42 @@ _NEEDED = frozenset(
         *("Events.Timestamp", "Events.Name", "Events.Attributes", "Links.TraceId", "Links.SpanId", "Links.Attributes"),
     }
 )
+_NEEDED_OF_LOGS = frozenset({"Timestamp", "TraceId", "SpanId", "ResourceAttributes", "LogAttributes"})
 # What the table of runs has beside the columns of spans: examples/clickhouse/runs.sql.
 RUN_TRAITS: tuple[Trait, ...] = get_args(Trait)
 RUN_COLUMNS = ("Kind", "Level", "Name", *(trait.capitalize() for trait in RUN_TRAITS))
 
 
 @dataclass(frozen=True)
+class Logs:
+    """The table of log records, in SQL. ``as_json``: attributes are in columns of the type JSON, not Map.
+
+    ``has_events``: it has the names of events, which older exporters leave out.
+    """
+
+    table: str
+    as_json: bool
+    has_events: bool
+
+
+@dataclass(frozen=True)
 class Schema:
     """The tables of one server, in SQL. ``times``: when traces were, ``runs``: the table of runs; "" where it is missing.
 
-    ``as_json``: attributes are in columns of the type JSON, not Map.
+    ``as_json``: attributes are in columns of the type JSON, not Map. ``logs``: None where there are none.
     """
 
     spans: str
     times: str
     runs: str
     as_json: bool
+    logs: Logs | None = None
 
 
 def question(address: Address) -> tuple[str, Bound]:
     """Return the query for the columns of all tables that count."""
     bound = Bound()
-    names = [address.table, address.table + TIMES, address.table + RUNS]
+    names = [address.table, address.table + TIMES, address.table + RUNS, _logs_name(address)]
     sql = f"""SELECT table, name, type FROM system.columns
         WHERE database = {bound.text(address.database)} AND table IN {bound.texts(names)} LIMIT 1000"""
     return sql, bound
@@ -69,7 +83,21 @@ def schema_of(address: Address, rows: Iterable[Sequence[Any]]) -> Schema:
         _named(address, TIMES) if times else "",
         _named(address, RUNS) if runs else "",
         kind.startswith("JSON"),
+        _logs_of(address, columns[_logs_name(address)]),
     )
+
+
+def _logs_name(address: Address) -> str:
+    """Return the name of the table of logs beside that of spans, as the exporter calls both."""
+    name = address.table.removesuffix("traces")
+    return f"{name}logs" if name != address.table else "otel_logs"
+
+
+def _logs_of(address: Address, columns: Mapping[str, str]) -> Logs | None:
+    kind = columns.get("LogAttributes", "")
+    if not columns.keys() >= _NEEDED_OF_LOGS or not kind.startswith(("Map", "JSON")):
+        return None
+    return Logs(f"`{address.database}`.`{_logs_name(address)}`", kind.startswith("JSON"), "EventName" in columns)
 
 
 def _other(address: Address, how: str) -> SetupError:

@@ -12,7 +12,9 @@ from ...trace.clock import horizon_ns
 from ...trace.span import Span
 from ...trace.traits import DETAIL, FINE_HOST, NOTED, OUTLINE, Traits, traits_of
 from ..source import ALWAYS, MOST_OF_A_TRACE, BuildKey, Counted, Figures, Newest, OnHost, Wanted, Window, fits_one
+from . import opened
 from .client import Client
+from .opened import OpenRecord
 from .queries import Key, Queries, Query
 from .rows import spans_of
 from .schema import Schema, question, schema_of
@@ -79,6 +81,24 @@ class ClickHouseSource:
             spans = self._spans(name, self._asking().by_keys(some, windows))
             found.update(((span.trace_id, span.span_id), span) for span in spans)
         return [found[key[1:]] for key in keys if key[1:] in found]
+
+    def open_records(self, since_ns: int) -> list[OpenRecord]:
+        """Return what senders of open spans told since then, of each span the newest. Raises SetupError.
+
+        ``since_ns``: nanoseconds since the epoch. A server without a table of logs has none.
+        """
+        logs = self.schema().logs
+        return list(opened.records_of(self.ask("open spans", opened.question(logs, since_ns)))) if logs else []
+
+    def ended(self, spans: Collection[Key]) -> set[tuple[str, str]]:
+        """Return the trace and span ids of those of some spans that have ended: they are here. Raises SetupError."""
+        keys, found = list(spans), set[tuple[str, str]]()
+        for start in range(0, len(keys), _KEYS_AT_ONCE):
+            some = keys[start : start + _KEYS_AT_ONCE]
+            windows = _merged(Window(max(key.start_ns - _HOUR_NS, 0), key.start_ns + _HOUR_NS) for key in some)
+            rows = self.ask("ended", self._asking().traces("SpanId", [key.span_id for key in some], windows, ()))
+            found |= {(str(trace), str(span)) for trace, span in rows} & {key[1:] for key in some}
+        return found
 
     def newest(self) -> Newest | None:
         """See source.TraceSource."""

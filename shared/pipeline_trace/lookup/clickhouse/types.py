@@ -32,6 +32,7 @@ _INTEGERS = frozenset(
         c.ANSIBLE_DURATION_MS,
         c.ANSIBLE_EVENTS_LEFT_OUT,
         c.ANSIBLE_TASKS_LEFT_OUT,
+        *(c.OPEN_START, c.WAIT_SINCE),
         # The event `recap`.
         *("ok", "changed", "failures", "unreachable", "skipped", "rescued", "ignored"),
         # Of other tools: semantic conventions.
@@ -40,7 +41,7 @@ _INTEGERS = frozenset(
     }
 )
 _INTEGER_PREFIXES = (c.ANSIBLE_STATS_PREFIX, c.ANSIBLE_HOSTS_PREFIX)
-_FLOATS = frozenset({c.FAILURE_CONFIDENCE, f"{c.ANSIBLE_PLAY_PREFIX}max_fail_percentage"})
+_FLOATS = frozenset({c.FAILURE_CONFIDENCE, c.OPEN_INTERVAL, f"{c.ANSIBLE_PLAY_PREFIX}max_fail_percentage"})
 _BOOLEANS = frozenset(
     {
         c.GIT_CLEAN,
@@ -48,6 +49,7 @@ _BOOLEANS = frozenset(
         c.JENKINS_TIMES_UNKNOWN,
         c.JENKINS_GRAPH_TOO_LARGE,
         c.ANSIBLE_CHECK_MODE,
+        c.WAIT_STUCK,
         c.ANSIBLE_TASK_HANDLER,
         c.ANSIBLE_TASK_ASYNC,
         c.ANSIBLE_ASYNC_FINISHED,
