@@ -8,7 +8,7 @@ import pytest
 from support.spans import span as made
 
 from pipeline_trace.change.entries import Entry
-from pipeline_trace.change.running import Took, Waits, running_of, took, took_of
+from pipeline_trace.change.running import Took, Waits, running_of, slow_hosts, took, took_of
 from pipeline_trace.lookup.standing import Opened, standing
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Span
@@ -111,3 +111,36 @@ def test_a_build_that_deploys_nothing_is_compared_with_builds_of_its_job() -> No
     (one,) = running_of([waiting(1, c.WAIT_LOCK, run="shop/build#61")], [], {"shop/build": usual, "": None})
     assert (one.usual, usual) == (Took(3 * MINUTE, 4 * MINUTE, 4 * MINUTE, 3), one.usual)
     assert took_of([MINUTE, MINUTE]) is None
+
+
+def on_host(ago_ns: int) -> list[Opened]:
+    task = Opened(opened(1, start=0, name="Restart the service"))
+    host = replace(opened(2, 1, name="web3"), start_ns=-ago_ns, attributes={c.ANSIBLE_TYPE: c.TYPE_HOST})
+    return [task, Opened(host)]
+
+
+@pytest.mark.parametrize(
+    ("ago_ns", "usual", "hangs"),
+    [
+        (50 * 10**9, Took(10**9, 10**9, 10**9, 3), False),
+        (61 * 10**9, Took(10**9, 10**9, 10**9, 3), True),
+        (61 * 10**9, Took(10**9, 31 * 10**9, 10**12, 3), False),
+        (63 * 10**9, Took(10**9, 31 * 10**9, 10**12, 3), True),
+        (10**13, None, False),
+    ],
+)
+def test_a_host_that_takes_a_minute_and_twice_as_long_as_usual_hangs(ago_ns: int, usual: Took | None, hangs: bool) -> None:
+    spans = on_host(ago_ns)
+    (one,) = running_of(spans, [], {}, {spans[1].span.span_id: usual})
+    assert one.host
+    assert (one.host.name, one.host.task, one.hangs(0)) == ("web3", "Restart the service", hangs)
+    assert [host.name for host in slow_hosts(spans, 0)] == (["web3"] if ago_ns > 60 * 10**9 else [])
+
+
+def test_only_the_host_at_which_it_stands_is_asked_about() -> None:
+    task, host = on_host(10**12)
+    assert slow_hosts([task], 10**13) == []
+    later = replace(opened(3, 2, name="a step on it"), start_ns=5)
+    assert slow_hosts([task, host, Opened(later)], 10**13) == []
+    (one,) = running_of([task], [])
+    assert one.host is None

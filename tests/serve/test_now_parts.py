@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html import unescape
 
 from pipeline_trace.change.board import board_of
-from pipeline_trace.change.running import Running, Took, Waits
+from pipeline_trace.change.running import Host, Running, Took, Waits
 from pipeline_trace.serve.first_page import First, parts_of
 from pipeline_trace.trace import conventions as c
 
@@ -57,3 +58,15 @@ def test_of_many_waits_three_are_said_and_the_others_counted() -> None:
 def test_a_build_without_history_says_so() -> None:
     (one,) = cards(running("a", 1, usual=None))
     assert "fewer than three such builds succeeded" in one
+
+
+def test_a_host_that_does_not_answer_is_named_with_who_looks_at_what() -> None:
+    host = Host("web3", "Restart the service", NOW_NS - 5 * MINUTE, "1" * 16, Took(10**9, 4 * 10**9, 5 * 10**9, 7))
+    (one,) = cards(replace(running("a", 6, usual=None), host=host))
+    assert one.startswith('class="card hangs"> ▶ hangs')
+    assert "web3 has not answered for 5 min 00 s; 95 % of the runs of this task there took at most 4.0 s." in one
+    assert (
+        "Look whether the host answers: that is ops. If it does, look at what Restart the service does there: that is dev."
+        in one
+    )
+    assert "never took longer" not in one

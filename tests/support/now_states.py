@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline_trace.change.board import board_of
 from pipeline_trace.change.entries import Entry
-from pipeline_trace.change.running import Running, Took, Waits
+from pipeline_trace.change.running import Host, Running, Took, Waits
 from pipeline_trace.serve.entry_pages import BUILDS, DEPLOYS, Listed, entries_page
 from pipeline_trace.serve.first_page import First, first_page, parts_of
 from pipeline_trace.serve.searching import read_search
@@ -111,6 +111,14 @@ def _running() -> list[Running]:
     found.append(Running(unknown.trace_id, ["playbook site.yml", "Deploy"], unknown.start_ns, [unknown], None, "", ""))
     found.append(Running(trace_id(("plain",)), ["playbook backup.yml"], NOW_NS - 41 * MINUTE, [], None, "", ""))
     found += [_waiting(*each) for each in enumerate(_WAITS)]
+    host = Host(
+        "web3.example.org",
+        "Restart the service",
+        NOW_NS - 7 * MINUTE,
+        span_id(("web3",)),
+        Took(SECOND, 4 * SECOND, 9 * SECOND, 31),
+    )
+    found.append(replace(found[1], trace_id=trace_id(("host",)), host=host))
     return found
 
 

@@ -14,6 +14,9 @@ from ..trace.queries import attribute_text, build_name_of, build_name_parts, run
 from ..trace.span import Span
 from .entries import Entry
 
+# A task on a host that takes longer may be worth a question.
+HOST_NS = 60 * 10**9
+
 
 @dataclass(frozen=True)
 class Took:
@@ -39,13 +42,33 @@ class Waits:
 
 
 @dataclass(frozen=True)
+class Host:
+    """The host that a task has waited for longest. ``since_ns``: since when, in nanoseconds since the epoch.
+
+    ``usual``: how long that task usually takes there, None if that is not known.
+    """
+
+    name: str
+    task: str
+    since_ns: int
+    span_id: str
+    usual: Took | None = None
+
+    def is_silent(self, now_ns: int) -> bool:
+        """Return whether it takes a minute, and twice as long as 95 % of its runs did: perhaps the host does not answer."""
+        open_ns = now_ns - self.since_ns
+        return open_ns > HOST_NS and self.usual is not None and open_ns > 2 * self.usual.p95_ns
+
+
+@dataclass(frozen=True)
 class Running:
     """A trace in which something runs. ``stands``: the names of the open spans, the outermost first.
 
     ``deploys``: the deploys that run in it. ``usual``: how long the first of these usually takes, None if that is not known.
     ``heard_ns``: when it was last heard of, where it should have been heard since; else 0.
     ``start_ns``: when the deploy began, else the outermost open span, in nanoseconds since the epoch. ``run``: JOB#N, ""
-    outside of builds. ``waits``: what it waits for, the longest wait first; several in parallel branches.
+    outside of builds. ``waits``: what it waits for, the longest wait first; several in parallel branches. ``host``: None
+    where no task on a host runs.
     """
 
     trace_id: str
@@ -57,23 +80,33 @@ class Running:
     url: str
     heard_ns: int = 0
     waits: Sequence[Waits] = ()
+    host: Host | None = None
+
+    def is_late(self, now_ns: int) -> bool:
+        """Return whether it runs for longer than it ever took."""
+        return self.usual is not None and now_ns - self.start_ns > self.usual.most_ns
 
     def hangs(self, now_ns: int) -> bool:
-        """Return whether it runs for longer than it ever took, as far as anybody knows that it runs."""
-        return not self.heard_ns and self.usual is not None and now_ns - self.start_ns > self.usual.most_ns
+        """Return whether it is late, or a host is silent, as far as anybody knows that it runs."""
+        silent = self.host is not None and self.host.is_silent(now_ns)
+        return not self.heard_ns and (silent or self.is_late(now_ns))
 
 
 def running_of(
-    opened: Iterable[Opened], deploys: Sequence[Entry], jobs: Mapping[str, Took | None] = MappingProxyType({})
+    opened: Iterable[Opened],
+    deploys: Sequence[Entry],
+    jobs: Mapping[str, Took | None] = MappingProxyType({}),
+    hosts: Mapping[str, Took | None] = MappingProxyType({}),
 ) -> list[Running]:
     """Return what runs, the newest first. ``opened``: all open spans. ``deploys``: those that run, and earlier ones.
 
-    ``jobs``: how long builds of a job usually take, for those that deploy nothing.
+    ``jobs``: how long builds of a job usually take, for those that deploy nothing. ``hosts``: how long a task usually takes
+    on a host, by the id of the host's span.
     """
     traces: dict[str, list[Opened]] = {}
     for one in opened:
         traces.setdefault(one.span.trace_id, []).append(one)
-    found = [_running(trace_id, spans, deploys, jobs) for trace_id, spans in traces.items()]
+    found = [_running(trace_id, spans, deploys, jobs, hosts) for trace_id, spans in traces.items()]
     return sorted(found, key=lambda one: (one.start_ns, one.trace_id), reverse=True)
 
 
@@ -94,15 +127,39 @@ def took_of(lengths: Iterable[int]) -> Took | None:
     return Took(round(median(ordered)), percentile(ordered, 95), ordered[-1], len(ordered))
 
 
-def _running(trace_id: str, opened: Sequence[Opened], deploys: Sequence[Entry], jobs: Mapping[str, Took | None]) -> Running:
+def slow_hosts(opened: Iterable[Opened], now_ns: int) -> list[Host]:
+    """Return of each trace the host that its task has waited for longest, for a minute or more."""
+    traces: dict[str, list[Span]] = {}
+    for one in opened:
+        traces.setdefault(one.span.trace_id, []).append(one.span)
+    found = [_host(standing(spans), {}) for spans in traces.values()]
+    return [host for host in found if host and now_ns - host.since_ns > HOST_NS]
+
+
+def _host(chain: Sequence[Span], usual: Mapping[str, Took | None]) -> Host | None:
+    """Return the host at which something stands. ``chain``: the open spans, the outermost first."""
+    if len(chain) < 2 or attribute_text(chain[-1], c.ANSIBLE_TYPE) != c.TYPE_HOST:
+        return None
+    span = chain[-1]
+    return Host(span.name, chain[-2].name, span.start_ns, span.span_id, usual.get(span.span_id))
+
+
+def _running(
+    trace_id: str,
+    opened: Sequence[Opened],
+    deploys: Sequence[Entry],
+    jobs: Mapping[str, Took | None],
+    hosts: Mapping[str, Took | None],
+) -> Running:
     chain = standing(one.span for one in opened)
     heard_ns = max(one.heard_ns for one in opened) if all(one.heard_ns for one in opened) else 0
     own = [one for one in deploys if one.trace_id == trace_id and not one.end_ns]
     run, url = (next(filter(None, map(of, chain)), "") for of in (build_name_of, run_url_of))
     usual = took(deploys, own[0].service, own[0].environments[0]) if own else jobs.get(job_of(run))
     start_ns = own[0].start_ns if own else chain[0].start_ns
+    waits = _waits_of([one.span for one in opened])
     stands = [span.name for span in chain]
-    return Running(trace_id, stands, start_ns, own, usual, run, url, heard_ns, _waits_of([one.span for one in opened]))
+    return Running(trace_id, stands, start_ns, own, usual, run, url, heard_ns, waits, _host(chain, hosts))
 
 
 def _waits_of(opened: Sequence[Span]) -> list[Waits]:

@@ -9,13 +9,15 @@ from shlex import quote
 from markupsafe import Markup
 
 from ..change.board import Board
-from ..change.running import Running, Waits
+from ..change.running import Host, Running, Waits
 from ..lookup import wording
 from ..ownership.verdict import UNKNOWN
 from ..ownership.waits import FOR, meaning
 from ..report.times import time_element_of
 from .entry_pages import line_of, rows_of
 from .pages import SCRIPT, render
+from .period import HOST
+from .searching import address_of
 
 # Where the parts of the page come from when they change.
 LIVE = "/now/events"
@@ -65,6 +67,8 @@ def _running(one: Running, now_ns: int) -> dict[str, object]:
         "started": time_element_of(one.start_ns),
         "ran": wording.human_duration(ran_ns),
         "hangs": one.hangs(now_ns),
+        "late": one.is_late(now_ns),
+        "host": _host(one.host, now_ns) if one.host and one.host.is_silent(now_ns) else None,
         "state": _state(one, now_ns),
         "heard": time_element_of(one.heard_ns) if one.heard_ns else "",
         "usual": _usual(one, ran_ns),
@@ -72,6 +76,17 @@ def _running(one: Running, now_ns: int) -> dict[str, object]:
         "waits": [_waits(wait, now_ns) for wait in one.waits[:_MOST_WAITS]],
         "more_waits": len(one.waits[_MOST_WAITS:]),
         "ask": f"pipeline-trace why {quote(one.run)}" if one.run else "",
+    }
+
+
+def _host(host: Host, now_ns: int) -> dict[str, str]:
+    usual = host.usual
+    return {
+        "name": wording.visible(host.name),
+        "page": address_of(HOST, name=host.name),
+        "waited": wording.human_duration(now_ns - host.since_ns),
+        "task": wording.visible(host.task),
+        "usual": wording.human_duration(usual.p95_ns) if usual else "",
     }
 
 

@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 
 from ..change.board import board_of
 from ..change.entries import Entry, deploys_of
-from ..change.running import Running, Took, job_of, running_of, took_of
+from ..change.running import Host, Running, Took, job_of, running_of, slow_hosts, took_of
 from ..change.search import Found, Search, find_for_board, said_cut
 from ..lookup.lookup import Lookup
 from ..lookup.source import Wanted, Window
+from ..lookup.standing import Opened
+from ..lookup.states import state
 from ..trace import conventions as c
 from ..trace.queries import build_name_of, is_run
 from .first_page import First
@@ -23,6 +25,8 @@ _BOARD_SECONDS = 20.0
 _MOST_SPANS = 20_000
 # Newest builds of a job from which it is told how long it usually takes.
 _MOST_RUNS = 100
+# Newest tasks on a host from which it is told how long one of them usually takes there.
+_MOST_TASKS = 1000
 
 
 class Overview:
@@ -37,6 +41,7 @@ class Overview:
         # What runs, with the open spans that it was read for.
         self._live: tuple[frozenset[str], Sequence[Entry]] = frozenset(), ()
         self._jobs: dict[str, Took | None] = {}
+        self._hosts: dict[str, Took | None] = {}
 
     def now(self) -> First:
         """Return what is shown, all of it as it is now. Raises SetupError, sqlite3.Error."""
@@ -70,7 +75,24 @@ class Overview:
             here = {span.span_id for span in outlines}
             elsewhere = [span for span_id, span in spans.items() if span_id not in here]
             self._live = ids, [one for one in deploys_of([*outlines, *elsewhere]) if not one.end_ns]
-        return running_of(opened, [*self._live[1], *(one for one in self._found.entries if one.end_ns)], self._jobs)
+        ended = (one for one in self._found.entries if one.end_ns)
+        return running_of(opened, [*self._live[1], *ended], self._jobs, self._usual_on_hosts(opened))
+
+    def _usual_on_hosts(self, opened: Sequence[Opened]) -> dict[str, Took | None]:
+        """Return how long tasks usually take on the hosts that they wait for, by the ids of the hosts' spans."""
+        slow = {host.span_id: host for host in slow_hosts(opened, self._now_ns())}
+        new = [host for span_id, host in slow.items() if span_id not in self._hosts]
+        if new:
+            with self._reading.open_lookup() as lookup:
+                self._hosts.update((host.span_id, self._took_on_host(lookup, host)) for host in new)
+        self._hosts = {span_id: took for span_id, took in self._hosts.items() if span_id in slow}
+        return self._hosts
+
+    def _took_on_host(self, lookup: Lookup, host: Host) -> Took | None:
+        """Return how long a task took on a host, of the newest that ran there and succeeded."""
+        ran = lookup.on_host(host.name, Window(self._now_ns() - _BOARD_NS, self._now_ns()), _MOST_TASKS)
+        own = (one.host for one in ran if one.task and one.task.name == host.task and state(one.host) == c.SUCCESS)
+        return took_of(span.end_ns - span.start_ns for span in own)
 
     def _took(self, lookup: Lookup, job: str) -> Took | None:
         """Return how long the newest builds of a job took that succeeded."""
