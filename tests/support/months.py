@@ -50,6 +50,10 @@ TYPED: dict[str, AttributeValue] = {
     c.ANSIBLE_TASK_HANDLER: False,
     c.JENKINS_AGENTS: ["linux-1", 'a "b"\\', "é"],
     c.JENKINS_LOG: "[1, 2]\n5",
+    c.JENKINS_HELD_MS: 61_500,
+    c.JENKINS_HELD_LABELS: ["linux && docker", ""],
+    c.JENKINS_HELD_WORKERS: ["", 'a "b"\\é'],
+    c.JENKINS_HELD_LENGTHS_MS: [60_000, 1500],
 }
 
 

@@ -160,7 +160,7 @@ class Narrowing:
 
     def untold(self, counted: Counted) -> list[str]:
         """Return conditions of which what is counted fulfils one, where neither the poller nor the callback told it."""
-        if counted == "job":
+        if counted in ("job", "held"):
             untold = " AND ".join(f"{self._of.span(name)} = ''" for name in (c.JENKINS_TYPE, c.ANSIBLE_TYPE))
             return [f"{one} AND {untold}" for one in self.runs()]
         if counted == "stage":

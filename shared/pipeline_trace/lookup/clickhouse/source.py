@@ -206,8 +206,8 @@ class ClickHouseSource:
                 f"there are more than {MOST_FIGURES:,} lines of statistics; the others are left out; ask for fewer days"
             )
         return [
-            Figures(tuple(names), str(day), int(count), dict(sorted(results.items())), int(median), int(most))
-            for *names, day, count, results, median, most in rows
+            Figures(tuple(names), str(day), int(count), dict(sorted(results.items())), int(median), int(most), int(total))
+            for *names, day, count, results, median, most, total in rows
         ]
 
     def _asking(self) -> Queries:
