@@ -134,6 +134,13 @@ class LocalSource:
         }
         return [OnHost(span, tasks.get((span.trace_id, span.parent_id or ""))) for span in hosts]
 
+    def ran_on(self, host: str, within: Window, most: int) -> list[Newest]:
+        """See source.TraceSource."""
+        self._catch_up()
+        query = """SELECT trace_id, max(end_ns) AS ended FROM traits WHERE host = ? AND end_ns BETWEEN ? AND ?
+            GROUP BY trace_id ORDER BY ended DESC, trace_id DESC LIMIT ?"""
+        return [Newest(str(trace_id), int(end_ns)) for trace_id, end_ns in self._store.rows(query, host, *within, most)]
+
     def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = (), *, days: int = 1) -> list[Figures]:
         """See source.TraceSource."""
         self._catch_up()

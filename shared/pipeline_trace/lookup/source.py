@@ -151,6 +151,12 @@ class TraceSource(Protocol):
     def on_host(self, host: str, within: Window, most: int) -> list[OnHost]:
         """Return the newest tasks that ended on a host within a window, newest first. ``host``: its name in inventories."""
 
+    def ran_on(self, host: str, within: Window, most: int) -> list[Newest]:
+        """Return the newest traces with tasks that ended on a host within a window, each with the end of the newest task.
+
+        The newest come first. ``host``: its name in inventories.
+        """
+
     def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = (), *, days: int = 1) -> list[Figures]:
         """Return the figures of what began within a window, for each day, in the order of names and day.
 

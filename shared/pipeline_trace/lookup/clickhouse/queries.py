@@ -151,11 +151,23 @@ class Queries:
     def on_host(self, host: str, when: Window, ended: Window, most: int) -> Query:
         """Ask for the newest spans of a host in tasks. ``when``: when they began."""
         bound = Bound()
+        return self._keys(self._on_host(host, when, ended, bound), bound, most)
+
+    def ran_on(self, host: str, when: Window, ended: Window, most: int) -> Query:
+        """Ask for the newest traces with tasks on a host, each with when the newest ended. ``when``: when they began."""
+        bound = Bound()
+        found = " UNION ALL ".join(self._on_host(host, when, ended, bound))
+        sql = f"""SELECT TraceId, max({ENDED}) AS ended FROM ({found})
+            GROUP BY TraceId ORDER BY ended DESC, TraceId DESC LIMIT {most}"""
+        return Query(sql, bound)
+
+    def _on_host(self, host: str, when: Window, ended: Window, bound: Bound) -> Iterator[str]:
+        """Yield queries for the spans of a host in tasks."""
         of_hosts = f"{self._narrow.told(c.TYPE_HOST)} AND {_times(when, ended, bound)}"
         named = self._narrow.says(Sought("host", (host,)), SPAN, bound)
         # Its name, where no attribute has it.
         unnamed = f"SpanName = {bound.text(host)} AND NOT {self._narrow.says(Sought('host'), SPAN, bound)}"
-        return self._keys((self._found(f"{one} AND {of_hosts}") for one in (named, unnamed)), bound, most)
+        yield from (self._found(f"{one} AND {of_hosts}") for one in (named, unnamed))
 
     def _noted_by_value(self, groups: Sequence[Sequence[Sought]], times: str, bound: Bound) -> Iterator[str]:
         """Yield queries for noted spans. Each group has traits whose values are in an index."""
