@@ -193,7 +193,7 @@ class Months:
                 c.VCS_HEAD_REVISION: self._commit(),
             }
         counts = dict.fromkeys(("ok", "changed", "failures"), 1)
-        playbook.events = [Event("recap", start, {c.ANSIBLE_HOST_NAME: "web1", **counts})]
+        playbook.events = [Event("recap", start, {c.ANSIBLE_HOST_NAME: name, **counts}) for name in ("web1", "web2")]
         playbook.attributes |= {f"{c.ANSIBLE_STATS_PREFIX}{name}": value for name, value in counts.items()}
         play = self._part(playbook, own, "All hosts", c.TYPE_PLAY, start)
         at = start

@@ -174,8 +174,8 @@ def _is_due(ended_ns: int, until_ns: int) -> bool:
     """Return whether what ended at a time is on the page that begins with another one, or on one after it."""
     if _is_future(until_ns):
         return horizon_ns() < ended_ns <= until_ns
-    # What ended later is on a page before, but for the future.
-    return ended_ns <= until_ns or ended_ns > horizon_ns()
+    # What ended later, or runs, is on a page before, but for the future.
+    return ended_ns <= until_ns or horizon_ns() < ended_ns < ALWAYS.to_ns
 
 
 def _is_future(until_ns: int) -> bool:

@@ -197,7 +197,7 @@ class Journals:
 
     def on_host(self, host: str) -> list[Span]:
         """Return the spans of a host in tasks. ``host``: its name in inventories."""
-        return [span for span in self._saying([_inner(host)]) if traits_of(span).host == host]
+        return [span for span in self._saying([_inner(host)]) if host and traits_of(span).host == host]
 
     def _saying(self, texts: Sequence[bytes]) -> list[Span]:
         """Return the spans whose line contains one of these texts."""

@@ -83,7 +83,7 @@ def read_search(given: Mapping[str, str], now_ns: int) -> Asked:
         int(until) if until.isdecimal() and len(until) < _DIGITS else ALWAYS.to_ns,
         "; ".join(problems),
         typed.get("sort", ""),
-        int(page) if page.isdecimal() and 0 < len(page) < _PAGE_DIGITS else 1,
+        max(int(page), 1) if page.isdecimal() and len(page) < _PAGE_DIGITS else 1,
     )
 
 

@@ -190,6 +190,8 @@ class ClickHouseSource:
     def ran_on(self, host: str, within: Window, most: int) -> list[Newest]:
         """See source.TraceSource."""
         found: dict[str, int] = {}
+        if not host:
+            return []
         for began in self._slices(self._began(within)):
             rows = self.ask("hosts", self._asking().ran_on(host, began, within, most))
             for trace_id, end_ns in rows:
