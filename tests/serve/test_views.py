@@ -147,7 +147,10 @@ def test_a_list_is_sorted_over_all_its_pages(env: dict[str, str]) -> None:
         numbers = [int(run.partition("#")[2]) for page in pages for run in runs_in(page)]
         assert sorted(numbers) == list(range(120))
         assert [abs(number - 60) for number in numbers] == sorted(abs(number - 60) for number in numbers)
-        assert 'aria-sort="descending"><a href="/deploys?sort=shortest"' in pages[0]
+        assert (
+            'aria-sort="descending"><span class="unsorted">Duration</span><a class="sorts" href="/deploys?sort=shortest"'
+            in pages[0]
+        )
         assert ["Next page" in page for page in pages] == [True, True, False]
         assert ["First page" in page for page in pages] == [False, True, True]
         assert "are sorted" not in pages[0]

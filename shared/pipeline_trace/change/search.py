@@ -22,6 +22,8 @@ from .services import OfService, of_service
 
 # Limits of one page. Most deploys and builds have one or two noted spans: a run, a playbook.
 _MOST_NOTED = 200
+# Most pages need no more: far back, each one costs much.
+_FIRST_NOTED = 75
 _TRACES_AT_ONCE = 60
 _MOST_TRACES = 300
 # Of a board: of what names its environment itself, and of all others.
@@ -207,16 +209,17 @@ def _traces(lookup: Lookup, search: Search, until_ns: int, wanted: OfService) ->
         yield sorted(ended, key=lambda trace: (ended[trace] == ALWAYS.to_ns, *rank(ended[trace]), trace), reverse=True)
         return
     newest_ns, groups, horizon = _newest_ns(search, until_ns), wanted.groups, horizon_ns()
+    most = _FIRST_NOTED
     while not _is_future(until_ns):
-        noted = lookup.noted(groups, _MOST_NOTED, Window(search.began.from_ns, newest_ns))
-        last = len(noted) < _MOST_NOTED or noted[-1].end_ns > horizon
+        noted = lookup.noted(groups, most, Window(search.began.from_ns, newest_ns))
+        last = len(noted) < most or noted[-1].end_ns > horizon
         oldest_ns = 0 if last else noted[-1].end_ns
         alone = [one for one in wanted.alone.values() if oldest_ns <= (one.end_ns or newest_ns) <= newest_ns]
         yield [span.trace_id for span in _newest_ended([*noted, *alone])]
         if last:
             break
         # All of these may have ended at the same time.
-        newest_ns = min(noted[-1].end_ns, newest_ns - 1)
+        newest_ns, most = min(noted[-1].end_ns, newest_ns - 1), _MOST_NOTED
     if newest_ns <= horizon or _is_future(until_ns):
         future = Window(horizon + 1, min(until_ns, ALWAYS.to_ns - 1) if _is_future(until_ns) else ALWAYS.to_ns - 1)
         yield [span.trace_id for span in lookup.noted(groups, _MOST_NOTED, future)]

@@ -193,7 +193,8 @@ class Queries:
         """Yield queries for noted spans, which are found by the names of their attributes."""
         by_span, *by_resource = self._narrow.noted()
         # A trait has many names. LIMIT BY keeps the server from looking for all of them in all spans.
-        maybe = f"(SELECT {_FOUND}, {SPAN} FROM {self._schema.spans} WHERE {by_span} AND {times} {ONCE})"
+        any_value = self._narrow.by_any_value(groups, bound)
+        maybe = f"(SELECT {_FOUND}, {SPAN} FROM {self._schema.spans} WHERE {any_value} AND {by_span} AND {times} {ONCE})"
         yield f"SELECT {_FOUND} FROM {maybe} WHERE {_any(groups, lambda one: self._narrow.by_span(one, bound))}"
         # What the resource says instead: of few spans.
         said = _any(groups, lambda one: self._narrow.anywhere(one, bound))
