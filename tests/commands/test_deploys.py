@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 import pytest
 import support
@@ -46,9 +47,37 @@ def test_a_service_that_is_named_has_a_list(env: dict[str, str]) -> None:
     assert "shop/deploy#140; by admin; Run playbook; script returned exit code 4; ops: host unreachable" in text
 
 
+def test_a_list_is_sorted(env: dict[str, str]) -> None:
+    def listed(*arguments: str) -> list[dict[str, object]]:
+        done = support.trace("deploys", "--since", "5000d", "--format", "json", *arguments, env=env)
+        return list(json.loads(done.stdout)["deploys"])
+
+    longest = listed("shop", "--sort", "longest")
+    took = [span_of(one) for one in longest]
+    assert len(took) > 5
+    assert took == sorted(took, reverse=True)
+    assert longest == sorted(listed("shop"), key=lambda one: (-span_of(one), -begin_of(one)))
+    assert listed("shop", "--sort", "oldest") == sorted(listed("shop"), key=begin_of)
+
+
+def span_of(deploy: dict[str, object]) -> float:
+    return (datetime.fromisoformat(str(deploy["ended"])) - datetime.fromisoformat(str(deploy["started"]))).total_seconds()
+
+
+def begin_of(deploy: dict[str, object]) -> float:
+    return datetime.fromisoformat(str(deploy["started"])).timestamp()
+
+
+def test_only_a_list_is_sorted(env: dict[str, str]) -> None:
+    done = support.trace("deploys", "--sort", "longest", env=env)
+    assert done.returncode == 2
+    assert "name a service or --host" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["--host", "web99", "--since", "5000d"], "there is no deploy on web99 of that time here"),
         (["--since", "1s"], "there is no deploy of that time here; try --since 90d"),
         (["nobody", "--environment", "qa"], "there is no deploy of nobody to qa of that time here"),
     ],

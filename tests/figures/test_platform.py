@@ -11,17 +11,22 @@ import pytest
 
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.figures import platform
+from pipeline_trace.figures.cost import prices_of
+from pipeline_trace.figures.held import Told
 from pipeline_trace.figures.periods import DAY_NS, periods_of
 from pipeline_trace.figures.platform import PlatformOverTime, of_platform, platform_over_time
 from pipeline_trace.figures.verdicts import Verdict
 from pipeline_trace.lookup.journals import Journals
 from pipeline_trace.lookup.local import LocalSource
 from pipeline_trace.lookup.lookup import Lookup
+from pipeline_trace.serve.period import Around, Asked
+from pipeline_trace.serve.platform_page import platform_page
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.ids import span_id
 from pipeline_trace.trace.span import Span
 
 SECOND = 10**9
+MINUTE = 60 * SECOND
 NOW = time.time_ns() // DAY_NS * DAY_NS + DAY_NS // 2
 PERIODS = periods_of(7, NOW)
 
@@ -110,3 +115,61 @@ def test_failures_are_judged_and_those_of_the_platform_stand_apart(store: Store)
 def test_what_was_before_is_not_known_where_too_much_failed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "MOST_FAILURES", 2)
     assert told(store, [build(number, number, c.FAILURE) for number in (1, 2, 9)]).failed_before is None
+
+
+def held(run: Span, *parts: tuple[str, str, float]) -> Span:
+    """Let a build tell what it held: the label, else the agent, and minutes."""
+    labels, workers, minutes = zip(*parts, strict=True) if parts else ((), (), ())
+    run.attributes |= {
+        c.JENKINS_HELD_MS: round(sum(minutes) * 60_000),
+        c.JENKINS_HELD_LABELS: list(labels),
+        c.JENKINS_HELD_WORKERS: list(workers),
+        c.JENKINS_HELD_LENGTHS_MS: [round(one * 60_000) for one in minutes],
+    }
+    return run
+
+
+def test_agent_minutes_are_told_by_label_and_by_job_the_longest_first(store: Store) -> None:
+    spans = [
+        held(build(1, 1), ("linux", "", 10), ("", "mac-1", 3)),
+        held(build(2, 2, job="orders/build"), ("gpu && big", "", 60)),
+        held(build(3, 3), ("linux", "", 20)),
+        held(build(4, 9), ("linux", "", 100)),
+        # A Pipeline without agents tells it, too; an older poller does not.
+        held(build(5, 1)),
+        build(6, 1),
+        build(7, 9),
+    ]
+    found = told(store, spans).held
+    assert [(one.name, one.now_ns // MINUTE, one.before_ns // MINUTE) for one in found.by_label] == [
+        ("gpu && big", 60, 0),
+        ("linux", 30, 100),
+        ("mac-1", 3, 0),
+    ]
+    assert [(one.name, one.now_ns // MINUTE, one.before_ns // MINUTE) for one in found.by_job] == [
+        ("orders/build", 60, 0),
+        ("shop/build", 33, 100),
+    ]
+    assert (found.now, found.before) == (Told(4, 5), Told(1, 2))
+    assert (found.whole.now_ns // MINUTE, found.whole.before_ns // MINUTE) == (93, 100)
+
+
+def page_of(store: Store, spans: list[Span], *prices: str) -> str:
+    return platform_page(Asked("", 7), told(store, spans), Around("here", prices=prices_of(prices)))
+
+
+def test_money_is_shown_only_where_there_are_prices(store: Store) -> None:
+    spans = [held(build(1, 1), ("linux", "", 10)), held(build(2, 1, job="gpu"), ("gpu", "", 5))]
+    without = page_of(store, spans)
+    assert "Agent-minutes" in without
+    assert "Cost" not in without
+    priced = page_of(store, spans, "linux=0.12 EUR/min")
+    assert "1.20 EUR" in priced
+    assert "without 5 min that have no price" in priced
+    # The dearest job is the first, though another one held longer.
+    dearest = page_of(store, spans, "linux=0.12/min", "gpu=9/min")
+    assert dearest.index(">gpu<") < dearest.index(">shop/build<")
+
+
+def test_where_no_build_tells_it_the_page_says_so(store: Store) -> None:
+    assert "No build tells it." in page_of(store, [build(1, 1)], "linux=1/min")

@@ -473,7 +473,8 @@ def test_what_is_beyond_the_limits_goes_while_it_serves(env: dict[str, str]) -> 
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--keep", "30"), ("--keep", "-1d"), ("--keep-size", "2T"), ("--port", "70000")]
+    ("option", "value"),
+    [("--keep", "30"), ("--keep", "-1d"), ("--keep-size", "2T"), ("--port", "70000"), ("--cost", "linux=1/day")],
 )
 def test_wrong_usage_is_said(env: dict[str, str], option: str, value: str) -> None:
     done = support.spawn("serve", option, value, env=env)

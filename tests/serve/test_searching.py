@@ -79,3 +79,20 @@ def test_an_address_has_the_filters_and_no_others() -> None:
     )
     assert parse_qs(urlsplit(asked.address("/deploys")).query)["service"] == ["a b&c"]
     assert read_search({}, NOW_NS).address("/builds") == "/builds"
+
+
+@pytest.mark.parametrize(
+    ("given", "order", "page"),
+    [
+        ({"sort": "longest", "page": "3"}, "longest", 3),
+        ({"sort": "oldest"}, "oldest", 1),
+        ({"sort": "nonsense", "page": "0"}, "", 1),
+        ({"page": "-1"}, "", 1),
+        ({"page": "9999999"}, "", 1),
+    ],
+)
+def test_the_order_is_in_the_address(given: dict[str, str], order: str, page: int) -> None:
+    asked = read_search({**given, "host": "web3"}, NOW_NS)
+    assert (asked.order, asked.page, asked.search.host) == (order, page, "web3")
+    kept = parse_qs(urlsplit(asked.address("/deploys", service="shop")).query)
+    assert kept == {"host": ["web3"], "service": ["shop"], **({"sort": [order]} if order else {})}

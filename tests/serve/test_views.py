@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,7 +19,8 @@ from support.clickhouse import Engine, Fault, needs_engine
 from support.clickhouse_sources import address
 from support.serving import Server
 
-from pipeline_trace.trace.span import Span
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.span import Event, Span
 
 pytestmark = pytest.mark.process
 
@@ -38,12 +40,24 @@ PATHS = [
     "/deploys?service=shop&environment=nowhere&result=failed",
     "/deploys?when=soon&from=4:30",
     f"/deploys?until={'9' * 18}",
+    "/deploys?host=web3&result=failed",
+    "/builds?host=web3",
+    "/deploys?host=web9&service=shop",
+    "/builds?sort=longest",
+    "/deploys?sort=oldest&service=shop",
 ]
 
 
 @pytest.fixture(scope="module")
 def spans() -> list[Span]:
-    return shop.last_days(time.time_ns())
+    made = shop.last_days(time.time_ns())
+    stage = next(span for span in made if span.parent_id and span.resource[c.PIPELINE_RUN_ID] == "141")
+    playbook = replace(stage, span_id="a" * 16, parent_id=stage.span_id, name="playbook site.yml", attributes={})
+    playbook.attributes = {c.ANSIBLE_TYPE: c.TYPE_PLAYBOOK, c.ANSIBLE_PLAYBOOK_NAME: "site.yml"}
+    playbook.events = [Event("recap", stage.end_ns, {c.ANSIBLE_HOST_NAME: "web3", "unreachable": 1})]
+    host = replace(playbook, span_id="b" * 16, parent_id=playbook.span_id, name="web3", events=[])
+    host.attributes = {c.ANSIBLE_TYPE: c.TYPE_HOST, c.ANSIBLE_RESULT: "unreachable", c.TASK_RUN_RESULT: c.ERROR}
+    return [*made, playbook, host]
 
 
 @pytest.fixture
@@ -66,6 +80,11 @@ def shown(server: Server, path: str) -> str:
     return re.sub(r"behind, for [^<]*|(?<=matches in )[^<]*", "", main)
 
 
+def runs_in(text: str) -> list[str]:
+    """Return the builds that lines of a list name, in their order: the name leads to the job, the number to Jenkins."""
+    return ["".join(one) for one in re.findall(r">([a-z/]+)(?:</a><a [^>]*>)?(#\d+)</a>", text)]
+
+
 @needs_engine
 def test_every_page_is_the_same_from_clickhouse_and_from_the_store(
     tmp_path: Path, env: dict[str, str], local: Server, spans: list[Span]
@@ -76,20 +95,15 @@ def test_every_page_is_the_same_from_clickhouse_and_from_the_store(
         with Server(env, "--from", address(engine)) as replica:
             for path in PATHS:
                 assert shown(replica, path) == shown(local, path), path
-            for words in ("shop/deploy#141", COMMIT[:8], "1.7.2", "orders", "shop/build", "nothing"):
+            for words in ("shop/deploy#141", COMMIT[:8], "1.7.2", "orders", "shop/build", "web3", "nothing"):
                 found = [get(server, f"/search?q={words.replace('#', '%23')}") for server in (replica, local)]
                 assert [answer.status_code for answer in found] == [303, 303]
                 assert found[0].headers["Location"] == found[1].headers["Location"], words
             assert "OTEL_EXPORTER_OTLP_ENDPOINT" not in get(replica, "/").text
 
 
-def runs_of(text: str) -> list[str]:
-    """Return the builds that a list names beside who started them: the job leads to its page, the number to Jenkins."""
-    return ["".join(found) for found in re.findall(r">([a-z/]+)</a>(?:<a [^>]*>)?(#\d+)<", text)]
-
-
 def test_the_lists_have_what_is_asked_for(local: Server) -> None:
-    runs = {path: set(runs_of(shown(local, path))) for path in PATHS}
+    runs = {path: set(runs_in(shown(local, path))) for path in PATHS}
     assert runs["/deploys?service=shop&environment=Prod"] == {"shop/deploy#137", "shop/deploy#142"}
     assert runs["/deploys?result=failed&when=7d"] == {"shop/deploy#135", "shop/deploy#141", "orders/deploy#22"}
     assert runs["/deploys?owner=ops&kind=host_unreachable&q=web3"] == {"shop/deploy#141", "orders/deploy#22"}
@@ -97,6 +111,7 @@ def test_the_lists_have_what_is_asked_for(local: Server) -> None:
     assert runs["/builds?version=1.7.2&agent=agent-1"] == {"shop/build#46", "shop/deploy#138", "shop/deploy#139"}
     assert runs["/builds?job=shop/build&branch=feature/basket"] == {"shop/build#44"}
     assert runs["/builds?q=shop/deploy%23141"] == {"shop/deploy#141"}
+    assert runs["/deploys?host=web3&result=failed"] == runs["/builds?host=web3"] == {"shop/deploy#141"}
     assert len(runs["/builds"]) == 15
     assert len(runs["/deploys"]) == 11
 
@@ -110,13 +125,39 @@ def test_a_long_list_has_pages_with_each_once(env: dict[str, str]) -> None:
         path, pages = "/deploys?result=success", 0
         while path:
             text = shown(server, path)
-            seen += runs_of(text)
+            seen += runs_in(text)
             pages += 1
             assert ("Newest" in text) is (pages > 1)
             older = re.search(r'href="([^"]*)" rel="next"', text)
             path = older[1].replace("&amp;", "&") if older else ""
     assert seen == [f"shop/deploy#{number}" for number in range(120)]
     assert pages == 3
+
+
+def test_a_list_is_sorted_over_all_its_pages(env: dict[str, str]) -> None:
+    now_ns, made = time.time_ns(), list[Span]()
+    for number in range(120):
+        # The longest is in the middle.
+        took = shop.MINUTE * (200 - abs(number - 60))
+        made += shop.deploy(number, now_ns - (number + 4) * shop.HOUR, "staging", "1.7.3", took_ns=took)
+    support.store_spans(env, made)
+    with Server(env) as server:
+        pages = [shown(server, f"/deploys?sort=longest&page={page}") for page in (1, 2, 3)]
+        assert [len(runs_in(page)) for page in pages] == [50, 50, 20]
+        numbers = [int(run.partition("#")[2]) for page in pages for run in runs_in(page)]
+        assert sorted(numbers) == list(range(120))
+        assert [abs(number - 60) for number in numbers] == sorted(abs(number - 60) for number in numbers)
+        assert (
+            'aria-sort="descending"><span class="unsorted">Duration</span><a class="sorts" href="/deploys?sort=shortest"'
+            in pages[0]
+        )
+        assert ["Next page" in page for page in pages] == [True, True, False]
+        assert ["First page" in page for page in pages] == [False, True, True]
+        assert "are sorted" not in pages[0]
+        # With a filter, and back.
+        filtered = shown(server, "/deploys?sort=oldest&service=shop")
+        assert runs_in(filtered)[0] == "shop/deploy#119"
+        assert 'href="/deploys?service=shop"' in filtered
 
 
 @pytest.mark.parametrize("query", ["q=shop&result=failure", "page=2", "anything"])

@@ -50,6 +50,10 @@ TYPED: dict[str, AttributeValue] = {
     c.ANSIBLE_TASK_HANDLER: False,
     c.JENKINS_AGENTS: ["linux-1", 'a "b"\\', "é"],
     c.JENKINS_LOG: "[1, 2]\n5",
+    c.JENKINS_HELD_MS: 61_500,
+    c.JENKINS_HELD_LABELS: ["linux && docker", ""],
+    c.JENKINS_HELD_WORKERS: ["", 'a "b"\\é'],
+    c.JENKINS_HELD_LENGTHS_MS: [60_000, 1500],
 }
 
 
@@ -189,7 +193,7 @@ class Months:
                 c.VCS_HEAD_REVISION: self._commit(),
             }
         counts = dict.fromkeys(("ok", "changed", "failures"), 1)
-        playbook.events = [Event("recap", start, {c.ANSIBLE_HOST_NAME: "web1", **counts})]
+        playbook.events = [Event("recap", start, {c.ANSIBLE_HOST_NAME: name, **counts}) for name in ("web1", "web2")]
         playbook.attributes |= {f"{c.ANSIBLE_STATS_PREFIX}{name}": value for name, value in counts.items()}
         play = self._part(playbook, own, "All hosts", c.TYPE_PLAY, start)
         at = start

@@ -187,12 +187,16 @@ def _many() -> list[Entry]:
     ]
 
 
+_SORTED = "only the newest 343 builds are sorted; a time or another filter sorts older ones, too"
+
+
 def _lists() -> list[tuple[str, str]]:
     lines = [*_shop(), *_odd()]
     lines += [replace(one, state=c.SKIP) for one in lines[:1]] + [replace(one, state="unset") for one in lines[1:2]]
     builds = [replace(one, environments=("staging", "production", ARABIC)[: at % 4]) for at, one in enumerate(lines)]
     running = [deploy for one in _running() for deploy in one.deploys]
     every = {"service": "shop", "environment": "staging", "job": LONG, "branch": ARABIC, "version": "1.7.3", "agent": "a"}
+    every |= {"host": "web3.example.org"}
     every |= {"commit": COMMITS[0], "owner": "ops", "kind": "host_unreachable", "q": HEBREW, "result": "failed"}
     every |= {"when": "yesterday", "zone": "60", "from": "2026-11-24T00:00", "to": "2026-11-25T00:00"}
     notice = "only the newest 480 traces were read; a job, a commit or a version that is named finds more"
@@ -200,6 +204,12 @@ def _lists() -> list[tuple[str, str]]:
         _list("deploys-filled", DEPLOYS, Listed([*running, *lines], older="/deploys?until=5"), {}),
         _list("builds-filled", BUILDS, Listed(builds, older="/builds?until=5"), {"until": "7"}),
         _list("deploys-filtered", DEPLOYS, Listed(lines[:3], notices=[notice]), every),
+        _list(
+            "builds-sorted",
+            BUILDS,
+            Listed(builds, "/builds?sort=longest&page=3", [_SORTED]),
+            {"sort": "longest", "page": "2"},
+        ),
         _list("deploys-empty", DEPLOYS, Listed([]), {}),
         _list("builds-loosened", BUILDS, Listed([], loosened={"job": "3", "branch": "50 or more"}), every),
         _list("builds-wrong", BUILDS, Listed([], notices=[notice], loosened={}), {"when": "soon", "from": "x", "job": "no"}),

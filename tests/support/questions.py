@@ -172,7 +172,9 @@ def _on_hosts(spans: Sequence[Span], now_ns: int) -> Iterator[Question]:
         for name in ("a year, and the future", "a month"):
             ask = f"on {host} of {name}"
             yield ask, lambda source, a=host, b=every[name]: source.on_host(a, b, _MOST)  # type: ignore[misc]
+            yield f"ran {ask}", lambda source, a=host, b=every[name]: source.ran_on(a, b, _MOST)  # type: ignore[misc]
     if hosts:
+        yield "3 ran on a host", lambda source: source.ran_on(hosts[0], every["a year, and the future"], 3)
         yield "2 on a host", lambda source: source.on_host(hosts[0], every["a year, and the future"], 2)
 
 

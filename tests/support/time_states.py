@@ -8,8 +8,10 @@ from typing import Any
 
 from pipeline_trace.change.entries import Entry
 from pipeline_trace.change.waits import MACHINE, Wait
+from pipeline_trace.figures.cost import Held, prices_of
 from pipeline_trace.figures.delivery import Known, deliveries, short
 from pipeline_trace.figures.flaky import Flakiness
+from pipeline_trace.figures.held import AgentTime, Told
 from pipeline_trace.figures.hosts import MOST_TASKS, HostOverTime
 from pipeline_trace.figures.jobs import JobOverTime, Run, StageOverTime
 from pipeline_trace.figures.periods import Periods, days_in, periods_of
@@ -51,6 +53,7 @@ def pages() -> list[tuple[str, Callable[[], str]]]:
         ("service-cut", lambda: _service("shop", 30, _deploys(7, 40), from_ns=NOW_NS - 12 * DAY)),
         ("service-long-names", lambda: _service(LONG, 30, _long())),
         ("platform-filled", lambda: _platform(30, 40)),
+        ("platform-with-prices", lambda: _platform(30, 9, prices=("linux=0.12 EUR/min", "windows*=9 EUR/h"))),
         ("platform-without-failures", lambda: _platform(7, 0)),
         ("platform-long-names", lambda: _platform(90, 9, LONG)),
         ("platform-without-builds", _empty_platform),
@@ -60,6 +63,7 @@ def pages() -> list[tuple[str, Callable[[], str]]]:
         ("host-without-tasks", lambda: _host(LONG, 7, 0)),
         ("host-long-names", lambda: _host(f"{LONG}.example.org", 7, 12, LONG)),
         ("job-filled", lambda: _job("shop/build", 30, _runs(55))),
+        ("job-with-prices", lambda: _job("shop/build", 30, _runs(9), prices=("linux=0.12/min",))),
         ("job-of-90-days", lambda: _job("shop/build", 90, _runs(60))),
         ("job-without-builds", lambda: _job(LONG, 7, [])),
         ("job-that-never-failed", lambda: _job("shop/build", 7, _runs(3)[:1])),
@@ -149,7 +153,7 @@ def _runs(count: int) -> list[Run]:
     return found
 
 
-def _job(job: str, days: int, runs: Sequence[Run], name: str = "") -> str:
+def _job(job: str, days: int, runs: Sequence[Run], name: str = "", prices: Sequence[str] = ()) -> str:
     periods = periods_of(days, NOW_NS)
     names = [name or one for one in ("Integration tests", "Build", "Checkout", "Lint")] if runs else []
     by_day = [
@@ -165,8 +169,23 @@ def _job(job: str, days: int, runs: Sequence[Run], name: str = "") -> str:
     found = JobOverTime(
         job, periods, by_day, green, by_day, stages[0].slower if stages else None, stages, runs, runs[:7],
         flaky if failed else [], verdicts if failed else [], bool(runs),
+        _held("linux && docker", "linux") if prices else AgentTime(),
     )  # fmt: skip
-    return job_page(Asked(job, days), found, AROUND)
+    return job_page(Asked(job, days), found, _priced(prices))
+
+
+def _priced(prices: Sequence[str]) -> Around:
+    return AROUND._replace(prices=prices_of(prices))
+
+
+def _held(*labels: str) -> AgentTime:
+    """Return what builds held by these labels, and on an agent whose label is not known."""
+    asked = [*((label, "") for label in labels), ("", "linux-7.example.org")]
+    parts = [
+        (f"{label or worker}/build", *(Held(label, worker, length * MINUTE) for length in (7 + 611 * at, 90)))
+        for at, (label, worker) in enumerate(asked)
+    ]
+    return AgentTime(Told(37, 41), Told(11, 11), parts)
 
 
 def _part(name: str, at: int) -> StageOverTime:
@@ -210,7 +229,7 @@ def _on_host(name: str, at: int, task: str) -> OnHost:
     return OnHost(made, around if at % 5 else None)
 
 
-def _platform(days: int, failures: int, name: str = "linux") -> str:
+def _platform(days: int, failures: int, name: str = "linux", prices: Sequence[str] = ()) -> str:
     periods = periods_of(days, NOW_NS)
     failed = [_failed(at, name) for at in range(failures)]
     waits = [
@@ -219,12 +238,13 @@ def _platform(days: int, failures: int, name: str = "linux") -> str:
     ]
     now, before = Results(90, {c.SUCCESS: 80, c.FAILURE: 10}), Results(50, {c.SUCCESS: 50})
     jobs = [JobResults(f"{name}/{job}", now, before) for job in ("build", "deploy")]
-    found = PlatformOverTime(periods, waits, waits, jobs, failed, None if days == 90 else failed[:4])
-    return platform_page(Asked("", days), found, AROUND)
+    held = _held(name, "windows && (vs2022 || vs2019)") if failures else AgentTime()
+    found = PlatformOverTime(periods, waits, waits, jobs, held, failed, None if days == 90 else failed[:4])
+    return platform_page(Asked("", days), found, _priced(prices))
 
 
 def _empty_platform() -> str:
-    return platform_page(Asked("", 7), PlatformOverTime(periods_of(7, NOW_NS), [], [], [], [], []), AROUND)
+    return platform_page(Asked("", 7), PlatformOverTime(periods_of(7, NOW_NS), [], [], [], AgentTime(), [], []), AROUND)
 
 
 def _failed(at: int, name: str) -> Span:

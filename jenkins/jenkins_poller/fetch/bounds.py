@@ -68,6 +68,26 @@ class Bounds:
             else:
                 self._times[element.id] = self._unknown(element)
 
+    def held_ms(self, element: Element) -> int | None:
+        """Return from when its agent was given until when a ``node`` step held it, in milliseconds. To be asked at the end.
+
+        It begins with the first thing that ran there, if the wait is not told, and ends with the last one. None if one of
+        both is not known to a second.
+        """
+        if element.end_id is None:
+            return None
+        if self._flow.after.get(element.id) == element.end_id:
+            return 0
+        wait = self._known(element.id)
+        begin_ms, exact = (wait.end_ms, True) if wait else self._after(element.id, only_exact=True)
+        last = self._ended(self._nodes[element.end_id])
+        if not exact or last is None:
+            return None
+        end_ms, exact = last
+        if not exact and self._after(element.end_id)[0] - end_ms > WORTH_ASKING_MS:
+            return None
+        return max(end_ms - begin_ms, 0)
+
     def _unknown(self, element: Element) -> Times:
         """Return the times of what has none: they hold what is in it, whose times are set before."""
         start_ms = self._last_known(element.id)

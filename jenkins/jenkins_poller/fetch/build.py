@@ -50,7 +50,8 @@ class Fetched:
     ``answered_by``: who approved or aborted an input step. ``logs``: the ends of the logs of failed steps, masked.
     ``errors``: their exceptions' messages, where a log has them. ``console``: the end of the build's log, masked, if it
     failed without a failed step. ``failed_tests``: suite and case, at most MOST_TESTS. ``plugin``: the source; "" if no
-    plugin tells times. ``too_large``: the graph has more than MOST_NODES nodes.
+    plugin tells times. ``too_large``: the graph has more than MOST_NODES nodes. ``held_ms``: how long each ``node`` step had
+    an agent, milliseconds; None where it is not known.
     """
 
     build: Build
@@ -58,6 +59,7 @@ class Fetched:
     flow: flow.Flow = field(default_factory=flow.Flow)
     times: dict[str, Times] = field(default_factory=dict)
     agents: dict[str, str] = field(default_factory=dict)
+    held_ms: dict[str, int | None] = field(default_factory=dict)
     started: dict[str, list[Build]] = field(default_factory=dict)
     answered_by: dict[str, str] = field(default_factory=dict)
     logs: dict[str, str] = field(default_factory=dict)
@@ -181,8 +183,11 @@ class Reader:
             stage.skipped |= told_so == NOT_EXECUTED if told_so else stage.empty and _is_declarative(document)
         end_ms = max(start_ms + int(document.get("duration") or 0), fetched.end_ms)
         ask = self._ask(fetched, told)
-        Bounds(fetched.flow, fetched.times, start_ms, end_ms, ask).complete(ends=told.ends if told else True)
-        if not steps:
+        bounds = Bounds(fetched.flow, fetched.times, start_ms, end_ms, ask)
+        bounds.complete(ends=told.ends if told else True)
+        if steps:
+            fetched.held_ms = {one.id: bounds.held_ms(one) for one in fetched.flow.walk() if one.kind == flow.AGENT}
+        else:
             kept = {element.id for element in fetched.flow.walk() if element.kind in (flow.STAGE, flow.BRANCH)}
             fetched.times = {node: times for node, times in fetched.times.items() if node in kept}
 

@@ -19,7 +19,7 @@ from ..fetch.build import Fetched
 from ..fetch.checkouts import Checkouts
 from ..fetch.document import is_pipeline
 from ..fetch.times import LATEST_MS, Times
-from . import facts, outcome, versions
+from . import facts, held, outcome, versions
 
 # A source may know the end of a build better than its document, but not by a day.
 _LATER_MS = 86_400_000
@@ -131,6 +131,7 @@ class _Maker:
                 **facts.test_counts(document),
                 **facts.author_count(document),
                 **facts.interruption_attributes(document),
+                **held.held_attributes(self.fetched),
             }
         )
         if not is_pipeline(document):

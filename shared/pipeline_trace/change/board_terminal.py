@@ -45,12 +45,13 @@ def print_board(board: Board, console: Console, now_ns: int) -> None:
                 _line(console, Text.assemble(" " * (width + 4), text))
 
 
-def print_deploys(deploys: Sequence[Entry], console: Console, *, utc: bool = False) -> None:
-    """Print a list of deploys, each in a line or two."""
+def print_deploys(deploys: Sequence[Entry], console: Console, *, utc: bool = False, named: bool = False) -> None:
+    """Print a list of deploys, each in a line or two. ``named``: with the name of its service."""
     for one in deploys:
         label, style = STATES.get(one.state, (one.state, ""))
         took = human_duration(one.end_ns - one.start_ns) if one.end_ns else ""
-        where = f"{visible(one.what or _NO_VERSION)} \N{RIGHTWARDS ARROW} {visible(one.environments[0])}"
+        what = " ".join(filter(None, [one.service if named else "", one.what or _NO_VERSION]))
+        where = f"{visible(what)} \N{RIGHTWARDS ARROW} {visible(one.environments[0])}"
         _line(console, Text("  ").join([Text(label.ljust(_INDENT - 2), style), Text(where, "bold"), Text(took, "cyan")]))
         more = [shown_time(one.start_ns, utc=utc), visible(one.run), one.who and f"by {visible(one.who)}"]
         said = "; ".join(filter(None, [*more, visible(one.where), visible(one.message), _owner(one)]))

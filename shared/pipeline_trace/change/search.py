@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ..lookup.journals import rank
 from ..lookup.lookup import Lookup
 from ..lookup.source import ALWAYS, Wanted, Window, fits_one
 from ..trace import conventions as c
@@ -16,15 +17,19 @@ from ..trace.span import Span
 from ..trace.traits import NOTED, traits_of
 from ..trace.words import environment_name
 from .entries import Entry, builds_of, deploys_of
+from .hosts import on_host, ran_there
 from .services import OfService, of_service
 
 # Limits of one page. Most deploys and builds have one or two noted spans: a run, a playbook.
 _MOST_NOTED = 200
+# Most pages need no more: far back, each one costs much.
+_FIRST_NOTED = 75
 _TRACES_AT_ONCE = 60
 _MOST_TRACES = 300
 # Of a board: of what names its environment itself, and of all others.
 _MOST_NAMED, _MOST_OTHERS = 150, 60
-_NO_END = 1 << 62
+# All that is found within these limits.
+EVERY = 1 << 62
 _MOST_SPANS = 20_000
 _SHORTEST = 7
 _DAY_NS = 86_400 * 10**9
@@ -40,7 +45,8 @@ class Search:
     """What is looked for; an empty field wants nothing. Names are as they are written; an environment by its one name.
 
     ``began``: when it began. ``result``: one of lookup.states.STATES, or ``failed`` for all that failed. ``words``: each is
-    in some text of it, whatever its case.
+    in some text of it, whatever its case. ``host``: on which Ansible ran, by its name in inventories; matches() leaves it
+    out, because an entry does not tell it.
     """
 
     service: str = ""
@@ -55,6 +61,7 @@ class Search:
     kind: str = ""
     words: tuple[str, ...] = ()
     began: Window = ALWAYS
+    host: str = ""
 
     def matches(self, entry: Entry) -> bool:
         """Return whether a deploy or a build is looked for."""
@@ -103,12 +110,12 @@ _EntriesOf = Callable[[Sequence[Span]], list[Entry]]
 
 def find_deploys(lookup: Lookup, search: Search, most: int, until_ns: int = ALWAYS.to_ns) -> Found:
     """Return the newest deploys, about so many. ``until_ns``: see Found.older_ns."""
-    return _page(_parts(lookup, search, until_ns, deploys_of, _wanted(lookup, search)), most, _MOST_TRACES)
+    return _found(lookup, search, most, until_ns, deploys_of)
 
 
 def find_builds(lookup: Lookup, search: Search, most: int, until_ns: int = ALWAYS.to_ns) -> Found:
     """Return the newest builds, about so many. ``until_ns``: see Found.older_ns."""
-    return _page(_parts(lookup, search, until_ns, builds_of, _wanted(lookup, search)), most, _MOST_TRACES)
+    return _found(lookup, search, most, until_ns, builds_of)
 
 
 def find_for_board(lookup: Lookup, search: Search) -> Found:
@@ -117,8 +124,8 @@ def find_for_board(lookup: Lookup, search: Search) -> Found:
     What is told by the name of a stage alone is found among all builds, of which most deploy nothing.
     """
     by_name = OfService([[Wanted("environment")]], {})
-    named = _page(_parts(lookup, search, ALWAYS.to_ns, deploys_of, by_name), _NO_END, _MOST_NAMED)
-    others = _page(_parts(lookup, search, ALWAYS.to_ns, deploys_of, _wanted(lookup, search)), _NO_END, _MOST_OTHERS)
+    named = _page(_parts(lookup, search, ALWAYS.to_ns, deploys_of, by_name), EVERY, _MOST_NAMED)
+    others = _page(_parts(lookup, search, ALWAYS.to_ns, deploys_of, _wanted(lookup, search)), EVERY, _MOST_OTHERS)
     found = {(one.trace_id, one.span_id, one.service, one.environments): one for one in (*others.entries, *named.entries)}
     return Found(_newest_first(list(found.values())), named.older_ns, named.whole)
 
@@ -128,6 +135,13 @@ def said_cut(found: Found) -> list[str]:
     if found.whole:
         return [f"these are the newest {len(found.entries)}; there are older ones"] if found.older_ns else []
     return ["not all traces of that time were read; name a service, a job, a commit or a version to see more"]
+
+
+def _found(lookup: Lookup, search: Search, most: int, until_ns: int, entries_of: _EntriesOf) -> Found:
+    wanted = _wanted(lookup, search)
+    found = _page(_parts(lookup, search, until_ns, entries_of, wanted), most, _MOST_TRACES)
+    cut = wanted.on_host and not (found.older_ns or wanted.on_host.whole)
+    return found._replace(whole=False) if cut else found
 
 
 def _page(parts: Iterable[_Part], most: int, most_traces: int) -> Found:
@@ -162,8 +176,8 @@ def _is_due(ended_ns: int, until_ns: int) -> bool:
     """Return whether what ended at a time is on the page that begins with another one, or on one after it."""
     if _is_future(until_ns):
         return horizon_ns() < ended_ns <= until_ns
-    # What ended later is on a page before, but for the future.
-    return ended_ns <= until_ns or ended_ns > horizon_ns()
+    # What ended later, or runs, is on a page before, but for the future.
+    return ended_ns <= until_ns or horizon_ns() < ended_ns < ALWAYS.to_ns
 
 
 def _is_future(until_ns: int) -> bool:
@@ -179,8 +193,9 @@ def _read(lookup: Lookup, search: Search, traces: Sequence[str], entries_of: _En
     inside, entries = defaultdict[str, set[str]](set), defaultdict[str, list[Entry]](list)
     for trace, of in first.items():
         inside[of].add(trace)
+    there = ran_there(wanted.on_host, outlines) if wanted.on_host else None
     for one in entries_of(outlines):
-        if search.matches(one):
+        if search.matches(one) and (there is None or there(one)):
             entries[first[one.trace_id]].append(one)
     # Without an end, the limit of spans has cut it off.
     parts = dict.fromkeys(first[trace] for trace in traces if trace in first and first[trace] in ended)
@@ -189,17 +204,22 @@ def _read(lookup: Lookup, search: Search, traces: Sequence[str], entries_of: _En
 
 def _traces(lookup: Lookup, search: Search, until_ns: int, wanted: OfService) -> Iterator[list[str]]:
     """Yield traces with what is looked for, some at a time, the newest first, those that end in the future last."""
+    if wanted.on_host:
+        ended = {trace: end for trace, end in wanted.on_host.ended_ns.items() if _is_due(end, until_ns)}
+        yield sorted(ended, key=lambda trace: (ended[trace] == ALWAYS.to_ns, *rank(ended[trace]), trace), reverse=True)
+        return
     newest_ns, groups, horizon = _newest_ns(search, until_ns), wanted.groups, horizon_ns()
+    most = _FIRST_NOTED
     while not _is_future(until_ns):
-        noted = lookup.noted(groups, _MOST_NOTED, Window(search.began.from_ns, newest_ns))
-        last = len(noted) < _MOST_NOTED or noted[-1].end_ns > horizon
+        noted = lookup.noted(groups, most, Window(search.began.from_ns, newest_ns))
+        last = len(noted) < most or noted[-1].end_ns > horizon
         oldest_ns = 0 if last else noted[-1].end_ns
         alone = [one for one in wanted.alone.values() if oldest_ns <= (one.end_ns or newest_ns) <= newest_ns]
         yield [span.trace_id for span in _newest_ended([*noted, *alone])]
         if last:
             break
         # All of these may have ended at the same time.
-        newest_ns = min(noted[-1].end_ns, newest_ns - 1)
+        newest_ns, most = min(noted[-1].end_ns, newest_ns - 1), _MOST_NOTED
     if newest_ns <= horizon or _is_future(until_ns):
         future = Window(horizon + 1, min(until_ns, ALWAYS.to_ns - 1) if _is_future(until_ns) else ALWAYS.to_ns - 1)
         yield [span.trace_id for span in lookup.noted(groups, _MOST_NOTED, future)]
@@ -238,6 +258,10 @@ def _together(spans: Sequence[Span]) -> dict[str, str]:
 def _ends(spans: Iterable[Span], wanted: OfService, together: Mapping[str, str]) -> dict[str, int]:
     """Return when the newest noted span ended that is looked for, of traces that hang together."""
     found: dict[str, int] = {}
+    if wanted.on_host:
+        for trace, part in together.items():
+            found[part] = max(found.get(part, 0), wanted.on_host.ended_ns.get(trace, 0))
+        return {part: end for part, end in found.items() if end}
     for span in spans:
         traits = traits_of(span)
         alone = (span.trace_id, span.span_id) in wanted.alone
@@ -249,6 +273,9 @@ def _ends(spans: Iterable[Span], wanted: OfService, together: Mapping[str, str])
 
 def _wanted(lookup: Lookup, search: Search) -> OfService:
     """Return what a noted span of such a deploy or build has, as far as one span tells it: the rest is looked at here."""
+    if search.host:
+        within = Window(search.began.from_ns, _newest_ns(search, ALWAYS.to_ns))
+        return OfService([], {}, on_host(lookup, search.host, within))
     groups = _groups(search)
     if groups is _ANY and search.service:
         return of_service(lookup, search.service, Window(search.began.from_ns, _newest_ns(search, ALWAYS.to_ns)))

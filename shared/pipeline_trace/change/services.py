@@ -11,6 +11,7 @@ from ..trace import conventions as c
 from ..trace.queries import attribute_text, build_name_of
 from ..trace.span import Span
 from .environments import service_of_job
+from .hosts import OnHost
 
 # Limits of one answer: spans that are read to find jobs and what is outside of them, jobs that are looked at.
 _FEW, _MOST = 50, 2000
@@ -23,11 +24,12 @@ class OfService(NamedTuple):
     """What noted spans of a service have. ``groups``: all traits of one of them.
 
     ``alone``: those that have none of these, by trace and span id, the newest first: deploys outside of builds that name
-    their repository alone.
+    their repository alone. ``on_host``: instead of both, the traces in which Ansible ran on a host.
     """
 
     groups: Sequence[Sequence[Wanted]]
     alone: Mapping[tuple[str, str], Span]
+    on_host: OnHost | None = None
 
 
 def of_service(lookup: Lookup, service: str, within: Window) -> OfService:

@@ -5,53 +5,86 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Sequence
 
 import click
 from rich.console import Console
 
 from ..change.board import board_of
 from ..change.board_terminal import print_board, print_deploys
+from ..change.entries import Entry
 from ..change.listed import board_document, deploys_document
+from ..change.ordered import ORDERS, find_ordered, said_order
 from ..change.search import Search, find_deploys, find_for_board, said_cut
+from ..lookup.lookup import Lookup
 from ..lookup.source import Window
 from . import fail, format_option, parsed, reading, utc_option
 from .units import age_seconds
 
 # Of a list.
 _MOST = 50
+_NEWEST = "newest"
 
 
 @click.command("deploys")
 @click.argument("service", default="")
 @click.option("--environment", default="", metavar="NAME", help="Only this environment.")
+@click.option("--host", default="", metavar="NAME", help="List the deploys in which Ansible ran on this host.")
+@click.option(
+    "--sort",
+    "order",
+    type=click.Choice([_NEWEST, *ORDERS]),
+    default=_NEWEST,
+    show_default=True,
+    help="The order of a list.",
+)
 @click.option("--since", default="30d", show_default=True, callback=parsed(age_seconds), metavar="AGE", help="How far back.")
 @format_option("How to print them.", "text", "json")
 @reading.source_option
 @utc_option
-def command(service: str, environment: str, since: float, form: str, source: str, utc: bool) -> None:
+def command(service: str, environment: str, host: str, order: str, since: float, form: str, source: str, utc: bool) -> None:
     """Show what is where: for each service, what was deployed to each environment.
 
-    With the name of a service, lists its newest deploys instead.
+    With the name of a service, or with --host, lists the newest deploys instead.
     """
+    if order != _NEWEST and not (service or host):
+        raise click.UsageError("--sort is for lists: name a service or --host.")
     now_ns = time.time_ns()
-    search = Search(service=service, environment=environment, began=Window(now_ns - int(since * 1e9)))
+    search = Search(service=service, environment=environment, began=Window(now_ns - int(since * 1e9)), host=host)
     with reading.open_lookup(source) as lookup:
-        found = find_deploys(lookup, search, _MOST) if service else find_for_board(lookup, search)
-    if not found.entries:
-        of = f" of {service}" if service else ""
+        entries, notes = _listed(lookup, search, order) if service or host else _on_board(lookup, search)
+    if not entries:
+        of = (f" of {service}" if service else "") + (f" on {host}" if host else "")
         to = f" to {environment}" if environment else ""
         raise fail(
             f"there is no deploy{of}{to} of that time here; try --since 90d; docs/deployments.md says what counts as one"
         )
-    notes, console = said_cut(found), Console(highlight=False)
+    console = Console(highlight=False)
     if form == "json":
-        told = deploys_document(found.entries, notes) if service else board_document(board_of(found.entries), notes)
+        listed = service or host
+        told = deploys_document(entries, notes) if listed else board_document(board_of(entries), notes)
         json.dump(told, sys.stdout, indent=1)
         sys.stdout.write("\n")
         return
     for note in notes:
         console.print(f"note: {note}", style="dim", soft_wrap=True)
-    if service:
-        print_deploys(found.entries, console, utc=utc)
+    if service or host:
+        print_deploys(entries, console, utc=utc, named=not service)
     else:
-        print_board(board_of(found.entries), console, now_ns)
+        print_board(board_of(entries), console, now_ns)
+
+
+def _listed(lookup: Lookup, search: Search, order: str) -> tuple[Sequence[Entry], list[str]]:
+    """Return the deploys of a list, and what was left out."""
+    if order == _NEWEST:
+        found = find_deploys(lookup, search, _MOST)
+        return found.entries, said_cut(found)
+    ordered = find_ordered(find_deploys, lookup, search, order, 0, _MOST)
+    left = ordered.sorted_of - len(ordered.entries)
+    notes = [f"these are the first {len(ordered.entries)} of {ordered.sorted_of}"] if left else []
+    return ordered.entries, [*notes, *filter(None, [said_order(ordered, "deploy")])]
+
+
+def _on_board(lookup: Lookup, search: Search) -> tuple[Sequence[Entry], list[str]]:
+    found = find_for_board(lookup, search)
+    return found.entries, said_cut(found)

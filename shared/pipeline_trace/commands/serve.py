@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..delivery import home
+from ..figures.cost import Prices, prices_of
 from ..notify.settings import ADDRESS, ADDRESS_FILE, SettingsError, from_environment
 from ..serve.trusted import TrustedHeader, trusted_header
 from . import fail, parsed, reading
@@ -73,6 +74,15 @@ _LEAST_TOKEN = 16
     metavar="CIDR",
     help="A network from which this header counts, such as 10.1.2.0/24: the proxy's. Repeatable.",
 )
+@click.option(
+    "--cost",
+    "prices",
+    multiple=True,
+    callback=parsed(prices_of),
+    metavar="LABEL=PRICE/min",
+    help="What an executor of agents with this label costs, for example linux=0.12/min or 'linux && docker=7.20 EUR/h'. "
+    "Repeatable. '*' stands for any text: '*=0.05/min' for all other labels.",
+)
 @reading.source_option
 def command(
     host: str,
@@ -84,6 +94,7 @@ def command(
     allow_host: tuple[str, ...],
     trust_user_header: str | None,
     trust_from: tuple[str, ...],
+    prices: Prices,
     source: str,
 ) -> None:
     """Receive spans over OTLP, and show traces in a browser.
@@ -114,21 +125,22 @@ def command(
         said = f"warning: other machines can connect to {host}, without encryption: {_risk(token)}"
         click.echo(f"pipeline-trace: {said}", err=True)
     if source:
-        _show(source, host, port, guard.rules(host, token, allow_host, trusted))
+        _show(source, host, port, guard.rules(host, token, allow_host, trusted), prices)
         return
     try:
         notify = from_environment(os.environ)
     except SettingsError as error:
         notify = None
         click.echo(f"pipeline-trace: no failures are told: {error}", err=True)
-    settings = ServeSettings(host, port, grpc_port, retention.Keep(keep, keep_size), token, allow_host, notify, trusted)
+    kept = retention.Keep(keep, keep_size)
+    settings = ServeSettings(host, port, grpc_port, kept, token, allow_host, notify, trusted, prices=prices)
     place = home.find_home(os.environ)
     if place.warning:
         click.echo(f"pipeline-trace: {place.warning}", err=True)
     run(place, settings, _say)
 
 
-def _show(source: str, host: str, port: int, rules: AccessRules) -> None:
+def _show(source: str, host: str, port: int, rules: AccessRules, prices: Prices) -> None:
     """Show the traces of a source until a signal."""
     from ..serve import replica
 
@@ -139,7 +151,7 @@ def _show(source: str, host: str, port: int, rules: AccessRules) -> None:
     if os.environ.get(ADDRESS) or os.environ.get(ADDRESS_FILE):
         said = "no failures are told: with --from, serve takes nothing in; let the poller tell them"
         click.echo(f"pipeline-trace: {said}", err=True)
-    replica.run(replica.ReplicaSettings(source, host, port, rules), os.environ, say)
+    replica.run(replica.ReplicaSettings(source, host, port, rules, prices), os.environ, say)
 
 
 def _token(path: Path | None) -> str:

@@ -15,6 +15,7 @@ from ..lookup.usual import percentile
 from ..trace import conventions as c
 from ..trace.queries import is_playbook, is_run
 from .flaky import Flakiness, flakiness
+from .held import AgentTime, agent_time
 from .periods import Periods
 from .results import Results, results_of, within
 from .slower import NOTHING, Compared, Slower, compared, slower
@@ -76,7 +77,7 @@ class JobOverTime:
     """A job. ``by_day``: all runs of each day of both periods; ``green_by_day``: those that succeeded.
 
     ``stages``: the slowest first. ``runs``: the newest ones of the period, the newest last; ``before``: of the one before.
-    ``plays``: whether playbooks ran in it.
+    ``plays``: whether playbooks ran in it. ``held``: for how long it held executors.
     """
 
     job: str
@@ -91,6 +92,7 @@ class JobOverTime:
     flaky: Sequence[Flakiness]
     verdicts: Sequence[Verdict]
     plays: bool
+    held: AgentTime
 
     def results(self, window: Window) -> Results:
         """Return how often it ran in one of the periods, and how it ended."""
@@ -118,6 +120,7 @@ def job_over_time(lookup: Lookup, job: str, periods: Periods) -> JobOverTime:
         flakiness(lookup, job, periods.now),
         verdicts_of(failed, failed_before),
         plays,
+        agent_time(lookup, periods, [own]),
     )
 
 

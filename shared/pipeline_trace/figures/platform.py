@@ -10,6 +10,7 @@ from ..lookup.lookup import Lookup
 from ..lookup.source import Window
 from ..trace import conventions as c
 from ..trace.span import Span
+from .held import AgentTime, agent_time
 from .periods import Periods
 from .results import Results, results_of, together
 from .slower import Compared, Slower, compared, slower
@@ -45,6 +46,7 @@ class JobResults:
 @dataclass(frozen=True)
 class PlatformOverTime:
     """The platform. ``agents``: by label; ``queues``: by job; of both the longest waits come first. ``jobs``: most failures.
+    ``held``: for how long builds held executors.
 
     ``failed``: the runs that failed in the period, the newest first; ``failed_before``: in the one before, None if there are
     too many for one answer.
@@ -54,6 +56,7 @@ class PlatformOverTime:
     agents: Sequence[WaitOverTime]
     queues: Sequence[WaitOverTime]
     jobs: Sequence[JobResults]
+    held: AgentTime
     failed: Sequence[Span]
     failed_before: Sequence[Span] | None
 
@@ -85,6 +88,7 @@ def platform_over_time(lookup: Lookup, periods: Periods) -> PlatformOverTime:
         _waits(waits, c.TYPE_AGENT),
         _waits(waits, c.TYPE_QUEUE),
         _jobs(jobs),
+        agent_time(lookup, periods),
         failed,
         None if cut else before,
     )

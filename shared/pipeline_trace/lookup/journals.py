@@ -195,6 +195,10 @@ class Journals:
         found = ((span, traits_of(span)) for span in self._saying([text for group in wanted for text in _said_by(group)]))
         return [span for span, traits in found if traits.level == NOTED and fits_one(traits, wanted)]
 
+    def on_host(self, host: str) -> list[Span]:
+        """Return the spans of a host in tasks. ``host``: its name in inventories."""
+        return [span for span in self._saying([_inner(host)]) if host and traits_of(span).host == host]
+
     def _saying(self, texts: Sequence[bytes]) -> list[Span]:
         """Return the spans whose line contains one of these texts."""
         return self._spans(entry for entry in self._entries() if any(text in entry.raw for text in texts))

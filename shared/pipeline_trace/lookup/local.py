@@ -15,6 +15,7 @@ from ..trace import conventions as c
 from ..trace.clock import horizon_ns
 from ..trace.span import Span
 from ..trace.traits import DETAIL, NOTED, OUTLINE
+from .held import held_in
 from .source import ALWAYS, MOST_OF_A_TRACE, BuildKey, Counted, Figures, Newest, OnHost, Wanted, Window
 from .usual import percentile
 
@@ -35,7 +36,9 @@ _COUNTED: dict[Counted, tuple[str, str]] = {
     "deploy": (f"level = {NOTED} AND environment IS NOT NULL", "service, environment"),
     # The label of an agent is in the span alone.
     "wait": (f"kind IN ('{c.TYPE_QUEUE}', '{c.TYPE_AGENT}')", ""),
+    "held": (f"{_STAGES} AND kind = '{c.TYPE_RUN}'", ""),
 }
+_BODY = "(SELECT body FROM spans WHERE spans.trace_id = t.trace_id AND spans.span_id = t.span_id)"
 
 
 class LocalSource:
@@ -131,6 +134,13 @@ class LocalSource:
         }
         return [OnHost(span, tasks.get((span.trace_id, span.parent_id or ""))) for span in hosts]
 
+    def ran_on(self, host: str, within: Window, most: int) -> list[Newest]:
+        """See source.TraceSource."""
+        self._catch_up()
+        query = """SELECT trace_id, max(end_ns) AS ended FROM traits WHERE host = ? AND end_ns BETWEEN ? AND ?
+            GROUP BY trace_id ORDER BY ended DESC, trace_id DESC LIMIT ?"""
+        return [Newest(str(trace_id), int(end_ns)) for trace_id, end_ns in self._store.rows(query, host, *within, most)]
+
     def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = (), *, days: int = 1) -> list[Figures]:
         """See source.TraceSource."""
         self._catch_up()
@@ -142,7 +152,8 @@ class LocalSource:
             values += more
         first, where = within.from_ns // _DAY_NS, " AND ".join(conditions)
         query = f"SELECT start_ns / {_DAY_NS}, result, end_ns - start_ns, {names} FROM traits t WHERE {where}"
-        rows = self._store.rows(query, *values) if names else self._waits(where, values)
+        others = {"wait": self._waits, "held": self._held}
+        rows = others[counted](where, values) if counted in others else self._store.rows(query, *values)
         results: dict[tuple[Any, ...], list[tuple[str, int]]] = defaultdict(list)
         for day, result, took, *named in rows:
             results[(*named, day - (day - first) % days)].append((result or "", max(took, 0)))
@@ -151,11 +162,17 @@ class LocalSource:
 
     def _waits(self, where: str, values: Sequence[str | int]) -> Iterator[tuple[Any, ...]]:
         """Yield of each wait the day, the result, how long it was, the kind, and the job or the label."""
-        body = "SELECT body FROM spans WHERE spans.trace_id = t.trace_id AND spans.span_id = t.span_id"
         query = f"""SELECT start_ns / {_DAY_NS}, result, end_ns - start_ns, kind,
-            CASE kind WHEN '{c.TYPE_QUEUE}' THEN pipeline ELSE ({body}) END FROM traits t WHERE {where}"""
+            CASE kind WHEN '{c.TYPE_QUEUE}' THEN pipeline ELSE {_BODY} END FROM traits t WHERE {where}"""
         for *told, kind, what in self._store.rows(query, *values):
             yield *told, kind, what if kind == c.TYPE_QUEUE else _label(what)
+
+    def _held(self, where: str, values: Sequence[str | int]) -> Iterator[tuple[Any, ...]]:
+        """Yield of each build and of what it held the day, the result, for how long, the job, the label and the agent."""
+        query = f"SELECT start_ns / {_DAY_NS}, pipeline, {_BODY} FROM traits t WHERE {where}"
+        for day, job, body in self._store.rows(query, *values):
+            for label, worker, result, length in held_in(attributes_of(body) if body else {}):
+                yield day, result, length, job, label, worker
 
     def _noted(self, wanted: Sequence[Sequence[Wanted]], most: int, within: Window) -> list[Span]:
         """Return the newest noted spans with wanted traits. Each group is asked for alone: traits have own indexes."""
@@ -225,4 +242,4 @@ def _figures(key: tuple[Any, ...], found: Sequence[tuple[str, int]]) -> Figures:
     took = sorted(length for _result, length in found)
     results = dict(sorted(Counter(result for result, _length in found).items()))
     named = tuple(str(name or "") for name in names)
-    return Figures(named, str(day), len(found), results, percentile(took, 50), percentile(took, 95))
+    return Figures(named, str(day), len(found), results, percentile(took, 50), percentile(took, 95), sum(took))

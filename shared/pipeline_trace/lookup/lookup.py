@@ -15,7 +15,7 @@ from ..trace.span import Span
 from .assumed import with_stages
 from .journals import Journals, rank, said_of_parts
 from .local import LocalSource
-from .source import ALWAYS, BuildKey, Counted, Figures, OnHost, TraceSource, Wanted, Window
+from .source import ALWAYS, BuildKey, Counted, Figures, Newest, OnHost, TraceSource, Wanted, Window
 from .twice import once_a_build
 
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
@@ -168,6 +168,15 @@ class Lookup:
     def on_host(self, host: str, within: Window, most: int) -> list[OnHost]:
         """Return the newest tasks of a host that have been delivered. See TraceSource.on_host."""
         return self._source.on_host(host, within, most)
+
+    def ran_on(self, host: str, within: Window, most: int) -> list[Newest]:
+        """Return the newest traces with tasks on a host. What still runs ends later than all. See TraceSource.ran_on."""
+        found = {one.trace_id: one.end_ns for one in self._source.ran_on(host, within, most)}
+        for span in self._journals.on_host(host):
+            if _ended_within(span, within):
+                found[span.trace_id] = max(found.get(span.trace_id, 0), span.end_ns or ALWAYS.to_ns)
+        newest = (Newest(trace_id, end_ns) for trace_id, end_ns in found.items())
+        return sorted(newest, key=lambda one: (one.end_ns, one.trace_id), reverse=True)[:most]
 
     def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = (), *, days: int = 1) -> list[Figures]:
         """Return figures of what has been delivered. See TraceSource.figures."""

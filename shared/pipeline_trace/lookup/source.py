@@ -68,8 +68,10 @@ class OnHost(NamedTuple):
     task: Span | None
 
 
-# What is counted: builds, their stages, Ansible's tasks and hosts, deploys, or waits for the platform.
-Counted = Literal["job", "stage", "task", "host", "deploy", "wait"]
+# What is counted: builds, their stages, Ansible's tasks and hosts, deploys, waits for the platform, or what held executors.
+Counted = Literal["job", "stage", "task", "host", "deploy", "wait", "held"]
+# The result of a build that tells for how long it held executors.
+TOLD = "told"
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,10 @@ class Figures:
     """How often something ran on one day, or in some, how it ended and how long it took.
 
     ``names``: of what was counted: the job; job and stage; the task; the host; service and environment; queue and the job,
-    or agent and its label. ``day``: the first one, in UTC, as 2026-11-30, by the begin. ``results``: how often each result
-    word. ``median_ns``, ``most_ns``: 50 % and 95 % took so long or less, in nanoseconds.
+    or agent and its label; of what held executors the job, the label and, where that is not known, the agent: both are ""
+    of a build as a whole, whose result is TOLD or "". ``day``: the first one, in UTC, as 2026-11-30, by the begin.
+    ``results``: how often each result word. ``median_ns``, ``most_ns``: 50 % and 95 % took so long or less, in nanoseconds;
+    ``total_ns``: all together.
     """
 
     names: tuple[str, ...]
@@ -87,6 +91,7 @@ class Figures:
     results: Mapping[str, int] = field(default_factory=dict)
     median_ns: int = 0
     most_ns: int = 0
+    total_ns: int = 0
 
 
 class TraceSource(Protocol):
@@ -145,6 +150,12 @@ class TraceSource(Protocol):
 
     def on_host(self, host: str, within: Window, most: int) -> list[OnHost]:
         """Return the newest tasks that ended on a host within a window, newest first. ``host``: its name in inventories."""
+
+    def ran_on(self, host: str, within: Window, most: int) -> list[Newest]:
+        """Return the newest traces with tasks that ended on a host within a window, each with the end of the newest task.
+
+        The newest come first. ``host``: its name in inventories.
+        """
 
     def figures(self, counted: Counted, within: Window, wanted: Sequence[Wanted] = (), *, days: int = 1) -> list[Figures]:
         """Return the figures of what began within a window, for each day, in the order of names and day.

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from ..change.board import Board, Cell
 from ..change.board_terminal import said_behind
 from ..change.entries import Entry
+from ..change.ordered import LONGEST, OLDEST, SHORTEST
 from ..lookup import wording
 from ..lookup.source import ALWAYS
 from ..report.pagedata import STATE_WORDS
@@ -30,6 +31,9 @@ _RESULTS = {"failed": "failed", "running": "running", c.SUCCESS: "succeeded"}
 # The others are folded away, unless one is set.
 _FIRST_FIELDS = ("q", "service", "environment", "result")
 _NO_VERSION = "version not known"
+_ORDERS = {"": "newest first", OLDEST: "oldest first", LONGEST: "longest first", SHORTEST: "shortest first"}
+# By the head of a column, its orders: of what is greatest first, and of what is smallest first.
+_HEADS = {"started": ("", OLDEST), "duration": (LONGEST, SHORTEST)}
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,10 @@ def entries_page(path: str, asked: Asked, found: Listed, *, store: str) -> str:
         typed={name: asked.typed.get(name, "") for name in (*FIELDS, "zone")},
         texts=TEXTS,
         first_fields=_FIRST_FIELDS,
-        more_open=any(name not in (*_FIRST_FIELDS, "when", "zone") for name in asked.typed),
+        more_open=any(name not in (*_FIRST_FIELDS, "when", "zone", "sort") for name in asked.typed),
+        order=asked.order,
+        orders=[(said, asked.address(path, sort=order), order == asked.order) for order, said in _ORDERS.items()],
+        heads={head: _head(path, asked, *orders) for head, orders in _HEADS.items()},
         when=WHEN,
         results=STATE_WORDS,
         quick=_quick(path, asked),
@@ -65,8 +72,10 @@ def entries_page(path: str, asked: Asked, found: Listed, *, store: str) -> str:
         problem=asked.problem,
         notice="; ".join(found.notices),
         lines=[line_of(one) if path == DEPLOYS else _build_of(one) for one in found.lines],
-        newest=asked.address(path) if asked.until_ns < ALWAYS.to_ns else "",
+        newest=asked.address(path) if asked.until_ns < ALWAYS.to_ns or asked.page > 1 else "",
+        first="First page" if asked.order else "Newest",
         older=found.older,
+        next="Next page" if asked.order else "Older",
         store=wording.visible(store),
         hint=_HINT[path],
         script=Markup(SCRIPT),
@@ -156,6 +165,13 @@ def _quick(path: str, asked: Asked) -> list[list[tuple[str, str, bool]]]:
         ]
         for name, words in groups
     ]
+
+
+def _head(path: str, asked: Asked, falling: str, rising: str) -> dict[str, str]:
+    """Return the head of a column by which a list is sorted: the other order's address, and which order it has now."""
+    now = {falling: "descending", rising: "ascending"}.get(asked.order, "")
+    other = rising if now == "descending" else falling
+    return {"address": asked.address(path, sort=other), "title": f"Sort: {_ORDERS[other]}", "now": now}
 
 
 def _said(name: str, text: str) -> str:

@@ -12,9 +12,11 @@ from ..report.times import time_element_of
 from ..trace import conventions as c
 from ..trace.queries import build_name_of
 from .charts import Day
+from .entry_pages import BUILDS, DEPLOYS
 from .figure_parts import Card, figure_of_days, render_over_time
 from .pages import MARKS
 from .period import HOST, Around, Asked, plural, said_length, said_share
+from .searching import address_of
 
 _MOST_LINES = 100
 
@@ -22,7 +24,13 @@ _MOST_LINES = 100
 def host_page(asked: Asked, found: HostOverTime, around: Around) -> str:
     """Return the page of a host."""
     ran = found.results(found.periods.both).runs
-    return render_over_time("host.html.j2", f"Host {asked.name}", HOST, asked, around, of=_of(found) if ran else None)
+    return render_over_time(
+        "host.html.j2", f"Host {asked.name}", HOST, asked, around, of=_of(found) if ran else None, **_lists(asked)
+    )
+
+
+def _lists(asked: Asked) -> dict[str, str]:
+    return {name: address_of(path, host=asked.name) for name, path in (("deploys", DEPLOYS), ("builds", BUILDS))}
 
 
 def _of(found: HostOverTime) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..figures.cost import Prices
 from ..figures.flaky import Flakiness
 from ..figures.jobs import JobOverTime, StageOverTime, Waited, waited
 from ..figures.periods import days_in
@@ -14,6 +15,7 @@ from ..trace.queries import build_key
 from .charts import Day
 from .entry_pages import BUILDS
 from .figure_parts import Card, Took, figure_of_days, figure_of_medians, figure_of_runs, render_over_time, verdict_lines
+from .held_parts import held_cards, held_lines
 from .period import HOST, JOB, NOT_KNOWN, Around, Asked, list_of, plural, said_frequency, said_length, said_share
 from .searching import address_of
 
@@ -31,7 +33,7 @@ def job_page(asked: Asked, found: JobOverTime, around: Around) -> str:
         asked,
         around,
         all_builds=list_of(BUILDS, found.periods.both, job=asked.name),
-        of=_of(asked, found) if both else None,
+        of=_of(asked, found, around.prices) if both else None,
         more=asked.address(JOB, parts="1") if found.plays else "",
     )
 
@@ -49,9 +51,9 @@ def _render(template: str, asked: Asked, around: Around, **values: object) -> st
     return render_over_time(template, f"Job {asked.name}", JOB, asked, around, **values)
 
 
-def _of(asked: Asked, found: JobOverTime) -> dict[str, object]:
+def _of(asked: Asked, found: JobOverTime, prices: Prices) -> dict[str, object]:
     return {
-        "cards": _cards(asked, found),
+        "cards": [*_cards(asked, found), *held_cards(found.held, prices)],
         "charts": [
             figure_of_days("Runs by day", _days(asked, found)),
             figure_of_runs(
@@ -61,6 +63,8 @@ def _of(asked: Asked, found: JobOverTime) -> dict[str, object]:
             ),
             figure_of_medians("How long green runs took: the median of each day", _medians(found)),
         ],
+        "money": bool(prices),
+        "held_labels": held_lines(found.held.by_label, prices, {})[:_MOST_LINES],
         "stages": _lines(found.stages),
         "more_stages": max(len(found.stages) - _MOST_LINES, 0),
         "flaky": [_flaky(one) for one in found.flaky[:_MOST_LINES]],

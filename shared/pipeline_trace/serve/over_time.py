@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ..figures.cost import NO_PRICES, Prices
 from ..figures.hosts import host_over_time
 from ..figures.jobs import job_over_time, parts_over_time
 from ..figures.periods import Periods, periods_of
@@ -30,9 +31,10 @@ _Write = Callable[[Lookup, Asked, Periods], Callable[[Around], str]]
 class OverTime:
     """The pages."""
 
-    def __init__(self, reading: Reading, *, now_ns: Callable[[], int] = time.time_ns) -> None:
-        """``now_ns``: the time, in nanoseconds since the epoch."""
+    def __init__(self, reading: Reading, prices: Prices = NO_PRICES, *, now_ns: Callable[[], int] = time.time_ns) -> None:
+        """``prices``: of executors. ``now_ns``: the time, in nanoseconds since the epoch."""
         self._reading = reading
+        self._prices = prices
         self._now_ns = now_ns
 
     def routes(self) -> list[Route]:
@@ -69,7 +71,7 @@ class OverTime:
     def _written(self, asked: Asked, write: _Write) -> str:
         with self._reading.open_lookup() as lookup:
             written = write(lookup, asked, periods_of(asked.days, self._now_ns()))
-            around = Around(self._reading.kept_in, lookup.notice)
+            around = Around(self._reading.kept_in, lookup.notice, self._prices)
         return written(around)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import NamedTuple
 
+from ..figures.cost import NO_PRICES, Prices
 from ..lookup.source import Window
 from ..lookup.wording import human_duration
 from .searching import address_of
@@ -38,10 +39,14 @@ class Asked:
 
 
 class Around(NamedTuple):
-    """What stands around the figures. ``store``: where the spans are, in words. ``notice``: what was not read, or ""."""
+    """What stands around the figures. ``store``: where the spans are, in words. ``notice``: what was not read, or "".
+
+    ``prices``: of executors.
+    """
 
     store: str
     notice: str = ""
+    prices: Prices = NO_PRICES
 
 
 def read_asked(given: Mapping[str, str]) -> Asked:

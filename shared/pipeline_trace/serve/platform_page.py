@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from ..change.entries import verdict_on
+from ..figures.cost import Prices
 from ..figures.periods import day_of, days_in
 from ..figures.platform import OPS, JobResults, PlatformOverTime, WaitOverTime, of_platform
 from ..lookup import states, wording
@@ -15,6 +16,7 @@ from ..trace.span import Span
 from .charts import Day
 from .entry_pages import BUILDS
 from .figure_parts import Card, figure_of_days, render_over_time, verdict_lines
+from .held_parts import held_cards, held_lines
 from .pages import MARKS
 from .period import JOB, NOT_KNOWN, PLATFORM, Around, Asked, list_of, plural, said_length, said_share
 from .searching import address_of
@@ -25,15 +27,19 @@ _MOST_LINES = 50
 def platform_page(asked: Asked, found: PlatformOverTime, around: Around) -> str:
     """Return the page of the platform."""
     ran = found.now.runs + found.before.runs
-    of = _of(found) if ran or found.agents or found.queues else None
+    of = _of(found, around.prices) if ran or found.agents or found.queues else None
     return render_over_time("platform.html.j2", "Platform", PLATFORM, asked, around, of=of)
 
 
-def _of(found: PlatformOverTime) -> dict[str, object]:
+def _of(found: PlatformOverTime, prices: Prices) -> dict[str, object]:
     ours = of_platform(found.failed)
+    labels, jobs = ({one.name: one.both for one in waits} for waits in (found.agents, found.queues))
     return {
-        "cards": _cards(found),
+        "cards": [*_cards(found), *held_cards(found.held, prices)],
         "charts": [figure_of_days("Builds that failed because of the platform, by day", _days(found))],
+        "money": bool(prices),
+        "held_labels": held_lines(found.held.by_label, prices, labels)[:_MOST_LINES],
+        "held_jobs": held_lines(found.held.by_job, prices, jobs, lambda job: address_of(JOB, name=job))[:_MOST_LINES],
         "agents": [_wait(one, "no label") for one in found.agents[:_MOST_LINES]],
         "queues": [_wait(one, "job not known") for one in found.queues[:_MOST_LINES]],
         "verdicts": verdict_lines(found.verdicts, BUILDS, found.periods.now),

@@ -13,6 +13,7 @@ from functools import partial
 
 from .. import answers
 from ..delivery.destinations import SetupError
+from ..figures.cost import NO_PRICES, Prices
 from ..lookup.clickhouse.source import ClickHouseSource
 from ..lookup.journals import Journals
 from ..lookup.lookup import Lookup
@@ -28,12 +29,16 @@ from .web import application
 
 @dataclass(frozen=True)
 class ReplicaSettings:
-    """The settings. ``source``: its address. ``address``: to listen on. A port of 0 means any free port."""
+    """The settings. ``source``: its address. ``address``: to listen on. A port of 0 means any free port.
+
+    ``prices``: of executors.
+    """
 
     source: str
     address: str
     port: int
     rules: AccessRules
+    prices: Prices = NO_PRICES
 
 
 def run(settings: ReplicaSettings, environ: Mapping[str, str], ready: Callable[[str], None]) -> None:
@@ -53,7 +58,8 @@ async def _serve(source: ClickHouseSource, settings: ReplicaSettings, ready: Cal
         RemoteList(source), lambda: nullcontext(Lookup(source, Journals(None))), RemoteOpen(source).now, named, named
     )
     with listen(settings.address, settings.port) as listener:
-        server = HttpServer(application(reading, limits, settings.rules, partial(_problem, source)), limits)
+        app = application(reading, limits, settings.rules, partial(_problem, source), prices=settings.prices)
+        server = HttpServer(app, limits)
         signalled = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, signalled.set)

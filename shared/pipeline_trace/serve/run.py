@@ -21,6 +21,7 @@ from ..delivery.destinations import SetupError
 from ..delivery.destinations.store import Store
 from ..delivery.home import Home
 from ..delivery.remedies import remedy
+from ..figures.cost import NO_PRICES, Prices
 from ..lookup.lookup import local_lookup
 from ..lookup.standing import Opened
 from ..notify.disk import BookError
@@ -50,6 +51,7 @@ class ServeSettings:
     """The settings. ``address``: to listen on. A port of 0 means any free port. ``names``: other accepted Host headers.
 
     ``notify``: to tell failures; None to tell none. ``trusted``: the header of a proxy that logs people in; None for none.
+    ``prices``: of executors.
     """
 
     address: str
@@ -61,6 +63,7 @@ class ServeSettings:
     notify: Settings | None = None
     trusted: TrustedHeader | None = None
     limits: Limits = field(default_factory=Limits)
+    prices: Prices = NO_PRICES
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ async def _serve(home: Home, settings: ServeSettings, ready: Callable[[Listening
         reading = Reading(
             listing, lambda: closing(local_lookup(home)), lambda: _open_spans(home, listing, opened), str(home.store)
         )
-        app = application(reading, limits, rules, index.problem, intake)
+        app = application(reading, limits, rules, index.problem, intake, settings.prices)
         http_server = HttpServer(app, limits)
         signalled = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from urllib.parse import urlencode
 
+from ..change.ordered import ORDERS
 from ..change.search import Search
 from ..lookup.source import ALWAYS, Window
 
@@ -20,31 +21,37 @@ TEXTS = {
     "version": "Version",
     "commit": "Commit",
     "agent": "Agent",
+    "host": "Host",
     "result": "Result",
     "owner": "Owner",
     "kind": "Kind",
 }
 WHEN = {"today": "today", "yesterday": "yesterday", "24h": "last 24 hours", "7d": "last 7 days"}
 TIMES = {"from": "From", "to": "To"}
-# All filters. Besides, "until" says which page it is, and "zone" how many minutes the reader's zone is east of UTC.
+# All filters. Besides, "until" says which page it is, "zone" how many minutes the reader's zone is east of UTC; "sort" names
+# an order, and then "page" says which page it is.
 FIELDS = {**TEXTS, "when": "Time", **TIMES}
 _LONGEST = 500
 _MOST_MINUTES = 24 * 60
 # Of a time in nanoseconds.
 _DIGITS = 20
+_PAGE_DIGITS = 6
 
 
 @dataclass(frozen=True)
 class Asked:
     """What an address asks for.
 
-    ``typed``: the filters that are set, as typed, times in UTC. ``problem``: which are not valid, "" for none.
+    ``typed``: the filters that are set, as typed, times in UTC. ``problem``: which are not valid, "" for none. ``order``: of
+    change.ordered.ORDERS, "" for the newest first; with one, ``page`` counts from 1.
     """
 
     typed: Mapping[str, str]
     search: Search
     until_ns: int
     problem: str
+    order: str = ""
+    page: int = 1
 
     def address(self, path: str, **changed: str) -> str:
         """Return the address of a list with these filters, some of them changed; "" takes one away."""
@@ -65,6 +72,9 @@ def read_search(given: Mapping[str, str], now_ns: int) -> Asked:
     began = _window(typed, zone, now_ns, problems)
     if "when" in typed and zone != timezone.utc:
         typed["zone"] = given["zone"]
+    order, page = given.get("sort", ""), given.get("page", "")
+    if order in ORDERS:
+        typed["sort"] = order
     texts = {name: typed.get(name, "") for name in TEXTS if name != "q"}
     until = given.get("until", "")
     return Asked(
@@ -72,6 +82,8 @@ def read_search(given: Mapping[str, str], now_ns: int) -> Asked:
         Search(words=tuple(typed.get("q", "").split()), began=began, **texts),
         int(until) if until.isdecimal() and len(until) < _DIGITS else ALWAYS.to_ns,
         "; ".join(problems),
+        typed.get("sort", ""),
+        max(int(page), 1) if page.isdecimal() and len(page) < _PAGE_DIGITS else 1,
     )
 
 

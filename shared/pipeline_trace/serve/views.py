@@ -11,21 +11,24 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from ..change.search import Found, Search, find_builds, find_deploys, said_cut
+from ..change.ordered import Find, find_ordered, said_order
+from ..change.search import Search, find_builds, find_deploys, said_cut
 from ..lookup.lookup import Lookup, NotFoundError
-from ..lookup.source import ALWAYS, Wanted
+from ..lookup.source import ALWAYS, Wanted, Window
 from .entry_pages import BUILDS, DEPLOYS, Listed, counted, entries_page
 from .first_page import LIVE, First, first_page, parts_of
 from .overview import Overview
 from .pages import TRACES
+from .period import HOST
 from .reading import HEADERS, Reading, page
 from .searching import FIELDS, Asked, address_of, read_search
 from .watching import Watch
 
 _PAGE = 50
+# A host on which nothing ran for so long is not found by its name: its page shows no more.
+_HOSTS_NS = 180 * 86_400 * 10**9
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
-_Find = Callable[[Lookup, Search, int, int], Found]
-_FIND: Mapping[str, _Find] = {DEPLOYS: find_deploys, BUILDS: find_builds}
+_FIND: Mapping[str, Find] = {DEPLOYS: find_deploys, BUILDS: find_builds}
 
 
 class Views:
@@ -86,11 +89,20 @@ class Views:
 
     def _entries(self, path: str, asked: Asked) -> Listed:
         with self._reading.open_lookup() as lookup:
+            if asked.order:
+                return self._sorted(lookup, path, asked)
             found = _FIND[path](lookup, asked.search, _PAGE, asked.until_ns)
             older = asked.address(path, until=str(found.older_ns)) if found.older_ns else ""
             notices = said_cut(found) if not found.whole else []
             loosened = {} if found.entries else self._loosened(lookup, path, asked)
             return Listed(found.entries, older, notices, loosened)
+
+    def _sorted(self, lookup: Lookup, path: str, asked: Asked) -> Listed:
+        found = find_ordered(_FIND[path], lookup, asked.search, asked.order, (asked.page - 1) * _PAGE, _PAGE)
+        older = asked.address(path, page=str(asked.page + 1)) if found.more else ""
+        loosened = {} if found.sorted_of else self._loosened(lookup, path, asked)
+        notice = said_order(found, "deploy" if path == DEPLOYS else "build")
+        return Listed(found.entries, older, [notice] if notice else [], loosened)
 
     def _loosened(self, lookup: Lookup, path: str, asked: Asked) -> dict[str, str]:
         """Return the filters without which there is something, each with how much."""
@@ -120,4 +132,6 @@ class Views:
             ):
                 if _FIND[path](lookup, search, 1, ALWAYS.to_ns).entries:
                     return address_of(path, **{name: words})
+            if lookup.ran_on(words, Window(self._now_ns() - _HOSTS_NS), 1):
+                return address_of(HOST, name=words)
         return address_of(TRACES, q=words)

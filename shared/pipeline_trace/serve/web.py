@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from ..answers import headline
 from ..delivery.destinations import ONLY_TRACES, SetupError
+from ..figures.cost import NO_PRICES, Prices
 from ..lookup import tree
 from ..lookup.lookup import NotFoundError
 from ..lookup.usual import other_builds
@@ -43,11 +44,16 @@ _LOGIN_SECONDS = 30 * 86400
 
 
 def application(
-    reading: Reading, limits: Limits, rules: AccessRules, ready: Callable[[], str], intake: Intake | None = None
+    reading: Reading,
+    limits: Limits,
+    rules: AccessRules,
+    ready: Callable[[], str],
+    intake: Intake | None = None,
+    prices: Prices = NO_PRICES,
 ) -> Starlette:
     """Return the application that answers HTTP requests, and whose ``state.end_streams`` ends those that would go on.
 
-    ``ready``: see Health. ``intake``: None to take no spans.
+    ``ready``: see Health. ``intake``: None to take no spans. ``prices``: of executors.
     """
     web = _Web(rules, limits, reading, takes_spans=intake is not None)
     views = Views(reading, takes_spans=intake is not None)
@@ -55,7 +61,7 @@ def application(
         routes=[
             *(_taking(intake, limits) if intake else [Route("/v1/{signal:path}", _no_spans, methods=["POST"])]),
             *views.routes(),
-            *OverTime(reading).routes(),
+            *OverTime(reading, prices).routes(),
             Route(pages.TRACES, web.traces),
             Exports(reading).route(),
             Comparisons(reading).route(),

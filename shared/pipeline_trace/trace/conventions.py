@@ -175,6 +175,11 @@ JENKINS_QUEUE_PHASES = {
     "buildable": JENKINS_QUEUE_BUILDABLE_MS,
 }
 JENKINS_AGENT_LABEL = "jenkins.agent.label"
+# How long a build held executors: all together; and by what it asked for, in the same order. On the run, where it is known.
+JENKINS_HELD_MS = "jenkins.agent.held_ms"
+JENKINS_HELD_LABELS = "jenkins.agent.held.labels"
+JENKINS_HELD_WORKERS = "jenkins.agent.held.workers"
+JENKINS_HELD_LENGTHS_MS = "jenkins.agent.held.lengths_ms"
 JENKINS_STEP_DESCRIPTION = "jenkins.step.description"
 JENKINS_RETRY_ATTEMPT = "jenkins.retry.attempt"
 JENKINS_INPUT_ANSWERED_BY = "jenkins.input.answered_by"

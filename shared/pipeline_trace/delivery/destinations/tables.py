@@ -83,6 +83,8 @@ _TRAITS = (
     ),
     f"""CREATE INDEX IF NOT EXISTS traits_stages ON traits (pipeline, end_ns)
         WHERE kind IN ('{c.TYPE_RUN}', '{c.TYPE_STAGE}', '{c.TYPE_BRANCH}')""",
+    f"""CREATE INDEX IF NOT EXISTS traits_waits ON traits (kind, start_ns)
+        WHERE kind IN ('{c.TYPE_QUEUE}', '{c.TYPE_AGENT}')""",
     """CREATE TABLE IF NOT EXISTS resources (
         trace_id TEXT NOT NULL, id INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (trace_id, id)
     ) WITHOUT ROWID""",

@@ -66,6 +66,10 @@ class Attributes:
         """Return whether a holder has an attribute."""
         return f"isNotNull({_path(holder, name)})" if self._as_json else f"mapContains({holder}, {quoted(name)})"
 
+    def values(self, holder: str) -> str:
+        """Return the values of all attributes of a holder as an array of texts, "" where there is no such array."""
+        return "" if self._as_json else f"mapValues({holder})"
+
     def whole(self, column: str) -> str:
         """Return how a column of attributes is read, or an array of such columns."""
         if not self._as_json:

@@ -95,6 +95,18 @@ class Narrowing:
         inside = [] if one.trait in ("pipeline", "run") else self.elsewhere(one, bound)
         return f"({' OR '.join([self.says(one, SPAN, bound), *inside])})"
 
+    def by_any_value(self, groups: Sequence[Sequence[Sought]], bound: Bound) -> str:
+        """Return whether any value of a span's attributes is what one of the groups seeks; "1" if that cannot be said.
+
+        It is cheaper than to look for each of a trait's many names, and leaves few spans.
+        """
+        sought = [next((one for one in group if one.trait == "revision" and one.values), None) for group in groups]
+        values = self._of.values(SPAN)
+        if not values or None in sought:
+            return "1"
+        found = " OR ".join(_is_revision(one, bound) for one in sought if one)
+        return f"(arrayExists(one -> {found}, {values}) OR {self._of.has(_LISTED)})"
+
     def anywhere(self, one: Sought, bound: Bound) -> str:
         """Return whether a span, its resource or anything else says what is sought."""
         said = [*(self.says(one, holder, bound) for holder in HOLDERS), *self.elsewhere(one, bound)]
@@ -160,7 +172,7 @@ class Narrowing:
 
     def untold(self, counted: Counted) -> list[str]:
         """Return conditions of which what is counted fulfils one, where neither the poller nor the callback told it."""
-        if counted == "job":
+        if counted in ("job", "held"):
             untold = " AND ".join(f"{self._of.span(name)} = ''" for name in (c.JENKINS_TYPE, c.ANSIBLE_TYPE))
             return [f"{one} AND {untold}" for one in self.runs()]
         if counted == "stage":
@@ -174,6 +186,14 @@ class Narrowing:
 
     def _has(self, names: Iterable[str], holder: str) -> str:
         return f"({' OR '.join(self._of.has(name, holder) for name in names)})"
+
+
+def _is_revision(one: Sought, bound: Bound) -> str:
+    """Return whether the value ``one`` is a commit that is sought."""
+    if not one.begins:
+        return one.holds("lower(one)", bound)
+    # What begins so is told by its first bytes: other values may be long logs.
+    return one.holds(f"lower(substring(one, 1, {len(one.values[0].encode())}))", bound)
 
 
 def _as_sought(one: Sought, found: str) -> str:

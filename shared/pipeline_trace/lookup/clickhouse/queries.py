@@ -151,11 +151,23 @@ class Queries:
     def on_host(self, host: str, when: Window, ended: Window, most: int) -> Query:
         """Ask for the newest spans of a host in tasks. ``when``: when they began."""
         bound = Bound()
+        return self._keys(self._on_host(host, when, ended, bound), bound, most)
+
+    def ran_on(self, host: str, when: Window, ended: Window, most: int) -> Query:
+        """Ask for the newest traces with tasks on a host, each with when the newest ended. ``when``: when they began."""
+        bound = Bound()
+        found = " UNION ALL ".join(self._on_host(host, when, ended, bound))
+        sql = f"""SELECT TraceId, max({ENDED}) AS ended FROM ({found})
+            GROUP BY TraceId ORDER BY ended DESC, TraceId DESC LIMIT {most}"""
+        return Query(sql, bound)
+
+    def _on_host(self, host: str, when: Window, ended: Window, bound: Bound) -> Iterator[str]:
+        """Yield queries for the spans of a host in tasks."""
         of_hosts = f"{self._narrow.told(c.TYPE_HOST)} AND {_times(when, ended, bound)}"
         named = self._narrow.says(Sought("host", (host,)), SPAN, bound)
         # Its name, where no attribute has it.
         unnamed = f"SpanName = {bound.text(host)} AND NOT {self._narrow.says(Sought('host'), SPAN, bound)}"
-        return self._keys((self._found(f"{one} AND {of_hosts}") for one in (named, unnamed)), bound, most)
+        yield from (self._found(f"{one} AND {of_hosts}") for one in (named, unnamed))
 
     def _noted_by_value(self, groups: Sequence[Sequence[Sought]], times: str, bound: Bound) -> Iterator[str]:
         """Yield queries for noted spans. Each group has traits whose values are in an index."""
@@ -181,7 +193,8 @@ class Queries:
         """Yield queries for noted spans, which are found by the names of their attributes."""
         by_span, *by_resource = self._narrow.noted()
         # A trait has many names. LIMIT BY keeps the server from looking for all of them in all spans.
-        maybe = f"(SELECT {_FOUND}, {SPAN} FROM {self._schema.spans} WHERE {by_span} AND {times} {ONCE})"
+        any_value = self._narrow.by_any_value(groups, bound)
+        maybe = f"(SELECT {_FOUND}, {SPAN} FROM {self._schema.spans} WHERE {any_value} AND {by_span} AND {times} {ONCE})"
         yield f"SELECT {_FOUND} FROM {maybe} WHERE {_any(groups, lambda one: self._narrow.by_span(one, bound))}"
         # What the resource says instead: of few spans.
         said = _any(groups, lambda one: self._narrow.anywhere(one, bound))

@@ -207,6 +207,20 @@ class ClickHouseSource:
         tasks = self._around(hosts)
         return [OnHost(span, tasks.get((span.trace_id, span.parent_id or ""))) for span in hosts]
 
+    def ran_on(self, host: str, within: Window, most: int) -> list[Newest]:
+        """See source.TraceSource."""
+        found: dict[str, int] = {}
+        if not host:
+            return []
+        for began in self._slices(self._began(within)):
+            rows = self.ask("hosts", self._asking().ran_on(host, began, within, most))
+            for trace_id, end_ns in rows:
+                found[str(trace_id)] = max(found.get(str(trace_id), 0), int(end_ns))
+            if len(found) >= most:
+                break
+        newest = (Newest(trace_id, end_ns) for trace_id, end_ns in found.items())
+        return sorted(newest, key=lambda one: (one.end_ns, one.trace_id), reverse=True)[:most]
+
     def _around(self, spans: Sequence[Span]) -> dict[tuple[str, str], Span]:
         """Return the parents of some spans, in the same traces, by trace and span id."""
         keys = list({Key(0, span.trace_id, span.parent_id): None for span in spans if span.parent_id})
@@ -226,8 +240,8 @@ class ClickHouseSource:
                 f"there are more than {MOST_FIGURES:,} lines of statistics; the others are left out; ask for fewer days"
             )
         return [
-            Figures(tuple(names), str(day), int(count), dict(sorted(results.items())), int(median), int(most))
-            for *names, day, count, results, median, most in rows
+            Figures(tuple(names), str(day), int(count), dict(sorted(results.items())), int(median), int(most), int(total))
+            for *names, day, count, results, median, most, total in rows
         ]
 
     def _asking(self) -> Queries:

@@ -25,6 +25,7 @@ _KINDS: dict[Counted, tuple[str, ...]] = {
     "task": (c.TYPE_TASK,),
     "host": (c.TYPE_HOST,),
     "wait": (c.TYPE_QUEUE, c.TYPE_AGENT),
+    "held": (c.TYPE_RUN,),
 }
 # What is no trait: the span's own name, what kind of wait it is, and for what.
 _Other = Literal["name", "wait", "waited"]
@@ -36,9 +37,13 @@ _NAMES: dict[Counted, tuple[Trait | _Other, ...]] = {
     "host": ("host",),
     "deploy": ("service", "environment"),
     "wait": ("wait", "waited"),
+    # A run has several labels and agents: see _PARTS.
+    "held": ("pipeline",),
 }
 _OTHERS: frozenset[str] = frozenset(get_args(_Other))
-_IN_RUNS = frozenset({"job", "stage", "deploy"})
+# What a run held, and the rest of the names of each part of it.
+_PARTS = "held.1 AS name_1, held.2 AS name_2, held.3 AS result, held.4 AS took"
+_IN_RUNS = frozenset({"job", "stage", "deploy", "held"})
 # What the traits of a span are made of, and when it ran.
 _RAW = f"Timestamp, Duration, TraceId, SpanId, ParentSpanId, SpanName, SpanKind, StatusCode, {SPAN}, {RESOURCE}"
 _DAY = "toDate(Timestamp, 'UTC')"
@@ -60,26 +65,31 @@ def statistics(schema: Schema, counted: Counted, within: Window, wanted: Sequenc
     day = f"{_DAY} - (toInt64({_DAY}) - {first}) % {bound.number(each.days)}"
     took = f"{day} AS day, greatest(toInt64(Duration), 0) AS took"
     if schema.runs and counted in _IN_RUNS:
-        spans = _of_runs(schema.runs, counted, when, took, wanted, bound)
+        spans = _of_runs(schema, counted, when, took, wanted, bound)
     else:
         spans = _Spans(schema, took, bound).counted(counted, when, wanted)
-    keys = ", ".join(f"name_{at}" for at in range(len(_NAMES[counted])))
-    sql = f"""SELECT {keys}, toString(day), sum(some) AS found,
+    found, names = f"SELECT * FROM ({spans}) {_SAME}", [f"name_{at}" for at in range(len(_NAMES[counted]))]
+    if counted == "held":
+        found = f"SELECT name_0, day, {_PARTS} FROM ({found}) ARRAY JOIN held"
+        names += ["name_1", "name_2"]
+    keys = ", ".join(names)
+    sql = f"""SELECT {keys}, toString(day), sum(some) AS many,
             CAST((groupArray(result), groupArray(some)), 'Map(String, UInt64)'),
-            (arraySort(arrayFlatten(groupArray(lengths))) AS sorted)[greatest(intDiv(found * 50 + 99, 100), 1)],
-            sorted[greatest(intDiv(found * 95 + 99, 100), 1)]
+            (arraySort(arrayFlatten(groupArray(lengths))) AS sorted)[greatest(intDiv(many * 50 + 99, 100), 1)],
+            sorted[greatest(intDiv(many * 95 + 99, 100), 1)], arraySum(sorted)
         FROM (SELECT {keys}, day, result, count() AS some, groupArray(took) AS lengths
-            FROM (SELECT {keys}, day, result, took FROM ({spans}) {_SAME}) GROUP BY {keys}, day, result)
+            FROM ({found}) GROUP BY {keys}, day, result)
         GROUP BY {keys}, day ORDER BY {keys}, day LIMIT {MOST_FIGURES}"""
     return Query(sql, bound)
 
 
-def _of_runs(table: str, counted: Counted, when: str, took: str, wanted: Sequence[Wanted], bound: Bound) -> str:
+def _of_runs(schema: Schema, counted: Counted, when: str, took: str, wanted: Sequence[Wanted], bound: Bound) -> str:
     """Return the query for the spans that are counted, in the table of runs. ``took``: their day and length."""
     columns = ", ".join(f"{name.capitalize()} AS name_{at}" for at, name in enumerate(_NAMES[counted]))
+    columns += f", {Expressions(Attributes(as_json=schema.as_json)).held()} AS held" if counted == "held" else ""
     which = f"Kind IN {listed(_KINDS[counted])}" if counted in _KINDS else f"Level = {NOTED} AND Environment != ''"
     where = " AND ".join([which, when, *(typed(sought(one), bound) for one in wanted)])
-    return f"SELECT TraceId, SpanId, {columns}, Result AS result, {took} FROM {table} WHERE {where}"
+    return f"SELECT TraceId, SpanId, {columns}, Result AS result, {took} FROM {schema.runs} WHERE {where}"
 
 
 class _Spans:
@@ -136,6 +146,7 @@ class _Spans:
     def _select(self, counted: Counted, names: Mapping[str, str], result: str, table: str, where: str) -> str:
         named = (names[name] if name in names else self._other(name) for name in _NAMES[counted])
         columns = ", ".join(f"{column} AS name_{at}" for at, column in enumerate(named))
+        columns += f", {self._of.held()} AS held" if counted == "held" else ""
         return f"SELECT TraceId, SpanId, {columns}, {result} AS result, {self._took} FROM {table} WHERE {where}"
 
     def _other(self, name: str) -> str:

@@ -23,7 +23,7 @@ for (const zone of document.querySelectorAll(".utc")) zone.remove();
 // "Today" is the reader's, also where somebody else made the address.
 const zoneMinutes = -new Date().getTimezoneOffset();
 for (const field of document.querySelectorAll("input[name=zone]")) field.value = zoneMinutes || "";
-for (const link of document.querySelectorAll(".quick a[href*='when=']")) {
+for (const link of document.querySelectorAll(":is(.quick, th) a[href*='when=']")) {
   const address = new URL(link.href);
   if (zoneMinutes) address.searchParams.set("zone", zoneMinutes);
   else address.searchParams.delete("zone");

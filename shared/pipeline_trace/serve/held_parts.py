@@ -1,0 +1,97 @@
+"""Says for how long builds held executors of agents and what that costs: cards and lines of tables. Does no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+
+from ..figures.cost import Cost, Held, Prices
+from ..figures.held import AgentTime, HeldOverTime, Told
+from ..figures.slower import Compared
+from ..lookup import wording
+from .figure_parts import Card
+from .period import NOT_KNOWN, plural
+
+_MINUTE_NS = 60 * 10**9
+
+
+def held_cards(held: AgentTime, prices: Prices) -> list[Card]:
+    """Return the cards: agent-minutes, and what they cost if there are prices. None where no build tells them."""
+    if not held.now.told + held.before.told:
+        return []
+    whole = held.whole
+    minutes = Card(
+        "Agent-minutes",
+        said_minutes(whole.now_ns) if held.now.told else NOT_KNOWN,
+        _said_told(held.now),
+        [],
+        f"{said_minutes(whole.before_ns)}, {_said_told(held.before)}" if held.before.told else NOT_KNOWN,
+    )
+    if not prices:
+        return [minutes]
+    now, before = prices.cost(whole.now), prices.cost(whole.before)
+    cost = Card(
+        "Cost of agents",
+        _said_cost(now, held.now, prices),
+        f"without {said_minutes(now.unpriced_ns)} min that have no price" if now.unpriced_ns else "",
+        [],
+        _said_cost(before, held.before, prices),
+    )
+    return [minutes, cost]
+
+
+def held_lines(
+    lines: Sequence[HeldOverTime],
+    prices: Prices,
+    waits: Mapping[str, Compared],
+    address: Callable[[str], str] = lambda name: "",
+) -> list[dict[str, object]]:
+    """Return the lines of a table: the dearest first, where there are prices. ``waits``: by name. ``address``: by name."""
+    ordered = sorted(lines, key=lambda one: (-prices.cost(one.now).amount, -prices.cost(one.before).amount))
+    return [_line(one, prices, waits.get(one.name, Compared()), address(one.name)) for one in ordered]
+
+
+def said_minutes(length_ns: int) -> str:
+    """Return a length in minutes. One that is not none at all is not 0."""
+    minutes = length_ns / _MINUTE_NS
+    if 0 < minutes < 0.1:
+        return "less than 0.1"
+    return f"{minutes:,.0f}" if minutes >= 10 else f"{minutes:.1f}".removesuffix(".0")
+
+
+def said_money(amount: Decimal, currency: str) -> str:
+    """Return an amount of money. One that is not none at all is not 0."""
+    said = "less than 0.01" if 0 < amount < Decimal("0.01") else f"{amount:,.2f}"
+    return f"{said} {currency}".rstrip()
+
+
+def _line(one: HeldOverTime, prices: Prices, waits: Compared, address: str) -> dict[str, object]:
+    return {
+        "name": wording.visible(one.name) or "job not known",
+        "address": address if one.name else "",
+        "agent": not any(held.label for held in one.now),
+        "now": said_minutes(one.now_ns),
+        "before": said_minutes(one.before_ns),
+        "cost": _said_part(one.now, prices),
+        "cost_before": _said_part(one.before, prices),
+        "waited": said_minutes(waits.now.total_ns) if waits.now else "",
+        "waited_before": said_minutes(waits.before.total_ns) if waits.before else "",
+    }
+
+
+def _said_told(told: Told) -> str:
+    if told.told == told.builds:
+        return f"told by all {plural(told.builds, 'build')}" if told.builds > 1 else "told by the one build"
+    return f"told by {told.told} of {plural(told.builds, 'build')}"
+
+
+def _said_cost(cost: Cost, told: Told, prices: Prices) -> str:
+    return said_money(cost.amount, prices.currency) if told.told else NOT_KNOWN
+
+
+def _said_part(held: Sequence[Held], prices: Prices) -> str:
+    """Return what a line costs; that it has no price, if nothing of it has."""
+    length, cost = sum(one.length_ns for one in held), prices.cost(held)
+    if length and cost.unpriced_ns == length:
+        return "no price"
+    return said_money(cost.amount, prices.currency) + (" and more without a price" if cost.unpriced_ns else "")
