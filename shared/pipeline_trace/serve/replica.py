@@ -50,13 +50,11 @@ async def _serve(source: ClickHouseSource, settings: ReplicaSettings, ready: Cal
     loop, limits = asyncio.get_running_loop(), Limits()
     named = settings.source
     reading = Reading(
-    reading = Reading(
         RemoteList(source),
         lambda remembered=None: nullcontext(Lookup(source, Journals(None))),
         RemoteOpen(source).now,
         named,
         named,
-    )
     )
     with listen(settings.address, settings.port) as listener:
         server = HttpServer(application(reading, limits, settings.rules, partial(_problem, source)), limits)
