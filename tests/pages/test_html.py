@@ -16,7 +16,8 @@ from support.report_samples import HOSTILE, PATH, Verdict, hostile_spans, make, 
 
 from pipeline_trace.report import html
 from pipeline_trace.report.headline import Headline
-from pipeline_trace.report.html import page_html
+from pipeline_trace.report.html import Known, page_html
+from pipeline_trace.report.live import LivePage
 from pipeline_trace.trace.span import Event
 
 NOW = datetime(2025, 3, 5, 16, 0, tzinfo=timezone.utc)
@@ -78,6 +79,30 @@ def test_the_policy_allows_exactly_the_script_and_the_style(page: Page) -> None:
     tags = [tag for tag, _ in page.elements]
     first_block = min(tags.index("script"), tags.index("style"))
     assert next(i for i, (_, a) in enumerate(page.elements) if "http-equiv" in a) < first_block
+
+
+def test_only_a_page_that_follows_its_trace_asks_and_only_its_own_server(page: Page) -> None:
+    live = LivePage(lambda: int(NOW.timestamp()) * 10**9)
+    live.take([make("x", None, "one", 0, None)], Known())
+    following = Page(live.page("/trace/1/events"))
+    script, style = (
+        "'sha256-" + b64encode(sha256(text.encode()).digest()).decode() + "'"
+        for text in (following.block("script", "module"), following.block("style"))
+    )
+    assert [a["content"] for tag, a in following.elements if a.get("http-equiv") == "Content-Security-Policy"] == [
+        f"default-src 'none'; script-src {script}; style-src {style}; img-src data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'"
+    ]
+    assert data_of(following)["live"]["events"] == "/trace/1/events"
+    assert "new EventSource" in following.block("script", "module")
+    for forbidden in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", "fetch("):
+        assert forbidden not in following.block("script", "module")
+    for quiet in (page, Page(live.page(""))):
+        assert "live" not in data_of(quiet)
+        assert "EventSource" not in quiet.block("script", "module")
+    # Where there is no JavaScript, nothing is loaded again by itself.
+    assert "refresh" not in [attributes.get("http-equiv") for _, attributes in following.elements]
+    assert any("reload the page" in text for text in following.texts)
 
 
 def test_nothing_is_loaded_from_anywhere(page: Page) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 
 from pipeline_trace.compare.record import Comparison
 from pipeline_trace.lookup.usual import NO_OTHER_BUILDS
 from pipeline_trace.report.copying import Around
 from pipeline_trace.report.headline import NOTHING, Headline
-from pipeline_trace.report.html import page_html
+from pipeline_trace.report.html import Known, page_html
+from pipeline_trace.report.live import LivePage
 from pipeline_trace.serve import pages
 from pipeline_trace.serve.comparing import page_of
 from pipeline_trace.serve.listing import Page as Listed
@@ -28,7 +29,9 @@ from support.report_samples import PATH, REFUSED, START_NS, TRACE, Verdict, make
 
 ADDRESS = "http://traces.example.org/"
 SOURCE = "clickhouse://reader@clickhouse.example.com:8443/otel?table=otel_traces"
-_RELOADS = re.compile('<meta http-equiv="refresh"[^>]*>')
+_LINKS = [("All traces", "/"), ("app-build#42", "https://ci.example.org/job/app-build/42/")]
+_AROUND = Around(f"{ADDRESS}trace/{TRACE}", SOURCE, compare=f"/compare?trace={TRACE}", export=f"/trace/{TRACE}.json")
+_KNOWN = Known(_LINKS, around=_AROUND)
 WIDTHS = (390, 768, 1400)
 # A word that no line end can be put into.
 _LONG = "release-candidate-of-the-shop-backend-with-all-feature-branches-merged-" * 3
@@ -43,13 +46,15 @@ _HEBREW = "\u05e4\u05e8\u05d9\u05e1\u05d4 \u05e9\u05dc app-deploy #17"
 class State:
     """A page's state. ``write`` returns its HTML; ``act`` does what leads to the state.
 
-    ``policy``: the Content-Security-Policy that `serve` sends with it; "" where the page has its own.
+    ``policy``: the Content-Security-Policy that `serve` sends with it; "" where the page has its own. ``events``: what the
+    server sends of a trace that goes on, before the connection ends; "" where nothing comes; None where it is away.
     """
 
     name: str
     write: Callable[[], str]
     act: Callable[[Page], object] = lambda page: None
     policy: str = ""
+    events: str | None = ""
 
 
 @contextmanager
@@ -63,21 +68,33 @@ def opened(browser: Browser, state: State, width: int, *, height: int = 900, at:
     headers = {"Content-Type": "text/html; charset=utf-8"}
     if state.policy:
         headers["Content-Security-Policy"] = state.policy
-    # A page that loads itself again would do so amid a test on a slow machine.
-    body = _RELOADS.sub("", state.write())
+    body = state.write()
     context.route("**/*", lambda route: route.fulfill(body=body, headers=headers))
+    waiting: list[Route] = []
+    context.route("**/events?*", lambda route: _send_events(route, state.events, waiting))
     try:
         page = context.new_page()
         page.goto(ADDRESS + at)
         state.act(page)
         yield page
     finally:
+        for route in waiting:
+            route.abort()
         context.close()
+
+
+def _send_events(route: Route, events: str | None, waiting: list[Route]) -> None:
+    if events == "":
+        waiting.append(route)
+    elif events is None:
+        route.abort()
+    else:
+        route.fulfill(body=events, headers={"Content-Type": "text/event-stream"})
 
 
 def all_states() -> list[State]:
     """Return all of them."""
-    return [*first_and_lists(), *_lists(), *_traces(), *_details(), *_comparisons(), *_grids(), *_over_time()]
+    return [*first_and_lists(), *_lists(), *_traces(), *live(), *_details(), *_comparisons(), *_grids(), *_over_time()]
 
 
 def _over_time() -> list[State]:
@@ -147,9 +164,7 @@ def _named(name: str) -> list[Span]:
 
 def _report(name: str, spans: list[Span], act: Callable[[Page], object] = lambda page: None, **more: Any) -> State:
     more = {"headline": NOTHING, "history": NO_OTHER_BUILDS, **more}
-    links = [("All traces", "/"), ("app-build#42", "https://ci.example.org/job/app-build/42/")]
-    around = Around(f"{ADDRESS}trace/{TRACE}", SOURCE, compare=f"/compare?trace={TRACE}", export=f"/trace/{TRACE}.json")
-    return State(name, lambda: page_html(spans, generated_at=NOW, links=links, around=around, **more), act)
+    return State(name, lambda: page_html(spans, generated_at=NOW, links=_LINKS, around=_AROUND, **more), act)
 
 
 def _traces() -> list[State]:
@@ -178,6 +193,53 @@ def _traces() -> list[State]:
         _report("trace-long-names", _long(), _open_panels, headline=_long_headline()),
         _report("trace-right-to-left", _right_to_left(), _open_panels),
     ]
+
+
+def live() -> list[State]:
+    """Return those of the page of a trace that goes on."""
+    told, headline, history = story()
+    known = Known(_LINKS, headline, history, _AROUND)
+    quiet = {span.span_id: seconds(70) for span in _running() if not span.end_ns}
+    deep = _deep()
+    for span in deep:
+        span.end_ns, span.status_code, span.attributes = 0, "UNSET", {"jenkins.type": span.attributes["jenkins.type"]}
+    some = grid_samples.running()
+    silent = {span.span_id: span.start_ns + 10**9 for span in some if not span.end_ns and span.name != "site.yml"}
+    return [
+        _live("live-running", _running(), act=_first_row),
+        _live("live-away", _running(), events=None, act=lambda page: page.locator("#live-line.lost").wait_for()),
+        _live("live-not-heard-of", _running(), replace(_KNOWN, silent=quiet), act=_first_row),
+        _live("live-failed-and-ended", _running(), after=told, then=known, act=_ended),
+        _live("live-long-way", deep),
+        _live("live-grid", some, replace(_KNOWN, silent=dict(list(silent.items())[:1])), act=_open_grid),
+    ]
+
+
+def _live(
+    name: str,
+    spans: list[Span],
+    known: Known | None = None,
+    *,
+    after: Sequence[Span] = (),
+    then: Known | None = None,
+    events: str | None = "",
+    act: Callable[[Page], object] = lambda page: page.locator("#live-line").wait_for(),
+) -> State:
+    """Return the state of a page that follows its trace. ``after`` and ``then``: how it has ended."""
+    page = LivePage(lambda: int(NOW.timestamp()) * 10**9)
+    page.take(spans, known or _KNOWN)
+    text = page.page("/trace/events")
+    if then:
+        mark = text.split('"mark":"')[1].split('"')[0]
+        page.take(after, then)
+        change = json.dumps({**(page.since(mark) or {}), "now": page.now_us()})
+        events = f"event: change\ndata: {change}\n\nevent: end\ndata: {{}}\n\n"
+    return State(name, lambda: text, act, events=events)
+
+
+def _ended(page: Page) -> None:
+    page.get_by_text("The trace has ended.").wait_for()
+    _open_panels(page)
 
 
 def _details() -> list[State]:

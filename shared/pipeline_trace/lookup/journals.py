@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -168,9 +168,9 @@ class Journals:
         for part in self.parts:
             self._read(part)
 
-    def trace(self, trace_id: str) -> list[Span]:
-        """Return the spans of a trace."""
-        return self._spans(self._by_trace.get(trace_id, {}).values())
+    def trace(self, trace_id: str, but: Collection[str] = ()) -> list[Span]:
+        """Return the spans of a trace. ``but``: ids of spans that are not asked for."""
+        return self._spans(entry for span_id, entry in self._by_trace.get(trace_id, {}).items() if span_id not in but)
 
     def open_spans(self) -> list[Span]:
         """Return the open spans of processes that run now."""

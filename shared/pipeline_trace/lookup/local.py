@@ -16,7 +16,7 @@ from ..trace.clock import horizon_ns
 from ..trace.span import Span
 from ..trace.traits import DETAIL, NOTED, OUTLINE
 from .held import held_in
-from .source import ALWAYS, MOST_OF_A_TRACE, BuildKey, Counted, Figures, Newest, OnHost, Wanted, Window
+from .source import ALWAYS, MOST_OF_A_TRACE, BuildKey, Counted, Figures, Newest, OnHost, Remembered, Wanted, Window
 from .usual import percentile
 
 # Span ids of other tools may repeat, so a parent in another trace counts only if the span's own trace has no such parent.
@@ -44,8 +44,15 @@ _BODY = "(SELECT body FROM spans WHERE spans.trace_id = t.trace_id AND spans.spa
 class LocalSource:
     """See source.TraceSource."""
 
-    def __init__(self, store: Store, told: Callable[[float], None] = lambda done: None) -> None:
-        """``told``: called with the part that is done while spans of older programs are read once."""
+    def __init__(
+        self, store: Store, told: Callable[[float], None] = lambda done: None, remembered: Remembered | None = None
+    ) -> None:
+        """``told``: called with the part that is done while spans of older programs are read once.
+
+        ``remembered``: whole traces that were read are kept in it, and of them only new spans are read again. Spans in the
+        store never change.
+        """
+        self._remembered = remembered
         self._store = store
         self._told = told
         self._caught_up = False
@@ -69,7 +76,14 @@ class LocalSource:
 
     def trace(self, trace_id: str) -> list[Span]:
         """See source.TraceSource."""
-        return self._store.spans(f"FROM spans WHERE trace_id = ? LIMIT {MOST_OF_A_TRACE}", trace_id)
+        if self._remembered is None:
+            return self._store.spans(f"FROM spans WHERE trace_id = ? LIMIT {MOST_OF_A_TRACE}", trace_id)
+        ids = self._store.span_ids(trace_id)[:MOST_OF_A_TRACE]
+        known = self._remembered.get(trace_id, {})
+        new = self._store.some_spans(trace_id, [span_id for span_id in ids if span_id not in known])
+        read = {**known, **{span.span_id: span for span in new}}
+        self._remembered[trace_id] = {span_id: read[span_id] for span_id in ids if span_id in read}
+        return list(self._remembered[trace_id].values())
 
     def outline(self, trace_ids: Sequence[str], most: int) -> list[Span]:
         """See source.TraceSource."""

@@ -15,7 +15,7 @@ from ..trace.span import Span
 from .assumed import with_stages
 from .journals import Journals, rank, said_of_parts
 from .local import LocalSource
-from .source import ALWAYS, BuildKey, Counted, Figures, Newest, OnHost, TraceSource, Wanted, Window
+from .source import ALWAYS, BuildKey, Counted, Figures, Newest, OnHost, Remembered, TraceSource, Wanted, Window
 from .twice import once_a_build
 
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
@@ -30,12 +30,15 @@ class NotFoundError(Exception):
     """No trace has this reference. The message says what to do."""
 
 
-def local_lookup(home: Home, told: Callable[[float], None] = lambda done: None) -> Lookup:
+def local_lookup(
+    home: Home, told: Callable[[float], None] = lambda done: None, remembered: Remembered | None = None
+) -> Lookup:
     """Return a Lookup on a home folder: its store and its journals.
 
     ``told``: called with the part that is done, from 0 to 1, while spans of an earlier version are read once.
+    ``remembered``: see LocalSource.
     """
-    return Lookup(LocalSource(Store(home.store), told), Journals(home.journals))
+    return Lookup(LocalSource(Store(home.store), told, remembered), Journals(home.journals))
 
 
 class Lookup:
@@ -65,7 +68,9 @@ class Lookup:
         the trace, so the parent is right even if an agent did not find its trace. Raises NotFoundError.
         """
         found: dict[tuple[str, str], Span] = {}
-        todo, seen = {self._trace_id(reference.strip())}, set()
+        named = reference.strip().lower()
+        # A trace that is named by its id is read once.
+        todo, seen = {named if _TRACE_ID.fullmatch(named) else self._trace_id(reference.strip())}, set()
         while todo:
             trace_id = todo.pop()
             seen.add(trace_id)
@@ -74,6 +79,8 @@ class Lookup:
             ids = {span.span_id for span in spans}
             above = {span.parent_id for span in spans if span.parent_id} - ids
             todo |= self._traces_around(above, ids, spans, seen)
+        if not found:
+            raise _no_trace(reference.strip())
         return with_stages(sorted(found.values(), key=_order))
 
     def open_spans(self) -> list[Span]:
@@ -197,10 +204,9 @@ class Lookup:
         return found - set(seen)
 
     def _trace(self, trace_id: str) -> list[Span]:
-        found = {span.span_id: span for span in self._journals.trace(trace_id)}
         # A span in the store has ended, even if a journal still has its open line.
-        found.update((span.span_id, span) for span in self._source.trace(trace_id))
-        return list(found.values())
+        ended = {span.span_id: span for span in self._source.trace(trace_id)}
+        return [*self._journals.trace(trace_id, but=ended.keys()), *ended.values()]
 
     def _trace_id(self, reference: str) -> str:
         if reference == "latest":
@@ -208,7 +214,7 @@ class Lookup:
         if _TRACE_ID.fullmatch(reference.lower()):
             if self._trace(reference.lower()):
                 return reference.lower()
-            raise NotFoundError(f"there is no trace {reference} here; to see the newest, run: pipeline-trace show latest")
+            raise _no_trace(reference)
         build = build_on_page(reference) if "://" in reference else None
         if build:
             runs = self._named(build.job, str(build.number))
@@ -237,6 +243,10 @@ class Lookup:
                 "there is no trace here yet; run a playbook with the callback enabled, or run: pipeline-trace poll --once"
             )
         return stored.trace_id
+
+
+def _no_trace(reference: str) -> NotFoundError:
+    return NotFoundError(f"there is no trace {reference} here; to see the newest, run: pipeline-trace show latest")
 
 
 def is_run_of(span: Span, reference: str) -> bool:

@@ -54,6 +54,10 @@ def fits_one(traits: Traits, groups: Iterable[Iterable[Wanted]]) -> bool:
 BuildKey = tuple[str, str]
 
 
+# Spans that were read before, by trace and span id.
+Remembered = dict[str, dict[str, Span]]
+
+
 class Newest(NamedTuple):
     """The trace in which something ended last. ``end_ns``: when, in nanoseconds since the epoch."""
 

@@ -101,6 +101,7 @@ def _entry(node: Node, position: int, path: Sequence[Node], deciding: Mapping[st
     shown, marked = _around(lines, at)
     return {
         "row": position,
+        "span": span.span_id,
         "name": visible(span.name),
         "type": span_type(span),
         "state": state(span),

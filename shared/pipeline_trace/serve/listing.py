@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -65,6 +65,10 @@ class TraceList:
     def open_spans(self) -> list[Opened]:
         """Return the spans that run now on this machine."""
         return [Opened(span) for span in self._running.open_spans(_PAGE_SECONDS)]
+
+    def state_of(self, trace_ids: Collection[str]) -> object:
+        """See RunningTraces.state_of. For threads."""
+        return self._running.state_of(trace_ids, _PAGE_SECONDS)
 
     async def page(self, wanted: Filter, number: int) -> Page:
         """Return a page of the list. Raises SetupError, sqlite3.Error."""

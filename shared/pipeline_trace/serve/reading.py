@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,6 +10,7 @@ from typing import Protocol
 from starlette.responses import HTMLResponse, Response
 
 from ..lookup.lookup import Lookup
+from ..lookup.source import Remembered
 from ..lookup.standing import Opened
 from . import pages
 from .index import Filter
@@ -32,18 +33,27 @@ class Listing(Protocol):
         """Return a page of the list, by its number from 1. Raises SetupError, sqlite3.Error."""
 
 
+class OpenLookup(Protocol):
+    """Opens a Lookup for one answer."""
+
+    def __call__(self, remembered: Remembered | None = None) -> AbstractContextManager[Lookup]:
+        """Return it. ``remembered``: keeps spans from one answer to the next, where the source can tell which are new."""
+
+
 @dataclass(frozen=True)
 class Reading:
-    """Where answers come from. ``open_lookup``: opens a Lookup for one answer. ``open_spans``: returns what runs now.
+    """Where answers come from. ``open_spans``: returns what runs now.
 
     ``kept_in``: what people call that place. ``source``: the same, as --from takes it; "" for this machine's store.
+    ``state_of``: returns quickly what differs if traces have other spans than before; None where only reading them tells.
     """
 
     listing: Listing
-    open_lookup: Callable[[], AbstractContextManager[Lookup]]
+    open_lookup: OpenLookup
     open_spans: Callable[[], Sequence[Opened]]
     kept_in: str
     source: str = ""
+    state_of: Callable[[Collection[str]], object] | None = None
 
 
 def page(text: str, status: int = 200, more: Mapping[str, str] | None = None) -> Response:

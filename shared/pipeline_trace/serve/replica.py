@@ -55,7 +55,11 @@ async def _serve(source: ClickHouseSource, settings: ReplicaSettings, ready: Cal
     loop, limits = asyncio.get_running_loop(), Limits()
     named = settings.source
     reading = Reading(
-        RemoteList(source), lambda: nullcontext(Lookup(source, Journals(None))), RemoteOpen(source).now, named, named
+        RemoteList(source),
+        lambda remembered=None: nullcontext(Lookup(source, Journals(None))),
+        RemoteOpen(source).now,
+        named,
+        named,
     )
     with listen(settings.address, settings.port) as listener:
         app = application(reading, limits, settings.rules, partial(_problem, source), prices=settings.prices)

@@ -97,7 +97,11 @@ async def _serve(home: Home, settings: ServeSettings, ready: Callable[[Listening
         intake, listing = Intake(writer, limits, opened), TraceList(home, index, writer)
         grpc_server, grpc_port = _grpc(settings, over_grpc.Exports(intake, rules))
         reading = Reading(
-            listing, lambda: closing(local_lookup(home)), lambda: _open_spans(home, listing, opened), str(home.store)
+            listing,
+            lambda remembered=None: closing(local_lookup(home, remembered=remembered)),
+            lambda: _open_spans(home, listing, opened),
+            str(home.store),
+            state_of=listing.state_of,
         )
         app = application(reading, limits, rules, index.problem, intake, settings.prices)
         http_server = HttpServer(app, limits)

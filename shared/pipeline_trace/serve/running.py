@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -79,6 +79,24 @@ class RunningTraces:
                 entry for journal in written for sketch in journal.sketches.values() for entry in sketch.opened.values()
             ]
         return [span for entry in found if (span := entry.span())]
+
+    def state_of(self, trace_ids: Collection[str], most_seconds: float) -> object:
+        """Read what is new, as far as the time allows, and return what differs if these traces have other spans than before.
+
+        Spans in the store never change: their number is enough. Raises SetupError.
+        """
+        with self._lock:
+            self._follow(time.monotonic() + most_seconds)
+            here = [
+                (path, journal.written, trace_id, journal.sketches[trace_id].added)
+                for path, journal in sorted(self._journals.items())
+                for trace_id in sorted(journal.sketches.keys() & set(trace_ids))
+            ]
+        store = Store(self._home.store)
+        try:
+            return here, [store.count(trace_id) for trace_id in sorted(trace_ids)]
+        finally:
+            store.close()
 
     def _follow(self, deadline: float) -> None:
         paths = find_journals(self._home.journals)

@@ -12,20 +12,13 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from ..answers import headline
 from ..delivery.destinations import ONLY_TRACES, SetupError
 from ..figures.cost import NO_PRICES, Prices
-from ..lookup import tree
-from ..lookup.lookup import NotFoundError
-from ..lookup.usual import other_builds
-from ..report import html
-from ..report.copying import Around
-from ..trace.queries import build_name_of, run_url_of
 from . import pages
-from .comparing import Comparisons, path_of
+from .comparing import Comparisons
 from .exporting import Exports
 from .guard import COOKIE, LOGIN, AccessRules, Guard, same
 from .health import Health
@@ -35,10 +28,9 @@ from .over_http import Export
 from .over_time import OverTime
 from .reading import HEADERS, Reading, page
 from .signals import LOGS, TRACES
+from .trace_page import TracePages
 from .views import Views
 
-# Reports are large. This is how many are made at the same time.
-_REPORTS_AT_ONCE = 2
 _LOGIN_BYTES = 10_000
 _LOGIN_SECONDS = 30 * 86400
 
@@ -56,7 +48,7 @@ def application(
     ``ready``: see Health. ``intake``: None to take no spans. ``prices``: of executors.
     """
     web = _Web(rules, limits, reading, takes_spans=intake is not None)
-    views = Views(reading, takes_spans=intake is not None)
+    views, traces = Views(reading, takes_spans=intake is not None), TracePages(reading)
     found = Starlette(
         routes=[
             *(_taking(intake, limits) if intake else [Route("/v1/{signal:path}", _no_spans, methods=["POST"])]),
@@ -65,7 +57,7 @@ def application(
             Route(pages.TRACES, web.traces),
             Exports(reading).route(),
             Comparisons(reading).route(),
-            Route("/trace/{trace_id}", web.trace),
+            *traces.routes(),
             Route(LOGIN, web.login, methods=["GET", "POST"]),
             *Health(ready).routes(),
         ],
@@ -77,7 +69,12 @@ def application(
             sqlite3.Error: _unavailable,
         },
     )
-    found.state.end_streams = views.end_streams
+
+    def end_streams() -> None:
+        views.end_streams()
+        traces.close()
+
+    found.state.end_streams = end_streams
     return found
 
 
@@ -100,7 +97,6 @@ class _Web:
         self._limits = limits
         self._reading = reading
         self._takes_spans = takes_spans
-        self._reports = asyncio.Semaphore(_REPORTS_AT_ONCE)
 
     async def traces(self, request: Request) -> Response:
         """Return the page with the list."""
@@ -108,18 +104,6 @@ class _Web:
         found = await self._reading.listing.page(asked.wanted, asked.page)
         here = str(request.base_url).rstrip("/") if self._takes_spans else ""
         return page(pages.traces_page(asked, found, store=self._reading.kept_in, here=here))
-
-    async def trace(self, request: Request) -> Response:
-        """Return a trace's report, in its current state."""
-        async with self._reports:
-            try:
-                text = await asyncio.to_thread(
-                    _report, self._reading, request.path_params["trace_id"], str(request.base_url)
-                )
-            except NotFoundError as error:
-                return page(pages.message_page("Not found", str(error)), 404)
-        # The report contains its own policy.
-        return HTMLResponse(text, headers=HEADERS)
 
     async def login(self, request: Request) -> Response:
         """Return the login page, or check the token and set a cookie."""
@@ -139,23 +123,6 @@ class _Web:
         answer = RedirectResponse(then, 303, HEADERS)
         answer.set_cookie(COOKIE, self._rules.cookie, max_age=_LOGIN_SECONDS, httponly=True, samesite="lax")
         return answer
-
-
-def _report(reading: Reading, trace_id: str, here: str) -> str:
-    with reading.open_lookup() as lookup:
-        spans = lookup.spans(trace_id)
-        first = headline(lookup, spans, trace_id, f"{here}trace/{{trace_id}}")
-        history = other_builds(lookup, spans)
-    roots = tree.build_tree(spans)
-    links = {"/": "What runs now", pages.TRACES: "All traces"}
-    for node in tree.walk(roots):
-        url = run_url_of(node.span)
-        if url and len(links) < 12:
-            links.setdefault(url, build_name_of(node.span) or url)
-    shown = [(name, url) for url, name in links.items()]
-    named = roots[0].span.trace_id
-    around = Around(f"{here}trace/{named}", reading.source, compare=path_of(named), export=f"/trace/{named}.json")
-    return html.page_html(spans, roots=roots, links=shown, headline=first, history=history, around=around)
 
 
 async def _body(request: Request) -> bytes:

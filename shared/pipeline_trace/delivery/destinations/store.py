@@ -102,6 +102,10 @@ class Store:
         """Return the ids of a trace's spans."""
         return [str(row[0]) for row in self.rows("SELECT span_id FROM spans WHERE trace_id = ?", trace_id)]
 
+    def count(self, trace_id: str) -> int:
+        """Return how many spans a trace has."""
+        return int(self.rows("SELECT count(*) FROM spans WHERE trace_id = ?", trace_id)[0][0])
+
     def some_spans(self, trace_id: str, span_ids: Sequence[str]) -> list[Span]:
         """Return the spans of a trace that have one of these ids."""
         found: list[Span] = []

@@ -61,11 +61,17 @@ function copyButton(label, text) {
   return button;
 }
 
+// They need the script.
+function showCopyButtons(root = document) {
+  for (const button of root.querySelectorAll("[data-copies]")) button.hidden = false;
+}
+
 function startCopying() {
-  for (const button of document.querySelectorAll("[data-copies]")) {
-    button.hidden = false;
-    button.addEventListener("click", () => copy(textOf(button), button));
-  }
+  showCopyButtons();
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copies]");
+    if (button) copy(textOf(button), button);
+  });
   const dialog = byId("by-hand");
   if (!dialog) return;
   dialog.querySelector("button").addEventListener("click", () => dialog.close());

@@ -29,9 +29,18 @@ function icon(name) {
 }
 
 function stateChip(row) {
-  if (row.state === "success" || row.state === "unset") return null;
+  if (row.state === "success" || row.state === "unset" || row.silent !== null) return null;
   // Strong where a failure began, weak where it only passed through.
   return element("span", `chip s-${row.state}${row.failedBelow ? " quiet" : ""}`, WORDS[row.state]);
+}
+
+// Rows have room for the time of day.
+function silentChip(row) {
+  if (row.silent === null) return null;
+  const time = timeElement(DATA.origin + row.silent, false);
+  const chip = element("span", "chip s-incomplete", `not heard of since ${time.textContent.slice(11, 19)}`);
+  chip.title = `Not heard of since ${time.textContent}`;
+  return chip;
 }
 
 function insideChip(row) {
@@ -96,23 +105,29 @@ function identifier(text) {
   return element("code", "id", text);
 }
 
-// Microseconds since the epoch, with milliseconds.
-function timeElement(micros) {
+// Microseconds since the epoch.
+function timeElement(micros, millis = true) {
   const date = new Date(micros / 1000);
-  const made = element("time", "", localTime(date, true));
-  made.title = utcTime(date, true);
+  const made = element("time", "", localTime(date, millis));
+  made.title = utcTime(date, millis);
   if (!Number.isNaN(date.getTime())) made.dateTime = date.toISOString();
   return made;
+}
+
+function openLength(row) {
+  const time = duration(endOf(row) - row.begin);
+  return row.silent === null ? `still running, ${time} so far` : `not heard of since; it ran for ${time} or longer`;
 }
 
 function timings(row) {
   if (row.untimed) return section("Times", facts([["Duration", "No plugin of Jenkins told when it ran."]]));
   const start = DATA.origin + row.begin;
   const pairs = [
-    ["Duration", row.open ? `still running, ${duration(endOf(row) - row.begin)} so far` : duration(row.length)],
+    ["Duration", row.open ? openLength(row) : duration(row.length)],
     ["Begins", `${offset(row.begin)} after the first span`],
     ["Start", timeElement(start)],
   ];
+  if (row.silent !== null) pairs.push(["Last heard of", timeElement(DATA.origin + row.silent)]);
   if (!row.open) pairs.push(["End", timeElement(start + row.length)]);
   if (row.critical !== null) {
     const own = row.critical ? `${duration(row.critical)} own time` : "only through its children";
@@ -190,7 +205,7 @@ function fold(title, content) {
 }
 
 function fillDetails(pane, row, jump) {
-  const chips = [typeBadge(row), stateChip(row), insideChip(row), remarkChip(row), attemptChip(row), flakyChip(row),
+  const chips = [typeBadge(row), stateChip(row), silentChip(row), insideChip(row), remarkChip(row), attemptChip(row), flakyChip(row),
     usualChip(row), skewChip(row)];
   const link = spanLink(row);
   const parts = [element("h2", "", row.name), element("p", "chips", ...chips)];

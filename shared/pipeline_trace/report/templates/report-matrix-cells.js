@@ -3,19 +3,20 @@
 const PIECE = 8;
 const KIND_WORDS = {
   failed: "failed", unreachable: "unreachable", cancelled: "cancelled", rescued: "rescued", ignored: "failed, ignored",
-  changed: "changed", running: "still running", ok: "ok", skipped: "skipped", untold: "has no span of its own",
+  changed: "changed", running: "still running", silent: "not heard of", ok: "ok", skipped: "skipped", untold: "has no span of its own",
   unreached: "not reached", unrun: "not run here",
 };
 // Shapes that every font has. What is ok has none: most cells are, and each text makes scrolling slower.
-const MARKS = { failed: "\u00d7", unreachable: "!", cancelled: "\u00f8", rescued: "r", ignored: "i", changed: "\u00b1", running: "\u00bb",
+const MARKS = { failed: "\u00d7", unreachable: "!", cancelled: "\u00f8", rescued: "r", ignored: "i", changed: "\u00b1", running: "\u00bb", silent: "~",
   skipped: "\u2013", untold: "?" };
 const SHADED = new Set(["ok", "changed"]);
 const RANK_WORDS = ["failed", "cancelled", "changed", "ok", ""];
 
 const LEGEND_MORE = { unreached: ": the host was lost, or the run ended before", unrun: " (empty)" };
 
-function markLegend() {
-  return KINDS.map((kind) => {
+// Most pages have nothing that is not heard of.
+function markLegend(silent) {
+  return KINDS.filter((kind) => silent || kind !== "silent").map((kind) => {
     const mark = element("span", `m-cell k-${kind}${SHADED.has(kind) ? " h-3" : ""}`, MARKS[kind] || "");
     return element("li", "", mark, KIND_WORDS[kind] + (LEGEND_MORE[kind] || ""));
   });

@@ -23,9 +23,14 @@ let columnWidth = 0;
 let tabStop = null;
 let matrixFrame = 0;
 
-// Gives hosts and columns the widths that fit, and draws anew if these changed.
 function resizeMatrix() {
   if (!matrix || matrixBox.hidden) return;
+  if (measureMatrix()) redrawMatrix();
+  else drawMatrix();
+}
+
+// Gives hosts and columns the widths that fit. Returns whether these changed.
+function measureMatrix() {
   const { hosts, columns } = matrix;
   const room = byId("matrix-screen").clientWidth;
   const longest = Math.max(...hosts.map((host) => host.name.length));
@@ -36,10 +41,10 @@ function resizeMatrix() {
   const before = sheet.style.cssText;
   const sizes = { "--hosts": `${names}px`, "--tasks": `${width * columns.length}px`, "--rows": `${CELL * hosts.length}px` };
   for (const [name, size] of Object.entries(sizes)) sheet.style.setProperty(name, size);
-  if (sheet.style.cssText === before && width === columnWidth) return void drawMatrix();
+  if (sheet.style.cssText === before && width === columnWidth) return false;
   columnWidth = width;
   sheet.classList.toggle("timed", width >= TIMED);
-  redrawMatrix();
+  return true;
 }
 
 function redrawMatrix() {

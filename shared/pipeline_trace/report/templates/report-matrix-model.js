@@ -1,7 +1,7 @@
 // The grid of a playbook, hosts × tasks: its columns and rows, and how each cell ended. Does not change the page.
 
-// The worst first. The last four have no span.
-const KINDS = ["failed", "unreachable", "cancelled", "rescued", "ignored", "changed", "running", "ok", "skipped",
+// The worst first. The last three have no span.
+const KINDS = ["failed", "unreachable", "cancelled", "silent", "rescued", "ignored", "changed", "running", "ok", "skipped",
   "untold", "unreached", "unrun"];
 const CODES = Object.fromEntries(KINDS.map((kind, code) => [kind, code]));
 const NO_SPAN = 255;
@@ -17,6 +17,7 @@ function codeOf(row) {
   if (row.remark) return CODES[row.remark];
   if (FAILED.has(row.state)) return CODES.failed;
   if (row.state === "cancellation") return CODES.cancelled;
+  if (row.silent !== null) return CODES.silent;
   if (row.state === "running") return CODES.running;
   return row.state === "skip" ? CODES.skipped : CODES.ok;
 }

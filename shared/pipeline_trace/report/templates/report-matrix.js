@@ -6,8 +6,10 @@ const MOST_PRINTED = 100;
 const matrixPanel = byId("matrix");
 const matrixGrid = byId("matrix-grid");
 const matrixSaid = byId("matrix-said");
-const playbooks = findPlaybooks(ROWS);
+let playbooks = findPlaybooks(ROWS);
 const matrices = new Map();
+// The places of the cell that the words are about.
+let said = [0, 0];
 
 function matrixOf(playbook) {
   if (!matrices.has(playbook)) matrices.set(playbook, new Matrix(ROWS, playbook, playbooks.get(playbook)));
@@ -17,22 +19,30 @@ function matrixOf(playbook) {
 function showMatrix(playbook) {
   if (matrix && matrix.playbook === playbook) return;
   matrix = matrixOf(playbook);
-  const { hosts, columns } = matrix;
+  describeMatrix();
+  if (matrixBox.hidden) return;
+  // The first failure is in sight, with some of what ran before it.
+  const [first] = matrix.hosts;
+  current = [0, first.rank === RANKS.failed ? first.at : 0];
+  columnWidth = 0;
+  resizeMatrix();
+  matrixBox.scrollTo(Math.max(0, current[1] - TASKS_BEFORE) * columnWidth, 0);
+  sayCell(...current);
+}
+
+// What stands around the cells.
+function describeMatrix() {
+  const { playbook, hosts, columns } = matrix;
   byId("matrix-of").value = playbook.index;
   byId("matrix-counts").replaceChildren(...matrixCounts());
   matrixBox.hidden = matrixSaid.hidden = byId("matrix-legend").hidden = !hosts.length || !columns.length;
   byId("matrix-none").hidden = !matrixBox.hidden;
   byId("matrix-untold").hidden = !columns.some((column) => column.untold);
   if (matrixBox.hidden) return;
+  byId("matrix-marks").replaceChildren(...markLegend(DATA.silent.length > 0));
   byId("matrix-shades").replaceChildren(...shadeLegend(matrix));
   matrixGrid.setAttribute("aria-rowcount", hosts.length + 1);
   matrixGrid.setAttribute("aria-colcount", columns.length + 1);
-  // The first failure is in sight, with some of what ran before it.
-  current = [0, hosts[0].rank === RANKS.failed ? hosts[0].at : 0];
-  columnWidth = 0;
-  resizeMatrix();
-  matrixBox.scrollTo(Math.max(0, current[1] - TASKS_BEFORE) * columnWidth, 0);
-  sayCell(...current);
 }
 
 function matrixCounts() {
@@ -45,6 +55,7 @@ function matrixCounts() {
 
 // What is under the pointer or has the focus, in words.
 function sayCell(row, column) {
+  said = [row, column];
   const host = matrix.hosts[row];
   const task = matrix.columns[column];
   for (const marked of matrixBox.querySelectorAll(".now")) marked.classList.remove("now");
@@ -152,21 +163,29 @@ function playbookName(playbook) {
   return [playbook.name, around && `in ${around.name}`, FAILED.has(playbook.state) && WORDS[playbook.state]].filter(Boolean).join(", ");
 }
 
-function startMatrix() {
-  if (!matrixPanel || !playbooks.size) return;
+// Fills the choice of playbooks.
+function offerPlaybooks() {
   const all = [...playbooks.keys()];
-  const first = all.find((playbook) => FAILED.has(playbook.state)) || all[0];
   const choice = byId("matrix-of");
-  choice.append(...all.map((playbook) => new Option(playbookName(playbook), playbook.index)));
+  choice.replaceChildren(...all.map((playbook) => new Option(playbookName(playbook), playbook.index)));
   byId("matrix-choice").hidden = all.length < 2;
-  byId("matrix-names").textContent = all.length < 2 ? first.name : `${all.length} playbooks`;
-  choice.addEventListener("change", () => showMatrix(ROWS[choice.value]));
-  matrixPanel.addEventListener("toggle", () => matrixPanel.open && !printing && showMatrix(matrix ? matrix.playbook : first));
+  byId("matrix-names").textContent = all.length < 2 ? all[0].name : `${all.length} playbooks`;
+}
+
+function firstPlaybook() {
+  const all = [...playbooks.keys()];
+  return all.find((playbook) => FAILED.has(playbook.state)) || all[0];
+}
+
+function startMatrix() {
+  if (!matrixPanel || !playbooks.size || !matrixPanel.hidden) return;
+  offerPlaybooks();
+  byId("matrix-of").addEventListener("change", (event) => showMatrix(ROWS[event.target.value]));
+  matrixPanel.addEventListener("toggle", () => matrixPanel.open && !printing && showMatrix(matrix ? matrix.playbook : firstPlaybook()));
   matrixBox.addEventListener("keydown", onMatrixKey);
   matrixBox.addEventListener("click", onMatrixClick);
   matrixBox.addEventListener("pointerover", onMatrixPointer);
   matrixBox.addEventListener("scroll", drawMatrixSoon, { passive: true });
   new ResizeObserver(() => matrixPanel.open && resizeMatrix()).observe(byId("matrix-screen"));
-  byId("matrix-marks").replaceChildren(...markLegend());
   matrixPanel.hidden = false;
 }

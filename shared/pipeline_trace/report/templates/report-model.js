@@ -8,18 +8,34 @@ const WORDS = Object.fromEntries(DATA.states.map((state, index) => [state, DATA.
 // If there are more rows than this, some are folded at first.
 const MANY_ROWS = 300;
 
-const ROWS = DATA.rows.map(decodeRow);
-placeRows(ROWS);
-for (let at = 0; at < DATA.critical.length; at += 2) ROWS[DATA.critical[at]].critical = DATA.critical[at + 1];
-for (let at = 0; at < DATA.usual.length; at += 4) {
-  const [index, median, p95, count] = DATA.usual.slice(at, at + 4);
-  ROWS[index].usual = { median, p95, count };
-}
-for (let at = 0; at < DATA.attempts.length; at += 2) ROWS[DATA.attempts[at]].attempts = DATA.attempts[at + 1];
-for (const index of DATA.flaky) ROWS[index].flaky = true;
-for (const index of DATA.untimed) ROWS[index].untimed = true;
+const ROWS = [];
+readRows();
 
-// The values of a row have the order of pagedata.py. Values at the end may be missing.
+// Makes the rows of DATA, in place. `known`: rows that were made before, by their keys: they stay the same objects.
+function readRows(known = null) {
+  ROWS.length = 0;
+  DATA.rows.forEach((values, index) => {
+    const made = decodeRow(values, index);
+    const old = known?.get(rowKey(made));
+    ROWS.push(old ? Object.assign(old, made) : made);
+  });
+  placeRows(ROWS);
+  for (let at = 0; at < DATA.critical.length; at += 2) ROWS[DATA.critical[at]].critical = DATA.critical[at + 1];
+  for (let at = 0; at < DATA.usual.length; at += 4) {
+    const [index, median, p95, count] = DATA.usual.slice(at, at + 4);
+    ROWS[index].usual = { median, p95, count };
+  }
+  for (let at = 0; at < DATA.attempts.length; at += 2) ROWS[DATA.attempts[at]].attempts = DATA.attempts[at + 1];
+  for (const index of DATA.flaky) ROWS[index].flaky = true;
+  for (const index of DATA.untimed) ROWS[index].untimed = true;
+  for (let at = 0; at < DATA.silent.length; at += 2) ROWS[DATA.silent[at]].silent = DATA.silent[at + 1];
+}
+
+function rowKey(row) {
+  return row.trace + row.span;
+}
+
+// The values of a row have the order of rowdata.py. Values at the end may be missing.
 function decodeRow(values, index) {
   const [depth, name, type, state, begin, length, span, trace, kind, code, resource, skewed, parent, remark, message] =
     values;
@@ -52,6 +68,8 @@ function decodeRow(values, index) {
     flaky: false,
     // No plugin of Jenkins told when it ran.
     untimed: false,
+    // When an open span was heard of last, if it should have been since. Nobody knows what became of it.
+    silent: null,
   };
 }
 
@@ -82,7 +100,12 @@ function placeRows(rows) {
 }
 
 function endOf(row) {
-  return row.open ? Math.max(DATA.extent, row.begin) : row.begin + row.length;
+  return row.open ? Math.max(row.silent ?? DATA.extent, row.begin) : row.begin + row.length;
+}
+
+// The time that the width of the axis stands for.
+function axisLength() {
+  return DATA.axis || DATA.extent;
 }
 
 // How long a row took, in words.
@@ -94,7 +117,9 @@ function lengthOf(row) {
 class View {
   constructor(rows) {
     this.rows = rows;
-    this.chosenFolds = initialFolds(rows);
+    // What folds rows that nobody folded.
+    this.rule = initialFolds;
+    this.chosenFolds = this.rule(rows);
     this.folds = this.chosenFolds;
     this.kept = null;
     this.matched = null;
@@ -128,15 +153,33 @@ class View {
   }
 
   expandAll() {
-    this.folds.fill(0);
+    this.foldBy((rows) => new Uint8Array(rows.length));
   }
 
   // Opens the rows down to the stages; without stages, only the roots.
   collapseToStages() {
-    for (const row of this.rows) {
-      const reached = !row.parent || !this.folds[row.parent.index];
-      this.folds[row.index] = reached && (row.stageBelow || !row.parent) ? 0 : 1;
-    }
+    this.foldBy(foldsBelowStages);
+  }
+
+  // The folds of all rows, before the rows change: for `renew`.
+  remember() {
+    return new Map(this.rows.map((row) => [row, [this.chosenFolds[row.index], this.folds[row.index], row.count]]));
+  }
+
+  // Takes rows that have changed. Known ones stay folded or open; new ones, and those that were empty, are as the last rule says.
+  renew(kept, filter) {
+    this.chosenFolds = this.rule(this.rows);
+    const stays = (row) => kept.has(row) && (kept.get(row)[2] || !row.count);
+    for (const row of this.rows) if (stays(row)) this.chosenFolds[row.index] = kept.get(row)[0];
+    this.folds = this.chosenFolds;
+    filter();
+    if (this.folds === this.chosenFolds) return;
+    for (const row of this.rows) if (kept.has(row)) this.folds[row.index] = kept.get(row)[1];
+  }
+
+  foldBy(rule) {
+    this.rule = rule;
+    this.folds.set(rule(this.rows));
   }
 
   // Shows the rows that match, and their ancestors. A search has separate folds; after it, the earlier folds return.
@@ -171,6 +214,15 @@ function initialFolds(rows) {
     for (const row of rows) {
       if (types.includes(row.type) && row.count && !row.failedBelow) folds[row.index] = 1;
     }
+  }
+  return folds;
+}
+
+function foldsBelowStages(rows) {
+  const folds = new Uint8Array(rows.length);
+  for (const row of rows) {
+    const reached = !row.parent || !folds[row.parent.index];
+    folds[row.index] = reached && (row.stageBelow || !row.parent) ? 0 : 1;
   }
   return folds;
 }

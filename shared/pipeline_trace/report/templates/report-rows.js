@@ -1,7 +1,7 @@
 // One row of the waterfall: its cells, chips and bar.
 
 function percent(micros) {
-  return DATA.extent ? Math.min(100, Math.max(0, (100 * micros) / DATA.extent)) : 0;
+  return axisLength() ? Math.min(100, Math.max(0, (100 * micros) / axisLength())) : 0;
 }
 
 function markedName(row) {
@@ -18,7 +18,7 @@ function nameCell(row) {
   const name = element("span", "name", ...markedName(row));
   name.title = row.name;
   const depth = row.depth > MOST_INDENTS ? element("span", "deep", `${row.depth}`) : null;
-  const chips = [stateChip(row), insideChip(row), remarkChip(row), attemptChip(row), flakyChip(row), usualChip(row),
+  const chips = [stateChip(row), silentChip(row), insideChip(row), remarkChip(row), attemptChip(row), flakyChip(row), usualChip(row),
     skewChip(row)].filter(Boolean);
   for (const chip of chips) chip.title ||= chip.textContent;
   const cell = element("div", "cell c-name", depth, toggle, icon(row.state), name, ...chips);
@@ -35,13 +35,14 @@ function barCell(row) {
   const from = percent(row.begin);
   bar.style.left = `min(${from}%, calc(100% - 3px))`;
   bar.style.width = `${Math.max(0, percent(endOf(row)) - from)}%`;
-  bar.title = `${row.name}: ${offset(row.begin)}, ${row.open ? "still running" : duration(row.length)}`;
+  bar.title = `${row.name}: ${offset(row.begin)}, ${row.silent !== null ? "not heard of since then" : row.open ? "still running" : duration(row.length)}`;
   const said = `begins at ${offset(row.begin)}${critical && ", on the critical path"}`;
   return element("div", "cell c-bar", element("span", "sr", said), bar);
 }
 
 function makeRow(row) {
-  const length = row.open ? `${duration(endOf(row) - row.begin)} \u2026` : lengthOf(row);
+  const soFar = row.open ? duration(endOf(row) - row.begin) : "";
+  const length = row.silent !== null ? `\u2265 ${soFar}` : row.open ? `${soFar} \u2026` : lengthOf(row);
   const made = element("div", `row s-${row.state} t-${row.type}`, nameCell(row),
     element("div", "cell c-type", typeBadge(row)), element("div", "cell c-duration", length), barCell(row));
   made.id = `row-${row.index}`;

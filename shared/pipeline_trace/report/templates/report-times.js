@@ -19,6 +19,6 @@ function dateAndTime(date, millis) {
 }
 
 // The server writes times in UTC, for readers without JavaScript.
-function showLocalTimes() {
-  for (const time of document.querySelectorAll("time")) time.textContent = localTime(new Date(time.dateTime));
+function showLocalTimes(root = document) {
+  for (const time of root.querySelectorAll("time")) time.textContent = localTime(new Date(time.dateTime));
 }

@@ -16,7 +16,7 @@ function showSide(chosen) {
 function drawAxis() {
   const axis = byId("axis");
   const lines = byId("guides");
-  const marks = ticks(DATA.extent, Math.max(2, Math.floor(axis.clientWidth / 90)));
+  const marks = ticks(axisLength(), Math.max(2, Math.floor(axis.clientWidth / 90)));
   axis.replaceChildren();
   lines.replaceChildren();
   for (const at of marks) {
@@ -50,8 +50,8 @@ function print(started) {
 }
 
 // The end of a log tells most.
-function showLogEnds() {
-  for (const log of document.querySelectorAll(".log")) log.scrollTop = log.scrollHeight;
+function showLogEnds(root = document) {
+  for (const log of root.querySelectorAll(".log")) log.scrollTop = log.scrollHeight;
 }
 
 function start() {
@@ -62,7 +62,8 @@ function start() {
   }
   window.addEventListener("beforeprint", () => print(true));
   window.addEventListener("afterprint", () => print(false));
-  for (const panel of document.querySelectorAll(".trouble details")) panel.addEventListener("toggle", showLogEnds);
+  // Captured: this event does not bubble.
+  document.addEventListener("toggle", (event) => event.target.closest(".trouble") && showLogEnds(event.target), true);
   showLogEnds();
   startCopying();
   startGrid();

@@ -77,11 +77,15 @@ function drawSoon() {
   if (!frame) frame = requestAnimationFrame(() => draw(true));
 }
 
+function placeRowsShown() {
+  shown = view.visibleRows();
+  places = new Map(shown.map((row, place) => [row, place]));
+}
+
 // Updates the rows after folding or searching.
 function refresh(redrawAll) {
   const hadFocus = body.contains(document.activeElement);
-  shown = view.visibleRows();
-  places = new Map(shown.map((row, place) => [row, place]));
+  placeRowsShown();
   while (active && !places.has(active)) active = active.parent;
   active ||= shown[0] || null;
   if (redrawAll) {
@@ -167,12 +171,20 @@ function skipToolbar(event) {
   else grid.focus();
 }
 
+function filterRows() {
+  view.filter(search.value.trim(), isPressed(onlyFailed), isPressed(onlyCritical));
+}
+
 function applySearch() {
-  const query = search.value.trim();
-  view.filter(query, isPressed(onlyFailed), isPressed(onlyCritical));
-  const many = view.matchCount === 1 ? "1 row matches" : `${view.matchCount} rows match`;
-  byId("matches").textContent = view.matched ? many : "";
+  filterRows();
+  sayMatches();
   refresh(true);
+}
+
+function sayMatches() {
+  const many = view.matchCount === 1 ? "1 row matches" : `${view.matchCount} rows match`;
+  const said = view.matched ? many : "";
+  if (byId("matches").textContent !== said) byId("matches").textContent = said;
 }
 
 function clearSearch() {
@@ -264,9 +276,10 @@ function startGrid() {
   byId("expand").addEventListener("click", () => (view.expandAll(), refresh()));
   byId("collapse").addEventListener("click", () => (view.collapseToStages(), refresh()));
   byId("close").addEventListener("click", closeDetails);
-  for (const entry of document.querySelectorAll("[data-jump], [data-go]")) {
-    entry.addEventListener("click", () => jump(ROWS[entry.dataset.jump ?? entry.dataset.go]));
-  }
+  document.addEventListener("click", (event) => {
+    const entry = event.target.closest("[data-jump], [data-go]");
+    if (entry) jump(ROWS[entry.dataset.jump ?? entry.dataset.go]);
+  });
   byId("skip-toolbar").addEventListener("click", skipToolbar);
   window.addEventListener("hashchange", jumpToAddress);
   window.addEventListener("scroll", drawSoon, { passive: true });

@@ -21,3 +21,22 @@ if (live) {
     events.addEventListener(id, (event) => replacePart(id, JSON.parse(event.data)));
   }
 }
+
+// A list whose lines are still being made is asked for again: what is typed into the form stays.
+const AGAIN_MS = 3000;
+
+async function askAgain() {
+  try {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    const made = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("listed");
+    if (answer.ok && made) {
+      replacePart("listed", made.innerHTML);
+      if (!("again" in made.dataset)) return;
+    }
+  } catch {
+    // The server is away: it is asked again.
+  }
+  setTimeout(askAgain, AGAIN_MS);
+}
+
+if (document.querySelector("#listed[data-again]")) setTimeout(askAgain, AGAIN_MS);
