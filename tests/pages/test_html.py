@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import accounts
 from support.report_samples import HOSTILE, PATH, Verdict, hostile_spans, make, many, sample, story
 
 from pipeline_trace.report import html
@@ -245,6 +246,9 @@ def test_the_first_screen_says_whose_it_is_and_whether_it_can_be_deployed() -> N
     assert addresses(page) == [
         "https://ci.example.org/job/app-build/42/",
         "https://git.example.org/shop/app",
+        # Since when it fails, since when it is green again, what was green before, and what changed.
+        *(f"https://ci.example.com/job/shop-deploy/{number}/" for number in (11, 14, 10)),
+        f"https://github.com/acme/shop/compare/{accounts.GREEN}...{accounts.BROKEN}",
         "https://ci.example.org/job/app-build/42/",
     ]
 

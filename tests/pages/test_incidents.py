@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -90,6 +91,8 @@ def test_a_click_on_what_failed_leads_to_its_trace_with_the_cause_and_the_next_s
     assert incident.line in headline
     assert incident.says in headline
     assert "Can it be deployed? no" in headline
+    assert re.search(r"Since\s+\d{4}-\d\d-\d\d \d\d:\d\d:\d\d.*, first in shop/deploy#", headline)
+    assert "Last green" in headline
     assert overflow(page) == 0
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from markupsafe import Markup
+
 from ..lookup.states import STATES
 from ..lookup.wording import human_ms, visible
 from ..ownership import Verdict
 from ..ownership.account import Account
+from ..ownership.account.wording import Name, Part, rows
 from .times import time_element
 
 _OWNERS = {"dev": "Dev should look first", "ops": "Ops should look first"}
@@ -18,6 +22,9 @@ _UNDECIDED = "It is unknown who should look first"
 _ANSWERS = {"yes": "success", "no": "failure"}
 # Every build waits for some milliseconds: a shorter wait is not shown.
 _SHORTEST_WAIT_MS = 1000
+# Rows of an account that the page shows beside the verdict.
+_SINCE = ("Since", "Last green")
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:Z| UTC)")
 _WAITS = {"queue": "in the queue", "agent": "for an agent", "input": "for a person"}
 
 
@@ -50,6 +57,29 @@ def verdict_view(verdict: Verdict | None) -> dict[str, Any] | None:
         "evidence": [visible(line, lines=True) for line in verdict.evidence],
         "next": visible(verdict.next),
     }
+
+
+def since_view(account: Account | None) -> list[dict[str, Any]]:
+    """Return since when and how often it fails, and what was green last, in the form that the template needs."""
+    found = [row for row in rows(account) if row.label in _SINCE] if account else []
+    return [{"label": row.label, "lines": [list(map(_part, line)) for line in row.lines]} for row in found]
+
+
+def _part(part: Part) -> dict[str, Any]:
+    """Return a part of a line. A time in plain words becomes an element: the reader has another zone."""
+    if not isinstance(part, str):
+        url = part.url if isinstance(part, Name) and part.url.startswith(("http://", "https://")) else ""
+        return {"text": visible(part.text), "url": url}
+    return {"text": Markup("").join(_with_times(part)), "url": ""}
+
+
+def _with_times(text: str) -> Iterator[str]:
+    end = 0
+    for match in _TIME.finditer(text):
+        yield visible(text[end : match.start()])
+        yield time_element(datetime.fromisoformat(match[1]))
+        end = match.end()
+    yield visible(text[end:])
 
 
 def path_view(path: Mapping[str, Any] | None) -> dict[str, Any] | None:

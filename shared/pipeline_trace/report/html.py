@@ -28,7 +28,7 @@ from ..trace.span import Span
 from .copying import NOTHING_AROUND, About, Around, copies_of
 from .critical import critical_path
 from .heading import facts_of, heading_of
-from .headline import NOTHING, Headline, path_view, verdict_view
+from .headline import NOTHING, Headline, path_view, since_view, verdict_view
 from .pagedata import STATE_WORDS, PageData
 from .panels import flaky_view, lane_views, stage_views, time_views
 from .retries import find_retries
@@ -161,6 +161,7 @@ def made(
         "span_count": len(nodes),
         "traces": list(dict.fromkeys(visible(node.span.trace_id) for node in nodes)),
         "verdict": verdict_view(headline.verdict),
+        "since": since_view(headline.account),
         "path": path_view(headline.path),
         "trouble": find_trouble(roots, nodes, headline.deciding),
         "times": time_views(path, nodes),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ _MOST_LINES = 20
 # Of them, so many after the line that decides.
 _AFTER = 6
 _LONGEST_LINE = 400
+# What says of no failure why: the recap with which a playbook's log ends, and lines of brackets.
+_SAYS_NOTHING = re.compile(r"\W*|\s*PLAY RECAP \**|\s*\S+ +: ok=\d+ +changed=\d+ .*")
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,10 @@ def _around(lines: Sequence[str], at: int | None) -> tuple[Sequence[str], int | 
 
 
 def _place(lines: Sequence[str], wanted: str) -> int | None:
-    """Return the place of the last line with a text. The text may be cut, and its line indented."""
+    """Return the place of the last line with a text. The text may be cut, and its line indented, or a part of JSON."""
     wanted = visible(wanted).strip().removesuffix("\u2026")
     found = [at for at, line in enumerate(lines) if wanted and line.strip().startswith(wanted)]
+    found = found or [at for at, line in enumerate(lines) if wanted and wanted in line]
     return found[-1] if found else None
 
 
@@ -96,8 +100,8 @@ def _entry(node: Node, position: int, path: Sequence[Node], deciding: Mapping[st
     told = causes(own)
     if not told and lines:
         # Its own words only say that it failed: the line that decides tells more, else the last one.
-        ends = [line for line in lines if line.strip() and not is_general(line)]
-        told = [lines[at]] if at is not None else ends[-1:]
+        ends = [line for line in lines if not is_general(line) and not _SAYS_NOTHING.fullmatch(line)]
+        told = [_telling(lines[at], deciding[logged.span_id])] if at is not None else ends[-1:]
     shown, marked = _around(lines, at)
     return {
         "row": position,
@@ -113,6 +117,12 @@ def _entry(node: Node, position: int, path: Sequence[Node], deciding: Mapping[st
         "marked": marked,
         "whole": len(shown) == len(lines),
     }
+
+
+def _telling(line: str, wanted: str) -> str:
+    """Return what a line tells: of one that has more around it, such as JSON, only what decides."""
+    wanted = visible(wanted).strip()
+    return line if line.strip().startswith(wanted.removesuffix("\u2026")) else wanted
 
 
 def _path_names(path: Sequence[Node]) -> list[str]:
