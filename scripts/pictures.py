@@ -21,7 +21,15 @@ from support.serving import Server
 
 ROOT = Path(__file__).parent.parent
 
-PICTURES = {"now": "/", "deploys": "/deploys?service=shop&result=failed"}
+PICTURES = {
+    "now": "/",
+    "deploys": "/deploys?service=shop&result=failed",
+    "service": "/service?name=shop&environment=staging",
+    "job": "/job?name=shop/deploy",
+    "platform": "/platform",
+}
+# Behind what failed on the first page: its trace, and the comparison with the last green run.
+BEHIND = ("trace", "compare")
 WIDTH, HEIGHT = 1200, 620
 # It waits while the pictures are taken.
 PLAYBOOK = """
@@ -53,11 +61,17 @@ def main(folder: Path) -> None:
                 page = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT}, timezone_id="UTC")
                 for name, path in PICTURES.items():
                     _shot(page, server.url + path, folder / f"{name}.png")
+                page.goto(server.url)
+                page.locator(".board .since-then a").first.click()
+                page.goto(page.url.partition("#")[0])
+                page.screenshot(path=folder / "trace.png")
+                page.get_by_role("link", name="Compare with the last green run").click()
+                page.screenshot(path=folder / "compare.png")
                 chromium.close()
         finally:
             playing.terminate()
             playing.wait()
-    sys.stdout.write(f"{len(PICTURES)} pictures in {folder}\n")
+    sys.stdout.write(f"{len(PICTURES) + len(BEHIND)} pictures in {folder}\n")
 
 
 def _play(folder: Path, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:

@@ -47,8 +47,8 @@ def test_the_trace_page_tells_times_once_in_the_readers_zone(browser: Browser, z
         header = page.locator("header time")
         assert header.all_inner_texts() == [started]
         assert header.get_attribute("title") == STARTED
-        # Since when it fails, since when it is green again, and what was green before; the path's step; the start and the end
-        # of the span, its event, and the moment of the report.
+        # Since when it fails, since when it is green again, what was green before; the path's step; the start and the end of
+        # the span, its event, and the moment of the report.
         assert page.locator("time").count() == 9
         visible = page.locator("body").inner_text()
         offset = started.rpartition(" ")[2]

@@ -127,7 +127,9 @@ def _cards(asked: Asked, found: ServiceOverTime, place: Place) -> list[Card]:
             "Time to restore",
             said_length(now.restore_ns),
             f"{still} not restored yet" if still else "",
-            [(f"median of {plural(len(restored), 'failure')}", "#failures")] if now.failures else [],
+            [(f"median of {plural(len(restored), 'failure')}" if restored else "what failed", "#failures")]
+            if now.failures
+            else [],
             was(said_length(before.restore_ns)),
         ),
     ]
