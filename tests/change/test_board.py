@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from pipeline_trace.change.board import Behind, board_of, environments_in_order
+from pipeline_trace.change.board import Behind, Failing, board_of, environments_in_order
 from pipeline_trace.change.board_terminal import print_board, print_deploys
 from pipeline_trace.change.entries import Entry
 from pipeline_trace.change.listed import board_document, deploys_document
@@ -111,3 +111,12 @@ def test_the_documents_have_none_for_what_is_not_known() -> None:
     assert {name for name, value in told["deploys"][0].items() if value is None} >= {"version", "who", "url", "owner"}
     cell = board_document(board_of([failed]), [])["services"][0]["environments"]["production"]
     assert (cell["state"], cell["there"], cell["behind"]) == (c.FAILURE, None, None)
+
+
+def test_since_when_and_how_often_it_fails_counts_from_the_last_success() -> None:
+    staging = ((90, c.FAILURE), (80, c.SUCCESS), (70, c.FAILURE), (60, c.CANCELLATION), (50, c.TIMEOUT))
+    deploys = [deploy("1.8", "staging", ago, state) for ago, state in staging]
+    deploys += [deploy("1.7", "production", 40), deploy("1.8", "qa", 30, c.FAILURE), deploy("1.8", "qa", 20, "running")]
+    (row,) = board_of(deploys).rows
+    failing = {name: cell.failing for name, cell in row.cells.items()}
+    assert failing == {"staging": Failing(2, NOW - 70 * MINUTE), "production": None, "qa": Failing(1, NOW - 30 * MINUTE)}

@@ -37,7 +37,8 @@ def test_of_a_failure_the_whole_account_is_told() -> None:
         "pipeline-trace show",
     ):
         assert told in copies.text
-    assert copies.markdown.startswith("**Ops should look at web2")
+    assert copies.text.splitlines()[0].startswith("Failed: shop/build#47, shop 1.7.3 to integration and staging, ")
+    assert copies.markdown.partition("\n\n")[2].startswith("**Ops should look at web2")
     assert "- **Evidence:**" in copies.markdown
 
 

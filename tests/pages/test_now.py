@@ -76,9 +76,9 @@ def test_yesterdays_deploy_of_shop_to_staging_that_failed_is_three_clicks_away(s
     assert runs(page) == ["shop/deploy#141", "shop/deploy#135"]
     yesterday = page.evaluate("new Date(Date.now() - 86400000).toISOString().slice(0, 10)")
     follow(page, page.locator("tr").filter(has_text=yesterday).locator("td.name a"))
-    assert urlsplit(page.url)[2:] == (f"/trace/{FAILED.trace_id}", "", f"span-{FAILED.span_id}")
+    # The verdict is at the top.
+    assert urlsplit(page.url)[2:] == (f"/trace/{FAILED.trace_id}", "", "")
     assert page.title() == "Failed: shop/deploy#141"
-    assert page.locator("#details h2").inner_text() == "RUN shop/deploy"
 
 
 def test_what_failed_since_is_one_click_away(server: Server, page_of: Open) -> None:
@@ -276,7 +276,7 @@ def asked_within_a_day(page: Page, ask: Callable[[], None]) -> None:
 def test_all_works_without_javascript(server: Server, page_of: Open) -> None:
     page = page_of(server, "/", java_script_enabled=False)
     assert page.locator("meta[http-equiv=refresh]").get_attribute("content") == "15"
-    assert "Nothing that is told here runs." in page.locator("#now").inner_text()
+    assert "Nothing runs now, as far as it is told here." in page.locator("#now").inner_text()
     assert re.search(r"\d\d:\d\d:\d\d UTC", cell(page, "shop", "staging").inner_text())
     follow(page, cell(page, "shop", "staging").get_by_role("link", name="1.7.2"))
     assert runs(page)[0] == "shop/deploy#141"

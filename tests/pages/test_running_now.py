@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.process, needs_chromium]
 
 MS = 60_000
 DEPLOY = ("-e", "app_name=shop", "-e", "version=1.7.3", "-e", "env=staging")
-NOTHING = "Nothing that is told here runs."
+NOTHING = "Nothing runs now, as far as it is told here."
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.process
 
 START_MS = 1_800_000_000_000
 SINCE = ("--since", "5000w", "--interval", "1")
-NOTHING = "Nothing that is told here runs."
+NOTHING = "Nothing runs now, as far as it is told here."
 
 
 @pytest.fixture

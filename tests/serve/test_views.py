@@ -77,7 +77,7 @@ def shown(server: Server, path: str) -> str:
     assert answer.status_code == 200, answer.text
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
     main = answer.text.partition("<main>")[2].partition("</main>")[0]
-    return re.sub(r"behind, for [^<]*|(?<=matches in )[^<]*", "", main)
+    return re.sub(r"behind, for [^<]*|\([^<]* ago\)|(?<=matches in )[^<]*", "", main)
 
 
 def runs_in(text: str) -> list[str]:

@@ -22,15 +22,24 @@ class Behind:
 
 
 @dataclass(frozen=True)
+class Failing:
+    """The deploys that failed since the last one that succeeded. ``since_ns``: when the first of them began."""
+
+    times: int
+    since_ns: int
+
+
+@dataclass(frozen=True)
 class Cell:
     """A service in an environment. ``newest``: the last deploy. ``there``: the last that succeeded, None if none is known.
 
-    ``behind``: None where that is not known, or there is no column before.
+    ``behind``: None where that is not known, or there is no column before. ``failing``: None if nothing failed since.
     """
 
     newest: Entry
     there: Entry | None = None
     behind: Behind | None = None
+    failing: Failing | None = None
 
     @property
     def state(self) -> str:
@@ -86,9 +95,16 @@ def _cells(order: Sequence[str], of: Mapping[str, Sequence[Entry]]) -> dict[str,
             continue
         green = [one for one in deploys if one.state == c.SUCCESS]
         there = green[-1] if green else None
-        cells[name] = Cell(deploys[-1], there, _behind(there, before))
+        cells[name] = Cell(deploys[-1], there, _behind(there, before), _failing(deploys))
         before = green
     return cells
+
+
+def _failing(deploys: Sequence[Entry]) -> Failing | None:
+    """Return how often deploys failed since the last one that succeeded, in order of their begin."""
+    last = max((at for at, one in enumerate(deploys) if one.state == c.SUCCESS), default=-1)
+    failed = [one for one in deploys[last + 1 :] if one.state in c.FAILED_RESULTS]
+    return Failing(len(failed), failed[0].start_ns) if failed else None
 
 
 def _behind(there: Entry | None, before: Sequence[Entry]) -> Behind | None:

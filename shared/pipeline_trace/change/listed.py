@@ -47,6 +47,7 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "state": cell.newest.state,
         "there": entry_document(cell.there) if cell.there else None,
         "newest": entry_document(cell.newest),
+        "failing": {"times": cell.failing.times, "since": iso_time(cell.failing.since_ns)} if cell.failing else None,
         "behind": {"changes": behind.changes, "since": iso_time(behind.since_ns) if behind.changes else None}
         if behind
         else None,

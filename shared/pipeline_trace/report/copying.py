@@ -62,9 +62,11 @@ class Copies:
 def copies_of(about: About, account: Account | None, around: Around, *, has_path: bool) -> Copies:
     """Return what can be copied from a page. ``account``: of its failure. ``has_path``: whether its commit is known."""
     commands = tuple(_commands(about, around, has_path=has_path))
+    what = list(_what(about))
     if account:
-        return Copies(rendered(account, "text"), rendered(account, "markdown"), commands)
-    lines = [list(_what(about)), _where(about, around, commands[0])]
+        text, markdown = rendered(account, "text"), rendered(account, "markdown")
+        return Copies(f"{line_text(what)}\n{text}", f"{line_markdown(what)}\n\n{markdown}", commands)
+    lines = [what, _where(about, around, commands[0])]
     return Copies("\n".join(map(line_text, lines)), "  \n".join(map(line_markdown, lines)), commands)
 
 

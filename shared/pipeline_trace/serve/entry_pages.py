@@ -8,7 +8,7 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-from ..change.board import Board, Cell
+from ..change.board import Board, Cell, Failing
 from ..change.board_terminal import said_behind
 from ..change.entries import Entry
 from ..change.ordered import LONGEST, OLDEST, SHORTEST
@@ -119,8 +119,9 @@ def _build_of(one: Entry) -> dict[str, object]:
 
 
 def page_of(one: Entry) -> str:
-    """Return the address of a deploy or a build on its trace's page."""
-    return f"/trace/{one.trace_id}#span-{one.span_id}"
+    """Return the address of a deploy or a build on its trace's page; of one that failed, the top: there is the verdict."""
+    page = f"/trace/{one.trace_id}"
+    return page if one.state in c.FAILED_RESULTS else f"{page}#span-{one.span_id}"
 
 
 def rows_of(board: Board, now_ns: int) -> list[dict[str, object]]:
@@ -144,6 +145,15 @@ def _cell(service: str, environment: str, cell: Cell | None, now_ns: int) -> dic
         "there": line_of(there) if there else None,
         "newest": line_of(newest) if newest is not there else None,
         "behind": said_behind(behind, now_ns) if behind and behind.changes else "",
+        "failing": _failing(cell.failing, now_ns) if cell.failing else None,
+    }
+
+
+def _failing(failing: Failing, now_ns: int) -> dict[str, object]:
+    return {
+        "times": "" if failing.times == 1 else f", {failing.times} times",
+        "since": time_element_of(failing.since_ns),
+        "ago": wording.human_duration(max(now_ns - failing.since_ns, 0)),
     }
 
 

@@ -145,6 +145,7 @@ def _place(asked: Asked, found: ServiceOverTime, place: Place) -> dict[str, obje
         "rate": said_share(place.now.failure_rate),
         "restore": said_length(place.now.restore_ns),
         "newest": line_of(newest),
+        "failing": newest.state in c.FAILED_RESULTS,
     }
 
 
