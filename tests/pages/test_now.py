@@ -90,6 +90,28 @@ def test_what_failed_since_is_one_click_away(server: Server, page_of: Open) -> N
     assert urlsplit(page.url).path == f"/trace/{FAILED.trace_id}"
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_list_is_sorted_by_a_link(server: Server, page_of: Open, width: int, *, javascript: bool) -> None:
+    page = page_of(server, "/deploys?service=shop", width=width, java_script_enabled=javascript, timezone_id="UTC")
+    wide = width > 1000
+    link = page.locator("th a") if wide else page.locator(".orders a")
+    head = page.locator("th").filter(has_text="Duration")
+    link.filter(has_text="Duration" if wide else "longest").focus()
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert query(page) == {"service": "shop", "sort": "longest"}
+    # The one that took four minutes; all others took two.
+    assert runs(page)[0] == "shop/deploy#139"
+    expect(head).to_have_attribute("aria-sort", "descending")
+    assert page.locator("a.sorts:visible").count() == (2 if wide else 0)
+    assert overflow(page) <= 0
+    # The filter stays, also where another one is set by the form.
+    field(page, "result").select_option("success")
+    follow(page, page.get_by_role("button", name="Filter"))
+    assert {"service": "shop", "sort": "longest", "result": "success"}.items() <= query(page).items()
+
+
 def test_filters_combine_and_live_in_the_address(server: Server, page_of: Open) -> None:
     page = page_of(server, "/deploys")
     field(page, "service").fill("shop")

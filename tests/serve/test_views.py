@@ -160,6 +160,19 @@ def test_a_list_is_sorted_over_all_its_pages(env: dict[str, str]) -> None:
         assert 'href="/deploys?service=shop"' in filtered
 
 
+def test_prices_are_in_the_pages_of_the_platform_and_of_a_job(env: dict[str, str]) -> None:
+    run = shop.build("shop/build", 7, time.time_ns() - shop.HOUR)
+    run.attributes |= {c.JENKINS_HELD_MS: 600_000, c.JENKINS_HELD_LENGTHS_MS: [600_000]}
+    run.attributes |= {c.JENKINS_HELD_LABELS: ["linux && docker"], c.JENKINS_HELD_WORKERS: [""]}
+    support.store_spans(env, [run])
+    pages = ("/platform", "/job?name=shop/build")
+    with Server(env, "--cost", "linux&&docker=0.12 EUR/min", "--cost", "*=9/h") as server:
+        assert ["1.20 EUR" in shown(server, path) for path in pages] == [True, True]
+    with Server(env) as server:
+        assert ["Agent-minutes" in shown(server, path) for path in pages] == [True, True]
+        assert ["Cost" in shown(server, path) for path in pages] == [False, False]
+
+
 @pytest.mark.parametrize("query", ["q=shop&result=failure", "page=2", "anything"])
 def test_old_addresses_of_the_list_lead_to_it(local: Server, query: str) -> None:
     answer = get(local, f"/?{query}")

@@ -1,8 +1,8 @@
-"""Reads for how long a build held executors of agents, from its run's attributes. Does no I/O."""
+"""Reads for how long builds held executors of agents: from their runs, or from blocks of Jenkins' plugin. Does no I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..trace import conventions as c
@@ -18,6 +18,44 @@ class Held(NamedTuple):
     worker: str
     result: str
     length_ns: int
+
+
+class Build(NamedTuple):
+    """A build. ``day``: in days since the epoch. ``told``: the attributes of its run, as they were sent."""
+
+    day: int
+    job: str
+    number: str
+    trace_id: str
+    told: Mapping[str, Any]
+
+
+class Block(NamedTuple):
+    """A ``node`` block that Jenkins' OpenTelemetry plugin tells: for how long it held an executor, in nanoseconds."""
+
+    label: str
+    length_ns: int
+
+
+def held_of(builds: Sequence[Build], blocks: Callable[[str], Sequence[Block]]) -> Iterator[tuple[Build, Held]]:
+    """Yield what builds held. One that both the poller and Jenkins' plugin tell counts as the poller tells it.
+
+    ``blocks``: returns those of a trace, by its id, if they are of one build and all of them have a label.
+    """
+    polled = {(one.job, one.number) for one in builds if c.PLUGIN_JOB not in one.told}
+    for build in builds:
+        of_plugin = c.PLUGIN_JOB in build.told
+        if of_plugin and (build.job, build.number) in polled:
+            continue
+        found = blocks(build.trace_id) if of_plugin else ()
+        for one in _held_by(found) if found else held_in(build.told):
+            yield build, one
+
+
+def _held_by(blocks: Sequence[Block]) -> Iterator[Held]:
+    yield Held("", "", TOLD, sum(one.length_ns for one in blocks))
+    for one in blocks:
+        yield Held(one.label, "", "", one.length_ns)
 
 
 def held_in(attributes: Mapping[str, Any]) -> Iterator[Held]:

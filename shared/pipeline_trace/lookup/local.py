@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date
+from functools import cache
 from typing import Any
 
 from ..delivery.destinations import DeliveryError
@@ -15,7 +16,7 @@ from ..trace import conventions as c
 from ..trace.clock import horizon_ns
 from ..trace.span import Span
 from ..trace.traits import DETAIL, NOTED, OUTLINE
-from .held import held_in
+from .held import Block, Build, held_of
 from .source import ALWAYS, MOST_OF_A_TRACE, BuildKey, Counted, Figures, Newest, OnHost, Remembered, Wanted, Window
 from .usual import percentile
 
@@ -38,6 +39,7 @@ _COUNTED: dict[Counted, tuple[str, str]] = {
     "wait": (f"kind IN ('{c.TYPE_QUEUE}', '{c.TYPE_AGENT}')", ""),
     "held": (f"{_STAGES} AND kind = '{c.TYPE_RUN}'", ""),
 }
+_OF_HELD = (c.JENKINS_HELD_MS, c.PLUGIN_JOB)
 _BODY = "(SELECT body FROM spans WHERE spans.trace_id = t.trace_id AND spans.span_id = t.span_id)"
 
 
@@ -183,10 +185,31 @@ class LocalSource:
 
     def _held(self, where: str, values: Sequence[str | int]) -> Iterator[tuple[Any, ...]]:
         """Yield of each build and of what it held the day, the result, for how long, the job, the label and the agent."""
-        query = f"SELECT start_ns / {_DAY_NS}, pipeline, {_BODY} FROM traits t WHERE {where}"
-        for day, job, body in self._store.rows(query, *values):
-            for label, worker, result, length in held_in(attributes_of(body) if body else {}):
-                yield day, result, length, job, label, worker
+        query = f"SELECT start_ns / {_DAY_NS}, pipeline, run, trace_id, {_BODY} FROM traits t WHERE {where}"
+        builds = [
+            Build(day, job or "", number or "", trace, attributes_of(body, *_OF_HELD) if body else {})
+            for day, job, number, trace, body in self._store.rows(query, *values)
+        ]
+        for build, held in held_of(builds, lambda trace: self._blocks(trace, values[:2])):
+            yield build.day, held.result, held.length_ns, build.job, held.label, held.worker
+
+    def _blocks(self, trace_id: str, times: Sequence[str | int]) -> list[Block]:
+        """Return the blocks of a trace that hold executors; none if it has several builds, or a label is not told.
+
+        ``times``: from when to when something begins that counts.
+        """
+        began = "start_ns BETWEEN ? AND ?"
+        query = f"SELECT {_BODY} FROM traits t WHERE trace_id = ? AND kind = '{c.TYPE_RUN}' AND {began}"
+        if sum(c.PLUGIN_JOB in attributes_of(body) for (body,) in self._store.rows(query, trace_id, *times)) != 1:
+            return []
+        # An agent is given at the end of the wait for it; around that is the block.
+        query = f"""SELECT t.end_ns, around.end_ns, spans.body FROM traits t CROSS JOIN spans USING (trace_id, span_id)
+            CROSS JOIN traits around ON around.trace_id = t.trace_id AND around.span_id = spans.parent_id
+            WHERE t.trace_id = ? AND t.kind = '{c.TYPE_AGENT}' AND t.{began}
+            AND around.kind = '{c.TYPE_BLOCK}' AND around.{began}"""
+        rows = self._store.rows(query, trace_id, *times, *times)
+        found = [Block(_label(body), max(over - given, 0)) for given, over, body in rows]
+        return found if all(one.label for one in found) else []
 
     def _noted(self, wanted: Sequence[Sequence[Wanted]], most: int, within: Window) -> list[Span]:
         """Return the newest noted spans with wanted traits. Each group is asked for alone: traits have own indexes."""
@@ -252,8 +275,15 @@ def _label(body: str | bytes | None) -> str:
 
 def _figures(key: tuple[Any, ...], found: Sequence[tuple[str, int]]) -> Figures:
     *names, number = key
-    day = date.fromordinal(_EPOCH + number)
     took = sorted(length for _result, length in found)
-    results = dict(sorted(Counter(result for result, _length in found).items()))
-    named = tuple(str(name or "") for name in names)
-    return Figures(named, str(day), len(found), results, percentile(took, 50), percentile(took, 95), sum(took))
+    results: dict[str, int] = {}
+    for result, _length in found:
+        results[result] = results.get(result, 0) + 1
+    named, ordered = tuple(str(name or "") for name in names), dict(sorted(results.items()))
+    return Figures(named, _day(number), len(found), ordered, percentile(took, 50), percentile(took, 95), sum(took))
+
+
+@cache
+def _day(number: int) -> str:
+    """Return a day, by its number since the epoch, such as 2026-11-30."""
+    return str(date.fromordinal(_EPOCH + number))

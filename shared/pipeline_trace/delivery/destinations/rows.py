@@ -92,10 +92,16 @@ def sent_spans(rows: Iterable[Row], find_resource: FindResource) -> Iterator[Spa
             continue
 
 
-def attributes_of(body: str | bytes) -> Mapping[str, Any]:
-    """Return the attributes of a span from its body, as they were sent; empty if it cannot be read."""
+def attributes_of(body: str | bytes, *names: str) -> Mapping[str, Any]:
+    """Return the attributes of a span from its body, as they were sent; empty if it cannot be read.
+
+    ``names``: empty, too, where none of these stands in it: most spans need not be parsed.
+    """
     try:
-        found = json.loads(_text_of(body))["attributes"]
+        text = _text_of(body)
+        if names and not any(name in text for name in names):
+            return {}
+        found = json.loads(text)["attributes"]
         return found if isinstance(found, dict) else {}
     except (ValueError, KeyError, TypeError, zlib.error):
         return {}

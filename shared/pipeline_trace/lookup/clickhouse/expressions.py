@@ -11,7 +11,7 @@ from ...trace.others import RESULTS, SAID_BY, STEP_TYPES
 from ...trace.span import ERROR, OK
 from ...trace.traits import FAILED_HOST, PARTS, PLAYBOOKS, Trait
 from ...trace.words import NEARLY_PRODUCTION, ONE_NAME, PARAMETERS, REVISION
-from ..source import TOLD, Wanted
+from ..source import Wanted
 from .columns import RESOURCE, Attributes, Bound, array, first, listed, quoted
 from .kinds import kind_of
 
@@ -63,18 +63,6 @@ class Expressions:
         """Return for what such a span waits: the label of an agent, else the pipeline that is in the queue."""
         label = first([self._of.span(c.JENKINS_AGENT_LABEL), self._of.span(c.PLUGIN_STEP_LABEL)])
         return f"if({self.wait()} = '{c.TYPE_AGENT}', {label}, {self._pipeline()})"
-
-    def held(self) -> str:
-        """Return what a run held, as held.held_in() tells it, as an array of tuples."""
-        of, whole = self._of, "toInt64OrZero({}) * 1000000"
-        total, told = of.span(c.JENKINS_HELD_MS), f"if({of.has(c.JENKINS_HELD_MS)}, {quoted(TOLD)}, '')"
-        names = (c.JENKINS_HELD_LABELS, c.JENKINS_HELD_WORKERS, c.JENKINS_HELD_LENGTHS_MS)
-        lists = (f"JSONExtract({of.listing(name)}, 'Array(String)')" for name in names)
-        labels, workers, lengths = (f"{one}[at]" for one in lists)
-        each = f"tuple({labels}, {workers}, '', {whole.format(lengths)})"
-        places = f"arrayEnumerate(JSONExtract({of.listing(names[-1])}, 'Array(String)'))"
-        parts = f"if({of.has(names[-1])}, arrayMap(at -> {each}, {places}), [])"
-        return f"arrayConcat([tuple('', '', {told}, {whole.format(total)})], {parts})"
 
     def kind(self) -> str:
         """Return the kind of a span, '' for others."""

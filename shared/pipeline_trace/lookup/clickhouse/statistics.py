@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, get_args
 from ...trace import conventions as c
 from ...trace.traits import NOTED, Trait
 from ..source import Counted, Wanted, Window
+from . import held
 from .columns import RESOURCE, SPAN, Attributes, Bound, listed
 from .expressions import Expressions
 from .narrowing import Narrowing, sought
@@ -37,12 +38,10 @@ _NAMES: dict[Counted, tuple[Trait | _Other, ...]] = {
     "host": ("host",),
     "deploy": ("service", "environment"),
     "wait": ("wait", "waited"),
-    # A run has several labels and agents: see _PARTS.
+    # A run has several labels and agents: see held.py.
     "held": ("pipeline",),
 }
 _OTHERS: frozenset[str] = frozenset(get_args(_Other))
-# What a run held, and the rest of the names of each part of it.
-_PARTS = "held.1 AS name_1, held.2 AS name_2, held.3 AS result, held.4 AS took"
 _IN_RUNS = frozenset({"job", "stage", "deploy", "held"})
 # What the traits of a span are made of, and when it ran.
 _RAW = f"Timestamp, Duration, TraceId, SpanId, ParentSpanId, SpanName, SpanKind, StatusCode, {SPAN}, {RESOURCE}"
@@ -68,11 +67,11 @@ def statistics(schema: Schema, counted: Counted, within: Window, wanted: Sequenc
         spans = _of_runs(schema, counted, when, took, wanted, bound)
     else:
         spans = _Spans(schema, took, bound).counted(counted, when, wanted)
-    found, names = f"SELECT * FROM ({spans}) {_SAME}", [f"name_{at}" for at in range(len(_NAMES[counted]))]
+    keys = ", ".join(f"name_{at}" for at in range(len(_NAMES[counted])))
+    found = f"SELECT {keys}, day, result, took FROM ({spans}) {_SAME}"
     if counted == "held":
-        found = f"SELECT name_0, day, {_PARTS} FROM ({found}) ARRAY JOIN held"
-        names += ["name_1", "name_2"]
-    keys = ", ".join(names)
+        found = held.parts(f"SELECT TraceId, {keys}, day, {held.COLUMNS} FROM ({spans}) {_SAME}", schema, when)
+        keys = held.NAMES
     sql = f"""SELECT {keys}, toString(day), sum(some) AS many,
             CAST((groupArray(result), groupArray(some)), 'Map(String, UInt64)'),
             (arraySort(arrayFlatten(groupArray(lengths))) AS sorted)[greatest(intDiv(many * 50 + 99, 100), 1)],
@@ -86,7 +85,7 @@ def statistics(schema: Schema, counted: Counted, within: Window, wanted: Sequenc
 def _of_runs(schema: Schema, counted: Counted, when: str, took: str, wanted: Sequence[Wanted], bound: Bound) -> str:
     """Return the query for the spans that are counted, in the table of runs. ``took``: their day and length."""
     columns = ", ".join(f"{name.capitalize()} AS name_{at}" for at, name in enumerate(_NAMES[counted]))
-    columns += f", {Expressions(Attributes(as_json=schema.as_json)).held()} AS held" if counted == "held" else ""
+    columns += held.columns(Attributes(as_json=schema.as_json), "Run") if counted == "held" else ""
     which = f"Kind IN {listed(_KINDS[counted])}" if counted in _KINDS else f"Level = {NOTED} AND Environment != ''"
     where = " AND ".join([which, when, *(typed(sought(one), bound) for one in wanted)])
     return f"SELECT TraceId, SpanId, {columns}, Result AS result, {took} FROM {schema.runs} WHERE {where}"
@@ -98,6 +97,7 @@ class _Spans:
     def __init__(self, schema: Schema, took: str, bound: Bound) -> None:
         self._took = took
         attributes = Attributes(as_json=schema.as_json)
+        self._attributes = attributes
         self._table, self._bound = schema.spans, bound
         self._of, self._narrow = Expressions(attributes, lists=True), Narrowing(attributes)
 
@@ -146,7 +146,7 @@ class _Spans:
     def _select(self, counted: Counted, names: Mapping[str, str], result: str, table: str, where: str) -> str:
         named = (names[name] if name in names else self._other(name) for name in _NAMES[counted])
         columns = ", ".join(f"{column} AS name_{at}" for at, column in enumerate(named))
-        columns += f", {self._of.held()} AS held" if counted == "held" else ""
+        columns += held.columns(self._attributes, self._of.trait("run")) if counted == "held" else ""
         return f"SELECT TraceId, SpanId, {columns}, {result} AS result, {self._took} FROM {table} WHERE {where}"
 
     def _other(self, name: str) -> str:
