@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,6 +26,7 @@ from pipeline_trace.serve import trace_page
 from pipeline_trace.serve.following import Following
 from pipeline_trace.serve.reading import Reading
 from pipeline_trace.serve.trace_page import TracePages
+from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Span
 
 SECONDS = 20.0
@@ -200,6 +201,28 @@ def test_nothing_is_read_while_nothing_changes_and_once_for_all_readers(machine:
         for stream in streams:
             assert (await stream.next())["parts"]["title"].startswith("Not heard of: ")
         assert machine.reads == 2
+        pages.close()
+
+    ran(read())
+
+
+def test_what_an_open_span_waits_for_is_news(machine: Machine) -> None:
+    async def read() -> None:
+        pages = TracePages(machine.reading)
+        mark = mark_in(await pages.answer(asked()))
+        stream = Stream(await pages.events(asked(query=f"since={mark}")))
+        await stream.next("time")
+        waiting = replace(
+            TASK, attributes={c.WAIT_KIND: c.WAIT_AGENT, c.WAIT_FOR: "macos", c.WAIT_REASON: "all are offline"}
+        )
+        machine.opened = [Opened(PLAYBOOK), Opened(waiting)]
+        stands = (await stream.next())["parts"]["#stands"]
+        assert "for an agent (macos): all are offline" in stands
+        assert "Bring an agent with the label macos online." in stands
+        assert '<span class="owner o-ops">Ops</span>' in stands
+        # Nobody knows whether it still waits.
+        machine.opened = [Opened(PLAYBOOK), Opened(waiting, 99)]
+        assert "for an agent" not in (await stream.next())["parts"]["#stands"]
         pages.close()
 
     ran(read())
