@@ -59,9 +59,8 @@ def main() -> None:
             _measure(page, server, env, opened, options.rounds, "closed")
             page.click("#matrix > summary")
             _measure(page, server, env, opened, options.rounds, "open")
-            print(
-                f"`serve` took at most {before_kb / 1000:.0f} MB before the page, and {server.peak_kb() / 1000:.0f} MB with it.\n"
-            )
+            peak_kb = server.peak_kb()
+            print(f"`serve` took {before_kb / 1000:.0f} MB before the page, and at most {peak_kb / 1000:.0f} MB with it.")
         version = chromium.version
         chromium.close()
     print(f"{len(spans) + len(opened):,} spans; Chromium {version} without a graphics card; load {os.getloadavg()[0]:.1f}.")
