@@ -228,6 +228,24 @@ def test_what_an_open_span_waits_for_is_news(machine: Machine) -> None:
     ran(read())
 
 
+def test_of_a_source_that_only_tells_by_being_read_it_is_read(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trace_page, "_READ_SECONDS", 0.01)
+
+    async def read() -> None:
+        pages = TracePages(replace(machine.reading, state_of=None))
+        mark = mark_in(await pages.answer(asked()))
+        stream = Stream(await pages.events(asked(query=f"since={mark}")))
+        machine.store(ended(TASK))
+        seen: list[Any] = []
+        # What goes on takes longer each time: that is new, too.
+        while not any(change["rows"] for change in seen):
+            seen.append(await stream.next())
+        assert [len(change["rows"]) for change in seen if change["rows"]] == [1]
+        pages.close()
+
+    ran(read())
+
+
 def test_a_page_that_nobody_has_open_is_forgotten(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trace_page, "_KEPT_SECONDS", 0.1)
 
