@@ -51,12 +51,16 @@ def main() -> None:
         chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
         with Server(env) as server:
             _tell(server, opened)
+            requests.get(server.url, timeout=60).raise_for_status()
+            before_kb = server.peak_kb()
             page = chromium.new_page(viewport={"width": 1400, "height": 900})
             page.goto(f"{server.url}/trace/{spans[0].trace_id}")
             page.locator("#live-line:not([hidden])").wait_for()
             _measure(page, server, env, opened, options.rounds, "closed")
             page.click("#matrix > summary")
             _measure(page, server, env, opened, options.rounds, "open")
+            peak_kb = server.peak_kb()
+            print(f"`serve` took {before_kb / 1000:.0f} MB before the page, and at most {peak_kb / 1000:.0f} MB with it.")
         version = chromium.version
         chromium.close()
     print(f"{len(spans) + len(opened):,} spans; Chromium {version} without a graphics card; load {os.getloadavg()[0]:.1f}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
-from re import sub
+from re import search, sub
 
 import pytest
 import requests
@@ -53,6 +53,11 @@ def test_it_is_shown_with_what_it_waits_for_until_it_has_ended(
     assert "waits for an agent (macos): There are no nodes with the label ‘macos’" in text
     assert "Compare the label macos with the labels of the agents." in text
     assert NOTHING not in text
+    trace = search("/trace/[0-9a-f]{32}", requests.get(server.url, timeout=30).text)
+    assert trace
+    page = requests.get(server.url + trace[0], timeout=30).text
+    assert "for an agent (macos): There are no nodes with the label ‘macos’" in unescape(page)
+    assert "<title>Running: shop/build#61</title>" in page
     jenkins.moment_ms = None
     processes.wait_for(lambda: NOTHING in shown(server), "end of the build")
     assert service.end()[0] == 0

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,6 +26,7 @@ from pipeline_trace.serve import trace_page
 from pipeline_trace.serve.following import Following
 from pipeline_trace.serve.reading import Reading
 from pipeline_trace.serve.trace_page import TracePages
+from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Span
 
 SECONDS = 20.0
@@ -75,7 +76,7 @@ def machine(tmp_path: Path) -> Machine:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look often."""
-    for name, seconds in {"_LOOK_SECONDS": 0.01, "_SETTLED_SECONDS": 0.05, "_KEPT_SECONDS": 0.1}.items():
+    for name, seconds in {"_LOOK_SECONDS": 0.01, "_SETTLED_SECONDS": 0.05}.items():
         monkeypatch.setattr(trace_page, name, seconds)
 
 
@@ -205,12 +206,54 @@ def test_nothing_is_read_while_nothing_changes_and_once_for_all_readers(machine:
     ran(read())
 
 
-def test_a_page_that_nobody_has_open_is_forgotten(machine: Machine) -> None:
+def test_what_an_open_span_waits_for_is_news(machine: Machine) -> None:
     async def read() -> None:
         pages = TracePages(machine.reading)
         mark = mark_in(await pages.answer(asked()))
         stream = Stream(await pages.events(asked(query=f"since={mark}")))
         await stream.next("time")
+        waiting = replace(
+            TASK, attributes={c.WAIT_KIND: c.WAIT_AGENT, c.WAIT_FOR: "macos", c.WAIT_REASON: "all are offline"}
+        )
+        machine.opened = [Opened(PLAYBOOK), Opened(waiting)]
+        stands = (await stream.next())["parts"]["#stands"]
+        assert "for an agent (macos): all are offline" in stands
+        assert "Bring an agent with the label macos online." in stands
+        assert '<span class="owner o-ops">Ops</span>' in stands
+        # Nobody knows whether it still waits.
+        machine.opened = [Opened(PLAYBOOK), Opened(waiting, 99)]
+        assert "for an agent" not in (await stream.next())["parts"]["#stands"]
+        pages.close()
+
+    ran(read())
+
+
+def test_of_a_source_that_only_tells_by_being_read_it_is_read(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trace_page, "_READ_SECONDS", 0.01)
+
+    async def read() -> None:
+        pages = TracePages(replace(machine.reading, state_of=None))
+        mark = mark_in(await pages.answer(asked()))
+        stream = Stream(await pages.events(asked(query=f"since={mark}")))
+        machine.store(ended(TASK))
+        seen: list[Any] = []
+        # What goes on takes longer each time: that is new, too.
+        while not any(change["rows"] for change in seen):
+            seen.append(await stream.next())
+        assert [len(change["rows"]) for change in seen if change["rows"]] == [1]
+        pages.close()
+
+    ran(read())
+
+
+def test_a_page_that_nobody_has_open_is_forgotten(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trace_page, "_KEPT_SECONDS", 0.1)
+
+    async def read() -> None:
+        pages = TracePages(machine.reading)
+        # The page itself may be forgotten already.
+        stream = Stream(await pages.events(asked()))
+        mark = (await stream.next())["mark"]
         await stream.leave()
         await until(lambda: not pages._followed)
         machine.reads = 0

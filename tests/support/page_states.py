@@ -20,6 +20,7 @@ from pipeline_trace.serve import pages
 from pipeline_trace.serve.comparing import page_of
 from pipeline_trace.serve.listing import Page as Listed
 from pipeline_trace.serve.summary import Summary, summarise
+from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.ids import span_id, trace_id
 from pipeline_trace.trace.span import Event, Link, Span
 from support import grid_samples, now_states, time_states
@@ -211,6 +212,7 @@ def live() -> list[State]:
         _live("live-not-heard-of", _running(), replace(_KNOWN, silent=quiet), act=_first_row),
         _live("live-failed-and-ended", _running(), after=told, then=known, act=_ended),
         _live("live-long-way", deep),
+        _live("live-waits", _waiting()),
         _live("live-grid", some, replace(_KNOWN, silent=dict(list(silent.items())[:1])), act=_open_grid),
     ]
 
@@ -304,6 +306,22 @@ def _running() -> list[Span]:
         if span.name in ("RUN app-build", "Unit test", "make test"):
             span.attributes = {key: value for key, value in span.attributes.items() if "result" not in key}
             span.end_ns, span.status_code, span.status_message = 0, "UNSET", ""
+    return spans
+
+
+def _waiting() -> list[Span]:
+    """Return a build that runs and waits in several branches, as the poller tells it."""
+    spans = [make("run", None, "RUN app-build", 0, None, jenkins_type="run", cicd_pipeline_run_id="42")]
+    told = [
+        (c.WAIT_AGENT, "macos", "There are no nodes with the label \u2018macos\u2019", seconds(9)),
+        (c.WAIT_AGENT, _LONG, _ARABIC, seconds(20)),
+        (c.WAIT_APPROVAL, "Deploy to production?", "", 0),
+        (c.WAIT_LOCK, "staging", "", seconds(30)),
+    ]
+    for at, (kind, what, reason, since_ns) in enumerate(told):
+        span = make(f"w{at}", "run", f"Branch {at}", at + 1, None, jenkins_type="branch")
+        span.attributes |= {c.WAIT_KIND: kind, c.WAIT_FOR: what, c.WAIT_REASON: reason, c.WAIT_SINCE: since_ns}
+        spans.append(span)
     return spans
 
 

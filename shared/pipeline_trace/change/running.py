@@ -157,13 +157,16 @@ def _running(
     run, url = (next(filter(None, map(of, chain)), "") for of in (build_name_of, run_url_of))
     usual = took(deploys, own[0].service, own[0].environments[0]) if own else jobs.get(job_of(run))
     start_ns = own[0].start_ns if own else chain[0].start_ns
-    waits = _waits_of([one.span for one in opened])
+    waits = waits_of([one.span for one in opened])
     stands = [span.name for span in chain]
     return Running(trace_id, stands, start_ns, own, usual, run, url, heard_ns, waits, _host(chain, hosts))
 
 
-def _waits_of(opened: Sequence[Span]) -> list[Waits]:
-    """Return what spans wait for. What waits for a build that runs here waits for what that one waits for."""
+def waits_of(opened: Sequence[Span]) -> list[Waits]:
+    """Return what open spans wait for, the longest wait first.
+
+    What waits for a build that runs here waits for what that one waits for.
+    """
     runs = set(map(build_name_of, opened))
     found = filter(None, map(_waits, opened))
     return sorted((one for one in found if one.kind != c.WAIT_BUILD or one.what not in runs), key=lambda one: one.since_ns)

@@ -18,7 +18,6 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..lookup.standing import standing
 from ..lookup.states import INCOMPLETE, RUNNING, span_type
 from ..lookup.tree import Node, build_tree, overall_state, walk
 from ..lookup.usual import NO_OTHER_BUILDS, OtherBuilds
@@ -33,6 +32,7 @@ from .pagedata import STATE_WORDS, PageData
 from .panels import flaky_view, lane_views, stage_views, time_views
 from .retries import find_retries
 from .rowdata import Rows
+from .stands import stands_view
 from .times import time_element, time_element_of
 from .trouble import find_trouble
 
@@ -58,8 +58,6 @@ _LIVE_SCRIPTS = ("report-morph.js", "report-renew.js", "report-live.js")
 # What the server makes of a page, and makes again when it changes. Each has an element with this id.
 PARTS = ("links", "head", "stands", "story", "panels")
 _STYLES = ("report.css", "report-first.css", "report-tools.css", "report-matrix.css", "report-media.css")
-# Of deeply nested spans, the outermost and the inner ones are named.
-_MOST_STANDS = 8
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(_TEMPLATES),
     autoescape=True,
@@ -170,7 +168,7 @@ def made(
         "retries": find_retries(nodes),
         "flaky": flaky_view(history),
         "has_grid": any(span_type(node.span) in (c.TYPE_PLAYBOOK, c.TYPE_TASK) for node in nodes),
-        "stands": _stands(nodes, known.silent),
+        "stands": stands_view(nodes, known.silent, int(moment.timestamp() * 1_000_000) * 1000),
     }
     data = PageData(nodes, start_ns, end_ns, path, history, silent=known.silent, made=rows)
     more = {"copies": {"text": copies.text, "markdown": copies.markdown}, "page": known.around.page}
@@ -199,18 +197,6 @@ def part_of(page: Made, name: str) -> str:
 
 def _read(name: str) -> str:
     return (_TEMPLATES / name).read_text(encoding="utf-8")
-
-
-def _stands(nodes: Sequence[Node], silent: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Return where a trace stands that goes on: the open spans, the outermost first."""
-    opened = [node.span for node in nodes if not node.span.end_ns]
-    chain = standing([span for span in opened if span.span_id not in silent] or opened)
-    rows = {node.span.span_id: row for row, node in enumerate(nodes)} if chain else {}
-    if len(chain) > _MOST_STANDS:
-        chain = [chain[0], *chain[1 - _MOST_STANDS :]]
-    return [
-        {"row": rows[span.span_id], "name": visible(span.name), "since": time_element_of(span.start_ns)} for span in chain
-    ]
 
 
 def _result(roots: Sequence[Node], spans: Sequence[Span], silent: Mapping[str, int]) -> tuple[str, str]:

@@ -9,10 +9,9 @@ from shlex import quote
 from markupsafe import Markup
 
 from ..change.board import Board
-from ..change.running import Host, Running, Waits
+from ..change.running import Host, Running
 from ..lookup import wording
-from ..ownership.verdict import UNKNOWN
-from ..ownership.waits import FOR, meaning
+from ..report.stands import MOST_WAITS, wait_view
 from ..report.times import time_element_of
 from .entry_pages import line_of, rows_of
 from .pages import SCRIPT, render
@@ -21,8 +20,6 @@ from .searching import address_of
 
 # Where the parts of the page come from when they change.
 LIVE = "/now/events"
-# Of one build. It may wait in a hundred branches.
-_MOST_WAITS = 3
 
 
 @dataclass(frozen=True)
@@ -73,8 +70,8 @@ def _running(one: Running, now_ns: int) -> dict[str, object]:
         "heard": time_element_of(one.heard_ns) if one.heard_ns else "",
         "usual": _usual(one, ran_ns),
         "such": "deploys" if one.deploys else "builds" if one.run else "",
-        "waits": [_waits(wait, now_ns) for wait in one.waits[:_MOST_WAITS]],
-        "more_waits": len(one.waits[_MOST_WAITS:]),
+        "waits": [wait_view(wait, now_ns) for wait in one.waits[:MOST_WAITS]],
+        "more_waits": len(one.waits[MOST_WAITS:]),
         "ask": f"pipeline-trace why {quote(one.run)}" if one.run else "",
     }
 
@@ -99,19 +96,6 @@ def _state(one: Running, now_ns: int) -> tuple[str, str, str]:
     if one.waits:
         return "silent", "\N{DOUBLE VERTICAL LINE}", "waits"
     return "s-running", "\N{BLACK RIGHT-POINTING TRIANGLE}", "running"
-
-
-def _waits(wait: Waits, now_ns: int) -> dict[str, object]:
-    meant = meaning(wait.kind, wait.what, wait.reason)
-    what = f" ({wording.visible(wait.what)})" if wait.what else ""
-    reason = f": {wording.visible(wait.reason)}" if wait.reason else ""
-    return {
-        "said": f"{FOR[wait.kind]}{what}{reason}",
-        "since": time_element_of(wait.since_ns) if wait.since_ns else "",
-        "waited": wording.human_duration(max(now_ns - wait.since_ns, 0)),
-        "owner": "" if meant.owner == UNKNOWN else meant.owner,
-        "next": wording.visible(meant.next),
-    }
 
 
 def _usual(one: Running, ran_ns: int) -> dict[str, object] | None:

@@ -69,7 +69,8 @@ class Following:
             now = time.monotonic()
             # Before the spans: what ends in between is read as ended.
             opened = self._reading.open_spans()
-            told = {(one.span.trace_id, one.span.span_id, one.heard_ns) for one in with_around(opened, (), self._traces)}
+            # As a whole: what a build waits for changes.
+            told = {(one.span.trace_id, one.span.span_id): one for one in with_around(opened, (), self._traces)}
             known = self._reading.state_of(self._traces) if self._reading.state_of else None
             if known is not None and (known, told) == (self._state, self._opened) and now - self._read_at < _AGAIN_SECONDS:
                 return False

@@ -47,7 +47,7 @@ function onChange(change) {
   mark = change.mark;
   setClock(change.now);
   changedAt = new Date();
-  const before = { title: document.title, failures: failures(), stands: byId("stands").textContent };
+  const before = { title: document.title, failures: failures(), stands: standing() };
   renew(change);
   tellChange(before);
 }
@@ -110,9 +110,12 @@ function tellChange(before) {
   const failed = failures();
   if (document.title !== before.title) announce(document.title);
   else if (failed > before.failures) announce(`${failed} failed`);
-  else if (performance.now() - saidAt >= SAID_MS && byId("stands").textContent !== before.stands) {
-    announce(byId("stands").textContent.trim());
-  }
+  else if (performance.now() - saidAt >= SAID_MS && standing() !== before.stands) announce(standing());
+}
+
+// Where the trace stands, in words.
+function standing() {
+  return byId("stands").querySelector("p")?.textContent || "";
 }
 
 // What still runs takes longer, also where nothing new comes.
