@@ -19,7 +19,9 @@ from pipeline_trace.lookup.lookup import Lookup, local_lookup
 from pipeline_trace.lookup.source import Window
 from pipeline_trace.lookup.tree import build_tree, walk
 from pipeline_trace.lookup.usual import OtherBuilds, other_builds, percentile, usual_times
+from pipeline_trace.ownership import Verdict
 from pipeline_trace.report.headline import path_view, verdict_view
+from pipeline_trace.report.panels import without_outages
 from pipeline_trace.report.retries import Retry, find_retries
 from pipeline_trace.report.trouble import find_trouble
 from pipeline_trace.trace import conventions as c
@@ -86,6 +88,16 @@ def test_a_build_deploys_where_its_playbook_says(tmp_path: Path, other: str, fla
     store.close()
     lookup.close()
     assert bool(found) is flaky
+
+
+@pytest.mark.parametrize(("owner", "left"), [("ops", ["Test", "a test"]), ("dev", ["Deploy", "Test", "a test"])])
+def test_a_stage_that_the_platform_let_fail_is_not_called_flaky(owner: str, left: list[str]) -> None:
+    spans = build(2, 100, Test=(5, c.SUCCESS), Deploy=(5, c.FAILURE))
+    flaky = [Flaky("app", "Deploy", "2", "1"), Flaky("app", "Test", "0", "1"), Flaky("app", "a test", "2", "1", True)]
+    rows = list(walk(build_tree(spans)))
+    found = without_outages(OtherBuilds({}, flaky), Verdict(owner, "a kind", 0.9), rows)
+    assert [one.name for one in found.flaky] == left
+    assert without_outages(OtherBuilds({}, flaky), None, rows).flaky == flaky
 
 
 def test_usual_times_are_median_and_p95_of_what_succeeded() -> None:

@@ -29,7 +29,7 @@ from .critical import critical_path
 from .heading import facts_of, heading_of
 from .headline import NOTHING, Headline, path_view, since_view, verdict_view
 from .pagedata import STATE_WORDS, PageData
-from .panels import flaky_view, lane_views, stage_views, time_views
+from .panels import flaky_view, lane_views, stage_views, time_views, without_outages
 from .retries import find_retries
 from .rowdata import Rows
 from .stands import stands_view
@@ -136,7 +136,8 @@ def made(
     start_ns, end_ns = _extent(spans, moment, known.silent)
     path = critical_path(roots, end_ns)
     result, word = _result(roots, spans, known.silent)
-    heading, headline, history = heading_of(roots), known.headline, known.history
+    heading, headline = heading_of(roots), known.headline
+    history = without_outages(known.history, headline.verdict, nodes)
     about = About(heading, spans[0].trace_id if spans else "", result, word, start_ns, end_ns - start_ns)
     copies = copies_of(about, headline.account, known.around, has_path=headline.path is not None)
     values = {

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..lookup.states import span_type, state
 from ..lookup.tree import Node
 from ..lookup.usual import OtherBuilds, stage_key
 from ..lookup.wording import human_duration, visible
+from ..ownership.verdict import OPS, Verdict
 from ..trace import conventions as c
 from ..trace.queries import build_name, has_times, is_stage
 from ..trace.span import Span
@@ -79,6 +81,14 @@ def _parents(rows: Sequence[Node]) -> list[str]:
         found.append(path[-1] if path else "")
         path.append(visible(node.span.name))
     return found
+
+
+def without_outages(history: OtherBuilds, verdict: Verdict | None, rows: Sequence[Node]) -> OtherBuilds:
+    """Return what other builds tell. A stage that the platform let fail now is not flaky: an outage looks the same."""
+    if verdict is None or verdict.owner != OPS:
+        return history
+    failed = {stage_key(node.span) for node in rows if is_stage(node.span) and state(node.span) in c.FAILED_RESULTS}
+    return replace(history, flaky=[one for one in history.flaky if one.test or (one.job, one.name) not in failed])
 
 
 def flaky_view(history: OtherBuilds) -> list[dict[str, str]]:
