@@ -138,9 +138,11 @@ def test_the_head_of_the_page_says_what_was_deployed_and_by_whom(told: tuple[Pat
 def test_the_chat_gets_what_why_says(told: tuple[Path, str]) -> None:
     page = (told[0] / "host-down" / "report.html").read_text()
     data = json.loads(page.partition('id="trace-data">')[2].partition("</script>")[0])
+    text, markdown = data["copies"]["text"].splitlines(), data["copies"]["markdown"]
+    assert text[0].startswith("Failed: shop/build#47, shop 1.7.3 to integration and staging, ")
     # Times apart, which `why` tells in local time.
-    assert data["copies"]["text"].splitlines()[:2] == answer(told[1], "why shop/build#47")[:2]
-    assert data["copies"]["markdown"].startswith("**Ops should look at web2")
+    assert text[1:3] == answer(told[1], "why shop/build#47")[:2]
+    assert markdown.partition("\n\n")[2].startswith("**Ops should look at web2")
 
 
 @pytest.mark.parametrize("name", ["host-down", "broken-change"])
