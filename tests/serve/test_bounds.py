@@ -352,5 +352,6 @@ def test_term_ends_the_server_in_time_whatever_is_in_hand(env: dict[str, str]) -
         sender.join()
     assert answers == [503]
     last = "pipeline-trace: requests were not read within 8 s after the signal; their clients send them again\n"
-    assert (status, said) == (0, last)
+    # A fast machine is past what cannot be interrupted when the signal comes. Then there is nothing to say.
+    assert (status, said) in ((0, last), (0, ""))
     assert [one["trace_id"] for one in support.stored(env)] == ["01" * 16]
