@@ -144,3 +144,15 @@ def test_only_the_host_at_which_it_stands_is_asked_about() -> None:
     assert slow_hosts([task, host, Opened(later)], 10**13) == []
     (one,) = running_of([task], [])
     assert one.host is None
+
+
+def test_a_deep_chain_of_open_spans_takes_no_longer_than_it_has_spans() -> None:
+    spans = [opened(number, number - 1 or None, number) for number in range(1, 20_001)]
+    chain = standing(reversed(spans))
+    assert len(chain) == 20_000
+    assert [chain[0].span_id, chain[-1].span_id] == [spans[0].span_id, spans[-1].span_id]
+
+
+def test_two_builds_that_a_wait_does_not_name_are_told() -> None:
+    (one,) = running_of([waiting(1, c.WAIT_BUILD)], [])
+    assert one.waits == [Waits(c.WAIT_BUILD)]

@@ -84,3 +84,15 @@ def test_other_receivers_get_no_record_and_cost_the_controller_no_request(
         assert service.end()[0] == 0
         assert receiver.heard == []
     assert not [one for one in jenkins.requests if "/queue/" in one]
+
+
+def test_its_page_offers_nothing_that_is_not_there_yet_and_find_leads_to_it(
+    server: Server, jenkins: ModelJenkins, start: Callable[..., Service]
+) -> None:
+    start("--jenkins-url", jenkins.url, *SINCE, OTEL_EXPORTER_OTLP_ENDPOINT=server.url)
+    processes.wait_for(lambda: "shop/build#61" in shown(server), "build on the page")
+    found = requests.get(f"{server.url}/search", {"q": "shop/build#61"}, timeout=30)
+    assert "/trace/" in found.url
+    for absent in ("Compare with the last green run", "Export as OTLP JSON", "pipeline-trace show"):
+        assert absent not in found.text, absent
+    assert requests.get(f"{server.url}/search", {"q": found.url.rpartition("/")[2]}, timeout=30).url == found.url

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -56,6 +57,7 @@ class Polled:
         while self.clock.seconds < end:
             self.clock.seconds += self._took
             self.telling.polled(self._look)
+            self.telling.wait()
             self.clock.seconds += self._interval
 
     def _look(self) -> list[Span]:
@@ -111,15 +113,40 @@ def refusing() -> Noting:
     return noting
 
 
-def test_a_controller_that_does_not_answer_is_asked_at_the_next_poll() -> None:
+def test_a_controller_that_does_not_answer_is_asked_no_more_often_and_said_once() -> None:
     noting = Noting()
-    polled = Polled(30, noting)
+    polled = Polled(2, noting)
     polled.error = Unreachable("gone")
-    polled.polls(60)
-    assert (noting.told, polled.warned, len(polled.looks)) == ([], [], 2)
+    polled.polls(300)
+    assert (noting.told, polled.warned) == ([], ["what runs is not told now: gone"])
+    assert len(polled.looks) <= 11
     polled.error = None
-    polled.polls(30)
-    assert noting.told == [(1, 30.0)]
+    polled.polls(40)
+    assert noting.told
+    polled.error = Unreachable("gone")
+    polled.polls(40)
+    assert len(polled.warned) == 2
+
+
+def test_a_controller_that_hangs_holds_no_poll_up_and_is_asked_once() -> None:
+    let_go, looks = threading.Event(), []
+
+    def look() -> list[Span]:
+        looks.append(1)
+        let_go.wait(30)
+        return [OPEN]
+
+    noting, clock = Noting(), Clock()
+    telling = TellingOpen(lambda: noting, 30, [].append, clock)
+    for _ in range(100):
+        telling.polled(look)
+        clock.seconds += 60
+    assert (len(looks), noting.told) == (1, [])
+    telling.close()
+    let_go.set()
+    telling.wait()
+    # The service has ended meanwhile.
+    assert noting.told == []
 
 
 def test_an_error_of_ours_is_said_once_an_hour() -> None:
@@ -138,6 +165,7 @@ def test_what_is_not_set_up_correctly_is_left_to_those_who_deliver() -> None:
     telling = TellingOpen(wrong, 30, warned.append, clock)
     for _ in range(1000):
         telling.polled(lambda: [OPEN])
+        telling.wait()
         clock.seconds += 60
     assert warned == []
 
@@ -145,7 +173,7 @@ def test_what_is_not_set_up_correctly_is_left_to_those_who_deliver() -> None:
 def test_it_is_closed() -> None:
     noting = Noting()
     polled = Polled(30, noting)
-    polled.telling.close()
     polled.polls(10)
     polled.telling.close()
-    assert noting.closed
+    polled.polls(100)
+    assert (noting.closed, len(noting.told)) == (True, 1)

@@ -163,3 +163,12 @@ def test_with_its_run_ends_what_nobody_tells_the_end_of(clock: Clock) -> None:
     assert names(opened) == ["span 3"]
     opened.put([replace(run, told_ns=9)])
     assert sorted(names(opened)) == ["span 1", "span 3"]
+
+
+def test_a_sender_whose_clock_was_ahead_is_heard_again(clock: Clock) -> None:
+    opened = OpenSpans(clock=clock)
+    opened.put([told(1, 3600 * 10**9)])
+    for second in (30, 60, 90):
+        clock.seconds += 30.0
+        opened.put([told(2, second * 10**9)])
+    assert names(opened) == ["span 2"]

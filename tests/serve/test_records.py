@@ -178,3 +178,11 @@ def test_limits_hold_as_for_spans() -> None:
 def test_a_body_that_is_none_says_what_was_expected(kind: str) -> None:
     with pytest.raises(BodyError, match=r"not a (valid ExportLogsServiceRequest|JSON object)"):
         read(b"\x0a\xff" if kind == PROTOBUF else b"[]", kind)
+
+
+def test_a_run_is_named_by_an_id_or_not_at_all() -> None:
+    for odd in ("x" * 900_000, "", "00000000000000AA", 7):
+        (one,) = read(request_of([replace(OPEN, attributes={c.OPEN_TOLD_WITH: odd})], 30.0).SerializeToString()).heard or [
+            None
+        ]
+        assert one is None or one.told_with == ""

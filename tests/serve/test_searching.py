@@ -96,3 +96,11 @@ def test_the_order_is_in_the_address(given: dict[str, str], order: str, page: in
     assert (asked.order, asked.page, asked.search.host) == (order, page, "web3")
     kept = parse_qs(urlsplit(asked.address("/deploys", service="shop")).query)
     assert kept == {"host": ["web3"], "service": ["shop"], **({"sort": [order]} if order else {})}
+
+
+@pytest.mark.parametrize("field", ["from", "to", "until"])
+@pytest.mark.parametrize("text", ["9223372036854775808", "9999999999999999999", "9999-12-31T23:59:59", "0001-01-01"])
+def test_no_time_is_beyond_what_a_store_holds(field: str, text: str) -> None:
+    asked = read_search({field: text}, 1_800_000_000 * 10**9)
+    times = (*asked.search.began, asked.until_ns)
+    assert all(0 <= one < 1 << 63 for one in times)

@@ -26,6 +26,7 @@ from pipeline_trace.serve import trace_page
 from pipeline_trace.serve.following import Following
 from pipeline_trace.serve.reading import Reading
 from pipeline_trace.serve.trace_page import TracePages
+from pipeline_trace.serve.trace_spans import Found
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Span
 
@@ -349,9 +350,9 @@ def test_the_latest_trace_stays_the_one_that_it_was(machine: Machine) -> None:
 def test_the_verdict_is_made_again_when_something_failed_only(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
 
-    def counted(self: Following, lookup: Lookup, spans: Sequence[Span], *more: Any) -> Any:
-        made.append(len(spans))
-        return judge(self, lookup, spans, *more)
+    def counted(self: Following, lookup: Lookup, found: Found, *more: Any) -> Any:
+        made.append(len(found.spans))
+        return judge(self, lookup, found, *more)
 
     judge = Following._judge
     monkeypatch.setattr(Following, "_judge", counted)

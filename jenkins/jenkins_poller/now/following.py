@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +12,7 @@ from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace.span import AttributeValue, Span
 
 from ..fetch import flow
-from ..fetch.api import AT_ONCE, Controller
+from ..fetch.api import Controller
 from ..fetch.errors import FATAL, ApiError
 from .around import Around, read_around
 from .moments import Plugins
@@ -68,9 +67,8 @@ class Following:
             # Jenkins was restarted, perhaps with other plugins.
             self._plugins, self._session = Plugins(self._controller), self._controller.session
         around = read_around(self._controller, lambda said: None)
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            answers = list(pool.map(lambda build: self._read(build, around), builds))
-        read = [(build, running) for build, running in zip(builds, answers, strict=True) if running]
+        # One after the other: nobody waits for it, and the end of the service does not wait for threads of a pool.
+        read = [(build, running) for build in builds if (running := self._read(build, around))]
         opened = completed([running for _, running in read], around)
         return [
             span

@@ -169,13 +169,17 @@ def waits_of(opened: Sequence[Span]) -> list[Waits]:
     """
     runs = set(map(build_name_of, opened))
     found = filter(None, map(_waits, opened))
-    return sorted((one for one in found if one.kind != c.WAIT_BUILD or one.what not in runs), key=lambda one: one.since_ns)
+    return sorted(
+        (one for one in found if one.kind != c.WAIT_BUILD or not one.what or one.what not in runs),
+        key=lambda one: one.since_ns,
+    )
 
 
 def _waits(span: Span) -> Waits | None:
     kind, what, reason = (attribute_text(span, name) for name in (c.WAIT_KIND, c.WAIT_FOR, c.WAIT_REASON))
     since = span.attributes.get(c.WAIT_SINCE)
-    return Waits(kind, what, reason, since if isinstance(since, int) else 0) if kind in c.WAITS else None
+    since_ns = since if isinstance(since, int) and not isinstance(since, bool) and since > 0 else 0
+    return Waits(kind, what, reason, since_ns) if kind in c.WAITS else None
 
 
 def job_of(run: str) -> str:

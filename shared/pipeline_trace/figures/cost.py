@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-_PRICE = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,9})?)\s*(?P<currency>[^\W\d_]{1,12}|[$€£¥])?\s*/\s*(?P<unit>min|h)")
+_PRICE = re.compile(r"(?P<number>[0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(?P<currency>[^\W\d_]{1,12}|[$€£¥])?\s*/\s*(?P<unit>min|h)")
 _NS: dict[str, int] = {"min": 60 * 10**9, "h": 3600 * 10**9}
 _FORM = "write for example linux=0.12/min, 'linux && docker=7.20 EUR/h' or '*=0.05/min'"
 

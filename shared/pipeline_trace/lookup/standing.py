@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from ..trace.span import Span
@@ -26,17 +26,27 @@ def standing(opened: Iterable[Span]) -> list[Span]:
     outer = {span.parent_id for span in known.values()}
     # Of hosts that a task waits for, the one that began first waits longest.
     inner = [span for span in known.values() if span.span_id not in outer]
-    span: Span | None = max(inner or known.values(), key=lambda one: (_depth(one, known), -one.start_ns, one.span_id))
-    found: list[Span] = []
-    while span is not None and span not in found:
-        found.append(span)
+    depths: dict[str, int] = {}
+    span: Span | None = max(
+        inner or known.values(), key=lambda one: (_depth(one, known, depths), -one.start_ns, one.span_id)
+    )
+    found: dict[str, Span] = {}
+    while span is not None and span.span_id not in found:
+        found[span.span_id] = span
         span = known.get(span.parent_id or "")
-    return found[::-1]
+    return list(found.values())[::-1]
 
 
-def _depth(span: Span, known: dict[str, Span]) -> int:
-    depth, seen = 0, {span.span_id}
-    while (parent := known.get(span.parent_id or "")) and parent.span_id not in seen:
-        seen.add(parent.span_id)
-        depth, span = depth + 1, parent
-    return depth
+def _depth(span: Span, known: Mapping[str, Span], depths: dict[str, int]) -> int:
+    """Return how many open spans are around one. ``depths``: what is known already, by id. A circle has an end somewhere."""
+    way: list[str] = []
+    around: Span | None = span
+    while around is not None and around.span_id not in depths:
+        depths[around.span_id] = 0
+        way.append(around.span_id)
+        around = known.get(around.parent_id or "")
+    depth = depths[around.span_id] + 1 if around is not None else 0
+    for span_id in reversed(way):
+        depths[span_id] = depth
+        depth += 1
+    return depths[span.span_id]

@@ -20,7 +20,8 @@ class Around:
     """What is around a page. ``page``: its own address, for others; "" for a file that nobody else has.
 
     ``source``: the source of the spans, as --from takes it; "" for this machine's store. ``home``: the folder of that store,
-    if it is not the usual one. ``compare`` and ``export``: paths of `serve`, where the page has them.
+    if it is not the usual one. ``compare`` and ``export``: paths of `serve`, where the page has them. ``asked``: whether
+    commands find the trace.
     """
 
     page: str = ""
@@ -28,6 +29,7 @@ class Around:
     home: str = ""
     compare: str = ""
     export: str = ""
+    asked: bool = True
 
 
 NOTHING_AROUND = Around()
@@ -61,12 +63,12 @@ class Copies:
 
 def copies_of(about: About, account: Account | None, around: Around, *, has_path: bool) -> Copies:
     """Return what can be copied from a page. ``account``: of its failure. ``has_path``: whether its commit is known."""
-    commands = tuple(_commands(about, around, has_path=has_path))
+    commands = tuple(_commands(about, around, has_path=has_path)) if around.asked else ()
     what = list(_what(about))
     if account:
         text, markdown = rendered(account, "text"), rendered(account, "markdown")
         return Copies(f"{line_text(what)}\n{text}", f"{line_markdown(what)}\n\n{markdown}", commands)
-    lines = [what, _where(about, around, commands[0])]
+    lines = [what, _where(about, around, commands[0] if commands else "")]
     return Copies("\n".join(map(line_text, lines)), "  \n".join(map(line_markdown, lines)), commands)
 
 
@@ -94,7 +96,9 @@ def _where(about: About, around: Around, command: str) -> Line:
     if around.page:
         return [Name("the trace's page", around.page, written=True)]
     build = about.heading.build
-    return [Name("the build's page", build.url, written=True)] if build and build.url else [Command(command)]
+    if build and build.url:
+        return [Name("the build's page", build.url, written=True)]
+    return [Command(command)] if command else []
 
 
 def _commands(about: About, around: Around, *, has_path: bool) -> Iterator[str]:

@@ -20,6 +20,8 @@ from .searching import address_of
 
 # Where the parts of the page come from when they change.
 LIVE = "/now/events"
+_LONGEST = 300
+_COARSE_NS, _STEP_NS = 120 * 10**9, 10 * 10**9
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,15 @@ def parts_of(found: First, now_ns: int, *, store: str) -> dict[str, str]:
 
 def _running(one: Running, now_ns: int) -> dict[str, object]:
     ran_ns = max(now_ns - one.start_ns, 0)
+    if ran_ns > _COARSE_NS:
+        # Who follows the page gets it again when a text changes.
+        ran_ns -= ran_ns % _STEP_NS
     return {
         "page": f"/trace/{one.trace_id}",
-        "name": wording.visible(one.run or one.stands[0]),
+        "name": _short(one.run or one.stands[0]) or "(no name)",
         "url": one.url,
         "deploys": [line_of(deploy) for deploy in one.deploys],
-        "stands": [wording.visible(name) for name in one.stands],
+        "stands": [_short(name) for name in one.stands],
         "started": time_element_of(one.start_ns),
         "ran": wording.human_duration(ran_ns),
         "hangs": one.hangs(now_ns),
@@ -74,6 +79,10 @@ def _running(one: Running, now_ns: int) -> dict[str, object]:
         "more_waits": len(one.waits[MOST_WAITS:]),
         "ask": f"pipeline-trace why {quote(one.run)}" if one.run else "",
     }
+
+
+def _short(name: str) -> str:
+    return wording.visible(name if len(name) <= _LONGEST else f"{name[:_LONGEST]}\N{HORIZONTAL ELLIPSIS}")
 
 
 def _host(host: Host, now_ns: int) -> dict[str, str]:

@@ -19,7 +19,6 @@ from ..report.html import Known
 from ..report.live import LivePage
 from ..trace import conventions as c
 from ..trace.queries import build_name_of, run_url_of
-from ..trace.span import Span
 from . import pages
 from .comparing import path_of
 from .reading import Reading
@@ -107,23 +106,24 @@ class Following:
         self._traces = {span.trace_id for span in spans}
         told = ((span.span_id, span_type(span), state(span)) for span in spans)
         judged = [one for one in told if one[1] not in _INNER or one[2] in c.FAILED_RESULTS]
-        if judged != self._judged:
-            self._judged, self._known = judged, self._judge(lookup, spans, roots, named)
+        if (judged, found.stored) != self._judged:
+            self._judged, self._known = (judged, found.stored), self._judge(lookup, found, roots, named)
         changed = self._page.take(spans, replace(self._known, silent=found.silent), roots)
         if changed:
             self._sent = {}
         return changed
 
-    def _judge(self, lookup: Lookup, spans: Sequence[Span], roots: Sequence[tree.Node], named: str) -> Known:
+    def _judge(self, lookup: Lookup, found: Found, roots: Sequence[tree.Node], named: str) -> Known:
         """Return what is known of the trace besides its spans."""
+        spans = found.spans
         links = {"/": "What runs now", pages.TRACES: "All traces"}
         for node in tree.walk(roots):
             url = run_url_of(node.span)
             if url and len(links) < _MOST_LINKS:
                 links.setdefault(url, build_name_of(node.span) or url)
-        around = Around(
-            f"{self._here}trace/{named}", self._reading.source, compare=path_of(named), export=f"/trace/{named}.json"
-        )
+        # Of what is only told to be open nothing else can be asked.
+        more = {"compare": path_of(named), "export": f"/trace/{named}.json"} if found.stored else {"asked": False}
+        around = Around(f"{self._here}trace/{named}", self._reading.source, **more)
         return Known(
             [(name, url) for url, name in links.items()],
             headline(lookup, spans, self.reference, f"{self._here}trace/{{trace_id}}"),

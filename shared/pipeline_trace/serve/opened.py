@@ -16,6 +16,7 @@ from .records import Heard
 # What stays away for longer than so many of its sender's intervals is not heard of. One may get lost on the way.
 _SILENT_AFTER = 4
 _FORGOTTEN_AFTER = 86_400.0
+_OVERTAKEN_SECONDS = 60.0
 _log = logging.getLogger(__name__)
 
 # A trace id and a span id.
@@ -53,9 +54,10 @@ class _Kept:
 
 @dataclass
 class _Run:
-    """A run of which all that is open is told at the same time: ``told_ns``, by the sender's clock."""
+    """A run of which all that is open is told at the same time: ``told_ns``, by the sender's clock; ``at``, by ours."""
 
     told_ns: int
+    at: float
     keys: set[Key] = field(default_factory=set)
 
 
@@ -79,7 +81,7 @@ class OpenSpans:
         with self._lock:
             now = self._clock()
             for heard in records:
-                if self._is_news(heard):
+                if self._is_news(heard, now):
                     self._drop(key_of(heard.span))
                     self._add(_Kept(heard, now, sizes.of_span(heard.span)))
             self._forget(now)
@@ -109,13 +111,17 @@ class OpenSpans:
             found = [_open_span(kept, now, now_ns) for kept in self._kept.values()]
         return sorted(found, key=lambda one: one.span.start_ns)
 
-    def _is_news(self, heard: Heard) -> bool:
+    def _is_news(self, heard: Heard, now: float) -> bool:
         """Return whether no later record has told what is open of the run. What is not told any more is closed."""
         key = run_of(heard)
         run = self._runs.get(key) if key else None
-        if key and run and heard.told_ns > run.told_ns:
+        if run is None or key is None:
+            return True
+        # A record is overtaken within seconds. What comes later is news, whatever a sender's clock said before.
+        if heard.told_ns > run.told_ns or (heard.told_ns < run.told_ns and now - run.at > _OVERTAKEN_SECONDS):
             self._close(key)
-        return run is None or heard.told_ns >= run.told_ns
+            return True
+        return heard.told_ns == run.told_ns
 
     def _close(self, run: Key) -> None:
         """Close all that was told with a run."""
@@ -127,7 +133,7 @@ class OpenSpans:
         trace_id, span_id = key_of(kept.heard.span)
         self._kept[trace_id, span_id] = kept
         if run := run_of(kept.heard):
-            self._runs.setdefault(run, _Run(kept.heard.told_ns)).keys.add((trace_id, span_id))
+            self._runs.setdefault(run, _Run(kept.heard.told_ns, kept.at)).keys.add((trace_id, span_id))
         self._of_trace[trace_id] += 1
         self._size += kept.size
 

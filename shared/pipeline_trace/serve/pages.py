@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..lookup import wording
+from ..lookup.source import ALWAYS
 from ..report import html
 from ..report.pagedata import STATE_WORDS
 from ..report.times import time_element_of
@@ -67,7 +68,7 @@ def read_query(given: Mapping[str, str]) -> Query:
             continue
         try:
             moment = _utc(typed[name])
-            times[name] = int(moment.timestamp()) * 1_000_000_000
+            times[name] = min(max(int(moment.timestamp()) * 1_000_000_000, 0), ALWAYS.to_ns)
             typed[name] = moment.replace(tzinfo=None).isoformat()
         except (ValueError, OverflowError):
             problems.append(f"“{typed[name]}” is not a valid time; write it in UTC, like 2026-11-23T16:30")

@@ -6,6 +6,7 @@ partial success without rejected records is a warning in a Collector's log, for 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -92,9 +93,11 @@ def heard_of(trace_id: str, span_id: str, told_ns: int, attributes: dict[str, An
     )
     # Checks each field.
     checked = Span.from_dict(span.to_dict())
-    return Heard(checked, _seconds(interval), told_ns, told_with if isinstance(told_with, str) else "")
+    is_id = isinstance(told_with, str) and _SPAN_ID.fullmatch(told_with)
+    return Heard(checked, _seconds(interval), told_ns, str(told_with) if is_id else "")
 
 
+_SPAN_ID = re.compile(r"[0-9a-f]{16}")
 _OWN = (c.OPEN_NAME, c.OPEN_PARENT, c.OPEN_KIND, c.OPEN_START, c.OPEN_INTERVAL, c.OPEN_TOLD_WITH)
 
 

@@ -20,6 +20,7 @@ from .records import Heard, heard_of
 _HOUR_NS = 3_600 * 10**9
 # A page that is followed looks every two seconds; the server is not asked each time.
 _SECONDS = 10.0
+_SKEW_NS = 300 * 10**9
 _log = logging.getLogger(__name__)
 
 
@@ -45,7 +46,9 @@ class RemoteOpen:
     def _read(self) -> list[Opened]:
         try:
             now_ns = self._now_ns()
-            told = newest_of(heard(self._source.open_records(now_ns - _HOUR_NS)))
+            # What is told in the future, by a wrong clock, would hide what is told now.
+            records = (one for one in self._source.open_records(now_ns - _HOUR_NS) if one.told_ns < now_ns + _SKEW_NS)
+            told = newest_of(heard(records))
             keys = {(one.span.start_ns, *key) for one in told for key in (key_of(one.span), run_of(one)) if key}
             ended = self._source.ended([Key(*key) for key in sorted(keys)])
         except SetupError as error:

@@ -80,7 +80,7 @@ def read_search(given: Mapping[str, str], now_ns: int) -> Asked:
     return Asked(
         typed,
         Search(words=tuple(typed.get("q", "").split()), began=began, **texts),
-        int(until) if until.isdecimal() and len(until) < _DIGITS else ALWAYS.to_ns,
+        min(int(until), ALWAYS.to_ns) if until.isdecimal() and len(until) < _DIGITS else ALWAYS.to_ns,
         "; ".join(problems),
         typed.get("sort", ""),
         max(int(page), 1) if page.isdecimal() and len(page) < _PAGE_DIGITS else 1,
@@ -132,7 +132,7 @@ def _midnight(moment: datetime) -> datetime:
 
 
 def _ns(moment: datetime) -> int:
-    return max(int(moment.timestamp()), 0) * 10**9
+    return min(max(int(moment.timestamp()), 0) * 10**9, ALWAYS.to_ns)
 
 
 _WORDS: Mapping[str, Callable[[datetime], Window]] = {

@@ -12,10 +12,14 @@ from ..trace.span import Span
 
 @dataclass(frozen=True)
 class Found:
-    """The spans of a trace. ``silent``: when open ones were heard of last that are silent since, by their ids, in ns."""
+    """The spans of a trace. ``silent``: when open ones were heard of last that are silent since, by their ids, in ns.
+
+    ``stored``: whether more is known of it than what its senders tell to be open.
+    """
 
     spans: Sequence[Span]
     silent: Mapping[str, int]
+    stored: bool = True
 
 
 def read_trace(lookup: Lookup, opened: Iterable[Opened], reference: str) -> Found:
@@ -37,7 +41,7 @@ def read_trace(lookup: Lookup, opened: Iterable[Opened], reference: str) -> Foun
     known = {(span.trace_id, span.span_id) for span in spans}
     more = with_around([one for one in opened if _key(one) not in known], spans, traces)
     silent = {one.span.span_id: one.heard_ns for one in more if one.heard_ns}
-    return Found([*spans, *(one.span for one in more)], silent)
+    return Found([*spans, *(one.span for one in more)], silent, bool(spans))
 
 
 def with_around(opened: Sequence[Opened], spans: Iterable[Span], traces: set[str]) -> list[Opened]:

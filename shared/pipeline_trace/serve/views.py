@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from ..change.ordered import Find, find_ordered, said_order
 from ..change.search import Search, find_builds, find_deploys, said_cut
-from ..lookup.lookup import Lookup, NotFoundError
+from ..lookup.lookup import Lookup, NotFoundError, is_run_of
 from ..lookup.source import ALWAYS, Wanted, Window
 from .entry_pages import BUILDS, DEPLOYS, Listed, counted, entries_page
 from .first_page import LIVE, First, first_page, parts_of
@@ -123,6 +123,10 @@ class Views:
                 return f"/trace/{lookup.trace_id(words)}" if words != "latest" else TRACES
             except NotFoundError:
                 pass
+            for one in self._reading.open_spans():
+                # Of other machines, and of Jenkins, nothing else may be here yet.
+                if words.lower() == one.span.trace_id or is_run_of(one.span, words):
+                    return f"/trace/{one.span.trace_id}"
             if _COMMIT.fullmatch(words.lower()) and lookup.noted([[Wanted("revision", words.lower()[:7], begins=True)]], 1):
                 return address_of(BUILDS, commit=words.lower())
             for path, name, search in (
