@@ -95,4 +95,7 @@ def test_its_page_offers_nothing_that_is_not_there_yet_and_find_leads_to_it(
     assert "/trace/" in found.url
     for absent in ("Compare with the last green run", "Export as OTLP JSON", "pipeline-trace show"):
         assert absent not in found.text, absent
+    listed = requests.get(f"{server.url}/builds?result=running", timeout=30).text
+    assert ">shop/build#61</a>" in listed
+    assert ">shop/build#61</a>" not in requests.get(f"{server.url}/builds?result=failed", timeout=30).text
     assert requests.get(f"{server.url}/search", {"q": found.url.rpartition("/")[2]}, timeout=30).url == found.url

@@ -39,7 +39,7 @@ class Overview:
         self._lock = threading.Lock()
         self._found, self._read_at = Found(()), float("-inf")
         # What runs, with the open spans that it was read for.
-        self._live: tuple[frozenset[str], Sequence[Entry]] = frozenset(), ()
+        self._live: tuple[frozenset[tuple[str, str]], Sequence[Entry]] = frozenset(), ()
         self._jobs: dict[str, Took | None] = {}
         self._hosts: dict[str, Took | None] = {}
 
@@ -63,7 +63,8 @@ class Overview:
 
     def _running(self) -> list[Running]:
         opened = self._reading.open_spans()
-        spans = {one.span.span_id: one.span for one in opened}
+        # Span ids of other tools may repeat.
+        spans = {(one.span.trace_id, one.span.span_id): one.span for one in opened}
         ids = frozenset(spans)
         if ids != self._live[0]:
             with self._reading.open_lookup() as lookup:
@@ -72,8 +73,8 @@ class Overview:
                     job: self._took(lookup, job) for job in sorted(set(map(job_of, map(build_name_of, spans.values()))))
                 }
             # What other machines tell of is in no journal here.
-            here = {span.span_id for span in outlines}
-            elsewhere = [span for span_id, span in spans.items() if span_id not in here]
+            here = {(span.trace_id, span.span_id) for span in outlines}
+            elsewhere = [span for key, span in spans.items() if key not in here]
             self._live = ids, [one for one in deploys_of([*outlines, *elsewhere]) if not one.end_ns]
         ended = (one for one in self._found.entries if one.end_ns)
         return running_of(opened, [*self._live[1], *ended], self._jobs, self._usual_on_hosts(opened))

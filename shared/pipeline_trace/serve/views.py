@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from ..change.entries import Entry, builds_of, deploys_of
 from ..change.ordered import Find, find_ordered, said_order
 from ..change.search import Search, find_builds, find_deploys, said_cut
 from ..lookup.lookup import Lookup, NotFoundError, is_run_of
 from ..lookup.source import ALWAYS, Wanted, Window
+from ..trace.span import Span
 from .entry_pages import BUILDS, DEPLOYS, Listed, counted, entries_page
 from .first_page import LIVE, First, first_page, parts_of
 from .overview import Overview
@@ -29,6 +31,7 @@ _PAGE = 50
 _HOSTS_NS = 180 * 86_400 * 10**9
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _FIND: Mapping[str, Find] = {DEPLOYS: find_deploys, BUILDS: find_builds}
+_ENTRIES_OF: Mapping[str, Callable[[Sequence[Span]], list[Entry]]] = {DEPLOYS: deploys_of, BUILDS: builds_of}
 
 
 class Views:
@@ -94,8 +97,17 @@ class Views:
             found = _FIND[path](lookup, asked.search, _PAGE, asked.until_ns)
             older = asked.address(path, until=str(found.older_ns)) if found.older_ns else ""
             notices = said_cut(found) if not found.whole else []
-            loosened = {} if found.entries else self._loosened(lookup, path, asked)
-            return Listed(found.entries, older, notices, loosened)
+            entries = [*self._told(path, asked, found.entries), *found.entries]
+            loosened = {} if entries else self._loosened(lookup, path, asked)
+            return Listed(entries, older, notices, loosened)
+
+    def _told(self, path: str, asked: Asked, found: Sequence[Entry]) -> list[Entry]:
+        """Return what runs, and only its senders tell of it: on the newest page, the newest first. ``found``: all others."""
+        if asked.until_ns < ALWAYS.to_ns or asked.search.host:
+            return []
+        known = {(one.trace_id, one.span_id) for one in found}
+        told = _ENTRIES_OF[path]([one.span for one in self._reading.open_spans()])
+        return [one for one in told if (one.trace_id, one.span_id) not in known and asked.search.matches(one)][::-1]
 
     def _sorted(self, lookup: Lookup, path: str, asked: Asked) -> Listed:
         found = find_ordered(_FIND[path], lookup, asked.search, asked.order, (asked.page - 1) * _PAGE, _PAGE)
