@@ -207,9 +207,9 @@ def problem(server: Server, path: str) -> tuple[int, str]:
 
 
 def test_a_store_that_cannot_be_read_is_told_in_one_line(env: dict[str, str], local: Server) -> None:
+    # With the last connection these files go. A process that has one open may never see another store at this path.
+    processes.wait_for(lambda: not list(local.store.parent.glob("traces.db-*")), "store that nobody has open")
     good = local.store.read_bytes()
-    for path in local.store.parent.glob("traces.db-*"):
-        path.unlink()
     local.store.write_bytes(b"no database at all\n" * 1000)
     for path in ("/", "/deploys", "/builds?job=shop/build", "/search?q=shop"):
         status, line = problem(local, path)
@@ -221,7 +221,9 @@ def test_a_store_that_cannot_be_read_is_told_in_one_line(env: dict[str, str], lo
         lines = events.iter_lines(decode_unicode=True)
         assert [next(lines), next(lines), next(lines)] == ["retry: 2000", "", ":"]
         local.store.write_bytes(good)
-        where = next(line for line in lines if line.startswith("data: ") and "board" in line)
+        deadline = time.monotonic() + 60
+        where = next(line for line in lines if "board" in line or time.monotonic() > deadline)
+        assert where.startswith("data: ")
         assert "1.7.2" in json.loads(where.removeprefix("data: "))
     local.end()
 
