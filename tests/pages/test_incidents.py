@@ -77,6 +77,7 @@ def test_the_board_tells_what_failed_where_whose_it_is_and_what_is_in_production
     failed = cell(page, incident.cell).inner_text()
     assert f"Failed {incident.failed}" in failed
     assert f"{incident.owner}: {incident.kind}" in failed
+    assert "failing since" in failed
     assert cell(page, "production").inner_text().split("\n")[0].startswith(incident.production)
     assert "Failed" not in cell(page, "production").inner_text()
 
