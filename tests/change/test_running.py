@@ -8,7 +8,7 @@ import pytest
 from support.spans import span as made
 
 from pipeline_trace.change.entries import Entry
-from pipeline_trace.change.running import Took, Waits, running_of, slow_hosts, took, took_of
+from pipeline_trace.change.running import Took, Waits, running_of, slow_hosts, took, took_of, with_usual_on_hosts
 from pipeline_trace.lookup.standing import Opened, standing
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Span
@@ -131,17 +131,18 @@ def on_host(ago_ns: int) -> list[Opened]:
 )
 def test_a_host_that_takes_a_minute_and_twice_as_long_as_usual_hangs(ago_ns: int, usual: Took | None, hangs: bool) -> None:
     spans = on_host(ago_ns)
-    (one,) = running_of(spans, [], {}, {spans[1].span.span_id: usual})
+    running = running_of(spans, [])
+    (one,) = with_usual_on_hosts(running, {spans[1].span.span_id: usual})
     assert one.host
     assert (one.host.name, one.host.task, one.hangs(0)) == ("web3", "Restart the service", hangs)
-    assert [host.name for host in slow_hosts(spans, 0)] == (["web3"] if ago_ns > 60 * 10**9 else [])
+    assert [host.name for host in slow_hosts(running, 0)] == (["web3"] if ago_ns > 60 * 10**9 else [])
 
 
 def test_only_the_host_at_which_it_stands_is_asked_about() -> None:
     task, host = on_host(10**12)
-    assert slow_hosts([task], 10**13) == []
+    assert slow_hosts(running_of([task], []), 10**13) == []
     later = replace(opened(3, 2, name="a step on it"), start_ns=5)
-    assert slow_hosts([task, host, Opened(later)], 10**13) == []
+    assert slow_hosts(running_of([task, host, Opened(later)], []), 10**13) == []
     (one,) = running_of([task], [])
     assert one.host is None
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from pipeline_trace.delivery.opened import PACE, outermost
 from pipeline_trace.place.ci.jenkins.chain import BuildPlace, Gone, Unanswered
@@ -26,6 +27,7 @@ MOST_BUILDS = 10
 
 # Returns the place of a running build in a trace, from its document. Raises Gone, Unanswered.
 Place = Callable[[Build, Mapping[str, Any]], BuildPlace]
+T = TypeVar("T")
 
 
 @dataclass
@@ -68,27 +70,19 @@ class Following:
             self._plugins, self._session = Plugins(self._controller), self._controller.session
         around = read_around(self._controller, lambda said: None)
         # One after the other: nobody waits for it, and the end of the service does not wait for threads of a pool.
-        read = [(build, running) for build in builds if (running := self._read(build, around))]
+        answers = [(build, self._guarded(build, partial(self._read, build, around))) for build in builds]
+        read = [(build, running) for build, running in answers if running]
         opened = completed([running for _, running in read], around)
-        return [
-            span
+        made = (
+            self._guarded(build, partial(self._spans, build, running, one))
             for (build, running), one in zip(read, opened, strict=True)
-            for span in outermost(self._spans(build, running, one))[: PACE.most]
-        ]
+        )
+        return [span for spans in made for span in outermost(spans or ())[: PACE.most]]
 
     def _read(self, build: Build, around: Around) -> Running | None:
-        try:
-            running, known = read_running(self._plugins, build, around), self._known[build]
-            if running and known.placed is None:
-                known.placed = self._place(build, running.document)
-        except FATAL:
-            raise
-        except (ApiError, Gone, Unanswered):
-            # It may be told the next time.
-            return None
-        except Exception as error:
-            self._say(build, error)
-            return None
+        running, known = read_running(self._plugins, build, around), self._known[build]
+        if running and known.placed is None:
+            known.placed = self._place(build, running.document)
         return running
 
     def _spans(self, build: Build, running: Running, opened: OpenBuild) -> list[Span]:
@@ -103,13 +97,17 @@ class Following:
                 known.begun_ms[element.id] = told_ms
             return told_ms
 
+        return open_spans(build, running, opened, known.placed, self._service(build.controller), since)
+
+    def _guarded(self, build: Build, make: Callable[[], T | None]) -> T | None:
+        """Return what is made of a build; None if that fails. Raises ApiError if the controller itself does not answer."""
         try:
-            return open_spans(build, running, opened, known.placed, self._service(build.controller), since)
+            return make()
         except FATAL:
             raise
+        except (ApiError, Gone, Unanswered):
+            # It may be told the next time.
+            return None
         except Exception as error:
-            self._say(build, error)
-            return []
-
-    def _say(self, build: Build, error: Exception) -> None:
-        self._warn(f"what {build.name} does is not told ({type(error).__name__}: {error}); please report this error")
+            self._warn(f"what {build.name} does is not told ({type(error).__name__}: {error}); please report this error")
+            return None

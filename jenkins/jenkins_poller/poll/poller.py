@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline_trace.delivery.journal import JournalError
 from pipeline_trace.ownership.verdict import Verdict
-from pipeline_trace.place.ci.jenkins.chain import BuildPlace, place_of_build
+from pipeline_trace.place.ci.jenkins.chain import BuildPlace
 from pipeline_trace.place.ci.jenkins.identity import Build
 from pipeline_trace.trace.span import AttributeValue, Span
 
@@ -112,7 +112,7 @@ class Poller:
     def _place_of_running(self, build: Build, document: Mapping[str, Any]) -> BuildPlace:
         reading = self._reading()
         reading.upstreams.know(build, document)
-        return self._state.place_of(build) or place_of_build(build, reading.upstreams, self._settings.trace_per)
+        return reading.place(build)
 
     def _sweep(
         self, swept: Swept, progress: Callable[[Swept, int], None], stopping: Callable[[], bool], reread_age: float | None

@@ -99,6 +99,10 @@ class Reading:
                 return [read for build in group.builds for read in self.read(replace(group, builds=(build,)))]
             return [_failed(group.builds[0], error)]
 
+    def place(self, build: Build) -> BuildPlace:
+        """Return a build's place: the one that was decided earlier, else a new one. Raises Gone, Unanswered, StateError."""
+        return self.place_of(build) or place_of_build(build, self.upstreams, self.trace_per)
+
     def _together(self, group: Group) -> list[ReadBuild]:
         found: list[ReadBuild] = []
         ended: dict[Build, Mapping[str, object]] = {}
@@ -143,7 +147,7 @@ class Reading:
 
     def _made(self, fetched: Fetched) -> ReadBuild:
         build = fetched.build
-        placed = self.place_of(build) or place_of_build(build, self.upstreams, self.trace_per)
+        placed = self.place(build)
         began_ms, queue_id = (int(fetched.document.get(name, 0)) for name in ("timestamp", "queueId"))
         told = ReadBuild(build, placed, began_ms=began_ms, queue_id=queue_id)
         if not placed.sampled:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from pipeline_trace.delivery import destinations, home, local_teller, losses, waiting
+from pipeline_trace.delivery import destinations, home, losses, waiting
 from pipeline_trace.delivery.destinations import Teller
 from pipeline_trace.delivery.local_teller import LocalTeller
 from pipeline_trace.notify.settings import Settings
@@ -190,7 +190,7 @@ class Pollers:
             return None
         if destinations.traces_endpoint(os.environ):
             return destinations.configured_teller(os.environ, self._destination)
-        return None if local_teller.is_off(os.environ) else LocalTeller(self._place)
+        return None if "none" in destinations.logs_exporters(os.environ) else LocalTeller(self._place)
 
     def _measured(self, options: ControllerOptions) -> Metrics | None:
         # Imported here: the SDK is large.

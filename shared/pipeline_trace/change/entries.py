@@ -66,7 +66,8 @@ class Deploys(NamedTuple):
 
 def deploys_of(spans: Sequence[Span]) -> list[Entry]:
     """Return the deploys in the outlines of traces, in order of their start."""
-    return deploys_and_runs(spans).entries
+    runs = RunTree(spans)
+    return [_of_attempt(runs, one) for one in _deploys(runs)]
 
 
 def deploys_and_runs(spans: Sequence[Span]) -> Deploys:

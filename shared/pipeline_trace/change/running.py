@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from types import MappingProxyType
 
@@ -93,20 +93,17 @@ class Running:
 
 
 def running_of(
-    opened: Iterable[Opened],
-    deploys: Sequence[Entry],
-    jobs: Mapping[str, Took | None] = MappingProxyType({}),
-    hosts: Mapping[str, Took | None] = MappingProxyType({}),
+    opened: Iterable[Opened], deploys: Sequence[Entry], jobs: Mapping[str, Took | None] = MappingProxyType({})
 ) -> list[Running]:
     """Return what runs, the newest first. ``opened``: all open spans. ``deploys``: those that run, and earlier ones.
 
-    ``jobs``: how long builds of a job usually take, for those that deploy nothing. ``hosts``: how long a task usually takes
-    on a host, by the id of the host's span.
+    ``jobs``: how long builds of a job usually take, for those that deploy nothing. How long a task usually takes
+    on its host is left out: see with_usual_on_hosts.
     """
     traces: dict[str, list[Opened]] = {}
     for one in opened:
         traces.setdefault(one.span.trace_id, []).append(one)
-    found = [_running(trace_id, spans, deploys, jobs, hosts) for trace_id, spans in traces.items()]
+    found = [_running(trace_id, spans, deploys, jobs) for trace_id, spans in traces.items()]
     return sorted(found, key=lambda one: (one.start_ns, one.trace_id), reverse=True)
 
 
@@ -127,30 +124,25 @@ def took_of(lengths: Iterable[int]) -> Took | None:
     return Took(round(median(ordered)), percentile(ordered, 95), ordered[-1], len(ordered))
 
 
-def slow_hosts(opened: Iterable[Opened], now_ns: int) -> list[Host]:
-    """Return of each trace the host that its task has waited for longest, for a minute or more."""
-    traces: dict[str, list[Span]] = {}
-    for one in opened:
-        traces.setdefault(one.span.trace_id, []).append(one.span)
-    found = [_host(standing(spans), {}) for spans in traces.values()]
-    return [host for host in found if host and now_ns - host.since_ns > HOST_NS]
+def slow_hosts(running: Iterable[Running], now_ns: int) -> list[Host]:
+    """Return the hosts that what runs has waited for, for a minute or more."""
+    return [one.host for one in running if one.host and now_ns - one.host.since_ns > HOST_NS]
 
 
-def _host(chain: Sequence[Span], usual: Mapping[str, Took | None]) -> Host | None:
+def with_usual_on_hosts(running: Iterable[Running], usual: Mapping[str, Took | None]) -> list[Running]:
+    """Return what runs with how long tasks usually take on the hosts that they wait for, by the ids of the hosts' spans."""
+    return [replace(one, host=replace(one.host, usual=usual.get(one.host.span_id))) if one.host else one for one in running]
+
+
+def _host(chain: Sequence[Span]) -> Host | None:
     """Return the host at which something stands. ``chain``: the open spans, the outermost first."""
     if len(chain) < 2 or attribute_text(chain[-1], c.ANSIBLE_TYPE) != c.TYPE_HOST:
         return None
     span = chain[-1]
-    return Host(span.name, chain[-2].name, span.start_ns, span.span_id, usual.get(span.span_id))
+    return Host(span.name, chain[-2].name, span.start_ns, span.span_id)
 
 
-def _running(
-    trace_id: str,
-    opened: Sequence[Opened],
-    deploys: Sequence[Entry],
-    jobs: Mapping[str, Took | None],
-    hosts: Mapping[str, Took | None],
-) -> Running:
+def _running(trace_id: str, opened: Sequence[Opened], deploys: Sequence[Entry], jobs: Mapping[str, Took | None]) -> Running:
     chain = standing(one.span for one in opened)
     heard_ns = max(one.heard_ns for one in opened) if all(one.heard_ns for one in opened) else 0
     own = [one for one in deploys if one.trace_id == trace_id and not one.end_ns]
@@ -159,7 +151,7 @@ def _running(
     start_ns = own[0].start_ns if own else chain[0].start_ns
     waits = waits_of([one.span for one in opened])
     stands = [span.name for span in chain]
-    return Running(trace_id, stands, start_ns, own, usual, run, url, heard_ns, waits, _host(chain, hosts))
+    return Running(trace_id, stands, start_ns, own, usual, run, url, heard_ns, waits, _host(chain))
 
 
 def waits_of(opened: Sequence[Span]) -> list[Waits]:

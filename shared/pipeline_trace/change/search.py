@@ -227,8 +227,7 @@ def _traces(lookup: Lookup, search: Search, until_ns: int, wanted: OfService) ->
 
 def _newest_ended(spans: Iterable[Span]) -> list[Span]:
     """Return spans as `noted` does: what runs comes first, what ends in the future last."""
-    horizon = horizon_ns()
-    return sorted(spans, key=lambda one: (not one.end_ns, one.end_ns <= horizon, one.end_ns or one.start_ns), reverse=True)
+    return sorted(spans, key=lambda one: (not one.end_ns, *rank(one.end_ns or one.start_ns)), reverse=True)
 
 
 def _newest_ns(search: Search, until_ns: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ..trace.span import Span
 from . import listening
@@ -20,8 +20,8 @@ class LocalTeller:
 
     @property
     def wanted(self) -> bool:
-        """See Teller.wanted."""
-        return bool(listening.url_of(self._home))
+        """See Teller.wanted. It is what the last ``tell`` found."""
+        return bool(self._url)
 
     def tell(self, spans: Sequence[Span], every: float) -> bool:
         """See Teller.tell. Raises SetupError."""
@@ -46,8 +46,3 @@ def _teller_of(url: str) -> Teller:
     return OtlpLogs(
         {"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": f"{url}/v1/logs", "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL": "http/protobuf"}
     )
-
-
-def is_off(environ: Mapping[str, str]) -> bool:
-    """Return whether the standard variables turn logs off."""
-    return "none" in [name.strip() for name in environ.get("OTEL_LOGS_EXPORTER", "").lower().split(",")]

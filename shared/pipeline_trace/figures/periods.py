@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import NamedTuple
 
 from ..lookup.source import Window
@@ -43,12 +42,4 @@ def day_of(time_ns: int) -> str:
 
 def days_in(window: Window) -> list[str]:
     """Return all days of a window, in their order."""
-    return list(_days(window))
-
-
-def _days(window: Window) -> Iterator[str]:
-    day = datetime.fromtimestamp(window.from_ns // 10**9, timezone.utc)
-    last = datetime.fromtimestamp(window.to_ns // 10**9, timezone.utc)
-    while day <= last:
-        yield f"{day:%Y-%m-%d}"
-        day += timedelta(days=1)
+    return [day_of(time_ns) for time_ns in range(window.from_ns, window.to_ns + 1, DAY_NS)]

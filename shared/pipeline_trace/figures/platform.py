@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..change.entries import verdict_on
 from ..lookup.lookup import Lookup
 from ..lookup.source import Window
+from ..ownership.verdict import OPS
 from ..trace import conventions as c
 from ..trace.span import Span
 from .held import AgentTime, agent_time
@@ -15,8 +16,6 @@ from .periods import Periods
 from .results import Results, results_of, together
 from .slower import Compared, Slower, compared, slower
 from .verdicts import MOST_FAILURES, Verdict, failed_runs, verdicts_of
-
-OPS = "ops"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ..lookup.source import Figures, Window
 from ..trace import conventions as c
-from .periods import day_of
+from .periods import day_of, days_in
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,14 @@ def together(results: Iterable[Results]) -> Results:
         runs += one.runs
         words.update(one.of)
     return Results(runs, words)
+
+
+def by_day(figures: Iterable[Figures], window: Window) -> list[tuple[str, Results]]:
+    """Return the results of each day of a window, such as 2026-11-30, in their order."""
+    found: dict[str, list[Figures]] = {}
+    for one in figures:
+        found.setdefault(one.day, []).append(one)
+    return [(day, results_of(found.get(day, ()))) for day in days_in(window)]
 
 
 def within(figures: Iterable[Figures], window: Window) -> list[Figures]:

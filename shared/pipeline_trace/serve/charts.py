@@ -15,6 +15,8 @@ _HEIGHT = 130
 # Below a chart of lengths: what did not succeed.
 _STRIP = 8
 _GAP = 3
+# So many are counted one by one on the scale.
+_FEW = 10
 # Of the place for a bar, so much is the bar.
 _WIDE = 0.82
 _SECOND = 10**9
@@ -160,6 +162,3 @@ def _round_length(value_ns: int) -> int:
     """Return a round length in nanoseconds that is not smaller."""
     longer = next((length for length in _LENGTHS if length >= value_ns), 0)
     return longer or _round_count(-(-value_ns // _DAY)) * _DAY
-
-
-_FEW = 10

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from ..compare import wording
 from ..compare.find import NoGreenRunError, compare
-from ..compare.record import Compared, Comparison, Part
+from ..compare.record import Comparison
 from ..lookup.lookup import NotFoundError
 from ..lookup.wording import visible
 from ..report.pagedata import STATE_WORDS
@@ -81,10 +81,6 @@ def page_of(found: Comparison | None, trace: str, other: str, *, source: str = "
         started=time_element_of,
         took=wording.took,
         more=wording.more,
-        link=_link,
+        link=pages.page_of_span,
         script=Markup(pages.SCRIPT),
     )
-
-
-def _link(one: Part | Compared) -> str:
-    return f"/trace/{one.trace_id}#span-{one.span_id}"

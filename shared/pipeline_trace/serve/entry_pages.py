@@ -17,7 +17,7 @@ from ..lookup.source import ALWAYS
 from ..report.pagedata import STATE_WORDS
 from ..report.times import time_element, time_element_of
 from ..trace import conventions as c
-from .pages import MARKS, SCRIPT, render
+from .pages import MARKS, SCRIPT, page_of_span, render
 from .period import JOB, SERVICE
 from .searching import FIELDS, TEXTS, TIMES, WHEN, Asked, address_of
 
@@ -120,8 +120,7 @@ def _build_of(one: Entry) -> dict[str, object]:
 
 def page_of(one: Entry) -> str:
     """Return the address of a deploy or a build on its trace's page; of one that failed, the top: there is the verdict."""
-    page = f"/trace/{one.trace_id}"
-    return page if one.state in c.FAILED_RESULTS else f"{page}#span-{one.span_id}"
+    return f"/trace/{one.trace_id}" if one.state in c.FAILED_RESULTS else page_of_span(one)
 
 
 def rows_of(board: Board, now_ns: int) -> list[dict[str, object]]:

@@ -21,6 +21,7 @@ from ..trace import conventions as c
 from ..trace.queries import build_name_of, run_url_of
 from . import pages
 from .comparing import path_of
+from .opened import key_of
 from .reading import Reading
 from .trace_spans import Found, read_trace, with_around
 
@@ -69,7 +70,7 @@ class Following:
             # Before the spans: what ends in between is read as ended.
             opened = self._reading.open_spans()
             # As a whole: what a build waits for changes.
-            told = {(one.span.trace_id, one.span.span_id): one for one in with_around(opened, (), self._traces)}
+            told = {key_of(one.span): one for one in with_around(opened, (), self._traces)}
             known = self._reading.state_of(self._traces) if self._reading.state_of else None
             if known is not None and (known, told) == (self._state, self._opened) and now - self._read_at < _AGAIN_SECONDS:
                 return False

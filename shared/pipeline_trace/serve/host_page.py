@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from ..figures.hosts import MOST_TASKS, HostOverTime, TaskOnHost, Visit
-from ..figures.periods import days_in
-from ..figures.results import Results, results_of
+from ..figures.results import Results, by_day
 from ..lookup import states, wording
-from ..lookup.source import Figures, OnHost
+from ..lookup.source import OnHost
 from ..report.pagedata import STATE_WORDS
 from ..report.times import time_element_of
 from ..trace import conventions as c
@@ -14,7 +13,7 @@ from ..trace.queries import build_name_of
 from .charts import Day
 from .entry_pages import BUILDS, DEPLOYS
 from .figure_parts import Card, figure_of_days, render_over_time
-from .pages import MARKS
+from .pages import MARKS, page_of_span
 from .period import HOST, Around, Asked, plural, said_length, said_share
 from .searching import address_of
 
@@ -78,7 +77,7 @@ def _cards(found: HostOverTime) -> list[Card]:
             "Newest task",
             STATE_WORDS[states.state(newest)].lower() if newest else "none",
             "",
-            [(time_element_of(newest.end_ns), f"/trace/{newest.trace_id}#span-{newest.span_id}")] if newest else [],
+            [(time_element_of(newest.end_ns), page_of_span(newest))] if newest else [],
             "",
         ),
     ]
@@ -97,18 +96,14 @@ def _share(results: Results) -> float | None:
 
 
 def _days(found: HostOverTime) -> list[Day]:
-    of_day: dict[str, list[Figures]] = {}
-    for one in found.by_day:
-        of_day.setdefault(one.day, []).append(one)
-    counted = ((day, results_of(of_day.get(day, ()))) for day in days_in(found.periods.now))
-    return [Day(day, results.green, results.failed) for day, results in counted]
+    return [Day(day, one.green, one.failed) for day, one in by_day(found.by_day, found.periods.now)]
 
 
 def _failure(one: OnHost) -> dict[str, object]:
     span, state = one.host, states.state(one.host)
     return {
         "task": wording.visible(one.task.name) if one.task else "task not known",
-        "page": f"/trace/{span.trace_id}#span-{span.span_id}",
+        "page": page_of_span(span),
         "began": time_element_of(span.start_ns),
         "state": state,
         "mark": MARKS[state],
@@ -124,7 +119,7 @@ def _visit(one: Visit) -> dict[str, object]:
     state = min(map(states.state, failed), key=states.STATES.index) if failed else c.SUCCESS
     return {
         "name": wording.visible(one.build) or f"trace {one.trace_id[:8]}",
-        "page": f"/trace/{one.trace_id}#span-{(failed or spans)[-1].span_id}",
+        "page": page_of_span((failed or spans)[-1]),
         "began": time_element_of(one.start_ns),
         "tasks": len(spans),
         "changed": sum(states.remark(span) == "changed" for span in spans),

@@ -7,16 +7,26 @@ from collections.abc import Mapping, Sequence
 from ..figures.cost import Prices
 from ..figures.flaky import Flakiness
 from ..figures.jobs import JobOverTime, StageOverTime, Waited, waited
-from ..figures.periods import days_in
-from ..figures.results import results_of
+from ..figures.results import by_day
 from ..lookup import wording
-from ..lookup.source import Figures
 from ..trace.queries import build_key
 from .charts import Day
 from .entry_pages import BUILDS
 from .figure_parts import Card, Took, figure_of_days, figure_of_medians, figure_of_runs, render_over_time, verdict_lines
 from .held_parts import held_cards, held_lines
-from .period import HOST, JOB, NOT_KNOWN, Around, Asked, list_of, plural, said_frequency, said_length, said_share
+from .period import (
+    HOST,
+    JOB,
+    NOT_KNOWN,
+    Around,
+    Asked,
+    list_of,
+    plural,
+    said_frequency,
+    said_length,
+    said_share,
+    said_slower,
+)
 from .searching import address_of
 
 _MOST_LINES = 100
@@ -98,7 +108,7 @@ def _cards(asked: Asked, found: JobOverTime) -> list[Card]:
         Card(
             "Duration of green runs",
             said_length(took.median_ns if took else None),
-            _said_slower(found) if took else "",
+            said_slower(found.slower) if took else "",
             [(f"95 % within {said_length(took.most_ns)}, median of {plural(took.runs, 'build')}", listed(result="success"))]
             if took
             else [],
@@ -114,25 +124,15 @@ def _cards(asked: Asked, found: JobOverTime) -> list[Card]:
     ]
 
 
-def _said_slower(found: JobOverTime) -> str:
-    if found.slower is None:
-        return ""
-    return f"{said_length(found.slower.by_ns)} slower, since {found.slower.since}"
-
-
 def _said_wait(wait: Waited | None) -> str:
     return f"{said_length(wait.median_ns)}, 95 % within {said_length(wait.p95_ns)}" if wait else NOT_KNOWN
 
 
 def _days(asked: Asked, found: JobOverTime) -> list[Day]:
-    of_day: dict[str, list[Figures]] = {}
-    for one in found.by_day:
-        of_day.setdefault(one.day, []).append(one)
-    days = []
-    for at, day in enumerate(days_in(found.periods.now)):
-        results = results_of(of_day.get(day, ()))
-        days.append(Day(day, results.green, results.failed, list_of(BUILDS, found.periods.day(at), job=asked.name)))
-    return days
+    return [
+        Day(day, one.green, one.failed, list_of(BUILDS, found.periods.day(at), job=asked.name))
+        for at, (day, one) in enumerate(by_day(found.by_day, found.periods.now))
+    ]
 
 
 def _medians(found: JobOverTime) -> list[tuple[str, int, int, int]]:
@@ -154,7 +154,7 @@ def _line(one: StageOverTime, address: str) -> dict[str, object]:
         "median": said_length(now.median_ns) if now else "",
         "most": said_length(now.most_ns) if now else "",
         "before": said_length(before.median_ns) if before else "",
-        "slower": f"{said_length(one.slower.by_ns)} slower, since {one.slower.since}" if one.slower else "",
+        "slower": said_slower(one.slower),
         "failed": one.failed,
         "failed_before": one.failed_before,
     }

@@ -8,15 +8,15 @@ from collections.abc import Callable, Sequence
 
 from ..change.board import board_of
 from ..change.entries import Entry, deploys_of
-from ..change.running import Host, Running, Took, job_of, running_of, slow_hosts, took_of
+from ..change.running import Host, Running, Took, job_of, running_of, slow_hosts, took_of, with_usual_on_hosts
 from ..change.search import Found, Search, find_for_board, said_cut
 from ..lookup.lookup import Lookup
 from ..lookup.source import Wanted, Window
-from ..lookup.standing import Opened
 from ..lookup.states import state
 from ..trace import conventions as c
 from ..trace.queries import build_name_of, is_run
 from .first_page import First
+from .opened import Key, key_of
 from .reading import Reading
 
 _BOARD_NS = 30 * 86_400 * 10**9
@@ -39,7 +39,7 @@ class Overview:
         self._lock = threading.Lock()
         self._found, self._read_at = Found(()), float("-inf")
         # What runs, with the open spans that it was read for.
-        self._live: tuple[frozenset[tuple[str, str]], Sequence[Entry]] = frozenset(), ()
+        self._live: tuple[frozenset[Key], Sequence[Entry]] = frozenset(), ()
         self._jobs: dict[str, Took | None] = {}
         self._hosts: dict[str, Took | None] = {}
 
@@ -64,24 +64,24 @@ class Overview:
     def _running(self) -> list[Running]:
         opened = self._reading.open_spans()
         # Span ids of other tools may repeat.
-        spans = {(one.span.trace_id, one.span.span_id): one.span for one in opened}
+        spans = {key_of(one.span): one.span for one in opened}
         ids = frozenset(spans)
         if ids != self._live[0]:
             with self._reading.open_lookup() as lookup:
                 outlines = lookup.outlines(sorted({span.trace_id for span in spans.values()}), _MOST_SPANS) if spans else []
-                self._jobs = {
-                    job: self._took(lookup, job) for job in sorted(set(map(job_of, map(build_name_of, spans.values()))))
-                }
+                jobs = {job_of(build_name_of(span)) for span in spans.values()}
+                self._jobs = {job: self._took(lookup, job) for job in sorted(jobs - {""})}
             # What other machines tell of is in no journal here.
-            here = {(span.trace_id, span.span_id) for span in outlines}
+            here = set(map(key_of, outlines))
             elsewhere = [span for key, span in spans.items() if key not in here]
             self._live = ids, [one for one in deploys_of([*outlines, *elsewhere]) if not one.end_ns]
         ended = (one for one in self._found.entries if one.end_ns)
-        return running_of(opened, [*self._live[1], *ended], self._jobs, self._usual_on_hosts(opened))
+        running = running_of(opened, [*self._live[1], *ended], self._jobs)
+        return with_usual_on_hosts(running, self._usual_on_hosts(running))
 
-    def _usual_on_hosts(self, opened: Sequence[Opened]) -> dict[str, Took | None]:
+    def _usual_on_hosts(self, running: Sequence[Running]) -> dict[str, Took | None]:
         """Return how long tasks usually take on the hosts that they wait for, by the ids of the hosts' spans."""
-        slow = {host.span_id: host for host in slow_hosts(opened, self._now_ns())}
+        slow = {host.span_id: host for host in slow_hosts(running, self._now_ns())}
         new = [host for span_id, host in slow.items() if span_id not in self._hosts]
         if new:
             with self._reading.open_lookup() as lookup:
@@ -97,8 +97,6 @@ class Overview:
 
     def _took(self, lookup: Lookup, job: str) -> Took | None:
         """Return how long the newest builds of a job took that succeeded."""
-        if not job:
-            return None
         wanted = [[Wanted("pipeline", job), Wanted("result", c.SUCCESS)]]
         noted = lookup.noted(wanted, _MOST_RUNS, Window(self._now_ns() - _BOARD_NS, self._now_ns()))
         return took_of(span.end_ns - span.start_ns for span in noted if is_run(span))

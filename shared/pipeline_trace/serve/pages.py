@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlencode, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -113,6 +114,20 @@ def traces_page(asked: Query, found: Page, *, store: str, here: str) -> str:
         store=wording.visible(store),
         here=here,
     )
+
+
+class OfSpan(Protocol):
+    """A span, or what stands for one."""
+
+    @property
+    def trace_id(self) -> str: ...
+    @property
+    def span_id(self) -> str: ...
+
+
+def page_of_span(one: OfSpan) -> str:
+    """Return the address of a span on the page of its trace."""
+    return f"/trace/{one.trace_id}#span-{one.span_id}"
 
 
 def login_page(*, then: str, wrong: bool) -> str:

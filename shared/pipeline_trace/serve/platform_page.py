@@ -7,8 +7,9 @@ from collections import Counter
 from ..change.entries import verdict_on
 from ..figures.cost import Prices
 from ..figures.periods import day_of, days_in
-from ..figures.platform import OPS, JobResults, PlatformOverTime, WaitOverTime, of_platform
+from ..figures.platform import JobResults, PlatformOverTime, WaitOverTime, of_platform
 from ..lookup import states, wording
+from ..ownership.verdict import OPS
 from ..report.pagedata import STATE_WORDS
 from ..report.times import time_element_of
 from ..trace.queries import build_name_of
@@ -17,7 +18,7 @@ from .charts import Day
 from .entry_pages import BUILDS
 from .figure_parts import Card, figure_of_days, render_over_time, verdict_lines
 from .held_parts import held_cards, held_lines
-from .pages import MARKS
+from .pages import MARKS, page_of_span
 from .period import JOB, NOT_KNOWN, PLATFORM, Around, Asked, list_of, plural, said_length, said_share
 from .searching import address_of
 
@@ -107,7 +108,7 @@ def _failure(run: Span) -> dict[str, object]:
     state = states.state(run)
     return {
         "name": wording.visible(build_name_of(run) or run.name),
-        "page": f"/trace/{run.trace_id}#span-{run.span_id}",
+        "page": page_of_span(run),
         "began": time_element_of(run.start_ns),
         "state": state,
         "mark": MARKS[state],

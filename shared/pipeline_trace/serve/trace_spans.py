@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..lookup.lookup import Lookup, NotFoundError
 from ..lookup.standing import Opened
 from ..trace.span import Span
+from .opened import key_of
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ def read_trace(lookup: Lookup, opened: Iterable[Opened], reference: str) -> Foun
     else:
         traces = {span.trace_id for span in spans}
     # What is in a source has ended, or is read where it is written.
-    known = {(span.trace_id, span.span_id) for span in spans}
-    more = with_around([one for one in opened if _key(one) not in known], spans, traces)
+    known = set(map(key_of, spans))
+    more = with_around([one for one in opened if key_of(one.span) not in known], spans, traces)
     silent = {one.span.span_id: one.heard_ns for one in more if one.heard_ns}
     return Found([*spans, *(one.span for one in more)], silent, bool(spans))
 
@@ -65,10 +66,6 @@ def with_around(opened: Sequence[Opened], spans: Iterable[Span], traces: set[str
         traces |= {one.span.trace_id for one in near}
         ids |= {one.span.span_id for one in near}
         parents |= {one.span.parent_id for one in near}
-        taken = set(map(_key, near))
-        left = [one for one in left if _key(one) not in taken]
+        taken = {key_of(one.span) for one in near}
+        left = [one for one in left if key_of(one.span) not in taken]
     return found
-
-
-def _key(one: Opened) -> tuple[str, str]:
-    return one.span.trace_id, one.span.span_id

@@ -150,12 +150,17 @@ def configured_destination(environ: Mapping[str, str], store: Path) -> Destinati
     return Store(store)
 
 
+def logs_exporters(environ: Mapping[str, str]) -> list[str]:
+    """Return the exporters for logs that the standard variable names, in lower case; "none" turns logs off."""
+    return [name.strip() for name in environ.get("OTEL_LOGS_EXPORTER", "").lower().split(",")]
+
+
 def configured_teller(environ: Mapping[str, str], destination: Destination) -> Teller | None:
     """Return what tells of open spans, or None if nobody is to be told: not where the store is the destination.
 
     By default it tells our own `serve` alone, where ``destination`` sends to. Raises SetupError as configured_destination.
     """
-    exporters = [name.strip() for name in environ.get("OTEL_LOGS_EXPORTER", "").lower().split(",")]
+    exporters = logs_exporters(environ)
     if not traces_endpoint(environ) or "none" in exporters:
         return None
     from .otlp import Otlp

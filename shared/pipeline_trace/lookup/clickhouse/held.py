@@ -6,13 +6,13 @@ from ...trace import conventions as c
 from ..source import TOLD
 from .columns import RESOURCE, SPAN, Attributes, first, listed, quoted
 from .kinds import kind_of
+from .queries import ENDED
 from .schema import Schema
 
 # What a run is asked for, and of what each part of it is.
 COLUMNS, NAMES = "held, number, of_plugin", "name_0, name_1, name_2"
 _NS = 10**6
 _NAMES = (c.JENKINS_HELD_LABELS, c.JENKINS_HELD_WORKERS, c.JENKINS_HELD_LENGTHS_MS)
-_ENDED = "toUnixTimestamp64Nano(Timestamp) + toInt64(Duration)"
 
 
 def columns(of: Attributes, number: str) -> str:
@@ -58,9 +58,7 @@ def _blocks(schema: Schema, when: str) -> str:
     raw = f"Timestamp, Duration, TraceId, SpanId, ParentSpanId, SpanName, SpanKind, {SPAN}, {RESOURCE}"
     spans = f"SELECT {raw} FROM {schema.spans} WHERE ({parts}) AND {when} LIMIT 1 BY TraceId, SpanId"
     label = first([of.span(c.JENKINS_AGENT_LABEL), of.span(c.PLUGIN_STEP_LABEL)])
-    kinds = (
-        f"SELECT TraceId, SpanId, ParentSpanId, {kind_of(of)} AS kind, {label} AS label, {_ENDED} AS ended FROM ({spans})"
-    )
+    kinds = f"SELECT TraceId, SpanId, ParentSpanId, {kind_of(of)} AS kind, {label} AS label, {ENDED} AS ended FROM ({spans})"
     is_wait, is_block = f"kind = '{c.TYPE_AGENT}'", f"kind = '{c.TYPE_BLOCK}'"
     # An agent is given at the end of the wait for it; around that is the block.
     together = f"""SELECT TraceId, if({is_wait}, ParentSpanId, SpanId) AS block, countIf(kind = '{c.TYPE_RUN}') AS builds,

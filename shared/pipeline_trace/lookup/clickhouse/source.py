@@ -92,13 +92,8 @@ class ClickHouseSource:
 
     def ended(self, spans: Collection[Key]) -> set[tuple[str, str]]:
         """Return the trace and span ids of those of some spans that have ended: they are here. Raises SetupError."""
-        keys, found = list(spans), set[tuple[str, str]]()
-        for start in range(0, len(keys), _KEYS_AT_ONCE):
-            some = keys[start : start + _KEYS_AT_ONCE]
-            windows = _merged(Window(max(key.start_ns - _HOUR_NS, 0), key.start_ns + _HOUR_NS) for key in some)
-            rows = self.ask("ended", self._asking().traces("SpanId", [key.span_id for key in some], windows, ()))
-            found |= {(str(trace), str(span)) for trace, span in rows} & {key[1:] for key in some}
-        return found
+        windows = self._near([Window(key.start_ns, key.start_ns) for key in spans], _BEFORE_NS, _BEFORE_NS)
+        return set(self._traces("SpanId", {key.span_id for key in spans}, windows)) & {key[1:] for key in spans}
 
     def newest(self) -> Newest | None:
         """See source.TraceSource."""
@@ -183,13 +178,10 @@ class ClickHouseSource:
         def fits(traits: Traits) -> bool:
             return traits.pipeline == pipeline and traits.kind in _OF_A_JOB
 
-        found: list[Span] = []
-        for began in self._slices(self._began(within)):
-            left = most - len(found)
-            found += self._fitting("stages", partial(self._asking().stages, pipeline, began, within), left, fits)
-            if len(found) >= most:
-                break
-        return sorted(found, key=_order, reverse=True)[:most]
+        def query(began: Window, asked: int) -> Query:
+            return self._asking().stages(pipeline, began, within, asked)
+
+        return self._in_slices("stages", query, within, most, fits)
 
     def on_host(self, host: str, within: Window, most: int) -> list[OnHost]:
         """See source.TraceSource."""
@@ -197,13 +189,10 @@ class ClickHouseSource:
         def fits(traits: Traits) -> bool:
             return traits.kind == c.TYPE_HOST and traits.host == host
 
-        hosts: list[Span] = []
-        for began in self._slices(self._began(within)):
-            left = most - len(hosts)
-            hosts += self._fitting("hosts", partial(self._asking().on_host, host, began, within), left, fits)
-            if len(hosts) >= most:
-                break
-        hosts = sorted(hosts, key=_order, reverse=True)[:most]
+        def query(began: Window, asked: int) -> Query:
+            return self._asking().on_host(host, began, within, asked)
+
+        hosts = self._in_slices("hosts", query, within, most, fits)
         tasks = self._around(hosts)
         return [OnHost(span, tasks.get((span.trace_id, span.parent_id or ""))) for span in hosts]
 
@@ -251,6 +240,20 @@ class ClickHouseSource:
 
     def _spans(self, name: str, query: Query) -> list[Span]:
         return list(spans_of(self.ask(name, query)))
+
+    def _in_slices(
+        self, name: str, query: Callable[[Window, int], Query], within: Window, most: int, fits: Callable[[Traits], bool]
+    ) -> list[Span]:
+        """Return the newest spans that ended within a window and fit, newest first, at most so many.
+
+        ``query``: for a number of spans that began within a window.
+        """
+        found: list[Span] = []
+        for began in self._slices(self._began(within)):
+            found += self._fitting(name, partial(query, began), most - len(found), fits)
+            if len(found) >= most:
+                break
+        return sorted(found, key=_order, reverse=True)[:most]
 
     def _fitting(self, name: str, query: Callable[[int], Query], most: int, fits: Callable[[Traits], bool]) -> list[Span]:
         """Return the newest spans that fit, at most so many. ``query``: for a number of spans, of which some may not fit."""
