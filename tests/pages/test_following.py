@@ -117,13 +117,19 @@ def settled(page: Page) -> None:
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
+def migrating(server: Server, page_of: Open, story: Callable[..., Story], **options: int) -> tuple[Story, Page]:
+    """Return a playbook that is in its task Migrate, and its page, which says so."""
+    one = story()
+    one.reached("Migrate")
+    page = follow(server, page_of, **options)
+    stands(page, "Migrate", "h1")
+    return one, page
+
+
 def test_what_ends_and_begins_comes_and_the_reader_keeps_the_place(
     server: Server, page_of: Open, story: Callable[..., Story]
 ) -> None:
-    one = story()
-    one.reached("Migrate")
-    page = follow(server, page_of, height=500)
-    stands(page, "Migrate", "h1")
+    one, page = migrating(server, page_of, story, height=500)
     expect(page).to_have_title("Running: playbook site.yml")
     assert page.locator("#live-line").inner_text().startswith("This page follows the trace by itself.")
 
@@ -231,10 +237,7 @@ def test_failures_come_into_the_list_and_the_reader_stays_at_what_he_reads(
 def test_the_grid_of_hosts_and_tasks_grows_around_the_current_cell(
     server: Server, page_of: Open, story: Callable[..., Story]
 ) -> None:
-    one = story()
-    one.reached("Migrate")
-    page = follow(server, page_of, width=1200)
-    stands(page, "Migrate", "h1")
+    one, page = migrating(server, page_of, story, width=1200)
     page.click("#matrix > summary")
     page.locator("#matrix-rows [role=gridcell]").first.wait_for()
     page.locator("#matrix-sheet [tabindex='0']").focus()
@@ -264,10 +267,7 @@ def test_the_grid_of_hosts_and_tasks_grows_around_the_current_cell(
 def test_a_killed_playbook_becomes_an_error_on_the_open_page(
     server: Server, page_of: Open, story: Callable[..., Story], also: str
 ) -> None:
-    one = story()
-    one.reached("Migrate")
-    page = follow(server, page_of)
-    stands(page, "Migrate", "h1")
+    one, page = migrating(server, page_of, story)
     if also != "alone":
         kill(one.run.shipping())
     one.run.signal(signal.SIGKILL)

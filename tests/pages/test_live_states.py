@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import closing
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Route, expect
+from support.accessible import repeated_ids, violations
 from support.layout import troubles
 from support.page_states import ADDRESS, State, all_states, live, opened
 from support.report_pages import needs_chromium
@@ -22,10 +21,8 @@ every_state = pytest.mark.parametrize("state", live(), ids=lambda state: state.n
 @pytest.mark.parametrize("width", [390, 1280])
 def test_axe_finds_nothing(browser: Browser, state: State, width: int, scheme: str) -> None:
     with opened(browser, state, width, color_scheme=scheme) as page:
-        found = Axe().run(page)
-        assert [(one["impact"], one["id"], one["nodes"][0]["html"]) for one in found.response["violations"]] == []
-        ids = Counter(page.evaluate("[...document.querySelectorAll('[id]')].map(one => one.id)"))
-        assert [name for name, count in ids.items() if count > 1] == []
+        assert violations(page) == []
+        assert repeated_ids(page) == []
 
 
 # tests/pages/test_layout.py has other widths.
