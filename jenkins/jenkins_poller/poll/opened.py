@@ -13,7 +13,7 @@ from pipeline_trace.trace.span import Span
 from ..fetch.errors import ApiError
 from .database import StateError
 
-# After an error of ours.
+# How long it tells nothing after an error in our own code.
 _AGAIN_SECONDS = 3600.0
 _NEVER = float("inf")
 

@@ -40,7 +40,7 @@ class Cost(NamedTuple):
 
 
 class Prices:
-    """The prices of executors by the label that builds ask for, or by the agent's name, which is a label of its own."""
+    """The prices of executors, by label. If no label is known, the agent's name counts as the label, as in Jenkins."""
 
     def __init__(self, prices: Sequence[Price] = ()) -> None:
         self._prices = prices

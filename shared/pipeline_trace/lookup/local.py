@@ -29,7 +29,7 @@ _NEWEST_FIRST = "t.end_ns DESC, t.trace_id DESC, t.span_id DESC"
 _STAGES = f"kind IN ('{c.TYPE_RUN}', '{c.TYPE_STAGE}', '{c.TYPE_BRANCH}')"
 # What is counted: the spans, and the columns of their names.
 _COUNTED: dict[Counted, tuple[str, str]] = {
-    # The index of stages is used only where its own condition stands in the query.
+    # SQLite uses the index of stages only if the query repeats the condition of the index.
     "job": (f"{_STAGES} AND kind = '{c.TYPE_RUN}'", "pipeline"),
     "stage": (f"{_STAGES} AND kind IN ('{c.TYPE_STAGE}', '{c.TYPE_BRANCH}')", "pipeline, name"),
     "task": (f"kind = '{c.TYPE_TASK}'", "name"),

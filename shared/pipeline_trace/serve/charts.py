@@ -86,7 +86,10 @@ class Length:
 
 
 def chart_of_days(days: Sequence[Day], unit: str) -> Chart | None:
-    """Return a chart of what happened each day: failures hang below the line. None if nothing did. ``unit``: in words."""
+    """Return a chart of each day: successes above the line, failures below it. None if all days are empty.
+
+    ``unit``: what succeeded, in a word.
+    """
     above, under = max((day.good for day in days), default=0), max((day.failed for day in days), default=0)
     if not above + under:
         return None

@@ -28,7 +28,7 @@ from .trace_spans import Found, read_trace, with_around
 # It is read again after this time, although nothing says that it changed: another trace may belong to it now.
 _AGAIN_SECONDS = 60.0
 _MOST_LINKS = 12
-# What stands in a playbook changes neither the verdict on a build nor its path, unless it failed.
+# Spans inside a playbook change the verdict and the path only if they failed.
 _INNER = frozenset({c.TYPE_PLAY, c.TYPE_ROLE, c.TYPE_BLOCK, c.TYPE_TASK, c.TYPE_HOST})
 
 

@@ -95,7 +95,7 @@ def sent_spans(rows: Iterable[Row], find_resource: FindResource) -> Iterator[Spa
 def attributes_of(body: str | bytes, *names: str) -> Mapping[str, Any]:
     """Return the attributes of a span from its body, as they were sent; empty if it cannot be read.
 
-    ``names``: empty, too, where none of these stands in it: most spans need not be parsed.
+    ``names``: if none of these names is in the body, the result is empty. So most bodies are not parsed.
     """
     try:
         text = _text_of(body)

@@ -55,7 +55,7 @@ class Expressions:
 
     def wait(self) -> str:
         """Return the kind of a span that is a wait for the platform."""
-        # The poller tells it; of others, only queues have a length.
+        # The poller sends the kind. Spans of other tools have none: those with a duration in the queue are queues.
         own = self._of.span(c.JENKINS_TYPE)
         return f"if({own} != '', {own}, if({self._of.has(c.QUEUE_DURATION)}, '{c.TYPE_QUEUE}', '{c.TYPE_AGENT}'))"
 

@@ -30,7 +30,7 @@ def question(logs: Logs, since_ns: int) -> Query:
     bound, attributes = Bound(), Attributes(as_json=logs.as_json)
     ours = attributes.has(c.OPEN_NAME, LOG)
     if logs.has_events:
-        # It has an index of its own.
+        # The column EventName has an index.
         ours = f"EventName = {quoted(c.SPAN_OPEN)} AND {ours}"
     sql = f"""SELECT TraceId, SpanId, toUnixTimestamp64Nano(Timestamp),
             {attributes.whole("ResourceAttributes")}, {attributes.whole(LOG)}
