@@ -41,7 +41,9 @@
       for (const box of boxes) {
         const less = spare * (box.bottom - box.top);
         const part = meet({ left: box.left, right: box.right, top: box.top + less, bottom: box.bottom - less }, seen);
-        if (part.right - part.left > 1.5 && part.bottom - part.top > 1.5) all.push({ source, element, layer, ...part });
+        if (part.right - part.left > 1.5 && part.bottom - part.top > 1.5) {
+          all.push({ source, element, layer, width: box.right - box.left, ...part });
+        }
       }
     };
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -115,13 +117,13 @@
     }
   }
 
-  // A text of many lines with a word, or a part of one, on each.
+  // A text of many lines with a word, or a part of one, on each. What the edge of a box that scrolls hides counts: it is as wide there.
   function findSqueezed(all) {
     const lines = new Map();
     for (const one of all) lines.set(one.source, [...(lines.get(one.source) || []), one]);
     for (const [source, parts] of lines) {
       const tops = new Set(parts.map((part) => Math.round(part.top)));
-      if (tops.size > 2 && parts.every((part) => part.right - part.left < 64)) found.push(["squeezed", said(source.parentElement)]);
+      if (tops.size > 2 && parts.every((part) => part.width < 64)) found.push(["squeezed", said(source.parentElement)]);
     }
   }
 
