@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from pipeline_trace.answers import headline
+from pipeline_trace.answers.headline import headline
 from pipeline_trace.commands import fail
 from pipeline_trace.commands.report import write
 from pipeline_trace.delivery import home

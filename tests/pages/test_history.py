@@ -9,7 +9,7 @@ import pytest
 import support
 from support.report_samples import PATH, make, seconds
 
-from pipeline_trace.answers import headline
+from pipeline_trace.answers.headline import headline
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import find_home
 from pipeline_trace.lookup.flaky import Flaky, flaky_builds

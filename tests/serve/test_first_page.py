@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import support
 
-from pipeline_trace import answers
+from pipeline_trace.answers.headline import prepare
 from pipeline_trace.ownership.log import rules
 
 # A new process: in this one, the browser of other tests may run an event loop.
@@ -35,4 +35,4 @@ def test_damaged_rules_do_not_stop_the_server(tmp_path: Path, monkeypatch: pytes
     path = tmp_path / "rules.yaml"
     path.write_text("rules: 5", encoding="utf-8")
     monkeypatch.setenv(rules.VARIABLE, str(path))
-    answers.prepare()
+    prepare()

@@ -22,9 +22,10 @@ class Attempt:
     """One build, stage or playbook that goes through one step of a change's path. Times are nanoseconds since the epoch.
 
     ``step``: LOCAL, CHECKS, MERGE or an environment. ``state``: one of lookup.states.STATES; ``skip`` means that the stage
-    exists but did not run. ``span``: the span of the build, stage or playbook. ``run``: the build, JOB#N. ``where``: the
-    stage that failed. ``refused``: a person rejected the approval. ``waited``: waits to show with this attempt. ``paused``:
-    waits in its time that another attempt shows. ``timed``: False if it is not known how long it ran.
+    exists but did not run. ``span``: the span of the build, stage or playbook; of several playbooks the first that failed,
+    else the first. ``run``: the build, JOB#N. ``where``: the stage that failed. ``refused``: a person rejected the approval.
+    ``waited``: waits to show with this attempt. ``paused``: waits in its time that another attempt shows. ``timed``: False
+    if it is not known how long it ran.
     """
 
     step: str
@@ -62,7 +63,8 @@ def of_playbooks(runs: RunTree, books: Sequence[Span], place: str, service: str)
     end = 0 if state == states.RUNNING else max(one.end_ns for one in books)
     name, version = build_name_of(runs.run_above(first) or first), version_of(first, books)
     commit = runs.commit(first)
-    return Attempt(place, service, commit, state, first.start_ns, end, first, name, "", why(books), version=version)
+    span = next(filter(has_failed, books), first)
+    return Attempt(place, service, commit, state, first.start_ns, end, span, name, "", why(books), version=version)
 
 
 def by_place(books: Sequence[Span]) -> dict[tuple[str, str], list[Span]]:

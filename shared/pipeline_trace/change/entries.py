@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..lookup import states
+from ..lookup.lookup import Lookup
 from ..trace import conventions as c
 from ..trace.queries import attribute_text, build_name_of, is_run, run_url_of
 from ..trace.span import Span
@@ -24,7 +25,7 @@ class Entry:
 
     ``environments``: of a deploy one; of a build those that it deploys to. ``state``: one of lookup.states.STATES. ``who``:
     who or what started it. ``where``: the stage that failed. ``message``: the first error. ``owner`` and ``kind``: of the
-    verdict on its log, without history. ``run``: JOB#N.
+    verdict on its log, without history; "" where no poller wrote one, until answers.verdicts judges it. ``run``: JOB#N.
     """
 
     trace_id: str
@@ -55,6 +56,15 @@ class Entry:
     def what(self) -> str:
         """Return what was built or deployed: the version, else the short commit."""
         return self.version or self.commit[:7]
+
+
+# Returns entries, those that failed with owner and kind. The first argument is where their spans are.
+Judge = Callable[[Lookup, Sequence[Entry]], Sequence[Entry]]
+
+
+def not_judged(_lookup: Lookup, entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Return the entries as they are: a Judge for who needs no verdicts."""
+    return entries
 
 
 class Deploys(NamedTuple):
@@ -156,9 +166,13 @@ def verdict_on(spans: Iterable[Span | None]) -> tuple[str, str]:
     for span in filter(None, spans):
         owner = attribute_text(span, c.FAILURE_OWNER)
         if owner:
-            kind = attribute_text(span, c.FAILURE_KIND)
-            return owner, "" if kind in _UNKNOWN_KINDS else kind
+            return owner, named_kind(attribute_text(span, c.FAILURE_KIND))
     return "", ""
+
+
+def named_kind(kind: str) -> str:
+    """Return the kind of a verdict; "" if it says that the kind is unknown."""
+    return "" if kind in _UNKNOWN_KINDS else kind
 
 
 def _branch(runs: RunTree, span: Span) -> str:

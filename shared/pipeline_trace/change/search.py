@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ..lookup.journals import rank
@@ -16,7 +16,7 @@ from ..trace.queries import build_name_parts
 from ..trace.span import Span
 from ..trace.traits import NOTED, traits_of
 from ..trace.words import environment_name
-from .entries import Entry, builds_of, deploys_of
+from .entries import Entry, Judge, builds_of, deploys_of, not_judged
 from .hosts import on_host, ran_there
 from .services import OfService, of_service
 
@@ -105,17 +105,34 @@ class _Part(NamedTuple):
     entries: Sequence[Entry]
 
 
-_EntriesOf = Callable[[Sequence[Span]], list[Entry]]
+_EntriesOf = Callable[[Sequence[Span]], Sequence[Entry]]
 
 
-def find_deploys(lookup: Lookup, search: Search, most: int, until_ns: int = ALWAYS.to_ns) -> Found:
-    """Return the newest deploys, about so many. ``until_ns``: see Found.older_ns."""
-    return _found(lookup, search, most, until_ns, deploys_of)
+def find_deploys(
+    lookup: Lookup, search: Search, most: int, until_ns: int = ALWAYS.to_ns, judge: Judge = not_judged
+) -> Found:
+    """Return the newest deploys, about so many. ``until_ns``: see Found.older_ns.
+
+    ``judge``: used where a verdict is looked for. The entries may have none else.
+    """
+    return _found(lookup, search, most, until_ns, _judging(lookup, search, deploys_of, judge))
 
 
-def find_builds(lookup: Lookup, search: Search, most: int, until_ns: int = ALWAYS.to_ns) -> Found:
-    """Return the newest builds, about so many. ``until_ns``: see Found.older_ns."""
-    return _found(lookup, search, most, until_ns, builds_of)
+def find_builds(lookup: Lookup, search: Search, most: int, until_ns: int = ALWAYS.to_ns, judge: Judge = not_judged) -> Found:
+    """Return the newest builds, about so many. See find_deploys."""
+    return _found(lookup, search, most, until_ns, _judging(lookup, search, builds_of, judge))
+
+
+def _judging(lookup: Lookup, search: Search, entries_of: _EntriesOf, judge: Judge) -> _EntriesOf:
+    """Return what gives entries with verdicts, if these are looked for. Only what fits else is judged."""
+    if not (search.owner or search.kind):
+        return entries_of
+    else_wanted = replace(search, owner="", kind="")
+
+    def judged(spans: Sequence[Span]) -> Sequence[Entry]:
+        return judge(lookup, [one for one in entries_of(spans) if else_wanted.matches(one)])
+
+    return judged
 
 
 def find_for_board(lookup: Lookup, search: Search) -> Found:

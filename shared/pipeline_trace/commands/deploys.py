@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import click
 from rich.console import Console
 
+from ..answers.verdicts import Verdicts
 from ..change.board import board_of
 from ..change.board_terminal import print_board, print_deploys
 from ..change.entries import Entry
@@ -52,7 +53,8 @@ def command(service: str, environment: str, host: str, order: str, since: float,
     now_ns = time.time_ns()
     search = Search(service=service, environment=environment, began=Window(now_ns - int(since * 1e9)), host=host)
     with reading.open_lookup(source) as lookup:
-        entries, notes = _listed(lookup, search, order) if service or host else _on_board(lookup, search)
+        verdicts = Verdicts()
+        entries, notes = _listed(lookup, search, order, verdicts) if service or host else _on_board(lookup, search, verdicts)
     if not entries:
         of = (f" of {service}" if service else "") + (f" on {host}" if host else "")
         to = f" to {environment}" if environment else ""
@@ -74,17 +76,17 @@ def command(service: str, environment: str, host: str, order: str, since: float,
         print_board(board_of(entries), console, now_ns)
 
 
-def _listed(lookup: Lookup, search: Search, order: str) -> tuple[Sequence[Entry], list[str]]:
+def _listed(lookup: Lookup, search: Search, order: str, verdicts: Verdicts) -> tuple[Sequence[Entry], list[str]]:
     """Return the deploys of a list, and what was left out."""
     if order == _NEWEST:
         found = find_deploys(lookup, search, _MOST)
-        return found.entries, said_cut(found)
+        return verdicts.on(lookup, found.entries), said_cut(found)
     ordered = find_ordered(find_deploys, lookup, search, order, 0, _MOST)
     left = ordered.sorted_of - len(ordered.entries)
     notes = [f"these are the first {len(ordered.entries)} of {ordered.sorted_of}"] if left else []
-    return ordered.entries, [*notes, *filter(None, [said_order(ordered, "deploy")])]
+    return verdicts.on(lookup, ordered.entries), [*notes, *filter(None, [said_order(ordered, "deploy")])]
 
 
-def _on_board(lookup: Lookup, search: Search) -> tuple[Sequence[Entry], list[str]]:
+def _on_board(lookup: Lookup, search: Search, verdicts: Verdicts) -> tuple[Sequence[Entry], list[str]]:
     found = find_for_board(lookup, search)
-    return found.entries, said_cut(found)
+    return verdicts.on_board(lookup, found.entries), said_cut(found)

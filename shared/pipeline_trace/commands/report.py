@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from ..answers import headline
+from ..answers.headline import headline
 from ..lookup import tree
 from ..lookup.usual import NO_OTHER_BUILDS, OtherBuilds, other_builds
 from ..report import html

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..change.board import environments_in_order
-from ..change.entries import Entry, deploys_and_runs
+from ..change.entries import Entry, Judge, deploys_and_runs, not_judged
 from ..change.environments import environment_of_stage
 from ..change.services import of_service
 from ..lookup.lookup import Lookup
@@ -68,8 +68,13 @@ class ServiceDeploys(NamedTuple):
     runs: frozenset[str]
 
 
-def service_over_time(lookup: Lookup, service: str, environment: str, periods: Periods) -> ServiceOverTime:
-    """Return a service over time. ``environment``: of which all is asked; "" for production, else the last that it has."""
+def service_over_time(
+    lookup: Lookup, service: str, environment: str, periods: Periods, judge: Judge = not_judged
+) -> ServiceOverTime:
+    """Return a service over time. ``environment``: of which all is asked; "" for production, else the last that it has.
+
+    ``judge``: gives the deploys to it that failed their verdicts.
+    """
     read = deploys_of_service(lookup, service, periods.both)
     places: dict[str, list[Entry]] = {}
     for one in read.entries:
@@ -79,6 +84,8 @@ def service_over_time(lookup: Lookup, service: str, environment: str, periods: P
         (name for name in order[::-1] if usual_environment(name) == PRODUCTION), ""
     )
     chosen = chosen or (order[-1] if order else "")
+    if chosen in places:
+        places[chosen] = list(judge(lookup, places[chosen]))
     known = known_of(lookup, places.get(chosen, ()), read.runs)
     found = {
         name: _place(name, places[name], periods, read.from_ns, known if name == chosen else NOTHING_KNOWN) for name in order

@@ -161,6 +161,13 @@ class Lookup:
             todo = sorted(self._traces_around(beyond - ids, ids, spans, seen))
         return with_stages(sorted(found.values(), key=_order))
 
+    def details(self, trace_ids: Collection[str], most: int) -> list[Span]:
+        """Return the spans of these traces without the hosts on which an Ansible task did not fail; about ``most`` spans."""
+        spans = [span for trace_id in trace_ids for span in self._journals.trace(trace_id)]
+        spans += self._source.outline(list(trace_ids), most, details=True)
+        found = {(span.trace_id, span.span_id): span for span in spans}
+        return with_stages(sorted(found.values(), key=_order))
+
     def trace_id(self, reference: str) -> str:
         """Return the trace id for a trace id, a build URL, ``JOB#N`` or ``latest``. Raises NotFoundError."""
         return self._trace_id(reference.strip())

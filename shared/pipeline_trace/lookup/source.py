@@ -120,8 +120,11 @@ class TraceSource(Protocol):
     def trace(self, trace_id: str) -> list[Span]:
         """Return the spans of a trace, at most MOST_OF_A_TRACE; empty if the trace is unknown."""
 
-    def outline(self, trace_ids: Sequence[str], most: int) -> list[Span]:
-        """Return at most ``most`` spans of traces, without plays, tasks, hosts and plain steps."""
+    def outline(self, trace_ids: Sequence[str], most: int, *, details: bool = False) -> list[Span]:
+        """Return at most ``most`` spans of traces, without plays, tasks, hosts and plain steps.
+
+        ``details``: True leaves out only the hosts on which an Ansible task did not fail.
+        """
 
     def traces_with(self, span_ids: Iterable[str], around: Collection[Window] = ()) -> set[str]:
         """Return the ids of the traces that have a span with one of these ids. ``around``: about when these spans ran."""

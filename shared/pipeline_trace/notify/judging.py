@@ -46,7 +46,7 @@ def outcomes_of_trace(lookup: Lookup, trace_id: str, since_ns: int, rules: Rules
         verdict = _verdict_on(span)
         if verdict is None:
             whole = whole or Trace(lookup.spans(trace_id))
-            verdict = _without_history(whole, span, rules)
+            verdict = judge.verdict_on_span(whole, span, rules)
         if verdict:
             yield failed(span, verdict)
 
@@ -68,15 +68,3 @@ def _verdict_on(run: Span) -> Verdict | None:
     owner, kind = (str(run.attributes.get(name) or "") for name in (c.FAILURE_OWNER, c.FAILURE_KIND))
     confidence = run.attributes.get(c.FAILURE_CONFIDENCE)
     return Verdict(owner, kind, float(confidence)) if owner and kind and isinstance(confidence, float | int) else None
-
-
-def _without_history(trace: Trace, span: Span, rules: Rules) -> Verdict | None:
-    failure = trace.failure(span)
-    if failure is None or failure.downstream or (is_run(span) and not _is(failure.run, span)):
-        # The build that it started is told.
-        return None
-    return judge.verdict_without_history(failure, rules)
-
-
-def _is(one: Span | None, other: Span) -> bool:
-    return one is not None and one.span_id == other.span_id

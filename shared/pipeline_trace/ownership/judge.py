@@ -174,6 +174,19 @@ def verdict_without_history(failure: Failure, rules: Rules) -> Verdict:
     return known if known and verdict.owner == UNKNOWN and known.owner != UNKNOWN else verdict
 
 
+def verdict_on_span(trace: Trace, span: Span, rules: Rules) -> Verdict | None:
+    """Return the verdict without history on a build or playbook that failed.
+
+    None if it did not fail, or failed because of a build that it started: that one is judged.
+    """
+    failure = trace.failure(span)
+    if failure is None or failure.downstream:
+        return None
+    if is_run(span) and (failure.run is None or failure.run.span_id != span.span_id):
+        return None
+    return verdict_without_history(failure, rules)
+
+
 def _tests(failure: Failure) -> Verdict | None:
     """Return the verdict if only tests failed: `junit` marks the build, but no step fails."""
     failed = failure.run.attributes.get(c.JENKINS_TESTS_FAILED) if failure.run else None

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..answers import headline
+from ..answers.headline import headline
 from ..lookup import tree
 from ..lookup.lookup import Lookup
 from ..lookup.source import Remembered

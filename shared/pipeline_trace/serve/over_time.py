@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ..answers.verdicts import Verdicts
 from ..figures.cost import NO_PRICES, Prices
 from ..figures.hosts import host_over_time
 from ..figures.jobs import job_over_time, parts_over_time
@@ -31,9 +32,17 @@ _Write = Callable[[Lookup, Asked, Periods], Callable[[Around], str]]
 class OverTime:
     """The pages."""
 
-    def __init__(self, reading: Reading, prices: Prices = NO_PRICES, *, now_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self,
+        reading: Reading,
+        verdicts: Verdicts,
+        prices: Prices = NO_PRICES,
+        *,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
         """``prices``: of executors. ``now_ns``: the time, in nanoseconds since the epoch."""
         self._reading = reading
+        self._verdicts = verdicts
         self._prices = prices
         self._now_ns = now_ns
 
@@ -48,7 +57,7 @@ class OverTime:
 
     async def service(self, request: Request) -> Response:
         """Return the page of a service."""
-        return await self._answer(request, _service)
+        return await self._answer(request, self._service)
 
     async def job(self, request: Request) -> Response:
         """Return the page of a job, or that of its tasks and hosts."""
@@ -62,6 +71,10 @@ class OverTime:
         """Return the page of the platform."""
         return page(await asyncio.to_thread(self._written, read_asked(request.query_params), _platform))
 
+    def _service(self, lookup: Lookup, asked: Asked, periods: Periods) -> Callable[[Around], str]:
+        found = service_over_time(lookup, asked.name, asked.environment, periods, self._verdicts.on)
+        return lambda around: service_page(asked, found, around)
+
     async def _answer(self, request: Request, write: _Write) -> Response:
         path, asked = request.url.path, read_asked(request.query_params)
         if not asked.name:
@@ -73,11 +86,6 @@ class OverTime:
             written = write(lookup, asked, periods_of(asked.days, self._now_ns()))
             around = Around(self._reading.kept_in, lookup.notice, self._prices)
         return written(around)
-
-
-def _service(lookup: Lookup, asked: Asked, periods: Periods) -> Callable[[Around], str]:
-    found = service_over_time(lookup, asked.name, asked.environment, periods)
-    return lambda around: service_page(asked, found, around)
 
 
 def _job(lookup: Lookup, asked: Asked, periods: Periods) -> Callable[[Around], str]:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from ..answers.verdicts import Verdicts
 from ..change.board import board_of
 from ..change.entries import Entry, deploys_of
 from ..change.running import Host, Running, Took, job_of, running_of, slow_hosts, took_of, with_usual_on_hosts
@@ -32,9 +33,10 @@ _MOST_TASKS = 1000
 class Overview:
     """Every thread may use it."""
 
-    def __init__(self, reading: Reading, now_ns: Callable[[], int]) -> None:
+    def __init__(self, reading: Reading, verdicts: Verdicts, now_ns: Callable[[], int]) -> None:
         """``now_ns``: the time, in nanoseconds since the epoch."""
         self._reading = reading
+        self._verdicts = verdicts
         self._now_ns = now_ns
         self._lock = threading.Lock()
         self._found, self._read_at = Found(()), float("-inf")
@@ -57,7 +59,8 @@ class Overview:
         if time.monotonic() - self._read_at >= seconds:
             search = Search(began=Window(self._now_ns() - _BOARD_NS))
             with self._reading.open_lookup() as lookup:
-                self._found = find_for_board(lookup, search)
+                found = find_for_board(lookup, search)
+                self._found = found._replace(entries=self._verdicts.on_board(lookup, found.entries))
             self._read_at = time.monotonic()
         return First(self._running(), board_of(self._found.entries), said_cut(self._found))
 

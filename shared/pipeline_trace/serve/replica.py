@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
-from .. import answers
+from ..answers.headline import prepare
 from ..delivery.destinations import SetupError
 from ..figures.cost import NO_PRICES, Prices
 from ..lookup.clickhouse.source import ClickHouseSource
@@ -67,7 +67,7 @@ async def _serve(source: ClickHouseSource, settings: ReplicaSettings, ready: Cal
         signalled = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, signalled.set)
-        preparing = asyncio.create_task(asyncio.to_thread(answers.prepare))
+        preparing = asyncio.create_task(asyncio.to_thread(prepare))
         ready(f"http://{shown(settings.address)}:{listener.getsockname()[1]}")
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         await asyncio.wait([serving, asyncio.create_task(signalled.wait())], return_when=asyncio.FIRST_COMPLETED)

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .. import answers
+from ..answers.headline import prepare
 from ..delivery import listening
 from ..delivery.destinations import SetupError
 from ..delivery.destinations.store import Store
@@ -108,7 +108,7 @@ async def _serve(home: Home, settings: ServeSettings, ready: Callable[[Listening
         signalled = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, signalled.set)
-        preparing = asyncio.create_task(asyncio.to_thread(answers.prepare))
+        preparing = asyncio.create_task(asyncio.to_thread(prepare))
         await grpc_server.start()
         notifier = _notifier(settings.notify, home)
         sweeper = asyncio.create_task(_sweep(listing, writer, settings.keep))

@@ -6,14 +6,16 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from ..answers.verdicts import Verdicts
 from ..change.entries import Entry, builds_of, deploys_of
 from ..change.ordered import Find, find_ordered, said_order
-from ..change.search import Search, find_builds, find_deploys, said_cut
+from ..change.search import Found, Search, find_builds, find_deploys, said_cut
 from ..lookup.lookup import Lookup, NotFoundError, is_run_of
 from ..lookup.source import ALWAYS, Wanted, Window
 from ..trace.span import Span
@@ -30,19 +32,22 @@ _PAGE = 50
 # A host on which nothing ran for so long is not found by its name: its page shows no more.
 _HOSTS_NS = 180 * 86_400 * 10**9
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
-_FIND: Mapping[str, Find] = {DEPLOYS: find_deploys, BUILDS: find_builds}
+_FIND: Mapping[str, Callable[..., Found]] = {DEPLOYS: find_deploys, BUILDS: find_builds}
 _ENTRIES_OF: Mapping[str, Callable[[Sequence[Span]], list[Entry]]] = {DEPLOYS: deploys_of, BUILDS: builds_of}
 
 
 class Views:
     """The pages. ``takes_spans``: whether spans can be sent here."""
 
-    def __init__(self, reading: Reading, *, takes_spans: bool, now_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self, reading: Reading, verdicts: Verdicts, *, takes_spans: bool, now_ns: Callable[[], int] = time.time_ns
+    ) -> None:
         """``now_ns``: the time, in nanoseconds since the epoch."""
         self._reading = reading
+        self._verdicts = verdicts
         self._takes_spans = takes_spans
         self._now_ns = now_ns
-        self._overview = Overview(reading, now_ns)
+        self._overview = Overview(reading, verdicts, now_ns)
         self._watch = Watch(lambda: self._parts(self._overview.again()))
 
     def routes(self) -> list[Route]:
@@ -94,12 +99,15 @@ class Views:
         with self._reading.open_lookup() as lookup:
             if asked.order:
                 return self._sorted(lookup, path, asked)
-            found = _FIND[path](lookup, asked.search, _PAGE, asked.until_ns)
+            found = self._find(path)(lookup, asked.search, _PAGE, asked.until_ns)
             older = asked.address(path, until=str(found.older_ns)) if found.older_ns else ""
             notices = said_cut(found) if not found.whole else []
-            entries = [*self._told(path, asked, found.entries), *found.entries]
+            entries = [*self._told(path, asked, found.entries), *self._verdicts.on(lookup, found.entries)]
             loosened = {} if entries else self._loosened(lookup, path, asked)
             return Listed(entries, older, notices, loosened)
+
+    def _find(self, path: str) -> Find:
+        return partial(_FIND[path], judge=self._verdicts.on)
 
     def _told(self, path: str, asked: Asked, found: Sequence[Entry]) -> list[Entry]:
         """Return what runs, and only its senders tell of it: on the newest page, the newest first. ``found``: all others."""
@@ -110,18 +118,18 @@ class Views:
         return [one for one in told if (one.trace_id, one.span_id) not in known and asked.search.matches(one)][::-1]
 
     def _sorted(self, lookup: Lookup, path: str, asked: Asked) -> Listed:
-        found = find_ordered(_FIND[path], lookup, asked.search, asked.order, (asked.page - 1) * _PAGE, _PAGE)
+        found = find_ordered(self._find(path), lookup, asked.search, asked.order, (asked.page - 1) * _PAGE, _PAGE)
         older = asked.address(path, page=str(asked.page + 1)) if found.more else ""
         loosened = {} if found.sorted_of else self._loosened(lookup, path, asked)
         notice = said_order(found, "deploy" if path == DEPLOYS else "build")
-        return Listed(found.entries, older, [notice] if notice else [], loosened)
+        return Listed(self._verdicts.on(lookup, found.entries), older, [notice] if notice else [], loosened)
 
     def _loosened(self, lookup: Lookup, path: str, asked: Asked) -> dict[str, str]:
         """Return the filters without which there is something, each with how much."""
         found: dict[str, str] = {}
         for name in asked.typed.keys() & FIELDS.keys():
             fewer = read_search({field: text for field, text in asked.typed.items() if field != name}, self._now_ns())
-            without = _FIND[path](lookup, fewer.search, _PAGE, ALWAYS.to_ns)
+            without = self._find(path)(lookup, fewer.search, _PAGE, ALWAYS.to_ns)
             if without.entries:
                 found[name] = counted(without.entries, bool(without.older_ns))
         return dict(sorted(found.items()))
@@ -146,7 +154,7 @@ class Views:
                 (DEPLOYS, "service", Search(service=words)),
                 (BUILDS, "job", Search(job=words)),
             ):
-                if _FIND[path](lookup, search, 1, ALWAYS.to_ns).entries:
+                if self._find(path)(lookup, search, 1, ALWAYS.to_ns).entries:
                     return address_of(path, **{name: words})
             if lookup.ran_on(words, Window(self._now_ns() - _HOSTS_NS), 1):
                 return address_of(HOST, name=words)

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from ..answers.verdicts import Verdicts
 from ..delivery.destinations import ONLY_TRACES, SetupError
 from ..figures.cost import NO_PRICES, Prices
 from . import pages
@@ -48,12 +49,13 @@ def application(
     ``ready``: see Health. ``intake``: None to take no spans. ``prices``: of executors.
     """
     web = _Web(rules, limits, reading, takes_spans=intake is not None)
-    views, traces = Views(reading, takes_spans=intake is not None), TracePages(reading)
+    verdicts = Verdicts()
+    views, traces = Views(reading, verdicts, takes_spans=intake is not None), TracePages(reading)
     found = Starlette(
         routes=[
             *(_taking(intake, limits) if intake else [Route("/v1/{signal:path}", _no_spans, methods=["POST"])]),
             *views.routes(),
-            *OverTime(reading, prices).routes(),
+            *OverTime(reading, verdicts, prices).routes(),
             Route(pages.TRACES, web.traces),
             Exports(reading).route(),
             Comparisons(reading).route(),

@@ -110,12 +110,13 @@ class ClickHouseSource:
             self._said = f"trace {trace_id} has more than {MOST_OF_A_TRACE:,} spans; the others are left out"
         return found
 
-    def outline(self, trace_ids: Sequence[str], most: int) -> list[Span]:
+    def outline(self, trace_ids: Sequence[str], most: int, *, details: bool = False) -> list[Span]:
         """See source.TraceSource."""
         if most <= 0 or not trace_ids:
             return []
-        query = self._asking().outline(trace_ids, self.times(trace_ids), most)
-        return [span for span in self._spans("outline", query) if traits_of(span).level >= OUTLINE]
+        query = self._asking().outline(trace_ids, self.times(trace_ids), most, details=details)
+        level = DETAIL if details else OUTLINE
+        return [span for span in self._spans("outline", query) if traits_of(span).level >= level]
 
     def traces_with(self, span_ids: Iterable[str], around: Collection[Window] = ()) -> set[str]:
         """See source.TraceSource."""

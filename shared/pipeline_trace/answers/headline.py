@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from .change.document import path_document
-from .lookup.lookup import Lookup, NotFoundError
-from .ownership import account, judge
-from .ownership.log.rules import RulesError, load_rules
-from .ownership.verdict import NOTHING_FAILED
-from .report.headline import Headline
-from .trace import conventions as c
-from .trace.queries import attribute_text, is_run, revision_of
-from .trace.span import ERROR, Span
+from ..change.document import path_document
+from ..lookup.lookup import Lookup, NotFoundError
+from ..ownership import account, judge
+from ..ownership.log.rules import RulesError, load_rules
+from ..ownership.verdict import NOTHING_FAILED
+from ..report.headline import Headline
+from ..trace import conventions as c
+from ..trace.queries import attribute_text, is_run, revision_of
+from ..trace.span import ERROR, Span
 
 
 def prepare() -> None:

@@ -1,0 +1,106 @@
+"""Gives deploys and builds that failed a verdict, where no poller wrote one: playbooks, and runs that other tools tell."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from threading import Lock
+
+from ..change.board import board_of
+from ..change.entries import Entry, named_kind
+from ..lookup.lookup import Lookup
+from ..ownership.failure import Trace
+from ..ownership.judge import verdict_on_span
+from ..ownership.log.rules import Rules, RulesError, load_rules
+from ..trace import conventions as c
+from ..trace.span import Span
+
+# Traces that are read at once, and spans of them. Of a trace with more, nothing is said: what failed may be left out.
+_TRACES_AT_ONCE = 20
+_MOST_SPANS = 20_000
+# Of what ended just now, spans may still arrive.
+_SETTLED_NS = 600 * 10**9
+_MOST_KNOWN = 20_000
+
+# The trace and span id, by which a verdict is remembered.
+_Key = tuple[str, str]
+
+
+class Verdicts:
+    """Judges entries by their logs, without history, as the poller does, and remembers it. Every thread may use it."""
+
+    def __init__(self, now_ns: Callable[[], int] = time.time_ns) -> None:
+        """``now_ns``: the time, in nanoseconds since the epoch."""
+        self._now_ns = now_ns
+        self._known: dict[_Key, tuple[str, str]] = {}
+        self._lock = Lock()
+
+    def on(self, lookup: Lookup, entries: Sequence[Entry]) -> list[Entry]:
+        """Return the entries, those that failed with owner and kind as far as these are known. Raises SetupError.
+
+        Without rules that can be read, nothing is judged: `why` says what is wrong with them.
+        """
+        todo = [one for one in entries if _is_open(one) and _key(one) not in self._known]
+        found = dict(self._judged(lookup, todo)) if todo else {}
+        with self._lock:
+            found = {**self._known, **found} if found else self._known
+            judged = [_with(one, found[_key(one)]) if _is_open(one) and _key(one) in found else one for one in entries]
+            settled = self._now_ns() - _SETTLED_NS
+            self._known.update((_key(one), found[_key(one)]) for one in todo if _key(one) in found and one.end_ns < settled)
+            for key in list(self._known)[: len(self._known) - _MOST_KNOWN]:
+                del self._known[key]
+        return judged
+
+    def on_board(self, lookup: Lookup, deploys: Sequence[Entry]) -> list[Entry]:
+        """Return the deploys of a board, those that its cells show as failed with owner and kind. Raises SetupError."""
+        newest = [cell.newest for row in board_of(deploys).rows for cell in row.cells.values()]
+        judged = dict(zip(newest, self.on(lookup, newest), strict=True))
+        return [judged.get(one, one) for one in deploys]
+
+    def _judged(self, lookup: Lookup, entries: Sequence[Entry]) -> Iterator[tuple[_Key, tuple[str, str]]]:
+        try:
+            rules = load_rules()
+        except RulesError:
+            return
+        wanted = {_key(one) for one in entries}
+        traces = sorted({one.trace_id for one in entries})
+        for first in range(0, len(traces), _TRACES_AT_ONCE):
+            for spans in _read(lookup, traces[first : first + _TRACES_AT_ONCE]):
+                yield from _on_trace(spans, wanted, rules)
+
+
+def _read(lookup: Lookup, traces: Sequence[str]) -> Iterator[Sequence[Span]]:
+    """Yield the spans of each trace that is not too large."""
+    spans = lookup.details(traces, _MOST_SPANS)
+    if len(spans) < _MOST_SPANS:
+        of = defaultdict[str, list[Span]](list)
+        for span in spans:
+            of[span.trace_id].append(span)
+        yield from of.values()
+    elif len(traces) > 1:
+        for trace_id in traces:
+            yield from _read(lookup, [trace_id])
+
+
+def _on_trace(spans: Sequence[Span], wanted: set[_Key], rules: Rules) -> Iterator[tuple[_Key, tuple[str, str]]]:
+    trace = Trace(spans)
+    for span in spans:
+        key = span.trace_id, span.span_id
+        verdict = verdict_on_span(trace, span, rules) if key in wanted else None
+        if verdict:
+            yield key, (verdict.owner, named_kind(verdict.kind))
+
+
+def _is_open(one: Entry) -> bool:
+    return one.state in c.FAILED_RESULTS and not one.owner and bool(one.end_ns)
+
+
+def _key(one: Entry) -> _Key:
+    return one.trace_id, one.span_id
+
+
+def _with(one: Entry, verdict: tuple[str, str]) -> Entry:
+    owner, kind = verdict
+    return replace(one, owner=owner, kind=kind)

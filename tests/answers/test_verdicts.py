@@ -1,0 +1,188 @@
+"""What no poller judged has the verdict of `why` on the board and in lists: playbooks without a build, runs of others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline_trace.answers import verdicts
+from pipeline_trace.answers.verdicts import Verdicts
+from pipeline_trace.change.entries import Entry
+from pipeline_trace.change.search import Search, find_builds, find_deploys, find_for_board
+from pipeline_trace.delivery.destinations.store import Store
+from pipeline_trace.delivery.home import Home
+from pipeline_trace.lookup.lookup import Lookup, local_lookup
+from pipeline_trace.ownership import judge
+from pipeline_trace.ownership.log.rules import VARIABLE, load_rules
+from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.span import ERROR, OK, Span
+
+S = 10**9
+START = 1_795_000_000 * S
+LATER = START + 86_400 * S
+NO_SPACE = "cp: error writing 'out.bin': No space left on device"
+BROKEN = "/srv/shop/app.py: SyntaxError: invalid syntax"
+DISK = "ops", "disk_full"
+EVERY = 1000
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    (tmp_path / "journals").mkdir()
+    return Home(tmp_path)
+
+
+@pytest.fixture
+def lookup(home: Home) -> Iterator[Lookup]:
+    found = local_lookup(home)
+    yield found
+    found.close()
+
+
+def keep(home: Home, *spans: Span) -> None:
+    store = Store(home.store)
+    store.deliver(spans, 10)
+    store.close()
+
+
+def span(trace: int, number: int, parent: int | None, name: str, attributes: dict[str, Any]) -> Span:
+    start = START + trace * 60 * S + number * S
+    above = f"{trace:012x}{parent:04x}" if parent else None
+    return Span(f"{trace:032x}", f"{trace:012x}{number:04x}", above, name, start, start + S, attributes=attributes)
+
+
+def playbook(trace: int, environment: str = "staging", message: str = NO_SPACE, tasks: int = 1) -> list[Span]:
+    """Return a deploy without a build. ``message``: with which its last task fails on the second host; "" for none."""
+    state = c.FAILURE if message else c.SUCCESS
+    told = {c.ANSIBLE_TYPE: c.TYPE_PLAYBOOK, c.TASK_TYPE: c.DEPLOY, c.TASK_RUN_RESULT: state}
+    told |= {c.DEPLOYMENT_NAME: "shop", c.DEPLOYMENT_ENVIRONMENT: environment, c.ARTIFACT_VERSION: "1.7.3"}
+    book = span(trace, 1, None, "playbook site.yml", told)
+    play = span(trace, 2, 1, "play web", {c.ANSIBLE_TYPE: c.TYPE_PLAY, c.TASK_RUN_RESULT: state})
+    task = {c.ANSIBLE_TYPE: c.TYPE_TASK, c.ANSIBLE_TASK_ACTION: "ansible.builtin.command"}
+    done = [span(trace, 100 + at, 2, "Copy", {**task, c.TASK_RUN_RESULT: c.SUCCESS}) for at in range(tasks - 1)]
+    last = span(trace, 3, 2, "Copy", {**task, c.TASK_RUN_RESULT: state})
+    fine = span(trace, 4, 3, "web1", {c.ANSIBLE_TYPE: c.TYPE_HOST, c.ANSIBLE_RESULT: "ok"})
+    bad = span(trace, 5, 3, "web2", {c.ANSIBLE_TYPE: c.TYPE_HOST, c.ANSIBLE_RESULT: "failed" if message else "ok"})
+    for one in (book, play, last, bad) if message else ():
+        one.fail(message)
+    if message:
+        bad.attributes[c.ANSIBLE_MESSAGE] = message
+    return [book, play, *done, last, fine, bad]
+
+
+def deploys(lookup: Lookup, search: Search | None = None) -> list[Entry]:
+    return list(find_deploys(lookup, search or Search(), EVERY).entries)
+
+
+def told(entries: list[Entry]) -> list[tuple[str, str]]:
+    return [(one.owner, one.kind) for one in entries]
+
+
+def test_a_playbook_without_a_build_gets_the_verdict_that_why_gives(home: Home, lookup: Lookup) -> None:
+    keep(home, *playbook(1), *playbook(2, "production", BROKEN), *playbook(3, "qa", ""))
+    verdicts = [judge.judged_for(lookup, f"{trace:032x}", load_rules()).verdict for trace in (2, 1)]
+    said = [("", ""), *((verdict.owner, verdict.kind) for verdict in verdicts)]
+    assert told(Verdicts(lambda: LATER).on(lookup, deploys(lookup))) == said == [("", ""), ("dev", "compile_error"), DISK]
+
+
+def test_what_a_poller_judged_stays_and_is_not_read(home: Home, lookup: Lookup, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(home, *playbook(1))
+    (found,) = deploys(lookup)
+    judged = replace(found, owner="dev", kind="test_failure")
+    monkeypatch.setattr(lookup, "details", None)
+    assert Verdicts(lambda: LATER).on(lookup, [judged]) == [judged]
+
+
+def test_a_failed_run_of_another_tool_is_judged_by_what_it_says(home: Home, lookup: Lookup) -> None:
+    run = span(1, 1, None, "RUN deploy", {c.PIPELINE_RESULT: c.FAILURE, c.PIPELINE_NAME: "deploy", c.PIPELINE_RUN_ID: "7"})
+    step = span(1, 2, 1, "rsync", {})
+    for one in (run, step):
+        one.fail(NO_SPACE)
+    keep(home, run, step)
+    (found,) = find_builds(lookup, Search(), EVERY).entries
+    assert told(Verdicts(lambda: LATER).on(lookup, [found])) == [DISK]
+
+
+def test_of_several_playbooks_of_a_deploy_the_failed_one_is_judged(home: Home, lookup: Lookup) -> None:
+    first, second = playbook(1, message=""), playbook(2)
+    above = span(1, 9, None, "make deploy", {})
+    for one in second:
+        one.trace_id = above.trace_id
+    first[0].parent_id = second[0].parent_id = above.span_id
+    keep(home, above, *first, *second)
+    (found,) = Verdicts(lambda: LATER).on(lookup, deploys(lookup))
+    assert (found.state, found.owner, found.kind) == (c.FAILURE, "ops", "disk_full")
+
+
+def test_an_owner_finds_playbooks_too(home: Home, lookup: Lookup) -> None:
+    keep(home, *playbook(1), *playbook(2, "production", BROKEN), *playbook(3, "qa", ""))
+    on = Verdicts(lambda: LATER).on
+
+    def environments(search: Search) -> list[str]:
+        return [one.environments[0] for one in find_deploys(lookup, search, EVERY, judge=on).entries]
+
+    assert environments(Search(owner="ops")) == environments(Search(kind="disk_full")) == ["staging"]
+    assert environments(Search(owner="ops", environment="production")) == []
+    assert environments(Search(owner="dev")) == ["production"]
+
+
+def test_only_the_newest_deploy_of_a_cell_is_judged(home: Home, lookup: Lookup, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(home, *playbook(1), *playbook(2), *playbook(3, "production", ""))
+    read = counting(lookup, monkeypatch)
+    found = Verdicts(lambda: LATER).on_board(lookup, find_for_board(lookup, Search()).entries)
+    assert [(one.environments[0], one.owner) for one in found] == [("production", ""), ("staging", "ops"), ("staging", "")]
+    assert read == [[f"{2:032x}"]]
+
+
+def test_what_has_ended_for_long_is_read_once_and_what_ended_now_again(
+    home: Home, lookup: Lookup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(home, *playbook(1))
+    read = counting(lookup, monkeypatch)
+    for now, times in ((LATER, 1), (START + 120 * S, 2)):
+        on = Verdicts(lambda now=now: now).on  # type: ignore[misc]
+        assert told(on(lookup, deploys(lookup))) == told(on(lookup, deploys(lookup))) == [DISK]
+        assert len(read) == times
+        read.clear()
+
+
+def test_a_trace_that_is_too_large_has_no_verdict_and_takes_none_from_others(
+    home: Home, lookup: Lookup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(home, *playbook(1, tasks=30), *playbook(2, "production"))
+    monkeypatch.setattr(verdicts, "_MOST_SPANS", 20)
+    assert told(Verdicts(lambda: LATER).on(lookup, deploys(lookup))) == [DISK, ("", "")]
+
+
+def test_rules_that_cannot_be_read_leave_the_list(
+    home: Home, lookup: Lookup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(home, *playbook(1))
+    broken = tmp_path / "rules.yaml"
+    broken.write_text("rules: 7\n")
+    monkeypatch.setenv(VARIABLE, str(broken))
+    found = deploys(lookup)
+    assert Verdicts(lambda: LATER).on(lookup, found) == found
+
+
+def counting(lookup: Lookup, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Return which traces are read, as they are."""
+    found: list[list[str]] = []
+    details = lookup.details
+
+    def counted(trace_ids: list[str], most: int) -> list[Span]:
+        found.append(list(trace_ids))
+        return details(trace_ids, most)
+
+    monkeypatch.setattr(lookup, "details", counted)
+    return found
+
+
+def test_the_details_of_a_trace_are_all_but_the_hosts_on_which_all_went_well(home: Home, lookup: Lookup) -> None:
+    keep(home, *playbook(1), *playbook(2))
+    assert [one.name for one in lookup.details([f"{1:032x}"], EVERY)] == ["playbook site.yml", "play web", "Copy", "web2"]
+    assert {one.status_code for one in lookup.details([f"{1:032x}"], EVERY)} == {ERROR} != {OK}
