@@ -68,8 +68,9 @@ def test_a_commit_counts_before_a_version_and_may_be_shortened() -> None:
 
 
 def test_environments_stand_in_the_order_of_a_change() -> None:
-    names = ["production", "eu-west", "staging", "qa", "prod-eu", "integration", "test"]
-    assert environments_in_order(names) == ["test", "integration", "qa", "staging", "prod-eu", "production", "eu-west"]
+    names = ["production", "preprod", "eu-west", "staging", "qa", "uat", "prod-eu", "integration", "test", "development"]
+    order = "development test integration qa uat staging preprod prod-eu production eu-west"
+    assert environments_in_order(names) == order.split()
 
 
 def test_the_newest_deploy_comes_first() -> None:

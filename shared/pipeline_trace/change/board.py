@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..trace import conventions as c
-from ..trace.words import USUAL_ENVIRONMENTS, usual_environment
+from ..trace.words import environment_order, is_environment
 from .entries import Entry
 
 
@@ -81,9 +81,8 @@ def board_of(deploys: Iterable[Entry]) -> Board:
 
 def environments_in_order(names: Iterable[str]) -> list[str]:
     """Return environments in the order in which a change reaches them; those that no word tells come last, by name."""
-    places = {usual: at for at, usual in enumerate(USUAL_ENVIRONMENTS)}
-    # The usual one of a place comes after its like: qa before staging.
-    return sorted(names, key=lambda name: (places.get(usual_environment(name), len(places)), name in places, name))
+    # What is named after another one comes before it: prod-eu before production.
+    return sorted(names, key=lambda name: (environment_order(name), is_environment(name), name))
 
 
 def _cells(order: Sequence[str], of: Mapping[str, Sequence[Entry]]) -> dict[str, Cell]:

@@ -26,17 +26,18 @@ ONE_NAME = {
     "prd": PRODUCTION,
     "live": PRODUCTION,
 }
-# Every known environment, and the usual one at whose place in the order it is.
+# Every known environment, in the order in which most changes reach them, and the usual one at whose place each is.
 _PLACES = {
-    INTEGRATION: INTEGRATION,
-    "test": INTEGRATION,
     "development": INTEGRATION,
-    STAGING: STAGING,
-    "uat": STAGING,
-    "preprod": STAGING,
+    "test": INTEGRATION,
+    INTEGRATION: INTEGRATION,
     "qa": STAGING,
+    "uat": STAGING,
+    STAGING: STAGING,
+    "preprod": STAGING,
     PRODUCTION: PRODUCTION,
 }
+_ORDER = {name: at for at, name in enumerate(_PLACES)}
 _WORD = re.compile(r"[^\W_]+")
 # Not production: made one word, so that it is not read as two.
 NEARLY_PRODUCTION = r"\b(pre|non)[-_ ]?prod(?:uction)?\b"
@@ -118,6 +119,15 @@ def usual_environment(name: str) -> str:
     """
     places = {_PLACES[found] for found in environments_in(name)}
     return places.pop() if len(places) == 1 else ""
+
+
+def environment_order(name: str) -> int:
+    """Return where an environment stands in the order in which most changes reach them: prod-eu where production does.
+
+    The highest number where the name does not say it, or names several.
+    """
+    found = environments_in(name)
+    return _ORDER[found.pop()] if len(found) == 1 else len(_ORDER)
 
 
 def words_in(text: str) -> list[str]:
