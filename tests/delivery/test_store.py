@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_trace.delivery.destinations import DeliveryError
+from pipeline_trace.delivery.destinations import DeliveryError, SetupError
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.lookup.local import LocalSource
 from pipeline_trace.trace import conventions as c
@@ -277,6 +277,27 @@ def test_a_folder_in_its_place_is_a_delivery_error(path: Path) -> None:
     path.mkdir()
     with pytest.raises(DeliveryError, match=r"traces\.db"):
         Store(path).deliver([span(1)], 1.0)
+
+
+def test_a_file_that_is_moved_keeps_what_it_has_and_the_next_spans_begin_a_new_one(path: Path) -> None:
+    store, away = Store(path), path.with_name("away")
+    store.deliver([span(1)], 5)
+    path.rename(away)
+    store.deliver([span(2)], 5)
+    assert [one.span_id for one in store.trace(TRACE)] == [span(2).span_id]
+    store.close()
+    assert [[one.span_id for one in Store(file).trace(TRACE)] for file in (away, path)] == [
+        [span(1).span_id],
+        [span(2).span_id],
+    ]
+
+
+def test_a_store_that_must_exist_is_not_made_anew(path: Path) -> None:
+    store = Store(path, must_exist=True)
+    for ask in (lambda: store.deliver([span(1)], 5), lambda: store.trace(TRACE)):
+        with pytest.raises((DeliveryError, SetupError), match=r"\(?somebody moved or removed it\)?; put it back"):
+            ask()
+    assert not path.exists()
 
 
 def test_a_batch_is_kept_whole_or_not_at_all(path: Path) -> None:

@@ -28,9 +28,11 @@ LONG = 60.0
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """A home whose journals count as being written. A process does not see its own locks."""
+    """A home with a store, whose journals count as being written. A process does not see its own locks."""
     monkeypatch.setattr(Reader, "written", lambda _: True)
-    return find_home({"PIPELINE_TRACE_HOME": str(tmp_path / "trace-home")})
+    found = find_home({"PIPELINE_TRACE_HOME": str(tmp_path / "trace-home")})
+    put(found)
+    return found
 
 
 @pytest.fixture

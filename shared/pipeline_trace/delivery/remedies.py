@@ -4,6 +4,8 @@ from __future__ import annotations
 
 _ROOM = "free some space there, or set PIPELINE_TRACE_HOME to a folder on another disk"
 _ACCESS = "free some space there, check its permissions, or set PIPELINE_TRACE_HOME to another folder"
+# What is said of a file that a program has used, and that is no longer there.
+GONE = "somebody moved or removed it"
 # By words of SQLite's message: not before Python 3.11 has an error a code.
 _REMEDIES = {
     "locked": "another process holds it; try again when that has ended",
@@ -12,6 +14,7 @@ _REMEDIES = {
     "disk I/O error": _ROOM,
     "unable to open": _ACCESS,
     "readonly": _ACCESS,
+    GONE: "put it back; for a new, empty one, end pipeline-trace serve and start it again",
 }
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ..delivery.destinations.resources import Resources
 from ..delivery.destinations.rows import COLUMNS, spans_of
+from ..delivery.destinations.store import open_existing
 from ..lookup.states import INCOMPLETE
 from ..trace.span import Span
 from .summary import Summary, missing_parents, summarise
@@ -78,7 +79,7 @@ class Backlog:
 
         Save them before the next call. Raises sqlite3.Error.
         """
-        with closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)) as database:
+        with closing(open_existing(self._path, _BUSY_SECONDS)) as database:
             self._begun = True
             found = _changes(database, self._newly_come(database), most_seconds / 2)
             self._read.update(change.trace_id for change in found)

@@ -12,7 +12,8 @@ from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from ..delivery.destinations.store import Store
+from ..delivery.destinations import SetupError
+from ..delivery.destinations.store import FileId, Store, file_id, open_existing
 from ..delivery.remedies import remedy
 from ..trace.clock import horizon_ns
 from .backlog import Backlog, Change
@@ -76,13 +77,23 @@ class Index:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        # The file that has the tables. Another one can be put at its path.
+        self._file: FileId | None = None
 
     def prepare(self) -> None:
         """Create the tables if they are missing, and the store if it is new. Raises SetupError, sqlite3.Error."""
-        store = Store(self._path)
+        self._make_ready(Store(self._path))
+
+    def _follow(self) -> None:
+        """Prepare the store if the file at its path is another one than before. Raises SetupError, sqlite3.Error."""
+        if file_id(self._path) not in (None, self._file):
+            self._make_ready(Store(self._path, must_exist=True))
+
+    def _make_ready(self, store: Store) -> None:
         store.rows("SELECT 1")
         store.close()
-        with self._connection() as database:
+        file = file_id(self._path)
+        with closing(open_existing(self._path, _BUSY_SECONDS)) as database:
             database.execute("BEGIN IMMEDIATE")
             if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'traces'").fetchone():
                 database.execute(_TRACES)
@@ -90,9 +101,14 @@ class Index:
                 database.execute(_BY_ARRIVAL)
                 database.execute(_FIRST)
             database.execute("COMMIT")
+        self._file = file
 
     def backlog(self, without: Collection[str] = ()) -> Backlog:
-        """Return a pass over the changed traces. ``without``: ids of traces to leave out."""
+        """Return a pass over the changed traces. ``without``: ids of traces to leave out.
+
+        Raises SetupError, sqlite3.Error.
+        """
+        self._follow()
         return Backlog(self._path, without)
 
     def waiting(self) -> int:
@@ -103,10 +119,11 @@ class Index:
     def problem(self) -> str:
         """Return what keeps the store from being read; "" if nothing does. It costs a millisecond."""
         try:
-            # Without this mode, a store that is gone would be made anew, empty.
-            with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            with self._connection() as connection:
                 connection.execute("SELECT 1 FROM traces LIMIT 1").fetchone()
                 connection.execute("SELECT 1 FROM spans LIMIT 1").fetchone()
+        except SetupError as error:
+            return str(error)
         except sqlite3.Error as error:
             return f"the store {self._path} cannot be read ({error}); {remedy(error)}"
         return ""
@@ -137,11 +154,9 @@ class Index:
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
-        try:
+        self._follow()
+        with closing(open_existing(self._path, _BUSY_SECONDS)) as connection:
             yield connection
-        finally:
-            connection.close()
 
 
 def save(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:

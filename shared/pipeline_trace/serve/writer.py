@@ -7,11 +7,12 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..delivery.destinations.store import Store
+from ..delivery.destinations.store import Store, open_existing
 from ..trace.span import Span
 
 # Spans in one transaction. It takes some tens of milliseconds, in which other processes wait for the file.
@@ -22,13 +23,18 @@ Job = Callable[[sqlite3.Connection], Any]
 
 
 class StoreWriter:
-    """Takes spans and other changes from the event loop. When ``put`` returns, the spans are committed."""
+    """Takes spans and other changes from the event loop. When ``put`` returns, the spans are committed.
+
+    A store that is moved away or removed is not made anew: where nobody looks for it, such as below a disk that is not
+    mounted, spans would be lost. Senders keep them until it is back, or another one is there.
+    """
 
     def __init__(self, store: Path) -> None:
         """Start the thread. Call it in the event loop."""
         # How many times spans were put.
         self.puts = 0
         self._path = store
+        self._store = Store(store, busy_seconds=_BUSY_SECONDS, must_exist=True)
         self._loop = asyncio.get_running_loop()
         # Spans, a job, or None to end.
         self._queue: queue.SimpleQueue[tuple[Sequence[Span] | Job | None, asyncio.Future[Any]]] = queue.SimpleQueue()
@@ -56,8 +62,6 @@ class StoreWriter:
         return done
 
     def _run(self) -> None:
-        store = Store(self._path, busy_seconds=_BUSY_SECONDS)
-        connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
         while True:
             wanted, done = self._queue.get()
             batch: list[Span] = []
@@ -69,14 +73,17 @@ class StoreWriter:
                     break
                 wanted, done = self._queue.get()
             if waiting:
-                self._tell(waiting, *_outcome(partial(store.deliver, batch, _BUSY_SECONDS)))
+                self._tell(waiting, *_outcome(partial(self._store.deliver, batch, _BUSY_SECONDS)))
             if callable(wanted):
-                self._tell([done], *_outcome(partial(wanted, connection)))
+                self._tell([done], *_outcome(partial(self._do, wanted)))
             elif wanted is None:
                 break
-        connection.close()
-        store.close()
+        self._store.close()
         self._tell([done], None, None)
+
+    def _do(self, job: Job) -> Any:
+        with closing(open_existing(self._path, _BUSY_SECONDS)) as connection:
+            return job(connection)
 
     def _tell(self, waiting: Sequence[asyncio.Future[Any]], result: Any, error: Exception | None) -> None:
         self._loop.call_soon_threadsafe(_settle, waiting, result, error)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ...trace.span import Span
 from ..migrations import NewerVersionError, check, upgrade
-from ..remedies import remedy
+from ..remedies import GONE, remedy
 from . import Accepted, DeliveryError, SetupError
 from .filling import INSERT_TRAITS, fill, is_behind
 from .resources import Resources
@@ -29,17 +30,43 @@ _INSERT_RESOURCE = "INSERT INTO resources VALUES (?, ?, ?) ON CONFLICT (trace_id
 # SQLite limits the number of values in a query.
 VALUES = 500
 T = TypeVar("T")
+# What tells a file from another one at the same path.
+FileId = tuple[int, int]
+
+
+def open_existing(path: Path, seconds: float) -> sqlite3.Connection:
+    """Return a connection in autocommit mode to a store that is there: it is not made anew. Raises sqlite3.Error.
+
+    ``seconds``: how long to wait for a lock.
+    """
+    if not path.exists():
+        raise sqlite3.OperationalError(GONE)
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=seconds, isolation_level=None)
+
+
+def file_id(path: Path) -> FileId | None:
+    """Return what tells the file at a path from another one there; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class Store:
     """Adds spans to an SQLite file, and reads them. Reading raises SetupError if the file cannot be read."""
 
-    def __init__(self, path: Path, *, busy_seconds: float = 5.0) -> None:
-        """Set the file. The first use opens it, and creates it if needed. ``busy_seconds``: how long to wait for a lock."""
+    def __init__(self, path: Path, *, busy_seconds: float = 5.0, must_exist: bool = False) -> None:
+        """Set the file. The first use opens it, and creates it unless it ``must_exist``.
+
+        ``busy_seconds``: how long to wait for a lock.
+        """
         self.path = path
+        self._must_exist = must_exist
         self.name = f"the local store {path}"
         self._busy_seconds = busy_seconds
         self._connection: sqlite3.Connection | None = None
+        self._file: FileId | None = None
         self._resources: Resources | None = None
 
     def deliver(self, spans: Sequence[Span], timeout: float) -> Accepted:
@@ -150,8 +177,15 @@ class Store:
 
     def _open(self, timeout: float | None = None) -> sqlite3.Connection:
         seconds = self._busy_seconds if timeout is None else max(min(timeout, self._busy_seconds), 0.05)
+        if self._connection and self._file != file_id(self.path):
+            # Somebody moved or removed the file: nobody would find what is written into it. What stands beside it still, in
+            # the write-ahead log, goes into it first: SQLite would take that for a part of another file at this path.
+            with suppress(sqlite3.Error):
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self.close()
         if self._connection is None:
             self._connection = self._connect(seconds)
+            self._file = file_id(self.path)
         self._connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
         return self._connection
 
@@ -159,6 +193,8 @@ class Store:
         """Open the file. Retry while another process creates it: SQLite does not wait for the change to WAL mode."""
         deadline = time.monotonic() + seconds
         while True:
+            if self._must_exist and not self.path.exists():
+                raise sqlite3.OperationalError(GONE)
             connection = sqlite3.connect(self.path, timeout=seconds)
             try:
                 self._prepare(connection)
