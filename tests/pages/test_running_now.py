@@ -169,6 +169,46 @@ def test_who_looks_when_the_server_is_away_sees_it_again(
             assert page.evaluate("window.loaded") == "once"
 
 
+def test_a_page_that_hears_nothing_says_that_it_is_old_and_asks_again(
+    env: dict[str, str], browser: Browser, marks: Path, slow: Run
+) -> None:
+    """Something between may answer for the server, such as a proxy while that is away: a browser then gives up."""
+    with closing(browser.new_context()) as context:
+        page = context.new_page()
+        page.clock.install()
+        with Server(env) as server:
+            page.goto(server.url)
+            stands(page)
+            assert page.locator("#lost").is_hidden()
+            page.route("**/*", lambda route: route.fulfill(status=502, body="Bad gateway"))
+        page.clock.fast_forward(31_000)
+        expect(page.locator("#lost")).to_contain_text("Nothing new since", timeout=MS)
+        expect(page.locator("#lost")).to_contain_text("The page asks again by itself.")
+        stands(page)
+        with Server(env, "--port", str(server.port)):
+            (marks / "go").touch()
+            assert slow.end() == 0
+            page.unroute("**/*")
+            page.clock.fast_forward(16_000)
+            expect(page.locator("#now")).to_contain_text(NOTHING, timeout=MS)
+            expect(page.locator("#lost")).to_be_hidden(timeout=MS)
+
+
+def test_who_is_one_reader_too_many_sees_what_is_new_all_the_same(env: dict[str, str], browser: Browser) -> None:
+    with closing(browser.new_context()) as context, Server(env) as server:
+        page = context.new_page()
+        page.clock.install()
+        page.route("**/now/events", lambda route: route.fulfill(status=204))
+        page.goto(server.url)
+        expect(page.locator("#where")).to_contain_text("There is no deploy")
+        support.store_spans(env, shop.deploy(7, time.time_ns() - shop.HOUR, "staging", "1.7.3"))
+        page.clock.fast_forward(16_000)
+        expect(page.locator("#where")).to_contain_text("1.7.3", timeout=MS)
+        with page.expect_response("**/now/events"):
+            page.clock.fast_forward(16_000)
+        assert page.locator("#lost").is_hidden()
+
+
 def test_a_board_that_is_scrolled_stays_so(env: dict[str, str], server: Server, page_of: Open) -> None:
     now_ns = time.time_ns()
     names = ("integration", "test", "qa", "staging", "preprod", "production", "eu-1", "eu-2", "us-1")

@@ -6,6 +6,7 @@ import asyncio
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ T = TypeVar("T")
 LOOK_SECONDS = 0.01
 # A stream that goes on says something within this time.
 SECONDS = 20.0
-HELLO, NOTHING_NEW = "retry: 2000\n\n", ":\n\n"
+HELLO, UNREAD = "retry: 2000\n\n", ":\n\n"
 
 
 class Parts:
@@ -47,7 +48,7 @@ class Parts:
 
 async def following(events: AsyncIterator[str]) -> dict[str, str]:
     """Return the next parts that are sent, by their ids."""
-    while (text := await soon(anext(events))) in (HELLO, NOTHING_NEW):
+    while (text := await soon(anext(events))) in (HELLO, UNREAD) or not parts_in(text):
         pass
     return parts_in(text)
 
@@ -58,7 +59,7 @@ async def soon(what: Awaitable[T]) -> T:
 
 
 def parts_in(text: str) -> dict[str, str]:
-    """Return the parts in some events, as a browser reads them."""
+    """Return the parts in some events, as a browser reads them. The time of the look is left out."""
     found: dict[str, str] = {}
     assert text.endswith("\n\n")
     for event in text.removesuffix("\n\n").split("\n\n"):
@@ -67,6 +68,7 @@ def parts_in(text: str) -> dict[str, str]:
         assert data.startswith("data: ")
         assert name.removeprefix("event: ") not in found
         found[name.removeprefix("event: ")] = json.loads(data.removeprefix("data: "))
+    assert abs(found.pop("time") - time.time_ns() // 1000) < 60 * 10**6
     return found
 
 
@@ -166,6 +168,41 @@ def test_readers_that_go_away_are_forgotten_and_nobody_looks_for_them() -> None:
         before = parts.looks
         await asyncio.sleep(5 * LOOK_SECONDS)
         assert parts.looks == before
+
+    ran(read())
+
+
+def test_a_reader_hears_the_time_after_each_look_that_could_read() -> None:
+    parts = Parts(now="a")
+
+    async def read() -> None:
+        events = Watch(parts, LOOK_SECONDS).events()
+        assert await following(events) == {"now": "a"}
+        assert parts_in(await soon(anext(events))) == {}
+        for problem in (SetupError("away"), ValueError("odd")):
+            parts.now = problem
+            while await soon(anext(events)) != UNREAD:
+                pass
+            assert [await soon(anext(events)) for _ in range(3)] == [UNREAD] * 3
+            parts.now = {"now": "a"}
+            while (text := await soon(anext(events))) == UNREAD:
+                pass
+            assert parts_in(text) == {}
+        await events.aclose()
+
+    ran(read())
+
+
+def test_no_more_follow_than_may_though_all_come_at_once() -> None:
+    async def read() -> None:
+        watch = Watch(Parts(now="a"), LOOK_SECONDS)
+        readers = [watch.events() for _ in range(120)]
+        assert not watch.is_full()
+        first = [await anext(events, None) for events in readers]
+        assert (first.count(HELLO), first.count(None)) == (100, 20)
+        for events in readers:
+            await events.aclose()
+        assert not watch.is_full()
 
     ran(read())
 

@@ -77,7 +77,7 @@ class TracePages:
     async def events(self, request: Request) -> Response:
         """Send what changes in a trace's page to a reader who names what it has, until the trace has ended."""
         reference, here = request.path_params["trace_id"], str(request.base_url)
-        if sum(one.readers for one in self._followed.values()) >= _MOST_READERS:
+        if self._is_full():
             return Response(status_code=204, headers=HEADERS)
         followed = self._followed.get((reference, here))
         if followed is None:
@@ -109,11 +109,17 @@ class TracePages:
         found = self._followed[key]
         return found if following.goes_on or ended else None
 
+    def _is_full(self) -> bool:
+        return sum(one.readers for one in self._followed.values()) >= _MOST_READERS
+
     def _has_room(self, spans: int) -> bool:
         others = list(self._followed.values())
         return len(others) < _MOST_TRACES and spans + sum(one.following.spans for one in others) <= _MOST_SPANS
 
     async def _stream(self, followed: _Followed, mark: str) -> AsyncIterator[str]:
+        if self._is_full():
+            # Many came at once. The browser asks again, and is told.
+            return
         followed.readers += 1
         try:
             yield "retry: 2000\n\n"

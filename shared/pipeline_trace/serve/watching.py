@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 
 from ..delivery.destinations import SetupError
@@ -24,6 +25,8 @@ class Watch:
         self._make = make
         self._look_seconds = look_seconds
         self._parts: Mapping[str, str] = {}
+        # Whether the last look found them.
+        self._read = False
         self._looked = asyncio.Event()
         self._readers = 0
         self._task: asyncio.Task[None] | None = None
@@ -39,7 +42,13 @@ class Watch:
         self._looked.set()
 
     async def events(self) -> AsyncIterator[str]:
-        """Yield an event with each part, and again when it has changed, until the reader goes or this is closed."""
+        """Yield an event with each part, and again when it has changed, until the reader goes or this is closed.
+
+        After each look in which all could be read, it yields the time in microseconds since the epoch.
+        """
+        if self.is_full():
+            # Many came at once. The browser asks again, and is told.
+            return
         self._readers += 1
         if self._task is None:
             self._task = asyncio.create_task(self._look())
@@ -51,29 +60,30 @@ class Watch:
                 looked = self._looked
                 new = {name: text for name, text in self._parts.items() if known.get(name) != text}
                 known.update(new)
-                # A comment, where nothing is new, finds out whether the reader is still there.
-                yield "".join(f"event: {name}\ndata: {json.dumps(text)}\n\n" for name, text in new.items()) or ":\n\n"
+                events = [f"event: {name}\ndata: {json.dumps(text)}\n\n" for name, text in new.items()]
+                # It finds out, too, whether the reader is still there. Where nothing can be read, that is what is said.
+                yield "".join([*events, f"event: time\ndata: {time.time_ns() // 1000}\n\n" if self._read else ":\n\n"])
                 await looked.wait()
         finally:
             self._readers -= 1
             if not self._readers and self._task:
                 self._task.cancel()
                 # Whoever comes next has newer ones on the page.
-                self._task, self._parts = None, {}
+                self._task, self._parts, self._read = None, {}, False
 
     async def _look(self) -> None:
         said = False
         while not self._closed:
             try:
                 self._parts = await asyncio.to_thread(self._make)
-                said = False
+                self._read, said = True, False
             except (SetupError, sqlite3.Error):
                 # It is read again; whoever loads the page is told.
-                pass
+                self._read = False
             except Exception as error:
                 if not said:
                     _log.warning("what runs now cannot be shown: %s: %s", type(error).__name__, error)
-                said = True
+                self._read, said = False, True
             looked, self._looked = self._looked, asyncio.Event()
             looked.set()
             await asyncio.sleep(self._look_seconds)

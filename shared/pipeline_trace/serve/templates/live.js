@@ -1,4 +1,5 @@
-// Pages of what runs: their parts come again when they change. The focus stays where it is, and so does a board.
+// Pages of what runs: their parts come again when they change. The focus stays where it is, and so does a board. If nothing
+// is heard any more, the page says so.
 
 function replacePart(id, html) {
   const part = document.getElementById(id);
@@ -14,28 +15,73 @@ function replacePart(id, html) {
   (alike.find((one) => name && one.getAttribute("href") === name) || alike[at] || part).focus({ preventScroll: true });
 }
 
+const PARTS = ["now", "where"];
+// After an answer that is no stream, a browser asks no more. It is asked to try again.
+const CONNECT_MS = 15000;
+// A connection may be gone without a word. And a server that cannot read says nothing of the time.
+const QUIET_MS = 30000;
+const CHECK_MS = 1000;
 const live = document.querySelector("[data-live]");
-if (live) {
+let heardAt = performance.now();
+
+function follow() {
   const events = new EventSource(live.dataset.live);
-  for (const id of ["now", "where"]) {
-    events.addEventListener(id, (event) => replacePart(id, JSON.parse(event.data)));
+  for (const id of PARTS) events.addEventListener(id, (event) => replacePart(id, JSON.parse(event.data)));
+  events.addEventListener("time", heard);
+  events.addEventListener("error", () => { if (events.readyState === EventSource.CLOSED) setTimeout(loadParts, CONNECT_MS); });
+}
+
+// There may be too many readers, or something in between that passes no streams.
+async function loadParts() {
+  const page = await pageNow();
+  if (page && PARTS.every((id) => page.getElementById(id))) {
+    for (const id of PARTS) replacePart(id, page.getElementById(id).innerHTML);
+    heard();
   }
+  follow();
+}
+
+// The page as the server has it now; null if it cannot be had.
+async function pageNow() {
+  try {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    return answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+  } catch {
+    return null;
+  }
+}
+
+function heard() {
+  heardAt = performance.now();
+  sayHow();
+}
+
+// Whoever looks must know if that is old.
+function sayHow() {
+  const line = document.getElementById("lost");
+  const quiet = performance.now() - heardAt;
+  const lost = quiet > QUIET_MS;
+  if (line.hidden === !lost) return;
+  const since = localTime(new Date(Date.now() - quiet));
+  line.textContent = lost ? `Nothing new since ${since}: you see what was known then. The page asks again by itself.` : "";
+  line.hidden = !lost;
+}
+
+if (live) {
+  follow();
+  setInterval(sayHow, CHECK_MS);
 }
 
 // A list whose lines are still being made is asked for again: what is typed into the form stays.
 const AGAIN_MS = 3000;
 
 async function askAgain() {
-  try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-    const made = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("listed");
-    if (answer.ok && made) {
-      replacePart("listed", made.innerHTML);
-      if (!("again" in made.dataset)) return;
-    }
-  } catch {
-    // The server is away: it is asked again.
+  const made = (await pageNow())?.getElementById("listed");
+  if (made) {
+    replacePart("listed", made.innerHTML);
+    if (!("again" in made.dataset)) return;
   }
+  // Also if the server is away.
   setTimeout(askAgain, AGAIN_MS);
 }
 
