@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import socket
 import struct
 import threading
 import time
 import zlib
+from contextlib import ExitStack
 from dataclasses import replace
 from threading import Event
 from typing import Any
@@ -26,6 +28,7 @@ from pipeline_trace.serve.budget import BodyError, Budget, StoppingError
 from pipeline_trace.serve.intake import BusyError, Intake
 from pipeline_trace.serve.limits import Limits
 from pipeline_trace.serve.receiver import Received, receive
+from pipeline_trace.trace.span import Span
 
 SMALL = Limits(body_bytes=1 << 20, members=3, spans=10, items=100, depth=5, row_bytes=100_000, json_marks=1000)
 
@@ -355,3 +358,19 @@ def test_term_ends_the_server_in_time_whatever_is_in_hand(env: dict[str, str]) -
     # A fast machine is past what cannot be interrupted when the signal comes. Then there is nothing to say.
     assert (status, said) in ((0, last), (0, ""))
     assert [one["trace_id"] for one in support.stored(env)] == ["01" * 16]
+
+
+@pytest.mark.process
+@pytest.mark.slow
+def test_at_the_end_one_line_says_how_many_did_not_read_their_answer(env: dict[str, str]) -> None:
+    trace = "ab" * 16
+    support.store_spans(env, [Span(trace, f"{at:016x}", None, "x" * 1000, 10**18, 10**18 + 1) for at in range(1, 20_001)])
+    with Server(env) as server, ExitStack() as stack:
+        for _ in range(3):
+            reader = stack.enter_context(socket.socket())
+            reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+            reader.connect(("127.0.0.1", server.port))
+            reader.sendall(b"GET /trace/%s.json HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % (trace.encode(), server.port))
+            assert reader.recv(1)
+        cut = "pipeline-trace: 3 answers were cut off: their clients had not read them 5 s after the signal\n"
+        assert server.end() == (0, cut)

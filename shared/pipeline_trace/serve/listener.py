@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -39,6 +40,7 @@ class HttpServer(uvicorn.Server):
     def stop(self) -> None:
         """Stop after the current answers."""
         self._end_streams()
+        logging.getLogger("uvicorn.error").addFilter(_in_one_line)
         self.should_exit = True
 
 
@@ -76,6 +78,14 @@ def _leave() -> None:
     _log.warning("requests were not read within %d s after the signal; their clients send them again", _LAST_SECONDS)
     # Not sys.exit: Python would wait for its threads.
     os._exit(0)
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """Say in one line how many answers are cut off at the end, without a traceback of each. Return whether it is said."""
+    if record.msg.startswith("Cancel ") and record.args:
+        record.msg = f"%s answers were cut off: their clients had not read them {GRACE_SECONDS} s after the signal"
+        return record.args != (0,)
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 def _config(app: ASGIApp, limits: Limits) -> uvicorn.Config:
