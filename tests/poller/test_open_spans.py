@@ -115,21 +115,35 @@ def test_a_lock_has_no_span_so_its_stage_waits(tmp_path: Path) -> None:
     assert waiting.attributes[c.WAIT_FOR] == "database"
 
 
-def test_ten_builds_are_asked_for_and_those_first_that_run_for_longest(tmp_path: Path) -> None:
-    builds = [play(shapes.NAMED["plain"], start_ms=START_MS - number * 10, job=f"app-{number}") for number in range(30)]
+def test_details_are_asked_for_of_the_ten_that_run_for_longest_and_the_others_are_told_to_run(tmp_path: Path) -> None:
+    builds = [play(shapes.NAMED["plain"], start_ms=START_MS - number * 10, job=f"app-{number:02}") for number in range(35)]
     with ModelJenkins(builds, moment_ms=START_MS + 1000) as jenkins:
         polling = Polling(tmp_path / "poller", jenkins)
         polling.sweep()
         swept = polling.sweep()
-        polling.opened(swept)
-        jenkins.forget_requests()
-        opened = polling.opened(swept)
-        assert sorted({str(span.resource[c.PIPELINE_NAME]) for span in opened}) == [
-            f"app-{number}" for number in range(20, 30)
-        ]
-        # The queue and the agents; of each build its document and its steps. When its stages began is known.
-        assert len(jenkins.requests) == 2 + 10 * 2
+        told, requests = [], []
+        for _ in range(4):
+            jenkins.forget_requests()
+            told.append(polling.opened(swept))
+            requests.append(len(jenkins.requests))
+        # Of each of the others one request, once: ten of them a look.
+        assert [len(jobs_of(spans)) for spans in told] == [20, 30, 35, 35]
+        # The queue and the agents; of each of the ten its document and its steps. When its stages began is known.
+        assert requests[-1] == 2 + 10 * 2
+        assert requests[1] - requests[-1] == 10
+        oldest = [f"app-{number}" for number in range(25, 35)]
+        assert jobs_of([span for span in told[-1] if span.attributes[c.JENKINS_TYPE] == c.TYPE_STAGE]) == oldest
+        runs = [span for span in told[-1] if span.attributes[c.JENKINS_TYPE] == c.TYPE_RUN]
+        assert len(runs) == 35
+        jenkins.moment_ms = None
+        polling.sweep()
+        ended = {span.span_id: said(span) for span in polling.spans}
+        assert [said(run) for run in runs] == [ended[run.span_id] for run in runs]
         polling.state.close()
+
+
+def jobs_of(spans: list[Span]) -> list[str]:
+    return sorted({str(span.resource[c.PIPELINE_NAME]) for span in spans})
 
 
 def test_what_is_known_of_a_build_is_not_asked_for_again(tmp_path: Path) -> None:

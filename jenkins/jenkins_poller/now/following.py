@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -14,16 +14,19 @@ from pipeline_trace.trace.span import AttributeValue, Span
 
 from ..fetch import flow
 from ..fetch.api import Controller
+from ..fetch.document import BUILD, is_running, own_document
 from ..fetch.errors import FATAL, ApiError
 from .around import Around, read_around
 from .moments import Plugins
 from .opened import open_spans
-from .running import Running, read_running
+from .running import Running, head_of, read_running
 from .waiting import completed
 from .waits import OpenBuild
 
 # So many builds are asked for at a time: a busy controller runs hundreds.
 MOST_BUILDS = 10
+# Of so many others it is told that they run. Each is asked for once, not more than MOST_BUILDS in a look.
+MOST_OTHERS = 190
 
 # Returns the place of a running build in a trace, from its document. Raises Gone, Unanswered.
 Place = Callable[[Build, Mapping[str, Any]], BuildPlace]
@@ -32,9 +35,13 @@ T = TypeVar("T")
 
 @dataclass
 class _Known:
-    """What does not change while a build runs. ``begun_ms``: when its elements began, by their id."""
+    """What does not change while a build runs. ``begun_ms``: when its elements began, by their id.
+
+    ``document``: its JSON document, as it was first.
+    """
 
     placed: BuildPlace | None = None
+    document: Mapping[str, Any] = field(default_factory=dict)
     begun_ms: dict[str, int] = field(default_factory=dict)
 
 
@@ -57,12 +64,12 @@ class Following:
         self._plugins, self._session = Plugins(controller), controller.session
 
     def look(self, builds: Sequence[Build]) -> list[Span]:
-        """Return the open spans of builds: of the first MOST_BUILDS, of each the outermost PACE.most.
+        """Return the open spans of builds: of the first MOST_BUILDS, of each the outermost PACE.most; of the others the run.
 
         A build that cannot be read is left out. Raises ApiError if the controller itself does not answer.
         """
-        builds = builds[:MOST_BUILDS]
-        self._known = {build: self._known.get(build) or _Known() for build in builds}
+        builds, others = builds[:MOST_BUILDS], builds[MOST_BUILDS : MOST_BUILDS + MOST_OTHERS]
+        self._known = {build: self._known.get(build) or _Known() for build in (*builds, *others)}
         if not builds:
             return []
         if self._session != self._controller.session:
@@ -77,7 +84,25 @@ class Following:
             self._guarded(build, partial(self._spans, build, running, one))
             for (build, running), one in zip(read, opened, strict=True)
         )
-        return [span for spans in made for span in outermost(spans or ())[: PACE.most]]
+        found = [span for spans in made for span in outermost(spans or ())[: PACE.most]]
+        return [*found, *self._runs(others, around)]
+
+    def _runs(self, builds: Sequence[Build], around: Around) -> Iterator[Span]:
+        """Yield the run of each build of which the document is known."""
+        new = [build for build in builds if not self._known[build].document]
+        for build in new[:MOST_BUILDS]:
+            self._guarded(build, partial(self._read_document, build))
+        for build in builds:
+            document = self._known[build].document
+            if document:
+                running = head_of(build, document, around)
+                yield from self._guarded(build, partial(self._spans, build, running, running.open)) or ()
+
+    def _read_document(self, build: Build) -> None:
+        document, known = own_document(self._controller, build, BUILD), self._known[build]
+        if is_running(document):
+            known.placed = known.placed or self._place(build, document)
+            known.document = document
 
     def _read(self, build: Build, around: Around) -> Running | None:
         running, known = read_running(self._plugins, build, around), self._known[build]

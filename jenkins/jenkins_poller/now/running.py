@@ -72,22 +72,26 @@ def read_running(plugins: Plugins, build: Build, around: Around) -> Running | No
     document = own_document(plugins.controller, build, STEP)
     if not is_running(document):
         return None
-    begun_ms, url = possible_ms(int(document.get("timestamp") or 0)), str(document.get("url") or "")
+    head = head_of(build, document, around)
     answered = documents.graph_nodes(document) if is_pipeline(document) else ()
     nodes = graph.nodes_by_id(answered) if len(answered) <= MOST_NODES else {}
     moments = Moments(plugins, build, nodes)
-    heads = _Heads(moments, build, around, nodes, begun_ms or 0)
+    heads = _Heads(moments, build, around, nodes, head.open.since_ms or 0)
     found = list(_told(plugins, heads, answered, nodes)) if is_pipeline(document) else []
-    activities = tuple(told.activity for told in found)
-    agents = around.running.get(url, ())
-    opened = OpenBuild(build.job, build.number, url, RUNNING, begun_ms, agents, activities)
     return Running(
-        opened,
+        replace(head.open, activities=tuple(told.activity for told in found)),
         {at: told.waiting for at, told in enumerate(found) if told.waiting},
         document,
         [told.head for told in found if told.head],
         lambda element: moments.since(element.node),
     )
+
+
+def head_of(build: Build, document: Mapping[str, Any], around: Around) -> Running:
+    """Return a running build without what it does and waits for, from its document."""
+    begun_ms, url = possible_ms(int(document.get("timestamp") or 0)), str(document.get("url") or "")
+    agents = around.running.get(url, ())
+    return Running(OpenBuild(build.job, build.number, url, RUNNING, begun_ms, agents), {}, document)
 
 
 class _Told(NamedTuple):
