@@ -72,6 +72,36 @@ def test_an_agent_whose_label_is_not_told_has_its_name(tmp_path: Path) -> None:
     assert 30_000 <= length <= 32_000
 
 
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [(["docker"], ("docker", "")), (["docker", "linux"], ("", "linux-1")), ([], ("", "linux-1")), ([""], ("", "linux-1"))],
+)
+def test_the_only_label_of_an_agent_stands_for_the_one_that_is_not_told(
+    tmp_path: Path, labels: list[str], expected: tuple[str, str]
+) -> None:
+    build = play(Program("slow", [Agent("linux-1", [Stage("Build", [sh("make", 30_000)])], wait_ms=50)]), start_ms=START_MS)
+    with ModelJenkins([build], {"graph-view"}, moment_ms=START_MS + 20_000) as jenkins:
+        jenkins.labels = {"linux-1": labels}
+        polling = Polling(tmp_path / "poller", jenkins)
+        # When a build is open, the next poll asks what the agents do.
+        polling.sweep()
+        polling.sweep()
+        # An agent of a cloud is gone when its build has ended.
+        jenkins.moment_ms, jenkins.labels = None, {"linux-1": None}
+        polling.sweep()
+        polling.state.close()
+    (run,) = filter(is_run, polling.spans)
+    ((label, worker, length),) = lines(run)
+    assert (label, worker) == expected
+    assert isinstance(length, int)
+
+
+def test_the_built_in_node_is_called_as_builds_call_it() -> None:
+    document = {"_class": "hudson.model.FreeStyleBuild", "builtOn": "", "number": 7, "duration": 70_000}
+    found = held_attributes(Fetched(Build(ROOT, "free", 7), document, labels={"built-in": "docker", "Built-In Node": "no"}))
+    assert (found[c.JENKINS_HELD_LABELS], found[c.JENKINS_HELD_WORKERS]) == (["docker"], [""])
+
+
 def test_a_pipeline_without_agents_held_none(tmp_path: Path) -> None:
     build = play(Program("none", [Stage("Wait", [sh("sleep 1")])]), start_ms=START_MS)
     run = runs_of(tmp_path / "poller", [build], {"graph-view"})["none"]

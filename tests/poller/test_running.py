@@ -92,6 +92,24 @@ def test_agents_are_counted_by_state_and_builds_named_by_their_urls() -> None:
     assert found.running == {("Team A/app", 7), ("lib", 3)}
 
 
+def test_agents_with_one_label_besides_their_name_are_known_by_it() -> None:
+    def labelled(name: object, *labels: object, kind: str = "hudson.slaves.SlaveComputer") -> dict[str, Any]:
+        return {"_class": kind, "displayName": name, "assignedLabels": [{"name": label} for label in labels]}
+
+    answer = {
+        "computer": [
+            labelled("linux-1", "linux-1", "linux"),
+            labelled("linux-2", "linux-2", "linux", "docker"),
+            labelled("pod-x7k2p", "pod-x7k2p"),
+            labelled("Built-In Node", "built-in", "docker", kind="hudson.model.Hudson$MasterComputer"),
+            labelled("odd", "odd", 7, None, "", "odd-one"),
+            {"displayName": "bare", "assignedLabels": None},
+        ]
+    }
+    labels = {name: label for name, label in computers.look(Canned(answer)).labels.items() if label}
+    assert labels == {"linux-1": "linux", "built-in": "docker", "odd": "odd-one"}
+
+
 def test_a_cell_that_runs_is_not_its_projects_build() -> None:
     answer = {"computer": [agent(on("https://ci.example.com/job/multi/REGION=eu/4/"))]}
     assert computers.look(Canned(answer)).running == frozenset()

@@ -51,7 +51,7 @@ class Fetched:
     ``errors``: their exceptions' messages, where a log has them. ``console``: the end of the build's log, masked, if it
     failed without a failed step. ``failed_tests``: suite and case, at most MOST_TESTS. ``plugin``: the source; "" if no
     plugin tells times. ``too_large``: the graph has more than MOST_NODES nodes. ``held_ms``: how long each ``node`` step had
-    an agent, milliseconds; None where it is not known.
+    an agent, milliseconds; None where it is not known. ``labels``: see Reader.labels.
     """
 
     build: Build
@@ -70,6 +70,7 @@ class Fetched:
     end_ms: int = 0
     plugin: str = ""
     too_large: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def no_times(self) -> bool:
@@ -93,6 +94,8 @@ class Reader:
         self.detail = detail
         self.sources = sources or Sources(controller)
         self.logs = NodeLogs(controller, self.sources)
+        # The only label of agents that have no other one besides their own name, by that name.
+        self.labels: Mapping[str, str] = {}
 
     def fetch(
         self, read: Mapping[Build, Mapping[str, Any]], newest: int = 0, last_try: Collection[Build] = ()
@@ -131,7 +134,7 @@ class Reader:
         return {build: told for one in wanted for build, told in self._told([one]).items()}
 
     def _one(self, build: Build, document: Mapping[str, Any], told: Told | None) -> Fetched:
-        fetched = Fetched(build, document)
+        fetched = Fetched(build, document, labels=self.labels)
         fetched.failed_tests = _failed_tests(self.controller, fetched)
         fetched.checkouts = _checkouts(self.controller, build, document)
         if self.detail == BUILD:

@@ -190,7 +190,7 @@ class Finder:
         if not count_agents and not any(build.number in self._open.get(build.job, ()) for build in builds):
             return
         seen = computers.look(self._controller)
-        self._swept.agents = seen.agents
+        self._swept.agents, self._swept.labels = seen.agents, seen.labels
         run = [build for build in builds if (build.job, build.number) in seen.running]
         self._state.seen(run)
         self._swept.running += len(run)

@@ -34,6 +34,8 @@ from .writing import BuildWriter
 
 # Groups that are read or wait to be written. One more than are read at once, so that no connection waits for the writer.
 _IN_HAND = AT_ONCE + 1
+# Agents whose label is remembered.
+_MOST_LABELS = 10_000
 # So many builds, or more, are written together.
 _WRITTEN_TOGETHER = 10
 
@@ -73,6 +75,7 @@ class Poller:
         self._plugins = plugins.load(state)
         self._generations: Mapping[str, int] = {}
         self._following: Following | None = None
+        self._labels: dict[str, str] = {}
         self._reader = self._made_reader(self._plugins)
 
     def sweep(
@@ -123,6 +126,9 @@ class Poller:
                 stopping, count_agents=self._count_agents
             )
         self._generations = found.generations
+        # Agents of a cloud are gone when their builds are read.
+        self._labels = dict([*self._labels.items(), *swept.labels.items()][-_MOST_LABELS:])
+        self._reader.labels = self._labels
         for reads in self._read(found.groups(), streak, stopping):
             self._remember_problems(reads, found.troubles, now_ms, swept)
             self._count(reads, swept)

@@ -46,7 +46,7 @@ class Swept:
     builds with impossible times, JOB#N. ``no_job``: the login sees no job at all.
     ``rules``: why failed builds have no verdict.
     ``outdated``: a plugin is there that is too old to tell times. ``open``: the running builds, each with when it began, in
-    milliseconds since the epoch, 0 where that is not told.
+    milliseconds since the epoch, 0 where that is not told. ``labels``: see Computers.
     """
 
     builds: int = 0
@@ -67,6 +67,7 @@ class Swept:
     problems: list[str] = field(default_factory=list)
     active: Counter[str] = field(default_factory=Counter)
     agents: Mapping[str, int] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     open: dict[Build, int] = field(default_factory=dict)
 
     def count(self, read: ReadBuild, *, gone: bool) -> None:

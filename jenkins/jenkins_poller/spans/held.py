@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pipeline_trace.place.ci.jenkins import documents
 from pipeline_trace.trace import conventions as c
@@ -12,14 +12,15 @@ from pipeline_trace.trace.span import AttributeValue
 
 from ..fetch import flow
 from ..fetch.build import Fetched
+from ..fetch.computers import BUILT_IN
 from ..fetch.document import is_pipeline
 from . import facts
 
-_BUILT_IN, _MULTI = "built-in", "MatrixBuild"
+_MULTI = "MatrixBuild"
 
 
 class _Held(NamedTuple):
-    """What held an executor: the label that was asked for, else the agent's name."""
+    """What held an executor: the label that was asked for, else the only one of the agent, else the agent's name."""
 
     label: str
     worker: str
@@ -31,7 +32,7 @@ def held_attributes(fetched: Fetched) -> dict[str, AttributeValue]:
     Of a Pipeline these are its ``node`` steps: parallel ones on one agent count each. Its own place on the controller, which
     only starts steps, is none. Of other builds it is the whole build.
     """
-    holds = _of_pipeline(fetched) if is_pipeline(fetched.document) else _of_others(fetched.document)
+    holds = _of_pipeline(fetched) if is_pipeline(fetched.document) else _of_others(fetched)
     if holds is None:
         return {}
     named = {held: length for held, length in sorted(holds.items()) if length}
@@ -55,21 +56,27 @@ def _of_pipeline(fetched: Fetched) -> Mapping[_Held, int] | None:
         if length is None or (length and not worker):
             return None
         times = fetched.times.get(element.id)
-        label = facts.short_text(times.description) if times else ""
-        holds[_Held(label, "" if label else facts.short_text(worker))] += length
+        holds[_held(times.description if times else "", worker, fetched.labels)] += length
     return holds
 
 
-def _of_others(document: Mapping[str, Any]) -> Mapping[_Held, int] | None:
+def _of_others(fetched: Fetched) -> Mapping[_Held, int] | None:
     """Return the lengths of a build in milliseconds; of a multi-configuration build, those of its configurations.
 
     None if these are not told: the build itself waits for them, on no agent.
     """
+    document = fetched.document
     configurations = document.get("runs") or ()
     if documents.short_class(document) == _MULTI and not all(run.get("number") for run in configurations or [{}]):
         return None
     own = [run for run in configurations if run.get("number") == document.get("number")] if configurations else [document]
     holds = Counter[_Held]()
     for one in own:
-        holds[_Held("", facts.short_text(one.get("builtOn") or _BUILT_IN))] += facts.lasted_ms(one.get("duration"))
+        holds[_held("", one.get("builtOn") or BUILT_IN, fetched.labels)] += facts.lasted_ms(one.get("duration"))
     return holds
+
+
+def _held(asked_for: str, worker: str, labels: Mapping[str, str]) -> _Held:
+    """Return what held an executor. ``labels``: the only label of agents, by their name."""
+    label = facts.short_text(asked_for or labels.get(worker, ""))
+    return _Held(label, "" if label else facts.short_text(worker))

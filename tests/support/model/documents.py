@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -139,8 +139,8 @@ def controller(builds: Sequence[Played], root: str, folder: str = "") -> dict[st
     return {"_class": _FOLDER if folder else "hudson.model.Hudson", **own_fields, "jobs": jobs}
 
 
-def computers(builds: Sequence[Played], root: str) -> dict[str, Any]:
-    """Return the document of the agents, and of what runs on them."""
+def computers(builds: Sequence[Played], root: str, labels: Mapping[str, Sequence[str] | None]) -> dict[str, Any]:
+    """Return the document of the agents, and of what runs on them. ``labels``: see ModelJenkins."""
     held: dict[str, list[Any]] = {"built-in": []}
     for played in builds:
         for node in played.nodes:
@@ -158,6 +158,7 @@ def computers(builds: Sequence[Played], root: str) -> dict[str, Any]:
         "computer": [
             {
                 "_class": "hudson.model.Hudson$MasterComputer" if name == "built-in" else "hudson.slaves.SlaveComputer",
+                "assignedLabels": [{"name": label} for label in (name, *(labels.get(name, ()) or ()))],
                 "displayName": "Built-In Node" if name == "built-in" else name,
                 "executors": [*executors, _executor(None)],
                 "numExecutors": len(executors) + 1,
@@ -166,6 +167,7 @@ def computers(builds: Sequence[Played], root: str) -> dict[str, Any]:
                 "oneOffExecutors": flyweight if name == "built-in" else [],
             }
             for name, executors in held.items()
+            if labels.get(name, ()) is not None
         ],
     }
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -57,6 +57,7 @@ class ModelJenkins:
     the epoch: builds may still run, and later ones do not exist. None: all builds have ended. ``wrapped``: whether the
     answers of Graph View are in a ``data`` field. ``stale``: whether it says of running builds what it knew in the first
     moment of their last node, as it does if somebody asked then. ``root``: the configured address; "": the real one.
+    ``labels``: of agents, besides their name; None: the agent is gone.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class ModelJenkins:
         self.moment_ms = moment_ms
         self.wrapped = wrapped
         self.stale = stale
+        self.labels: Mapping[str, Sequence[str] | None] = {}
         self._log = RequestLog()
         self._server = Server(0, self._answer, self._log)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -122,7 +124,7 @@ class ModelJenkins:
 
     def _found(self, path: str, query: dict[str, str]) -> Answer | None:
         if path == "/computer/api/json":
-            return _document(documents.computers(self.played(), self.root), query)
+            return _document(documents.computers(self.played(), self.root, self.labels), query)
         if path == "/queue/api/json":
             return _document(documents.queue(self.played()), query)
         if match := _BUILD.fullmatch(path):
