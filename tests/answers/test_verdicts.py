@@ -19,7 +19,7 @@ from pipeline_trace.lookup.lookup import Lookup, local_lookup
 from pipeline_trace.ownership import judge
 from pipeline_trace.ownership.log.rules import VARIABLE, load_rules
 from pipeline_trace.trace import conventions as c
-from pipeline_trace.trace.span import ERROR, OK, Span
+from pipeline_trace.trace.span import ERROR, Span
 
 S = 10**9
 START = 1_795_000_000 * S
@@ -93,7 +93,7 @@ def test_what_a_poller_judged_stays_and_is_not_read(home: Home, lookup: Lookup, 
     keep(home, *playbook(1))
     (found,) = deploys(lookup)
     judged = replace(found, owner="dev", kind="test_failure")
-    monkeypatch.setattr(lookup, "details", None)
+    monkeypatch.setattr(lookup, "failures", None)
     assert Verdicts(lambda: LATER).on(lookup, [judged]) == [judged]
 
 
@@ -153,7 +153,8 @@ def test_what_has_ended_for_long_is_read_once_and_what_ended_now_again(
 def test_a_trace_that_is_too_large_has_no_verdict_and_takes_none_from_others(
     home: Home, lookup: Lookup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep(home, *playbook(1, tasks=30), *playbook(2, "production"))
+    hosts = [replace(playbook(1)[-1], span_id=f"{at:016x}", name=f"web{at}") for at in range(100, 130)]
+    keep(home, *playbook(1), *hosts, *playbook(2, "production"))
     monkeypatch.setattr(verdicts, "_MOST_SPANS", 20)
     assert told(Verdicts(lambda: LATER).on(lookup, deploys(lookup))) == [DISK, ("", "")]
 
@@ -172,17 +173,18 @@ def test_rules_that_cannot_be_read_leave_the_list(
 def counting(lookup: Lookup, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Return which traces are read, as they are."""
     found: list[list[str]] = []
-    details = lookup.details
+    failures = lookup.failures
 
     def counted(trace_ids: list[str], most: int) -> list[Span]:
         found.append(list(trace_ids))
-        return details(trace_ids, most)
+        return failures(trace_ids, most)
 
-    monkeypatch.setattr(lookup, "details", counted)
+    monkeypatch.setattr(lookup, "failures", counted)
     return found
 
 
-def test_the_details_of_a_trace_are_all_but_the_hosts_on_which_all_went_well(home: Home, lookup: Lookup) -> None:
-    keep(home, *playbook(1), *playbook(2))
-    assert [one.name for one in lookup.details([f"{1:032x}"], EVERY)] == ["playbook site.yml", "play web", "Copy", "web2"]
-    assert {one.status_code for one in lookup.details([f"{1:032x}"], EVERY)} == {ERROR} != {OK}
+def test_of_a_playbook_only_what_failed_is_read(home: Home, lookup: Lookup) -> None:
+    keep(home, *playbook(1, tasks=30), *playbook(2))
+    read = lookup.failures([f"{1:032x}"], EVERY)
+    assert [one.name for one in read] == ["playbook site.yml", "play web", "Copy", "web2"]
+    assert {one.status_code for one in read} == {ERROR}

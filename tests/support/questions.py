@@ -92,7 +92,7 @@ def _traces(spans: Sequence[Span]) -> Iterator[Question]:
     for asked in ([], ids[:1], few, [*few, "f" * 32]):
         yield f"outline of {len(asked)}", lambda source, of=asked: by_id(source.outline(of, 20_000))  # type: ignore[misc]
     yield "outline, bounded", lambda source: len(source.outline(few, 10))
-    yield "details", lambda source: by_id(source.outline(few, 20_000, details=True))
+    yield "failures", lambda source: by_id(source.outline(few, 20_000, failures=True))
 
 
 def _around(spans: Sequence[Span]) -> Iterator[Question]:

@@ -17,9 +17,9 @@ from ..ownership.log.rules import Rules, RulesError, load_rules
 from ..trace import conventions as c
 from ..trace.span import Span
 
-# Traces that are read at once, and spans of them. Of a trace with more, nothing is said: what failed may be left out.
+# Traces that are read at once, and spans of what failed in them. Of a trace with more, nothing is said.
 _TRACES_AT_ONCE = 20
-_MOST_SPANS = 20_000
+_MOST_SPANS = 5000
 # Of what ended just now, spans may still arrive.
 _SETTLED_NS = 600 * 10**9
 _MOST_KNOWN = 20_000
@@ -73,7 +73,7 @@ class Verdicts:
 
 def _read(lookup: Lookup, traces: Sequence[str]) -> Iterator[Sequence[Span]]:
     """Yield the spans of each trace that is not too large."""
-    spans = lookup.details(traces, _MOST_SPANS)
+    spans = lookup.failures(traces, _MOST_SPANS)
     if len(spans) < _MOST_SPANS:
         of = defaultdict[str, list[Span]](list)
         for span in spans:

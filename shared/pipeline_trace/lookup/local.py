@@ -87,13 +87,15 @@ class LocalSource:
         self._remembered[trace_id] = {span_id: read[span_id] for span_id in ids if span_id in read}
         return list(self._remembered[trace_id].values())
 
-    def outline(self, trace_ids: Sequence[str], most: int, *, details: bool = False) -> list[Span]:
+    def outline(self, trace_ids: Sequence[str], most: int, *, failures: bool = False) -> list[Span]:
         """See source.TraceSource."""
         self._catch_up()
-        level = DETAIL if details else OUTLINE
+        level = DETAIL if failures else OUTLINE
+        failed = ", ".join(f"'{result}'" for result in sorted(c.FAILED_RESULTS))
+        more = f"AND (level > {level} OR t.kind IN ('{c.TYPE_STEP}', '{c.TYPE_HOST}') OR t.result IN ({failed}))"
         found: list[Span] = []
         for trace_id in trace_ids:
-            where = f"{_JOINED} WHERE trace_id = ? AND level >= {level} LIMIT {most - len(found)}"
+            where = f"{_JOINED} WHERE trace_id = ? AND level >= {level} {more if failures else ''} LIMIT {most - len(found)}"
             found += self._store.spans(where, trace_id)
         return found
 

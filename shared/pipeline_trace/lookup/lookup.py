@@ -165,10 +165,10 @@ class Lookup:
             todo = sorted(self._traces_around(beyond - ids, ids, spans, seen))
         return with_stages(sorted(found.values(), key=_order))
 
-    def details(self, trace_ids: Collection[str], most: int) -> list[Span]:
-        """Return the spans of these traces without the hosts on which an Ansible task did not fail; about ``most`` spans."""
+    def failures(self, trace_ids: Collection[str], most: int) -> list[Span]:
+        """Return the spans of these traces that a verdict on what failed needs; about ``most``. See TraceSource.outline."""
         spans = [span for trace_id in trace_ids for span in self._journals.trace(trace_id)]
-        spans += self._source.outline(list(trace_ids), most, details=True)
+        spans += self._source.outline(list(trace_ids), most, failures=True)
         found = {(span.trace_id, span.span_id): span for span in spans}
         return with_stages(sorted(found.values(), key=_order))
 

@@ -120,10 +120,10 @@ class TraceSource(Protocol):
     def trace(self, trace_id: str) -> list[Span]:
         """Return the spans of a trace, at most MOST_OF_A_TRACE; empty if the trace is unknown."""
 
-    def outline(self, trace_ids: Sequence[str], most: int, *, details: bool = False) -> list[Span]:
+    def outline(self, trace_ids: Sequence[str], most: int, *, failures: bool = False) -> list[Span]:
         """Return at most ``most`` spans of traces, without plays, tasks, hosts and plain steps.
 
-        ``details``: True leaves out only the hosts on which an Ansible task did not fail.
+        ``failures``: True also returns those that a verdict needs: see traits.tells_failure.
         """
 
     def traces_with(self, span_ids: Iterable[str], around: Collection[Window] = ()) -> set[str]:

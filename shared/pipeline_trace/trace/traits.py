@@ -99,6 +99,17 @@ def level_of(span: Span, kind: str, revision: str) -> int:
     return OUTLINE
 
 
+def tells_failure(traits: Traits) -> bool:
+    """Return whether a verdict on what failed in its trace may need a span: parts of playbooks that ended well do not."""
+    if traits.level == DETAIL:
+        return traits.kind in _NEEDED or traits.result in c.FAILED_RESULTS
+    return traits.level > DETAIL
+
+
+# Of a step that failed, a later attempt counts, too. Hosts are there only if they failed.
+_NEEDED = frozenset({c.TYPE_STEP, c.TYPE_HOST})
+
+
 def _host_failed(span: Span) -> bool:
     return span.status_code == ERROR or span.attributes.get(c.ANSIBLE_RESULT) in FAILED_HOST
 

@@ -100,6 +100,13 @@ class Expressions:
         host, result = self._of.span(c.ANSIBLE_TYPE), self._of.span(c.ANSIBLE_RESULT)
         return f"NOT ({host} = '{c.TYPE_HOST}' AND {_NO_ERROR} AND {result} NOT IN {listed(FAILED_HOST)})"
 
+    def no_fine_part(self) -> str:
+        """Return whether a span is more than a part of a playbook that did not fail."""
+        part, result = self._of.span(c.ANSIBLE_TYPE), self._of.span(c.TASK_RUN_RESULT)
+        parts = listed((c.TYPE_PLAY, c.TYPE_ROLE, c.TYPE_BLOCK, c.TYPE_TASK))
+        fine = f"{part} IN {parts} AND {_NO_ERROR} AND {result} NOT IN {listed(sorted(c.FAILED_RESULTS))}"
+        return f"({self.no_fine_host()} AND NOT ({fine}))"
+
     def wanted(self, wanted: Wanted, bound: Bound) -> str:
         """Return whether a span has a wanted trait."""
         found = self.trait(wanted.trait)

@@ -80,10 +80,10 @@ class Queries:
         where = f"WHERE TraceId = {bound.text(trace_id)} AND {began_in(windows, bound)}"
         return self._whole(self._schema.spans, where, bound, MOST_OF_A_TRACE)
 
-    def outline(self, trace_ids: Collection[str], windows: Sequence[Window], most: int, *, details: bool = False) -> Query:
-        """Ask for the outlines of traces, or also for their details. ``windows``: when their spans began."""
+    def outline(self, trace_ids: Collection[str], windows: Sequence[Window], most: int, *, failures: bool = False) -> Query:
+        """Ask for the outlines of traces, with ``failures`` for more than a verdict needs. ``windows``: when spans began."""
         bound = Bound()
-        wanted = self._of.no_fine_host() if details else self._of.outlined()
+        wanted = self._of.no_fine_part() if failures else self._of.outlined()
         where = f"WHERE TraceId IN {bound.texts(trace_ids)} AND {began_in(windows, bound)} AND {wanted}"
         return self._whole(self._schema.spans, where, bound, most)
 

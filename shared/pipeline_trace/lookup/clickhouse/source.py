@@ -10,7 +10,7 @@ from typing import Any
 from ...trace import conventions as c
 from ...trace.clock import horizon_ns
 from ...trace.span import Span
-from ...trace.traits import DETAIL, FINE_HOST, NOTED, OUTLINE, Traits, traits_of
+from ...trace.traits import DETAIL, FINE_HOST, NOTED, OUTLINE, Traits, tells_failure, traits_of
 from ..source import ALWAYS, MOST_OF_A_TRACE, BuildKey, Counted, Figures, Newest, OnHost, Wanted, Window, fits_one
 from . import opened
 from .client import Client
@@ -110,13 +110,14 @@ class ClickHouseSource:
             self._said = f"trace {trace_id} has more than {MOST_OF_A_TRACE:,} spans; the others are left out"
         return found
 
-    def outline(self, trace_ids: Sequence[str], most: int, *, details: bool = False) -> list[Span]:
+    def outline(self, trace_ids: Sequence[str], most: int, *, failures: bool = False) -> list[Span]:
         """See source.TraceSource."""
         if most <= 0 or not trace_ids:
             return []
-        query = self._asking().outline(trace_ids, self.times(trace_ids), most, details=details)
-        level = DETAIL if details else OUTLINE
-        return [span for span in self._spans("outline", query) if traits_of(span).level >= level]
+        spans = self._spans("outline", self._asking().outline(trace_ids, self.times(trace_ids), most, failures=failures))
+        if failures:
+            return [span for span in spans if tells_failure(traits_of(span))]
+        return [span for span in spans if traits_of(span).level >= OUTLINE]
 
     def traces_with(self, span_ids: Iterable[str], around: Collection[Window] = ()) -> set[str]:
         """See source.TraceSource."""
