@@ -94,7 +94,7 @@ class Reader:
         self.detail = detail
         self.sources = sources or Sources(controller)
         self.logs = NodeLogs(controller, self.sources)
-        # The only label of agents that have no other one besides their own name, by that name.
+        # Of agents by their name, the only label that they have besides it; see computers.Computers.
         self.labels: Mapping[str, str] = {}
 
     def fetch(

@@ -38,8 +38,8 @@ class Computers:
     """What a controller's agents do. ``agents``: their number, by state. ``running``: full job names and build numbers.
 
     Both are empty if the controller does not tell. A build that is not in ``running`` may run nevertheless. ``began_ms``:
-    when those of which it is told began, milliseconds since the epoch. ``labels``: of agents that have one label besides
-    their own name, by that name: builds that run there have asked for it.
+    when those of which it is told began, milliseconds since the epoch. ``labels``: of agents by their name, the only
+    label that they have besides it: most builds that run there have asked for that one. "": they have several, or none.
     """
 
     agents: Mapping[str, int] = field(default_factory=dict)
