@@ -176,6 +176,7 @@ def test_path_counts_a_stage_that_failed_before_the_first_deploy() -> None:
     assert found == {"merge": ("failure", "Unpack"), "staging": ("success", "")}
 
 
+@pytest.mark.process
 @needs_chromium
 def test_a_browser_shows_a_dash_and_no_bar(open_report: Open) -> None:
     page = open_report(build())
