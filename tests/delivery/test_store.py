@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from pipeline_trace.delivery.destinations import DeliveryError, SetupError
-from pipeline_trace.delivery.destinations.store import Store
+from pipeline_trace.delivery.destinations import store as store_module
+from pipeline_trace.delivery.destinations.store import Store, hold, open_existing
 from pipeline_trace.lookup.local import LocalSource
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Event, Link, Span
@@ -292,12 +293,38 @@ def test_a_file_that_is_moved_keeps_what_it_has_and_the_next_spans_begin_a_new_o
     ]
 
 
-def test_a_store_that_must_exist_is_not_made_anew(path: Path) -> None:
-    store = Store(path, must_exist=True)
-    for ask in (lambda: store.deliver([span(1)], 5), lambda: store.trace(TRACE)):
-        with pytest.raises((DeliveryError, SetupError), match=r"\(?somebody moved or removed it\)?; put it back"):
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_store_that_is_held_is_no_other_file(path: Path, replaced: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "_held", {})
+    store, away = Store(path), path.with_name("away")
+    store.deliver([span(1)], 5)
+    hold(path)
+    store.deliver([span(2)], 5)
+    path.rename(away)
+    if replaced:
+        put(away.with_name("other"), span(3))
+        away.with_name("other").rename(path)
+    said = "another file at its place" if replaced else "moved or removed it"
+    for ask in (lambda: store.deliver([span(4)], 5), lambda: store.trace(TRACE), lambda: Store(path).trace(TRACE)):
+        with pytest.raises((DeliveryError, SetupError), match=said):
             ask()
-    assert not path.exists()
+    with pytest.raises(sqlite3.OperationalError, match=said):
+        open_existing(path, 1)
+    assert path.exists() == replaced
+    assert len(Store(away).trace(TRACE)) == 2
+    away.rename(path)
+    assert len(store.trace(TRACE)) == 2
+    store.close()
+
+
+def test_a_store_that_is_settled_is_whole_without_the_files_beside_it(path: Path) -> None:
+    store = Store(path)
+    store.deliver([span(1)], 5)
+    store.settle()
+    copy = path.with_name("copy")
+    copy.write_bytes(path.read_bytes())
+    assert len(Store(copy).trace(TRACE)) == 1
+    store.close()
 
 
 def test_a_batch_is_kept_whole_or_not_at_all(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -73,21 +74,42 @@ def test_nothing_is_taken_while_the_store_is_away_and_all_is_there_when_it_is_ba
     assert traces_in(server.store) == [1, 2]
 
 
-@pytest.mark.parametrize("has_spans", [True, False], ids=["another store", "a new one of a playbook"])
-def test_another_store_at_its_place_is_the_store(server: Server, tmp_path: Path, has_spans: bool) -> None:
+def test_another_store_at_its_place_is_not_touched_until_serve_is_started_again(
+    env: dict[str, str], server: Server, tmp_path: Path
+) -> None:
     other, old = tmp_path / "other.db", tmp_path / "old.db"
     with closing(Store(other)) as store:
-        store.deliver([Span(f"{7:032x}", f"{7:016x}", None, "name 7", 10**18, 10**18 + 1)] if has_spans else [], 5)
+        store.deliver([Span(f"{7:032x}", f"{7:016x}", None, "name 7", 10**18, 10**18 + 1)], 5)
     server.store.rename(old)
     other.rename(server.store)
-    answer = send(server, 2)
-    assert answer.status_code == 200, answer.text
-    until(lambda: "name 2" in page(server, "/traces").text)
-    shown = page(server, "/traces").text
-    assert ("name 7" in shown, "name 1" in shown) == (has_spans, False)
-    assert page(server, "/").status_code == 200
-    until(lambda: requests.get(f"{server.url}/readyz", timeout=60).status_code == 200)
-    status, said = server.end()
-    assert (status, said.count("\n")) == (0, said.count("ready\n"))
-    assert traces_in(server.store) == ([2, 7] if has_spans else [2])
+    for path in PAGES:
+        answer = page(server, path)
+        assert (answer.status_code, "put another file at its place" in answer.text) == (503, True), path
+    refused = send(server, 2)
+    assert (refused.status_code, "end pipeline-trace serve and start it again" in refused.text) == (503, True)
+    assert requests.get(f"{server.url}/readyz", timeout=60).status_code == 503
+    server.end()
+    assert [traces_in(old), traces_in(server.store)] == [[1], [7]]
+    with Server(env) as again:
+        assert send(again, 2).status_code == 200
+        until(lambda: "name 2" in page(again, "/traces").text)
+        assert "name 7" in page(again, "/traces").text
+    assert traces_in(server.store) == [2, 7]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_file_that_is_moved_while_nothing_comes_is_whole(server: Server, tmp_path: Path, number: int) -> None:
+    old = tmp_path / "old.db"
+    log = Path(f"{server.store}-wal")
+    until(lambda: not log.exists() or log.stat().st_size == 0)
+    server.store.rename(old)
+    server.end(number)
     assert traces_in(old) == [1]
+
+
+def test_a_file_that_is_moved_right_after_a_span_is_whole_at_the_end(server: Server, tmp_path: Path) -> None:
+    old = tmp_path / "old.db"
+    assert send(server, 2).status_code == 200
+    server.store.rename(old)
+    server.end()
+    assert traces_in(old) == [1, 2]

@@ -6,6 +6,7 @@ _ROOM = "free some space there, or set PIPELINE_TRACE_HOME to a folder on anothe
 _ACCESS = "free some space there, check its permissions, or set PIPELINE_TRACE_HOME to another folder"
 # What is said of a file that a program has used, and that is no longer there.
 GONE = "somebody moved or removed it"
+REPLACED = "somebody put another file at its place"
 # By words of SQLite's message: not before Python 3.11 has an error a code.
 _REMEDIES = {
     "locked": "another process holds it; try again when that has ended",
@@ -15,6 +16,7 @@ _REMEDIES = {
     "unable to open": _ACCESS,
     "readonly": _ACCESS,
     GONE: "put it back; for a new, empty one, end pipeline-trace serve and start it again",
+    REPLACED: "to use that one, end pipeline-trace serve and start it again",
 }
 
 

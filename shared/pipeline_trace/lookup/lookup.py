@@ -31,18 +31,14 @@ class NotFoundError(Exception):
 
 
 def local_lookup(
-    home: Home,
-    told: Callable[[float], None] = lambda done: None,
-    remembered: Remembered | None = None,
-    *,
-    must_exist: bool = False,
+    home: Home, told: Callable[[float], None] = lambda done: None, remembered: Remembered | None = None
 ) -> Lookup:
-    """Return a Lookup on a home folder: its store and its journals. ``must_exist``: whether a store is not made anew.
+    """Return a Lookup on a home folder: its store and its journals.
 
     ``told``: called with the part that is done, from 0 to 1, while spans of an earlier version are read once.
     ``remembered``: see LocalSource.
     """
-    return Lookup(LocalSource(Store(home.store, must_exist=must_exist), told, remembered), Journals(home.journals))
+    return Lookup(LocalSource(Store(home.store), told, remembered), Journals(home.journals))
 
 
 class Lookup:

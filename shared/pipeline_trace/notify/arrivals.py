@@ -18,7 +18,7 @@ class Arrivals:
     """Remembers which traces were looked at. For one thread."""
 
     def __init__(self, home: Home) -> None:
-        self._store = Store(home.store, must_exist=True)
+        self._store = Store(home.store)
         self._seen: dict[str, int] = {}
         self._new: dict[str, int] = {}
 

@@ -12,8 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from ..delivery.destinations import SetupError
-from ..delivery.destinations.store import FileId, Store, file_id, open_existing
+from ..delivery.destinations.store import Store, open_existing
 from ..delivery.remedies import remedy
 from ..trace.clock import horizon_ns
 from .backlog import Backlog, Change
@@ -77,23 +76,13 @@ class Index:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        # The file that has the tables. Another one can be put at its path.
-        self._file: FileId | None = None
 
     def prepare(self) -> None:
         """Create the tables if they are missing, and the store if it is new. Raises SetupError, sqlite3.Error."""
-        self._make_ready(Store(self._path))
-
-    def _follow(self) -> None:
-        """Prepare the store if the file at its path is another one than before. Raises SetupError, sqlite3.Error."""
-        if file_id(self._path) not in (None, self._file):
-            self._make_ready(Store(self._path, must_exist=True))
-
-    def _make_ready(self, store: Store) -> None:
+        store = Store(self._path)
         store.rows("SELECT 1")
         store.close()
-        file = file_id(self._path)
-        with closing(open_existing(self._path, _BUSY_SECONDS)) as database:
+        with self._connection() as database:
             database.execute("BEGIN IMMEDIATE")
             if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'traces'").fetchone():
                 database.execute(_TRACES)
@@ -101,14 +90,9 @@ class Index:
                 database.execute(_BY_ARRIVAL)
                 database.execute(_FIRST)
             database.execute("COMMIT")
-        self._file = file
 
     def backlog(self, without: Collection[str] = ()) -> Backlog:
-        """Return a pass over the changed traces. ``without``: ids of traces to leave out.
-
-        Raises SetupError, sqlite3.Error.
-        """
-        self._follow()
+        """Return a pass over the changed traces. ``without``: ids of traces to leave out."""
         return Backlog(self._path, without)
 
     def waiting(self) -> int:
@@ -122,8 +106,6 @@ class Index:
             with self._connection() as connection:
                 connection.execute("SELECT 1 FROM traces LIMIT 1").fetchone()
                 connection.execute("SELECT 1 FROM spans LIMIT 1").fetchone()
-        except SetupError as error:
-            return str(error)
         except sqlite3.Error as error:
             return f"the store {self._path} cannot be read ({error}); {remedy(error)}"
         return ""
@@ -154,7 +136,6 @@ class Index:
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        self._follow()
         with closing(open_existing(self._path, _BUSY_SECONDS)) as connection:
             yield connection
 

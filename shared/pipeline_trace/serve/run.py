@@ -18,7 +18,7 @@ from typing import Any
 from ..answers.headline import prepare
 from ..delivery import listening
 from ..delivery.destinations import SetupError
-from ..delivery.destinations.store import Store
+from ..delivery.destinations.store import Store, hold
 from ..delivery.home import Home
 from ..delivery.remedies import remedy
 from ..figures.cost import NO_PRICES, Prices
@@ -92,13 +92,14 @@ async def _serve(home: Home, settings: ServeSettings, ready: Callable[[Listening
     with listen(settings.address, settings.port) as listener:
         index = Index(home.store)
         await asyncio.to_thread(index.prepare)
+        hold(home.store)
         writer = StoreWriter(home.store)
         opened = OpenSpans()
         intake, listing = Intake(writer, limits, opened), TraceList(home, index, writer)
         grpc_server, grpc_port = _grpc(settings, over_grpc.Exports(intake, rules))
         reading = Reading(
             listing,
-            lambda remembered=None: closing(local_lookup(home, remembered=remembered, must_exist=True)),
+            lambda remembered=None: closing(local_lookup(home, remembered=remembered)),
             lambda: _open_spans(home, listing, opened),
             str(home.store),
             state_of=listing.state_of,
@@ -136,7 +137,7 @@ def _open_spans(home: Home, listing: TraceList, opened: OpenSpans) -> list[Opene
     runs = opened.runs()
     if runs:
         # A poller on this machine delivers into the store itself.
-        with closing(Store(home.store, must_exist=True)) as store:
+        with closing(Store(home.store)) as store:
             opened.ended(run for run in runs if store.some_spans(run[0], [run[1]]))
     known = {one.span.span_id for one in here}
     told = (Opened(one.span, one.heard_ns if one.silent else 0) for one in opened.now())

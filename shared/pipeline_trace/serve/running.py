@@ -92,7 +92,7 @@ class RunningTraces:
                 for path, journal in sorted(self._journals.items())
                 for trace_id in sorted(journal.sketches.keys() & set(trace_ids))
             ]
-        store = Store(self._home.store, must_exist=True)
+        store = Store(self._home.store)
         try:
             return here, [store.count(trace_id) for trace_id in sorted(trace_ids)]
         finally:
@@ -148,7 +148,7 @@ class RunningTraces:
                 if self._journals[path].written and sketch.opened:
                     live[trace_id] = max(live.get(trace_id, 0), sketch.newest_ns())
         newest_first = sorted(live, key=lambda trace_id: live[trace_id], reverse=True)
-        store = Store(self._home.store, must_exist=True)
+        store = Store(self._home.store)
         try:
             found = [self._line(store, trace_id, sketches[trace_id]) for trace_id in newest_first]
         finally:

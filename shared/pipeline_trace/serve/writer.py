@@ -18,6 +18,7 @@ from ..trace.span import Span
 # Spans in one transaction. It takes some tens of milliseconds, in which other processes wait for the file.
 _MOST_SPANS = 5000
 _BUSY_SECONDS = 5.0
+_IDLE_SECONDS = 1.0
 
 Job = Callable[[sqlite3.Connection], Any]
 
@@ -25,8 +26,7 @@ Job = Callable[[sqlite3.Connection], Any]
 class StoreWriter:
     """Takes spans and other changes from the event loop. When ``put`` returns, the spans are committed.
 
-    A store that is moved away or removed is not made anew: where nobody looks for it, such as below a disk that is not
-    mounted, spans would be lost. Senders keep them until it is back, or another one is there.
+    While none come, it sees to it that the file alone is whole, whoever moves it.
     """
 
     def __init__(self, store: Path) -> None:
@@ -34,7 +34,7 @@ class StoreWriter:
         # How many times spans were put.
         self.puts = 0
         self._path = store
-        self._store = Store(store, busy_seconds=_BUSY_SECONDS, must_exist=True)
+        self._store = Store(store, busy_seconds=_BUSY_SECONDS)
         self._loop = asyncio.get_running_loop()
         # Spans, a job, or None to end.
         self._queue: queue.SimpleQueue[tuple[Sequence[Span] | Job | None, asyncio.Future[Any]]] = queue.SimpleQueue()
@@ -63,7 +63,11 @@ class StoreWriter:
 
     def _run(self) -> None:
         while True:
-            wanted, done = self._queue.get()
+            try:
+                wanted, done = self._queue.get(timeout=_IDLE_SECONDS)
+            except queue.Empty:
+                self._store.settle()
+                continue
             batch: list[Span] = []
             waiting: list[asyncio.Future[Any]] = []
             while isinstance(wanted, Sequence):

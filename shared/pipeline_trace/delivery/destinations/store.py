@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from ...trace.span import Span
 from ..migrations import NewerVersionError, check, upgrade
-from ..remedies import GONE, remedy
+from ..remedies import GONE, REPLACED, remedy
 from . import Accepted, DeliveryError, SetupError
 from .filling import INSERT_TRAITS, fill, is_behind
 from .resources import Resources
@@ -29,19 +29,18 @@ _INSERT = "INSERT INTO spans VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (trace_id,
 _INSERT_RESOURCE = "INSERT INTO resources VALUES (?, ?, ?) ON CONFLICT (trace_id, id) DO NOTHING"
 # SQLite limits the number of values in a query.
 VALUES = 500
+_MOVED_MS = 1000
 T = TypeVar("T")
 # What tells a file from another one at the same path.
 FileId = tuple[int, int]
+# The stores of which this process opens no other file than the one that it found: SQLite's locks are those of the process,
+# and what one file has beside it would be taken for a part of the other.
+_held: dict[Path, FileId | None] = {}
 
 
-def open_existing(path: Path, seconds: float) -> sqlite3.Connection:
-    """Return a connection in autocommit mode to a store that is there: it is not made anew. Raises sqlite3.Error.
-
-    ``seconds``: how long to wait for a lock.
-    """
-    if not path.exists():
-        raise sqlite3.OperationalError(GONE)
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=seconds, isolation_level=None)
+def hold(path: Path) -> None:
+    """From now on open only the file that is at a path now: if it is moved, removed or replaced, all that is asked fails."""
+    _held[path] = file_id(path)
 
 
 def file_id(path: Path) -> FileId | None:
@@ -53,16 +52,30 @@ def file_id(path: Path) -> FileId | None:
     return found.st_dev, found.st_ino
 
 
+def open_existing(path: Path, seconds: float) -> sqlite3.Connection:
+    """Return a connection in autocommit mode to a store that is there: it is not made anew. Raises sqlite3.Error.
+
+    ``seconds``: how long to wait for a lock.
+    """
+    _check(path)
+    if not path.exists():
+        raise sqlite3.OperationalError(GONE)
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=seconds, isolation_level=None)
+
+
+def _check(path: Path) -> None:
+    """Raise sqlite3.OperationalError if another file than the one that is held is at a path, or none."""
+    found = file_id(path)
+    if found != _held.get(path, found):
+        raise sqlite3.OperationalError(REPLACED if found else GONE)
+
+
 class Store:
     """Adds spans to an SQLite file, and reads them. Reading raises SetupError if the file cannot be read."""
 
-    def __init__(self, path: Path, *, busy_seconds: float = 5.0, must_exist: bool = False) -> None:
-        """Set the file. The first use opens it, and creates it unless it ``must_exist``.
-
-        ``busy_seconds``: how long to wait for a lock.
-        """
+    def __init__(self, path: Path, *, busy_seconds: float = 5.0) -> None:
+        """Set the file. The first use opens it, and creates it if needed. ``busy_seconds``: how long to wait for a lock."""
         self.path = path
-        self._must_exist = must_exist
         self.name = f"the local store {path}"
         self._busy_seconds = busy_seconds
         self._connection: sqlite3.Connection | None = None
@@ -106,8 +119,31 @@ class Store:
     def close(self) -> None:
         """See Destination.close."""
         if self._connection:
+            if self._is_moved():
+                # SQLite itself leaves it where the file was.
+                self._empty_log(_MOVED_MS)
             self._connection.close()
             self._connection = self._resources = None
+
+    def settle(self) -> None:
+        """Write what stands beside the file, in the write-ahead log, into it: so the file alone is whole.
+
+        Whoever waits for the next spans does that while none come. If the file was moved, close it.
+        """
+        if self._connection and self._is_moved():
+            self.close()
+        elif self._connection and _has_log(self.path):
+            self._empty_log(0)
+
+    def _is_moved(self) -> bool:
+        return self._file != file_id(self.path)
+
+    def _empty_log(self, wait_ms: int) -> None:
+        """Write what is in the write-ahead log into the file. ``wait_ms``: for others who read it."""
+        if self._connection:
+            with suppress(sqlite3.Error):
+                self._connection.execute(f"PRAGMA busy_timeout = {wait_ms}")
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def catch_up(self, told: Callable[[float], None]) -> None:
         """Read the spans of older programs into the table of traits, all that are there. Quick where there are none.
@@ -177,11 +213,8 @@ class Store:
 
     def _open(self, timeout: float | None = None) -> sqlite3.Connection:
         seconds = self._busy_seconds if timeout is None else max(min(timeout, self._busy_seconds), 0.05)
-        if self._connection and self._file != file_id(self.path):
-            # Somebody moved or removed the file: nobody would find what is written into it. What stands beside it still, in
-            # the write-ahead log, goes into it first: SQLite would take that for a part of another file at this path.
-            with suppress(sqlite3.Error):
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if self._connection and self._is_moved():
+            # Nobody would find what is written into it.
             self.close()
         if self._connection is None:
             self._connection = self._connect(seconds)
@@ -193,8 +226,7 @@ class Store:
         """Open the file. Retry while another process creates it: SQLite does not wait for the change to WAL mode."""
         deadline = time.monotonic() + seconds
         while True:
-            if self._must_exist and not self.path.exists():
-                raise sqlite3.OperationalError(GONE)
+            _check(self.path)
             connection = sqlite3.connect(self.path, timeout=seconds)
             try:
                 self._prepare(connection)
@@ -217,3 +249,10 @@ class Store:
             upgrade(connection, STEPS, self.name)
         # FULL: accepted spans are deleted from the journal, so they must survive a power failure.
         connection.execute("PRAGMA synchronous = FULL")
+
+
+def _has_log(path: Path) -> bool:
+    try:
+        return Path(f"{path}-wal").stat().st_size > 0
+    except OSError:
+        return False
