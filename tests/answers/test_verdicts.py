@@ -130,6 +130,18 @@ def test_an_owner_finds_playbooks_too(home: Home, lookup: Lookup) -> None:
     assert environments(Search(owner="dev")) == ["production"]
 
 
+def test_words_find_what_a_verdict_says(home: Home, lookup: Lookup) -> None:
+    keep(home, *playbook(1), *playbook(2, "production", BROKEN), *playbook(3, "qa", ""))
+    on = Verdicts(lambda: LATER).on
+
+    def environments(*words: str) -> list[str]:
+        return [one.environments[0] for one in find_deploys(lookup, Search(words=words), EVERY, judge=on).entries]
+
+    assert environments("disk_full") == environments("disk", "full", "STAGING") == ["staging"]
+    assert environments("shop") == ["qa", "production", "staging"]
+    assert environments("disk_full", "production") == []
+
+
 def test_only_the_newest_deploy_of_a_cell_is_judged(home: Home, lookup: Lookup, monkeypatch: pytest.MonkeyPatch) -> None:
     keep(home, *playbook(1), *playbook(2), *playbook(3, "production", ""))
     read = counting(lookup, monkeypatch)
@@ -138,16 +150,39 @@ def test_only_the_newest_deploy_of_a_cell_is_judged(home: Home, lookup: Lookup, 
     assert read == [[f"{2:032x}"]]
 
 
-def test_what_has_ended_for_long_is_read_once_and_what_ended_now_again(
-    home: Home, lookup: Lookup, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("ended_ago", "kept"), [(86_400, 300.0), (60, 20.0)])
+def test_a_verdict_is_remembered_for_a_while_since_spans_arrive_late(
+    home: Home, lookup: Lookup, monkeypatch: pytest.MonkeyPatch, ended_ago: int, kept: float
 ) -> None:
-    keep(home, *playbook(1))
+    first, *rest = playbook(1)
+    keep(home, first)
     read = counting(lookup, monkeypatch)
-    for now, times in ((LATER, 1), (START + 120 * S, 2)):
-        on = Verdicts(lambda now=now: now).on  # type: ignore[misc]
-        assert told(on(lookup, deploys(lookup))) == told(on(lookup, deploys(lookup))) == [DISK]
-        assert len(read) == times
-        read.clear()
+    clock = [1000.0]
+    found = Verdicts(lambda: first.end_ns + ended_ago * S, lambda: clock[0])
+    # Its message alone says it: what is below changes that.
+    assert told(found.on(lookup, deploys(lookup))) == told(found.on(lookup, deploys(lookup))) == [DISK]
+    assert len(read) == 1
+    rest[-1].attributes[c.ANSIBLE_MESSAGE] = BROKEN
+    keep(home, *rest)
+    clock[0] += kept - 1
+    assert told(found.on(lookup, deploys(lookup))) == [DISK]
+    clock[0] += 2
+    assert told(found.on(lookup, deploys(lookup))) == [("dev", "compile_error")]
+    assert len(read) == 2
+
+
+def test_so_many_verdicts_are_remembered_and_no_more(home: Home, lookup: Lookup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdicts, "_MOST_REMEMBERED", 10)
+    keep(home, *(span for number in range(1, 16) for span in playbook(number)))
+    found = Verdicts(lambda: LATER)
+    entries = deploys(lookup)
+    for at in range(0, 15, 5):
+        found.on(lookup, entries[at : at + 5])
+    read = counting(lookup, monkeypatch)
+    found.on(lookup, entries[5:])
+    assert read == []
+    found.on(lookup, entries[:5])
+    assert len(read) == 1
 
 
 def test_a_trace_that_is_too_large_has_no_verdict_and_takes_none_from_others(
@@ -156,7 +191,11 @@ def test_a_trace_that_is_too_large_has_no_verdict_and_takes_none_from_others(
     hosts = [replace(playbook(1)[-1], span_id=f"{at:016x}", name=f"web{at}") for at in range(100, 130)]
     keep(home, *playbook(1), *hosts, *playbook(2, "production"))
     monkeypatch.setattr(verdicts, "_MOST_SPANS", 20)
-    assert told(Verdicts(lambda: LATER).on(lookup, deploys(lookup))) == [DISK, ("", "")]
+    found = Verdicts(lambda: LATER)
+    assert told(found.on(lookup, deploys(lookup))) == [DISK, ("", "")]
+    # It is not read again each time.
+    monkeypatch.setattr(lookup, "failures", None)
+    assert told(found.on(lookup, deploys(lookup))) == [DISK, ("", "")]
 
 
 def test_rules_that_cannot_be_read_leave_the_list(

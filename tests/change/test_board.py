@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from dataclasses import replace
 
 import pytest
@@ -71,6 +72,15 @@ def test_environments_stand_in_the_order_of_a_change() -> None:
     names = ["production", "preprod", "eu-west", "staging", "qa", "uat", "prod-eu", "integration", "test", "development"]
     order = "development test integration qa uat staging preprod prod-eu production eu-west"
     assert environments_in_order(names) == order.split()
+
+
+def test_a_deploy_by_a_clock_that_is_ahead_hides_no_later_one() -> None:
+    ahead = replace(deploy("9", "production", 50), start_ns=time.time_ns() + 40 * 86_400 * 10**9)
+    here = [deploy("7", "production", 20), deploy("8", "production", 10, c.FAILURE)]
+    (row,) = board_of([ahead, *here]).rows
+    assert (row.cells["production"].newest.version, row.cells["production"].there) == ("8", here[0])
+    other = deploy("1", "staging", 30, service="orders")
+    assert [row.service for row in board_of([ahead, other]).rows] == ["orders", "shop"]
 
 
 def test_the_newest_deploy_comes_first() -> None:

@@ -185,3 +185,9 @@ def test_the_sample_says_what_its_spans_say() -> None:
         "Branch": "main",
         "Repository": "app",
     }
+
+
+def test_a_kind_that_is_no_text_costs_no_page() -> None:
+    story = release()
+    story.spans[0].attributes[c.ANSIBLE_TYPE] = ["playbook", 7]
+    assert rows(story.spans)["Version"] == "1.7.3"

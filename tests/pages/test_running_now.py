@@ -209,6 +209,36 @@ def test_who_is_one_reader_too_many_sees_what_is_new_all_the_same(env: dict[str,
         assert page.locator("#lost").is_hidden()
 
 
+def test_a_stream_that_falls_silent_is_given_up(env: dict[str, str], browser: Browser) -> None:
+    """As when the machine that passed it on has lost its power: the connection stays, and nothing comes."""
+    with closing(browser.new_context()) as context, Server(env) as server:
+        page = context.new_page()
+        page.clock.install()
+        page.add_init_script(
+            "window.EventSource = class { constructor() { this.readyState = 1 } addEventListener() {} close() {} }"
+        )
+        page.goto(server.url)
+        expect(page.locator("#where")).to_contain_text("There is no deploy")
+        support.store_spans(env, shop.deploy(7, time.time_ns() - shop.HOUR, "staging", "1.7.3"))
+        page.clock.fast_forward(31_000)
+        expect(page.locator("#where")).to_contain_text("1.7.3", timeout=MS)
+        expect(page.locator("#lost")).to_be_hidden(timeout=MS)
+
+
+def test_a_page_whose_login_has_ended_says_so(env: dict[str, str], browser: Browser) -> None:
+    token = "a-token-of-some-length"
+    with closing(browser.new_context(extra_http_headers={"Authorization": f"Bearer {token}"})) as context:
+        page = context.new_page()
+        page.clock.install()
+        with Server({**env, "PIPELINE_TRACE_SERVE_TOKEN": token}) as server:
+            page.goto(server.url)
+            expect(page.locator("#where")).to_contain_text("There is no deploy")
+        with Server({**env, "PIPELINE_TRACE_SERVE_TOKEN": "another-token-of-that-length"}, "--port", str(server.port)):
+            page.clock.fast_forward(31_000)
+            page.clock.fast_forward(16_000)
+            expect(page.locator("#lost")).to_contain_text("perhaps your login has ended", timeout=MS)
+
+
 def test_a_board_that_is_scrolled_stays_so(env: dict[str, str], server: Server, page_of: Open) -> None:
     now_ns = time.time_ns()
     names = ("integration", "test", "qa", "staging", "preprod", "production", "eu-1", "eu-2", "us-1")

@@ -70,6 +70,12 @@ def test_a_page_is_named_by_its_time(until: str, expected: int) -> None:
     assert read_search({"until": until}, NOW_NS).until_ns == expected
 
 
+def test_an_owner_and_a_kind_may_be_written_as_pages_show_them() -> None:
+    asked = read_search({"owner": "Ops", "kind": "Disk full"}, NOW_NS)
+    assert (asked.search.owner, asked.search.kind) == ("ops", "disk_full")
+    assert (asked.typed["owner"], asked.typed["kind"]) == ("Ops", "Disk full")
+
+
 def test_an_address_has_the_filters_and_no_others() -> None:
     asked = read_search({"service": "a b&c", "when": "today", "zone": "60", "until": "5"}, NOW_NS)
     address = urlsplit(asked.address("/deploys", service="", result="failed"))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
+from typing import NamedTuple
 
 from ..change.board import board_of
 from ..change.entries import Entry, named_kind
@@ -20,21 +21,33 @@ from ..trace.span import Span
 # Traces that are read at once, and spans of what failed in them. Of a trace with more, nothing is said.
 _TRACES_AT_ONCE = 20
 _MOST_SPANS = 5000
-# Of what ended just now, spans may still arrive.
-_SETTLED_NS = 600 * 10**9
-_MOST_KNOWN = 20_000
+# How long a verdict is remembered, in seconds. Spans may arrive late, of what ended just now often.
+_REMEMBERED_SECONDS, _JUST_NOW_SECONDS = 300.0, 20.0
+_JUST_NOW_NS = 600 * 10**9
+_MOST_REMEMBERED = 20_000
 
 # The trace and span id, by which a verdict is remembered.
 _Key = tuple[str, str]
+# Owner and kind, "" for what is not known.
+_Verdict = tuple[str, str]
+_NONE: _Verdict = "", ""
+
+
+class _Remembered(NamedTuple):
+    """A verdict, and until when it is remembered, by the clock of this process."""
+
+    verdict: _Verdict
+    until: float
 
 
 class Verdicts:
     """Judges entries by their logs, without history, as the poller does, and remembers it. Every thread may use it."""
 
-    def __init__(self, now_ns: Callable[[], int] = time.time_ns) -> None:
-        """``now_ns``: the time, in nanoseconds since the epoch."""
+    def __init__(self, now_ns: Callable[[], int] = time.time_ns, clock: Callable[[], float] = time.monotonic) -> None:
+        """``now_ns``: the time, in nanoseconds since the epoch. ``clock``: seconds that go on, whatever that time is."""
         self._now_ns = now_ns
-        self._known: dict[_Key, tuple[str, str]] = {}
+        self._clock = clock
+        self._known: dict[_Key, _Remembered] = {}
         self._lock = Lock()
 
     def on(self, lookup: Lookup, entries: Sequence[Entry]) -> list[Entry]:
@@ -42,16 +55,17 @@ class Verdicts:
 
         Without rules that can be read, nothing is judged: `why` says what is wrong with them.
         """
-        todo = [one for one in entries if _is_open(one) and _key(one) not in self._known]
-        found = dict(self._judged(lookup, todo)) if todo else {}
+        now = self._clock()
+        wanted = {_key(one): one for one in entries if _is_open(one)}
         with self._lock:
-            found = {**self._known, **found} if found else self._known
-            judged = [_with(one, found[_key(one)]) if _is_open(one) and _key(one) in found else one for one in entries]
-            settled = self._now_ns() - _SETTLED_NS
-            self._known.update((_key(one), found[_key(one)]) for one in todo if _key(one) in found and one.end_ns < settled)
-            for key in list(self._known)[: len(self._known) - _MOST_KNOWN]:
-                del self._known[key]
-        return judged
+            found = {key: self._known[key].verdict for key in wanted if key in self._known and self._known[key].until > now}
+        new = [one for key, one in wanted.items() if key not in found]
+        if new:
+            # What has no verdict is remembered, too: it would be read again each time.
+            judged = {_key(one): _NONE for one in new} | dict(self._judged(lookup, new))
+            self._remember({wanted[key]: verdict for key, verdict in judged.items()}, now)
+            found |= judged
+        return [_with(one, found[_key(one)]) if _is_open(one) else one for one in entries]
 
     def on_board(self, lookup: Lookup, deploys: Sequence[Entry]) -> list[Entry]:
         """Return the deploys of a board, those that its cells show as failed with owner and kind. Raises SetupError."""
@@ -59,7 +73,18 @@ class Verdicts:
         judged = dict(zip(newest, self.on(lookup, newest), strict=True))
         return [judged.get(one, one) for one in deploys]
 
-    def _judged(self, lookup: Lookup, entries: Sequence[Entry]) -> Iterator[tuple[_Key, tuple[str, str]]]:
+    def _remember(self, judged: Mapping[Entry, _Verdict], now: float) -> None:
+        old_ns = self._now_ns() - _JUST_NOW_NS
+        with self._lock:
+            for one, verdict in judged.items():
+                seconds = _REMEMBERED_SECONDS if one.end_ns < old_ns else _JUST_NOW_SECONDS
+                # At the end: what was judged longest ago goes first.
+                self._known.pop(_key(one), None)
+                self._known[_key(one)] = _Remembered(verdict, now + seconds)
+            for key in list(self._known)[: max(len(self._known) - _MOST_REMEMBERED, 0)]:
+                del self._known[key]
+
+    def _judged(self, lookup: Lookup, entries: Sequence[Entry]) -> Iterator[tuple[_Key, _Verdict]]:
         try:
             rules = load_rules()
         except RulesError:
@@ -84,7 +109,7 @@ def _read(lookup: Lookup, traces: Sequence[str]) -> Iterator[Sequence[Span]]:
             yield from _read(lookup, [trace_id])
 
 
-def _on_trace(spans: Sequence[Span], wanted: set[_Key], rules: Rules) -> Iterator[tuple[_Key, tuple[str, str]]]:
+def _on_trace(spans: Sequence[Span], wanted: set[_Key], rules: Rules) -> Iterator[tuple[_Key, _Verdict]]:
     trace = Trace(spans)
     for span in spans:
         key = span.trace_id, span.span_id
@@ -101,6 +126,6 @@ def _key(one: Entry) -> _Key:
     return one.trace_id, one.span_id
 
 
-def _with(one: Entry, verdict: tuple[str, str]) -> Entry:
+def _with(one: Entry, verdict: _Verdict) -> Entry:
     owner, kind = verdict
     return replace(one, owner=owner, kind=kind)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ..lookup import states
@@ -76,11 +76,7 @@ def _deploy(runs: RunTree, run: Span, place: str) -> Iterator[Attempt]:
 
 def _outside(runs: RunTree, spans: Sequence[Span]) -> Iterator[Attempt]:
     """Yield the attempts without a run in the store: playbooks of builds not polled yet, and what a person ran locally."""
-    together: dict[str, list[Span]] = {}
-    for book in filter(is_deploy, spans):
-        # Several playbooks of one build or one command make up one deploy.
-        together.setdefault(build_name_of(book) or book.parent_id or book.span_id, []).append(book)
-    for books in together.values():
+    for books in _together(filter(is_deploy, spans)):
         for (place, name), those in by_place(books).items():
             derived = environments.service_of_job(attribute_text(books[0], c.PIPELINE_NAME)) or attribute_text(
                 books[0], c.VCS_REPOSITORY_NAME
@@ -93,6 +89,24 @@ def _outside(runs: RunTree, spans: Sequence[Span]) -> Iterator[Attempt]:
             done = span.attributes.get(c.PROCESS_EXIT_CODE) == 0
             state, service = c.SUCCESS if done else states.state(span), attribute_text(span, c.VCS_REPOSITORY_NAME)
             yield Attempt(LOCAL, service, commit, state, span.start_ns, span.end_ns, span, "", "", states.message(span))
+
+
+def _together(books: Iterable[Span]) -> Iterable[list[Span]]:
+    """Return the playbooks of each deploy: several of one build or one command make up one, in order of start.
+
+    The name of a build says which one it is in its trace alone. A job that runs again in it, as GitLab retries one, deploys
+    again.
+    """
+    found: dict[tuple[str, str, int], list[Span]] = {}
+    tries: dict[tuple[str, str, str], list[str]] = {}
+    for book in books:
+        key = book.trace_id, build_name_of(book) or book.parent_id or book.span_id
+        jobs = tries.setdefault((*key, attribute_text(book, c.TASK_NAME)), [])
+        job = attribute_text(book, c.TASK_RUN_ID)
+        if job not in jobs:
+            jobs.append(job)
+        found.setdefault((*key, jobs.index(job)), []).append(book)
+    return found.values()
 
 
 def _failed_around(runs: RunTree, run: Span) -> Span | None:

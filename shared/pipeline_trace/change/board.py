@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..lookup.journals import rank
 from ..trace import conventions as c
 from ..trace.words import environment_order, is_environment
 from .entries import Entry
@@ -55,9 +56,9 @@ class Row:
     cells: Mapping[str, Cell]
 
     @property
-    def newest_ns(self) -> int:
-        """Return when its newest deploy began."""
-        return max(cell.newest.start_ns for cell in self.cells.values())
+    def newest(self) -> tuple[bool, int]:
+        """Return when its newest deploy began, in the order of lookup.journals.rank."""
+        return max(rank(cell.newest.start_ns) for cell in self.cells.values())
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,14 @@ class Board:
 def board_of(deploys: Iterable[Entry]) -> Board:
     """Return the board of some deploys."""
     found: dict[str, dict[str, list[Entry]]] = {}
-    for one in sorted(deploys, key=lambda one: (one.start_ns, one.span_id)):
+    # By a clock that is ahead, a deploy would be the newest one until that time: it comes before all others.
+    for one in sorted(deploys, key=lambda one: (*rank(one.start_ns), one.span_id)):
         found.setdefault(one.service, {}).setdefault(one.environments[0], []).append(one)
     order = environments_in_order({name for cells in found.values() for name in cells})
     rows = [Row(service, _cells(order, of)) for service, of in found.items()]
     # What runs or failed is not hidden by names: the newest comes first.
-    return Board(order, sorted(rows, key=lambda row: (-row.newest_ns, row.service)))
+    by_name = sorted(rows, key=lambda row: row.service)
+    return Board(order, sorted(by_name, key=lambda row: row.newest, reverse=True))
 
 
 def environments_in_order(names: Iterable[str]) -> list[str]:

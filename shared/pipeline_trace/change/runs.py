@@ -40,6 +40,7 @@ class RunTree:
                     self._started.setdefault(link.span_id, []).append(span.span_id)
         self.runs = [span for span in self.spans if is_run(span)]
         self._put_below_builds()
+        self._nearest: dict[str, Span | None] = {}
         self._within: dict[str, list[Span]] = {}
         self._runs_below: dict[str, list[Span]] = {}
         for span in self.spans:
@@ -93,7 +94,16 @@ class RunTree:
 
     def run_above(self, span: Span) -> Span | None:
         """Return the nearest run that is an ancestor of a span; None if there is none."""
-        return next(filter(is_run, self.above(span)), None)
+        if span.span_id not in self._nearest:
+            # What is passed on the way up has the same one: a chain may be thousands of spans deep.
+            passed, found = [span], None
+            for one in self.above(span):
+                if is_run(one) or one.span_id in self._nearest:
+                    found = one if is_run(one) else self._nearest[one.span_id]
+                    break
+                passed.append(one)
+            self._nearest.update((one.span_id, found) for one in passed)
+        return self._nearest[span.span_id]
 
     def within(self, run: Span) -> list[Span]:
         """Return the spans in a run, without those of the runs that it started, in order of start."""

@@ -124,13 +124,15 @@ def find_builds(lookup: Lookup, search: Search, most: int, until_ns: int = ALWAY
 
 
 def _judging(lookup: Lookup, search: Search, entries_of: _EntriesOf, judge: Judge) -> _EntriesOf:
-    """Return what gives entries with verdicts, if these are looked for. Only what fits else is judged."""
-    if not (search.owner or search.kind):
+    """Return what gives entries with verdicts, if these are looked for. Only what a verdict may make fit is judged."""
+    if not (search.owner or search.kind or search.words):
         return entries_of
-    else_wanted = replace(search, owner="", kind="")
+    without = replace(search, owner="", kind="", words=())
 
     def judged(spans: Sequence[Span]) -> Sequence[Entry]:
-        return judge(lookup, [one for one in entries_of(spans) if else_wanted.matches(one)])
+        entries = [one for one in entries_of(spans) if without.matches(one)]
+        fitting = [one for one in entries if search.matches(one)]
+        return [*fitting, *judge(lookup, [one for one in entries if not search.matches(one)])]
 
     return judged
 

@@ -119,8 +119,8 @@ def facts_of(heading: Heading) -> list[Fact]:
 def _outline(roots: Sequence[Node]) -> Iterator[Span]:
     """Yield the spans without plays, tasks and hosts: what is deployed is told by playbooks and what is around them."""
     for node in walk(roots):
-        kind = node.span.attributes.get(c.ANSIBLE_TYPE)
-        if kind is None or kind in PLAYBOOKS:
+        kind = attribute_text(node.span, c.ANSIBLE_TYPE)
+        if not kind or kind in PLAYBOOKS:
             yield node.span
 
 

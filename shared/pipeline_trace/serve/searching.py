@@ -76,6 +76,8 @@ def read_search(given: Mapping[str, str], now_ns: int) -> Asked:
     if order in ORDERS:
         typed["sort"] = order
     texts = {name: typed.get(name, "") for name in TEXTS if name != "q"}
+    # As pages show it.
+    texts |= {"owner": texts["owner"].lower(), "kind": texts["kind"].lower().replace(" ", "_")}
     until = given.get("until", "")
     return Asked(
         typed,

@@ -22,37 +22,55 @@ const CONNECT_MS = 15000;
 const QUIET_MS = 30000;
 const CHECK_MS = 1000;
 const live = document.querySelector("[data-live]");
+let events = null;
+let asking = false;
+let triedAt = performance.now();
 let heardAt = performance.now();
+// Whether something else answers than these pages, such as a login.
+let strange = false;
 
 function follow() {
-  const events = new EventSource(live.dataset.live);
+  triedAt = performance.now();
+  events?.close();
+  events = new EventSource(live.dataset.live);
   for (const id of PARTS) events.addEventListener(id, (event) => replacePart(id, JSON.parse(event.data)));
   events.addEventListener("time", heard);
-  events.addEventListener("error", () => { if (events.readyState === EventSource.CLOSED) setTimeout(loadParts, CONNECT_MS); });
 }
 
-// There may be too many readers, or something in between that passes no streams.
+// There may be too many readers, or something in between that passes no streams. What says nothing for long is given up.
+function check() {
+  sayHow();
+  const gone = events.readyState === EventSource.CLOSED || performance.now() - heardAt > QUIET_MS;
+  if (gone && !asking && performance.now() - triedAt > CONNECT_MS) loadParts();
+}
+
 async function loadParts() {
-  const page = await pageNow();
-  if (page && PARTS.every((id) => page.getElementById(id))) {
+  asking = true;
+  const { page, answered } = await pageNow(PARTS);
+  asking = false;
+  strange = answered && !page;
+  if (page) {
     for (const id of PARTS) replacePart(id, page.getElementById(id).innerHTML);
     heard();
   }
   follow();
 }
 
-// The page as the server has it now; null if it cannot be had.
-async function pageNow() {
+// The page as the server has it now, null where it does not come with these parts; and whether anybody answered.
+async function pageNow(parts) {
   try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-    return answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(QUIET_MS) });
+    const found = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const whole = answer.ok && parts.every((id) => found.getElementById(id));
+    return { page: whole ? found : null, answered: answer.status < 500 };
   } catch {
-    return null;
+    return { page: null, answered: false };
   }
 }
 
 function heard() {
   heardAt = performance.now();
+  strange = false;
   sayHow();
 }
 
@@ -60,23 +78,25 @@ function heard() {
 function sayHow() {
   const line = document.getElementById("lost");
   const quiet = performance.now() - heardAt;
-  const lost = quiet > QUIET_MS;
-  if (line.hidden === !lost) return;
+  const how = quiet <= QUIET_MS ? "" : strange ? "login" : "away";
+  if (line.dataset.how === how) return;
+  const next = strange ? "Load the page again: perhaps your login has ended." : "The page asks again by itself.";
   const since = localTime(new Date(Date.now() - quiet));
-  line.textContent = lost ? `Nothing new since ${since}: you see what was known then. The page asks again by itself.` : "";
-  line.hidden = !lost;
+  line.textContent = how && `Nothing new since ${since}: you see what was known then. ${next}`;
+  line.hidden = !how;
+  line.dataset.how = how;
 }
 
 if (live) {
   follow();
-  setInterval(sayHow, CHECK_MS);
+  setInterval(check, CHECK_MS);
 }
 
 // A list whose lines are still being made is asked for again: what is typed into the form stays.
 const AGAIN_MS = 3000;
 
 async function askAgain() {
-  const made = (await pageNow())?.getElementById("listed");
+  const made = (await pageNow(["listed"])).page?.getElementById("listed");
   if (made) {
     replacePart("listed", made.innerHTML);
     if (!("again" in made.dataset)) return;
