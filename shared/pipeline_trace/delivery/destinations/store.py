@@ -5,6 +5,7 @@ Several processes can write at the same time. Do not put the file on NFS. lookup
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -34,13 +35,17 @@ T = TypeVar("T")
 # What tells a file from another one at the same path.
 FileId = tuple[int, int]
 # The stores of which this process opens no other file than the one that it found: SQLite's locks are those of the process,
-# and what one file has beside it would be taken for a part of the other.
-_held: dict[Path, FileId | None] = {}
+# and what one file has beside it would be taken for a part of the other. Each is held by a descriptor, so that its number
+# stays on file systems that make numbers up. It is never closed: that would end all locks of the process on that file.
+_held: dict[Path, int] = {}
 
 
 def hold(path: Path) -> None:
-    """From now on open only the file that is at a path now: if it is moved, removed or replaced, all that is asked fails."""
-    _held[path] = file_id(path)
+    """From now on open only the file that is at a path now: if it is moved, removed or replaced, all that is asked fails.
+
+    Raises OSError if there is none.
+    """
+    _held[path] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def file_id(path: Path) -> FileId | None:
@@ -65,8 +70,10 @@ def open_existing(path: Path, seconds: float) -> sqlite3.Connection:
 
 def _check(path: Path) -> None:
     """Raise sqlite3.OperationalError if another file than the one that is held is at a path, or none."""
-    found = file_id(path)
-    if found != _held.get(path, found):
+    if path not in _held:
+        return
+    found, own = file_id(path), os.fstat(_held[path])
+    if found != (own.st_dev, own.st_ino):
         raise sqlite3.OperationalError(REPLACED if found else GONE)
 
 
