@@ -86,7 +86,7 @@ def test_the_only_label_of_an_agent_stands_for_the_one_that_is_not_told(
         # When a build is open, the next poll asks what the agents do.
         polling.sweep()
         polling.sweep()
-        # An agent of a cloud is gone when its build has ended.
+        # A cloud removes an agent when its build ends.
         jenkins.moment_ms, jenkins.labels = None, {"linux-1": None}
         polling.sweep()
         polling.state.close()

@@ -31,7 +31,7 @@ def server(env: dict[str, str]) -> Iterator[Server]:
 
 
 def send(server: Server, number: int) -> requests.Response:
-    """Send a span, in a trace of its own."""
+    """Send one span. Each number makes another trace."""
     now = time.time_ns()
     told = {"traceId": f"{number:032x}", "spanId": f"{number:016x}", "name": f"name {number}"}
     times = {"startTimeUnixNano": str(now), "endTimeUnixNano": str(now + 1)}

@@ -126,7 +126,7 @@ class Poller:
                 stopping, count_agents=self._count_agents
             )
         self._generations = found.generations
-        # Agents of a cloud are gone when their builds are read.
+        # A cloud removes an agent when its build ends. The build is read after that.
         self._labels = dict([*self._labels.items(), *swept.labels.items()][-_MOST_LABELS:])
         self._reader.labels = self._labels
         for reads in self._read(found.groups(), streak, stopping):

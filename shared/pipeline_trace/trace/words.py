@@ -122,9 +122,9 @@ def usual_environment(name: str) -> str:
 
 
 def environment_order(name: str) -> int:
-    """Return where an environment stands in the order in which most changes reach them: prod-eu where production does.
+    """Return the place of an environment in the order in which most changes reach them. prod-eu has the place of production.
 
-    The highest number where the name does not say it, or names several.
+    A name without a known environment, or with several, has the last place.
     """
     found = environments_in(name)
     return _ORDER[found.pop()] if len(found) == 1 else len(_ORDER)

@@ -57,7 +57,7 @@ class ModelJenkins:
     the epoch: builds may still run, and later ones do not exist. None: all builds have ended. ``wrapped``: whether the
     answers of Graph View are in a ``data`` field. ``stale``: whether it says of running builds what it knew in the first
     moment of their last node, as it does if somebody asked then. ``root``: the configured address; "": the real one.
-    ``labels``: of agents, besides their name; None: the agent is gone.
+    ``labels``: the labels of each agent, without its name; None if the agent was removed.
     """
 
     def __init__(
