@@ -117,7 +117,7 @@ def test_a_store_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
     index.prepare()
     assert index.problem() == ""
     index._path.rename(tmp_path / "away")
-    assert "somebody moved or removed it" in index.problem()
+    assert "unable to open" in index.problem()
     assert not index._path.exists()
     index._path.write_text("this is no database" * 100)
     assert "not a database" in index.problem()

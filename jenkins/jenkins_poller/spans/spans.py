@@ -17,6 +17,7 @@ from pipeline_trace.trace.span import ERROR, INTERNAL, SERVER, AttributeValue, L
 from ..fetch import flow
 from ..fetch.build import Fetched
 from ..fetch.checkouts import Checkouts
+from ..fetch.computers import BUILT_IN
 from ..fetch.document import is_pipeline
 from ..fetch.times import LATEST_MS, Times
 from . import facts, held, outcome, versions
@@ -136,7 +137,7 @@ class _Maker:
         )
         if not is_pipeline(document):
             # Builds other than Pipeline name their agent. The name of the built-in node is empty.
-            run.attributes[c.WORKER_NAME] = facts.short_text(document.get("builtOn") or "built-in")
+            run.attributes[c.WORKER_NAME] = facts.short_text(document.get("builtOn") or BUILT_IN)
         if self.fetched.agents:
             run.attributes[c.JENKINS_AGENTS] = sorted(map(facts.short_text, set(self.fetched.agents.values())))
         if self.fetched.console:
@@ -232,7 +233,7 @@ class _Maker:
             span = self._add(("configuration", cell), run.span_id, cell, start, end, c.TYPE_BRANCH)
             word = outcome.result_of_build(data)
             span.attributes.update({c.TASK_NAME: span.name, c.TASK_RUN_RESULT: word, c.TASK_RUN_URL: url})
-            span.attributes[c.WORKER_NAME] = facts.short_text(data.get("builtOn") or "built-in")
+            span.attributes[c.WORKER_NAME] = facts.short_text(data.get("builtOn") or BUILT_IN)
             if word in c.FAILED_RESULTS:
                 self._fail(span, str(data.get("result")), "")
 

@@ -50,11 +50,11 @@ def command(service: str, environment: str, host: str, order: str, since: float,
     """
     if order != _NEWEST and not (service or host):
         raise click.UsageError("--sort is for lists: name a service or --host.")
-    now_ns = time.time_ns()
+    now_ns, listed = time.time_ns(), bool(service or host)
     search = Search(service=service, environment=environment, began=Window(now_ns - int(since * 1e9)), host=host)
     with reading.open_lookup(source) as lookup:
-        verdicts = Verdicts()
-        entries, notes = _listed(lookup, search, order, verdicts) if service or host else _on_board(lookup, search, verdicts)
+        found, notes = _listed(lookup, search, order) if listed else _on_board(lookup, search)
+        entries = (Verdicts().on if listed else Verdicts().on_board)(lookup, found)
     if not entries:
         of = (f" of {service}" if service else "") + (f" on {host}" if host else "")
         to = f" to {environment}" if environment else ""
@@ -63,30 +63,29 @@ def command(service: str, environment: str, host: str, order: str, since: float,
         )
     console = Console(highlight=False)
     if form == "json":
-        listed = service or host
         told = deploys_document(entries, notes) if listed else board_document(board_of(entries), notes)
         json.dump(told, sys.stdout, indent=1)
         sys.stdout.write("\n")
         return
     for note in notes:
         console.print(f"note: {note}", style="dim", soft_wrap=True)
-    if service or host:
+    if listed:
         print_deploys(entries, console, utc=utc, named=not service)
     else:
         print_board(board_of(entries), console, now_ns)
 
 
-def _listed(lookup: Lookup, search: Search, order: str, verdicts: Verdicts) -> tuple[Sequence[Entry], list[str]]:
+def _listed(lookup: Lookup, search: Search, order: str) -> tuple[Sequence[Entry], list[str]]:
     """Return the deploys of a list, and what was left out."""
     if order == _NEWEST:
         found = find_deploys(lookup, search, _MOST)
-        return verdicts.on(lookup, found.entries), said_cut(found)
+        return found.entries, said_cut(found)
     ordered = find_ordered(find_deploys, lookup, search, order, 0, _MOST)
     left = ordered.sorted_of - len(ordered.entries)
     notes = [f"these are the first {len(ordered.entries)} of {ordered.sorted_of}"] if left else []
-    return verdicts.on(lookup, ordered.entries), [*notes, *filter(None, [said_order(ordered, "deploy")])]
+    return ordered.entries, [*notes, *filter(None, [said_order(ordered, "deploy")])]
 
 
-def _on_board(lookup: Lookup, search: Search, verdicts: Verdicts) -> tuple[Sequence[Entry], list[str]]:
+def _on_board(lookup: Lookup, search: Search) -> tuple[Sequence[Entry], list[str]]:
     found = find_for_board(lookup, search)
-    return verdicts.on_board(lookup, found.entries), said_cut(found)
+    return found.entries, said_cut(found)

@@ -15,7 +15,7 @@ from ..delivery.destinations.tables import INDEXED
 from ..trace import conventions as c
 from ..trace.clock import horizon_ns
 from ..trace.span import Span
-from ..trace.traits import DETAIL, NOTED, OUTLINE
+from ..trace.traits import DETAIL, NEEDED, NOTED, OUTLINE
 from .held import Block, Build, held_of
 from .source import ALWAYS, MOST_OF_A_TRACE, BuildKey, Counted, Figures, Newest, OnHost, Remembered, Wanted, Window
 from .usual import percentile
@@ -26,6 +26,9 @@ _DAY_NS = 86_400 * 10**9
 _EPOCH = date(1970, 1, 1).toordinal()
 _JOINED = "FROM traits t CROSS JOIN spans USING (trace_id, span_id)"
 _NEWEST_FIRST = "t.end_ns DESC, t.trace_id DESC, t.span_id DESC"
+_KINDS_NEEDED, _FAILED = (", ".join(f"'{one}'" for one in sorted(some)) for some in (NEEDED, c.FAILED_RESULTS))
+# See traits.tells_failure.
+_TELLS_FAILURE = f"level >= {DETAIL} AND (level > {DETAIL} OR t.kind IN ({_KINDS_NEEDED}) OR t.result IN ({_FAILED}))"
 _STAGES = f"kind IN ('{c.TYPE_RUN}', '{c.TYPE_STAGE}', '{c.TYPE_BRANCH}')"
 # What is counted: the spans, and the columns of their names.
 _COUNTED: dict[Counted, tuple[str, str]] = {
@@ -90,13 +93,10 @@ class LocalSource:
     def outline(self, trace_ids: Sequence[str], most: int, *, failures: bool = False) -> list[Span]:
         """See source.TraceSource."""
         self._catch_up()
-        level = DETAIL if failures else OUTLINE
-        failed = ", ".join(f"'{result}'" for result in sorted(c.FAILED_RESULTS))
-        more = f"AND (level > {level} OR t.kind IN ('{c.TYPE_STEP}', '{c.TYPE_HOST}') OR t.result IN ({failed}))"
+        wanted = _TELLS_FAILURE if failures else f"level >= {OUTLINE}"
         found: list[Span] = []
         for trace_id in trace_ids:
-            where = f"{_JOINED} WHERE trace_id = ? AND level >= {level} {more if failures else ''} LIMIT {most - len(found)}"
-            found += self._store.spans(where, trace_id)
+            found += self._store.spans(f"{_JOINED} WHERE trace_id = ? AND {wanted} LIMIT {most - len(found)}", trace_id)
         return found
 
     def traces_with(self, span_ids: Iterable[str], around: Collection[Window] = ()) -> set[str]:

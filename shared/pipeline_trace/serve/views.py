@@ -154,7 +154,7 @@ class Views:
                 (DEPLOYS, "service", Search(service=words)),
                 (BUILDS, "job", Search(job=words)),
             ):
-                if self._find(path)(lookup, search, 1, ALWAYS.to_ns).entries:
+                if _FIND[path](lookup, search, 1, ALWAYS.to_ns).entries:
                     return address_of(path, **{name: words})
             if lookup.ran_on(words, Window(self._now_ns() - _HOSTS_NS), 1):
                 return address_of(HOST, name=words)

@@ -24,6 +24,9 @@ PARTS = frozenset(
 )
 PLAYBOOKS = frozenset({c.TYPE_PLAYBOOK, c.TYPE_COMMAND})
 FAILED_HOST = frozenset({"failed", "unreachable"})
+# Details that a verdict needs, whatever their result. Later attempts of a failed step count, too. A host is a detail only if
+# it failed.
+NEEDED = frozenset({c.TYPE_STEP, c.TYPE_HOST})
 
 
 class Traits(NamedTuple):
@@ -102,12 +105,8 @@ def level_of(span: Span, kind: str, revision: str) -> int:
 def tells_failure(traits: Traits) -> bool:
     """Return whether a verdict on what failed in its trace may need a span: parts of playbooks that ended well do not."""
     if traits.level == DETAIL:
-        return traits.kind in _NEEDED or traits.result in c.FAILED_RESULTS
+        return traits.kind in NEEDED or traits.result in c.FAILED_RESULTS
     return traits.level > DETAIL
-
-
-# Of a step that failed, a later attempt counts, too. Hosts are there only if they failed.
-_NEEDED = frozenset({c.TYPE_STEP, c.TYPE_HOST})
 
 
 def _host_failed(span: Span) -> bool:

@@ -33,7 +33,7 @@ VALUES = 500
 _MOVED_MS = 1000
 T = TypeVar("T")
 # What tells a file from another one at the same path.
-FileId = tuple[int, int]
+_FileId = tuple[int, int]
 # The stores of which this process opens no other file than the one that it found: SQLite's locks are those of the process,
 # and what one file has beside it would be taken for a part of the other. Each is held by a descriptor, so that its number
 # stays on file systems that make numbers up. It is never closed: that would end all locks of the process on that file.
@@ -48,7 +48,7 @@ def hold(path: Path) -> None:
     _held[path] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
-def file_id(path: Path) -> FileId | None:
+def _file_id(path: Path) -> _FileId | None:
     """Return what tells the file at a path from another one there; None if there is none."""
     try:
         found = path.stat()
@@ -63,8 +63,6 @@ def open_existing(path: Path, seconds: float) -> sqlite3.Connection:
     ``seconds``: how long to wait for a lock.
     """
     _check(path)
-    if not path.exists():
-        raise sqlite3.OperationalError(GONE)
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=seconds, isolation_level=None)
 
 
@@ -72,7 +70,7 @@ def _check(path: Path) -> None:
     """Raise sqlite3.OperationalError if another file than the one that is held is at a path, or none."""
     if path not in _held:
         return
-    found, own = file_id(path), os.fstat(_held[path])
+    found, own = _file_id(path), os.fstat(_held[path])
     if found != (own.st_dev, own.st_ino):
         raise sqlite3.OperationalError(REPLACED if found else GONE)
 
@@ -86,7 +84,7 @@ class Store:
         self.name = f"the local store {path}"
         self._busy_seconds = busy_seconds
         self._connection: sqlite3.Connection | None = None
-        self._file: FileId | None = None
+        self._file: _FileId | None = None
         self._resources: Resources | None = None
 
     def deliver(self, spans: Sequence[Span], timeout: float) -> Accepted:
@@ -128,7 +126,7 @@ class Store:
         if self._connection:
             if self._is_moved():
                 # SQLite itself leaves it where the file was.
-                self._empty_log(_MOVED_MS)
+                _empty_log(self._connection, _MOVED_MS)
             self._connection.close()
             self._connection = self._resources = None
 
@@ -140,17 +138,10 @@ class Store:
         if self._connection and self._is_moved():
             self.close()
         elif self._connection and _has_log(self.path):
-            self._empty_log(0)
+            _empty_log(self._connection, 0)
 
     def _is_moved(self) -> bool:
-        return self._file != file_id(self.path)
-
-    def _empty_log(self, wait_ms: int) -> None:
-        """Write what is in the write-ahead log into the file. ``wait_ms``: for others who read it."""
-        if self._connection:
-            with suppress(sqlite3.Error):
-                self._connection.execute(f"PRAGMA busy_timeout = {wait_ms}")
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return self._file != _file_id(self.path)
 
     def catch_up(self, told: Callable[[float], None]) -> None:
         """Read the spans of older programs into the table of traits, all that are there. Quick where there are none.
@@ -225,7 +216,7 @@ class Store:
             self.close()
         if self._connection is None:
             self._connection = self._connect(seconds)
-            self._file = file_id(self.path)
+            self._file = _file_id(self.path)
         self._connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
         return self._connection
 
@@ -256,6 +247,13 @@ class Store:
             upgrade(connection, STEPS, self.name)
         # FULL: accepted spans are deleted from the journal, so they must survive a power failure.
         connection.execute("PRAGMA synchronous = FULL")
+
+
+def _empty_log(connection: sqlite3.Connection, wait_ms: int) -> None:
+    """Write what is in the write-ahead log into the file. ``wait_ms``: for others who read it."""
+    with suppress(sqlite3.Error):
+        connection.execute(f"PRAGMA busy_timeout = {wait_ms}")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
 
 def _has_log(path: Path) -> bool:
