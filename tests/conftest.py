@@ -12,6 +12,9 @@ import pytest
 import support
 from support.report_pages import ARGUMENTS, CHROMIUM
 
+from pipeline_trace.delivery.home import Home
+from pipeline_trace.lookup.lookup import Lookup, local_lookup
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
@@ -41,6 +44,21 @@ _started: list[str] = []
 def env(tmp_path: Path) -> dict[str, str]:
     """A clean environment with a store and journals of the test's own."""
     return support.environ(tmp_path)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A home folder of the test's own, in the test's process."""
+    (tmp_path / "journals").mkdir()
+    return Home(tmp_path)
+
+
+@pytest.fixture
+def lookup(home: Home) -> Iterator[Lookup]:
+    """What is in that folder."""
+    found = local_lookup(home)
+    yield found
+    found.close()
 
 
 @pytest.fixture(scope="session")

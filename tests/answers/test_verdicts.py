@@ -1,21 +1,20 @@
-"""What no poller judged has the verdict of `why` on the board and in lists: playbooks without a build, runs of others."""
+"""The board and lists give a verdict on failures that no poller judged: the same verdict that `why` gives."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support import put
 
 from pipeline_trace.answers import verdicts
 from pipeline_trace.answers.verdicts import Verdicts
 from pipeline_trace.change.entries import Entry
 from pipeline_trace.change.search import Search, find_builds, find_deploys, find_for_board
-from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import Home
-from pipeline_trace.lookup.lookup import Lookup, local_lookup
+from pipeline_trace.lookup.lookup import Lookup
 from pipeline_trace.ownership import judge
 from pipeline_trace.ownership.log.rules import VARIABLE, load_rules
 from pipeline_trace.trace import conventions as c
@@ -28,25 +27,6 @@ NO_SPACE = "cp: error writing 'out.bin': No space left on device"
 BROKEN = "/srv/shop/app.py: SyntaxError: invalid syntax"
 DISK = "ops", "disk_full"
 EVERY = 1000
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    (tmp_path / "journals").mkdir()
-    return Home(tmp_path)
-
-
-@pytest.fixture
-def lookup(home: Home) -> Iterator[Lookup]:
-    found = local_lookup(home)
-    yield found
-    found.close()
-
-
-def keep(home: Home, *spans: Span) -> None:
-    store = Store(home.store)
-    store.deliver(spans, 10)
-    store.close()
 
 
 def span(trace: int, number: int, parent: int | None, name: str, attributes: dict[str, Any]) -> Span:
@@ -83,14 +63,14 @@ def told(entries: list[Entry]) -> list[tuple[str, str]]:
 
 
 def test_a_playbook_without_a_build_gets_the_verdict_that_why_gives(home: Home, lookup: Lookup) -> None:
-    keep(home, *playbook(1), *playbook(2, "production", BROKEN), *playbook(3, "qa", ""))
+    put(home.store, *playbook(1), *playbook(2, "production", BROKEN), *playbook(3, "qa", ""))
     verdicts = [judge.judged_for(lookup, f"{trace:032x}", load_rules()).verdict for trace in (2, 1)]
     said = [("", ""), *((verdict.owner, verdict.kind) for verdict in verdicts)]
     assert told(Verdicts(lambda: LATER).on(lookup, deploys(lookup))) == said == [("", ""), ("dev", "compile_error"), DISK]
 
 
 def test_what_a_poller_judged_stays_and_is_not_read(home: Home, lookup: Lookup, monkeypatch: pytest.MonkeyPatch) -> None:
-    keep(home, *playbook(1))
+    put(home.store, *playbook(1))
     (found,) = deploys(lookup)
     judged = replace(found, owner="dev", kind="test_failure")
     monkeypatch.setattr(lookup, "failures", None)
@@ -102,7 +82,7 @@ def test_a_failed_run_of_another_tool_is_judged_by_what_it_says(home: Home, look
     step = span(1, 2, 1, "rsync", {})
     for one in (run, step):
         one.fail(NO_SPACE)
-    keep(home, run, step)
+    put(home.store, run, step)
     (found,) = find_builds(lookup, Search(), EVERY).entries
     assert told(Verdicts(lambda: LATER).on(lookup, [found])) == [DISK]
 
@@ -113,13 +93,13 @@ def test_of_several_playbooks_of_a_deploy_the_failed_one_is_judged(home: Home, l
     for one in second:
         one.trace_id = above.trace_id
     first[0].parent_id = second[0].parent_id = above.span_id
-    keep(home, above, *first, *second)
+    put(home.store, above, *first, *second)
     (found,) = Verdicts(lambda: LATER).on(lookup, deploys(lookup))
     assert (found.state, found.owner, found.kind) == (c.FAILURE, "ops", "disk_full")
 
 
 def test_an_owner_finds_playbooks_too(home: Home, lookup: Lookup) -> None:
-    keep(home, *playbook(1), *playbook(2, "production", BROKEN), *playbook(3, "qa", ""))
+    put(home.store, *playbook(1), *playbook(2, "production", BROKEN), *playbook(3, "qa", ""))
     on = Verdicts(lambda: LATER).on
 
     def environments(search: Search) -> list[str]:
@@ -131,7 +111,7 @@ def test_an_owner_finds_playbooks_too(home: Home, lookup: Lookup) -> None:
 
 
 def test_words_find_what_a_verdict_says(home: Home, lookup: Lookup) -> None:
-    keep(home, *playbook(1), *playbook(2, "production", BROKEN), *playbook(3, "qa", ""))
+    put(home.store, *playbook(1), *playbook(2, "production", BROKEN), *playbook(3, "qa", ""))
     on = Verdicts(lambda: LATER).on
 
     def environments(*words: str) -> list[str]:
@@ -143,7 +123,7 @@ def test_words_find_what_a_verdict_says(home: Home, lookup: Lookup) -> None:
 
 
 def test_only_the_newest_deploy_of_a_cell_is_judged(home: Home, lookup: Lookup, monkeypatch: pytest.MonkeyPatch) -> None:
-    keep(home, *playbook(1), *playbook(2), *playbook(3, "production", ""))
+    put(home.store, *playbook(1), *playbook(2), *playbook(3, "production", ""))
     read = counting(lookup, monkeypatch)
     found = Verdicts(lambda: LATER).on_board(lookup, find_for_board(lookup, Search()).entries)
     assert [(one.environments[0], one.owner) for one in found] == [("production", ""), ("staging", "ops"), ("staging", "")]
@@ -155,7 +135,7 @@ def test_a_verdict_is_remembered_for_a_while_since_spans_arrive_late(
     home: Home, lookup: Lookup, monkeypatch: pytest.MonkeyPatch, ended_ago: int, kept: float
 ) -> None:
     first, *rest = playbook(1)
-    keep(home, first)
+    put(home.store, first)
     read = counting(lookup, monkeypatch)
     clock = [1000.0]
     found = Verdicts(lambda: first.end_ns + ended_ago * S, lambda: clock[0])
@@ -163,7 +143,7 @@ def test_a_verdict_is_remembered_for_a_while_since_spans_arrive_late(
     assert told(found.on(lookup, deploys(lookup))) == told(found.on(lookup, deploys(lookup))) == [DISK]
     assert len(read) == 1
     rest[-1].attributes[c.ANSIBLE_MESSAGE] = BROKEN
-    keep(home, *rest)
+    put(home.store, *rest)
     clock[0] += kept - 1
     assert told(found.on(lookup, deploys(lookup))) == [DISK]
     clock[0] += 2
@@ -173,7 +153,7 @@ def test_a_verdict_is_remembered_for_a_while_since_spans_arrive_late(
 
 def test_so_many_verdicts_are_remembered_and_no_more(home: Home, lookup: Lookup, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verdicts, "_MOST_REMEMBERED", 10)
-    keep(home, *(span for number in range(1, 16) for span in playbook(number)))
+    put(home.store, *(span for number in range(1, 16) for span in playbook(number)))
     found = Verdicts(lambda: LATER)
     entries = deploys(lookup)
     for at in range(0, 15, 5):
@@ -189,7 +169,7 @@ def test_a_trace_that_is_too_large_has_no_verdict_and_takes_none_from_others(
     home: Home, lookup: Lookup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hosts = [replace(playbook(1)[-1], span_id=f"{at:016x}", name=f"web{at}") for at in range(100, 130)]
-    keep(home, *playbook(1), *hosts, *playbook(2, "production"))
+    put(home.store, *playbook(1), *hosts, *playbook(2, "production"))
     monkeypatch.setattr(verdicts, "_MOST_SPANS", 20)
     found = Verdicts(lambda: LATER)
     assert told(found.on(lookup, deploys(lookup))) == [DISK, ("", "")]
@@ -201,7 +181,7 @@ def test_a_trace_that_is_too_large_has_no_verdict_and_takes_none_from_others(
 def test_rules_that_cannot_be_read_leave_the_list(
     home: Home, lookup: Lookup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep(home, *playbook(1))
+    put(home.store, *playbook(1))
     broken = tmp_path / "rules.yaml"
     broken.write_text("rules: 7\n")
     monkeypatch.setenv(VARIABLE, str(broken))
@@ -223,7 +203,7 @@ def counting(lookup: Lookup, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]
 
 
 def test_of_a_playbook_only_what_failed_is_read(home: Home, lookup: Lookup) -> None:
-    keep(home, *playbook(1, tasks=30), *playbook(2))
+    put(home.store, *playbook(1, tasks=30), *playbook(2))
     read = lookup.failures([f"{1:032x}"], EVERY)
     assert [one.name for one in read] == ["playbook site.yml", "play web", "Copy", "web2"]
     assert {one.status_code for one in read} == {ERROR}

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import support
+from support import put
 
 from pipeline_trace.change.document import path_document
 from pipeline_trace.delivery.destinations.store import Store
@@ -185,12 +186,6 @@ def playbook(number: int, start: int, end: int, **told: str) -> Span:
     return made
 
 
-def put(place: Home, *spans: Span) -> None:
-    store = Store(place.store)
-    store.deliver(spans, 5.0)
-    store.close()
-
-
 def path_of(place: Home, asked: str = "latest") -> dict[str, Any]:
     lookup = local_lookup(place)
     try:
@@ -200,7 +195,7 @@ def path_of(place: Home, asked: str = "latest") -> dict[str, Any]:
 
 
 def test_a_beginning_that_several_commits_have_names_none(place: Home) -> None:
-    put(place, playbook(1, 1, 2, commit=COMMIT), playbook(2, 3, 4, commit=OTHER))
+    put(place.store, playbook(1, 1, 2, commit=COMMIT), playbook(2, 3, 4, commit=OTHER))
     with pytest.raises(NotFoundError, match=f"several commits begin with abcdef0: {OTHER}, {COMMIT}"):
         path_of(place, "abcdef0")
     assert path_of(place, COMMIT[:8])["commit"] == COMMIT
@@ -208,7 +203,7 @@ def test_a_beginning_that_several_commits_have_names_none(place: Home) -> None:
 
 
 def test_a_playbook_that_was_told_a_short_commit_belongs_to_it(place: Home) -> None:
-    put(place, playbook(1, 1, 2, commit=COMMIT, service="shop"), playbook(2, 3, 4, commit=COMMIT[:9], service="shop"))
+    put(place.store, playbook(1, 1, 2, commit=COMMIT, service="shop"), playbook(2, 3, 4, commit=COMMIT[:9], service="shop"))
     for asked in (COMMIT, COMMIT[:9], COMMIT[:8]):
         found = path_of(place, asked)
         (staging,) = [step for step in found["services"][0]["steps"] if step["step"] == "staging"]
@@ -216,17 +211,17 @@ def test_a_playbook_that_was_told_a_short_commit_belongs_to_it(place: Home) -> N
 
 
 def test_a_version_without_a_commit_has_a_path_too(place: Home) -> None:
-    put(place, playbook(1, 1, 2, version="2.0", service="shop"))
+    put(place.store, playbook(1, 1, 2, version="2.0", service="shop"))
     found = path_of(place, "2.0")
     assert (found["commit"], found["answer"]["answer"]) == (None, "yes")
     assert found["answer"]["reason"].startswith("staging is green (playbook site.yml)")
 
 
 def test_versions_without_commits_are_told_apart(place: Home) -> None:
-    put(place, playbook(1, 1, 2, version="2.0", service="shop"), playbook(2, 3, 4, version="2.1", service="shop"))
+    put(place.store, playbook(1, 1, 2, version="2.0", service="shop"), playbook(2, 3, 4, version="2.1", service="shop"))
     later = playbook(3, 5, 6, version="2.1", service="shop")
     later.attributes[c.DEPLOYMENT_ENVIRONMENT] = "prod"
-    put(place, later)
+    put(place.store, later)
     (service,) = path_of(place, "2.0")["services"]
     staging, production = service["steps"][-2:]
     assert staging["replaced_by"]["version"] == "2.1"
@@ -249,13 +244,13 @@ def test_a_change_of_several_repositories_names_none(place: Home) -> None:
     for number, (name, commit) in enumerate((("a", COMMIT), ("b", OTHER))):
         run = playbook(number, 1, 2, commit=commit)
         run.attributes |= {c.PIPELINE_RESULT: c.SUCCESS, c.VCS_CHANGE_ID: "17", c.VCS_REPOSITORY_URL: f"https://x/{name}"}
-        put(place, run)
+        put(place.store, run)
     with pytest.raises(NotFoundError, match="change 17 is in several repositories"):
         path_of(place, "PR-17")
 
 
 def test_a_store_of_before_is_read(place: Home) -> None:
-    put(place, playbook(1, 1, 2, commit=COMMIT))
+    put(place.store, playbook(1, 1, 2, commit=COMMIT))
     with sqlite3.connect(place.store) as database:
         database.execute("DROP INDEX spans_noted")
         database.execute("PRAGMA user_version = 1")
@@ -278,7 +273,7 @@ def test_hosts_tasks_and_plain_steps_are_not_read(place: Home) -> None:
         of(8, **{c.ANSIBLE_TYPE: c.TYPE_HOST}),
         of(9, **{c.JENKINS_TYPE: c.TYPE_STEP}),
     ]
-    put(place, *kept, *left)
+    put(place.store, *kept, *left)
     source = LocalSource(Store(place.store))
     assert {span.span_id for span in source.outline([trace_id(("one",))], 100)} == {span.span_id for span in kept}
     assert len(source.outline([trace_id(("one",))], 2)) == 2

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support import put
 
 from pipeline_trace.delivery.destinations import DeliveryError, SetupError
 from pipeline_trace.delivery.destinations import store as store_module
@@ -40,12 +41,6 @@ def span(number: int, trace: str = TRACE, parent: int | None = None, end_ns: int
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "traces.db"
-
-
-def put(path: Path, *spans: Span) -> None:
-    store = Store(path)
-    store.deliver(spans, 5.0)
-    store.close()
 
 
 def test_spans_come_out_as_they_went_in(path: Path) -> None:

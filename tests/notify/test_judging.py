@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
+from support import put
 
-from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import Home
-from pipeline_trace.lookup.lookup import Lookup, local_lookup
+from pipeline_trace.lookup.lookup import Lookup
 from pipeline_trace.notify import judging
 from pipeline_trace.notify.arrivals import Arrivals
 from pipeline_trace.notify.outcome import Outcome
@@ -22,25 +19,6 @@ S = 10**9
 START = 1_796_000_000 * S
 TRACE = "a" * 32
 NO_SPACE = "cp: error writing 'out.bin': No space left on device"
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    (tmp_path / "journals").mkdir()
-    return Home(tmp_path)
-
-
-@pytest.fixture
-def lookup(home: Home) -> Iterator[Lookup]:
-    found = local_lookup(home)
-    yield found
-    found.close()
-
-
-def keep(home: Home, *spans: Span) -> None:
-    store = Store(home.store)
-    store.deliver(spans, 10)
-    store.close()
 
 
 def span(number: int, parent: int | None, name: str, attributes: dict[str, Any], job: str = "shop", **more: Any) -> Span:
@@ -69,7 +47,7 @@ def outcomes(lookup: Lookup, since: int = START) -> list[Outcome]:
 
 
 def test_a_build_that_failed_by_one_that_it_started_is_not_told_but_the_other_one_is(home: Home, lookup: Lookup) -> None:
-    keep(home, run(5, "upstream", c.FAILURE), run(4, "deploy", c.FAILURE, parent=5, log=NO_SPACE))
+    put(home.store, run(5, "upstream", c.FAILURE), run(4, "deploy", c.FAILURE, parent=5, log=NO_SPACE))
     (told,) = outcomes(lookup)
     assert (told.job, told.controller) == ("deploy", "https://ci.example.com")
     assert told.failing
@@ -77,19 +55,19 @@ def test_a_build_that_failed_by_one_that_it_started_is_not_told_but_the_other_on
 
 
 def test_a_playbook_is_told_by_itself_but_not_inside_a_jenkins_build(home: Home, lookup: Lookup) -> None:
-    keep(home, playbook(1), playbook(2, "shop", "https://ci.example.com/job/shop/1/"))
+    put(home.store, playbook(1), playbook(2, "shop", "https://ci.example.com/job/shop/1/"))
     (told,) = outcomes(lookup)
     assert told.job == "playbook site.yml"
     assert told.ended_ns == START + S
 
 
 def test_a_playbook_of_another_ci_system_is_told_by_itself(home: Home, lookup: Lookup) -> None:
-    keep(home, playbook(1, "group/project", "https://gitlab.example.com/group/project/-/pipelines/1"))
+    put(home.store, playbook(1, "group/project", "https://gitlab.example.com/group/project/-/pipelines/1"))
     assert len(outcomes(lookup)) == 1
 
 
 def test_what_is_stopped_runs_or_ended_before_is_not_told(home: Home, lookup: Lookup) -> None:
-    keep(home, run(1, "old", c.FAILURE, log=NO_SPACE), run(3, "stopped", c.CANCELLATION), run(4, "fine", c.SUCCESS))
+    put(home.store, run(1, "old", c.FAILURE, log=NO_SPACE), run(3, "stopped", c.CANCELLATION), run(4, "fine", c.SUCCESS))
     assert [(told.job, told.failing) for told in outcomes(lookup, START + 2 * S)] == [("fine", None)]
 
 
@@ -97,7 +75,7 @@ def test_the_verdict_of_the_poller_is_the_sign_and_history_gives_the_rest(home: 
     said = {c.FAILURE_OWNER: "dev", c.FAILURE_KIND: "odd", c.FAILURE_CONFIDENCE: 0.5}
     failed = run(1, "shop", c.FAILURE, log=NO_SPACE)
     failed.attributes.update(said)
-    keep(home, failed)
+    put(home.store, failed)
     (told,) = outcomes(lookup)
     assert told.failing
     assert (told.failing.sign, told.failing.line) == ("dev odd", "")
@@ -108,12 +86,12 @@ def test_the_verdict_of_the_poller_is_the_sign_and_history_gives_the_rest(home: 
 
 def test_traces_that_arrive_are_looked_at_once_and_again_when_they_change(home: Home) -> None:
     arrivals = Arrivals(home)
-    keep(home, run(1, "shop", c.SUCCESS))
+    put(home.store, run(1, "shop", c.SUCCESS))
     assert arrivals.since(0)[0] == arrivals.since(0)[0] == [TRACE]
     arrivals.looked()
     found, seen_s = arrivals.since(0)
     assert found == []
-    keep(home, run(2, "other", c.SUCCESS, trace="b" * 32))
+    put(home.store, run(2, "other", c.SUCCESS, trace="b" * 32))
     assert arrivals.since(seen_s)[0] == ["b" * 32]
     arrivals.close()
     again = Arrivals(home)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from support import put
 from support.loops import ran
 
-from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import Home, find_home
 from pipeline_trace.delivery.journal import Writer
 from pipeline_trace.delivery.reader import Reader
@@ -57,12 +57,6 @@ def span(trace: int, number: int = 1, *, end: int) -> Span:
     return Span(f"{trace:032x}", f"{number:016x}", None, f"trace {trace}", 1, end * MINUTE)
 
 
-def put(place: Home, *spans: Span) -> None:
-    store = Store(place.store)
-    store.deliver(spans, 5.0)
-    store.close()
-
-
 def arrived(database: sqlite3.Connection, seconds: int, *traces: int) -> None:
     for trace in traces:
         database.execute("UPDATE changed_traces SET arrived_s = ? WHERE trace_id = ?", (seconds, f"{trace:032x}"))
@@ -82,7 +76,7 @@ def next_of(found: Backlog, database: sqlite3.Connection) -> list[int]:
 def put_old(place: Home, database: sqlite3.Connection, count: int) -> None:
     """Store traces from 1 on, each with one span, that came long ago. A higher number ended later."""
     numbers = range(1, count + 1)
-    put(place, *(span(trace, end=trace) for trace in numbers))
+    put(place.store, *(span(trace, end=trace) for trace in numbers))
     arrived(database, 100, *numbers)
 
 
@@ -98,7 +92,7 @@ def test_of_many_the_newest_by_their_end_are_first(place: Home, index: Index, da
     ends = {3: 50, 1: 40, 7: 30, 2: 20, 9: 10, 5: 5}
     for trace, end in sorted(ends.items()):
         # Each has an old span too.
-        put(place, span(trace, 1, end=1), span(trace, 2, end=end))
+        put(place.store, span(trace, 1, end=1), span(trace, 2, end=end))
     arrived(database, 100, *ends)
     assert all_of(index.backlog(), database) == list(ends)
     assert index.waiting() == 0
@@ -110,7 +104,7 @@ def test_what_comes_in_between_is_before_what_is_old(place: Home, index: Index, 
     found = index.backlog()
     assert next_of(found, database) == [7]
     # By its own times it is the oldest.
-    put(place, span(20, end=0))
+    put(place.store, span(20, end=0))
     assert next_of(found, database) == [20, 6]
     assert all_of(found, database) == [5, 4, 3, 2, 1]
 
@@ -120,7 +114,7 @@ def test_a_pass_ends_though_traces_grow_all_the_time(place: Home, index: Index, 
     put_old(place, database, 7)
     found, numbers = index.backlog(), list[int]()
     for growth in range(2, 30):
-        put(place, span(7, growth, end=7), span(1, growth, end=1))
+        put(place.store, span(7, growth, end=7), span(1, growth, end=1))
         piece = next_of(found, database)
         if not piece:
             break
@@ -132,11 +126,11 @@ def test_a_pass_ends_though_traces_grow_all_the_time(place: Home, index: Index, 
 
 
 def test_of_few_one_that_grows_holds_up_no_other(place: Home, index: Index, database: sqlite3.Connection) -> None:
-    put(place, span(1, end=1), span(2, end=2))
+    put(place.store, span(1, end=1), span(2, end=2))
     arrived(database, 100, 2)
     found = index.backlog()
     assert next_of(found, database) == [1]
-    put(place, span(1, 2, end=1))
+    put(place.store, span(1, 2, end=1))
     assert next_of(found, database) == [2]
     assert next_of(found, database) == []
     assert index.waiting() == 1
@@ -156,7 +150,7 @@ def test_what_a_kill_left_undone_is_done_at_the_next_start(place: Home, index: I
 
 
 def test_a_trace_that_is_left_out_stays_marked(place: Home, index: Index, database: sqlite3.Connection) -> None:
-    put(place, span(1, end=1), span(2, end=2))
+    put(place.store, span(1, end=1), span(2, end=2))
     assert all_of(index.backlog([f"{2:032x}"]), database) == [1]
     assert index.waiting() == 1
     assert all_of(index.backlog(), database) == [2]
@@ -165,7 +159,7 @@ def test_a_trace_that_is_left_out_stays_marked(place: Home, index: Index, databa
 def test_a_trace_without_a_span_that_can_be_read_is_not_waited_for(
     place: Home, index: Index, database: sqlite3.Connection
 ) -> None:
-    put(place, span(1, end=1))
+    put(place.store, span(1, end=1))
     database.execute("UPDATE spans SET body = '{}'")
     assert all_of(index.backlog(), database) == [1]
     assert index.waiting() == 0
@@ -192,7 +186,7 @@ def text_of(page: Page) -> str:
 def test_a_page_does_not_wait_for_the_whole_list_and_reloads_by_itself_until_it_is_whole(
     place: Home, index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(place, *(span(trace, end=trace) for trace in range(1, 8)))
+    put(place.store, *(span(trace, end=trace) for trace in range(1, 8)))
     go_on = asyncio.Event()
     put_line = StoreWriter.call
 
@@ -222,7 +216,7 @@ def test_a_page_does_not_wait_for_the_whole_list_and_reloads_by_itself_until_it_
 def test_a_page_has_what_was_stored_while_a_pass_was_at_its_end(
     place: Home, index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(place, span(1, end=1))
+    put(place.store, span(1, end=1))
     monkeypatch.setattr(listing, "_PAGE_SECONDS", 60)
     changes = Backlog.changes
 
@@ -230,7 +224,7 @@ def test_a_page_has_what_was_stored_while_a_pass_was_at_its_end(
         piece = changes(found, most_seconds)
         if not piece and not index.find(Filter(), 1).total > 1:
             # The pass has seen nothing more. Only now it comes.
-            put(place, span(2, end=2))
+            put(place.store, span(2, end=2))
         return piece
 
     async def ask(traces: TraceList) -> Page:
@@ -249,7 +243,7 @@ def test_a_page_has_what_was_stored_while_a_pass_was_at_its_end(
 def test_a_store_that_another_process_holds_is_not_whole_and_no_error(
     place: Home, index: Index, database: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(place, span(1, end=1))
+    put(place.store, span(1, end=1))
 
     async def busy(*_: object) -> None:
         raise sqlite3.OperationalError("database is locked")
@@ -273,14 +267,14 @@ def test_old_traces_are_known_when_the_walk_has_come_to_its_end(
         walking.append(found.walking)
         # What comes all the time does not belong to them.
         if len(walking) < 20:
-            put(place, span(100 + len(walking), end=1))
+            put(place.store, span(100 + len(walking), end=1))
     assert walking[:5] == [True] * 5
     assert not any(walking[7:])
     assert len(walking) == 20
 
 
 def test_lines_leave_time_to_the_spans_that_come_in(place: Home, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
-    put(place, *(span(trace, end=trace) for trace in range(1, 4)))
+    put(place.store, *(span(trace, end=trace) for trace in range(1, 4)))
     monkeypatch.setattr(listing, "_PIECE_SECONDS", 0)
     monkeypatch.setattr(listing, "_PAUSE_SECONDS", 0.001)
     slept: list[float] = []
@@ -294,7 +288,7 @@ def test_lines_leave_time_to_the_spans_that_come_in(place: Home, index: Index, m
         monkeypatch.setattr(asyncio, "sleep", noted)
         await traces.refresh(60)
         idle = len(slept)
-        put(place, *(span(trace, 2, end=trace) for trace in range(1, 4)))
+        put(place.store, *(span(trace, 2, end=trace) for trace in range(1, 4)))
         changes = Backlog.changes
 
         def busy(found: Backlog, most_seconds: float) -> list[backlog.Change]:
@@ -317,13 +311,13 @@ def test_a_running_trace_has_one_line_and_is_read_into_the_list_when_it_has_ende
     root = Span(f"{1:032x}", f"{1:016x}", None, "playbook", 1)
     writer = Writer(place.journals)
     writer.open(root)
-    put(place, Span(root.trace_id, f"{2:016x}", root.span_id, "host", 1, 2))
+    put(place.store, Span(root.trace_id, f"{2:016x}", root.span_id, "host", 1, 2))
 
     async def ask(traces: TraceList) -> tuple[Page, int, Page]:
         first = await traces.page(Filter(), 1)
         left = index.waiting()
         root.end_ns = 5
-        put(place, root)
+        put(place.store, root)
         return first, left, await traces.page(Filter(), 1)
 
     first, left, last = asked(place, index, ask)

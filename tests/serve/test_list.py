@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import put
 from support.report_samples import sample
 
 from pipeline_trace.delivery.destinations.store import Store
@@ -46,12 +47,6 @@ def index(path: Path) -> Index:
 def database(path: Path, index: Index) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         yield connection
-
-
-def put(path: Path, *spans: Span) -> None:
-    store = Store(path)
-    store.deliver(spans, 5.0)
-    store.close()
 
 
 def refresh(index: Index, database: sqlite3.Connection) -> None:

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support import put
 
-from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import Home, find_home
 from pipeline_trace.delivery.journal import Writer
 from pipeline_trace.delivery.reader import Reader
@@ -28,11 +28,9 @@ LONG = 60.0
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """A home with a store, whose journals count as being written. A process does not see its own locks."""
+    """A home whose journals count as being written. A process does not see its own locks."""
     monkeypatch.setattr(Reader, "written", lambda _: True)
-    found = find_home({"PIPELINE_TRACE_HOME": str(tmp_path / "trace-home")})
-    put(found)
-    return found
+    return find_home({"PIPELINE_TRACE_HOME": str(tmp_path / "trace-home")})
 
 
 @pytest.fixture
@@ -60,12 +58,6 @@ names = {"kind": c.ANSIBLE_TYPE, "environment": c.DEPLOYMENT_ENVIRONMENT, "resul
 
 def begun(one: Span) -> Span:
     return replace(one, end_ns=0)
-
-
-def put(place: Home, *spans: Span) -> None:
-    store = Store(place.store)
-    store.deliver(spans, 5.0)
-    store.close()
 
 
 def from_all_spans(place: Home, trace: str = TRACE) -> Summary:
@@ -101,14 +93,14 @@ def test_the_line_of_a_growing_trace_is_that_of_all_its_spans(place: Home) -> No
     lines = playbook(8, 6)
     traces, writer = RunningTraces(place), Writer(place.journals)
     inside: list[Span] = [span(5000, 1, "exec in another journal")]
-    put(place, *inside)
+    put(place.store, *inside)
     written: list[Span] = []
     while lines:
         for kind, one in [lines.pop(0) for _ in range(min(pick.randrange(1, 9), len(lines)))]:
             getattr(writer, kind)(one)
             written += [one] if kind == "span" else []
         # Some of what has ended is delivered already, by a shipping process.
-        put(place, *pick.sample(written, len(written) // 2))
+        put(place.store, *pick.sample(written, len(written) // 2))
         (found,) = traces.look(LONG)
         assert unordered(found) == unordered(from_all_spans(place))
     assert (found.spans, found.result, found.end_ns) == (2 + 8 * 7 + 1, "running", 0)
@@ -193,7 +185,7 @@ def test_what_has_ended_in_the_store_does_not_run(place: Home) -> None:
     traces, writer = RunningTraces(place), Writer(place.journals)
     root = span(1, 0, "playbook")
     writer.open(begun(root))
-    put(place, root)
+    put(place.store, root)
     assert traces.look(LONG) == []
     writer.discard()
 

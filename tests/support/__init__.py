@@ -152,7 +152,12 @@ def store_spans(env: Mapping[str, str], spans: Sequence[Span]) -> None:
     """Put spans into the local store, which is made if it is missing."""
     folder = Path(env["PIPELINE_TRACE_HOME"])
     folder.mkdir(mode=0o700, exist_ok=True)
-    store = Store(folder / "traces.db")
+    put(folder / "traces.db", *spans)
+
+
+def put(path: Path, *spans: Span) -> None:
+    """Put spans into a store, which is made if it is missing."""
+    store = Store(path)
     store.deliver(spans, 60.0)
     store.close()
 
