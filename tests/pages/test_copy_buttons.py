@@ -43,7 +43,7 @@ def test_the_text_for_the_chat_is_the_account_in_both_forms(open_report: Open) -
     assert clipboard(page).partition("\n")[2] == rendered(account(), "text")
     assert page.locator("#copied").inner_text() == "Copied: Copy for the chat"
     page.get_by_role("button", name="Copy as Markdown").click()
-    page.wait_for_function("document.querySelector('#copied').textContent.includes('Markdown')")
+    page.wait_for_function("() => document.querySelector('#copied').textContent.includes('Markdown')")
     assert clipboard(page).partition("\n\n")[2] == rendered(account(), "markdown")
     # The button that was left has its name again.
     assert button.count() == 1

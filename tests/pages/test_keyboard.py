@@ -149,7 +149,7 @@ def test_the_details_have_a_link_to_their_span(browser: Browser) -> None:
         link.focus()
         page.keyboard.press("Enter")
         unit = next(span for span in sample() if span.name == "Unit test")
-        page.wait_for_function("location.hash")
+        page.wait_for_function("() => location.hash")
         assert page.evaluate("location.hash") == f"#span-{unit.span_id}"
         # The reader stays where they are.
         assert page.evaluate("document.activeElement.textContent") == "Link to this span"

@@ -50,7 +50,7 @@ def test_services_stay_in_sight_beside_a_board_that_is_wider_than_the_window(bro
         page.get_by_role("region", name="Services and environments").focus()
         for _ in range(30):
             page.keyboard.press("ArrowRight")
-        page.wait_for_function("document.querySelector('.scroll').scrollLeft > 100")
+        page.wait_for_function("() => document.querySelector('.scroll').scrollLeft > 100")
         assert service.evaluate("el => Math.abs(el.getBoundingClientRect().left - el.closest('.scroll').offsetLeft)") < 2
         above = "el => document.elementFromPoint(30, el.getBoundingClientRect().top + 10).closest('th') === el"
         assert service.evaluate(above)
