@@ -23,7 +23,7 @@ from pipeline_trace.trace.queries import (
     run_url_of,
     type_of,
 )
-from pipeline_trace.trace.span import ERROR, OK, SERVER, UNSET, Event, Span
+from pipeline_trace.trace.span import ERROR, OK, SERVER, UNSET, AttributeValue, Event, Span
 
 NAMES = pytest.mark.parametrize("names", [OWN, BOTH, STANDARD])
 
@@ -267,6 +267,19 @@ def test_a_run_by_the_conventions_names_alone_is_one() -> None:
     attributes = {"cicd.pipeline.name": "ci", "cicd.pipeline.run.id": "7", "cicd.pipeline.result": "timeout"}
     run = understood(replace(numbered(1), attributes=attributes))
     assert (is_run(run), build_name_of(run), result_of(run)) == (True, "ci#7", c.TIMEOUT)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"cicd.pipeline.result": "failure"},
+        {"cicd.pipeline.task.name": "test", "cicd.pipeline.task.run.result": "failed"},
+        {"ci.pipeline.run.number": 7, "ci.pipeline.run.result": "FAILURE", "ci.pipeline.id": "shop"},
+    ],
+)
+def test_a_span_that_says_it_failed_has_failed_where_its_tool_left_the_status_out(attributes: dict[str, AttributeValue]) -> None:
+    sent = replace(numbered(1), attributes=attributes)
+    assert (sent.status_code, understood(sent).status_code) == (UNSET, ERROR)
 
 
 OURS = [

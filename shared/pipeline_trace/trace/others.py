@@ -138,7 +138,8 @@ def _plugin_run(span: Span) -> Span:
         **_parameters(attributes),
     }
     result = _result(span, c.PIPELINE_RESULT)
-    return _with(span, told, {c.PIPELINE_NAME: job, c.PIPELINE_RUN_ID: number, c.PIPELINE_RESULT: result})
+    found = _with(span, told, {c.PIPELINE_NAME: job, c.PIPELINE_RUN_ID: number, c.PIPELINE_RESULT: result})
+    return _by_result(found, result)
 
 
 def _branch(job: str, kind: str) -> dict[str, str]:
@@ -189,10 +190,7 @@ def _plugin_part(span: Span) -> Span:
     found = _with(span, told, {c.TASK_RUN_RESULT: result})
     if kind in (c.TYPE_STAGE, c.TYPE_BRANCH) and name:
         found.name = name
-    if result in c.FAILED_RESULTS:
-        # A stage that is unstable has the status OK.
-        found.status_code = ERROR
-    return found
+    return _by_result(found, result)
 
 
 def _checkout(attributes: _Told) -> dict[str, str]:
@@ -250,7 +248,8 @@ def _run(span: Span) -> Span:
     if page and not told[c.VCS_REPOSITORY_URL]:
         told[c.VCS_REPOSITORY_URL] = page[2]
         told[c.VCS_REPOSITORY_NAME] = told[c.VCS_REPOSITORY_NAME] or page[2].rpartition("/")[2]
-    return _with(span, told, {c.PIPELINE_RESULT: _result(span, c.PIPELINE_RESULT)})
+    result = _result(span, c.PIPELINE_RESULT)
+    return _by_result(_with(span, told, {c.PIPELINE_RESULT: result}), result)
 
 
 def _part(span: Span, kind: str) -> Span:
@@ -264,11 +263,11 @@ def _part(span: Span, kind: str) -> Span:
     if place and attributes.get(c.GITLAB_ENVIRONMENT_ACTION) in (None, "", "start"):
         told |= {c.DEPLOYMENT_ENVIRONMENT: str(place), c.TASK_TYPE: c.DEPLOY}
     if c.TASK_RUN_ID not in resource or c.PIPELINE_RUN_ID in resource:
-        return _with(span, told, {c.TASK_RUN_RESULT: result})
+        return _by_result(_with(span, told, {c.TASK_RUN_RESULT: result}), result)
     # GitHub's receiver calls the job a pipeline, and tells its run by the address alone.
     page = _ACTIONS.fullmatch(str(resource.get(c.TASK_RUN_URL) or ""))
     told |= {c.PIPELINE_RUN_ID: page[3], c.PIPELINE_RUN_URL: page[1]} if page else {}
-    found = _with(span, told, {c.TASK_RUN_RESULT: result})
+    found = _by_result(_with(span, told, {c.TASK_RUN_RESULT: result}), result)
     found.attributes[c.PIPELINE_NAME] = ""
     return found
 
@@ -287,6 +286,16 @@ def _result(span: Span, name: str) -> str:
         # GitHub's receiver says this of a step that was skipped.
         return c.SKIP
     return word or {ERROR: c.FAILURE, OK: c.SUCCESS}.get(span.status_code, "")
+
+
+def _by_result(found: Span, result: str) -> Span:
+    """Return a copy of a span, changed: one that says it failed has failed, also where its tool left the status out.
+
+    An unstable stage of Jenkins' plugin has the status OK.
+    """
+    if result in c.FAILED_RESULTS:
+        found.status_code = ERROR
+    return found
 
 
 def _said(span: Span, name: str) -> str:
