@@ -57,3 +57,18 @@ def test_a_list_that_is_still_read_fills_and_what_is_typed_stays(browser: Browse
         assert page.get_by_label("Search", exact=True).evaluate("el => el === document.activeElement")
         assert page.evaluate("window.loaded") == "once"
         assert asked == [f"{ADDRESS}traces?q=app"] * 3
+
+
+def test_a_page_whose_login_has_ended_says_what_to_do(browser: Browser) -> None:
+    running = next(state for state in live() if state.name == "live-running")
+
+    def answer(route: Route) -> None:
+        body = "<form>Log in</form>" if "/events?" in route.request.url else running.write()
+        route.fulfill(body=body, headers={"Content-Type": "text/html; charset=utf-8"})
+
+    with closing(browser.new_context()) as context:
+        context.route("**/*", answer)
+        page = context.new_page()
+        page.goto(ADDRESS)
+        expect(page.locator("#live-line")).to_contain_text("load the page again: perhaps your login has ended.")
+        assert violations(page) == []

@@ -22,6 +22,8 @@ let again = 0;
 let changedAt = null;
 let heardAt = performance.now();
 let lostAt = null;
+// Whether the last answer was no stream, such as the page of a login.
+let refused = false;
 let ended = false;
 let saidAt = -SAID_MS;
 
@@ -57,6 +59,7 @@ function onTime(us) {
   heardAt = performance.now();
   if (lostAt) announce("Connected again");
   lostAt = null;
+  refused = false;
   sayHow();
   if (!document.hidden) return;
   source.close();
@@ -80,9 +83,10 @@ function lose() {
 }
 
 function onError() {
+  // After an answer that is no stream. Otherwise the browser asks again by itself.
+  refused = source.readyState === EventSource.CLOSED;
   lose();
-  // Otherwise the browser asks again by itself.
-  if (source.readyState === EventSource.CLOSED) again = setTimeout(connect, AGAIN_MS);
+  if (refused) again = setTimeout(connect, AGAIN_MS);
 }
 
 // The line that says how the page follows.
@@ -90,7 +94,8 @@ function sayHow() {
   const line = byId("live-line");
   let said = "This page follows the trace by itself.";
   if (changedAt) said += ` Last change: ${localTime(changedAt)}.`;
-  if (lostAt) said = `No connection since ${localTime(lostAt)}: you see what was known then. The page asks again by itself.`;
+  const next = refused ? "If this stays, load the page again: perhaps your login has ended." : "The page asks again by itself.";
+  if (lostAt) said = `No connection since ${localTime(lostAt)}: you see what was known then. ${next}`;
   if (ended) said = "The trace has ended. This page does not change any more.";
   line.hidden = false;
   line.classList.toggle("lost", Boolean(lostAt));
