@@ -14,6 +14,11 @@ from pipeline_trace.answers.verdicts import Verdicts
 from pipeline_trace.change.entries import Entry
 from pipeline_trace.change.search import Search, find_builds, find_deploys, find_for_board
 from pipeline_trace.delivery.home import Home
+from pipeline_trace.figures import verdicts as figures_verdicts
+from pipeline_trace.figures.jobs import job_over_time
+from pipeline_trace.figures.periods import periods_of
+from pipeline_trace.figures.platform import of_platform, platform_over_time
+from pipeline_trace.figures.verdicts import Verdict
 from pipeline_trace.lookup.lookup import Lookup
 from pipeline_trace.ownership import judge
 from pipeline_trace.ownership.log.rules import VARIABLE, load_rules
@@ -78,13 +83,31 @@ def test_what_a_poller_judged_stays_and_is_not_read(home: Home, lookup: Lookup, 
 
 
 def test_a_failed_run_of_another_tool_is_judged_by_what_it_says(home: Home, lookup: Lookup) -> None:
-    run = span(1, 1, None, "RUN deploy", {c.PIPELINE_RESULT: c.FAILURE, c.PIPELINE_NAME: "deploy", c.PIPELINE_RUN_ID: "7"})
-    step = span(1, 2, 1, "rsync", {})
-    for one in (run, step):
-        one.fail(NO_SPACE)
-    put(home.store, run, step)
+    put(home.store, *workflow(1))
     (found,) = find_builds(lookup, Search(), EVERY).entries
     assert told(Verdicts(lambda: LATER).on(lookup, [found])) == [DISK]
+
+
+def workflow(trace: int) -> list[Span]:
+    """Return a run of another tool that failed."""
+    told = {c.PIPELINE_RESULT: c.FAILURE, c.PIPELINE_NAME: "deploy", c.PIPELINE_RUN_ID: str(trace)}
+    run, step = span(trace, 1, None, "RUN deploy", told), span(trace, 2, 1, "rsync", {})
+    for one in (run, step):
+        one.fail(NO_SPACE)
+    return [run, step]
+
+
+def test_the_pages_of_a_job_and_the_platform_count_the_runs_that_no_poller_judged(
+    home: Home, lookup: Lookup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(home.store, *workflow(1), *workflow(2), *workflow(3))
+    periods, on = periods_of(7, LATER), Verdicts(lambda: LATER).on
+    assert job_over_time(lookup, "deploy", periods, on).verdicts == [Verdict(*DISK, 3)]
+    assert len(of_platform(platform_over_time(lookup, periods, on).failed)) == 3
+    # Of many, the newest ones.
+    monkeypatch.setattr(figures_verdicts, "_MOST_JUDGED", 2)
+    found = platform_over_time(lookup, periods, Verdicts(lambda: LATER).on)
+    assert told(list(found.failed)) == [DISK, DISK, ("", "")]
 
 
 def test_of_several_playbooks_of_a_deploy_the_failed_one_is_judged(home: Home, lookup: Lookup) -> None:

@@ -247,11 +247,16 @@ def _empty_platform() -> str:
     return platform_page(Asked("", 7), PlatformOverTime(periods_of(7, NOW_NS), [], [], [], AgentTime(), [], []), AROUND)
 
 
-def _failed(at: int, name: str) -> Span:
+def _failed(at: int, name: str) -> Entry:
     start = NOW_NS - at * 9 * HOUR
-    made = Span(trace_id(("failed", str(at))), span_id(("failed", str(at))), None, "RUN", start, start + HOUR)
-    made.attributes = {c.JENKINS_TYPE: c.TYPE_RUN, c.PIPELINE_RESULT: c.FAILURE}
-    made.attributes |= {c.FAILURE_OWNER: "dev" if at % 5 == 0 else "ops", c.FAILURE_KIND: "host_unreachable"}
-    made.resource = {c.PIPELINE_NAME: f"{name}/build", c.PIPELINE_RUN_ID: str(at)}
-    made.status_code, made.status_message = "ERROR", _MESSAGE if at % 2 else ""
-    return made
+    return Entry(
+        trace_id=trace_id(("failed", str(at))),
+        span_id=span_id(("failed", str(at))),
+        state=c.FAILURE,
+        start_ns=start,
+        end_ns=start + HOUR,
+        run=f"{name}/build#{at}",
+        message=_MESSAGE if at % 2 else "",
+        owner="dev" if at % 5 == 0 else "ops",
+        kind="host_unreachable",
+    )

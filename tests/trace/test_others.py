@@ -277,7 +277,7 @@ def test_a_run_by_the_conventions_names_alone_is_one() -> None:
         {"ci.pipeline.run.number": 7, "ci.pipeline.run.result": "FAILURE", "ci.pipeline.id": "shop"},
     ],
 )
-def test_a_span_that_says_it_failed_has_failed_where_its_tool_left_the_status_out(attributes: dict[str, AttributeValue]) -> None:
+def test_what_says_that_it_failed_has_failed_without_a_status_too(attributes: dict[str, AttributeValue]) -> None:
     sent = replace(numbered(1), attributes=attributes)
     assert (sent.status_code, understood(sent).status_code) == (UNSET, ERROR)
 

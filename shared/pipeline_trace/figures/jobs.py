@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..change.entries import Entry, builds_of
+from ..change.entries import Entry, Judge, builds_of, not_judged
 from ..change.runs import RunTree
 from ..change.waits import MACHINE, Wait, covered_ns, waits_of
 from ..lookup.lookup import Lookup
@@ -99,13 +99,13 @@ class JobOverTime:
         return results_of(within(self.by_day, window))
 
 
-def job_over_time(lookup: Lookup, job: str, periods: Periods) -> JobOverTime:
-    """Return a job over time."""
+def job_over_time(lookup: Lookup, job: str, periods: Periods, judge: Judge = not_judged) -> JobOverTime:
+    """Return a job over time. ``judge``: gives the runs that failed their verdicts."""
     own, green = Wanted("pipeline", job), Wanted("result", c.SUCCESS)
     by_day = lookup.figures("job", periods.both, [own])
     green_by_day = lookup.figures("job", periods.both, [own, green])
     whole = compared(lookup.figures("job", periods.both, [own, green], days=periods.days), periods).get((job,), NOTHING)
-    failed, failed_before = (failed_runs(lookup, [own], window) for window in (periods.now, periods.before))
+    failed, failed_before = (failed_runs(lookup, [own], window, judge) for window in (periods.now, periods.before))
     (runs, plays), (before, _plays) = (_runs(lookup, job, window) for window in (periods.now, periods.before))
     return JobOverTime(
         job,

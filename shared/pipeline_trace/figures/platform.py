@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..change.entries import verdict_on
+from ..change.entries import Entry, Judge, not_judged
 from ..lookup.lookup import Lookup
 from ..lookup.source import Window
 from ..ownership.verdict import OPS
 from ..trace import conventions as c
-from ..trace.span import Span
 from .held import AgentTime, agent_time
 from .periods import Periods
 from .results import Results, results_of, together
@@ -56,8 +55,8 @@ class PlatformOverTime:
     queues: Sequence[WaitOverTime]
     jobs: Sequence[JobResults]
     held: AgentTime
-    failed: Sequence[Span]
-    failed_before: Sequence[Span] | None
+    failed: Sequence[Entry]
+    failed_before: Sequence[Entry] | None
 
     @property
     def verdicts(self) -> list[Verdict]:
@@ -75,11 +74,11 @@ class PlatformOverTime:
         return together(one.before for one in self.jobs)
 
 
-def platform_over_time(lookup: Lookup, periods: Periods) -> PlatformOverTime:
-    """Return the platform over time."""
+def platform_over_time(lookup: Lookup, periods: Periods, judge: Judge = not_judged) -> PlatformOverTime:
+    """Return the platform over time. ``judge``: gives the runs that failed their verdicts."""
     jobs = compared(lookup.figures("job", periods.both, days=periods.days), periods)
     waits = compared(lookup.figures("wait", periods.both, days=periods.days), periods)
-    runs = failed_runs(lookup, [], periods.both)
+    runs = failed_runs(lookup, [], periods.both, judge)
     cut = len(runs) >= MOST_FAILURES
     failed, before = ([run for run in runs if _began(run, window)] for window in (periods.now, periods.before))
     return PlatformOverTime(
@@ -93,9 +92,9 @@ def platform_over_time(lookup: Lookup, periods: Periods) -> PlatformOverTime:
     )
 
 
-def of_platform(runs: Sequence[Span]) -> list[Span]:
+def of_platform(runs: Sequence[Entry]) -> list[Entry]:
     """Return the runs whose failure is the platform's, by the verdicts on their logs."""
-    return [run for run in runs if verdict_on([run])[0] == OPS]
+    return [run for run in runs if run.owner == OPS]
 
 
 def _waits(waits: Mapping[tuple[str, ...], Compared], kind: str) -> list[WaitOverTime]:
@@ -108,5 +107,5 @@ def _jobs(jobs: Mapping[tuple[str, ...], Compared]) -> list[JobResults]:
     return sorted(found, key=lambda one: (-one.now.failed, -one.now.runs, one.job))
 
 
-def _began(run: Span, window: Window) -> bool:
+def _began(run: Entry, window: Window) -> bool:
     return window.from_ns <= run.start_ns <= window.to_ns

@@ -61,7 +61,7 @@ class OverTime:
 
     async def job(self, request: Request) -> Response:
         """Return the page of a job, or that of its tasks and hosts."""
-        return await self._answer(request, _parts if read_asked(request.query_params).parts else _job)
+        return await self._answer(request, _parts if read_asked(request.query_params).parts else self._job)
 
     async def host(self, request: Request) -> Response:
         """Return the page of a host."""
@@ -69,11 +69,19 @@ class OverTime:
 
     async def platform(self, request: Request) -> Response:
         """Return the page of the platform."""
-        return page(await asyncio.to_thread(self._written, read_asked(request.query_params), _platform))
+        return page(await asyncio.to_thread(self._written, read_asked(request.query_params), self._platform))
 
     def _service(self, lookup: Lookup, asked: Asked, periods: Periods) -> Callable[[Around], str]:
         found = service_over_time(lookup, asked.name, asked.environment, periods, self._verdicts.on)
         return lambda around: service_page(asked, found, around)
+
+    def _job(self, lookup: Lookup, asked: Asked, periods: Periods) -> Callable[[Around], str]:
+        found = job_over_time(lookup, asked.name, periods, self._verdicts.on)
+        return lambda around: job_page(asked, found, around)
+
+    def _platform(self, lookup: Lookup, asked: Asked, periods: Periods) -> Callable[[Around], str]:
+        found = platform_over_time(lookup, periods, self._verdicts.on)
+        return lambda around: platform_page(asked, found, around)
 
     async def _answer(self, request: Request, write: _Write) -> Response:
         path, asked = request.url.path, read_asked(request.query_params)
@@ -88,11 +96,6 @@ class OverTime:
         return written(around)
 
 
-def _job(lookup: Lookup, asked: Asked, periods: Periods) -> Callable[[Around], str]:
-    found = job_over_time(lookup, asked.name, periods)
-    return lambda around: job_page(asked, found, around)
-
-
 def _parts(lookup: Lookup, asked: Asked, periods: Periods) -> Callable[[Around], str]:
     found = parts_over_time(lookup, asked.name, periods)
     return lambda around: parts_page(asked, found, around)
@@ -101,8 +104,3 @@ def _parts(lookup: Lookup, asked: Asked, periods: Periods) -> Callable[[Around],
 def _host(lookup: Lookup, asked: Asked, periods: Periods) -> Callable[[Around], str]:
     found = host_over_time(lookup, asked.name, periods)
     return lambda around: host_page(asked, found, around)
-
-
-def _platform(lookup: Lookup, asked: Asked, periods: Periods) -> Callable[[Around], str]:
-    found = platform_over_time(lookup, periods)
-    return lambda around: platform_page(asked, found, around)

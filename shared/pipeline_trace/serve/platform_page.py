@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
-from ..change.entries import verdict_on
+from ..change.entries import Entry
 from ..figures.cost import Prices
 from ..figures.periods import day_of, days_in
 from ..figures.platform import JobResults, PlatformOverTime, WaitOverTime, of_platform
-from ..lookup import states, wording
+from ..lookup import wording
 from ..ownership.verdict import OPS
-from ..report.pagedata import STATE_WORDS
-from ..report.times import time_element_of
-from ..trace.queries import build_name_of
-from ..trace.span import Span
 from .charts import Day
-from .entry_pages import BUILDS
+from .entry_pages import BUILDS, line_of
 from .figure_parts import Card, figure_of_days, render_over_time, verdict_lines
 from .held_parts import held_cards, held_lines
-from .pages import MARKS, page_of_span
 from .period import JOB, NOT_KNOWN, PLATFORM, Around, Asked, list_of, plural, said_length, said_share
 from .searching import address_of
 
@@ -36,24 +32,24 @@ def _of(found: PlatformOverTime, prices: Prices) -> dict[str, object]:
     ours = of_platform(found.failed)
     labels, jobs = ({one.name: one.both for one in waits} for waits in (found.agents, found.queues))
     return {
-        "cards": [*_cards(found), *held_cards(found.held, prices)],
-        "charts": [figure_of_days("Builds that failed because of the platform, by day", _days(found))],
+        "cards": [*_cards(found, len(ours)), *held_cards(found.held, prices)],
+        "charts": [figure_of_days("Builds that failed because of the platform, by day", _days(found, ours))],
         "money": bool(prices),
         "held_labels": held_lines(found.held.by_label, prices, labels)[:_MOST_LINES],
         "held_jobs": held_lines(found.held.by_job, prices, jobs, lambda job: address_of(JOB, name=job))[:_MOST_LINES],
         "agents": [_wait(one, "no label") for one in found.agents[:_MOST_LINES]],
         "queues": [_wait(one, "job not known") for one in found.queues[:_MOST_LINES]],
         "verdicts": verdict_lines(found.verdicts, BUILDS, found.periods.now),
-        "failures": [_failure(one) for one in ours[:_MOST_LINES]],
+        "failures": [line_of(one) for one in ours[:_MOST_LINES]],
         "more_failures": list_of(BUILDS, found.periods.now, result="failed", owner=OPS) if len(ours) > _MOST_LINES else "",
         "jobs": [_job(one) for one in found.jobs[:_MOST_LINES] if one.now.failed],
     }
 
 
-def _cards(found: PlatformOverTime) -> list[Card]:
+def _cards(found: PlatformOverTime, ours: int) -> list[Card]:
     now, before, window = found.now, found.before, found.periods.now
-    ours, ours_before = of_platform(found.failed), of_platform(found.failed_before or ())
-    judged = sum(1 for run in found.failed if verdict_on([run])[0])
+    ours_before = NOT_KNOWN if found.failed_before is None else str(len(of_platform(found.failed_before)))
+    judged = sum(1 for run in found.failed if run.owner)
     longest = found.agents[0] if found.agents else None
     return [
         Card("Builds", str(now.runs), "", [("all of them", list_of(BUILDS, window))], str(before.runs)),
@@ -66,10 +62,10 @@ def _cards(found: PlatformOverTime) -> list[Card]:
         ),
         Card(
             "Failures of the platform",
-            str(len(ours)),
+            str(ours),
             f"of {plural(judged, 'failure')} that were judged",
             [("which", list_of(BUILDS, window, result="failed", owner=OPS))] if ours else [],
-            NOT_KNOWN if found.failed_before is None else str(len(ours_before)),
+            ours_before,
         ),
         Card(
             "Longest wait for an agent",
@@ -81,8 +77,8 @@ def _cards(found: PlatformOverTime) -> list[Card]:
     ]
 
 
-def _days(found: PlatformOverTime) -> list[Day]:
-    counted = Counter(day_of(run.start_ns) for run in of_platform(found.failed))
+def _days(found: PlatformOverTime, ours: Sequence[Entry]) -> list[Day]:
+    counted = Counter(day_of(run.start_ns) for run in ours)
     return [
         Day(day, 0, counted[day], list_of(BUILDS, found.periods.day(at), result="failed", owner=OPS))
         for at, day in enumerate(days_in(found.periods.now))
@@ -100,22 +96,6 @@ def _wait(one: WaitOverTime, nameless: str) -> dict[str, object]:
         "median_before": said_length(before.median_ns) if before else "",
         "most_before": said_length(before.most_ns) if before else "",
         "slower": f"{said_length(one.slower.by_ns)} longer" if one.slower else "",
-    }
-
-
-def _failure(run: Span) -> dict[str, object]:
-    owner, kind = verdict_on([run])
-    state = states.state(run)
-    return {
-        "name": wording.visible(build_name_of(run) or run.name),
-        "page": page_of_span(run),
-        "began": time_element_of(run.start_ns),
-        "state": state,
-        "mark": MARKS[state],
-        "word": STATE_WORDS[state],
-        "owner": owner,
-        "kind": kind.replace("_", " "),
-        "message": wording.visible(states.message(run)),
     }
 
 
