@@ -22,6 +22,7 @@ from pipeline_trace.figures.verdicts import Verdict
 from pipeline_trace.lookup.lookup import Lookup
 from pipeline_trace.ownership import judge
 from pipeline_trace.ownership.log.rules import VARIABLE, load_rules
+from pipeline_trace.ownership.verdict import OWNERS
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import ERROR, Span
 
@@ -86,6 +87,19 @@ def test_a_failed_run_of_another_tool_is_judged_by_what_it_says(home: Home, look
     put(home.store, *workflow(1))
     (found,) = find_builds(lookup, Search(), EVERY).entries
     assert told(Verdicts(lambda: LATER).on(lookup, [found])) == [DISK]
+
+
+def test_what_is_no_owner_is_not_taken_for_one(home: Home, lookup: Lookup) -> None:
+    run, step = workflow(1)
+    run.attributes |= {c.FAILURE_OWNER: "marketing\x1b[31m", c.FAILURE_KIND: "mood"}
+    put(home.store, run, step)
+    (found,) = find_builds(lookup, Search(), EVERY).entries
+    assert told([found]) == [("", "")]
+    assert told(Verdicts(lambda: LATER).on(lookup, [found])) == [DISK]
+
+
+def test_the_owners_are_those_that_a_verdict_may_have() -> None:
+    assert frozenset(OWNERS) == c.FAILURE_OWNERS
 
 
 def workflow(trace: int) -> list[Span]:

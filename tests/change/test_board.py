@@ -115,6 +115,18 @@ def test_a_terminal_shows_the_same_whatever_its_width(width: int, terminal: bool
         assert max(map(len, text.splitlines())) <= width
 
 
+@pytest.mark.parametrize("width", [60, 120])
+def test_a_name_without_end_leaves_the_others_their_place(width: int) -> None:
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None, highlight=False)
+    deploys = [deploy("1.7", "staging", 60), deploy("x" * 5000, "e" * 5000, 30, run="j" * 5000, service="s" * 5000)]
+    print_board(board_of([*deploys, deploy("1.8", "e" * 5000, 20)]), console, NOW)
+    print_deploys(deploys, console)
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert any("1.7 1 h 00 min ago" in line for line in lines)
+    assert len(lines) < 60
+
+
 def test_the_documents_have_none_for_what_is_not_known() -> None:
     failed = deploy("", "production", 5, c.FAILURE, who="", url="")
     told = deploys_document([failed], ["a note"])

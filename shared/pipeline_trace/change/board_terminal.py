@@ -9,7 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ..lookup.wording import human_duration, shown_time, visible
+from ..lookup import wording
+from ..lookup.wording import human_duration, shown_time
 from ..trace import conventions as c
 from .board import Behind, Board, Cell
 from .entries import Entry
@@ -19,6 +20,8 @@ from .terminal import STATES
 _NARROW, _COLUMN = 100, 22
 # Of what stands below a deploy in the list.
 _INDENT = 13
+# A longer text is cut, and a longer name of an environment moves its own line alone.
+_MOST_SHOWN, _WIDEST = 200, 24
 _NO_SERVICE, _NO_VERSION = "(no service named)", "version not known"
 
 
@@ -28,19 +31,19 @@ def print_board(board: Board, console: Console, now_ns: int) -> None:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0), header_style="bold")
         table.add_column("service", overflow="fold", max_width=_COLUMN)
         for name in board.environments:
-            table.add_column(visible(name), overflow="fold")
+            table.add_column(_visible(name), overflow="fold")
         for row in board.rows:
             cells = (row.cells.get(name) for name in board.environments)
             said = (Text("\n").join(_said(cell, now_ns)) if cell else Text("·", style="dim") for cell in cells)
-            table.add_row(Text(visible(row.service or _NO_SERVICE), style="bold"), *said)
+            table.add_row(Text(_visible(row.service or _NO_SERVICE), style="bold"), *said)
         console.print(table)
         return
     for row in board.rows:
-        _line(console, Text(visible(row.service or _NO_SERVICE), style="bold"))
-        width = max(map(len, row.cells))
+        _line(console, Text(_visible(row.service or _NO_SERVICE), style="bold"))
+        width = min(max(len(_visible(name)) for name in row.cells), _WIDEST)
         for name, cell in row.cells.items():
             first, *more = _said(cell, now_ns)
-            _line(console, Text.assemble(f"  {visible(name).ljust(width)}  ", first))
+            _line(console, Text.assemble(f"  {_visible(name).ljust(width)}  ", first))
             for text in more:
                 _line(console, Text.assemble(" " * (width + 4), text))
 
@@ -51,10 +54,10 @@ def print_deploys(deploys: Sequence[Entry], console: Console, *, utc: bool = Fal
         label, style = STATES.get(one.state, (one.state, ""))
         took = human_duration(one.end_ns - one.start_ns) if one.end_ns else ""
         what = " ".join(filter(None, [one.service if named else "", one.what or _NO_VERSION]))
-        where = f"{visible(what)} \N{RIGHTWARDS ARROW} {visible(one.environments[0])}"
+        where = f"{_visible(what)} \N{RIGHTWARDS ARROW} {_visible(one.environments[0])}"
         _line(console, Text("  ").join([Text(label.ljust(_INDENT - 2), style), Text(where, "bold"), Text(took, "cyan")]))
-        more = [shown_time(one.start_ns, utc=utc), visible(one.run), one.who and f"by {visible(one.who)}"]
-        said = "; ".join(filter(None, [*more, visible(one.where), visible(one.message), _owner(one)]))
+        more = [shown_time(one.start_ns, utc=utc), _visible(one.run), one.who and f"by {_visible(one.who)}"]
+        said = "; ".join(filter(None, [*more, _visible(one.where), wording.visible(one.message), _owner(one)]))
         if said:
             indented = Padding(Text(said), (0, 0, 0, _INDENT)) if console.is_terminal else Text(" " * _INDENT + said)
             console.print(indented, soft_wrap=not console.is_terminal)
@@ -68,10 +71,10 @@ def _said(cell: Cell, now_ns: int) -> list[Text]:
     """Return the lines of a cell: what is there, what happened since, how far it is behind."""
     newest, there, lines = cell.newest, cell.there, list[Text]()
     if there:
-        lines.append(Text.assemble((visible(there.what or _NO_VERSION), "green"), f" {_ago(there, now_ns)}"))
+        lines.append(Text.assemble((_visible(there.what or _NO_VERSION), "green"), f" {_ago(there, now_ns)}"))
     if newest is not there:
         label, style = STATES.get(newest.state, (newest.state, ""))
-        said = " ".join(filter(None, [visible(newest.what), _ago(newest, now_ns)]))
+        said = " ".join(filter(None, [_visible(newest.what), _ago(newest, now_ns)]))
         lines.append(Text.assemble((label, style), f" {said}"))
         if owner := _owner(newest):
             lines.append(Text(owner))
@@ -93,4 +96,10 @@ def _ago(one: Entry, now_ns: int) -> str:
 def _owner(one: Entry) -> str:
     if one.state not in c.FAILED_RESULTS or not one.owner:
         return ""
-    return f"{one.owner}: {one.kind.replace('_', ' ')}" if one.kind else one.owner
+    return _visible(f"{one.owner}: {one.kind.replace('_', ' ')}" if one.kind else one.owner)
+
+
+def _visible(text: str) -> str:
+    """Return a text so that nothing in it is hidden; the beginning of a very long one."""
+    shown = wording.visible(text)
+    return shown if len(shown) <= _MOST_SHOWN else shown[: _MOST_SHOWN - 1] + "\N{HORIZONTAL ELLIPSIS}"

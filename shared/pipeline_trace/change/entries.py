@@ -162,10 +162,13 @@ def _verdict(state: str, spans: Iterable[Span | None]) -> tuple[str, str]:
 
 
 def verdict_on(spans: Iterable[Span | None]) -> tuple[str, str]:
-    """Return owner and kind of the first span that the poller judged; "" for what is not known."""
+    """Return owner and kind of the first span that the poller judged; "" for what is not known.
+
+    Any sender may write these attributes: what is no owner counts as nothing.
+    """
     for span in filter(None, spans):
         owner = attribute_text(span, c.FAILURE_OWNER)
-        if owner:
+        if owner in c.FAILURE_OWNERS:
             return owner, named_kind(attribute_text(span, c.FAILURE_KIND))
     return "", ""
 

@@ -67,4 +67,5 @@ def _verdict_on(run: Span) -> Verdict | None:
     """Return the verdict that the poller wrote on a run, without evidence; None if there is none."""
     owner, kind = (str(run.attributes.get(name) or "") for name in (c.FAILURE_OWNER, c.FAILURE_KIND))
     confidence = run.attributes.get(c.FAILURE_CONFIDENCE)
-    return Verdict(owner, kind, float(confidence)) if owner and kind and isinstance(confidence, float | int) else None
+    known = owner in c.FAILURE_OWNERS and kind
+    return Verdict(owner, kind, float(confidence)) if known and isinstance(confidence, float | int) else None

@@ -80,6 +80,7 @@ DEPLOY = "deploy"
 FAILURE_OWNER = "pipeline_trace.failure.owner"
 FAILURE_KIND = "pipeline_trace.failure.kind"
 FAILURE_CONFIDENCE = "pipeline_trace.failure.confidence"
+FAILURE_OWNERS = frozenset({"dev", "ops", "unknown"})
 
 # What a span of another CI system than Jenkins is, with the words of jenkins.type (trace/others.py); on reading alone
 SPAN_TYPE = "pipeline_trace.type"
