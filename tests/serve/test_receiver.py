@@ -170,6 +170,9 @@ def test_an_empty_or_zero_parent_is_none(parent: str | None) -> None:
         ({"parentSpanId": "abcd"}, "invalid parent span id"),
         ({"startTimeUnixNano": 0, "endTimeUnixNano": "0"}, "no start time and no end time"),
         ({"endTimeUnixNano": str(1 << 63)}, "a time after"),
+        ({"name": 5}, "it is malformed: "),
+        ({"startTimeUnixNano": -5}, "it is malformed: "),
+        ({"attributes": [{"key": "a", "value": {"intValue": str(1 << 70)}}]}, "it is malformed: "),
     ],
 )
 def test_what_cannot_be_a_span_is_counted_and_the_rest_taken(wrong: dict[str, Any], reason: str) -> None:

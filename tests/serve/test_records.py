@@ -137,6 +137,15 @@ def test_a_malformed_record_stops_no_other() -> None:
     assert ([one.span.span_id for one in found.heard], found.rejected) == ([OPEN.span_id, "9" * 16], 1)
 
 
+def test_a_record_that_is_no_otlp_stops_no_other() -> None:
+    data = json.loads(as_json(request_of([OPEN, replace(OPEN, span_id="9" * 16)], 30.0)))
+    (first, _second) = data["resourceLogs"][0]["scopeLogs"][0]["logRecords"]
+    first["timeUnixNano"] = 1 << 70
+    found = read(json.dumps(data).encode(), JSON)
+    assert ([one.span.span_id for one in found.heard], found.rejected) == (["9" * 16], 1)
+    assert found.reason.startswith("it is malformed: ")
+
+
 @pytest.mark.parametrize(
     ("interval", "seconds"),
     [

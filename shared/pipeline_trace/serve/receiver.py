@@ -61,9 +61,13 @@ def receive(batches: Iterable[Batch], budget: Budget) -> Received:
     return received
 
 
-def _read(sent: pb.Span | None, size: int, resource: dict[str, Any], scope: dict[str, Any], budget: Budget) -> Span | str:
+def _read(
+    sent: pb.Span | str | None, size: int, resource: dict[str, Any], scope: dict[str, Any], budget: Budget
+) -> Span | str:
     """Return a span, or why it cannot be stored."""
     limits = budget.limits
+    if isinstance(sent, str):
+        return sent
     if sent is None or size > limits.span_bytes:
         return f"a span of more than {limits.span_bytes} bytes with its resource; cut its attributes and events"
     problem = _problem(sent)

@@ -54,8 +54,11 @@ def receive_records(batches: Iterable[Batch], budget: Budget) -> Records:
         # Read only for our own: most requests may have none.
         around: tuple[dict[str, Any], dict[str, Any]] | None = None
         for sent, own_size in batch.items:
-            is_ours = sent is not None and sent.event_name == c.SPAN_OPEN
+            is_ours = isinstance(sent, LogRecord) and sent.event_name == c.SPAN_OPEN
             budget.span(batch.size + own_size if is_ours else 0)
+            if isinstance(sent, str):
+                found.rejected += 1
+                found.reason = found.reason or sent
             if not is_ours:
                 continue
             if around is None:

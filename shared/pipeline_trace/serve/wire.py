@@ -29,7 +29,8 @@ _DEEPEST = 100
 class Batch(NamedTuple):
     """The items of one scope in one resource. ``size``: of the resource and the scope, in bytes.
 
-    Each item comes with its own size. Instead of one that is too large to be stored with its resource and scope, None comes.
+    Each item comes with its own size. Instead of one that is too large to be stored with its resource and scope, None comes;
+    instead of one that is malformed, a text that says why.
     """
 
     resource: Resource
