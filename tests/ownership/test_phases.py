@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import support
 
-from pipeline_trace.ownership import Verdict
+from pipeline_trace.ownership import DEV, UNKNOWN, Verdict
 from pipeline_trace.ownership.log.judge import verdict_of_log
 from pipeline_trace.ownership.log.rules import RulesError, load_rules
 
@@ -62,6 +62,15 @@ def test_steps_and_the_nearest_stages_tell_the_phase(step: str, stages: list[str
 
 def judge(log: str, status: int | None = 1, phase: str = "") -> Verdict:
     return verdict_of_log("", status, log, phase=phase)
+
+
+@pytest.mark.parametrize("task", ["Check disk space", "Test connection to load balancer", "Verify signature", "Build cache"])
+def test_the_name_of_a_task_of_a_deploy_blames_nobody(task: str) -> None:
+    result = {"event": "failed", "host": "web1", "task": task, "action": "ansible.builtin.shell"}
+    verdict = verdict_of_log("", None, "", [{**result, "result": {"msg": "non-zero return code", "rc": 1}}])
+    assert verdict.owner == UNKNOWN
+    linted = verdict_of_log("", None, "", [{**result, "result": {"msg": "non-zero return code", "cmd": "eslint ."}}])
+    assert (linted.owner, linted.kind) == (DEV, "lint")
 
 
 def test_before_a_command_acts_a_failure_is_of_ops() -> None:

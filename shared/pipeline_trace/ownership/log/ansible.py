@@ -46,7 +46,10 @@ _PROGRAMS = {
 
 @dataclass(frozen=True)
 class TaskFailure:
-    """A task that failed, with the hosts that it failed on. ``program``: the program behind the module, "" if not known."""
+    """A task that failed, with the hosts that it failed on. ``program``: the program behind the module, "" if not known.
+
+    ``command``: what the task ran, "" where its module runs none or its result does not tell it. ``place``: all names in it.
+    """
 
     unreachable: bool
     hosts: tuple[str, ...]
@@ -54,6 +57,7 @@ class TaskFailure:
     action: str
     text: str
     place: str
+    command: str
     program: str
     code: int | None
 
@@ -115,6 +119,7 @@ def _failure(unreachable: bool, hosts: tuple[str, ...], task: str, action: str, 
         action=module,
         text="\n".join(_texts(result)),
         place=" ".join([task, *place, command]),
+        command=command,
         program="ssh" if unreachable else program,
         code=code if isinstance(code, int) else None,
     )

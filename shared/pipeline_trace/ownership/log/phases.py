@@ -79,7 +79,8 @@ class Acting:
 
     def __init__(self, phases: Phases, case: Case, starts: Sequence[int], told: str = "") -> None:
         """``starts``: where each line of the text begins. ``told``: the phase as the pipeline's stage or step tells it."""
-        words = case.command.strip()
+        # What a task is called is for people: "Check health" is no check of the code.
+        words = (case.task.command if case.task else case.command).strip()
         self._lines = case.lines
         self._command = phases.of_command(words) if words else ""
         self._told = told
