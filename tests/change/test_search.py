@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 import support
+from support import put
 from support.months import DAY_NS, SECOND_NS, Months
 
 from pipeline_trace.change import search
+from pipeline_trace.change.board import board_of
 from pipeline_trace.change.entries import Entry
 from pipeline_trace.change.search import FAILED, Found, Search, find_builds, find_deploys, find_for_board, said_cut
 from pipeline_trace.delivery.destinations.store import Store
-from pipeline_trace.delivery.home import find_home
+from pipeline_trace.delivery.home import Home, find_home
 from pipeline_trace.delivery.journal import Writer
 from pipeline_trace.delivery.reader import Reader
 from pipeline_trace.lookup.journals import Journals
@@ -188,6 +190,48 @@ def test_a_board_has_every_deploy_that_a_list_has(months: Lookup, incident: Look
     # Far back only those that name their environment themselves.
     monkeypatch.setattr(search, "_MOST_OTHERS", 1)
     assert len(find_for_board(months, Search()).entries) > 10
+
+
+def test_a_busy_service_or_job_hides_no_other_one_from_the_board(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    now_ns = time.time_ns()
+
+    def playbook(number: int, hours: int, service: str, environment: str, result: str = c.SUCCESS) -> Span:
+        made = _playbook(number, now_ns - hours * 3600 * SECOND_NS, now_ns - hours * 3600 * SECOND_NS + SECOND_NS)
+        made.attributes |= {c.DEPLOYMENT_NAME: service, c.DEPLOYMENT_ENVIRONMENT: environment, c.TASK_RUN_RESULT: result}
+        return made
+
+    def build(number: int, hours: int, job: str, stage: str) -> list[Span]:
+        start_ns = now_ns - hours * 3600 * SECOND_NS
+        run = Span(f"{number:032x}", _id(number), None, f"RUN {job}", start_ns, start_ns + SECOND_NS)
+        run.attributes = {c.JENKINS_TYPE: c.TYPE_RUN, c.PIPELINE_RESULT: c.SUCCESS}
+        inner = Span(run.trace_id, _id(number + 1), run.span_id, stage, start_ns, start_ns + SECOND_NS)
+        inner.attributes = {c.JENKINS_TYPE: c.TYPE_STAGE, c.TASK_RUN_RESULT: c.SUCCESS}
+        run.resource = inner.resource = {c.PIPELINE_NAME: job, c.PIPELINE_RUN_ID: str(number)}
+        return [run, inner]
+
+    busy = [playbook(at, at, "shop", "staging") for at in range(1, 20)]
+    busy += [one for at in range(1, 20) for one in build(1000 + 10 * at, at, "shop/build", "Compile")]
+    green, failed = (
+        playbook(100, 300, "pay", "production"),
+        [playbook(110 + at, at, "pay", "production", c.FAILURE) for at in (2, 3)],
+    )
+    rare = playbook(120, 200, "orders", "qa")
+    by_stage = build(2000, 210, "cart/deploy", "Deploy staging")
+    put(home.store, *busy, green, *failed, rare, *by_stage)
+    monkeypatch.setattr(search, "_MOST_NAMED", 5)
+    monkeypatch.setattr(search, "_MOST_OTHERS", 5)
+    with closing(local_lookup(home)) as lookup:
+        found = find_for_board(lookup, Search())
+        cells = {(row.service, name): cell for row in board_of(found.entries).rows for name, cell in row.cells.items()}
+        assert cells.keys() == {("shop", "staging"), ("pay", "production"), ("orders", "qa"), ("cart", "staging")}
+        assert cells["pay", "production"].there
+        assert cells["pay", "production"].there.trace_id == green.trace_id
+        assert cells["pay", "production"].newest.trace_id == failed[0].trace_id
+        assert found.whole
+        # Where these are too many, that is said.
+        monkeypatch.setattr(search, "_MOST_ROUNDS", 1)
+        monkeypatch.setattr(search, "_MOST_RARE", 1)
+        assert not find_for_board(lookup, Search()).whole
 
 
 def test_what_runs_is_on_the_first_page_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

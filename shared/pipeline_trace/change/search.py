@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from ..lookup.lookup import Lookup
 from ..lookup.source import ALWAYS, Wanted, Window, fits_one
 from ..trace import conventions as c
 from ..trace.clock import horizon_ns
-from ..trace.queries import build_name_parts
+from ..trace.queries import attribute_text, build_name_parts, is_run
 from ..trace.span import Span
 from ..trace.traits import NOTED, traits_of
 from ..trace.words import environment_name
@@ -28,6 +28,10 @@ _TRACES_AT_ONCE = 60
 _MOST_TRACES = 300
 # Of a board: of what names its environment itself, and of all others.
 _MOST_NAMED, _MOST_OTHERS = 150, 60
+# Services, environments and jobs of a board that are looked for by their names, because none of theirs is among these.
+_MOST_RARE, _MOST_ROUNDS = 60, 4
+# Days that are more than any window has.
+_EVER_DAYS = 1_000_000
 # All that is found within these limits.
 EVERY = 1 << 62
 _MOST_SPANS = 20_000
@@ -89,12 +93,13 @@ class Search:
 class Found(NamedTuple):
     """A page. ``older_ns``: the ``until_ns`` of the next page; 0 if there is none.
 
-    ``whole``: False if the page ends at the limit of traces, not because it is full.
+    ``whole``: False if the page ends at the limit of traces, not because it is full. ``traces``: those that are on it.
     """
 
     entries: Sequence[Entry]
     older_ns: int = 0
     whole: bool = True
+    traces: frozenset[str] = frozenset()
 
 
 class _Part(NamedTuple):
@@ -140,13 +145,61 @@ def _judging(lookup: Lookup, search: Search, entries_of: _EntriesOf, judge: Judg
 def find_for_board(lookup: Lookup, search: Search) -> Found:
     """Return the newest deploys, for a board: of what names its environment itself from far back, of all else the newest.
 
-    What is told by the name of a stage alone is found among all builds, of which most deploy nothing.
+    What is told by the name of a stage alone is found among all builds, of which most deploy nothing. Of services,
+    environments and jobs that are not among these, the newest are found by their names: a busy job hides none.
     """
-    by_name = OfService([[Wanted("environment")]], {})
-    named = _page(_parts(lookup, search, ALWAYS.to_ns, deploys_of, by_name), EVERY, _MOST_NAMED)
-    others = _page(_parts(lookup, search, ALWAYS.to_ns, deploys_of, _wanted(lookup, search)), EVERY, _MOST_OTHERS)
-    found = {(one.trace_id, one.span_id, one.service, one.environments): one for one in (*others.entries, *named.entries)}
-    return Found(_newest_first(list(found.values())), named.older_ns, named.whole)
+    jobs = dict[str, set[str]]()
+
+    def entries_of(spans: Sequence[Span]) -> Sequence[Entry]:
+        for one in filter(is_run, spans):
+            jobs.setdefault(one.trace_id, set()).add(attribute_text(one, c.PIPELINE_NAME))
+        return deploys_of(spans)
+
+    def page(wanted: OfService, most_traces: int) -> Found:
+        return _page(_parts(lookup, search, ALWAYS.to_ns, entries_of, wanted), EVERY, most_traces)
+
+    named = page(OfService([[Wanted("environment")]], {}), _MOST_NAMED)
+    others = page(_wanted(lookup, search), _MOST_OTHERS)
+    entries, traces = [*others.entries, *named.entries], named.traces | others.traces
+    whole = named.whole and others.whole
+    asked: list[list[Wanted]] = []
+    for _ in range(0 if whole or _groups(search) is not _ANY else _MOST_ROUNDS):
+        seen = {job for trace in traces for job in jobs.get(trace, ())}
+        left = [one for one in _rare(lookup, search, entries, seen) if one not in asked]
+        whole = not left
+        if whole:
+            break
+        rest = page(OfService(left[:_MOST_RARE], {}), _MOST_OTHERS)
+        entries, traces = [*rest.entries, *entries], traces | rest.traces
+        # Of a page that is cut, some may still be found.
+        asked += left[:_MOST_RARE] if rest.whole else []
+    found = {(one.trace_id, one.span_id, one.service, one.environments): one for one in entries}
+    return Found(_newest_first(list(found.values())), whole=whole)
+
+
+def _rare(lookup: Lookup, search: Search, found: Iterable[Entry], jobs: Collection[str]) -> Iterator[list[Wanted]]:
+    """Yield what tells the deploys to each place of which none was found, and the builds of each job that was not read.
+
+    Of a place where only failed ones were found, what succeeded is looked for. ``jobs``: those that were read.
+    """
+    green: dict[tuple[str, str], bool] = {}
+    for entry in found:
+        place = entry.service, entry.environments[0]
+        green[place] = green.get(place, False) or entry.state == c.SUCCESS
+    only = environment_name(search.environment)
+    for told in lookup.figures("deploy", search.began, days=_EVER_DAYS):
+        service, environment = told.names
+        place = service, environment_name(environment)
+        own = [Wanted("service", service), Wanted("environment", environment)]
+        if not service or only not in ("", place[1]):
+            continue
+        if place not in green:
+            yield own
+        elif not green[place] and c.SUCCESS in told.results:
+            yield [*own, Wanted("result", c.SUCCESS)]
+    for told in lookup.figures("job", search.began, days=_EVER_DAYS):
+        if told.names[0] and told.names[0] not in jobs:
+            yield [Wanted("pipeline", told.names[0])]
 
 
 def said_cut(found: Found) -> list[str]:
@@ -166,14 +219,16 @@ def _found(lookup: Lookup, search: Search, most: int, until_ns: int, entries_of:
 def _page(parts: Iterable[_Part], most: int, most_traces: int) -> Found:
     """Return a page of whole parts."""
     found: list[Entry] = []
+    traces = set[str]()
     last_ns = 0
     for read, part in enumerate(parts):
         # Those that ended at the same time stay together: the next page begins before it.
         if (len(found) >= most or read >= most_traces) and part.ended_ns < last_ns:
-            return Found(_newest_first(found), last_ns - 1, len(found) >= most)
+            return Found(_newest_first(found), last_ns - 1, len(found) >= most, frozenset(traces))
         found += part.entries
+        traces |= part.traces
         last_ns = part.ended_ns
-    return Found(_newest_first(found))
+    return Found(_newest_first(found), traces=frozenset(traces))
 
 
 def _parts(lookup: Lookup, search: Search, until_ns: int, entries_of: _EntriesOf, wanted: OfService) -> Iterator[_Part]:
