@@ -15,7 +15,9 @@ from support import installs, played
 from support.otlp_receiver import Receiver, free_port
 from support.played import Played
 
+from pipeline_trace.change.entries import deploys_of
 from pipeline_trace.trace import words
+from pipeline_trace.trace.span import Span
 
 TRACE, PARENT = "a" * 32, "b" * 16
 TRACEPARENT = f"00-{TRACE}-{PARENT}-01"
@@ -476,3 +478,25 @@ def test_a_real_run_takes_each_from_where_it_is_said(tmp_path: Path) -> None:
         "deployment.status": "failed",
     }
     assert {name: run.root()["attributes"].get(name) for name in expected} == expected
+
+
+@pytest.mark.process
+def test_a_playbook_that_no_host_matched_deployed_nothing(tmp_path: Path) -> None:
+    told = ("-e", "app_name=shop", "-e", "version=3.1", "-e", "deploy_env=production")
+    run = play(tmp_path, *told, text=PLAYBOOK.replace("hosts: h1", "hosts: nobody"))
+    assert run.returncode == 0
+    attributes = run.root()["attributes"]
+    assert (attributes[ENVIRONMENT], attributes["cicd.pipeline.task.run.result"]) == ("production", "skip")
+    assert "deployment.status" not in attributes
+    assert deploys_of([Span.from_dict(one) for one in run.spans]) == []
+
+
+@pytest.mark.process
+def test_a_dry_run_deploys_nothing(tmp_path: Path) -> None:
+    told = ("-e", "app_name=shop", "-e", "version=3.1", "-e", "deploy_env=production")
+    tried, done = (
+        [Span.from_dict(one) for one in play(tmp_path, *told, *more, text=PLAYBOOK).spans] for more in (("--check",), ())
+    )
+    assert deploys_of(tried) == []
+    (deploy,) = deploys_of(done)
+    assert (deploy.service, deploy.environments, deploy.version) == ("shop", ("production",), "3.1")

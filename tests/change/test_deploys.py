@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.pathways import COMMIT, GREEN, OTHER, STATUS, Story, only, states, told
 
+from pipeline_trace.change.entries import deploys_of
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Link
 
@@ -123,6 +124,17 @@ def test_a_stage_that_deploys_by_itself() -> None:
     answer, steps = only(story)
     assert (steps["merge"]["state"], steps["production"]["last"]["ran_ms"]) == ("success", 10_000)
     assert answer["reason"] == "production failed in shop/build#4 at Roll out to prod: exit status 1"
+
+
+def test_a_dry_run_is_no_deploy_of_its_build_or_stage() -> None:
+    for made, steps in (({}, ["staging", "production"]), ({c.ANSIBLE_CHECK_MODE: True}, [])):
+        story = Story()
+        books = [story.playbook(1, 5, "staging", story.deploy(1, 0, 9, "staging"))]
+        run = story.run("shop/build", 4, 20, 40, branch="main")
+        books.append(story.playbook(25, 29, "production", story.stage("Deploy production", 24, 30, run)))
+        for book in books:
+            book.attributes |= made
+        assert [one.environments[0] for one in deploys_of(story.spans)] == steps
 
 
 def test_a_stage_that_fails_after_its_deploy_went_well_has_failed() -> None:

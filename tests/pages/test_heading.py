@@ -191,3 +191,10 @@ def test_a_kind_that_is_no_text_costs_no_page() -> None:
     story = release()
     story.spans[0].attributes[c.ANSIBLE_TYPE] = ["playbook", 7]
     assert rows(story.spans)["Version"] == "1.7.3"
+
+
+def test_a_dry_run_says_that_nothing_was_changed() -> None:
+    told = {c.ANSIBLE_TYPE: c.TYPE_PLAYBOOK, c.ANSIBLE_CHECK_MODE: True, c.DEPLOYMENT_ENVIRONMENT: "production"}
+    told |= {c.DEPLOYMENT_NAME: "shop", c.ARTIFACT_VERSION: "9.9.9", c.TASK_TYPE: c.DEPLOY}
+    shown = rows([Span("1" * 32, "1" * 16, None, "playbook site.yml", 1, 2, attributes=told)])
+    assert shown == {"Dry run": "shop 9.9.9 \N{RIGHTWARDS ARROW} production: nothing was changed"}

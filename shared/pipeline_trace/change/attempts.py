@@ -10,7 +10,7 @@ from ..lookup.states import has_failed
 from ..lookup.twice import build_of
 from ..trace import conventions as c
 from ..trace.others import is_of_plugin
-from ..trace.queries import attribute_text, build_name_of, is_deploy, is_run
+from ..trace.queries import attribute_text, build_name_of, is_deploy, is_dry_run, is_run
 from ..trace.span import Span
 from . import builds, environments, waits
 from .attempt import LOCAL, Attempt, by_place, is_refused, message_of, of_playbooks, version_of, why, worst
@@ -84,7 +84,7 @@ def _outside(runs: RunTree, spans: Sequence[Span]) -> Iterator[Attempt]:
             yield of_playbooks(runs, those, place, name or derived)
     for span in spans:
         commit = attribute_text(span, c.VCS_HEAD_REVISION)
-        alone = span.parent_id is None and commit and not build_name_of(span) and not is_deploy(span)
+        alone = span.parent_id is None and commit and not (build_name_of(span) or is_deploy(span) or is_dry_run(span))
         if alone and not any(is_deploy(one) and runs.is_below(one, span) for one in spans):
             done = span.attributes.get(c.PROCESS_EXIT_CODE) == 0
             state, service = c.SUCCESS if done else states.state(span), attribute_text(span, c.VCS_REPOSITORY_NAME)

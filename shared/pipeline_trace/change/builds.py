@@ -110,7 +110,7 @@ def deploy_stages(runs: RunTree, run: Span, below: list[Span]) -> list[tuple[Spa
             continue
         deploys = any(runs.is_below(one, stage) for one in (*below, *runs.playbooks(run)))
         place = environments.environment_of_stage(stage.name, deploys)
-        if place:
+        if place and not runs.only_tries(stage):
             found.append((stage, place))
     return found
 

@@ -7,7 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 from ..lookup.states import has_failed
 from ..lookup.tree import parents_of
 from ..trace import conventions as c
-from ..trace.queries import attribute_text, build_name_of, is_deploy, is_run, is_stage, order_of, parameter, revision_of
+from ..trace.queries import (
+    attribute_text,
+    build_name_of,
+    is_deploy,
+    is_dry_run,
+    is_playbook,
+    is_run,
+    is_stage,
+    order_of,
+    parameter,
+    revision_of,
+)
 from ..trace.span import Span
 from ..trace.words import environment_name
 from . import environments
@@ -142,6 +153,13 @@ class RunTree:
         """Return the playbooks in a run that deploy."""
         return [span for span in self.within(run) if is_deploy(span)]
 
+    def only_tries(self, span: Span) -> bool:
+        """Return whether the playbooks in a run or a stage are dry runs, all of them."""
+        run = span if is_run(span) else self.run_above(span)
+        inside = self.within(run) if run else ()
+        books = [one for one in inside if is_playbook(one) and (span is run or self.is_below(one, span))]
+        return bool(books) and all(map(is_dry_run, books))
+
     def job_service(self, run: Span) -> str:
         """Return the service that a run's job builds or deploys: from its parameters, the job's name or the repository."""
         job = attribute_text(run, c.PIPELINE_NAME)
@@ -158,7 +176,7 @@ class RunTree:
     def environment(self, run: Span) -> str:
         """Return the environment that a run as a whole deploys to; "" for none or for several."""
         job = attribute_text(run, c.PIPELINE_NAME)
-        if environments.is_check_job(job):
+        if environments.is_check_job(job) or self.only_tries(run):
             return ""
         if len({place for stage in self.stages(run) if (place := environments.environment_of_stage(stage.name, False))}) > 1:
             return ""

@@ -14,7 +14,16 @@ from ..ownership.account.causes import cause_of
 from ..ownership.account.codehost import change_url, commit_url, repository_of, repository_url
 from ..ownership.account.shown import clean
 from ..trace import conventions as c
-from ..trace.queries import agents_of, attribute_text, build_name_of, is_playbook, is_run, run_url_of
+from ..trace.queries import (
+    agents_of,
+    attribute_text,
+    build_name_of,
+    environment_of,
+    is_dry_run,
+    is_playbook,
+    is_run,
+    run_url_of,
+)
 from ..trace.span import Span
 from ..trace.traits import PLAYBOOKS
 
@@ -38,8 +47,8 @@ class Heading:
 
     ``name``: the build (JOB#N), else the name of the first span. ``build``: the build with its page; ``is_build``: whether
     the trace is about all of it, not only about a playbook in it. ``environments``: where something was deployed, whether
-    that went well or not. ``tag``: whether ``branch`` is a tag. ``started_by``: who or what, in words. ``ran_on``: agents;
-    without any, the host of the command.
+    that went well or not. ``tried``: what was only tried, by dry runs. ``tag``: whether ``branch`` is a tag.
+    ``started_by``: who or what, in words. ``ran_on``: agents; without any, the host of the command.
     """
 
     name: str
@@ -48,6 +57,7 @@ class Heading:
     services: Sequence[str] = ()
     versions: Sequence[str] = ()
     environments: Sequence[str] = ()
+    tried: Sequence[str] = ()
     commits: Sequence[Named] = ()
     branch: str = ""
     tag: bool = False
@@ -84,6 +94,7 @@ def heading_of(roots: Sequence[Node]) -> Heading:
         services=_unlike(clean(one.service) for one in deploys or attempts if not _is_job(one)),
         versions=_unlike(clean(one.version) for one in attempts),
         environments=_unlike(clean(one.step) for one in deploys),
+        tried=_unlike(_tried(one) for one in spans if is_dry_run(one)),
         commits=tuple(Named(clean(one), clean(commit_url(address, one))) for one in commits),
         branch=clean(_first([source, main], c.VCS_HEAD_NAME).removeprefix("origin/")),
         tag=_first([source, main], c.VCS_HEAD_TYPE) == "tag",
@@ -102,6 +113,7 @@ def facts_of(heading: Heading) -> list[Fact]:
         ("Service", "Services", _plain(heading.services)),
         ("Version", "Versions", _plain(heading.versions)),
         ("Environment", "Environments", _plain(heading.environments)),
+        ("Dry run", "Dry runs", _plain(heading.tried)),
         ("Commit", "Commits", [Named(one.text[:_COMMIT], one.url) for one in heading.commits]),
         *([("Tag", "Tag", _plain([heading.branch]))] if heading.tag else [("Branch", "Branch", _plain([heading.branch]))]),
         ("Change", "Changes", heading.changes),
@@ -127,6 +139,13 @@ def _outline(roots: Sequence[Node]) -> Iterator[Span]:
 def _main(spans: Sequence[Span]) -> Span | None:
     """Return the span that the trace is about: the first run, else the first playbook, else the first span."""
     return next(filter(is_run, spans), None) or next(filter(is_playbook, spans), None) or next(iter(spans), None)
+
+
+def _tried(span: Span) -> str:
+    """Return what a dry run would have deployed, and that it did not."""
+    what = " ".join(attribute_text(span, name) for name in (c.DEPLOYMENT_NAME, c.ARTIFACT_VERSION))
+    said = " \N{RIGHTWARDS ARROW} ".join(filter(None, [clean(what).strip(), clean(environment_of(span))]))
+    return f"{said}: nothing was changed" if said else "nothing was changed"
 
 
 def _is_job(attempt: Attempt) -> bool:

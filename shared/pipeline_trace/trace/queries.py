@@ -51,9 +51,17 @@ def is_playbook(span: Span) -> bool:
     return span.attributes.get(c.ANSIBLE_TYPE) == c.TYPE_PLAYBOOK
 
 
+def is_dry_run(span: Span) -> bool:
+    """Tell whether a span is a playbook that only told what it would change (``--check``)."""
+    return span.attributes.get(c.ANSIBLE_CHECK_MODE) is True and is_playbook(span)
+
+
 def is_deploy(span: Span) -> bool:
-    """Tell whether a span is a deploy that says where it deploys, such as a playbook; a pipeline's run is none."""
-    return c.DEPLOYMENT_ENVIRONMENT in span.attributes and not is_run(span)
+    """Tell whether a span is a deploy that says where it deploys, such as a playbook; a pipeline's run is none.
+
+    A dry run deploys nothing.
+    """
+    return c.DEPLOYMENT_ENVIRONMENT in span.attributes and not is_run(span) and not is_dry_run(span)
 
 
 def has_times(span: Span) -> bool:

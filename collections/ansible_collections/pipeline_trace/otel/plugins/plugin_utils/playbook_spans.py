@@ -252,7 +252,11 @@ class PlaybookSpans:
             if self._diffs:
                 attributes[c.ANSIBLE_DIFFS] = self._diffs
                 self._diffs = 0
-            if c.DEPLOYMENT_ENVIRONMENT in attributes:
+            ran = any(value for name, value in attributes.items() if name.startswith(c.ANSIBLE_STATS_PREFIX))
+            if not (ran or playbook.failed):
+                # No host matched, or no play has a task: nothing was deployed.
+                attributes[c.TASK_RUN_RESULT] = c.SKIP
+            elif c.DEPLOYMENT_ENVIRONMENT in attributes:
                 attributes[c.DEPLOYMENT_STATUS] = "failed" if playbook.failed else "succeeded"
             self._open.finish(playbook)
             self._open.playbook = None
