@@ -48,6 +48,9 @@ def test_without_a_success_nobody_knows_what_is_there() -> None:
         ([("1.7", 90), ("1.8", 30), ("1.8", 10)], ("1.7", 60), Behind(1, NOW - 29 * MINUTE)),
         # Rolled back: staging has had it again.
         ([("1.7", 90), ("1.8", 30), ("1.7", 10)], ("1.7", 60), Behind(0, 0)),
+        # What was there before production's version is no change; what came then is one.
+        ([("1.6", 99), ("1.7", 90), ("1.6", 30)], ("1.7", 60), Behind(0, 0)),
+        ([("1.6", 99), ("1.7", 90), ("1.6", 30), ("1.8", 10)], ("1.7", 60), Behind(1, NOW - 9 * MINUTE)),
         # It never was in staging as far as is known: no figure is made up.
         ([("1.8", 30)], ("1.7", 60), None),
         ([("1.8", 30)], ("", 60), None),
@@ -66,6 +69,36 @@ def test_a_commit_counts_before_a_version_and_may_be_shortened() -> None:
     before = [deploy("", "staging", 90, commit="a" * 40), deploy("2.0", "staging", 30, commit="b" * 40)]
     (row,) = board_of([*before, deploy("other words", "production", 60, commit="a" * 7)]).rows
     assert row.cells["production"].behind == Behind(1, NOW - 29 * MINUTE)
+
+
+def test_a_commit_that_is_cut_short_counts_once() -> None:
+    commits = [("a" * 40, 90), ("b" * 7, 30), ("b" * 40, 20)]
+    staging = [deploy("", "staging", ago, commit=commit) for commit, ago in commits]
+    (row,) = board_of([*staging, deploy("", "production", 60, commit="a" * 40)]).rows
+    assert row.cells["production"].behind == Behind(1, NOW - 29 * MINUTE)
+
+
+def test_what_comes_before_an_environment_is_known_only_by_words() -> None:
+    names = ("dev01", "staging", "prod1", "customer-a", "customer-b")
+    board = board_of([deploy(version, name, ago) for name in names for version, ago in (("1.7", 60),)])
+    assert list(board.environments) == ["dev01", "staging", "prod1", "customer-a", "customer-b"]
+    (row,) = board.rows
+    assert {name: cell.before for name, cell in row.cells.items()} == {
+        "dev01": "",
+        "staging": "dev01",
+        "prod1": "staging",
+        "customer-a": "",
+        "customer-b": "",
+    }
+
+
+def test_of_deploys_at_the_same_time_what_ended_last_is_there() -> None:
+    long, short = deploy("1.8.0", "staging", 30, end_ns=NOW), deploy("1.8.1", "staging", 20)
+    (row,) = board_of([long, short]).rows
+    assert row.cells["staging"].there == long
+    running = deploy("1.8.0", "staging", 30, "running")
+    (row,) = board_of([running, short]).rows
+    assert (row.cells["staging"].newest, row.cells["staging"].there) == (running, short)
 
 
 def test_environments_stand_in_the_order_of_a_change() -> None:
@@ -108,7 +141,7 @@ def printed(width: int, terminal: bool) -> str:
 def test_a_terminal_shows_the_same_whatever_its_width(width: int, terminal: bool) -> None:
     text = printed(width, terminal)
     words = " ".join(text.split())
-    for said in ("shop", "1.7", "✗ failed 1.8 5 min", "ops: host unreachable", "1 change behind, for 29 min", "by mara"):
+    for said in ("shop", "1.7", "✗ failed 1.8 5 min", "ops: host unreachable", "1 change behind staging, for 29 min", "by mara"):
         assert said in words, said
     assert "web2: no route to host" in words
     if terminal:

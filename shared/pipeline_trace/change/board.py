@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 from ..lookup.journals import rank
 from ..trace import conventions as c
-from ..trace.words import environment_order, is_environment
+from ..trace.words import environment_order, is_environment, usual_environment
 from .entries import Entry
 
 
 @dataclass(frozen=True)
 class Behind:
-    """How far an environment is behind the column before. ``changes``: how many others that one got since.
+    """How far an environment is behind the one before. ``changes``: how many others that one got since, each counted once.
 
-    ``since_ns``: when it got the first of them, in nanoseconds since the epoch.
+    What was there earlier, and came back, is no change. ``since_ns``: when it got the first of them, in nanoseconds since
+    the epoch.
     """
 
     changes: int
@@ -34,13 +35,15 @@ class Failing:
 class Cell:
     """A service in an environment. ``newest``: the last deploy. ``there``: the last that succeeded, None if none is known.
 
-    ``behind``: None where that is not known, or there is no column before. ``failing``: None if nothing failed since.
+    ``behind``: None where that is not known, or there is no environment before. ``before``: that one; "" for none.
+    ``failing``: None if nothing failed since.
     """
 
     newest: Entry
     there: Entry | None = None
     behind: Behind | None = None
     failing: Failing | None = None
+    before: str = ""
 
     @property
     def state(self) -> str:
@@ -72,8 +75,9 @@ class Board:
 def board_of(deploys: Iterable[Entry]) -> Board:
     """Return the board of some deploys."""
     found: dict[str, dict[str, list[Entry]]] = {}
-    # By a clock that is ahead, a deploy would be the newest one until that time: it comes before all others.
-    for one in sorted(deploys, key=lambda one: (*rank(one.start_ns), one.span_id)):
+    # What ended last is there now. By a clock that is ahead, a deploy would be the newest one until that time: it comes
+    # before all others.
+    for one in sorted(deploys, key=lambda one: (not one.end_ns, *rank(one.end_ns or one.start_ns), one.span_id)):
         found.setdefault(one.service, {}).setdefault(one.environments[0], []).append(one)
     order = environments_in_order({name for cells in found.values() for name in cells})
     rows = [Row(service, _cells(order, of)) for service, of in found.items()]
@@ -90,15 +94,18 @@ def environments_in_order(names: Iterable[str]) -> list[str]:
 
 def _cells(order: Sequence[str], of: Mapping[str, Sequence[Entry]]) -> dict[str, Cell]:
     cells: dict[str, Cell] = {}
-    before: Sequence[Entry] = ()
+    before: tuple[str, Sequence[Entry]] = "", ()
     for name in order:
         deploys = of.get(name)
         if not deploys:
             continue
         green = [one for one in deploys if one.state == c.SUCCESS]
         there = green[-1] if green else None
-        cells[name] = Cell(deploys[-1], there, _behind(there, before), _failing(deploys))
-        before = green
+        # Nobody knows what comes before an environment whose name no word tells.
+        ordered = usual_environment(name) != ""
+        behind = _behind(there, before[1]) if ordered else None
+        cells[name] = Cell(deploys[-1], there, behind, _failing(deploys), before[0] if behind else "")
+        before = (name, green) if ordered else before
     return cells
 
 
@@ -116,10 +123,11 @@ def _behind(there: Entry | None, before: Sequence[Entry]) -> Behind | None:
     same = [at for at, one in enumerate(before) if is_same(one, there)]
     if not same:
         return None
-    since = [one for one in before[same[-1] + 1 :] if one.what]
-    if not since:
-        return Behind(0, 0)
-    return Behind(len({(one.commit, one.version) for one in since}), since[0].end_ns)
+    since: list[Entry] = []
+    for one in before[same[-1] + 1 :]:
+        if one.what and not any(is_same(one, other) for other in (*before[: same[-1] + 1], *since)):
+            since.append(one)
+    return Behind(len(since), since[0].end_ns if since else 0)
 
 
 def is_same(one: Entry, other: Entry) -> bool:

@@ -79,14 +79,14 @@ def _said(cell: Cell, now_ns: int) -> list[Text]:
         if owner := _owner(newest):
             lines.append(Text(owner))
     if cell.behind and cell.behind.changes:
-        lines.append(Text(said_behind(cell.behind, now_ns), style="yellow"))
+        lines.append(Text(said_behind(cell.behind, cell.before, now_ns), style="yellow"))
     return lines
 
 
-def said_behind(behind: Behind, now_ns: int) -> str:
-    """Return in words how far an environment is behind the one before."""
+def said_behind(behind: Behind, before: str, now_ns: int) -> str:
+    """Return in words how far an environment is behind the one before, ``before``."""
     changes = f"{behind.changes} change{'s' if behind.changes > 1 else ''}"
-    return f"{changes} behind, for {human_duration(max(now_ns - behind.since_ns, 0))}"
+    return f"{changes} behind {_visible(before)}, for {human_duration(max(now_ns - behind.since_ns, 0))}"
 
 
 def _ago(one: Entry, now_ns: int) -> str:

@@ -48,7 +48,11 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "there": entry_document(cell.there) if cell.there else None,
         "newest": entry_document(cell.newest),
         "failing": {"times": cell.failing.times, "since": iso_time(cell.failing.since_ns)} if cell.failing else None,
-        "behind": {"changes": behind.changes, "since": iso_time(behind.since_ns) if behind.changes else None}
+        "behind": {
+            "environment": cell.before,
+            "changes": behind.changes,
+            "since": iso_time(behind.since_ns) if behind.changes else None,
+        }
         if behind
         else None,
     }

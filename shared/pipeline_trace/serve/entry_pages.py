@@ -143,7 +143,7 @@ def _cell(service: str, environment: str, cell: Cell | None, now_ns: int) -> dic
         "deploys": _list_of(service, environment),
         "there": line_of(there) if there else None,
         "newest": line_of(newest) if newest is not there else None,
-        "behind": said_behind(behind, now_ns) if behind and behind.changes else "",
+        "behind": said_behind(behind, cell.before, now_ns) if behind and behind.changes else "",
         "failing": _failing(cell.failing, now_ns) if cell.failing else None,
     }
 

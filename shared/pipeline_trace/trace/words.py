@@ -113,11 +113,11 @@ def environments_in(text: str) -> set[str]:
 
 @lru_cache(maxsize=1000)
 def usual_environment(name: str) -> str:
-    """Return the usual environment at whose place in the order another one is: production for prod-eu.
+    """Return the usual environment at whose place in the order another one is: production for prod-eu and for prod2.
 
     An empty string where the name does not say it, or names several.
     """
-    places = {_PLACES[found] for found in environments_in(name)}
+    places = {_PLACES[found] for found in _in_name(name)}
     return places.pop() if len(places) == 1 else ""
 
 
@@ -126,8 +126,13 @@ def environment_order(name: str) -> int:
 
     A name without a known environment, or with several, has the last place.
     """
-    found = environments_in(name)
+    found = _in_name(name)
     return _ORDER[found.pop()] if len(found) == 1 else len(_ORDER)
+
+
+def _in_name(name: str) -> set[str]:
+    """Return the known environments that the name of an environment tells. It may have a number: qa1 is a qa."""
+    return environments_in(" ".join(word.rstrip("0123456789") for word in words_in(name)))
 
 
 def words_in(text: str) -> list[str]:
