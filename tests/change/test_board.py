@@ -141,7 +141,14 @@ def printed(width: int, terminal: bool) -> str:
 def test_a_terminal_shows_the_same_whatever_its_width(width: int, terminal: bool) -> None:
     text = printed(width, terminal)
     words = " ".join(text.split())
-    for said in ("shop", "1.7", "✗ failed 1.8 5 min", "ops: host unreachable", "1 change behind staging, for 29 min", "by mara"):
+    for said in (
+        "shop",
+        "1.7",
+        "✗ failed 1.8 5 min",
+        "ops: host unreachable",
+        "1 change behind staging, for 29 min",
+        "by mara",
+    ):
         assert said in words, said
     assert "web2: no route to host" in words
     if terminal:

@@ -202,3 +202,40 @@ def test_a_playbook_alone_is_followed_to_its_hosts() -> None:
     assert {host.name for host in found.hosts} == {"web1", "web2"}
     assert c.ANSIBLE_TYPE in found.span.attributes
     assert found.span.status_code == ERROR
+
+
+def half_done(result: str = "failed", *, ended: int = 0, block_ended: int | None = None) -> Trace:
+    """Return a playbook of which a host failed and another one still runs.
+
+    ``ended``: when the task ended that failed. ``block_ended``: there is a block around it; 0 if it is open.
+    """
+    around = [] if block_ended is None else [span(3, 2, "Try", 0, block_ended, False, ansible__type="block")]
+    return Trace(
+        [
+            span(1, None, "playbook site.yml", 0, 0, False, ansible__type="playbook"),
+            span(2, 1, "Deploy", 0, 0, False, ansible__type="play"),
+            *around,
+            span(4, 3 if around else 2, "Install", 0, ended, bool(ended), ansible__type="task"),
+            span(5, 4, "web2", 0, 5, ansible__type="host", ansible__result=result),
+            span(6, 4, "web1", 0, ended, False, ansible__type="host", **({"ansible__result": "ok"} if ended else {})),
+        ]
+    )
+
+
+@pytest.mark.parametrize("ended", [0, 9])
+def test_a_host_that_failed_is_known_while_others_still_run(ended: int) -> None:
+    found = half_done(ended=ended).failed_so_far()
+    assert found
+    assert ([host.name for host in found.hosts], found.task and found.task.name) == (["web2"], "Install")
+    assert [one.name for one in found.path] == ["playbook site.yml", "Deploy", "Install", "web2"]
+
+
+def test_what_is_ignored_or_may_still_be_rescued_has_not_failed() -> None:
+    assert half_done("ignored").failed_so_far() is None
+    assert half_done(ended=9, block_ended=0).failed_so_far() is None
+    assert half_done(ended=9, block_ended=12).failed_so_far() is None
+    # Only what runs is asked for so.
+    done = half_done(ended=9)
+    for one in done.spans:
+        one.end_ns = one.end_ns or 20
+    assert done.failed_so_far() is None

@@ -136,6 +136,35 @@ class Trace:
         new = [span for span in spans if span.span_id not in self._by_id]
         return Trace([*self.spans, *new]) if new else None
 
+    def failed_so_far(self) -> Failure | None:
+        """Return what failed first on hosts of a playbook that still runs; None if nothing did.
+
+        What an open block may rescue does not count yet.
+        """
+        bad = (one for one in self.spans if one.end_ns and one.attributes.get(c.ANSIBLE_RESULT) in _BAD_HOSTS)
+        host = min((one for one in bad if self._is_final(one)), key=lambda one: one.end_ns, default=None)
+        task = self._by_id.get(host.parent_id or "") if host else None
+        if host is None or task is None:
+            return None
+        hosts = [one for one in self._children[task.span_id] if one.attributes.get(c.ANSIBLE_RESULT) in _BAD_HOSTS]
+        way = [*reversed(list(self._above(host))), host]
+        return Failure(way, hosts, task, next(filter(is_playbook, way), None))
+
+    def _is_final(self, host: Span) -> bool:
+        """Return whether the failure of a host makes a playbook fail that still runs."""
+        above = list(self._above(host))
+        caught = any(
+            one.status_code != ERROR if one.end_ns else one.attributes.get(c.ANSIBLE_TYPE) == c.TYPE_BLOCK for one in above
+        )
+        return not caught and any(not one.end_ns for one in above)
+
+    def _above(self, span: Span) -> Iterator[Span]:
+        seen = {span.span_id}
+        while (parent := self._by_id.get(span.parent_id or "")) and parent.span_id not in seen:
+            yield parent
+            seen.add(parent.span_id)
+            span = parent
+
     def failure(self, start: Span) -> Failure | None:
         """Return what made a span fail, also in a downstream build; None if the span did not fail."""
         if start.status_code != ERROR:

@@ -63,7 +63,7 @@ class Judged:
 
     ``start``: the span that was asked for. ``alone``: the verdict without history. ``failing``: the failed build as history
     sees it. ``past``: the builds that history compares it with. Without a failure or a build, there is no history.
-    ``because``: what history adds to the evidence.
+    ``because``: what history adds to the evidence, or that the rest still runs.
     """
 
     verdict: Verdict
@@ -88,9 +88,23 @@ def judged_trace(source: BuildSource, spans: Iterable[Span], reference: str, rul
     trace = Trace(spans)
     start = referenced(trace, reference)
     failure = _with_started(source, trace, start)
-    if failure is None:
-        return Judged(_interrupted(trace, start) or _not_failed(trace, start), start)
-    return judged_failure(source, failure, rules)
+    if failure is not None:
+        return judged_failure(source, failure, rules)
+    interrupted = _interrupted(trace, start)
+    failure = None if interrupted else trace.failed_so_far()
+    if failure is not None:
+        return _failed_so_far(failure, start, rules)
+    return Judged(interrupted or _not_failed(trace, start), start)
+
+
+def _failed_so_far(failure: Failure, start: Span, rules: Rules) -> Judged:
+    """Return who should look first at a playbook that failed on some hosts and still runs on others. It has no history."""
+    alone = verdict_without_history(failure, rules)
+    verdict = _naming_hosts(failure, alone)
+    hosts = ", ".join(sorted(host.name for host in failure.hosts))
+    still = f"{hosts} failed; the rest still runs"
+    verdict = replace(verdict, evidence=[*verdict.evidence, still, *_named(failure, verdict)])
+    return Judged(verdict, start, failure, alone, because=[still])
 
 
 def _with_started(source: BuildSource, trace: Trace, start: Span) -> Failure | None:
