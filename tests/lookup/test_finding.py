@@ -483,3 +483,22 @@ def test_a_build_whose_controller_calls_itself_by_capitals_is_found(place: Home)
 def test_an_unknown_build_may_still_run(place: Home) -> None:
     said = refusal(place, f"{ROOT}/job/app/8/console")
     assert f"if it runs, see what it does with: pipeline-trace poll --once --open --jenkins-url {ROOT}" in said
+
+
+@pytest.mark.parametrize("end", ["", "#span-00f067aa0ba902b7", "?q=1"])
+def test_the_address_of_a_page_of_serve_names_its_trace(place: Home, end: str) -> None:
+    store(place, span("make", 1, 1))
+    assert local_lookup(place).trace_id(f"http://traces.example.com:4318/trace/{TRACES[1]}{end}") == TRACES[1]
+
+
+@pytest.mark.parametrize("end", ["", "/", "/job/4711", "/attempts/2?pr=3"])
+def test_a_run_of_another_system_is_found_by_the_address_of_its_pages(place: Home, end: str) -> None:
+    pages = ("https://github.com/acme/shop/actions/runs/9000", "https://github.com/acme/cart/actions/runs/9000")
+    for number, page in enumerate(pages):
+        made = span("RUN ci", number, number + 1)
+        made.attributes = {c.PIPELINE_RESULT: c.SUCCESS, c.PIPELINE_RUN_ID: "9000", c.PIPELINE_NAME: "ci"}
+        made.attributes[c.PIPELINE_RUN_URL] = page
+        store(place, made)
+    assert local_lookup(place).trace_id(f"{pages[1]}{end}") == TRACES[1]
+    with pytest.raises(NotFoundError):
+        local_lookup(place).trace_id("https://github.com/acme/pay/actions/runs/9000")

@@ -94,7 +94,7 @@ def shown(server: Server, path: str) -> str:
     assert answer.status_code == 200, answer.text
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
     main = answer.text.partition("<main>")[2].partition("</main>")[0]
-    return re.sub(r"behind, for [^<]*|\([^<]* ago\)|(?<=matches in )[^<]*", "", main)
+    return re.sub(r"behind \w+, for [^<]*|\([^<]* ago\)|(?<=matches in )[^<]*", "", main)
 
 
 def runs_in(text: str) -> list[str]:
@@ -117,6 +117,21 @@ def test_every_page_is_the_same_from_clickhouse_and_from_the_store(
                 assert [answer.status_code for answer in found] == [303, 303]
                 assert found[0].headers["Location"] == found[1].headers["Location"], words
             assert "OTEL_EXPORTER_OTLP_ENDPOINT" not in get(replica, "/").text
+
+
+@pytest.mark.parametrize(
+    ("words", "page"),
+    [
+        (f"http://127.0.0.1:4318/trace/{'b' * 32}", f"/trace/{'b' * 32}"),
+        (f"https://traces.example.com/trace/{'b' * 32}#span-{'d' * 16}", f"/trace/{'b' * 32}#span-{'d' * 16}"),
+        ("no space left", "/deploys?q=no+space+left"),
+        ("disk full", "/deploys?q=disk+full"),
+        ("nobody has this", "/traces?q=nobody+has+this"),
+    ],
+)
+def test_what_pages_print_is_found(local: Server, words: str, page: str) -> None:
+    answer = requests.get(f"{local.url}/search", {"q": words}, timeout=60, allow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (303, page)
 
 
 def test_the_lists_have_what_is_asked_for(local: Server) -> None:

@@ -10,7 +10,7 @@ from ..delivery.destinations.store import Store
 from ..delivery.home import Home
 from ..place.ci.jenkins.identity import Build, build_on_page
 from ..trace import conventions as c
-from ..trace.queries import attribute_text, build_key, build_name, build_name_of, build_name_parts, is_run
+from ..trace.queries import attribute_text, build_key, build_name, build_name_of, build_name_parts, is_run, run_url_of
 from ..trace.span import Span
 from .assumed import with_stages
 from .journals import Journals, rank, said_of_parts
@@ -19,6 +19,10 @@ from .source import ALWAYS, BuildKey, Counted, Figures, Newest, OnHost, Remember
 from .twice import once_a_build
 
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
+# The page of a trace, on any server; its span may follow.
+_PAGE = re.compile(r"https?://[^?#]*/trace/([0-9a-f]{32})(?:[?#].*)?")
+# Numbers in the address of a run that may be its id.
+_MOST_NUMBERS = 3
 
 
 # How many builds and stages history looks at.
@@ -222,11 +226,17 @@ class Lookup:
             if self._trace(reference.lower()):
                 return reference.lower()
             raise _no_trace(reference)
+        page = _PAGE.fullmatch(reference)
+        if page:
+            return self._trace_id(page[1])
         build = build_on_page(reference) if "://" in reference else None
         if build:
             runs = self._named(build.job, str(build.number))
             here = [span for span in runs if is_of_build(span, build)]
             return _only(here, reference, f"--jenkins-url {build.controller}")
+        there = self._runs_at(reference) if "://" in reference else []
+        if there:
+            return _only(there, reference, "--jenkins-url URL")
         named = build_name_parts(reference)
         if named:
             return _only(self._named(*named), reference, "--jenkins-url URL")
@@ -236,6 +246,14 @@ class Lookup:
         """Return the run, or the playbooks, of a build; of one that has neither, all that is here."""
         found = self.noted([[Wanted("pipeline", pipeline), Wanted("run", run)]], MOST_RUNS)
         return found or self.spans_of_build(pipeline, run)
+
+    def _runs_at(self, address: str) -> list[Span]:
+        """Return the runs whose page, or a page below it, has an address: those of other systems than Jenkins."""
+        bare = address.partition("?")[0].partition("#")[0].rstrip("/")
+        numbers = dict.fromkeys(part for part in bare.split("/") if part.isdecimal())
+        groups = [[Wanted("run", number)] for number in list(numbers)[-_MOST_NUMBERS:]]
+        pages = ((span, run_url_of(span).rstrip("/")) for span in (self.noted(groups, MOST_RUNS) if groups else ()))
+        return [span for span, page in pages if page and (bare == page or bare.startswith(f"{page}/"))]
 
     def _latest(self) -> str:
         running = self.running_traces()

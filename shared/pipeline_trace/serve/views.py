@@ -32,6 +32,7 @@ _PAGE = 50
 # A host on which nothing ran for so long is not found by its name: its page shows no more.
 _HOSTS_NS = 180 * 86_400 * 10**9
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
+_SPAN = re.compile(r"#span-[0-9a-f]{16}$")
 _FIND: Mapping[str, Callable[..., Found]] = {DEPLOYS: find_deploys, BUILDS: find_builds}
 _ENTRIES_OF: Mapping[str, Callable[[Sequence[Span]], list[Entry]]] = {DEPLOYS: deploys_of, BUILDS: builds_of}
 
@@ -140,7 +141,7 @@ class Views:
             return "/"
         with self._reading.open_lookup() as lookup:
             try:
-                return f"/trace/{lookup.trace_id(words)}" if words != "latest" else TRACES
+                return f"/trace/{lookup.trace_id(words)}{_place_in(words)}" if words != "latest" else TRACES
             except NotFoundError:
                 pass
             for one in self._reading.open_spans():
@@ -158,4 +159,15 @@ class Views:
                     return address_of(path, **{name: words})
             if lookup.ran_on(words, Window(self._now_ns() - _HOSTS_NS), 1):
                 return address_of(HOST, name=words)
+            # Who started it, what failed, the kind of a verdict.
+            search = Search(words=tuple(words.split()))
+            for path in _FIND:
+                if self._find(path)(lookup, search, 1, ALWAYS.to_ns).entries:
+                    return address_of(path, q=words)
         return address_of(TRACES, q=words)
+
+
+def _place_in(address: str) -> str:
+    """Return the place in the page of a trace that an address names: a span's; "" for none."""
+    found = _SPAN.search(address)
+    return found[0] if found else ""
