@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import support
+from support import others
 from support.pathways import COMMIT, GREEN, OTHER, Story
 
 from pipeline_trace.compare.find import compare
@@ -200,3 +201,23 @@ def test_the_commits_between_are_those_of_the_job(env: dict[str, str]) -> None:
                 span.attributes[c.VCS_HEAD_REVISION] = commit
     stored(env, *stories)
     assert found(env, "shop/build#3").built == ["c" * 40, COMMIT]
+
+
+WORD = "Zq7xVrT4mKp9"
+
+
+def test_a_parameter_that_a_name_calls_a_secret_is_not_told(env: dict[str, str]) -> None:
+    green, failed = Story("green"), Story("failed")
+    green.run("shop/build", 1, 1000, 1009, DB_PASSWORD=f"{WORD}-1", SIZE="a")
+    failed.run("shop/build", 2, 2000, 2009, state=c.FAILURE, DB_PASSWORD=f"{WORD}-2", SIZE="b")
+    stored(env, green, failed)
+    assert [one.name for one in found(env, "shop/build#2").parameters] == ["SIZE"]
+
+
+def test_neither_is_one_that_jenkins_plugin_lists(env: dict[str, str]) -> None:
+    for number, result, size in ((1, "SUCCESS", "a"), (2, "FAILURE", "b")):
+        plugin = others.Plugin(f"plugin {number}")
+        told = {"DB_PASSWORD": f"{WORD}{number}", "SIZE": size}
+        plugin.build("ci/deploy", number, number * 100, number * 100 + 10, result, **told)
+        support.store_spans(env, plugin.spans)
+    assert [one.name for one in found(env, "ci/deploy#2").parameters] == ["SIZE"]

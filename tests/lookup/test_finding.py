@@ -123,6 +123,16 @@ def test_a_trace_id_finds_its_trace(place: Home) -> None:
     assert names(place, f" {TRACES[1].upper()} ") == ["a", "b"]
 
 
+def test_what_a_name_calls_a_secret_is_hidden_where_it_is_stored_and_where_it_waits(place: Home) -> None:
+    sent = [span("stored", 1, 1), span("waits", 1, 2, parent=1)]
+    for one in sent:
+        one.attributes = {"jenkins.parameter.DB_PASSWORD": "Zq7xVrT4mKp9", "n": 1}
+    store(place, sent[0])
+    waiting(place, sent[1])
+    shown = {"jenkins.parameter.DB_PASSWORD": "***", "n": 1}
+    assert [one.attributes for one in spans(place, TRACES[1])] == [shown, shown]
+
+
 def test_an_unknown_trace_id_says_what_to_do(place: Home) -> None:
     assert "pipeline-trace show latest" in refusal(place, TRACES[5])
 

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import requests
 import support
+from support import others
+from support.pathways import Story
 from support.report_samples import TRACE, sample
 from support.serving import Server
 
@@ -77,6 +79,23 @@ def test_latest_and_builds_have_a_file_too_and_an_unknown_trace_none(env: dict[s
         missing = requests.get(f"{server.url}/trace/{'f' * 32}.json", timeout=20)
     assert (missing.status_code, missing.headers["content-type"]) == (404, "text/html; charset=utf-8")
     assert "there is no trace" in missing.text
+
+
+def test_secrets_in_the_parameters_of_builds_are_nowhere(env: dict[str, str]) -> None:
+    word, plugin = "Zq7xVrT4mKp9", others.Plugin()
+    plugin.build("ci/deploy", 2, 0, 9, "FAILURE", DB_PASSWORD=word, ENV="prod")
+    own = Story("own")
+    own.run("sec/deploy", 2, 0, 9, DB_PASSWORD=word, ENV="prod")
+    support.store_spans(env, [*plugin.spans, *own.spans])
+    with Server(env) as server:
+        for trace in (plugin.trace, own.trace):
+            for page in (f"/trace/{trace}.json", f"/trace/{trace}"):
+                text = requests.get(f"{server.url}{page}", timeout=20).text
+                assert "DB_PASSWORD" in text
+                assert word not in text
+    for trace in (plugin.trace, own.trace):
+        for form in ("json", "otlp"):
+            assert word not in support.trace("show", trace, "--format", form, env=env).stdout
 
 
 def test_a_token_guards_it_like_all_pages(env: dict[str, str]) -> None:

@@ -68,6 +68,12 @@ def test_our_own_open_spans_are_what_they_were(kind: str) -> None:
     assert abs(told_ns - time.time_ns()) < 600 * 10**9
 
 
+def test_what_a_name_calls_a_secret_is_not_kept() -> None:
+    told = replace(OPEN, attributes={**OPEN.attributes, "jenkins.parameter.DB_PASSWORD": "Zq7xVrT4mKp9"})
+    (found,) = read(request_of([told], 30.0).SerializeToString()).heard
+    assert found.span.attributes["jenkins.parameter.DB_PASSWORD"] == "***"
+
+
 def test_what_is_told_together_with_a_run_names_it() -> None:
     ours, odd = (replace(OPEN, attributes={**OPEN.attributes, c.OPEN_TOLD_WITH: value}) for value in ("00000000000000aa", 7))
     found = read(request_of([ours, odd], 30.0).SerializeToString())

@@ -18,7 +18,7 @@ from ..delivery.journal import find_journals
 from ..delivery.reader import Line, Reader, parsed
 from ..trace import conventions as c
 from ..trace.clock import horizon_ns
-from ..trace.others import understood
+from ..trace.others import readable
 from ..trace.span import Span, encode
 from ..trace.traits import NOTED, traits_of
 from ..trace.words import PARAMETERS
@@ -71,7 +71,7 @@ class Entry(NamedTuple):
     def span(self) -> Span | None:
         """Return the span; None if the line is not valid."""
         span = _span_in(parsed(self.raw))
-        return span and understood(span)
+        return span and readable(span)
 
     @property
     def end_ns(self) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from ..trace import conventions as c
+from ..trace import masking
 from ..trace.span import Span, SpanError
 from .budget import Budget
 from .receiver import attributes_of, scope_attributes
@@ -95,7 +96,7 @@ def heard_of(trace_id: str, span_id: str, told_ns: int, attributes: dict[str, An
         resource=resource,
     )
     # Checks each field.
-    checked = Span.from_dict(span.to_dict())
+    checked = masking.by_names(Span.from_dict(span.to_dict()))
     is_id = isinstance(told_with, str) and _SPAN_ID.fullmatch(told_with)
     return Heard(checked, _seconds(interval), told_ns, str(told_with) if is_id else "")
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from . import conventions as c
+from . import masking
 from .span import ERROR, OK, SERVER, AttributeValue, Span
 from .words import PARAMETERS, REVISION
 
@@ -118,6 +119,11 @@ def understood(span: Span) -> Span:
     if kind == c.TYPE_RUN:
         return _run(span)
     return _part(span, kind) if kind else span
+
+
+def readable(span: Span) -> Span:
+    """Return a span as everything that reads spans has it: as it is understood, without the values of secrets."""
+    return masking.by_names(understood(span))
 
 
 def is_of_plugin(run: Span) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from ...trace.others import understood
+from ...trace.others import readable, understood
 from ...trace.span import INTERNAL, UNSET, Span, SpanError, encode
 from ...trace.traits import Traits, traits_of
 from .tables import BODY_START
@@ -72,8 +72,8 @@ def traits_row(span: Span, traits: Traits) -> tuple[object, ...]:
 
 
 def spans_of(rows: Iterable[Row], find_resource: FindResource) -> Iterator[Span]:
-    """Yield the spans of rows, with what is understood of those of other tools. See sent_spans."""
-    return map(understood, sent_spans(rows, find_resource))
+    """Yield the spans of rows, as what reads them has them. See others.readable and sent_spans."""
+    return map(readable, sent_spans(rows, find_resource))
 
 
 def sent_spans(rows: Iterable[Row], find_resource: FindResource) -> Iterator[Span]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ...trace import conventions as c
-from ...trace.others import understood
+from ...trace.others import readable
 from ...trace.span import INTERNAL, UNSET, Span, SpanError
 from .columns import Attributes
 from .types import of_json, typed
@@ -34,7 +34,7 @@ def spans_of(rows: Iterable[Sequence[Any]]) -> Iterator[Span]:
     """Yield the spans of rows. One that is no span is left out: others may write into the table, too."""
     for row in rows:
         try:
-            yield understood(_span(row))
+            yield readable(_span(row))
         except (SpanError, ValueError, TypeError):
             continue
 

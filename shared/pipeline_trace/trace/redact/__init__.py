@@ -67,6 +67,8 @@ def is_secret_name(name: str) -> bool:
     """Return whether the name of a parameter or variable says that its value is a secret."""
     from . import names
 
+    # The user may name more of them.
+    search.own_secrets()
     return names.is_secret_name(name)
 
 

@@ -44,7 +44,7 @@ _PORT = Pattern(r":(?:\d{4,5}|\*):")
 def find(text: str) -> Spans:
     """Return the parts of a text that are secrets, in no order."""
     spans: Spans = []
-    added = _added()
+    added = own_secrets()
     if added:
         _find_own(added, text, spans)
     low = text.lower()
@@ -87,7 +87,7 @@ def _has_program(low: str) -> bool:
 
 
 @cache
-def _added() -> Own | None:
+def own_secrets() -> Own | None:
     """Return what the user adds, ``None`` if it is nothing."""
     from . import own
 
@@ -152,7 +152,7 @@ def _find_named(text: str, low: str, spans: Spans) -> None:
         hits.append(at)
     if low.startswith("pw"):
         hits.append(0)
-    for word in _NAMES + (added.names if (added := _added()) else ()) + (() if text.isascii() else _FOREIGN):
+    for word in _NAMES + (added.names if (added := own_secrets()) else ()) + (() if text.isascii() else _FOREIGN):
         at = low.find(word)
         while at >= 0:
             hits.append(at)
