@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import support
 from support import others
 from support.pathways import COMMIT, GREEN, OTHER, Story
 
+from pipeline_trace.compare import find
 from pipeline_trace.compare.find import compare
 from pipeline_trace.compare.record import Comparison
 from pipeline_trace.delivery.home import Home
@@ -85,6 +87,102 @@ def test_many_deploys_elsewhere_do_not_hide_the_last_green_one(env: dict[str, st
     story.deploy(60, 6000, 6009, "staging", state=c.FAILURE)
     stored(env, story)
     assert found(env, "shop/deploy#60").base.name == "shop/deploy#1"
+
+
+def told_by_stage(number: int, place: str, state: str = c.SUCCESS) -> Story:
+    story = Story(f"rel#{number}")
+    run = story.run("rel/deploy", number, 100 * number, 100 * number + 9, state=state)
+    story.stage(f"Deploy {place}", 100 * number, 100 * number + 9, run, state)
+    return story
+
+
+def told_by_playbook(number: int, place: str, state: str = c.SUCCESS) -> Story:
+    story = Story(f"rel#{number}")
+    # A build of a branch, which its playbook does not make a deploy as a whole.
+    run = story.run("rel/deploy", number, 100 * number, 100 * number + 9, state=state, branch="main")
+    story.playbook(100 * number + 1, 100 * number + 8, place, parent=run, state=state)
+    return story
+
+
+@pytest.mark.parametrize("told", [told_by_stage, told_by_playbook])
+def test_many_deploys_elsewhere_hide_nothing_where_a_part_of_the_build_tells_where(
+    env: dict[str, str], told: Callable[..., Story]
+) -> None:
+    elsewhere = (told(number, "integration") for number in range(2, 50))
+    stored(env, told(1, "production"), *elsewhere, told(50, "production", c.FAILURE))
+    one = found(env, "rel/deploy#50")
+    assert (one.base.name, one.note) == ("rel/deploy#1", "")
+
+
+@pytest.mark.parametrize("told", [told_by_stage, told_by_playbook])
+def test_a_green_run_elsewhere_is_none_where_a_part_of_the_build_tells_where(
+    env: dict[str, str], told: Callable[..., Story]
+) -> None:
+    stored(env, told(1, "integration"), told(2, "production", c.FAILURE))
+    with pytest.raises(NotFoundError, match="there is no green run of rel/deploy to production before rel/deploy#2 here; "):
+        found(env, "rel/deploy#2")
+
+
+def test_a_build_that_failed_at_its_first_place_is_compared_with_one_that_went_on(env: dict[str, str]) -> None:
+    stored(env, build(1, 1000, GREEN), build(2, 2000, [GREEN[0], ("Deploy integration", c.FAILURE)]))
+    one = found(env, "shop/build#2")
+    assert (one.base.name, one.note) == ("shop/build#1", "")
+
+
+def test_those_that_say_where_they_went_are_found_behind_more_than_are_looked_at(
+    env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(find, "_MOST_GREEN", 5)
+    story = Story()
+    story.deploy(1, 100, 109, "staging")
+    for number in range(2, 10):
+        story.deploy(number, 100 * number, 100 * number + 9, "production")
+    story.deploy(10, 1000, 1009, "staging", state=c.FAILURE)
+    stored(env, story)
+    assert found(env, "shop/deploy#10").base.name == "shop/deploy#1"
+
+
+def test_where_not_all_green_runs_were_looked_at_it_says_so(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(find, "_MOST_GREEN", 5)
+    elsewhere = (told_by_stage(number, "integration") for number in range(2, 10))
+    stored(env, told_by_stage(1, "production"), *elsewhere, told_by_stage(50, "production", c.FAILURE))
+    with pytest.raises(NotFoundError) as error:
+        found(env, "rel/deploy#50")
+    assert str(error.value) == (
+        "there is no green run of rel/deploy to production among the newest 5 green runs of it before rel/deploy#50; "
+        "an older one must be named: pipeline-trace compare 'rel/deploy#50' --with JOB#N"
+    )
+
+
+def played(number: int, name: str, place: str, service: str = "", state: str = c.SUCCESS) -> Story:
+    story = Story(f"{name} {number}")
+    book = story.playbook(100 * number, 100 * number + 9, place, service=service, state=state)
+    book.name = f"playbook {name}"
+    return story
+
+
+@pytest.mark.parametrize("place", ["", "production"])
+def test_many_other_playbooks_hide_no_green_one(env: dict[str, str], monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    monkeypatch.setattr(find, "_MOST_GREEN", 5)
+    others_ = (played(number, "busy.yml", place) for number in range(2, 30))
+    failed = played(50, "rare.yml", place, state=c.FAILURE)
+    green = played(1, "rare.yml", place)
+    stored(env, green, *others_, failed)
+    assert found(env, failed.trace).base.trace_id == green.trace
+
+
+def test_of_playbooks_too_it_says_where_not_all_were_looked_at(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(find, "_MOST_GREEN", 5)
+    monkeypatch.setattr(find, "_MOST_ENDED_WELL", 10)
+    others_ = (played(number, "busy.yml", "") for number in range(2, 30))
+    failed = played(50, "rare.yml", "", state=c.FAILURE)
+    stored(env, played(1, "rare.yml", ""), *others_, failed)
+    with pytest.raises(NotFoundError) as error:
+        found(env, failed.trace)
+    assert str(error.value) == (
+        "there is no green run of playbook rare.yml among the newest 10 green runs before playbook rare.yml; "
+        f"an older one must be named: pipeline-trace compare {failed.trace} --with TRACE"
+    )
 
 
 def test_a_green_run_is_compared_with_the_one_before_it(env: dict[str, str]) -> None:
