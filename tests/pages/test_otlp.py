@@ -111,6 +111,40 @@ def test_the_library_that_made_a_span_and_what_was_dropped_stay() -> None:
     assert read(next(lines_of([span])))[0].attributes == span.attributes
 
 
+ODD: dict[str, list[Any]] = {
+    c.SCOPE_NAME: [5, True, ["a"]],
+    c.SCOPE_VERSION: [["a"], 1.5],
+    c.DROPPED_ATTRIBUTES: ["many", -1, 2**40, True, 1.5, ["1"]],
+    c.DROPPED_EVENTS: [-1, 2**32],
+    c.DROPPED_LINKS: [2**40, "3"],
+    "count": [2**63, -(2**63) - 1, 2**70],
+    "counts": [[1, 2**70]],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in ODD.items() for value in values])
+def test_one_odd_span_leaves_all_readable(name: str, value: Any) -> None:
+    odd = make("x", None, "odd", 0, 1)
+    odd.attributes = {name: value}
+    (line,) = lines_of([odd, make("y", None, "fine", 0, 1)])
+    request = json_format.ParseDict(json.loads(line), ExportTraceServiceRequest(), ignore_unknown_fields=False)
+    found = [span for one in request.resource_spans for two in one.scope_spans for span in two.spans]
+    assert {span.name: [pair.key for pair in span.attributes] for span in found} == {"odd": [name], "fine": []}
+    (sent,) = (span for span in read(line) if span.name == "odd")
+    assert str(sent.attributes[name]).replace("'", "") == str(value).replace("'", "")
+
+
+@pytest.mark.parametrize("name", [c.SCOPE_NAME, "own", c.SERVICE_NAME])
+def test_half_a_character_leaves_all_readable(name: str) -> None:
+    odd = make("x", None, "odd \ud800", 0, 1)
+    odd.attributes = {name: "\ud800x", "\udfff": "y"}
+    odd.resource = dict(odd.attributes)
+    odd.fail("\udc80")
+    odd.events = [Event("\ud800", odd.start_ns, {"\ud800": "\ud800"})]
+    (line,) = lines_of([odd])
+    json_format.Parse(line, ExportTraceServiceRequest(), ignore_unknown_fields=False)
+
+
 def test_spans_of_one_resource_and_one_library_stand_together() -> None:
     document = written(*sample())
     assert [len(one["scopeSpans"]) for one in document["resourceSpans"]] == [1, 1]

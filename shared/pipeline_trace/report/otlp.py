@@ -6,11 +6,13 @@ bits are texts.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..delivery.destinations.rows import whole
 from ..trace import conventions as c
 from ..trace import masking
 from ..trace.span import ERROR, INTERNAL, OK, SERVER, UNSET, AttributeValue, Event, Link, Span, encode
@@ -63,8 +65,11 @@ def _encoded(span: Span) -> tuple[str, str, str]:
     """Return a span's resource, its scope and itself as JSON."""
     span = replace(span)
     masking.mask(span)
-    own = {name: value for name, value in span.attributes.items() if name not in _DROPPED and name not in _OF_SCOPE}
-    scope = {field: span.attributes[name] for name, field in _OF_SCOPE.items() if name in span.attributes}
+    scope = {field: span.attributes[name] for name, field in _OF_SCOPE.items() if _is_text(span.attributes.get(name))}
+    dropped = {field: span.attributes[name] for name, field in _DROPPED.items() if _is_count(span.attributes.get(name))}
+    # One value of another type in a field would make the whole request unreadable: it stays an attribute.
+    moved = {name for name, field in {**_OF_SCOPE, **_DROPPED}.items() if field in scope or field in dropped}
+    own = {name: value for name, value in span.attributes.items() if name not in moved}
     document: dict[str, Any] = {
         "traceId": span.trace_id,
         "spanId": span.span_id,
@@ -76,10 +81,25 @@ def _encoded(span: Span) -> tuple[str, str, str]:
         **_attributes(own),
         **({"events": [_event(event) for event in span.events]} if span.events else {}),
         **({"links": [_link(link) for link in span.links]} if span.links else {}),
-        **{field: span.attributes[name] for name, field in _DROPPED.items() if name in span.attributes},
+        **dropped,
         "status": {"code": _CODES[span.status_code], **({"message": span.status_message} if span.status_message else {})},
     }
-    return encode(_attributes(span.resource)), encode(scope), encode(document)
+    return _json(_attributes(span.resource)), _json(scope), _json(document)
+
+
+def _json(data: object) -> str:
+    """Return JSON in ASCII. Half a character, of a name that is not UTF-8, is a question mark: no receiver takes it."""
+    text = encode(data)
+    return encode(json.loads(whole(json.dumps(json.loads(text), ensure_ascii=False)))) if "\\ud" in text else text
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_count(value: object) -> bool:
+    """Return whether a value is a number of 32 bits without a sign."""
+    return type(value) is int and 0 <= value < 1 << 32
 
 
 def _event(event: Event) -> dict[str, Any]:
@@ -100,7 +120,7 @@ def _value(value: object) -> dict[str, Any]:
     if isinstance(value, bool):
         return {"boolValue": value}
     if isinstance(value, int):
-        return {"intValue": str(value)}
+        return {"intValue": str(value)} if -(1 << 63) <= value < 1 << 63 else {"stringValue": str(value)}
     if isinstance(value, float):
         # JSON has no such numbers.
         return {"doubleValue": value if math.isfinite(value) else _word(value)}
