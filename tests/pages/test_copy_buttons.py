@@ -49,6 +49,32 @@ def test_the_text_for_the_chat_is_the_account_in_both_forms(open_report: Open) -
     assert button.count() == 1
 
 
+@pytest.mark.parametrize("name", ["Copy for the chat", "Copy as Markdown"])
+def test_the_next_click_beside_the_button_counts(open_report: Open, name: str) -> None:
+    page = tell(open_report, permissions=ALLOWED)
+    page.get_by_role("button", name=name).click()
+    page.get_by_role("button", name="Copied").wait_for()
+    box = page.locator("details.commands summary").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.get_by_role("button", name=name).wait_for()
+    assert page.locator("details.commands summary").bounding_box() == box
+    page.mouse.up()
+    assert page.locator("details.commands").get_attribute("open") is not None
+
+
+def test_a_button_with_a_short_name_leaves_nothing_moved_either(open_report: Open) -> None:
+    page = tell(open_report, permissions=ALLOWED)
+    page.get_by_text("Commands").click()
+    button = page.locator(".commands button").first
+    button.click()
+    page.locator(".commands button", has_text="Copied").wait_for()
+    wide = button.bounding_box()
+    page.get_by_text("Commands").focus()
+    assert (button.inner_text(), button.bounding_box()) == ("Copy", wide)
+
+
 def test_where_nothing_failed_two_lines_are_copied(open_report: Open) -> None:
     spans = [make("run", None, "RUN app-build", 0, 60, jenkins_type="run", cicd_pipeline_result="success")]
     page = open_report(spans, permissions=ALLOWED)

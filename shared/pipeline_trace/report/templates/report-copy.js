@@ -42,6 +42,13 @@ function copyByHand(text) {
   field.select();
 }
 
+// The button leaves with the press of the mouse beside it: what is pressed must not move away before it is let go.
+function write(button, label) {
+  const before = button.getBoundingClientRect().width;
+  button.textContent = label;
+  button.style.minWidth = `${Math.max(before, button.getBoundingClientRect().width)}px`;
+}
+
 // A button says that it is done until the reader leaves it.
 async function copy(text, button) {
   const done = await copied(text);
@@ -49,7 +56,7 @@ async function copy(text, button) {
   if (!done) return copyByHand(text);
   const label = button.dataset.label || button.textContent;
   button.dataset.label = label;
-  button.textContent = DONE;
+  write(button, DONE);
   byId("copied").textContent = `${DONE}: ${button.getAttribute("aria-label") || label}`;
   button.addEventListener("blur", () => (button.textContent = label), { once: true });
 }
