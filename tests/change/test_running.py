@@ -8,7 +8,16 @@ import pytest
 from support.spans import span as made
 
 from pipeline_trace.change.entries import Entry
-from pipeline_trace.change.running import Took, Waits, running_of, slow_hosts, took, took_of, with_usual_on_hosts
+from pipeline_trace.change.running import (
+    Took,
+    Waits,
+    running_of,
+    slow_hosts,
+    took,
+    took_of,
+    with_running,
+    with_usual_on_hosts,
+)
 from pipeline_trace.lookup.standing import Opened, standing
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.span import Span
@@ -157,3 +166,17 @@ def test_a_deep_chain_of_open_spans_takes_no_longer_than_it_has_spans() -> None:
 def test_two_builds_that_a_wait_does_not_name_are_told() -> None:
     (one,) = running_of([waiting(1, c.WAIT_BUILD)], [])
     assert one.waits == [Waits(c.WAIT_BUILD)]
+
+
+def test_what_runs_is_among_other_deploys_once_whatever_its_service_is_called() -> None:
+    run = replace(deploy(9, 0, "running"), span_id="9")
+    known = [
+        deploy(1, 3),
+        # Its first try, and a playbook in it that has ended.
+        replace(run, span_id="7", state=c.FAILURE, start_ns=run.start_ns - 9, end_ns=run.start_ns - 5),
+        replace(run, span_id="8", state=c.SUCCESS, start_ns=run.start_ns + 5, end_ns=run.start_ns + 9),
+    ]
+    assert with_running(known, [run]) == [*known[:2], run]
+    better = replace(run, service="the-shop", version="2")
+    assert with_running([better], [replace(run, heard_ns=5)]) == [replace(better, heard_ns=5)]
+    assert with_running([], [run]) == [run]

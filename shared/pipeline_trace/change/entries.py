@@ -26,6 +26,7 @@ class Entry:
     ``environments``: of a deploy one; of a build those that it deploys to. ``state``: one of lookup.states.STATES. ``who``:
     who or what started it. ``where``: the stage that failed. ``message``: the first error. ``owner`` and ``kind``: of the
     verdict on its log, without history; "" where no poller wrote one, until answers.verdicts judges it. ``run``: JOB#N.
+    ``heard_ns``: when it was last heard of, where it should have been heard since; else 0. Nobody knows what became of it.
     """
 
     trace_id: str
@@ -46,6 +47,7 @@ class Entry:
     message: str = ""
     owner: str = ""
     kind: str = ""
+    heard_ns: int = 0
 
     @property
     def job(self) -> str:

@@ -124,6 +124,36 @@ def took_of(lengths: Iterable[int]) -> Took | None:
     return Took(round(median(ordered)), percentile(ordered, 95), ordered[-1], len(ordered))
 
 
+def with_heard(deploys: Iterable[Entry], opened: Iterable[Opened]) -> list[Entry]:
+    """Return deploys that run, each with when it was last heard of, where it is not any more. ``opened``: all open spans."""
+    heard = {(one.span.trace_id, one.span.span_id): one.heard_ns for one in opened}
+    return [replace(one, heard_ns=heard.get((one.trace_id, one.span_id), 0)) for one in deploys]
+
+
+def with_running(deploys: Iterable[Entry], running: Sequence[Entry]) -> list[Entry]:
+    """Return deploys together with those that run, each once. What has ended of one that runs is a part of it."""
+    runs: dict[tuple[str, ...], Entry] = {}
+    for one in running:
+        for key in _keys(one):
+            runs.setdefault(key, one)
+    found: list[Entry] = []
+    known: set[tuple[str, str]] = set()
+    for one in deploys:
+        now = next((runs[key] for key in _keys(one) if key in runs), None)
+        if now is None or (one.end_ns and one.start_ns < now.start_ns):
+            found.append(one)
+        elif not one.end_ns:
+            # Whoever reads more than what is open may know more of it.
+            known.add((now.trace_id, now.span_id))
+            found.append(replace(one, heard_ns=now.heard_ns))
+    return [*found, *(one for one in running if (one.trace_id, one.span_id) not in known)]
+
+
+def _keys(one: Entry) -> tuple[tuple[str, ...], ...]:
+    """Return what tells a deploy from all others. How its service is called depends on what is read with it."""
+    return (one.trace_id, one.span_id, *one.environments), (one.trace_id, "", one.service, *one.environments)
+
+
 def slow_hosts(running: Iterable[Running], now_ns: int) -> list[Host]:
     """Return the hosts that what runs has waited for, for a minute or more."""
     return [one.host for one in running if one.host and now_ns - one.host.since_ns > HOST_NS]

@@ -86,8 +86,9 @@ def line_of(one: Entry) -> dict[str, object]:
     """Return what a page shows of a deploy."""
     return {
         "state": one.state,
-        "mark": MARKS[one.state],
-        "word": STATE_WORDS[one.state],
+        "mark": "\N{DOTTED CIRCLE}" if one.heard_ns else MARKS[one.state],
+        "word": "Not heard of" if one.heard_ns else STATE_WORDS[one.state],
+        "heard": time_element_of(one.heard_ns) if one.heard_ns else "",
         "failed": one.state in c.FAILED_RESULTS,
         "page": page_of(one),
         "name": wording.visible(one.what or one.run or _NO_VERSION),
@@ -98,7 +99,7 @@ def line_of(one: Entry) -> dict[str, object]:
         "commit": wording.visible(one.commit),
         "branch": wording.visible(one.branch),
         "started": time_element_of(one.start_ns),
-        "duration": wording.human_duration(one.end_ns - one.start_ns) if one.end_ns else "running",
+        "duration": wording.human_duration(one.end_ns - one.start_ns) if one.end_ns else "" if one.heard_ns else "running",
         "who": wording.visible(one.who),
         "run": wording.visible(one.run),
         "job": wording.visible(one.job),

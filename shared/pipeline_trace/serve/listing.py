@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ..delivery.home import Home
+from ..lookup import states
 from ..lookup.journals import Limits, parts, said_of_parts
-from ..lookup.standing import Opened
+from ..lookup.standing import Opened, standing
+from ..trace.span import Span
 from .backlog import Backlog
 from .index import Filter, Index, save
 from .running import RunningTraces
@@ -37,6 +39,21 @@ class Page:
     environments: Sequence[str]
     behind: int
     notice: str
+
+
+def with_told(page: Page, opened: Iterable[Opened]) -> Page:
+    """Return a page on which traces run that their senders tell to be open, though only parts are here. ``opened``: all."""
+    runs: dict[str, list[Span]] = {}
+    for one in opened:
+        if not one.heard_ns:
+            runs.setdefault(one.span.trace_id, []).append(one.span)
+    traces = [
+        replace(line, name=standing(runs[line.trace_id])[0].name, result=states.RUNNING, end_ns=0)
+        if line.trace_id in runs
+        else line
+        for line in page.traces
+    ]
+    return replace(page, traces=traces)
 
 
 class TraceList:

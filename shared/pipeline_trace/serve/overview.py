@@ -9,10 +9,22 @@ from collections.abc import Callable, Sequence
 from ..answers.verdicts import Verdicts
 from ..change.board import board_of
 from ..change.entries import Entry, deploys_of
-from ..change.running import Host, Running, Took, job_of, running_of, slow_hosts, took_of, with_usual_on_hosts
+from ..change.running import (
+    Host,
+    Running,
+    Took,
+    job_of,
+    running_of,
+    slow_hosts,
+    took_of,
+    with_heard,
+    with_running,
+    with_usual_on_hosts,
+)
 from ..change.search import Found, Search, find_for_board, said_cut
 from ..lookup.lookup import Lookup
 from ..lookup.source import Wanted, Window
+from ..lookup.standing import Opened
 from ..lookup.states import state
 from ..trace import conventions as c
 from ..trace.queries import build_name_of, is_run
@@ -56,30 +68,40 @@ class Overview:
             return self._first(_BOARD_SECONDS)
 
     def _first(self, seconds: float = 0.0) -> First:
-        if time.monotonic() - self._read_at >= seconds:
+        opened = self._reading.open_spans()
+        # What begins or ends is on the board at once.
+        if self._read_live(opened) or time.monotonic() - self._read_at >= seconds:
             search = Search(began=Window(self._now_ns() - _BOARD_NS))
             with self._reading.open_lookup() as lookup:
                 found = find_for_board(lookup, search)
                 self._found = found._replace(entries=self._verdicts.on_board(lookup, found.entries))
             self._read_at = time.monotonic()
-        return First(self._running(), board_of(self._found.entries), said_cut(self._found))
+        live = with_heard(self._live[1], opened)
+        # Of what other machines run, nothing else may be here yet.
+        board = board_of(with_running(self._found.entries, live))
+        return First(self._running(opened, live), board, said_cut(self._found))
 
-    def _running(self) -> list[Running]:
-        opened = self._reading.open_spans()
+    def _read_live(self, opened: Sequence[Opened]) -> bool:
+        """Read which deploys run, and how long builds of their jobs usually take. Return whether other deploys run."""
         # Span ids of other tools may repeat.
         spans = {key_of(one.span): one.span for one in opened}
         ids = frozenset(spans)
-        if ids != self._live[0]:
-            with self._reading.open_lookup() as lookup:
-                outlines = lookup.outlines(sorted({span.trace_id for span in spans.values()}), _MOST_SPANS) if spans else []
-                jobs = {job_of(build_name_of(span)) for span in spans.values()}
-                self._jobs = {job: self._took(lookup, job) for job in sorted(jobs - {""})}
-            # What other machines tell of is in no journal here.
-            here = set(map(key_of, outlines))
-            elsewhere = [span for key, span in spans.items() if key not in here]
-            self._live = ids, [one for one in deploys_of([*outlines, *elsewhere]) if not one.end_ns]
+        if ids == self._live[0]:
+            return False
+        with self._reading.open_lookup() as lookup:
+            outlines = lookup.outlines(sorted({span.trace_id for span in spans.values()}), _MOST_SPANS) if spans else []
+            jobs = {job_of(build_name_of(span)) for span in spans.values()}
+            self._jobs = {job: self._took(lookup, job) for job in sorted(jobs - {""})}
+        # What other machines tell of is in no journal here.
+        here = set(map(key_of, outlines))
+        elsewhere = [span for key, span in spans.items() if key not in here]
+        ran = {(one.trace_id, one.span_id) for one in self._live[1]}
+        self._live = ids, [one for one in deploys_of([*outlines, *elsewhere]) if not one.end_ns]
+        return ran != {(one.trace_id, one.span_id) for one in self._live[1]}
+
+    def _running(self, opened: Sequence[Opened], live: Sequence[Entry]) -> list[Running]:
         ended = (one for one in self._found.entries if one.end_ns)
-        running = running_of(opened, [*self._live[1], *ended], self._jobs)
+        running = running_of(opened, [*live, *ended], self._jobs)
         return with_usual_on_hosts(running, self._usual_on_hosts(running))
 
     def _usual_on_hosts(self, running: Sequence[Running]) -> dict[str, Took | None]:

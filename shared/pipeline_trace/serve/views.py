@@ -15,6 +15,7 @@ from starlette.routing import Route
 from ..answers.verdicts import Verdicts
 from ..change.entries import Entry, builds_of, deploys_of
 from ..change.ordered import Find, find_ordered, said_order
+from ..change.running import with_heard
 from ..change.search import Found, Search, find_builds, find_deploys, said_cut
 from ..lookup.lookup import Lookup, NotFoundError, is_run_of
 from ..lookup.source import ALWAYS, Wanted, Window
@@ -111,15 +112,20 @@ class Views:
         return partial(_FIND[path], judge=self._verdicts.on)
 
     def _told(self, path: str, asked: Asked, found: Sequence[Entry]) -> list[Entry]:
-        """Return what runs, and only its senders tell of it: on the newest page, the newest first. ``found``: all others."""
+        """Return what runs, and only its senders tell of it: in what is newest, the newest first. ``found``: all others."""
         if asked.until_ns < ALWAYS.to_ns or asked.search.host:
             return []
         known = {(one.trace_id, one.span_id) for one in found}
-        told = _ENTRIES_OF[path]([one.span for one in self._reading.open_spans()])
+        opened = self._reading.open_spans()
+        told = with_heard(_ENTRIES_OF[path]([one.span for one in opened]), opened)
         return [one for one in told if (one.trace_id, one.span_id) not in known and asked.search.matches(one)][::-1]
 
     def _sorted(self, lookup: Lookup, path: str, asked: Asked) -> Listed:
-        found = find_ordered(self._find(path), lookup, asked.search, asked.order, (asked.page - 1) * _PAGE, _PAGE)
+        def find(lookup: Lookup, search: Search, most: int, until_ns: int) -> Found:
+            found = self._find(path)(lookup, search, most, until_ns)
+            return found._replace(entries=[*self._told(path, asked, found.entries), *found.entries])
+
+        found = find_ordered(find, lookup, asked.search, asked.order, (asked.page - 1) * _PAGE, _PAGE)
         older = asked.address(path, page=str(asked.page + 1)) if found.more else ""
         loosened = {} if found.sorted_of else self._loosened(lookup, path, asked)
         notice = said_order(found, "deploy" if path == DEPLOYS else "build")

@@ -25,6 +25,7 @@ from .guard import COOKIE, LOGIN, AccessRules, Guard, same
 from .health import Health
 from .intake import Intake
 from .limits import Limits
+from .listing import with_told
 from .over_http import Export
 from .over_time import OverTime
 from .reading import HEADERS, Reading, page
@@ -103,7 +104,9 @@ class _Web:
     async def traces(self, request: Request) -> Response:
         """Return the page with the list."""
         asked = pages.read_query(request.query_params)
-        found = await self._reading.listing.page(asked.wanted, asked.page)
+        found = with_told(
+            await self._reading.listing.page(asked.wanted, asked.page), await asyncio.to_thread(self._reading.open_spans)
+        )
         here = str(request.base_url).rstrip("/") if self._takes_spans else ""
         return page(pages.traces_page(asked, found, store=self._reading.kept_in, here=here))
 
