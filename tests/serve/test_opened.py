@@ -172,3 +172,37 @@ def test_a_sender_whose_clock_was_ahead_is_heard_again(clock: Clock) -> None:
         clock.seconds += 30.0
         opened.put([told(2, second * 10**9)])
     assert names(opened) == ["span 2"]
+
+
+def ahead(opened: OpenSpans) -> list[float]:
+    """Return by how many seconds the clocks of all that is open are ahead."""
+    return [one.ahead_ns / 1e9 for one in opened.now()]
+
+
+def test_the_clock_of_a_sender_is_known_by_when_it_says_that_it_tells(clock: Clock) -> None:
+    opened = OpenSpans(clock=clock, now_ns=lambda: int(clock.seconds * 1e9))
+
+    def tell(number: int, off: float, waited: float = 0.0, told_with: str = "") -> None:
+        told_ns = int((clock.seconds + off - waited) * 1e9)
+        opened.put([replace(heard(number, start=number), told_ns=told_ns, told_with=told_with)])
+
+    # Some seconds on the way tell nothing, and a build begins by Jenkins' clock, not by the poller's.
+    tell(1, 0.0, waited=9.0)
+    tell(2, -600.0)
+    tell(3, 600.0)
+    tell(4, 600.0, told_with=RUN)
+    assert ahead(opened) == [0.0, -600.0, 600.0, 0.0]
+    # It is set: what has begun before has begun by the clock as it was.
+    clock.seconds += 30.0
+    tell(2, 0.0)
+    tell(3, 0.0)
+    assert ahead(opened) == [0.0, -600.0, 600.0, 0.0]
+
+
+def test_what_waited_on_its_way_does_not_count_as_a_clock_that_is_behind(clock: Clock) -> None:
+    opened = OpenSpans(clock=clock, now_ns=lambda: int(clock.seconds * 1e9))
+    found = []
+    for waited in (90, 60, 30, 1):
+        opened.put([replace(heard(1), told_ns=int((clock.seconds - waited) * 1e9))])
+        found += [one.ahead_ns / 1e9 for one in opened.now()]
+    assert found == [-90.0, -60.0, -30.0, 0.0]

@@ -147,3 +147,19 @@ def test_in_the_list_of_traces_a_part_of_what_runs_runs() -> None:
     opened = [Opened(playbook(2, "2.0", 9)), Opened(playbook(2, "2.0", 9, trace=OTHER_TRACE), 5)]
     lines = [(line.name, line.result, line.end_ns) for line in with_told(page, opened).traces]
     assert lines == [("playbook site.yml", "running", 0), ("Copy", "incomplete", 10**10)]
+
+
+@pytest.mark.parametrize("ahead", [-600, 600])
+def test_a_clock_that_is_wrong_makes_nothing_hang_and_nothing_begin_in_the_future(machine: Machine, ahead: int) -> None:
+    machine.store(*(playbook(at, "1.0", 3000 * at, 30, trace=f"{at:032x}") for at in (1, 2, 3)))
+    told = playbook(9, "2.0", 9 - ahead)
+    machine.opened = [Opened(told, 0, ahead * SECOND)]
+    found = machine.overview.now()
+    (one,) = found.running
+    now_ns = time.time_ns()
+    assert one.usual
+    assert not one.hangs(now_ns)
+    assert 8 * SECOND < now_ns - one.start_ns < 60 * SECOND
+    assert one.hangs(now_ns + 30 * SECOND)
+    (row,) = found.board.rows
+    assert row.cells["staging"].newest.start_ns == one.start_ns

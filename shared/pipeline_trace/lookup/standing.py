@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from ..trace.span import Span
@@ -11,11 +12,21 @@ from ..trace.span import Span
 class Opened(NamedTuple):
     """A span that has begun. ``heard_ns``: when its sender was last heard of, where it should have been heard since; else 0.
 
-    In nanoseconds since the epoch. Nobody knows what became of it then.
+    In nanoseconds since the epoch. Nobody knows what became of it then. ``ahead_ns``: by how much its sender's clock is
+    ahead of this machine's; negative if it is behind, 0 if they agree or that is not known.
     """
 
     span: Span
     heard_ns: int = 0
+    ahead_ns: int = 0
+
+
+def by_this_clock(opened: Iterable[Opened]) -> list[Opened]:
+    """Return open spans as if they had begun by this machine's clock: else a sender's clock makes something hang."""
+    return [
+        Opened(replace(one.span, start_ns=one.span.start_ns - one.ahead_ns), one.heard_ns) if one.ahead_ns else one
+        for one in opened
+    ]
 
 
 def standing(opened: Iterable[Span]) -> list[Span]:

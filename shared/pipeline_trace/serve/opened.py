@@ -17,6 +17,8 @@ from .records import Heard
 _SILENT_AFTER = 4
 _FORGOTTEN_AFTER = 86_400.0
 _OVERTAKEN_SECONDS = 60.0
+# What is told is on its way for some seconds, perhaps through a Collector.
+_CLOCKS_AGREE_NS = 15 * 10**9
 _log = logging.getLogger(__name__)
 
 # A trace id and a span id.
@@ -37,12 +39,14 @@ class OpenSpan:
     """A span that has begun, and of whose end nothing is known.
 
     ``heard_ns``: when it was told last, by this machine's clock, in nanoseconds since the epoch. ``silent``: whether it is
-    not heard of since then, although its sender would have told again. Nobody knows what became of it then.
+    not heard of since then, although its sender would have told again. Nobody knows what became of it then. ``ahead_ns``:
+    by how much its sender's clock is ahead of this machine's; negative if it is behind, 0 if they agree.
     """
 
     span: Span
     heard_ns: int
     silent: bool
+    ahead_ns: int = 0
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class _Kept:
     heard: Heard
     at: float
     size: int
+    # What came quickest tells most of the clocks.
+    ahead_ns: int | None = None
 
 
 @dataclass
@@ -64,8 +70,14 @@ class _Run:
 class OpenSpans:
     """The open spans of other machines. Every thread may use it."""
 
-    def __init__(self, bounds: Bounds | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        """``bounds``: instead of the usual ones. ``clock``: seconds, which nobody sets."""
+    def __init__(
+        self,
+        bounds: Bounds | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """``bounds``: instead of the usual ones. ``clock``: seconds, which nobody sets. ``now_ns``: since the epoch."""
+        self._now_ns = now_ns
         self._bounds = bounds or Bounds()
         self._clock = clock
         # What was told longest ago is first.
@@ -79,11 +91,13 @@ class OpenSpans:
     def put(self, records: Iterable[Heard]) -> None:
         """Keep what records tell, instead of what earlier ones told of the same spans."""
         with self._lock:
-            now = self._clock()
+            now, now_ns = self._clock(), self._now_ns()
             for heard in records:
+                known = self._kept.get(key_of(heard.span))
                 if self._is_news(heard, now):
                     self._drop(key_of(heard.span))
-                    self._add(_Kept(heard, now, sizes.of_span(heard.span)))
+                    ahead_ns = _ahead_ns(heard, now_ns, known.ahead_ns if known else None)
+                    self._add(_Kept(heard, now, sizes.of_span(heard.span), ahead_ns))
             self._forget(now)
             dropped = 0
             while self._is_over():
@@ -106,7 +120,7 @@ class OpenSpans:
     def now(self) -> list[OpenSpan]:
         """Return all open spans, those that began first at the front."""
         with self._lock:
-            now, now_ns = self._clock(), time.time_ns()
+            now, now_ns = self._clock(), self._now_ns()
             self._forget(now)
             found = [_open_span(kept, now, now_ns) for kept in self._kept.values()]
         return sorted(found, key=lambda one: one.span.start_ns)
@@ -189,4 +203,16 @@ def is_silent(seconds: float, interval: float) -> bool:
 
 def _open_span(kept: _Kept, now: float, now_ns: int) -> OpenSpan:
     quiet = now - kept.at
-    return OpenSpan(kept.heard.span, now_ns - int(quiet * 1e9), is_silent(quiet, kept.heard.interval))
+    ahead_ns = kept.ahead_ns if kept.ahead_ns and abs(kept.ahead_ns) > _CLOCKS_AGREE_NS else 0
+    return OpenSpan(kept.heard.span, now_ns - int(quiet * 1e9), is_silent(quiet, kept.heard.interval), ahead_ns)
+
+
+def _ahead_ns(heard: Heard, now_ns: int, known: int | None) -> int | None:
+    """Return by how much the clock is ahead by which a span began; None if that is not known. ``known``: as told before."""
+    if heard.told_with or heard.told_ns <= 0:
+        # A build begins by Jenkins' clock, and the poller tells it by its own.
+        return known
+    ahead_ns = heard.told_ns - now_ns
+    # What waited on its way comes quicker from one time to the next. A clock that is set goes further than that.
+    quicker = known is None or known < ahead_ns <= known + int(heard.interval * 1e9)
+    return ahead_ns if quicker else known

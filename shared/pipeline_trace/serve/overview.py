@@ -24,7 +24,7 @@ from ..change.running import (
 from ..change.search import Found, Search, find_for_board, said_cut
 from ..lookup.lookup import Lookup
 from ..lookup.source import Wanted, Window
-from ..lookup.standing import Opened
+from ..lookup.standing import Opened, by_this_clock
 from ..lookup.states import state
 from ..trace import conventions as c
 from ..trace.queries import build_name_of, is_run
@@ -68,7 +68,7 @@ class Overview:
             return self._first(_BOARD_SECONDS)
 
     def _first(self, seconds: float = 0.0) -> First:
-        opened = self._reading.open_spans()
+        opened = by_this_clock(self._reading.open_spans())
         # What begins or ends is on the board at once.
         if self._read_live(opened) or time.monotonic() - self._read_at >= seconds:
             search = Search(began=Window(self._now_ns() - _BOARD_NS))

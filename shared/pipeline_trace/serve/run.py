@@ -140,7 +140,7 @@ def _open_spans(home: Home, listing: TraceList, opened: OpenSpans) -> list[Opene
         with closing(Store(home.store)) as store:
             opened.ended(run for run in runs if store.some_spans(run[0], [run[1]]))
     known = {one.span.span_id for one in here}
-    told = (Opened(one.span, one.heard_ns if one.silent else 0) for one in opened.now())
+    told = (Opened(one.span, one.heard_ns if one.silent else 0, one.ahead_ns) for one in opened.now())
     return [*here, *(one for one in told if one.span.span_id not in known)]
 
 

@@ -19,6 +19,7 @@ from ..change.running import with_heard
 from ..change.search import Found, Search, find_builds, find_deploys, said_cut
 from ..lookup.lookup import Lookup, NotFoundError, is_run_of
 from ..lookup.source import ALWAYS, Wanted, Window
+from ..lookup.standing import by_this_clock
 from ..trace.span import Span
 from .entry_pages import BUILDS, DEPLOYS, Listed, counted, entries_page
 from .first_page import LIVE, First, first_page, parts_of
@@ -116,7 +117,7 @@ class Views:
         if asked.until_ns < ALWAYS.to_ns or asked.search.host:
             return []
         known = {(one.trace_id, one.span_id) for one in found}
-        opened = self._reading.open_spans()
+        opened = by_this_clock(self._reading.open_spans())
         told = with_heard(_ENTRIES_OF[path]([one.span for one in opened]), opened)
         return [one for one in told if (one.trace_id, one.span_id) not in known and asked.search.matches(one)][::-1]
 
