@@ -9,12 +9,14 @@ from support.spans import span as made
 
 from pipeline_trace.change.entries import Entry
 from pipeline_trace.change.running import (
+    Lost,
     Took,
     Waits,
     running_of,
     slow_hosts,
     took,
     took_of,
+    with_heard,
     with_running,
     with_usual_on_hosts,
 )
@@ -180,3 +182,53 @@ def test_what_runs_is_among_other_deploys_once_whatever_its_service_is_called() 
     better = replace(run, service="the-shop", version="2")
     assert with_running([better], [replace(run, heard_ns=5)]) == [replace(better, heard_ns=5)]
     assert with_running([], [run]) == [run]
+
+
+def test_a_part_that_is_not_heard_of_is_told_and_hangs_no_build_that_is_heard_of() -> None:
+    run, stage = Opened(opened(1, name="RUN shop/deploy")), Opened(opened(2, 1, name="Deploy"))
+    playbook = Opened(opened(3, 2, name="playbook site.yml"), 70)
+    host = Opened(replace(opened(4, 3, name="web2"), attributes={c.ANSIBLE_TYPE: c.TYPE_HOST}), 60)
+    (one,) = running_of([run, stage, playbook, host], [])
+    assert (one.stands, one.heard_ns, one.host) == (["RUN shop/deploy", "Deploy"], 0, None)
+    assert one.lost == Lost(["playbook site.yml", "web2"], 70)
+    # The deploy is that playbook: what the build does afterwards tells nothing of it.
+    deployed = replace(deploy(9, 0, "running"), trace_id=run.span.trace_id, span_id=playbook.span.span_id)
+    own = with_heard([deployed], [run, playbook])
+    (one,) = running_of([run, stage, playbook, host], [*(deploy(at, 1) for at in range(3)), *own])
+    assert (one.heard_ns, one.hangs(10**18), one.lost) == (70, False, Lost(["playbook site.yml", "web2"], 70))
+
+
+def test_what_is_not_heard_of_ran_as_long_as_it_was_heard_of() -> None:
+    (one,) = running_of([Opened(opened(1), opened(1).start_ns + 7 * MINUTE)], [])
+    assert one.ran_ns(10**18) == 7 * MINUTE
+    (one,) = running_of([Opened(opened(1))], [])
+    assert (one.ran_ns(one.start_ns + 5), one.ran_ns(0)) == (5, 0)
+
+
+def test_each_deploy_of_a_trace_has_its_own_usual_time_and_place() -> None:
+    trace = opened(1).trace_id
+    spans = [
+        opened(1, name="release"),
+        opened(2, 1, name="playbook eu.yml"),
+        opened(3, 2, name="web-eu"),
+        opened(4, 1, name="playbook us.yml"),
+        opened(5, 4, name="web-us"),
+        opened(6, 1, name="Approve"),
+    ]
+    now = replace(deploy(9, 0, "running"), trace_id=trace)
+    first = replace(now, span_id=spans[1].span_id, environments=("eu",), start_ns=now.start_ns - MINUTE)
+    second = replace(now, span_id=spans[3].span_id, environments=("us",))
+    history = [deploy(at, 2, environment="us") for at in range(3)]
+    found = running_of(map(Opened, spans), [*history, first, second])
+    by_stands = {tuple(one.stands): one for one in found}
+    eu = by_stands["release", "playbook eu.yml", "web-eu"]
+    us = by_stands["release", "playbook us.yml", "web-us"]
+    assert (eu.deploys, eu.usual, eu.start_ns) == ([first], None, first.start_ns)
+    assert (us.deploys, us.usual and us.usual.most_ns, us.start_ns) == ([second], 2 * MINUTE, second.start_ns)
+    assert [us.hangs(second.start_ns + 2 * MINUTE + at) for at in (0, 1)] == [False, True]
+    # What runs beside them.
+    assert by_stands["release", "Approve"].deploys == []
+    assert len(found) == 3
+    # A deploy of several playbooks, whose first has ended.
+    ended = replace(first, span_id="f" * 16)
+    assert len(running_of(map(Opened, spans), [ended, second])) == 2

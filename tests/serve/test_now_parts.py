@@ -7,7 +7,7 @@ from dataclasses import replace
 from html import unescape
 
 from pipeline_trace.change.board import board_of
-from pipeline_trace.change.running import Host, Running, Took, Waits
+from pipeline_trace.change.running import Host, Lost, Running, Took, Waits
 from pipeline_trace.serve.first_page import First, parts_of
 from pipeline_trace.trace import conventions as c
 
@@ -70,3 +70,27 @@ def test_a_host_that_does_not_answer_is_named_with_who_looks_at_what() -> None:
         in one
     )
     assert "never took longer" not in one
+
+
+def test_lengths_on_a_card_are_rounded_alike() -> None:
+    host = Host("web2", "Restart", NOW_NS - 134 * 10**9, "1" * 16, Took(10**9, 4 * 10**9, 5 * 10**9, 7))
+    wait = Waits(c.WAIT_LOCK, "db", "", NOW_NS - 134 * 10**9)
+    (one,) = cards(replace(running("a", 3, wait), host=host, start_ns=NOW_NS - 134 * 10**9))
+    assert "web2 has not answered for 2 min 10 s" in one
+    assert one.count("for 2 min 10 s") == 3
+
+
+def test_what_is_not_heard_of_grows_no_more() -> None:
+    (one,) = cards(running("gone", 53, heard_ns=NOW_NS - 50 * MINUTE))
+    assert "◌ not heard of gone#7" in one
+    assert "heard of for 3 min 00 s, since" in one
+    assert "53 min" not in one
+    text = parts_of(First([running("gone", 53, heard_ns=NOW_NS - 50 * MINUTE)], board_of([])), NOW_NS, store="store")["now"]
+    assert f'value="{3 * 60_000}"' in text
+
+
+def test_a_part_that_is_not_heard_of_is_named() -> None:
+    lost = Lost(["playbook site.yml", "Restart", "web2"], NOW_NS - MINUTE)
+    (one,) = cards(replace(running("a", 5), lost=lost))
+    assert "playbook site.yml › Restart › web2 : not heard of since 20" in one
+    assert "▶ running" in one

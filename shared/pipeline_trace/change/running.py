@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from types import MappingProxyType
@@ -61,14 +61,22 @@ class Host:
 
 
 @dataclass(frozen=True)
-class Running:
-    """A trace in which something runs. ``stands``: the names of the open spans, the outermost first.
+class Lost:
+    """A part of what runs that is not heard of any more, while the rest is. ``stands`` and ``heard_ns``: see Running."""
 
-    ``deploys``: the deploys that run in it. ``usual``: how long the first of these usually takes, None if that is not known.
-    ``heard_ns``: when it was last heard of, where it should have been heard since; else 0.
-    ``start_ns``: when the deploy began, else the outermost open span, in nanoseconds since the epoch. ``run``: JOB#N, ""
-    outside of builds. ``waits``: what it waits for, the longest wait first; several in parallel branches. ``host``: None
-    where no task on a host runs.
+    stands: Sequence[str]
+    heard_ns: int
+
+
+@dataclass(frozen=True)
+class Running:
+    """A trace in which something runs; where several deploys run in one, each of them.
+
+    ``stands``: the names of the open spans, the outermost first. ``deploys``: the deploy, none if it is something else.
+    ``usual``: how long it usually takes, None if that is not known. ``heard_ns``: when it was last heard of, where it should
+    have been heard since; else 0. ``lost``: None if all of it is heard of, or nothing. ``start_ns``: when the deploy began,
+    else the outermost open span, in nanoseconds since the epoch. ``run``: JOB#N, "" outside of builds. ``waits``: what it
+    waits for, the longest wait first; several in parallel branches. ``host``: None where no task on a host runs.
     """
 
     trace_id: str
@@ -81,6 +89,11 @@ class Running:
     heard_ns: int = 0
     waits: Sequence[Waits] = ()
     host: Host | None = None
+    lost: Lost | None = None
+
+    def ran_ns(self, now_ns: int) -> int:
+        """Return for how long it has run, in nanoseconds, as far as it was heard of."""
+        return max((self.heard_ns or now_ns) - self.start_ns, 0)
 
     def is_late(self, now_ns: int) -> bool:
         """Return whether it runs for longer than it ever took."""
@@ -103,7 +116,12 @@ def running_of(
     traces: dict[str, list[Opened]] = {}
     for one in opened:
         traces.setdefault(one.span.trace_id, []).append(one)
-    found = [_running(trace_id, spans, deploys, jobs) for trace_id, spans in traces.items()]
+    ended = [one for one in deploys if one.end_ns]
+    found = [
+        _running(part, own, ended, jobs)
+        for trace_id, spans in traces.items()
+        for own, part in _parts(spans, [one for one in deploys if one.trace_id == trace_id and not one.end_ns])
+    ]
     return sorted(found, key=lambda one: (one.start_ns, one.trace_id), reverse=True)
 
 
@@ -172,16 +190,71 @@ def _host(chain: Sequence[Span]) -> Host | None:
     return Host(span.name, chain[-2].name, span.start_ns, span.span_id)
 
 
-def _running(trace_id: str, opened: Sequence[Opened], deploys: Sequence[Entry], jobs: Mapping[str, Took | None]) -> Running:
-    chain = standing(one.span for one in opened)
-    heard_ns = max(one.heard_ns for one in opened) if all(one.heard_ns for one in opened) else 0
-    own = [one for one in deploys if one.trace_id == trace_id and not one.end_ns]
+def _parts(opened: Sequence[Opened], deploys: Sequence[Entry]) -> Iterator[tuple[Sequence[Entry], Sequence[Opened]]]:
+    """Yield the deploys of a trace, each with what is open in it and around it, and what is open beside several of them."""
+    if len(deploys) < 2:
+        yield deploys, opened
+        return
+    parents = {one.span.span_id: one.span.parent_id or "" for one in opened}
+    within = {one.span_id: one.span_id for one in deploys}
+    for span_id in parents:
+        _find_deploy(span_id, parents, within)
+    for one in deploys:
+        # Of several playbooks that are one deploy, the first may have ended: then all that is open may be of it.
+        is_open = one.span_id in parents
+        own = [span_id for span_id, deploy in within.items() if deploy == one.span_id]
+        near = _with_around(own, parents) if is_open else parents.keys()
+        yield [one], [each for each in opened if each.span.span_id in near]
+    inner = parents.keys() - set(parents.values())
+    beside = _with_around([span_id for span_id in inner if not within[span_id]], parents)
+    if beside and all(one.span_id in parents for one in deploys):
+        yield [], [each for each in opened if each.span.span_id in beside]
+
+
+def _find_deploy(span_id: str, parents: Mapping[str, str], within: dict[str, str]) -> None:
+    """Note for a span, and for those around it, in which deploy they are; "" for none."""
+    way: list[str] = []
+    while span_id in parents and span_id not in within:
+        way.append(span_id)
+        # A circle has an end somewhere.
+        within[span_id] = ""
+        span_id = parents[span_id]
+    within.update(dict.fromkeys(way, within.get(span_id, "")))
+
+
+def _with_around(span_ids: Iterable[str], parents: Mapping[str, str]) -> set[str]:
+    """Return the ids of open spans and of those around them."""
+    found: set[str] = set()
+    for span_id in span_ids:
+        while span_id in parents and span_id not in found:
+            found.add(span_id)
+            span_id = parents[span_id]
+    return found
+
+
+def _running(
+    opened: Sequence[Opened], own: Sequence[Entry], deploys: Sequence[Entry], jobs: Mapping[str, Took | None]
+) -> Running:
+    heard = [one.span for one in opened if not one.heard_ns]
+    # Where it is heard of, what is silent tells nothing.
+    chain = standing(heard or [one.span for one in opened])
+    heard_ns = own[0].heard_ns if own else 0
+    if not heard:
+        heard_ns = max(one.heard_ns for one in opened)
     run, url = (next(filter(None, map(of, chain)), "") for of in (build_name_of, run_url_of))
     usual = took(deploys, own[0].service, own[0].environments[0]) if own else jobs.get(job_of(run))
     start_ns = own[0].start_ns if own else chain[0].start_ns
-    waits = waits_of([one.span for one in opened])
+    waits = waits_of(heard or [one.span for one in opened])
     stands = [span.name for span in chain]
-    return Running(trace_id, stands, start_ns, own, usual, run, url, heard_ns, waits, _host(chain))
+    lost = _lost(opened) if heard else None
+    return Running(chain[0].trace_id, stands, start_ns, own, usual, run, url, heard_ns, waits, _host(chain), lost)
+
+
+def _lost(opened: Sequence[Opened]) -> Lost | None:
+    silent = [one for one in opened if one.heard_ns]
+    if not silent:
+        return None
+    return Lost([span.name for span in standing(one.span for one in silent)], max(one.heard_ns for one in silent))
 
 
 def waits_of(opened: Sequence[Span]) -> list[Waits]:

@@ -9,7 +9,7 @@ from shlex import quote
 from markupsafe import Markup
 
 from ..change.board import Board
-from ..change.running import Host, Running
+from ..change.running import Host, Lost, Running
 from ..lookup import wording
 from ..report.stands import MOST_WAITS, wait_view
 from ..report.times import time_element_of
@@ -56,10 +56,7 @@ def parts_of(found: First, now_ns: int, *, store: str) -> dict[str, str]:
 
 
 def _running(one: Running, now_ns: int) -> dict[str, object]:
-    ran_ns = max(now_ns - one.start_ns, 0)
-    if ran_ns > _COARSE_NS:
-        # Who follows the page gets it again when a text changes.
-        ran_ns -= ran_ns % _STEP_NS
+    ran_ns = _coarse(one.ran_ns(now_ns))
     return {
         "page": f"/trace/{one.trace_id}",
         "name": _short(one.run or one.stands[0]) or "(no name)",
@@ -73,12 +70,22 @@ def _running(one: Running, now_ns: int) -> dict[str, object]:
         "host": _host(one.host, now_ns) if one.host and one.host.is_silent(now_ns) else None,
         "state": _state(one, now_ns),
         "heard": time_element_of(one.heard_ns) if one.heard_ns else "",
+        "lost": _lost(one.lost) if one.lost else None,
         "usual": _usual(one, ran_ns),
         "such": "deploys" if one.deploys else "builds" if one.run else "",
-        "waits": [wait_view(wait, now_ns) for wait in one.waits[:MOST_WAITS]],
+        "waits": [wait_view(wait, wait.since_ns + _coarse(now_ns - wait.since_ns)) for wait in one.waits[:MOST_WAITS]],
         "more_waits": len(one.waits[MOST_WAITS:]),
         "ask": f"pipeline-trace why {quote(one.run)}" if one.run else "",
     }
+
+
+def _coarse(length_ns: int) -> int:
+    """Return for how long something lasts, so that a text changes seldom: who follows the page gets it again then."""
+    return length_ns - length_ns % _STEP_NS if length_ns > _COARSE_NS else length_ns
+
+
+def _lost(lost: Lost) -> dict[str, object]:
+    return {"stands": [_short(name) for name in lost.stands], "heard": time_element_of(lost.heard_ns)}
 
 
 def _short(name: str) -> str:
@@ -90,7 +97,7 @@ def _host(host: Host, now_ns: int) -> dict[str, str]:
     return {
         "name": wording.visible(host.name),
         "page": address_of(HOST, name=host.name),
-        "waited": wording.human_duration(now_ns - host.since_ns),
+        "waited": wording.human_duration(_coarse(now_ns - host.since_ns)),
         "task": wording.visible(host.task),
         "usual": wording.human_duration(usual.p95_ns) if usual else "",
     }
