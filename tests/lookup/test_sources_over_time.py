@@ -11,8 +11,9 @@ from support.worlds import World
 
 from pipeline_trace.figures.hosts import host_over_time
 from pipeline_trace.figures.jobs import job_over_time, parts_over_time
-from pipeline_trace.figures.periods import periods_of
+from pipeline_trace.figures.periods import DAY_NS, periods_of
 from pipeline_trace.figures.platform import platform_over_time
+from pipeline_trace.figures.recorded import recorded
 from pipeline_trace.figures.services import service_over_time
 from pipeline_trace.lookup.journals import Journals
 from pipeline_trace.lookup.lookup import Lookup
@@ -24,6 +25,15 @@ pytestmark = [pytest.mark.process, needs_engine]
 @pytest.fixture
 def both(world: World) -> tuple[Lookup, Lookup]:
     return Lookup(world.remote("own"), Journals(None)), Lookup(world.local, Journals(None))
+
+
+def test_since_when_it_is_recorded(both: tuple[Lookup, Lookup]) -> None:
+    for days in (7, 30, 90):
+        # Now, and at a time when most was not here yet.
+        for now_ns in (time.time_ns(), time.time_ns() - 300 * DAY_NS):
+            found, expected = (recorded(lookup, periods_of(days, now_ns)) for lookup in both)
+            assert found == expected
+            assert found.since_ns
 
 
 @pytest.mark.parametrize("service", ["shop", "orders", "no such service"])

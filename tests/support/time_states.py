@@ -51,6 +51,7 @@ def pages() -> list[tuple[str, Callable[[], str]]]:
         ("service-without-deploys", lambda: _service(LONG, 7, [])),
         ("service-before-alone", lambda: _service("shop", 7, [_deploy(9 * 24)])),
         ("service-cut", lambda: _service("shop", 30, _deploys(7, 40), from_ns=NOW_NS - 12 * DAY)),
+        ("service-recorded-lately", lambda: _service("shop", 30, _deploys(7, 40), since_days=9)),
         ("service-long-names", lambda: _service(LONG, 30, _long())),
         ("platform-filled", lambda: _platform(30, 40)),
         ("platform-with-prices", lambda: _platform(30, 9, prices=("linux=0.12 EUR/min", "windows*=9 EUR/h"))),
@@ -64,12 +65,13 @@ def pages() -> list[tuple[str, Callable[[], str]]]:
         ("host-long-names", lambda: _host(f"{LONG}.example.org", 7, 12, LONG)),
         ("job-filled", lambda: _job("shop/build", 30, _runs(55))),
         ("job-with-prices", lambda: _job("shop/build", 30, _runs(9), prices=("linux=0.12/min",))),
+        ("job-recorded-lately", lambda: _job("shop/build", 30, _runs(60), prices=("linux=0.12/min",), since_days=41)),
         ("job-of-90-days", lambda: _job("shop/build", 90, _runs(60))),
         ("job-without-builds", lambda: _job(LONG, 7, [])),
         ("job-that-never-failed", lambda: _job("shop/build", 7, _runs(3)[:1])),
         ("job-long-names", lambda: _job(f"{LONG}/{ARABIC}", 30, _runs(9), name=LONG)),
-        ("job-tasks-and-hosts", lambda: parts_page(Asked("shop/deploy", 30, parts=True), _parts(), AROUND)),
-        ("job-without-tasks", lambda: parts_page(Asked(LONG, 7, parts=True), {"tasks": [], "hosts": []}, AROUND)),
+        ("job-tasks-and-hosts", lambda: _job_parts("shop/deploy", _parts())),
+        ("job-without-tasks", lambda: _job_parts(LONG, {"tasks": [], "hosts": []})),
     ]
 
 
@@ -117,8 +119,14 @@ def _long() -> list[Entry]:
     ]
 
 
-def _service(name: str, days: int, deploys: Sequence[Entry], from_ns: int = 0) -> str:
-    periods = periods_of(days, NOW_NS)
+def _periods(days: int, since_days: int) -> Periods:
+    """Return periods that are recorded since so many days; 0 for always."""
+    found = periods_of(days, NOW_NS)
+    return found._replace(since_ns=found.now.to_ns + 1 - since_days * DAY) if since_days else found
+
+
+def _service(name: str, days: int, deploys: Sequence[Entry], from_ns: int = 0, since_days: int = 0) -> str:
+    periods = _periods(days, since_days)
     ordered = sorted(deploys, key=lambda one: one.start_ns)
     places: dict[str, list[Entry]] = {}
     for one in ordered:
@@ -133,7 +141,7 @@ def _place(name: str, deploys: list[Entry], periods: Periods, from_ns: int) -> P
     # Of every third change the first build is not known.
     built = {short(one.commit): _built(one) for at, one in enumerate(deploys) if at % 3}
     now, before = deliveries(deploys, [periods.now, periods.before], periods.days, Known(built))
-    return Place(name, deploys, now, None if from_ns else before)
+    return Place(name, deploys, now, None if from_ns or not periods.knows_before else before)
 
 
 def _built(deploy: Entry) -> Entry:
@@ -153,8 +161,8 @@ def _runs(count: int) -> list[Run]:
     return found
 
 
-def _job(job: str, days: int, runs: Sequence[Run], name: str = "", prices: Sequence[str] = ()) -> str:
-    periods = periods_of(days, NOW_NS)
+def _job(job: str, days: int, runs: Sequence[Run], name: str = "", prices: Sequence[str] = (), since_days: int = 0) -> str:
+    periods = _periods(days, since_days)
     names = [name or one for one in ("Integration tests", "Build", "Checkout", "Lint")] if runs else []
     by_day = [
         Figures((job,), day, 9, {c.SUCCESS: 7, c.FAILURE: at % 3}, (7 + at % 5) * MINUTE, 20 * MINUTE)
@@ -191,6 +199,10 @@ def _held(*labels: str) -> AgentTime:
 def _part(name: str, at: int) -> StageOverTime:
     now, before = (Figures(("", name), "", 40, {}, (took - at) * MINUTE, 20 * MINUTE) for took in (9, 6))
     return StageOverTime(name, Compared(now, before if at % 2 == 0 else None), at, 0, Slower(3 * MINUTE, "2026-11-17"))
+
+
+def _job_parts(job: str, parts: dict[str, list[StageOverTime]]) -> str:
+    return parts_page(Asked(job, 30, parts=True), parts, _periods(30, 41), AROUND)
 
 
 def _parts() -> dict[str, list[StageOverTime]]:

@@ -11,16 +11,35 @@ DAY_NS = 86_400 * 10**9
 
 
 class Periods(NamedTuple):
-    """A period and the one before. ``days``: of each. ``now``: from a midnight to the end of today."""
+    """A period and the one before. ``days``: of each. ``now``: from a midnight to the end of today.
+
+    ``since_ns``: a midnight since which runs and deploys are here, in nanoseconds since the epoch; 0 if nobody asked.
+    """
 
     days: int
     now: Window
     before: Window
+    since_ns: int = 0
 
     @property
     def both(self) -> Window:
         """Return the two as one."""
         return Window(self.before.from_ns, self.now.to_ns)
+
+    @property
+    def recorded(self) -> Window:
+        """Return the part of the period of which runs and deploys are here."""
+        return Window(max(self.now.from_ns, self.since_ns), self.now.to_ns)
+
+    @property
+    def recorded_days(self) -> int:
+        """Return of how many days of the period runs and deploys are here."""
+        return (self.recorded.to_ns + 1 - self.recorded.from_ns) // DAY_NS
+
+    @property
+    def knows_before(self) -> bool:
+        """Return whether the whole period before was recorded: only then its numbers can be compared."""
+        return self.since_ns <= self.before.from_ns
 
     def day(self, at: int) -> Window:
         """Return a day of the period, by its place from 0."""

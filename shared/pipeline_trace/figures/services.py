@@ -34,7 +34,7 @@ _WHOLE = 40
 class Place:
     """An environment of a service: its deploys of both periods, in order of their begin, and their figures.
 
-    ``before``: None where not all deploys of the period before were read.
+    ``before``: None where not all deploys of the period before are here, or were read.
     """
 
     environment: str
@@ -119,10 +119,10 @@ def deploys_of_service(lookup: Lookup, service: str, within: Window) -> ServiceD
 
 def _place(name: str, deploys: Sequence[Entry], periods: Periods, from_ns: int, known: Known) -> Place:
     """Return an environment. ``from_ns``: since when all deploys were read."""
-    since_ns = max(periods.now.from_ns, from_ns)
+    since_ns = max(periods.recorded.from_ns, from_ns)
     days = (periods.now.to_ns + 1 - since_ns) / DAY_NS
     now, before = deliveries(deploys, [Window(since_ns, periods.now.to_ns), periods.before], days, known)
-    return Place(name, deploys, now, before if from_ns <= periods.before.from_ns else None)
+    return Place(name, deploys, now, before if periods.knows_before and from_ns <= periods.before.from_ns else None)
 
 
 def known_of(lookup: Lookup, deploys: Sequence[Entry], runs: frozenset[str]) -> Known:

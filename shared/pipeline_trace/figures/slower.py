@@ -32,7 +32,9 @@ NOTHING = Compared()
 
 def compared(figures: Sequence[Figures], periods: Periods) -> Mapping[tuple[str, ...], Compared]:
     """Return figures of whole periods by what they are of. ``figures``: for so many days each as a period has."""
-    now, before = ({one.names: one for one in figures if one.day == day_of(window.from_ns)} for window in periods[1:])
+    now, before = (
+        {one.names: one for one in figures if one.day == day_of(window.from_ns)} for window in (periods.now, periods.before)
+    )
     return {names: Compared(now.get(names), before.get(names)) for names in {**now, **before}}
 
 

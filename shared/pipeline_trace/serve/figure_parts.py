@@ -8,7 +8,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from ..change.entries import Entry
-from ..figures.periods import day_of
+from ..figures.periods import Periods, day_of
 from ..figures.verdicts import Verdict
 from ..lookup import wording
 from ..lookup.source import Window
@@ -17,7 +17,7 @@ from ..report.times import time_element_of
 from .charts import FAILED, GOOD, OTHER, WAITED, Chart, Day, Length, chart_of_days, chart_of_lengths
 from .entry_pages import page_of
 from .pages import SCRIPT, render
-from .period import Around, Asked, choices, list_of
+from .period import NOT_KNOWN, Around, Asked, choices, list_of
 
 _KEYS_OF_DAYS = [(GOOD, "green"), (FAILED, "failed, below the line")]
 _KEYS_OF_RUNS = [
@@ -57,10 +57,13 @@ class Took(NamedTuple):
     waited_ns: int = 0
 
 
-def render_over_time(template: str, title: str, path: str, asked: Asked, around: Around, **values: object) -> str:
+def render_over_time(
+    template: str, title: str, path: str, asked: Asked, time: Periods, around: Around, **values: object
+) -> str:
     """Return a page. ``path``: its address. ``values``: what its template has beside what all of them have."""
     return render(
         template,
+        since="" if time.knows_before else day_of(time.since_ns),
         title=wording.visible(title),
         name=wording.visible(asked.name),
         days=asked.days,
@@ -70,6 +73,11 @@ def render_over_time(template: str, title: str, path: str, asked: Asked, around:
         script=Markup(SCRIPT),
         **{"places": (), "cut": "", **values},
     )
+
+
+def before(time: Periods, said: object) -> str:
+    """Return what is said of the period before; that it is not known, if not all of it was recorded."""
+    return str(said) if time.knows_before else NOT_KNOWN
 
 
 def figure_of_days(caption: str, days: Sequence[Day]) -> Figure:
@@ -98,14 +106,19 @@ def figure_of_medians(caption: str, days: Sequence[tuple[str, int, int, int]]) -
     return Figure(caption, chart, ("Day (UTC)", "Median", "95 %", "Runs"), rows, [])
 
 
-def verdict_lines(verdicts: Sequence[Verdict], path: str, window: Window, **filters: str) -> list[dict[str, object]]:
-    """Return the lines of the table of verdicts, each with the list of what it was counted from."""
+def verdict_lines(
+    verdicts: Sequence[Verdict], path: str, window: Window, *, knows_before: bool, **filters: str
+) -> list[dict[str, object]]:
+    """Return the lines of the table of verdicts, each with the list of what it was counted from.
+
+    ``knows_before``: whether all failures of the period before were counted.
+    """
     return [
         {
             "owner": one.owner,
             "kind": one.kind.replace("_", " "),
             "count": one.failures,
-            "before": one.before,
+            "before": one.before if knows_before else NOT_KNOWN,
             "address": list_of(path, window, result="failed", owner=one.owner, kind=one.kind, **filters),
         }
         for one in verdicts

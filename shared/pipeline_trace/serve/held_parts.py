@@ -7,15 +7,16 @@ from decimal import Decimal
 
 from ..figures.cost import Cost, Held, Prices
 from ..figures.held import AgentTime, HeldOverTime, Told
+from ..figures.periods import Periods
 from ..figures.slower import Compared
 from ..lookup import wording
-from .figure_parts import Card
+from .figure_parts import Card, before
 from .period import NOT_KNOWN, plural
 
 _MINUTE_NS = 60 * 10**9
 
 
-def held_cards(held: AgentTime, prices: Prices) -> list[Card]:
+def held_cards(held: AgentTime, time: Periods, prices: Prices) -> list[Card]:
     """Return the cards: agent-minutes, and what they cost if there are prices. None where no build tells them."""
     if not held.now.told + held.before.told:
         return []
@@ -25,30 +26,31 @@ def held_cards(held: AgentTime, prices: Prices) -> list[Card]:
         said_minutes(whole.now_ns) if held.now.told else NOT_KNOWN,
         _said_told(held.now),
         [],
-        f"{said_minutes(whole.before_ns)}, {_said_told(held.before)}" if held.before.told else NOT_KNOWN,
+        before(time, f"{said_minutes(whole.before_ns)}, {_said_told(held.before)}") if held.before.told else NOT_KNOWN,
     )
     if not prices:
         return [minutes]
-    now, before = prices.cost(whole.now), prices.cost(whole.before)
+    now, earlier = prices.cost(whole.now), prices.cost(whole.before)
     cost = Card(
         "Cost of agents",
         _said_cost(now, held.now, prices),
         f"without {said_minutes(now.unpriced_ns)} min that have no price" if now.unpriced_ns else "",
         [],
-        _said_cost(before, held.before, prices),
+        before(time, _said_cost(earlier, held.before, prices)),
     )
     return [minutes, cost]
 
 
 def held_lines(
     lines: Sequence[HeldOverTime],
+    time: Periods,
     prices: Prices,
     waits: Mapping[str, Compared],
     address: Callable[[str], str] = lambda name: "",
 ) -> list[dict[str, object]]:
     """Return the lines of a table: the dearest first, where there are prices. ``waits``: by name. ``address``: by name."""
     ordered = sorted(lines, key=lambda one: (-prices.cost(one.now).amount, -prices.cost(one.before).amount))
-    return [_line(one, prices, waits.get(one.name, Compared()), address(one.name)) for one in ordered]
+    return [_line(one, time, prices, waits.get(one.name, Compared()), address(one.name)) for one in ordered]
 
 
 def said_minutes(length_ns: int) -> str:
@@ -65,17 +67,17 @@ def said_money(amount: Decimal, currency: str) -> str:
     return f"{said} {currency}".rstrip()
 
 
-def _line(one: HeldOverTime, prices: Prices, waits: Compared, address: str) -> dict[str, object]:
+def _line(one: HeldOverTime, time: Periods, prices: Prices, waits: Compared, address: str) -> dict[str, object]:
     return {
         "name": wording.visible(one.name) or "job not known",
         "address": address if one.name else "",
         "agent": not any(held.label for held in one.now),
         "now": said_minutes(one.now_ns),
-        "before": said_minutes(one.before_ns),
+        "before": before(time, said_minutes(one.before_ns)),
         "cost": _said_part(one.now, prices),
-        "cost_before": _said_part(one.before, prices),
+        "cost_before": before(time, _said_part(one.before, prices)),
         "waited": said_minutes(waits.now.total_ns) if waits.now else "",
-        "waited_before": said_minutes(waits.before.total_ns) if waits.before else "",
+        "waited_before": before(time, said_minutes(waits.before.total_ns)) if waits.before else "",
     }
 
 

@@ -12,7 +12,7 @@ from ..trace import conventions as c
 from ..trace.queries import build_name_of
 from .charts import Day
 from .entry_pages import BUILDS, DEPLOYS
-from .figure_parts import Card, figure_of_days, render_over_time
+from .figure_parts import Card, before, figure_of_days, render_over_time
 from .pages import MARKS, page_of_span
 from .period import HOST, Around, Asked, plural, said_length, said_share
 from .searching import address_of
@@ -24,7 +24,14 @@ def host_page(asked: Asked, found: HostOverTime, around: Around) -> str:
     """Return the page of a host."""
     ran = found.results(found.periods.both).runs
     return render_over_time(
-        "host.html.j2", f"Host {asked.name}", HOST, asked, around, of=_of(found) if ran else None, **_lists(asked)
+        "host.html.j2",
+        f"Host {asked.name}",
+        HOST,
+        asked,
+        found.periods,
+        around,
+        of=_of(found) if ran else None,
+        **_lists(asked),
     )
 
 
@@ -48,7 +55,8 @@ def _of(found: HostOverTime) -> dict[str, object]:
 
 
 def _cards(found: HostOverTime) -> list[Card]:
-    now, before = (found.results(window) for window in (found.periods.now, found.periods.before))
+    time = found.periods
+    now, earlier = (found.results(window) for window in (time.now, time.before))
     newest = found.newest[0].host if found.newest else None
     skipped = now.of.get(c.SKIP, 0)
     return [
@@ -57,21 +65,21 @@ def _cards(found: HostOverTime) -> list[Card]:
             str(_ran(now)),
             f"{skipped} more were skipped" if skipped else "",
             [],
-            str(_ran(before)),
+            before(time, _ran(earlier)),
         ),
         Card(
             "Failed",
             str(now.failed - _unreached(now)),
             f"{said_share(_share(now))} of all tasks, unreachable ones included" if now.failed else "",
             [("which", "#failures")] if now.failed else [],
-            str(before.failed - _unreached(before)),
+            before(time, earlier.failed - _unreached(earlier)),
         ),
         Card(
             "Unreachable",
             str(_unreached(now)),
             "",
             [("when", "#failures")] if _unreached(now) else [],
-            str(_unreached(before)),
+            before(time, _unreached(earlier)),
         ),
         Card(
             "Newest task",

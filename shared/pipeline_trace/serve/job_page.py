@@ -7,12 +7,23 @@ from collections.abc import Mapping, Sequence
 from ..figures.cost import Prices
 from ..figures.flaky import Flakiness
 from ..figures.jobs import JobOverTime, StageOverTime, Waited, waited
+from ..figures.periods import Periods
 from ..figures.results import by_day
 from ..lookup import wording
+from ..lookup.source import Window
 from ..trace.queries import build_key
 from .charts import Day
 from .entry_pages import BUILDS
-from .figure_parts import Card, Took, figure_of_days, figure_of_medians, figure_of_runs, render_over_time, verdict_lines
+from .figure_parts import (
+    Card,
+    Took,
+    before,
+    figure_of_days,
+    figure_of_medians,
+    figure_of_runs,
+    render_over_time,
+    verdict_lines,
+)
 from .held_parts import held_cards, held_lines
 from .period import (
     HOST,
@@ -41,6 +52,7 @@ def job_page(asked: Asked, found: JobOverTime, around: Around) -> str:
     return _render(
         "job.html.j2",
         asked,
+        found.periods,
         around,
         all_builds=list_of(BUILDS, found.periods.both, job=asked.name),
         of=_of(asked, found, around.prices) if both else None,
@@ -48,22 +60,22 @@ def job_page(asked: Asked, found: JobOverTime, around: Around) -> str:
     )
 
 
-def parts_page(asked: Asked, parts: Mapping[str, Sequence[StageOverTime]], around: Around) -> str:
+def parts_page(asked: Asked, parts: Mapping[str, Sequence[StageOverTime]], time: Periods, around: Around) -> str:
     """Return the page of a job's tasks and hosts. ``parts``: of them, by these words."""
     shown = [
-        (name, _lines(lines, HOST if name == "hosts" else ""), max(len(lines) - _MOST_LINES, 0))
+        (name, _lines(lines, time, HOST if name == "hosts" else ""), max(len(lines) - _MOST_LINES, 0))
         for name, lines in parts.items()
     ]
-    return _render("job_parts.html.j2", asked, around, parts=shown, job=asked.address(JOB, parts=""))
+    return _render("job_parts.html.j2", asked, time, around, parts=shown, job=asked.address(JOB, parts=""))
 
 
-def _render(template: str, asked: Asked, around: Around, **values: object) -> str:
-    return render_over_time(template, f"Job {asked.name}", JOB, asked, around, **values)
+def _render(template: str, asked: Asked, time: Periods, around: Around, **values: object) -> str:
+    return render_over_time(template, f"Job {asked.name}", JOB, asked, time, around, **values)
 
 
 def _of(asked: Asked, found: JobOverTime, prices: Prices) -> dict[str, object]:
     return {
-        "cards": [*_cards(asked, found), *held_cards(found.held, prices)],
+        "cards": [*_cards(asked, found), *held_cards(found.held, found.periods, prices)],
         "charts": [
             figure_of_days("Runs by day", _days(asked, found)),
             figure_of_runs(
@@ -74,36 +86,39 @@ def _of(asked: Asked, found: JobOverTime, prices: Prices) -> dict[str, object]:
             figure_of_medians("How long green runs took: the median of each day", _medians(found)),
         ],
         "money": bool(prices),
-        "held_labels": held_lines(found.held.by_label, prices, {})[:_MOST_LINES],
-        "stages": _lines(found.stages),
+        "held_labels": held_lines(found.held.by_label, found.periods, prices, {})[:_MOST_LINES],
+        "stages": _lines(found.stages, found.periods),
         "more_stages": max(len(found.stages) - _MOST_LINES, 0),
         "flaky": [_flaky(one) for one in found.flaky[:_MOST_LINES]],
-        "verdicts": verdict_lines(found.verdicts, BUILDS, found.periods.now, job=asked.name),
+        "verdicts": verdict_lines(
+            found.verdicts, BUILDS, found.periods.now, knows_before=found.periods.knows_before, job=asked.name
+        ),
     }
 
 
 def _cards(asked: Asked, found: JobOverTime) -> list[Card]:
-    now, before = (found.results(window) for window in (found.periods.now, found.periods.before))
+    time = found.periods
+    now, earlier, counted = (found.results(window) for window in (time.now, time.before, time.recorded))
 
-    def listed(**filters: str) -> str:
-        return list_of(BUILDS, found.periods.now, job=asked.name, **filters)
+    def listed(within: Window = time.now, **filters: str) -> str:
+        return list_of(BUILDS, within, job=asked.name, **filters)
 
     took, was = found.green
     wait, wait_before = waited(found.runs), waited(found.before)
     return [
         Card(
             "Runs",
-            said_frequency(now.runs, asked.days),
+            said_frequency(counted.runs, time.recorded_days),
             "",
-            [(plural(now.runs, "build"), listed())],
-            said_frequency(before.runs, asked.days),
+            [(plural(counted.runs, "build"), listed(time.recorded))],
+            before(time, said_frequency(earlier.runs, asked.days)),
         ),
         Card(
             "Success rate",
             said_share(now.success_rate),
             f"of {now.green + now.failed} that succeeded or failed",
             [(f"{now.failed} failed", listed(result="failed"))],
-            said_share(before.success_rate),
+            before(time, said_share(earlier.success_rate)),
         ),
         Card(
             "Duration of green runs",
@@ -140,23 +155,23 @@ def _medians(found: JobOverTime) -> list[tuple[str, int, int, int]]:
     return [(one.day, one.median_ns, one.most_ns, one.runs) for one in found.green_by_day[-_MOST_BARS:]]
 
 
-def _lines(parts: Sequence[StageOverTime], path: str = "") -> list[dict[str, object]]:
+def _lines(parts: Sequence[StageOverTime], time: Periods, path: str = "") -> list[dict[str, object]]:
     """Return lines of a table. ``path``: of the pages to which the names lead."""
-    return [_line(one, address_of(path, name=one.name) if path else "") for one in parts[:_MOST_LINES]]
+    return [_line(one, time, address_of(path, name=one.name) if path else "") for one in parts[:_MOST_LINES]]
 
 
-def _line(one: StageOverTime, address: str) -> dict[str, object]:
-    now, before = one.green
+def _line(one: StageOverTime, time: Periods, address: str) -> dict[str, object]:
+    now, was = one.green
     return {
         "name": wording.visible(one.name),
         "address": address,
         "runs": now.runs if now else 0,
         "median": said_length(now.median_ns) if now else "",
         "most": said_length(now.most_ns) if now else "",
-        "before": said_length(before.median_ns) if before else "",
+        "before": said_length(was.median_ns) if was else "",
         "slower": said_slower(one.slower),
         "failed": one.failed,
-        "failed_before": one.failed_before,
+        "failed_before": before(time, one.failed_before),
     }
 
 

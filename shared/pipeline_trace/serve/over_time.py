@@ -16,6 +16,7 @@ from ..figures.hosts import host_over_time
 from ..figures.jobs import job_over_time, parts_over_time
 from ..figures.periods import Periods, periods_of
 from ..figures.platform import platform_over_time
+from ..figures.recorded import recorded
 from ..figures.services import service_over_time
 from ..lookup.lookup import Lookup
 from .host_page import host_page
@@ -91,14 +92,14 @@ class OverTime:
 
     def _written(self, asked: Asked, write: _Write) -> str:
         with self._reading.open_lookup() as lookup:
-            written = write(lookup, asked, periods_of(asked.days, self._now_ns()))
+            written = write(lookup, asked, recorded(lookup, periods_of(asked.days, self._now_ns())))
             around = Around(self._reading.kept_in, lookup.notice, self._prices)
         return written(around)
 
 
 def _parts(lookup: Lookup, asked: Asked, periods: Periods) -> Callable[[Around], str]:
     found = parts_over_time(lookup, asked.name, periods)
-    return lambda around: parts_page(asked, found, around)
+    return lambda around: parts_page(asked, found, periods, around)
 
 
 def _host(lookup: Lookup, asked: Asked, periods: Periods) -> Callable[[Around], str]:

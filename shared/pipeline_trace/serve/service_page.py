@@ -42,6 +42,7 @@ def service_page(asked: Asked, found: ServiceOverTime, around: Around) -> str:
         f"Service {asked.name}",
         SERVICE,
         asked,
+        found.periods,
         around,
         all_deploys=list_of(DEPLOYS, found.periods.both, service=asked.name),
         environment=wording.visible(chosen.environment if chosen else asked.environment),
@@ -71,6 +72,7 @@ def _of(asked: Asked, found: ServiceOverTime, place: Place) -> dict[str, object]
             verdicts_of(deploys, [one for one in place.deploys if one.start_ns <= found.periods.before.to_ns]),
             DEPLOYS,
             _window(found),
+            knows_before=place.before is not None,
             service=asked.name,
             environment=place.environment,
         ),
@@ -79,8 +81,8 @@ def _of(asked: Asked, found: ServiceOverTime, place: Place) -> dict[str, object]
 
 
 def _window(found: ServiceOverTime) -> Window:
-    """Return the time of which all deploys were read, in the period."""
-    return Window(max(found.periods.now.from_ns, found.from_ns), found.periods.now.to_ns)
+    """Return the time of which all deploys are here and were read, in the period."""
+    return Window(max(found.periods.recorded.from_ns, found.from_ns), found.periods.now.to_ns)
 
 
 def _cards(asked: Asked, found: ServiceOverTime, place: Place) -> list[Card]:

@@ -1,0 +1,47 @@
+"""Since when runs and deploys are here: of a time that nobody recorded, nothing is known."""
+
+from __future__ import annotations
+
+from ..lookup.lookup import Lookup
+from ..lookup.source import Window
+from .periods import DAY_NS, Periods
+
+_WEEK_NS = 7 * DAY_NS
+# What ran in the weeks before both periods shows that their first days are recorded, too, though nothing ran then.
+_BEFORE_NS = 4 * _WEEK_NS
+# A trace that is alone for longer has the time of a wrong clock, or is somebody else's: nobody recorded since then.
+_ALONE_NS = 4 * _WEEK_NS
+# Of a week so many spans are asked for: enough to tell one trace from several.
+_FEW_SPANS = 20
+
+
+def recorded(lookup: Lookup, periods: Periods) -> Periods:
+    """Return the periods with since when they are recorded. Asks for a few spans of each week until there are some."""
+    within = Window(max(periods.before.from_ns - _BEFORE_NS, 0), periods.now.to_ns)
+    return periods._replace(since_ns=_since_ns(lookup, within))
+
+
+def _since_ns(lookup: Lookup, within: Window) -> int:
+    """Return the begin of the first day with runs or deploys, in nanoseconds since the epoch; 0 if there are none."""
+    first_ns = last_ns = 0
+    for week_ns in range(within.from_ns, within.to_ns, _WEEK_NS):
+        traces = _traces(lookup, week_ns, _WEEK_NS)
+        if traces and last_ns and week_ns - last_ns <= _ALONE_NS:
+            return _day_ns(lookup, last_ns)
+        if traces > 1:
+            return _day_ns(lookup, week_ns)
+        if traces:
+            first_ns, last_ns = first_ns or week_ns, week_ns
+    return _day_ns(lookup, first_ns) if first_ns else 0
+
+
+def _day_ns(lookup: Lookup, week_ns: int) -> int:
+    """Return the begin of the first day of a week with runs or deploys."""
+    days = range(week_ns, week_ns + _WEEK_NS, DAY_NS)
+    return next((day_ns for day_ns in days if _traces(lookup, day_ns, DAY_NS)), week_ns)
+
+
+def _traces(lookup: Lookup, from_ns: int, length_ns: int) -> int:
+    """Return in how many traces a run or a deploy ended in a time; a few of them, if there are many."""
+    spans = lookup.noted([[]], _FEW_SPANS, Window(from_ns, from_ns + length_ns - 1))
+    return len({span.trace_id for span in spans})
