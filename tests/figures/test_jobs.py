@@ -11,11 +11,14 @@ import pytest
 
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.figures.jobs import JobOverTime, job_over_time, parts_over_time, waited
-from pipeline_trace.figures.periods import DAY_NS, periods_of
+from pipeline_trace.figures.periods import DAY_NS, day_of, periods_of
+from pipeline_trace.figures.slower import Slower
 from pipeline_trace.figures.verdicts import Verdict
 from pipeline_trace.lookup.journals import Journals
 from pipeline_trace.lookup.local import LocalSource
 from pipeline_trace.lookup.lookup import Lookup
+from pipeline_trace.serve.job_page import parts_page
+from pipeline_trace.serve.period import Around, Asked
 from pipeline_trace.trace import conventions as c
 from pipeline_trace.trace.ids import span_id
 from pipeline_trace.trace.span import Span
@@ -175,3 +178,22 @@ def test_tasks_and_hosts_of_its_playbooks(tmp_path: Path, lookup: Lookup, builds
         "tasks": [("Restart", 30, 1), ("Copy", 9, 0)],
         "hosts": [("web1", 5, 1)],
     }
+
+
+def test_tasks_and_hosts_that_got_slower_are_told(tmp_path: Path, lookup: Lookup, builds: Builds) -> None:
+    for number in range(14):
+        run = builds.add(number, 0.5 + number, 100)
+        for name, kind in (("Copy", c.TYPE_TASK), ("web1", c.TYPE_HOST)):
+            made = builds.span(number, name, run, run.start_ns, 30 if number < 7 else 20, "", c.SUCCESS)
+            made.attributes = {c.ANSIBLE_TYPE: kind, c.TASK_RUN_RESULT: c.SUCCESS, c.ANSIBLE_HOST_NAME: name}
+    told(tmp_path, lookup, builds)
+    found = parts_over_time(lookup, JOB, PERIODS)
+    assert [one.slower for parts in found.values() for one in parts] == [Slower(10 * SECOND, ""), Slower(10 * SECOND, "")]
+    assert "10.0 s slower<" in parts_page(Asked(JOB, 7, parts=True), found, PERIODS, Around("here"))
+
+
+def test_what_got_slower_in_the_period_before_is_told_with_its_day(tmp_path: Path, lookup: Lookup, builds: Builds) -> None:
+    for number in range(14):
+        builds.stage(builds.add(number, 0.4 + number, 100), "Unit test", 45 if number <= 9 else 25)
+    found = told(tmp_path, lookup, builds)
+    assert [one.slower for one in found.stages] == [Slower(20 * SECOND, day_of(NOW - round(9.4 * DAY_NS)))]

@@ -13,8 +13,9 @@ from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.figures import platform
 from pipeline_trace.figures.cost import prices_of
 from pipeline_trace.figures.held import Told
-from pipeline_trace.figures.periods import DAY_NS, periods_of
+from pipeline_trace.figures.periods import DAY_NS, day_of, periods_of
 from pipeline_trace.figures.platform import PlatformOverTime, of_platform, platform_over_time
+from pipeline_trace.figures.slower import Slower
 from pipeline_trace.figures.verdicts import Verdict
 from pipeline_trace.lookup.journals import Journals
 from pipeline_trace.lookup.local import LocalSource
@@ -90,6 +91,18 @@ def test_waits_are_told_by_label_and_by_job_the_longest_first(store: Store) -> N
     assert before
     assert before.median_ns == 4 * SECOND
     assert [one.name for one in found.queues] == ["shop/build", "orders/build"]
+
+
+def test_a_wait_that_got_longer_is_told_with_its_day(store: Store) -> None:
+    spans = []
+    for number in range(1, 15):
+        run = build(number, number - 0.6, job="infra/nightly")
+        spans += [run, wait(run, c.TYPE_AGENT, 30, "gpu"), wait(run, c.TYPE_QUEUE, 300 if number <= 11 else 60)]
+    found = told(store, spans)
+    since = day_of(NOW - round(10.4 * DAY_NS))
+    assert [one.slower for one in (*found.agents, *found.queues)] == [None, Slower(240 * SECOND, since)]
+    page = platform_page(Asked("", 7), found, Around("here"))
+    assert f"4 min 00 s longer, since {since}<" in page
 
 
 def test_failures_are_judged_and_those_of_the_platform_stand_apart(store: Store) -> None:

@@ -67,6 +67,41 @@ def test_without_days_nobody_knows_since_when() -> None:
     assert slower(of(10, 20), [figures("2026-11-10", 15)]) == Slower(10 * SECOND, "")
 
 
+def days_of(*seconds: float, runs: int = 1) -> list[Figures]:
+    return [figures(f"2026-11-{10 + at}", length, runs) for at, length in enumerate(seconds)]
+
+
+@pytest.mark.parametrize("medians", [of(65, 65), of(45, 45), of(None, 65), NOTHING])
+def test_a_change_within_a_period_is_told_by_its_days(medians: Compared) -> None:
+    found = slower(medians, days_of(45, 46, 44, 45, 65, 66, 64, 65, 65))
+    assert found == Slower(20 * SECOND, "2026-11-14")
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        # Slow and quick by turns, as with and without a cache.
+        days_of(30, 60, 30, 60, 60, 30, 30, 60, 30, 60, 60),
+        # Too seldom on one side.
+        days_of(45, 46, 44, 45, 65, 66),
+        days_of(45, 65, 66, 64),
+        # By too little, and quicker.
+        days_of(45, 46, 44, 45, 50, 51, 50, 51),
+        days_of(0.1, 0.1, 0.1, 0.9, 0.9, 0.9),
+        days_of(65, 65, 65, 45, 45, 45),
+        [],
+    ],
+)
+def test_days_that_do_not_divide_clearly_tell_nothing(days: list[Figures]) -> None:
+    assert slower(of(45, 45), days) is None
+
+
+def test_where_no_day_divides_clearly_the_periods_are_compared() -> None:
+    assert slower(of(30, 61), days_of(5, 30, 50, 30, 5, 30, 40, 60, 80, 60, 40, 60, 80)) == Slower(31 * SECOND, "2026-11-17")
+    # Slower than before, and quicker again: nobody knows since when.
+    assert slower(of(30, 60), days_of(60, 60, 60, 30, 30, 30)) == Slower(30 * SECOND, "")
+
+
 def test_periods_are_compared_by_name() -> None:
     first = figures("2025-12-26", 5), figures("2025-12-19", 4), figures("2025-12-19", 3, name="Gone")
     found = compared(first, PERIODS)

@@ -18,7 +18,7 @@ from .flaky import Flakiness, flakiness
 from .held import AgentTime, agent_time
 from .periods import Periods
 from .results import Results, results_of, within
-from .slower import NOTHING, Compared, Slower, compared, slower
+from .slower import NOTHING, Compared, Slower, by_names, compared, slower
 from .verdicts import Verdict, failed_runs, verdicts_of
 
 # So many runs are read whole, of each period.
@@ -125,13 +125,16 @@ def job_over_time(lookup: Lookup, job: str, periods: Periods, judge: Judge = not
 
 
 def parts_over_time(lookup: Lookup, job: str, periods: Periods) -> dict[str, list[StageOverTime]]:
-    """Return the tasks and the hosts of a job's playbooks, by these words. Reads all of both periods."""
+    """Return the tasks and the hosts of a job's playbooks, by these words. Reads all of both periods.
+
+    There are too many for figures of each day: of what got slower, it is not known since when.
+    """
     own = Wanted("pipeline", job)
     found: dict[str, list[StageOverTime]] = {}
     for counted in ("task", "host"):
         figures = lookup.figures(counted, periods.both, [own], days=periods.days)
         both = {names[-1]: one for names, one in compared(figures, periods).items()}
-        found[f"{counted}s"] = _slowest([_part(name, one, one, None) for name, one in both.items()])
+        found[f"{counted}s"] = _slowest([_part(name, one, one, slower(one, ())) for name, one in both.items()])
     return found
 
 
@@ -145,9 +148,7 @@ def _stages(lookup: Lookup, own: Wanted, periods: Periods) -> list[StageOverTime
     green = [own, Wanted("result", c.SUCCESS)]
     ended = compared(lookup.figures("stage", periods.both, [own], days=periods.days), periods)
     took = compared(lookup.figures("stage", periods.both, green, days=periods.days), periods)
-    by_day: dict[tuple[str, ...], list[Figures]] = {}
-    for one in lookup.figures("stage", periods.both, green):
-        by_day.setdefault(one.names, []).append(one)
+    by_day = by_names(lookup.figures("stage", periods.both, green))
     parts = [
         _part(names[-1], took.get(names, NOTHING), all_of, slower(took.get(names, NOTHING), by_day.get(names, ())))
         for names, all_of in ended.items()

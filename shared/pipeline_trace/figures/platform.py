@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 from ..change.entries import Entry, Judge, not_judged
 from ..lookup.lookup import Lookup
-from ..lookup.source import Window
+from ..lookup.source import Figures, Window
 from ..ownership.verdict import OPS
 from ..trace import conventions as c
 from .held import AgentTime, agent_time
 from .periods import Periods
 from .results import Results, results_of, together
-from .slower import Compared, Slower, compared, slower
+from .slower import Compared, Slower, by_names, compared, slower
 from .verdicts import MOST_FAILURES, Verdict, failed_runs, verdicts_of
 
 
 @dataclass(frozen=True)
 class WaitOverTime:
-    """How long builds waited for an agent of a label, or in the queue of a job. ``slower``: since when is not looked for."""
+    """How long builds waited for an agent of a label, or in the queue of a job."""
 
     name: str
     both: Compared
@@ -78,13 +78,14 @@ def platform_over_time(lookup: Lookup, periods: Periods, judge: Judge = not_judg
     """Return the platform over time. ``judge``: gives the runs that failed their verdicts."""
     jobs = compared(lookup.figures("job", periods.both, days=periods.days), periods)
     waits = compared(lookup.figures("wait", periods.both, days=periods.days), periods)
+    waits_by_day = by_names(lookup.figures("wait", periods.both))
     runs = failed_runs(lookup, [], periods.both, judge)
     cut = len(runs) >= MOST_FAILURES
     failed, before = ([run for run in runs if _began(run, window)] for window in (periods.now, periods.before))
     return PlatformOverTime(
         periods,
-        _waits(waits, c.TYPE_AGENT),
-        _waits(waits, c.TYPE_QUEUE),
+        _waits(waits, waits_by_day, c.TYPE_AGENT),
+        _waits(waits, waits_by_day, c.TYPE_QUEUE),
         _jobs(jobs),
         agent_time(lookup, periods),
         failed,
@@ -97,8 +98,11 @@ def of_platform(runs: Sequence[Entry]) -> list[Entry]:
     return [run for run in runs if run.owner == OPS]
 
 
-def _waits(waits: Mapping[tuple[str, ...], Compared], kind: str) -> list[WaitOverTime]:
-    found = [WaitOverTime(names[-1], both, slower(both, ())) for names, both in waits.items() if names[0] == kind]
+def _waits(
+    waits: Mapping[tuple[str, ...], Compared], by_day: Mapping[tuple[str, ...], Sequence[Figures]], kind: str
+) -> list[WaitOverTime]:
+    own = [(names, both) for names, both in waits.items() if names[0] == kind]
+    found = [WaitOverTime(names[-1], both, slower(both, by_day.get(names, ()))) for names, both in own]
     return sorted(found, key=lambda one: (one.both.now is None, -one.most_ns, one.name))
 
 

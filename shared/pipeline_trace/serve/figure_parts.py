@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from ..change.entries import Entry
 from ..figures.periods import Periods, day_of
+from ..figures.slower import Slower
 from ..figures.verdicts import Verdict
 from ..lookup import wording
 from ..lookup.source import Window
@@ -17,7 +18,7 @@ from ..report.times import time_element_of
 from .charts import FAILED, GOOD, OTHER, WAITED, Chart, Day, Length, chart_of_days, chart_of_lengths
 from .entry_pages import page_of
 from .pages import SCRIPT, render
-from .period import NOT_KNOWN, Around, Asked, choices, list_of
+from .period import NOT_KNOWN, Around, Asked, choices, list_of, said_length
 
 _KEYS_OF_DAYS = [(GOOD, "green"), (FAILED, "failed, below the line")]
 _KEYS_OF_RUNS = [
@@ -78,6 +79,13 @@ def render_over_time(
 def before(time: Periods, said: object) -> str:
     """Return what is said of the period before; that it is not known, if not all of it was recorded."""
     return str(said) if time.knows_before else NOT_KNOWN
+
+
+def said_change(change: Slower | None, word: str) -> str:
+    """Return by how much something got slower, or longer, in that word, and since when as far as that is known."""
+    if change is None:
+        return ""
+    return f"{said_length(change.by_ns)} {word}" + (f", since {change.since}" if change.since else "")
 
 
 def figure_of_days(caption: str, days: Sequence[Day]) -> Figure:

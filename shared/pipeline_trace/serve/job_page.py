@@ -22,6 +22,7 @@ from .figure_parts import (
     figure_of_medians,
     figure_of_runs,
     render_over_time,
+    said_change,
     verdict_lines,
 )
 from .held_parts import held_cards, held_lines
@@ -36,7 +37,6 @@ from .period import (
     said_frequency,
     said_length,
     said_share,
-    said_slower,
 )
 from .searching import address_of
 
@@ -123,7 +123,7 @@ def _cards(asked: Asked, found: JobOverTime) -> list[Card]:
         Card(
             "Duration of green runs",
             said_length(took.median_ns if took else None),
-            said_slower(found.slower) if took else "",
+            said_change(found.slower, "slower") if took else "",
             [(f"95 % within {said_length(took.most_ns)}, median of {plural(took.runs, 'build')}", listed(result="success"))]
             if took
             else [],
@@ -169,7 +169,7 @@ def _line(one: StageOverTime, time: Periods, address: str) -> dict[str, object]:
         "median": said_length(now.median_ns) if now else "",
         "most": said_length(now.most_ns) if now else "",
         "before": said_length(was.median_ns) if was else "",
-        "slower": said_slower(one.slower),
+        "slower": said_change(one.slower, "slower"),
         "failed": one.failed,
         "failed_before": before(time, one.failed_before),
     }

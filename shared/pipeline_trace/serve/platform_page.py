@@ -13,7 +13,7 @@ from ..lookup import wording
 from ..ownership.verdict import OPS
 from .charts import Day
 from .entry_pages import BUILDS, line_of
-from .figure_parts import Card, before, figure_of_days, render_over_time, verdict_lines
+from .figure_parts import Card, before, figure_of_days, render_over_time, said_change, verdict_lines
 from .held_parts import held_cards, held_lines
 from .period import JOB, NOT_KNOWN, PLATFORM, Around, Asked, list_of, plural, said_length, said_share
 from .searching import address_of
@@ -97,7 +97,7 @@ def _wait(one: WaitOverTime, nameless: str) -> dict[str, object]:
         "most": said_length(now.most_ns) if now else "",
         "median_before": said_length(was.median_ns) if was else "",
         "most_before": said_length(was.most_ns) if was else "",
-        "slower": f"{said_length(one.slower.by_ns)} longer" if one.slower else "",
+        "slower": said_change(one.slower, "longer"),
     }
 
 
