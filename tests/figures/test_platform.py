@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_trace.delivery.destinations.store import Store
-from pipeline_trace.figures import platform
+from pipeline_trace.figures import verdicts
 from pipeline_trace.figures.cost import prices_of
 from pipeline_trace.figures.held import Told
 from pipeline_trace.figures.periods import DAY_NS, day_of, periods_of
@@ -126,7 +126,7 @@ def test_failures_are_judged_and_those_of_the_platform_stand_apart(store: Store)
 
 
 def test_what_was_before_is_not_known_where_too_much_failed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "MOST_FAILURES", 2)
+    monkeypatch.setattr(verdicts, "MOST_FAILURES", 2)
     assert told(store, [build(number, number, c.FAILURE) for number in (1, 2, 9)]).failed_before is None
 
 

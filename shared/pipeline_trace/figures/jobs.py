@@ -105,7 +105,7 @@ def job_over_time(lookup: Lookup, job: str, periods: Periods, judge: Judge = not
     by_day = lookup.figures("job", periods.both, [own])
     green_by_day = lookup.figures("job", periods.both, [own, green])
     whole = compared(lookup.figures("job", periods.both, [own, green], days=periods.days), periods).get((job,), NOTHING)
-    failed, failed_before = (failed_runs(lookup, [own], window, judge) for window in (periods.now, periods.before))
+    failed = failed_runs(lookup, [own], periods, judge)
     (runs, plays), (before, _plays) = (_runs(lookup, job, window) for window in (periods.now, periods.before))
     return JobOverTime(
         job,
@@ -118,7 +118,7 @@ def job_over_time(lookup: Lookup, job: str, periods: Periods, judge: Judge = not
         runs,
         before,
         flakiness(lookup, job, periods.now),
-        verdicts_of(failed, failed_before),
+        verdicts_of(failed.now, failed.before if periods.knows_before else None),
         plays,
         agent_time(lookup, periods, [own]),
     )

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from ..change.entries import Entry, Judge, not_judged
 from ..lookup.lookup import Lookup
-from ..lookup.source import Figures, Window
+from ..lookup.source import Figures
 from ..ownership.verdict import OPS
 from ..trace import conventions as c
 from .held import AgentTime, agent_time
 from .periods import Periods
 from .results import Results, results_of, together
 from .slower import Compared, Slower, by_names, compared, slower
-from .verdicts import MOST_FAILURES, Verdict, failed_runs, verdicts_of
+from .verdicts import Verdict, failed_runs, verdicts_of
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class PlatformOverTime:
     @property
     def verdicts(self) -> list[Verdict]:
         """Return whose the failures were."""
-        return verdicts_of(self.failed, self.failed_before or ())
+        return verdicts_of(self.failed, self.failed_before if self.periods.knows_before else None)
 
     @property
     def now(self) -> Results:
@@ -79,17 +79,15 @@ def platform_over_time(lookup: Lookup, periods: Periods, judge: Judge = not_judg
     jobs = compared(lookup.figures("job", periods.both, days=periods.days), periods)
     waits = compared(lookup.figures("wait", periods.both, days=periods.days), periods)
     waits_by_day = by_names(lookup.figures("wait", periods.both))
-    runs = failed_runs(lookup, [], periods.both, judge)
-    cut = len(runs) >= MOST_FAILURES
-    failed, before = ([run for run in runs if _began(run, window)] for window in (periods.now, periods.before))
+    failed = failed_runs(lookup, [], periods, judge)
     return PlatformOverTime(
         periods,
         _waits(waits, waits_by_day, c.TYPE_AGENT),
         _waits(waits, waits_by_day, c.TYPE_QUEUE),
         _jobs(jobs),
         agent_time(lookup, periods),
-        failed,
-        None if cut else before,
+        failed.now,
+        failed.before,
     )
 
 
@@ -109,7 +107,3 @@ def _waits(
 def _jobs(jobs: Mapping[tuple[str, ...], Compared]) -> list[JobResults]:
     found = [JobResults(names[0], *(results_of([one] if one else []) for one in both)) for names, both in jobs.items()]
     return sorted(found, key=lambda one: (-one.now.failed, -one.now.runs, one.job))
-
-
-def _began(run: Entry, window: Window) -> bool:
-    return window.from_ns <= run.start_ns <= window.to_ns

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from ..trace import conventions as c
 
 GOOD, FAILED, OTHER, WAITED = "good", "failed", "other", "waited"
+# What did neither succeed nor fail, in words.
+OTHERS = "cancelled or without a result"
 _HEIGHT = 130
 # Below a chart of lengths: what did not succeed.
 _STRIP = 8
@@ -66,12 +68,13 @@ class Chart:
 
 @dataclass(frozen=True)
 class Day:
-    """What succeeded on a day and what failed, in numbers."""
+    """What succeeded on a day and what failed, in numbers. ``others``: what did neither, and is in no bar."""
 
     day: str
     good: int
     failed: int
     address: str = ""
+    others: int = 0
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,8 @@ def chart_of_days(days: Sequence[Day], unit: str) -> Chart | None:
     for at, day in enumerate(days):
         shapes = [Shape(GOOD, zero - day.good * each, day.good * each)] if day.good else []
         shapes += [Shape(FAILED, zero, day.failed * each)] if day.failed else []
-        title = f"{day.day}: {day.good} {unit}" + (f", {day.failed} failed" if day.failed else "")
+        counts = ((day.failed, "failed"), (day.others, OTHERS))
+        title = f"{day.day}: {day.good} {unit}" + "".join(f", {count} {said}" for count, said in counts if count)
         bars.append(_bar(at, len(days), shapes, title, day.address))
     scale = [(0.0, str(top)), (zero, "0"), (float(_HEIGHT), str(bottom))]
     shown = [scale[1], *(scale[:1] if top else []), *(scale[2:] if bottom else [])]

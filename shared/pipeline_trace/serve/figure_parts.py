@@ -15,7 +15,7 @@ from ..lookup import wording
 from ..lookup.source import Window
 from ..report.pagedata import STATE_WORDS
 from ..report.times import time_element_of
-from .charts import FAILED, GOOD, OTHER, WAITED, Chart, Day, Length, chart_of_days, chart_of_lengths
+from .charts import FAILED, GOOD, OTHER, OTHERS, WAITED, Chart, Day, Length, chart_of_days, chart_of_lengths
 from .entry_pages import page_of
 from .pages import SCRIPT, render
 from .period import NOT_KNOWN, Around, Asked, choices, list_of, said_length
@@ -24,7 +24,7 @@ _KEYS_OF_DAYS = [(GOOD, "green"), (FAILED, "failed, below the line")]
 _KEYS_OF_RUNS = [
     (GOOD, "green"),
     (FAILED, "failed, also marked below"),
-    (OTHER, "cancelled or without a result, also marked below"),
+    (OTHER, f"{OTHERS}, also marked below"),
     (WAITED, "waited for the platform"),
 ]
 _LINK = Markup('<a href="{}">{}</a>')
@@ -89,9 +89,12 @@ def said_change(change: Slower | None, word: str) -> str:
 
 
 def figure_of_days(caption: str, days: Sequence[Day]) -> Figure:
-    """Return how many succeeded and failed each day."""
-    rows = [(day.day, day.good, day.failed) for day in days if day.good or day.failed]
-    return Figure(caption, chart_of_days(days, "green"), ("Day (UTC)", "Green", "Failed"), rows, _KEYS_OF_DAYS)
+    """Return how many succeeded and failed each day, and how many did neither, if any did."""
+    told = [day for day in days if day.good or day.failed or day.others]
+    others = any(day.others for day in days)
+    rows = [(day.day, day.good, day.failed, *((day.others,) if others else ())) for day in told]
+    head = ("Day (UTC)", "Green", "Failed", *((OTHERS.capitalize(),) if others else ()))
+    return Figure(caption, chart_of_days(days, "green"), head, rows, _KEYS_OF_DAYS)
 
 
 def figure_of_runs(caption: str, what: str, runs: Sequence[Took]) -> Figure:
@@ -114,19 +117,14 @@ def figure_of_medians(caption: str, days: Sequence[tuple[str, int, int, int]]) -
     return Figure(caption, chart, ("Day (UTC)", "Median", "95 %", "Runs"), rows, [])
 
 
-def verdict_lines(
-    verdicts: Sequence[Verdict], path: str, window: Window, *, knows_before: bool, **filters: str
-) -> list[dict[str, object]]:
-    """Return the lines of the table of verdicts, each with the list of what it was counted from.
-
-    ``knows_before``: whether all failures of the period before were counted.
-    """
+def verdict_lines(verdicts: Sequence[Verdict], path: str, window: Window, **filters: str) -> list[dict[str, object]]:
+    """Return the lines of the table of verdicts, each with the list of what it was counted from."""
     return [
         {
             "owner": one.owner,
             "kind": one.kind.replace("_", " "),
             "count": one.failures,
-            "before": one.before if knows_before else NOT_KNOWN,
+            "before": NOT_KNOWN if one.before is None else one.before,
             "address": list_of(path, window, result="failed", owner=one.owner, kind=one.kind, **filters),
         }
         for one in verdicts

@@ -90,9 +90,7 @@ def _of(asked: Asked, found: JobOverTime, prices: Prices) -> dict[str, object]:
         "stages": _lines(found.stages, found.periods),
         "more_stages": max(len(found.stages) - _MOST_LINES, 0),
         "flaky": [_flaky(one) for one in found.flaky[:_MOST_LINES]],
-        "verdicts": verdict_lines(
-            found.verdicts, BUILDS, found.periods.now, knows_before=found.periods.knows_before, job=asked.name
-        ),
+        "verdicts": verdict_lines(found.verdicts, BUILDS, found.periods.now, job=asked.name),
     }
 
 
@@ -145,7 +143,13 @@ def _said_wait(wait: Waited | None) -> str:
 
 def _days(asked: Asked, found: JobOverTime) -> list[Day]:
     return [
-        Day(day, one.green, one.failed, list_of(BUILDS, found.periods.day(at), job=asked.name))
+        Day(
+            day,
+            one.green,
+            one.failed,
+            list_of(BUILDS, found.periods.day(at), job=asked.name),
+            one.runs - one.green - one.failed,
+        )
         for at, (day, one) in enumerate(by_day(found.by_day, found.periods.now))
     ]
 

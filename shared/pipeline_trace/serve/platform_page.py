@@ -39,9 +39,7 @@ def _of(found: PlatformOverTime, prices: Prices) -> dict[str, object]:
         "held_jobs": held_lines(found.held.by_job, time, prices, jobs, lambda job: address_of(JOB, name=job))[:_MOST_LINES],
         "agents": [_wait(one, "no label") for one in found.agents[:_MOST_LINES]],
         "queues": [_wait(one, "job not known") for one in found.queues[:_MOST_LINES]],
-        "verdicts": verdict_lines(
-            found.verdicts, BUILDS, time.now, knows_before=time.knows_before and found.failed_before is not None
-        ),
+        "verdicts": verdict_lines(found.verdicts, BUILDS, time.now),
         "failures": [line_of(one) for one in ours[:_MOST_LINES]],
         "more_failures": list_of(BUILDS, time.now, result="failed", owner=OPS) if len(ours) > _MOST_LINES else "",
         "jobs": [_job(one, time) for one in found.jobs[:_MOST_LINES] if one.now.failed],

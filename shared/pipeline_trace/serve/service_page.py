@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from ..change.entries import Entry
 from ..figures.delivery import Delivery, Failure, Lead
 from ..figures.periods import day_of, days_in
 from ..figures.services import Place, ServiceOverTime
@@ -54,7 +55,8 @@ def service_page(asked: Asked, found: ServiceOverTime, around: Around) -> str:
 
 def _of(asked: Asked, found: ServiceOverTime, place: Place) -> dict[str, object]:
     """Return what is shown of an environment."""
-    deploys = [one for one in place.deploys if one.start_ns >= _window(found).from_ns]
+    deploys = _began(found, place)
+    earlier = [one for one in place.deploys if one.start_ns <= found.periods.before.to_ns]
     shown = [one for one in deploys if one.end_ns][-_MOST_BARS:]
     return {
         "cards": _cards(asked, found, place),
@@ -69,10 +71,9 @@ def _of(asked: Asked, found: ServiceOverTime, place: Place) -> dict[str, object]
         "failures": [_failure(one) for one in place.now.failures[::-1][:_MOST_LINES]],
         "changes": [_change(one) for one in place.now.leads[::-1][:_MOST_LINES]],
         "verdicts": verdict_lines(
-            verdicts_of(deploys, [one for one in place.deploys if one.start_ns <= found.periods.before.to_ns]),
+            verdicts_of(deploys, earlier if place.before else None),
             DEPLOYS,
             _window(found),
-            knows_before=place.before is not None,
             service=asked.name,
             environment=place.environment,
         ),
@@ -83,6 +84,11 @@ def _of(asked: Asked, found: ServiceOverTime, place: Place) -> dict[str, object]
 def _window(found: ServiceOverTime) -> Window:
     """Return the time of which all deploys are here and were read, in the period."""
     return Window(max(found.periods.recorded.from_ns, found.from_ns), found.periods.now.to_ns)
+
+
+def _began(found: ServiceOverTime, place: Place) -> list[Entry]:
+    """Return the deploys of the period, those too that were cancelled or still run."""
+    return [one for one in place.deploys if one.start_ns >= _window(found).from_ns]
 
 
 def _cards(asked: Asked, found: ServiceOverTime, place: Place) -> list[Card]:
@@ -121,7 +127,7 @@ def _cards(asked: Asked, found: ServiceOverTime, place: Place) -> list[Card]:
             [
                 (f"{failed} failed", listed(result="failed")),
                 *([(f"{len(rolled_back)} rolled back", "#failures")] if rolled_back else []),
-                (f"of {plural(len(now.ended), 'deploy')}", listed()),
+                *_of_all(len(now.ended), len(_began(found, place)), listed()),
             ],
             was(said_share(before.failure_rate)),
         ),
@@ -135,6 +141,13 @@ def _cards(asked: Asked, found: ServiceOverTime, place: Place) -> list[Card]:
             was(said_length(before.restore_ns)),
         ),
     ]
+
+
+def _of_all(ended: int, began: int, address: str) -> list[tuple[str, str]]:
+    """Return of how many a rate is, and what else is in the list: deploys that neither succeeded nor failed."""
+    if ended == began:
+        return [(f"of {plural(ended, 'deploy')}", address)]
+    return [(f"of {ended} that succeeded or failed", ""), (f"{plural(began, 'deploy')} in all", address)]
 
 
 def _place(asked: Asked, found: ServiceOverTime, place: Place) -> dict[str, object]:
@@ -153,12 +166,14 @@ def _place(asked: Asked, found: ServiceOverTime, place: Place) -> dict[str, obje
 
 def _days(asked: Asked, found: ServiceOverTime, place: Place) -> list[Day]:
     counted = Counter((day_of(one.start_ns), one.state == c.SUCCESS) for one in place.now.ended)
+    all_of = Counter(day_of(one.start_ns) for one in _began(found, place))
     return [
         Day(
             day,
             counted[day, True],
             counted[day, False],
             list_of(DEPLOYS, found.periods.day(at), service=asked.name, environment=place.environment),
+            all_of[day] - counted[day, True] - counted[day, False],
         )
         for at, day in enumerate(days_in(found.periods.now))
     ]
