@@ -171,6 +171,14 @@ def test_many_other_playbooks_hide_no_green_one(env: dict[str, str], monkeypatch
     assert found(env, failed.trace).base.trace_id == green.trace
 
 
+def test_a_dry_run_is_no_base_of_a_deploy(env: dict[str, str]) -> None:
+    green, tried = played(1, "site.yml", "production"), played(2, "site.yml", "production")
+    tried.spans[0].attributes[c.ANSIBLE_CHECK_MODE] = True
+    failed = played(3, "site.yml", "production", state=c.FAILURE)
+    stored(env, green, tried, failed)
+    assert found(env, failed.trace).base.trace_id == green.trace
+
+
 def test_of_playbooks_too_it_says_where_not_all_were_looked_at(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(find, "_MOST_GREEN", 5)
     monkeypatch.setattr(find, "_MOST_ENDED_WELL", 10)

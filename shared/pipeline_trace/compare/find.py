@@ -21,7 +21,7 @@ from ..ownership.judge import deciding_lines, referenced
 from ..ownership.log.rules import RulesError, load_rules
 from ..place.ci.jenkins.identity import build_on_page
 from ..trace import conventions as c
-from ..trace.queries import attribute_text, build_key, environment_of, is_playbook, is_run, run_url_of
+from ..trace.queries import attribute_text, build_key, environment_of, is_dry_run, is_playbook, is_run, run_url_of
 from ..trace.span import ERROR, Span
 from ..trace.traits import Trait
 from ..trace.words import environment_name
@@ -187,8 +187,9 @@ def _is_alike(span: Span, run: Span) -> bool:
         pages = [build_on_page(run_url_of(one)) for one in (span, run)]
         controllers = {page.controller for page in pages if page}
         return is_run(span) and build_key(span)[0] == build_key(run)[0] and len(controllers) < len(pages)
-    deployed = [(one.name, attribute_text(one, c.DEPLOYMENT_NAME), environment_of(one)) for one in (span, run)]
-    return is_playbook(span) and deployed[0] == deployed[1]
+    # A dry run changes nothing: it is compared with another one alone.
+    kinds = [(one.name, attribute_text(one, c.DEPLOYMENT_NAME), environment_of(one), is_dry_run(one)) for one in (span, run)]
+    return is_playbook(span) and kinds[0] == kinds[1]
 
 
 def _place(tree: RunTree, span: Span) -> _Place:
