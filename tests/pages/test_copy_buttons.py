@@ -179,4 +179,6 @@ def test_without_javascript_the_commands_stand_there_and_no_button(browser: Brow
         page.get_by_text("Commands").click()
         assert page.locator(".commands code").first.is_visible()
         assert page.locator(".commands button").first.is_hidden()
+        tree = page.locator("noscript .note code")
+        assert tree.inner_text().startswith("pipeline-trace show ")
         assert page.get_by_text("Compare with the last green run").is_visible()
