@@ -184,5 +184,13 @@ def test_money_is_shown_only_where_there_are_prices(store: Store) -> None:
     assert dearest.index(">gpu<") < dearest.index(">shop/build<")
 
 
+def test_what_has_no_price_costs_not_nothing(store: Store) -> None:
+    page = page_of(store, [held(build(1, 1), ("linux", "", 10)), held(build(2, 9), ("linux", "", 7))], "gpu=1 EUR/min")
+    assert '<p class="figure">no price</p>' in page
+    assert "10 min that have no price; give one, such as --cost &#39;*=0.05/min&#39;" in page
+    assert "7 days before: no price" in page
+    assert "0.00" not in page
+
+
 def test_where_no_build_tells_it_the_page_says_so(store: Store) -> None:
     assert "No build tells it." in page_of(store, [build(1, 1)], "linux=1/min")

@@ -9,13 +9,14 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from support.over_time import JOB, NOW, day, deploy, job, lookup_of, service
+from support.over_time import JOB, NOW, card, day, deploy, job, lookup_of, service
 
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.figures.jobs import job_over_time
 from pipeline_trace.figures.periods import DAY_NS, periods_of
 from pipeline_trace.figures.verdicts import Verdict
 from pipeline_trace.trace import conventions as c
+from pipeline_trace.trace.span import Span
 
 
 @pytest.fixture
@@ -72,3 +73,21 @@ def test_a_failure_counts_in_the_period_in_which_it_began(store: Store) -> None:
     found = job_over_time(lookup, JOB, periods)
     assert (found.results(periods.now).failed, found.results(periods.before).failed) == (1, 1)
     assert found.verdicts == [Verdict("", "", 1, 1)]
+
+
+def wait(run: Span) -> Span:
+    """Return the ten seconds in the queue before a run."""
+    made = Span(run.trace_id, f"{int(run.span_id, 16) + 2**40:016x}", run.span_id, "Schedule", run.start_ns, run.start_ns)
+    made.start_ns -= 10 * 10**9
+    made.attributes, made.resource = {c.JENKINS_TYPE: c.TYPE_QUEUE}, run.resource
+    return made
+
+
+def test_a_wait_that_no_build_tells_is_not_known(store: Store) -> None:
+    put(store, c.SUCCESS, c.SUCCESS)
+    assert card(job(lookup_of(store), 7), "Waiting for the platform") == ("not known", "7 days before: not known")
+    assert "no build tells of a wait" in job(lookup_of(store), 7)
+    # In the period before, one tells: so the others did not wait.
+    spans = deploy(9)
+    store.deliver([*spans, wait(spans[0])], 60)
+    assert card(job(lookup_of(store), 7), "Waiting for the platform")[0] == "0 ms"

@@ -98,6 +98,11 @@ class JobOverTime:
         """Return how often it ran in one of the periods, and how it ended."""
         return results_of(within(self.by_day, window))
 
+    @property
+    def tells_waits(self) -> bool:
+        """Return whether any run tells of a wait for the platform: where none does, it is not known that none waited."""
+        return any(one.on == MACHINE for run in (*self.runs, *self.before) for one in run.waits)
+
 
 def job_over_time(lookup: Lookup, job: str, periods: Periods, judge: Judge = not_judged) -> JobOverTime:
     """Return a job over time. ``judge``: gives the runs that failed their verdicts."""

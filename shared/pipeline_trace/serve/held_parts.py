@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
-from ..figures.cost import Cost, Held, Prices
+from ..figures.cost import Held, Prices
 from ..figures.held import AgentTime, HeldOverTime, Told
 from ..figures.periods import Periods
 from ..figures.slower import Compared
@@ -14,6 +14,7 @@ from .figure_parts import Card, before
 from .period import NOT_KNOWN, plural
 
 _MINUTE_NS = 60 * 10**9
+_NO_PRICE = "no price"
 
 
 def held_cards(held: AgentTime, time: Periods, prices: Prices) -> list[Card]:
@@ -30,13 +31,12 @@ def held_cards(held: AgentTime, time: Periods, prices: Prices) -> list[Card]:
     )
     if not prices:
         return [minutes]
-    now, earlier = prices.cost(whole.now), prices.cost(whole.before)
     cost = Card(
         "Cost of agents",
-        _said_cost(now, held.now, prices),
-        f"without {said_minutes(now.unpriced_ns)} min that have no price" if now.unpriced_ns else "",
+        _said_cost(whole.now, prices) if held.now.told else NOT_KNOWN,
+        _said_unpriced(whole.now, prices),
         [],
-        before(time, _said_cost(earlier, held.before, prices)),
+        before(time, _said_cost(whole.before, prices)) if held.before.told else NOT_KNOWN,
     )
     return [minutes, cost]
 
@@ -87,13 +87,28 @@ def _said_told(told: Told) -> str:
     return f"told by {told.told} of {plural(told.builds, 'build')}"
 
 
-def _said_cost(cost: Cost, told: Told, prices: Prices) -> str:
-    return said_money(cost.amount, prices.currency) if told.told else NOT_KNOWN
+def _said_cost(held: Sequence[Held], prices: Prices) -> str:
+    """Return what was held costs, as far as it has a price; that it has none, if nothing of it has."""
+    cost = prices.cost(held)
+    if cost.unpriced_ns and cost.unpriced_ns == _length_ns(held):
+        return _NO_PRICE
+    return said_money(cost.amount, prices.currency)
+
+
+def _said_unpriced(held: Sequence[Held], prices: Prices) -> str:
+    """Return how much of what was held has no price, and what to do; "" if all has one."""
+    unpriced_ns = prices.cost(held).unpriced_ns
+    if not unpriced_ns:
+        return ""
+    said = f"{said_minutes(unpriced_ns)} min that have no price"
+    return f"{said}; give one, such as --cost '*=0.05/min'" if unpriced_ns == _length_ns(held) else f"without {said}"
 
 
 def _said_part(held: Sequence[Held], prices: Prices) -> str:
-    """Return what a line costs; that it has no price, if nothing of it has."""
-    length, cost = sum(one.length_ns for one in held), prices.cost(held)
-    if length and cost.unpriced_ns == length:
-        return "no price"
-    return said_money(cost.amount, prices.currency) + (" and more without a price" if cost.unpriced_ns else "")
+    """Return what a line costs."""
+    said, unpriced_ns = _said_cost(held, prices), prices.cost(held).unpriced_ns
+    return f"{said} and more without a price" if unpriced_ns and said != _NO_PRICE else said
+
+
+def _length_ns(held: Sequence[Held]) -> int:
+    return sum(one.length_ns for one in held)

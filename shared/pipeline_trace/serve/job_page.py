@@ -102,7 +102,7 @@ def _cards(asked: Asked, found: JobOverTime) -> list[Card]:
         return list_of(BUILDS, within, job=asked.name, **filters)
 
     took, was = found.green
-    wait, wait_before = waited(found.runs), waited(found.before)
+    wait, wait_before = (waited(runs) if found.tells_waits else None for runs in (found.runs, found.before))
     return [
         Card(
             "Runs",
@@ -130,11 +130,17 @@ def _cards(asked: Asked, found: JobOverTime) -> list[Card]:
         Card(
             "Waiting for the platform",
             said_length(wait.median_ns if wait else None),
-            f"95 % within {said_length(wait.p95_ns)}, median of the newest {plural(wait.runs, 'build')}" if wait else "",
+            _said_of_wait(wait)
+            if wait
+            else "no build tells of a wait; Jenkins tells that of the queue with the Metrics plugin",
             [],
             _said_wait(wait_before),
         ),
     ]
+
+
+def _said_of_wait(wait: Waited) -> str:
+    return f"95 % within {said_length(wait.p95_ns)}, median of the newest {plural(wait.runs, 'build')}"
 
 
 def _said_wait(wait: Waited | None) -> str:
