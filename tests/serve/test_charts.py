@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -34,6 +35,15 @@ def test_failures_hang_below_the_line() -> None:
     assert below.height == pytest.approx(2 * above.height, abs=0.2)
     assert last.title == "2026-11-26: 1 green, 2 failed"
     assert inside(chart)
+
+
+@pytest.mark.parametrize(("good", "failed", "said"), [(40, 1, ["0", "40"]), (1, 30, ["0", "30"]), (9, 3, ["0", "9", "3"])])
+def test_no_number_of_a_scale_stands_on_another(good: int, failed: int, said: list[str]) -> None:
+    chart = chart_of_days([Day("2026-11-24", good, failed)], "green")
+    assert chart
+    assert [text for _y, text in chart.scale] == said
+    places = sorted(y for y, _text in chart.scale)
+    assert all(below - above >= 14 for above, below in pairwise(places))
 
 
 @pytest.mark.parametrize("count", [1, 2, 61, 90])

@@ -9,7 +9,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from support.over_time import JOB, NOW, card, day, deploy, job, lookup_of, service
+from support.over_time import JOB, NOW, card, day, deploy, host, job, lookup_of, service
 
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.figures.jobs import job_over_time
@@ -91,3 +91,45 @@ def test_a_wait_that_no_build_tells_is_not_known(store: Store) -> None:
     spans = deploy(9)
     store.deliver([*spans, wait(spans[0])], 60)
     assert card(job(lookup_of(store), 7), "Waiting for the platform")[0] == "0 ms"
+
+
+@pytest.mark.parametrize(
+    ("states", "failed", "unreachable"),
+    [
+        ([c.SUCCESS], "0", "0"),
+        # Nothing failed, so nothing leads from there to what was unreachable.
+        ([c.SUCCESS, c.ERROR], "0", '1 <a href="#failures">when</a>; 50 % of all tasks'),
+        ([c.SUCCESS, c.FAILURE], '1 <a href="#failures">which</a>; 50 % of all tasks', "0"),
+        (
+            [c.SUCCESS, c.SUCCESS, c.FAILURE, c.ERROR],
+            '1 <a href="#failures">which, and when it was unreachable</a>; 25 % of all tasks',
+            '1 <a href="#failures">when, and what failed</a>; 25 % of all tasks',
+        ),
+    ],
+)
+def test_a_host_says_what_failed_and_what_was_unreachable_apart(
+    store: Store, states: list[str], failed: str, unreachable: str
+) -> None:
+    put(store, *states)
+    page = host(lookup_of(store), 7)
+    for label, said in (("Failed", failed), ("Unreachable", unreachable)):
+        text = re.search(f"<h3>{label}</h3>(.*?)<p class=.muted.>", page, re.DOTALL)
+        assert text
+        assert re.sub(r"</?p[^>]*>|\s+(?=<)|(?<=>)\s+", " ", text[1]).split() == said.split()
+
+
+@pytest.mark.parametrize(
+    ("commit", "said"),
+    [
+        ("", "<p>no deploy here tells a commit that was not there before</p>"),
+        ("a" * 40, '<a href="#changes">of 1 change, none with a known first build</a>'),
+    ],
+)
+def test_a_lead_time_that_is_not_known_says_why(store: Store, commit: str, said: str) -> None:
+    spans = deploy(1)
+    spans[0].attributes |= {"jenkins.parameter.COMMIT": commit} if commit else {}
+    store.deliver(spans, 60)
+    page = service(lookup_of(store), 7)
+    assert card(page, "Lead time for changes")[0] == "not known"
+    assert said in page
+    assert "of 0 changes" not in page

@@ -17,6 +17,8 @@ _HEIGHT = 130
 # Below a chart of lengths: what did not succeed.
 _STRIP = 8
 _GAP = 3
+# A line of text on the scale.
+_TEXT = 14
 # So many are counted one by one on the scale.
 _FEW = 10
 # Of the place for a bar, so much is the bar.
@@ -106,9 +108,9 @@ def chart_of_days(days: Sequence[Day], unit: str) -> Chart | None:
         counts = ((day.failed, "failed"), (day.others, OTHERS))
         title = f"{day.day}: {day.good} {unit}" + "".join(f", {count} {said}" for count, said in counts if count)
         bars.append(_bar(at, len(days), shapes, title, day.address))
-    scale = [(0.0, str(top)), (zero, "0"), (float(_HEIGHT), str(bottom))]
-    shown = [scale[1], *(scale[:1] if top else []), *(scale[2:] if bottom else [])]
-    return _chart(bars, shown, [days[0].day, days[len(days) // 2].day, days[-1].day], zero, _HEIGHT)
+    # Where one side is all but flat, its number would be on the 0.
+    ends = [end for end in ((0.0, str(top)), (float(_HEIGHT), str(bottom))) if abs(end[0] - zero) >= _TEXT]
+    return _chart(bars, [(zero, "0"), *ends], [days[0].day, days[len(days) // 2].day, days[-1].day], zero, _HEIGHT)
 
 
 def chart_of_lengths(lengths: Sequence[Length], below: Sequence[str]) -> Chart | None:

@@ -58,7 +58,7 @@ def _cards(found: HostOverTime) -> list[Card]:
     time = found.periods
     now, earlier = (found.results(window) for window in (time.now, time.before))
     newest = found.newest[0].host if found.newest else None
-    skipped = now.of.get(c.SKIP, 0)
+    skipped, failed, unreached = now.of.get(c.SKIP, 0), _failed(now), _unreached(now)
     return [
         Card(
             "Tasks that ran here",
@@ -69,16 +69,16 @@ def _cards(found: HostOverTime) -> list[Card]:
         ),
         Card(
             "Failed",
-            str(now.failed - _unreached(now)),
-            f"{said_share(_share(now))} of all tasks, unreachable ones included" if now.failed else "",
-            [("which", "#failures")] if now.failed else [],
-            before(time, earlier.failed - _unreached(earlier)),
+            str(failed),
+            _said_share(failed, now),
+            [(f"which{', and when it was unreachable' if unreached else ''}", "#failures")] if failed else [],
+            before(time, _failed(earlier)),
         ),
         Card(
             "Unreachable",
-            str(_unreached(now)),
-            "",
-            [("when", "#failures")] if _unreached(now) else [],
+            str(unreached),
+            _said_share(unreached, now),
+            [(f"when{', and what failed' if failed else ''}", "#failures")] if unreached else [],
             before(time, _unreached(earlier)),
         ),
         Card(
@@ -99,8 +99,14 @@ def _unreached(results: Results) -> int:
     return results.of.get(c.ERROR, 0)
 
 
-def _share(results: Results) -> float | None:
-    return None if results.success_rate is None else 1 - results.success_rate
+def _failed(results: Results) -> int:
+    """Return how many failed on the host, which was reached."""
+    return results.failed - _unreached(results)
+
+
+def _said_share(count: int, results: Results) -> str:
+    """Return the share of the tasks that succeeded, failed or did not reach the host; "" if there are none of these."""
+    return f"{said_share(count / (results.green + results.failed))} of all tasks" if count else ""
 
 
 def _days(found: HostOverTime) -> list[Day]:

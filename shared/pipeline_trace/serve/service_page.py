@@ -116,8 +116,7 @@ def _cards(asked: Asked, found: ServiceOverTime, place: Place) -> list[Card]:
         Card(
             "Lead time for changes",
             said_length(now.lead_ns),
-            f"not known of {untimed}" if untimed else "",
-            [(f"median of {plural(len(timed), 'change')}", "#changes")] if now.leads else [],
+            *_of_leads(len(timed), untimed),
             was(said_length(before.lead_ns)),
         ),
         Card(
@@ -148,6 +147,15 @@ def _of_all(ended: int, began: int, address: str) -> list[tuple[str, str]]:
     if ended == began:
         return [(f"of {plural(ended, 'deploy')}", address)]
     return [(f"of {ended} that succeeded or failed", ""), (f"{plural(began, 'deploy')} in all", address)]
+
+
+def _of_leads(timed: int, untimed: int) -> tuple[str, list[tuple[str, str]]]:
+    """Return what is said of lead times, and of what the median is: why it is not known, if it is not."""
+    if timed:
+        return f"not known of {untimed}" if untimed else "", [(f"median of {plural(timed, 'change')}", "#changes")]
+    if untimed:
+        return "", [(f"of {plural(untimed, 'change')}, none with a known first build", "#changes")]
+    return "no deploy here tells a commit that was not there before", []
 
 
 def _place(asked: Asked, found: ServiceOverTime, place: Place) -> dict[str, object]:
