@@ -167,6 +167,14 @@ def test_only_the_newest_deploy_of_a_cell_is_judged(home: Home, lookup: Lookup, 
     assert read == [[f"{2:032x}"]]
 
 
+def test_what_failed_before_the_deploy_that_runs_is_judged(home: Home, lookup: Lookup) -> None:
+    put(home.store, *playbook(1), *playbook(2))
+    (failed, *others) = find_for_board(lookup, Search()).entries
+    after = replace(failed, state="running", start_ns=failed.start_ns + S, end_ns=0, span_id="f" * 16)
+    found = Verdicts(lambda: LATER).on_board(lookup, [after, failed, *others])
+    assert [one.owner for one in found] == ["", "ops", ""]
+
+
 @pytest.mark.parametrize(("ended_ago", "kept"), [(86_400, 300.0), (60, 20.0)])
 def test_a_verdict_is_remembered_for_a_while_since_spans_arrive_late(
     home: Home, lookup: Lookup, monkeypatch: pytest.MonkeyPatch, ended_ago: int, kept: float

@@ -182,4 +182,22 @@ def test_since_when_and_how_often_it_fails_counts_from_the_last_success() -> Non
     deploys += [deploy("1.7", "production", 40), deploy("1.8", "qa", 30, c.FAILURE), deploy("1.8", "qa", 20, "running")]
     (row,) = board_of(deploys).rows
     failing = {name: cell.failing for name, cell in row.cells.items()}
-    assert failing == {"staging": Failing(2, NOW - 70 * MINUTE), "production": None, "qa": Failing(1, NOW - 30 * MINUTE)}
+    assert failing == {
+        "staging": Failing(2, NOW - 70 * MINUTE, deploys[4]),
+        "production": None,
+        "qa": Failing(1, NOW - 30 * MINUTE, deploys[6]),
+    }
+
+
+def test_what_failed_is_not_hidden_by_what_runs_after_it() -> None:
+    failed = deploy("1.8", "staging", 5, c.FAILURE, owner="ops", kind="host_unreachable")
+    board = board_of([deploy("1.7", "staging", 60), failed, deploy("1.9", "staging", 1, "running")])
+    console = Console(file=io.StringIO(), width=100, highlight=False)
+    print_board(board, console, NOW)
+    assert isinstance(console.file, io.StringIO)
+    words = " ".join(console.file.getvalue().split())
+    assert "1.7 1 h 00 min ago" in words
+    assert "running 1.9 1 min 00 s ago ✗ failed 1.8 5 min 00 s ago ops: host unreachable" in words
+    cell = board_document(board, [])["services"][0]["environments"]["staging"]
+    assert (cell["newest"]["version"], cell["failing"]["newest"]["version"]) == ("1.9", "1.8")
+    assert cell["failing"]["newest"]["trace_id"] == failed.trace_id

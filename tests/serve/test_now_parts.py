@@ -7,6 +7,7 @@ from dataclasses import replace
 from html import unescape
 
 from pipeline_trace.change.board import board_of
+from pipeline_trace.change.entries import Entry
 from pipeline_trace.change.running import Host, Lost, Running, Took, Waits
 from pipeline_trace.serve.first_page import First, parts_of
 from pipeline_trace.trace import conventions as c
@@ -94,3 +95,18 @@ def test_a_part_that_is_not_heard_of_is_named() -> None:
     (one,) = cards(replace(running("a", 5), lost=lost))
     assert "playbook site.yml › Restart › web2 : not heard of since 20" in one
     assert "▶ running" in one
+
+
+def test_a_cell_in_which_something_runs_says_what_failed_before() -> None:
+    def deploy(number: int, state: str, **more: str) -> Entry:
+        end_ns = 0 if state == "running" else NOW_NS
+        return Entry(f"{number:032x}", f"{number:016x}", state, number, end_ns, "pay", ("staging",), f"1.{number}", **more)
+
+    failed = deploy(1, c.FAILURE, message="No route to host", owner="ops", kind="host_unreachable")
+    board = board_of([deploy(0, c.SUCCESS), failed, deploy(2, "running")])
+    text = parts_of(First([], board), NOW_NS, store="store")["where"]
+    words = " ".join(unescape(re.sub("<[^>]*>", " ", text)).split())
+    assert "Running 1.2" in words
+    assert "✗ Failed 1.1 failing since" in words
+    assert "ops: host unreachable No route to host" in words
+    assert f'href="/trace/{failed.trace_id}"' in text

@@ -69,8 +69,11 @@ class Verdicts:
 
     def on_board(self, lookup: Lookup, deploys: Sequence[Entry]) -> list[Entry]:
         """Return the deploys of a board, those that its cells show as failed with owner and kind. Raises SetupError."""
-        newest = [cell.newest for row in board_of(deploys).rows for cell in row.cells.values()]
-        judged = dict(zip(newest, self.on(lookup, newest), strict=True))
+        cells = [cell for row in board_of(deploys).rows for cell in row.cells.values()]
+        # One that failed may have another one after it, which runs.
+        failed = [cell.failing.newest for cell in cells if cell.failing]
+        shown = list(dict.fromkeys([*failed, *(cell.newest for cell in cells)]))
+        judged = dict(zip(shown, self.on(lookup, shown), strict=True))
         return [judged.get(one, one) for one in deploys]
 
     def _remember(self, judged: Mapping[Entry, _Verdict], now: float) -> None:

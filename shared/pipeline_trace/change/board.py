@@ -25,10 +25,11 @@ class Behind:
 
 @dataclass(frozen=True)
 class Failing:
-    """The deploys that failed since the last one that succeeded. ``since_ns``: when the first of them began."""
+    """The deploys that failed since the last one that succeeded, ``newest`` last. ``since_ns``: when the first one began."""
 
     times: int
     since_ns: int
+    newest: Entry
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def _failing(deploys: Sequence[Entry]) -> Failing | None:
     """Return how often deploys failed since the last one that succeeded, in order of their begin."""
     last = max((at for at, one in enumerate(deploys) if one.state == c.SUCCESS), default=-1)
     failed = [one for one in deploys[last + 1 :] if one.state in c.FAILED_RESULTS]
-    return Failing(len(failed), failed[0].start_ns) if failed else None
+    return Failing(len(failed), failed[0].start_ns, failed[-1]) if failed else None
 
 
 def _behind(there: Entry | None, before: Sequence[Entry]) -> Behind | None:

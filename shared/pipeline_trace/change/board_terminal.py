@@ -72,11 +72,15 @@ def _said(cell: Cell, now_ns: int) -> list[Text]:
     newest, there, lines = cell.newest, cell.there, list[Text]()
     if there:
         lines.append(Text.assemble((_visible(there.what or _NO_VERSION), "green"), f" {_ago(there, now_ns)}"))
-    if newest is not there:
-        label, style = STATES.get(newest.state, (newest.state, ""))
-        said = " ".join(filter(None, [_visible(newest.what), _ago(newest, now_ns)]))
+    # What failed is not hidden by what runs after it.
+    failed = cell.failing.newest if cell.failing else None
+    for one in (newest if newest is not there else None, failed if failed is not newest else None):
+        if one is None:
+            continue
+        label, style = STATES.get(one.state, (one.state, ""))
+        said = " ".join(filter(None, [_visible(one.what), _ago(one, now_ns)]))
         lines.append(Text.assemble((label, style), f" {said}"))
-        if owner := _owner(newest):
+        if owner := _owner(one):
             lines.append(Text(owner))
     if cell.behind and cell.behind.changes:
         lines.append(Text(said_behind(cell.behind, cell.before, now_ns), style="yellow"))

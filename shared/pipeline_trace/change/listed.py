@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..lookup.wording import iso_time
-from .board import Board, Cell
+from .board import Board, Cell, Failing
 from .entries import Entry
 
 
@@ -41,13 +41,17 @@ def entry_document(one: Entry) -> dict[str, Any]:
     }
 
 
+def _failing(failing: Failing) -> dict[str, Any]:
+    return {"times": failing.times, "since": iso_time(failing.since_ns), "newest": entry_document(failing.newest)}
+
+
 def _cell(cell: Cell) -> dict[str, Any]:
     behind = cell.behind
     return {
         "state": cell.newest.state,
         "there": entry_document(cell.there) if cell.there else None,
         "newest": entry_document(cell.newest),
-        "failing": {"times": cell.failing.times, "since": iso_time(cell.failing.since_ns)} if cell.failing else None,
+        "failing": _failing(cell.failing) if cell.failing else None,
         "behind": {
             "environment": cell.before,
             "changes": behind.changes,

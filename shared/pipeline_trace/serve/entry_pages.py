@@ -145,12 +145,15 @@ def _cell(service: str, environment: str, cell: Cell | None, now_ns: int) -> dic
         "there": line_of(there) if there else None,
         "newest": line_of(newest) if newest is not there else None,
         "behind": said_behind(behind, cell.before, now_ns) if behind and behind.changes else "",
-        "failing": _failing(cell.failing, now_ns) if cell.failing else None,
+        "failing": _failing(cell, cell.failing, now_ns) if cell.failing else None,
     }
 
 
-def _failing(failing: Failing, now_ns: int) -> dict[str, object]:
+def _failing(cell: Cell, failing: Failing, now_ns: int) -> dict[str, object]:
     return {
+        "newest": line_of(failing.newest),
+        # Else it is said already.
+        "before": failing.newest is not cell.newest,
         "times": "" if failing.times == 1 else f", {failing.times} times",
         "since": time_element_of(failing.since_ns),
         "ago": wording.human_duration(max(now_ns - failing.since_ns, 0)),
