@@ -201,3 +201,18 @@ def test_what_failed_is_not_hidden_by_what_runs_after_it() -> None:
     cell = board_document(board, [])["services"][0]["environments"]["staging"]
     assert (cell["newest"]["version"], cell["failing"]["newest"]["version"]) == ("1.9", "1.8")
     assert cell["failing"]["newest"]["trace_id"] == failed.trace_id
+
+
+@pytest.mark.parametrize(
+    ("version", "commit", "what"),
+    [
+        ("9f" * 20, "9f" * 20, "9f9f9f9"),
+        ("9f" * 32, "", "9f9f9f9"),
+        ("1.7.3", "9f" * 20, "1.7.3"),
+        ("", "9f" * 20, "9f9f9f9"),
+        ("sha256:" + "9f" * 32, "", "sha256:" + "9f" * 32),
+        ("", "", ""),
+    ],
+)
+def test_a_version_that_is_a_commit_is_as_short_as_a_commit(version: str, commit: str, what: str) -> None:
+    assert deploy(version, "staging", 5, commit=commit).what == what

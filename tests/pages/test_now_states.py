@@ -54,3 +54,10 @@ def test_services_stay_in_sight_beside_a_board_that_is_wider_than_the_window(bro
         assert service.evaluate("el => Math.abs(el.getBoundingClientRect().left - el.closest('.scroll').offsetLeft)") < 2
         above = "el => document.elementFromPoint(30, el.getBoundingClientRect().top + 10).closest('th') === el"
         assert service.evaluate(above)
+
+
+def test_a_version_without_end_pushes_no_environment_out_of_sight(browser: Browser) -> None:
+    (state,) = (one for one in first_and_lists() if one.name == "now-digests")
+    with opened(browser, state, 1280) as page:
+        assert page.locator(".scroll").evaluate("el => el.scrollWidth - el.clientWidth") == 0
+        assert page.locator(".board td").count() == 3

@@ -65,6 +65,7 @@ def _first_pages() -> list[tuple[str, str]]:
         _first("now-empty", [], [], here="http://127.0.0.1:4318"),
         _first("now-calm", [], _shop()),
         _first("now-running", _running(), [*_shop(), *(deploy for one in _running() for deploy in one.deploys)]),
+        _first("now-digests", [], _digests()),
         _first("now-odd-names", _odd_running(), _odd()),
         _first("now-many", [], _many(), notes=["only the newest 480 traces were read; a job that is named finds more"]),
     ]
@@ -91,6 +92,12 @@ def _shop() -> list[Entry]:
         entry("orders", "production", "4.2.0", 2 * HOUR, c.TIMEOUT, owner="unknown", kind=""),
         entry("", "staging", "0.1", 3 * HOUR),
     ]
+
+
+def _digests() -> list[Entry]:
+    """Return deploys of images, which are called by their digests."""
+    digest = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+    return [entry("shop", name, digest, at * HOUR) for at, name in enumerate(("integration", "staging", "production"), 1)]
 
 
 def _running() -> list[Running]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,6 +17,9 @@ from .attempts import attempts_in
 from .runs import RunTree
 from .steps import BEFORE
 
+# By SHA-1 or by SHA-256.
+_WHOLE_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_SHORT = 7
 _UNKNOWN_KINDS = frozenset({"", "unknown"})
 
 
@@ -56,8 +60,9 @@ class Entry:
 
     @property
     def what(self) -> str:
-        """Return what was built or deployed: the version, else the short commit."""
-        return self.version or self.commit[:7]
+        """Return what was built or deployed: the version, else the commit; a commit is shortened."""
+        is_commit = _WHOLE_COMMIT.fullmatch(self.version)
+        return (self.version[:_SHORT] if is_commit else self.version) or self.commit[:_SHORT]
 
 
 # Returns entries, those that failed with owner and kind. The first argument is where their spans are.

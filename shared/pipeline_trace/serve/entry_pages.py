@@ -93,6 +93,7 @@ def line_of(one: Entry) -> dict[str, object]:
         "page": page_of(one),
         "name": wording.visible(one.what or one.run or _NO_VERSION),
         "built": "",
+        "whole": "" if one.version in ("", one.what) else wording.visible(one.version),
         "places": [wording.visible(name) for name in one.environments],
         "service": wording.visible(one.service),
         "of_service": address_of(SERVICE, name=one.service),
