@@ -56,6 +56,33 @@ def test_where_nothing_failed_two_lines_say_what_the_page_is_about() -> None:
     ]
 
 
+CALLS = "@channel <!here> @mara <@U1> git@example.com"
+CALM = "@\u2060channel <!\u2060here> @\u2060mara <@\u2060U1> git@example.com"
+
+
+def test_no_name_in_the_text_calls_anybody() -> None:
+    heading = replace(HEADING, name=CALLS, services=[CALLS], versions=[], environments=[], started_by=CALLS)
+    text = copies_of(replace(GREEN, heading=heading), None, Around(PAGE), has_path=False).text
+    assert text.splitlines()[0] == (f"Succeeded: {CALM}, {CALM}, 1 min 23 s, started 2026-11-24 12:00:00 UTC by {CALM}")
+
+
+def test_neither_does_the_account_and_its_commands_stay_as_they_are() -> None:
+    told = account()
+    assert told.build
+    assert told.streak
+    build, command = replace(told.build, name=CALLS), "pipeline-trace show '@here#1'"
+    streak = replace(told.streak, job=CALLS, first=build)
+    odd = replace(told, says=CALLS, because=[CALLS], line="@acme/lib: @here", streak=streak, build=build, commands=[command])
+    odd.place.steps[:] = [CALLS, CALLS]
+    text = copies_of(FAILED, odd, Around(PAGE), has_path=True).text
+    assert text.splitlines()[1] == CALM
+    assert text.count(CALM) >= 5
+    assert "@acme/lib: @\u2060here" in text
+    for call in ("@channel", "<!here", "@mara", "<@U1"):
+        assert call not in text
+    assert command in text
+
+
 def test_a_file_names_the_builds_page_else_the_command() -> None:
     alone = replace(GREEN, heading=Heading("playbook site.yml"))
     assert copies_of(GREEN, None, Around(), has_path=False).text.endswith(

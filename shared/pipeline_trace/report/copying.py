@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..lookup.wording import human_duration, utc_time
 from ..ownership.account import Account, rendered
 from ..ownership.account.markdown import line_markdown
-from ..ownership.account.text import line_text
+from ..ownership.account.text import chat_line, chat_text_of
 from ..ownership.account.wording import Command, Line, Name
 from ..trace import conventions as c
 from .heading import Heading
@@ -66,10 +66,10 @@ def copies_of(about: About, account: Account | None, around: Around, *, has_path
     commands = tuple(_commands(about, around, has_path=has_path)) if around.asked else ()
     what = list(_what(about))
     if account:
-        text, markdown = rendered(account, "text"), rendered(account, "markdown")
-        return Copies(f"{line_text(what)}\n{text}", f"{line_markdown(what)}\n\n{markdown}", commands)
+        markdown = rendered(account, "markdown")
+        return Copies(f"{chat_line(what)}\n{chat_text_of(account)}", f"{line_markdown(what)}\n\n{markdown}", commands)
     lines = [what, _where(about, around, commands[0] if commands else "")]
-    return Copies("\n".join(map(line_text, lines)), "  \n".join(map(line_markdown, lines)), commands)
+    return Copies("\n".join(map(chat_line, lines)), "  \n".join(map(line_markdown, lines)), commands)
 
 
 def _what(about: About) -> Iterator[str | Name]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from ...lookup.wording import with_shown_times
 from ..verdict import NOTHING_FAILED
 from .record import Account
-from .wording import Line, Name, Part, Row, rows, sure
+from .wording import Command, Line, Name, Part, Row, rows, sure
 
 LABEL_WIDTH = 12
+# Between what calls somebody in a chat and the name: it has no width.
+_JOINER = "\N{WORD JOINER}"
+_CALL = re.compile(r"((?<!\w)@|<!)(?=\w)")
+_CALL_OF_ALL = re.compile(r"((?<!\w)@|<!)(?=(?:here|channel|everyone|all)\b)", re.IGNORECASE)
 
 
 def text_of(account: Account, *, utc: bool = True) -> str:
@@ -17,6 +23,19 @@ def text_of(account: Account, *, utc: bool = True) -> str:
     if account.verdict.kind == NOTHING_FAILED:
         return "\n".join([account.says, *(f"  - {line}" for line in account.seen)])
     return "\n".join([account.says, f"({sure(account)})", *lines_of(rows(account), utc=utc)])
+
+
+def chat_text_of(account: Account) -> str:
+    """Return the account as text that calls nobody where it is pasted into a chat, whatever names and logs say."""
+    if account.verdict.kind == NOTHING_FAILED:
+        return _calm(text_of(account))
+    shown = (replace(row, lines=[list(map(_calm_part, line)) for line in row.lines]) for row in rows(account))
+    return "\n".join([_calm(account.says), f"({_calm(sure(account))})", *lines_of(shown)])
+
+
+def chat_line(line: Line) -> str:
+    """Return a line as text that calls nobody."""
+    return line_text(list(map(_calm_part, line)))
 
 
 def lines_of(shown: Iterable[Row], *, utc: bool = True) -> Iterator[str]:
@@ -29,6 +48,20 @@ def lines_of(shown: Iterable[Row], *, utc: bool = True) -> Iterator[str]:
 def line_text(line: Line, *, utc: bool = True) -> str:
     """Return a line of an account as text. ``utc``: show times in UTC, not in local time."""
     return "".join(_part(part, utc) for part in line)
+
+
+def _calm_part(part: Part) -> Part:
+    """Return a part that calls nobody. Of a log's line only what calls everybody is changed: it may be looked for."""
+    if isinstance(part, str):
+        return _calm(part)
+    if isinstance(part, Command):
+        return part
+    pattern = _CALL if isinstance(part, Name) else _CALL_OF_ALL
+    return replace(part, text=pattern.sub(rf"\1{_JOINER}", part.text))
+
+
+def _calm(text: str) -> str:
+    return _CALL.sub(rf"\1{_JOINER}", text)
 
 
 def _part(part: Part, utc: bool) -> str:
