@@ -376,6 +376,31 @@ def test_a_verdict_of_unknown_owner_says_so() -> None:
     assert view["evidence"] == ["a\u2039U+202E\u203ab"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "then", "shown"),
+    [
+        (
+            "unknown",
+            "",
+            [
+                "It is unknown who should look first",
+                "no line and no fact tells why it failed",
+                "Look at what failed first, and compare it with the last run that passed.",
+            ],
+        ),
+        ("timeout", "Look.", ["It is unknown who should look first", "a time limit passed", "Look."]),
+        ("odd_kind", "Look.", ["It is unknown who should look first", "odd kind", "Look."]),
+        ("running", "See.", ["It still runs", "", "See."]),
+        ("waiting_for_lock", "Check it.", ["The build waits for a lock", "", "Check it."]),
+        ("nothing_failed", "", ["Nothing failed", "", ""]),
+    ],
+)
+def test_where_no_team_is_named_a_sentence_says_what_is_known_and_what_to_do(kind: str, then: str, shown: list[str]) -> None:
+    view = verdict_view(Verdict("unknown", kind, 0.5, [], then))
+    assert view is not None
+    assert [view[name] for name in ("says", "kind", "next")] == shown
+
+
 def test_the_steps_of_a_path_are_read_and_only_web_addresses_are_links() -> None:
     view = path_view(PATH)
     assert view is not None

@@ -14,11 +14,13 @@ from ..lookup.states import STATES
 from ..lookup.wording import human_ms, visible
 from ..ownership import Verdict
 from ..ownership.account import Account
+from ..ownership.account.sentence import no_team_of, reason_of
 from ..ownership.account.wording import Name, Part, rows
 from .times import time_element
 
 _OWNERS = {"dev": "Dev should look first", "ops": "Ops should look first"}
 _UNDECIDED = "It is unknown who should look first"
+_LOOK = "Look at what failed first, and compare it with the last run that passed."
 _ANSWERS = {"yes": "success", "no": "failure"}
 # Every build waits for some milliseconds: a shorter wait is not shown.
 _SHORTEST_WAIT_MS = 1000
@@ -49,13 +51,15 @@ def verdict_view(verdict: Verdict | None) -> dict[str, Any] | None:
     """Return a verdict in the form that the template needs; None for none."""
     if verdict is None:
         return None
+    known, nothing = verdict.owner in _OWNERS, no_team_of(verdict)
+    why = verdict.kind.replace("_", " ") if known else "" if nothing else reason_of(verdict)
     return {
-        "owner": verdict.owner if verdict.owner in _OWNERS else "unknown",
-        "says": _OWNERS.get(verdict.owner, _UNDECIDED),
-        "kind": visible(verdict.kind.replace("_", " ")),
-        "sure": f"{round(100 * verdict.confidence)} % sure" if verdict.owner in _OWNERS else "",
+        "owner": verdict.owner if known else "unknown",
+        "says": nothing.rstrip(".") or _OWNERS.get(verdict.owner, _UNDECIDED),
+        "kind": visible(why),
+        "sure": f"{round(100 * verdict.confidence)} % sure" if known else "",
         "evidence": [visible(line, lines=True) for line in verdict.evidence],
-        "next": visible(verdict.next),
+        "next": visible(verdict.next or ("" if known or nothing else _LOOK)),
     }
 
 

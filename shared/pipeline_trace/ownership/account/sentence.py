@@ -87,7 +87,7 @@ _NO_TEAM = {
     "not_approved": "The build was not approved.",
     "nothing_failed": "Nothing failed.",
     "queued": "The build waits in the queue.",
-    "running": "The build still runs.",
+    "running": "It still runs.",
     "superseded": "Nothing failed: a newer build took the place of this one.",
     "waiting_for_approval": "The build waits for a person.",
     "waiting_for_build": "The build waits for another build.",
@@ -101,10 +101,10 @@ def sentence(verdict: Verdict, unreachable: Sequence[str] = (), projects: int = 
     ``unreachable``: hosts that Ansible could not reach. ``projects``: how many other projects fail alike.
     """
     if verdict.owner not in TEAM_NAMES:
-        return _NO_TEAM.get(verdict.kind) or _open(verdict)
+        return no_team_of(verdict) or _open(verdict)
     found = _LOOKS_AT.fullmatch(verdict.next)
     at = found[1] if found else ""
-    reason = _reason(verdict)
+    reason = reason_of(verdict)
     if unreachable:
         named = at == ", ".join(unreachable)
         at = _some(unreachable) if named else at
@@ -130,7 +130,7 @@ def _some(hosts: Sequence[str]) -> str:
 
 
 def _open(verdict: Verdict) -> str:
-    said = f"It is not clear whether Dev or Ops should look first: {_reason(verdict)}."
+    said = f"It is not clear whether Dev or Ops should look first: {reason_of(verdict)}."
     if not verdict.next:
         return said
     begin = verdict.next[0] if verdict.next.startswith(tuple(TEAM_NAMES.values())) else verdict.next[0].lower()
@@ -143,5 +143,11 @@ def _told(reason: str, words: str) -> bool:
     return bool(telling) and telling <= set(words.split())
 
 
-def _reason(verdict: Verdict) -> str:
+def no_team_of(verdict: Verdict) -> str:
+    """Return the sentence of a verdict where nothing has to be decided; "" where a team has to look."""
+    return "" if verdict.owner in TEAM_NAMES else _NO_TEAM.get(verdict.kind, "")
+
+
+def reason_of(verdict: Verdict) -> str:
+    """Return why it failed, in words that follow a colon."""
     return _REASONS.get(verdict.kind) or verdict.kind.replace("_", " ")
