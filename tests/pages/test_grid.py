@@ -57,6 +57,34 @@ def test_a_playbook_has_a_grid_with_failed_hosts_first(open_report: Open) -> Non
     assert cell(page, "web2", "Smoke test").get_attribute("aria-label") == "failed, ignored, 5.6 s"
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["web001", "web141", "web499"],
+        ["web1", "w"],
+        ["PROD-WEB-01", "PROD-WEB-02"],
+        ["ip-10-0-12-34.eu-west-1.compute.internal"],
+        ["サーバー一号", "サーバー二号"],
+    ],
+)
+def test_the_names_of_hosts_are_whole_where_there_is_room(open_report: Open, names: list[str]) -> None:
+    book = Book()
+    book.play("all")
+    for number in range(40):
+        book.task(f"Task {number}", dict.fromkeys(names, "ok"))
+    page = grid(open_report, book.spans)
+    cut = page.locator("#matrix-hosts .m-name").evaluate_all(
+        "all => all.filter((name) => name.scrollWidth > name.clientWidth).map((name) => name.textContent)"
+    )
+    assert cut == []
+    # And no wider than that.
+    spare = page.locator("#matrix-hosts .m-name").evaluate_all(
+        """all => Math.min(...all.map((name) =>
+            name.parentElement.getBoundingClientRect().right - name.getBoundingClientRect().right))"""
+    )
+    assert spare < 12
+
+
 def test_a_trace_without_a_playbook_has_no_grid(open_report: Open) -> None:
     page = open_report([make("run", None, "RUN app", 0, 9, jenkins_type="run")])
     assert page.locator("#matrix").is_hidden()

@@ -7,6 +7,8 @@ const WIDEST = 108;
 const TIMED = 88;
 // The names of hosts have at most this part of the width.
 const HOSTS_PART = 0.4;
+// Beside the name of a host: its mark, paddings and a border.
+const AROUND_NAME = 42;
 const SPARE_ROWS = 4;
 // So many pieces are made in one frame; the next one goes on.
 const MOST_PIECES = 100;
@@ -29,12 +31,19 @@ function resizeMatrix() {
   else drawMatrix();
 }
 
+// The width of the longest name as it is drawn: letters of different scripts and cases are not alike wide.
+function widestName(hosts) {
+  const { fontStyle, fontWeight, fontSize, fontFamily } = getComputedStyle(byId("matrix-hosts"));
+  const ink = document.createElement("canvas").getContext("2d");
+  ink.font = `${fontStyle} ${fontWeight} ${fontSize} ${fontFamily}`;
+  return hosts.reduce((widest, host) => Math.max(widest, ink.measureText(host.name).width), 0);
+}
+
 // Gives hosts and columns the widths that fit. Returns whether these changed.
 function measureMatrix() {
   const { hosts, columns } = matrix;
   const room = byId("matrix-screen").clientWidth;
-  const longest = Math.max(...hosts.map((host) => host.name.length));
-  const names = Math.round(Math.min(longest * 7.4 + 48, room * HOSTS_PART));
+  const names = Math.min(Math.ceil(widestName(hosts)) + AROUND_NAME, Math.round(room * HOSTS_PART));
   // Beside the names: the borders and a bar to scroll with.
   const width = Math.max(CELL, Math.min(WIDEST, Math.floor((room - names - 20) / columns.length)));
   const sheet = byId("matrix-sheet");
