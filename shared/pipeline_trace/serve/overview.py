@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ..answers.verdicts import Verdicts
 from ..change.board import board_of
@@ -16,12 +16,13 @@ from ..change.running import (
     job_of,
     running_of,
     slow_hosts,
+    took,
     took_of,
     with_heard,
     with_running,
     with_usual_on_hosts,
 )
-from ..change.search import Found, Search, find_for_board, said_cut
+from ..change.search import Found, Search, find_deploys, find_for_board, said_cut
 from ..lookup.lookup import Lookup
 from ..lookup.source import Wanted, Window
 from ..lookup.standing import Opened, by_this_clock
@@ -40,6 +41,8 @@ _MOST_SPANS = 20_000
 _MOST_RUNS = 100
 # Newest tasks on a host from which it is told how long one of them usually takes there.
 _MOST_TASKS = 1000
+# Earlier deploys that are read where the board has too few; and of how many services and environments.
+_MOST_EARLIER, _MOST_PLACES = 20, 10
 
 
 class Overview:
@@ -56,6 +59,8 @@ class Overview:
         self._live: tuple[frozenset[Key], Sequence[Entry]] = frozenset(), ()
         self._jobs: dict[str, Took | None] = {}
         self._hosts: dict[str, Took | None] = {}
+        # By service and environment, of what runs: earlier deploys that are not on the board.
+        self._earlier: dict[tuple[str, str], Sequence[Entry]] = {}
 
     def now(self) -> First:
         """Return what is shown, all of it as it is now. Raises SetupError, sqlite3.Error."""
@@ -100,9 +105,24 @@ class Overview:
         return ran != {(one.trace_id, one.span_id) for one in self._live[1]}
 
     def _running(self, opened: Sequence[Opened], live: Sequence[Entry]) -> list[Running]:
-        ended = (one for one in self._found.entries if one.end_ns)
-        running = running_of(opened, [*live, *ended], self._jobs)
+        ended = [one for one in self._found.entries if one.end_ns]
+        running = running_of(opened, [*live, *ended, *self._read_earlier(live, ended)], self._jobs)
         return with_usual_on_hosts(running, self._usual_on_hosts(running))
+
+    def _read_earlier(self, live: Sequence[Entry], ended: Sequence[Entry]) -> Iterator[Entry]:
+        """Yield earlier deploys of what runs, where the board has too few of them to tell how long they usually take."""
+        places = sorted({(one.service, one.environments[0]) for one in live if one.service})[:_MOST_PLACES]
+        new = [place for place in places if place not in self._earlier and took(ended, *place) is None]
+        if new:
+            with self._reading.open_lookup() as lookup:
+                for service, environment in new:
+                    began = Window(self._now_ns() - _BOARD_NS)
+                    search = Search(service=service, environment=environment, result=c.SUCCESS, began=began)
+                    self._earlier[service, environment] = find_deploys(lookup, search, _MOST_EARLIER).entries
+        self._earlier = {place: self._earlier[place] for place in places if place in self._earlier}
+        known = {(one.trace_id, one.span_id) for one in ended}
+        for entries in self._earlier.values():
+            yield from (one for one in entries if (one.trace_id, one.span_id) not in known)
 
     def _usual_on_hosts(self, running: Sequence[Running]) -> dict[str, Took | None]:
         """Return how long tasks usually take on the hosts that they wait for, by the ids of the hosts' spans."""
