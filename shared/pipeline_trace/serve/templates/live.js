@@ -1,8 +1,51 @@
-// Pages of what runs: their parts come again when they change. The focus stays where it is, and so does a board. If nothing
-// is heard any more, the page says so.
+// Pages of what runs: their parts come again when they change. The focus and the reader's place stay where they are, and so
+// does a board. A part in which text is selected waits. If nothing is heard any more, the page says so.
+
+// What comes for parts in which text is selected, by their ids.
+const held = new Map();
+
+function isSelected(part) {
+  const selection = getSelection();
+  return !selection.isCollapsed && selection.rangeCount > 0 && selection.getRangeAt(0).intersectsNode(part);
+}
+
+document.addEventListener("selectionchange", () => {
+  for (const [id, html] of [...held]) replacePart(id, html);
+});
+
+// Rows and cards, by what tells each from the others: where its first link leads, and which of those that lead there it is.
+function places() {
+  const found = new Map();
+  for (const one of document.querySelectorAll("main tbody tr, .running > li")) {
+    const address = one.querySelector("a")?.getAttribute("href");
+    let number = 0;
+    while (found.has(`${number} ${address}`)) number += 1;
+    found.set(`${number} ${address}`, one);
+  }
+  return found;
+}
+
+// Where rows and cards are, the nearest to the top of the window first. At the top of the page, what is new is seen.
+function placesNow() {
+  if (window.scrollY === 0) return [];
+  const tops = [...places()].map(([key, one]) => [key, one.getBoundingClientRect().top]);
+  return tops.sort(([, one], [, other]) => Math.abs(one) - Math.abs(other));
+}
+
+function returnTo(tops) {
+  const now = places();
+  const known = tops.find(([key]) => now.has(key));
+  if (known) window.scrollBy({ top: now.get(known[0]).getBoundingClientRect().top - known[1], behavior: "instant" });
+}
 
 function replacePart(id, html) {
   const part = document.getElementById(id);
+  if (isSelected(part)) {
+    held.set(id, html);
+    return;
+  }
+  held.delete(id);
+  const tops = placesNow();
   const focused = part.contains(document.activeElement) ? document.activeElement : null;
   const at = focused && [...part.querySelectorAll(focused.localName)].indexOf(focused);
   const name = focused && focused.getAttribute("href");
@@ -10,6 +53,7 @@ function replacePart(id, html) {
   part.innerHTML = html;
   showLocalTimes();
   part.querySelectorAll(".scroll").forEach((one, index) => { one.scrollLeft = scrolled[index] || 0; });
+  returnTo(tops);
   if (!focused) return;
   const alike = [...part.querySelectorAll(focused.localName)];
   (alike.find((one) => name && one.getAttribute("href") === name) || alike[at] || part).focus({ preventScroll: true });
