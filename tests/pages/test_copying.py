@@ -56,6 +56,13 @@ def test_where_nothing_failed_two_lines_say_what_the_page_is_about() -> None:
     ]
 
 
+def test_where_the_builds_name_does_not_find_the_trace_alone_commands_have_its_id() -> None:
+    hidden = replace(GREEN, heading=replace(HEADING, is_exact=False))
+    for about in (replace(GREEN, is_shared=True), hidden):
+        found = copies_of(about, None, Around(), has_path=False).commands
+        assert found == tuple(f"pipeline-trace {name} {'a' * 32}" for name in ("show", "report"))
+
+
 CALLS = "@channel <!here> @mara <@U1> git@example.com"
 CALM = "@\u2060channel <!\u2060here> @\u2060mara <@\u2060U1> git@example.com"
 

@@ -26,6 +26,15 @@ def rows(spans: list[Span]) -> dict[str, str]:
     return {fact.label: ", ".join(one.text for one in fact.said) for fact in facts_of(of(spans))}
 
 
+@pytest.mark.parametrize(
+    ("job", "exact"), [("shop/build", True), ("shop/\u202ebuild", False), ("a token=Zq7xVrT4mKp9", False)]
+)
+def test_a_name_with_hidden_letters_or_a_mask_is_not_exact(job: str, exact: bool) -> None:
+    story = Story()
+    story.run(job, 47, 0, 90)
+    assert of(story.spans).is_exact is exact
+
+
 def release() -> Story:
     """Return a build that deploys version 1.7.3 of two services to staging, and has all that can be known."""
     story = Story()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import support
+from support.pathways import Story
 from support.report_samples import PATH, make, seconds
 
 from pipeline_trace.answers.headline import headline
@@ -21,6 +23,7 @@ from pipeline_trace.lookup.tree import build_tree, walk
 from pipeline_trace.lookup.usual import OtherBuilds, other_builds, percentile, usual_times
 from pipeline_trace.ownership import Verdict
 from pipeline_trace.report.headline import path_view, verdict_view
+from pipeline_trace.report.html import page_html
 from pipeline_trace.report.panels import without_outages
 from pipeline_trace.report.retries import Retry, find_retries
 from pipeline_trace.report.trouble import find_trouble
@@ -360,6 +363,27 @@ def test_an_answer_knows_the_deciding_line_of_each_failure(tmp_path: Path) -> No
     found = headline(store, [step], step.trace_id).deciding
     store.close()
     assert found == {step.span_id: "cp: cannot create: No space left on device"}
+
+
+def test_the_commands_of_a_page_find_its_trace_where_two_controllers_have_one_job(tmp_path: Path) -> None:
+    stories = []
+    for name in ("a", "b"):
+        story = Story(name)
+        run = story.run("app/deploy", 7, 0, 9, state=c.FAILURE)
+        run.resource[c.PIPELINE_RUN_URL] = f"https://{name}.example.org/job/app/job/deploy/7/"
+        story.run("app/test", 1 if name == "a" else 2, 1, 8, parent=run)
+        stories.append(story)
+    first = stories[0]
+    for stored, known in ((stories[:1], "'app/deploy#7'"), (stories, first.trace)):
+        with closing(Store(find_home({"PIPELINE_TRACE_HOME": str(tmp_path)}).store)) as store:
+            store.deliver([span for story in stored for span in story.spans], 5)
+        with closing(local_lookup(find_home({"PIPELINE_TRACE_HOME": str(tmp_path)}))) as lookup:
+            found = headline(lookup, first.spans, first.trace)
+        assert found.account
+        assert found.account.commands == [f"pipeline-trace show {known}"]
+        page = page_html(first.spans, headline=found)
+        for name in ("show", "why", "compare", "report"):
+            assert f"pipeline-trace {name} {known.replace(chr(39), '&#39;')}" in page
 
 
 def test_without_verdict_and_path_nothing_is_said() -> None:

@@ -176,6 +176,13 @@ class Lookup:
         """Return the trace id for a trace id, a build URL, ``JOB#N`` or ``latest``. Raises NotFoundError."""
         return self._trace_id(reference.strip())
 
+    def names_one(self, reference: str) -> bool:
+        """Return whether a reference names one trace here: two controllers may have a job and a number in common."""
+        try:
+            return bool(self._trace_id(reference))
+        except NotFoundError:
+            return False
+
     def stages_between(self, pipeline: str, from_ns: int, to_ns: int, *, more: int = 0) -> list[Span]:
         """Return the runs, stages and branches of a job that ended between two times (ns since the epoch), newest first.
 

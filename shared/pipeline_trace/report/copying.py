@@ -37,7 +37,10 @@ NOTHING_AROUND = Around()
 
 @dataclass(frozen=True)
 class About:
-    """What a page is about. ``state``: of the whole trace, in words. ``took_ns``: how long it took, so far if it is open."""
+    """What a page is about. ``state``: of the whole trace, in words. ``took_ns``: how long it took, so far if it is open.
+
+    ``is_shared``: whether builds in other traces have the name of its build, too.
+    """
 
     heading: Heading
     trace_id: str
@@ -45,11 +48,13 @@ class About:
     state: str
     start_ns: int
     took_ns: int
+    is_shared: bool = False
 
     @property
     def reference(self) -> str:
-        """Return what commands name the trace by: the build, else the trace id."""
-        return self.heading.name if self.heading.is_build else self.trace_id
+        """Return what commands name the trace by: the build if that finds it, else the trace id."""
+        finds = self.heading.is_build and self.heading.is_exact and not self.is_shared
+        return self.heading.name if finds else self.trace_id
 
 
 @dataclass(frozen=True)

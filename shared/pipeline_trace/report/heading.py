@@ -46,14 +46,16 @@ class Heading:
     """What a trace is about. What is not known is empty. All texts are masked.
 
     ``name``: the build (JOB#N), else the name of the first span. ``build``: the build with its page; ``is_build``: whether
-    the trace is about all of it, not only about a playbook in it. ``environments``: where something was deployed, whether
-    that went well or not. ``tried``: what was only tried, by dry runs. ``tag``: whether ``branch`` is a tag.
-    ``started_by``: who or what, in words. ``ran_on``: agents; without any, the host of the command.
+    the trace is about all of it, not only about a playbook in it; ``is_exact``: whether its name is shown as it is, without
+    a mask and without signs for letters that nobody sees. ``environments``: where something was deployed, whether that went
+    well or not. ``tried``: what was only tried, by dry runs. ``tag``: whether ``branch`` is a tag. ``started_by``: who or
+    what, in words. ``ran_on``: agents; without any, the host of the command.
     """
 
     name: str
     build: Named | None = None
     is_build: bool = False
+    is_exact: bool = True
     services: Sequence[str] = ()
     versions: Sequence[str] = ()
     environments: Sequence[str] = ()
@@ -91,6 +93,7 @@ def heading_of(roots: Sequence[Node]) -> Heading:
         name=build if build and is_run(main) else clean(main.name),
         build=Named(build, clean(run_url_of(main))) if build else None,
         is_build=bool(build) and is_run(main),
+        is_exact=build == build_name_of(main),
         services=_unlike(clean(one.service) for one in deploys or attempts if not _is_job(one)),
         versions=_unlike(clean(one.version) for one in attempts),
         environments=_unlike(clean(one.step) for one in deploys),

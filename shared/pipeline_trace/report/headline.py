@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -35,13 +35,14 @@ class Headline:
     """What is known about a trace besides its spans. ``path``: the document of `pipeline-trace path`. None is not shown.
 
     ``deciding``: the line of a failed span's log that decides the verdict on it, by span id. ``account``: what is known
-    around the verdict.
+    around the verdict. ``shared``: names of its builds, JOB#N, that builds in other traces have, too.
     """
 
     verdict: Verdict | None = None
     path: Mapping[str, Any] | None = None
     deciding: Mapping[str, str] = field(default_factory=dict)
     account: Account | None = None
+    shared: Collection[str] = ()
 
 
 NOTHING = Headline()

@@ -138,7 +138,8 @@ def made(
     result, word = _result(roots, spans, known.silent)
     heading, headline = heading_of(roots), known.headline
     history = without_outages(known.history, headline.verdict, nodes)
-    about = About(heading, spans[0].trace_id if spans else "", result, word, start_ns, end_ns - start_ns)
+    trace_id, is_shared = spans[0].trace_id if spans else "", heading.name in headline.shared
+    about = About(heading, trace_id, result, word, start_ns, end_ns - start_ns, is_shared)
     copies = copies_of(about, headline.account, known.around, has_path=headline.path is not None)
     values = {
         "title": visible(title or heading.name),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from ...trace import conventions as c
-from ...trace.queries import attribute_text, is_run
+from ...trace.queries import attribute_text, build_name_of, is_run
 from ...trace.span import Span
 from ..failure import Failure
 from ..judge import Judged, failed_task
@@ -35,8 +35,11 @@ def account_of_log(verdict: Verdict) -> Account:
     return replace(known, line="".join(known.seen[:1]), seen=known.seen[1:])
 
 
-def account_of(judged: Judged, page: str = "") -> Account:
-    """Return the account of a judged trace. ``page``: the address of a trace's page, with ``{trace_id}`` for its id."""
+def account_of(judged: Judged, page: str = "", shared: Collection[str] = ()) -> Account:
+    """Return the account of a judged trace. ``page``: the address of a trace's page, with ``{trace_id}`` for its id.
+
+    ``shared``: names of builds that do not name one trace alone.
+    """
     trace_id = judged.start.trace_id
     known = replace(account_of_verdict(judged.verdict), trace_id=trace_id)
     if judged.verdict.kind == NOTHING_FAILED:
@@ -44,11 +47,13 @@ def account_of(judged: Judged, page: str = "") -> Account:
     failure = judged.failure
     run = failure.run if failure else judged.start if is_run(judged.start) else None
     build = build_of(run) if run else None
+    # A name with letters that nobody sees, or with a mask in it, finds nothing.
+    named = build.name if run and build and build.name == build_name_of(run) and build.name not in shared else trace_id
     known = replace(
         known,
         build=build,
         start=_start(failure, judged.start),
-        commands=[f"pipeline-trace show {shlex.quote(build.name if build else trace_id)}"],
+        commands=[f"pipeline-trace show {shlex.quote(named)}"],
         page=clean(page.replace("{trace_id}", trace_id)) if "{trace_id}" in page else "",
     )
     return _with_failure(known, judged, failure) if failure else known
