@@ -123,8 +123,14 @@ def _noted(spans: Sequence[Span], now_ns: int) -> Iterator[Question]:
         beginnings = [[Wanted(trait, value[: len(value) // 2 + 1], begins=True)] for value in values[:1]]
         asked.append([*([Wanted(trait, value)] for value in values[1:]), *beginnings])
     builds = ([Wanted("pipeline", job), Wanted("run", number)] for job, number in map(key_of, some(runs_of(spans), _FEW)))
+    results = ([Wanted("result", word)] for word in ("failure", "error", "timeout"))
     asked += [
         list(builds),
+        list(results),
+        [[Wanted("result", "cancellation")]],
+        [[Wanted("result", "success")]],
+        [[Wanted("pipeline", "shop/build"), Wanted("result", "failure")]],
+        [[Wanted("environment", "staging"), Wanted("result", "failure")]],
         [[Wanted("service", "shop"), Wanted("environment", "production")], [Wanted("revision", "a", begins=True)]],
         [[Wanted("pipeline", "no such job")], [Wanted("pipeline", "%")], [Wanted("pipeline", "_", begins=True)]],
     ]

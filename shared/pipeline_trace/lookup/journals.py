@@ -45,6 +45,8 @@ _MB = 1_000_000
 # What stands in the line of a noted span: of one that names a commit, and of any.
 _REVISIONS = (c.VCS_HEAD_REVISION, *(c.JENKINS_PARAMETER_PREFIX + name for name in PARAMETERS[c.VCS_HEAD_REVISION]))
 _NOTED = (c.PIPELINE_RESULT, c.ANSIBLE_PLAYBOOK_NAME, c.TASK_TYPE, c.TASK_ENVIRONMENT, *_REVISIONS)
+# Traits whose value may stand there in other words: production as prod, a failure as a status.
+_IN_OTHER_WORDS = frozenset({"environment", "result"})
 
 
 class Limits(NamedTuple):
@@ -310,7 +312,7 @@ def _span_in(line: Line | None) -> Span | None:
 
 def _said_by(group: Sequence[Wanted]) -> list[bytes]:
     """Return texts of which one stands in the line of a noted span with all traits of a group."""
-    if group and group[0].value:
+    if group and group[0].value and group[0].trait not in _IN_OTHER_WORDS:
         return [_inner(group[0].value)]
     names = _REVISIONS if group and group[0].trait == "revision" else _NOTED
     return [name.encode() for name in names]

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ...trace import conventions as c
-from ...trace.others import SAID_BY
-from ...trace.span import SERVER
+from ...trace.others import RESULTS, SAID_BY
+from ...trace.span import ERROR, OK, SERVER
 from ...trace.traits import Trait
 from ...trace.words import PARAMETERS
 from ..source import Counted, Wanted
@@ -33,6 +33,9 @@ _ATTRIBUTE: dict[Trait, str] = {
     "worker": c.WORKER_NAME,
     "host": c.ANSIBLE_HOST_NAME,
 }
+# What says it of other spans than runs, and a status that says it without a word.
+_RESULT_OF_PARTS = (c.TASK_RUN_RESULT, *SAID_BY[c.TASK_RUN_RESULT])
+_BY_STATUS = {c.FAILURE: ERROR, c.SUCCESS: OK}
 # The list in which Jenkins' plugin has a build's parameters.
 _LISTED = c.PLUGIN_PARAMETER_VALUES
 # Traits that are an attribute's value as it stands there: these values are in an index.
@@ -115,7 +118,11 @@ class Narrowing:
     def says(self, one: Sought, holder: str, bound: Bound) -> str:
         """Return whether a holder says what is sought, under any of the trait's names."""
         found = (_as_sought(one, self._of.value(holder, name)) for name in _names(one.trait, holder))
-        return f"({' OR '.join(one.holds(text, bound) for text in found)})"
+        said = [_in_all_words(one).holds(text, bound) for text in found]
+        if one.trait == "result" and holder == SPAN:
+            statuses = [status for word, status in _BY_STATUS.items() if word in one.values or not one.values]
+            said += [f"StatusCode = '{status.capitalize()}'" for status in statuses]
+        return f"({' OR '.join(said)})"
 
     def elsewhere(self, one: Sought, bound: Bound) -> list[str]:
         """Return the condition that another tool may say what is sought, in a list or within another text."""
@@ -200,11 +207,21 @@ def _as_sought(one: Sought, found: str) -> str:
     """Return a text in the form in which it is compared."""
     if not one.values:
         return found
-    return {"environment": one_name(found), "revision": f"lower({found})"}.get(one.trait, found)
+    lower = f"lower({found})"
+    return {"environment": one_name(found), "revision": lower, "result": lower}.get(one.trait, found)
+
+
+def _in_all_words(one: Sought) -> Sought:
+    """Return what is sought, a result in the words of all tools."""
+    if one.trait != "result" or not one.values:
+        return one
+    words = (word for word, result in RESULTS.items() if result in one.values)
+    return one._replace(values=tuple(dict.fromkeys([*one.values, *words])))
 
 
 def _names(trait: Trait, holder: str) -> list[str]:
     """Return the names of the attributes that say a trait. Parameters are a span's alone."""
     attribute = _ATTRIBUTE[trait]
     given = PARAMETERS.get(attribute, ()) if holder == SPAN else ()
-    return [attribute, *SAID_BY.get(attribute, ()), *(c.JENKINS_PARAMETER_PREFIX + name for name in given)]
+    parts = _RESULT_OF_PARTS if trait == "result" else ()
+    return [attribute, *SAID_BY.get(attribute, ()), *parts, *(c.JENKINS_PARAMETER_PREFIX + name for name in given)]

@@ -195,7 +195,8 @@ class Queries:
         by_span, *by_resource = self._narrow.noted()
         # A trait has many names. LIMIT BY keeps the server from looking for all of them in all spans.
         any_value = self._narrow.by_any_value(groups, bound)
-        maybe = f"(SELECT {_FOUND}, {SPAN} FROM {self._schema.spans} WHERE {any_value} AND {by_span} AND {times} {ONCE})"
+        columns = f"{_FOUND}, StatusCode, {SPAN}"
+        maybe = f"(SELECT {columns} FROM {self._schema.spans} WHERE {any_value} AND {by_span} AND {times} {ONCE})"
         yield f"SELECT {_FOUND} FROM {maybe} WHERE {_any(groups, lambda one: self._narrow.by_span(one, bound))}"
         # What the resource says instead: of few spans.
         said = _any(groups, lambda one: self._narrow.anywhere(one, bound))
