@@ -18,7 +18,7 @@ FOUND = [Entry(name, name, "success", *times) for name, times in TIMES.items()]
 def page(order: str, first: int = 0, most: int = 50, *, whole: bool = True) -> Ordered:
     def find(lookup: Lookup, search: Search, most: int, until_ns: int) -> Found:
         assert (search, most) == (Search(service="shop"), EVERY)
-        return Found(FOUND, 0 if whole else 7, whole)
+        return Found(FOUND, 0 if whole else 7, whole, 0 if whole else 8)
 
     lookup = Lookup(None, Journals(None))  # type: ignore[arg-type]
     return find_ordered(find, lookup, Search(service="shop"), order, first, most)
@@ -45,5 +45,6 @@ def test_each_is_on_one_page() -> None:
 
 
 def test_what_was_not_sorted_is_said() -> None:
-    assert said_order(page(LONGEST), "build") == ""
-    assert said_order(page(LONGEST, whole=False), "build").startswith("only the newest 5 builds are sorted; ")
+    assert said_order(page(LONGEST), "build", "") == ""
+    said = said_order(page(LONGEST, whole=False), "build", "looked back to noon")
+    assert said == "only the newest 5 builds are sorted: looked back to noon"

@@ -5,17 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import support
-from support import put
+from support import put, shop
 from support.months import DAY_NS, SECOND_NS, Months
 
 from pipeline_trace.change import search
 from pipeline_trace.change.board import board_of
 from pipeline_trace.change.entries import Entry
-from pipeline_trace.change.search import FAILED, Found, Search, find_builds, find_deploys, find_for_board, said_cut
+from pipeline_trace.change.extent import said_extent
+from pipeline_trace.change.search import Found, Search, find_builds, find_deploys, find_for_board, said_cut
+from pipeline_trace.change.told import FAILED
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import Home, find_home
 from pipeline_trace.delivery.journal import Writer
@@ -85,6 +88,7 @@ def test_a_build_tells_where_it_deploys(incident: Lookup) -> None:
         (Search(service="orders", environment="prod"), ["orders/deploy#147"]),
         (Search(environment="Stage", owner="ops", version="4.2.0"), ["orders/deploy#148"]),
         (Search(words=("shop/deploy#139",)), ["shop/deploy#139"]),
+        (Search(words=("ops", "orders")), ["orders/deploy#148"]),
         (Search(words=("EXIT", "code", "orders")), ["orders/deploy#148"]),
         (Search(commit="9E0A338", agent="prod-deploy-1"), ["shop/deploy#132"]),
         (Search(kind="host_unreachable", result=c.SUCCESS), []),
@@ -174,12 +178,110 @@ def test_a_service_is_found_among_many_others(tmp_path: Path) -> None:
 
 
 def test_what_is_not_read_is_said(months: Lookup, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "_MOST_TRACES", 10)
+    monkeypatch.setattr(search, "MOST_TRACES", 10)
     cut = find_builds(months, Search(result="no such result"), 50)
     assert (cut.entries, cut.whole) == ([], False)
     assert "name a service, a job, a commit or a version to see more" in said_cut(cut)[0]
     # It goes on from there.
     assert find_builds(months, Search(), 50, cut.older_ns).entries
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lookup]:
+    """A few old deploys and builds, and 400 newer builds of a library."""
+    store, now_ns = Store(tmp_path_factory.mktemp("busy") / "traces.db"), time.time_ns()
+    made = [shop.build("lib/check", number, now_ns - number * shop.MINUTE) for number in range(2, 400)]
+    before_ns = now_ns - shop.DAY
+    made += shop.deploy(1, before_ns, "prod", "1.7.1", c.FAILURE, agent="deploy-1")
+    made += shop.deploy(2, before_ns - shop.HOUR, "staging", "1.7.2", c.CANCELLATION, who="olga")
+    made.append(shop.build("shop/build", 3, before_ns - 2 * shop.HOUR, c.TIMEOUT, message="took too long"))
+    # The stage failed, the build caught it: no noted span tells that.
+    caught = shop.build("orders/main", 4, before_ns - 3 * shop.HOUR)
+    stage = replace(caught, span_id="4" * 16, parent_id=caught.span_id, name="Deploy staging", kind="INTERNAL")
+    stage.attributes = {c.JENKINS_TYPE: c.TYPE_STAGE, c.TASK_RUN_RESULT: c.FAILURE}
+    made += [caught, stage, *_of_another_tool(before_ns - 4 * shop.HOUR)]
+    store.deliver(made, 60)
+    with closing(LocalSource(store)) as source:
+        yield Lookup(source, Journals(None))
+
+
+def _of_another_tool(start_ns: int) -> list[Span]:
+    """Return a run of GitHub with a job that deploys."""
+    run = Span("e" * 32, "e" * 16, None, "search CI", start_ns, start_ns + shop.MINUTE, kind="SERVER")
+    run.resource = {c.PIPELINE_NAME: "search CI", c.PIPELINE_RUN_ID: "9", c.VCS_REPOSITORY_NAME: "search"}
+    run.attributes = {c.PIPELINE_RESULT: "failure"}
+    job = replace(run, span_id="f" * 16, parent_id=run.span_id, name="deploy", kind="INTERNAL")
+    job.attributes = {c.TASK_NAME: "deploy", c.TASK_RUN_ID: "2", c.TASK_RUN_RESULT: "failure", c.TASK_TYPE: c.DEPLOY}
+    job.attributes |= {c.DEPLOYMENT_ENVIRONMENT: "prod", c.ARTIFACT_VERSION: "v4"}
+    return [run, job]
+
+
+def pages_of(find: Finder, lookup: Lookup, wanted: Search) -> Iterator[Found]:
+    """Yield all pages."""
+    page = find(lookup, wanted, 50)
+    yield page
+    while page.older_ns:
+        page = find(lookup, wanted, 50, page.older_ns, rest_ns=page.rest_ns)
+        yield page
+
+
+@pytest.mark.parametrize(
+    ("find", "wanted", "first", "later"),
+    [
+        (find_deploys, Search(), ["shop/deploy#1", "shop/deploy#2"], ["orders/main#4", "search CI#9"]),
+        (find_deploys, Search(result=FAILED), ["shop/deploy#1", "search CI#9"], ["orders/main#4"]),
+        (find_deploys, Search(owner="ops"), ["shop/deploy#1"], []),
+        (find_deploys, Search(kind="host_unreachable", environment="production"), ["shop/deploy#1"], []),
+        (find_deploys, Search(result=c.CANCELLATION), ["shop/deploy#2"], []),
+        (find_deploys, Search(environment="stg"), ["shop/deploy#2"], ["orders/main#4"]),
+        (find_deploys, Search(agent="deploy-1"), ["shop/deploy#1"], []),
+        (find_deploys, Search(words=("olga",)), ["shop/deploy#2"], []),
+        (find_deploys, Search(version="1.7.1"), ["shop/deploy#1"], []),
+        (find_deploys, Search(version="v4"), [], ["search CI#9"]),
+        (find_builds, Search(environment="production"), ["shop/deploy#1"], ["search CI#9"]),
+        (find_builds, Search(branch="main"), [], ["shop/deploy#1", "shop/deploy#2"]),
+    ],
+)
+def test_what_spans_tell_themselves_is_found_behind_many_others(
+    busy: Lookup, find: Finder, wanted: Search, first: list[str], later: list[str]
+) -> None:
+    page, *older = pages_of(find, busy, wanted)
+    assert [one.run for one in page.entries] == first
+    assert sorted(one.run for page in older for one in page.entries) == later
+    # Nothing is said to be missing before all was looked at.
+    assert (page.whole, bool(page.older_ns)) == (False, True)
+    assert page.looked_ns > time.time_ns() - shop.DAY
+
+
+def test_the_result_of_builds_is_told_by_their_spans_alone(busy: Lookup) -> None:
+    for result, runs in {FAILED: ["shop/deploy#1", "shop/build#3", "search CI#9"], c.TIMEOUT: ["shop/build#3"]}.items():
+        found = find_builds(busy, Search(result=result), 50)
+        assert ([one.run for one in found.entries], found.whole, found.older_ns) == (runs, True, 0)
+    assert [one.run for one in find_builds(busy, Search(result=FAILED, words=("long",)), 50).entries] == ["shop/build#3"]
+
+
+@pytest.mark.parametrize("find", [find_deploys, find_builds])
+def test_what_is_found_in_two_ways_is_on_one_page_each(
+    months: Lookup, find: Finder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = find(months, Search(), ALL).entries
+    place = next(entry.environments[0] for entry in everything if entry.environments)
+    monkeypatch.setattr(search, "MOST_TRACES", 5)
+    for wanted in (Search(), Search(result=FAILED), Search(environment=place), Search(version=everything[0].version)):
+        pages = list(pages_of(lambda *given, **more: find(*given[:2], 3, *given[3:], **more), months, wanted))
+        seen = [key(one) for page in pages for one in page.entries]
+        assert sorted(seen) == sorted(key(one) for one in everything if wanted.matches(one)), wanted
+        assert len(pages) > 3, wanted
+
+
+def test_how_far_back_a_list_looked_is_said(busy: Lookup) -> None:
+    assert said_extent(find_builds(busy, Search(result=FAILED), 50), "noon") == ""
+    assert said_extent(find_builds(busy, Search(branch="main"), 50), "noon").startswith(
+        "looked at the newest 300 traces, back to noon; there may be older ones; name a service, a job, a commit, a version"
+    )
+    assert said_extent(find_deploys(busy, Search(environment="qa"), 50), "noon").startswith(
+        "all is here back to noon; of what is older, only what names its environment itself; "
+    )
 
 
 def test_a_board_has_every_deploy_that_a_list_has(months: Lookup, incident: Lookup, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,13 +345,17 @@ def test_what_runs_is_on_the_first_page_alone(tmp_path: Path, monkeypatch: pytes
     with closing(Store(place.store)) as store:
         store.deliver([done], 60)
         writer = Writer(place.journals)
-        writer.open(_playbook(2, now_ns - 100 * SECOND_NS, 0))
+        running = _playbook(2, now_ns - 100 * SECOND_NS, 0)
+        running.attributes[c.DEPLOYMENT_ENVIRONMENT] = "prod"
+        writer.open(running)
         with closing(local_lookup(place)) as lookup:
             first = find_deploys(lookup, Search(), 1)
             assert [(one.span_id, one.state) for one in first.entries] == [(_id(2), "running")]
             second = find_deploys(lookup, Search(), 1, first.older_ns)
             assert [(one.span_id, one.state) for one in second.entries] == [(_id(1), c.SUCCESS)]
             assert second.older_ns == 0
+            # It is called otherwise there.
+            assert [one.span_id for one in find_deploys(lookup, Search(environment="production"), 1).entries] == [_id(2)]
         writer.discard()
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 import support
+from support import shop
 
 from pipeline_trace_demo.replay import Replay
 
@@ -58,6 +61,23 @@ def test_a_list_is_sorted(env: dict[str, str]) -> None:
     assert took == sorted(took, reverse=True)
     assert longest == sorted(listed("shop"), key=lambda one: (-span_of(one), -begin_of(one)))
     assert listed("shop", "--sort", "oldest") == sorted(listed("shop"), key=begin_of)
+
+
+def test_a_list_that_is_full_says_how_to_see_the_others(tmp_path: Path) -> None:
+    env, now_ns = support.environ(tmp_path), time.time_ns()
+    numbers = range(1, 56)
+    support.store_spans(
+        env, [span for number in numbers for span in shop.deploy(number, now_ns - number * shop.HOUR, "qa", "1.7.3")]
+    )
+    said = (
+        "these are the newest 50; there are older ones: --sort oldest begins with the oldest, --environment or --host takes"
+    )
+    text = support.trace("deploys", "shop", env=env).stdout
+    assert said in text
+    told = json.loads(support.trace("deploys", "shop", "--format", "json", env=env).stdout)
+    assert told["notes"][0].startswith(said)
+    oldest = json.loads(support.trace("deploys", "shop", "--sort", "oldest", "--format", "json", env=env).stdout)
+    assert oldest["deploys"][0]["run"] == "shop/deploy#55"
 
 
 def span_of(deploy: dict[str, object]) -> float:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 
 from pipeline_trace.change.search import Search
 from pipeline_trace.lookup.source import ALWAYS, Window
+from pipeline_trace.serve.period import list_of
 from pipeline_trace.serve.searching import read_search
 
 NOW = datetime(2026, 11, 25, 16, 30, tzinfo=timezone.utc)
@@ -45,7 +46,7 @@ def test_all_fields_are_read() -> None:
         ({"when": "today", "zone": "-480"}, Window(MIDNIGHT_NS + 8 * 3600 * SECOND)),
         ({"when": "today", "zone": "nowhere"}, Window(MIDNIGHT_NS)),
         ({"when": "today", "zone": "99999999999999"}, Window(MIDNIGHT_NS)),
-        ({"from": "2026-11-25T00:00", "to": "2026-11-25T00:00:01+00:00"}, Window(MIDNIGHT_NS, MIDNIGHT_NS + SECOND)),
+        ({"from": "2026-11-25T00:00", "to": "2026-11-25T00:00:01+00:00"}, Window(MIDNIGHT_NS, MIDNIGHT_NS + 2 * SECOND - 1)),
         ({"when": "today", "from": "2026-11-25T00:00:01"}, Window(MIDNIGHT_NS + SECOND)),
         ({"from": "0001-01-01T00:00"}, Window(0)),
     ],
@@ -53,6 +54,25 @@ def test_all_fields_are_read() -> None:
 def test_times_are_read(given: dict[str, str], window: Window) -> None:
     asked = read_search(given, NOW_NS)
     assert (asked.search.began, asked.problem) == (window, "")
+
+
+def test_a_list_has_all_that_a_day_has() -> None:
+    day = Window(MIDNIGHT_NS - DAY_NS, MIDNIGHT_NS - 1)
+    given = dict(parse_qsl(urlsplit(list_of("/builds", day, job="shop/build")).query))
+    assert read_search(given, NOW_NS).search == Search(job="shop/build", began=day)
+
+
+def test_an_unknown_result_is_said_with_those_that_there_are() -> None:
+    asked = read_search({"result": "succeeded", "service": "shop"}, NOW_NS)
+    assert asked.search == Search(service="shop")
+    assert asked.problem == (
+        "“succeeded” is no result; take one of failed, error, failure, timeout, cancellation, running, incomplete, success, "
+        "skip, unset"
+    )
+
+
+def test_a_page_goes_on_with_each_of_two_ways() -> None:
+    assert [read_search({"until": "17", "rest": text}, NOW_NS).rest_ns for text in ("19", "x", "")] == [19, 0, 0]
 
 
 @pytest.mark.parametrize("given", [{"when": "soon"}, {"from": "4:30 pm"}, {"to": "9999-99-99T00:00"}])

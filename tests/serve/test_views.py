@@ -166,6 +166,55 @@ def test_a_long_list_has_pages_with_each_once(env: dict[str, str]) -> None:
     assert pages == 3
 
 
+def test_a_list_that_was_cut_never_says_that_nothing_matches(env: dict[str, str]) -> None:
+    now_ns = time.time_ns()
+    made = [shop.build("lib/check", number, now_ns - number * shop.MINUTE) for number in range(2, 330)]
+    made += shop.deploy(1, now_ns - shop.DAY, "staging", "1.7.3", who="olga", branch="fix/cart")
+    support.store_spans(env, made)
+    with Server(env) as server:
+        text = shown(server, "/builds?branch=fix/cart&agent=agent-1")
+        assert "No build matches" not in text
+        assert re.search(
+            r"Nothing found so far: looked at the newest 300 traces, back to <time [^>]*>[^<]* UTC</time>;", text
+        )
+        # Without the branch there are builds: but nobody knows whether it hides some.
+        assert "With one filter less" not in text
+        (older,) = re.findall(r'<a href="([^"]*)" rel="next">Look further back', text)
+        assert set(runs_in(shown(server, older.replace("&amp;", "&")))) == {"shop/deploy#1"}
+        text = shown(server, "/builds?branch=fix/cart&sort=longest")
+        (older,) = re.findall(r'<a href="([^"]*)" rel="next">Look further back', text)
+        assert set(runs_in(shown(server, older.replace("&amp;", "&")))) == {"shop/deploy#1"}
+        text = shown(server, "/builds?job=lib/check&sort=longest")
+        assert "only the newest 300 builds are sorted: looked at the newest 300 traces, back to <time" in text
+        # The deploy tells its environment itself: all else is on the pages after it.
+        text = shown(server, "/deploys?q=olga")
+        assert runs_in(text) == ["shop/deploy#1"]
+        assert re.search(r"all is here back to <time [^>]*>[^<]*</time>; of what is older, only what names its", text)
+        (older,) = re.findall(r'<a href="([^"]*)" rel="next">Older', text)
+        assert "No older deploy matches." in shown(server, older.replace("&amp;", "&"))
+
+
+def test_filters_that_hide_something_together_are_said(local: Server) -> None:
+    text = shown(local, "/builds?job=none&branch=none")
+    assert "Without one of these filters there is none either: take away two or more, above, or <a" in text
+    assert "Without this filter there is none either" not in text
+
+
+def test_find_leads_to_a_version_of_another_tool(env: dict[str, str]) -> None:
+    now_ns = time.time_ns()
+    run = Span("e" * 32, "e" * 16, None, "search CI", now_ns - shop.HOUR, now_ns - shop.MINUTE, kind="SERVER")
+    run.resource = {c.PIPELINE_NAME: "search CI", c.PIPELINE_RUN_ID: "9", c.VCS_REPOSITORY_NAME: "search"}
+    run.attributes = {c.PIPELINE_RESULT: "success"}
+    job = replace(run, span_id="f" * 16, parent_id=run.span_id, name="deploy", kind="INTERNAL")
+    job.attributes = {c.TASK_NAME: "deploy", c.TASK_RUN_ID: "2", c.TASK_TYPE: c.DEPLOY, c.ARTIFACT_VERSION: "v4"}
+    job.attributes |= {c.DEPLOYMENT_ENVIRONMENT: "prod", c.TASK_RUN_RESULT: "success"}
+    support.store_spans(env, [run, job])
+    with Server(env) as server:
+        assert get(server, "/search?q=v4").headers["Location"] == "/deploys?version=v4"
+        assert get(server, "/search?q=v5").headers["Location"] == "/traces?q=v5"
+        assert "No deploy matches" not in shown(server, "/deploys?version=v4")
+
+
 def test_a_list_is_sorted_over_all_its_pages(env: dict[str, str]) -> None:
     now_ns, made = time.time_ns(), list[Span]()
     for number in range(120):

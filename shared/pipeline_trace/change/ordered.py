@@ -17,13 +17,13 @@ Find = Callable[[Lookup, Search, int, int], Found]
 class Ordered(NamedTuple):
     """A page. ``sorted_of``: how many were sorted. ``more``: whether there is another page.
 
-    ``whole``: False if there are older ones that were not read, and so are not sorted.
+    ``found``: what they are of. If it is not whole, there are older ones that were not read, and so are not sorted.
     """
 
     entries: Sequence[Entry]
     sorted_of: int
     more: bool
-    whole: bool
+    found: Found
 
 
 def find_ordered(find: Find, lookup: Lookup, search: Search, order: str, first: int, most: int) -> Ordered:
@@ -34,14 +34,18 @@ def find_ordered(find: Find, lookup: Lookup, search: Search, order: str, first: 
     found = find(lookup, search, EVERY, ALWAYS.to_ns)
     entries = ORDERS[order](found.entries)
     first = min(first, max(len(entries) - 1, 0) // most * most)
-    return Ordered(entries[first : first + most], len(entries), len(entries) > first + most, found.whole)
+    return Ordered(entries[first : first + most], len(entries), len(entries) > first + most, found)
 
 
-def said_order(found: Ordered, what: str) -> str:
-    """Return what is to be said if not all are sorted; "" if all are. ``what``: one of them, in a word."""
-    if found.whole:
-        return ""
-    return f"only the newest {found.sorted_of} {what}s are sorted; a time or another filter sorts older ones, too"
+def said_order(ordered: Ordered, what: str, extent: str) -> str:
+    """Return what is to be said if not all are sorted; "" if all are.
+
+    ``what``: one of them, in a word. ``extent``: see said_extent.
+    """
+    if ordered.found.whole or not ordered.sorted_of:
+        return extent
+    newest = "" if ordered.found.told else "the newest "
+    return f"only {newest}{ordered.sorted_of} {what}s are sorted: {extent}"
 
 
 def _by_length(entries: Sequence[Entry], *, longest: bool) -> list[Entry]:

@@ -18,14 +18,16 @@ from ..trace.traits import NOTED, traits_of
 from ..trace.words import environment_name
 from .entries import Entry, Judge, builds_of, deploys_of, not_judged
 from .hosts import on_host, ran_there
+from .paging import NOTHING_NS, Part, page_of_both, place_of
 from .services import OfService, of_service
+from .told import ANY, FAILED, Told, told_of
 
 # Limits of one page. Most deploys and builds have one or two noted spans: a run, a playbook.
 _MOST_NOTED = 200
 # Most pages need no more: far back, each one costs much.
 _FIRST_NOTED = 75
 _TRACES_AT_ONCE = 60
-_MOST_TRACES = 300
+MOST_TRACES = 300
 # Of a board: of what names its environment itself, and of all others.
 _MOST_NAMED, _MOST_OTHERS = 150, 60
 # Services, environments and jobs of a board that are looked for by their names, because none of theirs is among these.
@@ -39,9 +41,6 @@ _SHORTEST = 7
 _DAY_NS = 86_400 * 10**9
 # What began in a time may have ended so much later: builds wait for people.
 _LONGEST_NS = 7 * _DAY_NS
-# All results of what failed.
-FAILED = "failed"
-_ANY: Sequence[Sequence[Wanted]] = [[]]
 
 
 @dataclass(frozen=True)
@@ -93,39 +92,42 @@ class Search:
 class Found(NamedTuple):
     """A page. ``older_ns``: the ``until_ns`` of the next page; 0 if there is none.
 
-    ``whole``: False if the page ends at the limit of traces, not because it is full. ``traces``: those that are on it.
+    ``whole``: False if not all that is as new as the page has been looked at: it ends at the limit of traces. ``looked_ns``:
+    then how far back all was looked at; 0 if that is not known. ``told``: what the entries tell themselves that are here
+    from before that time, too; "" for none. ``rest_ns``: the one of the next page, see find_deploys. ``traces``: those that
+    are on a page of the board.
     """
 
     entries: Sequence[Entry]
     older_ns: int = 0
     whole: bool = True
+    looked_ns: int = 0
+    told: str = ""
+    rest_ns: int = 0
     traces: frozenset[str] = frozenset()
-
-
-class _Part(NamedTuple):
-    """What is found in traces that hang together. ``ended_ns``: when the newest of the spans ended that are looked for."""
-
-    traces: frozenset[str]
-    ended_ns: int
-    entries: Sequence[Entry]
 
 
 _EntriesOf = Callable[[Sequence[Span]], Sequence[Entry]]
 
 
 def find_deploys(
-    lookup: Lookup, search: Search, most: int, until_ns: int = ALWAYS.to_ns, judge: Judge = not_judged
+    lookup: Lookup, search: Search, most: int, until_ns: int = ALWAYS.to_ns, judge: Judge = not_judged, rest_ns: int = 0
 ) -> Found:
     """Return the newest deploys, about so many. ``until_ns``: see Found.older_ns.
 
-    ``judge``: used where a verdict is looked for. The entries may have none else.
+    ``judge``: used where a verdict is looked for. The entries may have none else. ``rest_ns``: until when those ended that
+    do not tell themselves what is looked for, where the pages before have not come so far with them; 0 for ``until_ns``.
     """
-    return _found(lookup, search, most, until_ns, _judging(lookup, search, deploys_of, judge))
+    until = until_ns, rest_ns or until_ns
+    return _found(lookup, search, most, until, _judging(lookup, search, deploys_of, judge), _told(search, deploys=True))
 
 
-def find_builds(lookup: Lookup, search: Search, most: int, until_ns: int = ALWAYS.to_ns, judge: Judge = not_judged) -> Found:
+def find_builds(
+    lookup: Lookup, search: Search, most: int, until_ns: int = ALWAYS.to_ns, judge: Judge = not_judged, rest_ns: int = 0
+) -> Found:
     """Return the newest builds, about so many. See find_deploys."""
-    return _found(lookup, search, most, until_ns, _judging(lookup, search, builds_of, judge))
+    until = until_ns, rest_ns or until_ns
+    return _found(lookup, search, most, until, _judging(lookup, search, builds_of, judge), _told(search, deploys=False))
 
 
 def _judging(lookup: Lookup, search: Search, entries_of: _EntriesOf, judge: Judge) -> _EntriesOf:
@@ -163,7 +165,7 @@ def find_for_board(lookup: Lookup, search: Search) -> Found:
     entries, traces = [*others.entries, *named.entries], named.traces | others.traces
     whole = named.whole and others.whole
     asked: list[list[Wanted]] = []
-    for _ in range(0 if whole or _groups(search) is not _ANY else _MOST_ROUNDS):
+    for _ in range(0 if whole or _groups(search) is not ANY else _MOST_ROUNDS):
         seen = {job for trace in traces for job in jobs.get(trace, ())}
         left = [one for one in _rare(lookup, search, entries, seen) if one not in asked]
         whole = not left
@@ -203,20 +205,36 @@ def _rare(lookup: Lookup, search: Search, found: Iterable[Entry], jobs: Collecti
 
 
 def said_cut(found: Found) -> list[str]:
-    """Return what is to be said of a page that is not all there is."""
-    if found.whole:
-        return [f"these are the newest {len(found.entries)}; there are older ones"] if found.older_ns else []
-    return ["not all traces of that time were read; name a service, a job, a commit or a version to see more"]
+    """Return what is to be said of a board that is not all there is."""
+    return (
+        []
+        if found.whole
+        else ["not all traces of that time were read; name a service, a job, a commit or a version to see more"]
+    )
 
 
-def _found(lookup: Lookup, search: Search, most: int, until_ns: int, entries_of: _EntriesOf) -> Found:
+def _found(
+    lookup: Lookup, search: Search, most: int, until: tuple[int, int], entries_of: _EntriesOf, told: Told | None
+) -> Found:
+    """Return a page. ``until``: of what tells itself what is looked for, and of all else. ``told``: by what it tells it."""
+    if told and told.alone:
+        return _page(_parts(lookup, search, until[0], entries_of, OfService(told.groups, {})), most, MOST_TRACES)
     wanted = _wanted(lookup, search)
-    found = _page(_parts(lookup, search, until_ns, entries_of, wanted), most, _MOST_TRACES)
-    cut = wanted.on_host and not (found.older_ns or wanted.on_host.whole)
-    return found._replace(whole=False) if cut else found
+    if told is None:
+        found = _page(_parts(lookup, search, until[0], entries_of, wanted), most, MOST_TRACES)
+        cut = wanted.on_host and not (found.older_ns or wanted.on_host.whole)
+        return found._replace(whole=False) if cut else found
+    read = set[str]()
+    first = _parts(lookup, search, until[0], entries_of, OfService(told.groups, {}), seen=read)
+    rest = _parts(lookup, search, until[1], entries_of, wanted, but=(told.groups, read))
+    page = page_of_both(first, rest, until, most, MOST_TRACES)
+    entries = _newest_first(page.entries)
+    if page.looked_ns:
+        return Found(entries, page.older_ns, False, page.looked_ns, told.what, page.rest_ns)
+    return Found(entries, page.older_ns, rest_ns=page.rest_ns)
 
 
-def _page(parts: Iterable[_Part], most: int, most_traces: int) -> Found:
+def _page(parts: Iterable[Part], most: int, most_traces: int) -> Found:
     """Return a page of whole parts."""
     found: list[Entry] = []
     traces = set[str]()
@@ -224,23 +242,38 @@ def _page(parts: Iterable[_Part], most: int, most_traces: int) -> Found:
     for read, part in enumerate(parts):
         # Those that ended at the same time stay together: the next page begins before it.
         if (len(found) >= most or read >= most_traces) and part.ended_ns < last_ns:
-            return Found(_newest_first(found), last_ns - 1, len(found) >= most, frozenset(traces))
+            full = len(found) >= most
+            looked_ns = 0 if full else last_ns
+            return Found(_newest_first(found), last_ns - 1, full, looked_ns, traces=frozenset(traces))
         found += part.entries
         traces |= part.traces
         last_ns = part.ended_ns
     return Found(_newest_first(found), traces=frozenset(traces))
 
 
-def _parts(lookup: Lookup, search: Search, until_ns: int, entries_of: _EntriesOf, wanted: OfService) -> Iterator[_Part]:
+def _parts(
+    lookup: Lookup,
+    search: Search,
+    until_ns: int,
+    entries_of: _EntriesOf,
+    wanted: OfService,
+    seen: set[str] | None = None,
+    but: tuple[Sequence[Sequence[Wanted]], Collection[str]] = ((), ()),
+) -> Iterator[Part]:
     """Yield what is found, in the order of when it ended, the newest first; what ends in the future comes last.
 
-    ``wanted``: what noted spans have by which traces are found.
+    ``wanted``: what noted spans have by which traces are found. ``seen``: takes the traces that were read. ``but``: what
+    noted spans of parts have that come without entries, because they are found otherwise, and traces of which this is known.
     """
-    seen = set[str]()
-    for traces in _traces(lookup, search, until_ns, wanted):
-        todo = [trace for trace in traces if trace not in seen]
+    seen = set() if seen is None else seen
+    groups, known = but
+    for ended in _traces(lookup, search, until_ns, wanted):
+        todo = [trace for trace in ended if trace not in seen]
         for first in range(0, len(todo), _TRACES_AT_ONCE):
-            for part in _read(lookup, search, todo[first : first + _TRACES_AT_ONCE], entries_of, wanted):
+            some = todo[first : first + _TRACES_AT_ONCE]
+            parts = [Part(frozenset([trace]), ended[trace], ()) for trace in some if trace in known]
+            parts += _read(lookup, search, [trace for trace in some if trace not in known], entries_of, wanted, groups)
+            for part in sorted(parts, key=place_of, reverse=True) if known else parts:
                 if not part.traces & seen and _is_due(part.ended_ns, until_ns):
                     yield part
                 seen |= part.traces
@@ -259,44 +292,69 @@ def _is_future(until_ns: int) -> bool:
     return horizon_ns() < until_ns < ALWAYS.to_ns - 1
 
 
-def _read(lookup: Lookup, search: Search, traces: Sequence[str], entries_of: _EntriesOf, wanted: OfService) -> list[_Part]:
-    """Return what is found in traces and in those that hang together with them, in their order."""
+def _read(
+    lookup: Lookup,
+    search: Search,
+    traces: Sequence[str],
+    entries_of: _EntriesOf,
+    wanted: OfService,
+    but: Sequence[Sequence[Wanted]],
+) -> list[Part]:
+    """Return what is found in traces and in those that hang together with them, in their order.
+
+    ``but``: what noted spans of parts have that come without entries.
+    """
     outlines = lookup.outlines(traces, _MOST_SPANS)
     first = _together(outlines)
     ended = _ends(outlines, wanted, first)
+    empty = _ends(outlines, OfService(but, {}), first) if but else {}
     inside, entries = defaultdict[str, set[str]](set), defaultdict[str, list[Entry]](list)
     for trace, of in first.items():
         inside[of].add(trace)
     there = ran_there(wanted.on_host, outlines) if wanted.on_host else None
     for one in entries_of(outlines):
-        if search.matches(one) and (there is None or there(one)):
+        if first[one.trace_id] not in empty and search.matches(one) and (there is None or there(one)):
             entries[first[one.trace_id]].append(one)
     # Without an end, the limit of spans has cut it off.
     parts = dict.fromkeys(first[trace] for trace in traces if trace in first and first[trace] in ended)
-    return [_Part(frozenset(inside[part]), ended[part], entries[part]) for part in parts]
+    return [Part(frozenset(inside[part]), ended[part], entries[part]) for part in parts]
 
 
-def _traces(lookup: Lookup, search: Search, until_ns: int, wanted: OfService) -> Iterator[list[str]]:
-    """Yield traces with what is looked for, some at a time, the newest first, those that end in the future last."""
+def _traces(lookup: Lookup, search: Search, until_ns: int, wanted: OfService) -> Iterator[dict[str, int]]:
+    """Yield traces with what is looked for, some at a time, the newest first, those that end in the future last.
+
+    Each has the time when what is looked for ended; what runs ends later than all.
+    """
     if wanted.on_host:
         ended = {trace: end for trace, end in wanted.on_host.ended_ns.items() if _is_due(end, until_ns)}
-        yield sorted(ended, key=lambda trace: (ended[trace] == ALWAYS.to_ns, *rank(ended[trace]), trace), reverse=True)
+        order = sorted(ended, key=lambda trace: (ended[trace] == ALWAYS.to_ns, *rank(ended[trace]), trace), reverse=True)
+        yield {trace: ended[trace] for trace in order}
         return
     newest_ns, groups, horizon = _newest_ns(search, until_ns), wanted.groups, horizon_ns()
     most = _FIRST_NOTED
+    if until_ns == NOTHING_NS:
+        return
     while not _is_future(until_ns):
         noted = lookup.noted(groups, most, Window(search.began.from_ns, newest_ns))
         last = len(noted) < most or noted[-1].end_ns > horizon
         oldest_ns = 0 if last else noted[-1].end_ns
         alone = [one for one in wanted.alone.values() if oldest_ns <= (one.end_ns or newest_ns) <= newest_ns]
-        yield [span.trace_id for span in _newest_ended([*noted, *alone])]
+        yield _ended(_newest_ended([*noted, *alone]))
         if last:
             break
         # All of these may have ended at the same time.
         newest_ns, most = min(noted[-1].end_ns, newest_ns - 1), _MOST_NOTED
     if newest_ns <= horizon or _is_future(until_ns):
         future = Window(horizon + 1, min(until_ns, ALWAYS.to_ns - 1) if _is_future(until_ns) else ALWAYS.to_ns - 1)
-        yield [span.trace_id for span in lookup.noted(groups, _MOST_NOTED, future)]
+        yield _ended(lookup.noted(groups, _MOST_NOTED, future))
+
+
+def _ended(spans: Iterable[Span]) -> dict[str, int]:
+    """Return the traces of spans in their order, each with the end of its first one."""
+    found: dict[str, int] = {}
+    for span in spans:
+        found.setdefault(span.trace_id, span.end_ns or ALWAYS.to_ns)
+    return found
 
 
 def _newest_ended(spans: Iterable[Span]) -> list[Span]:
@@ -350,24 +408,32 @@ def _wanted(lookup: Lookup, search: Search) -> OfService:
         within = Window(search.began.from_ns, _newest_ns(search, ALWAYS.to_ns))
         return OfService([], {}, on_host(lookup, search.host, within))
     groups = _groups(search)
-    if groups is _ANY and search.service:
+    if groups is ANY and search.service:
         return of_service(lookup, search.service, Window(search.began.from_ns, _newest_ns(search, ALWAYS.to_ns)))
     return OfService(groups, {})
+
+
+def _told(search: Search, *, deploys: bool) -> Told | None:
+    """Return what noted spans tell of what is looked for, besides what `_wanted` says; None if that is enough."""
+    groups = _groups(search)
+    if search.host or (search.service and groups is ANY and not search.version) or (search.commit and groups is not ANY):
+        return None
+    judged = bool(search.owner or search.kind)
+    asked = {"version": search.version, "environment": search.environment, "result": search.result}
+    return told_of(**asked, judged=judged, base=groups, deploys=deploys)
 
 
 def _groups(search: Search) -> Sequence[Sequence[Wanted]]:
     if len(search.commit) >= _SHORTEST:
         # A playbook may know only the short id.
         return [[Wanted("revision", search.commit[:_SHORTEST].lower(), begins=True)]]
-    if search.version:
-        return [[Wanted("version", search.version)]]
     if search.job:
         return [[Wanted("pipeline", search.job)]]
     builds = [parts for word in search.words if (parts := build_name_parts(word))]
     if builds:
         job, number = builds[0]
         return [[Wanted("pipeline", job), Wanted("run", number)]]
-    return _ANY
+    return ANY
 
 
 def _newest_first(entries: Sequence[Entry]) -> list[Entry]:
@@ -376,4 +442,5 @@ def _newest_first(entries: Sequence[Entry]) -> list[Entry]:
 
 def _text(entry: Entry) -> str:
     texts = (entry.service, *entry.environments, entry.version, entry.commit, entry.branch, entry.run, entry.who)
-    return "\n".join((*texts, *entry.agents, entry.where, entry.message, entry.kind, entry.trace_id, entry.url)).casefold()
+    told = (entry.where, entry.message, entry.owner, entry.kind, entry.trace_id, entry.url)
+    return "\n".join((*texts, *entry.agents, *told)).casefold()

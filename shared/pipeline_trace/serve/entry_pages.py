@@ -38,12 +38,16 @@ _HEADS = {"started": ("", OLDEST), "duration": (LONGEST, SHORTEST)}
 
 @dataclass(frozen=True)
 class Listed:
-    """A page of a list. ``older``: the address of the next page. ``loosened``: filters, each with how much is without it."""
+    """A page of a list. ``older``: the address of the next page. ``loosened``: filters, each with how much is without it.
+
+    ``notice``: what is not here. ``whole``: whether all was looked at.
+    """
 
     lines: Sequence[Entry]
     older: str = ""
-    notices: Sequence[str] = ()
+    notice: str | Markup = ""
     loosened: Mapping[str, str] | None = None
+    whole: bool = True
 
 
 def entries_page(path: str, asked: Asked, found: Listed, *, store: str) -> str:
@@ -70,7 +74,8 @@ def entries_page(path: str, asked: Asked, found: Listed, *, store: str) -> str:
             for name, count in (found.loosened or {}).items()
         ],
         problem=asked.problem,
-        notice="; ".join(found.notices),
+        notice=found.notice,
+        whole=found.whole,
         lines=[line_of(one) if path == DEPLOYS else _build_of(one) for one in found.lines],
         newest=asked.address(path) if asked.until_ns < ALWAYS.to_ns or asked.page > 1 else "",
         first="First page" if asked.order else "Newest",

@@ -59,7 +59,7 @@ def read_asked(given: Mapping[str, str]) -> Asked:
 
 
 def list_of(path: str, window: Window, **filters: str) -> str:
-    """Return the address of a list of deploys or builds that began in a window."""
+    """Return the address of a list of deploys or builds that began in a window of whole seconds."""
     return address_of(path, **filters, **{"from": _typed(window.from_ns), "to": _typed(window.to_ns)})
 
 

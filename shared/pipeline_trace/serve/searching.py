@@ -9,7 +9,9 @@ from urllib.parse import urlencode
 
 from ..change.ordered import ORDERS
 from ..change.search import Search
+from ..change.told import FAILED
 from ..lookup.source import ALWAYS, Window
+from ..lookup.states import STATES
 
 # The fields that are texts, in the order of the form, and what people call them.
 TEXTS = {
@@ -28,10 +30,13 @@ TEXTS = {
 }
 WHEN = {"today": "today", "yesterday": "yesterday", "24h": "last 24 hours", "7d": "last 7 days"}
 TIMES = {"from": "From", "to": "To"}
-# All filters. Besides, "until" says which page it is, "zone" how many minutes the reader's zone is east of UTC; "sort" names
-# an order, and then "page" says which page it is.
+# All filters. Besides, "until" and "rest" say which page it is, "zone" how many minutes the reader's zone is east of UTC;
+# "sort" names an order, and then "page" says which page it is.
 FIELDS = {**TEXTS, "when": "Time", **TIMES}
+# The words for how something ended.
+RESULTS = (FAILED, *STATES)
 _LONGEST = 500
+_SECOND_NS = 10**9
 _MOST_MINUTES = 24 * 60
 # Of a time in nanoseconds.
 _DIGITS = 20
@@ -43,7 +48,8 @@ class Asked:
     """What an address asks for.
 
     ``typed``: the filters that are set, as typed, times in UTC. ``problem``: which are not valid, "" for none. ``order``: of
-    change.ordered.ORDERS, "" for the newest first; with one, ``page`` counts from 1.
+    change.ordered.ORDERS, "" for the newest first; with one, ``page`` counts from 1. ``until_ns`` and ``rest_ns``: see
+    change.search.find_deploys.
     """
 
     typed: Mapping[str, str]
@@ -52,6 +58,7 @@ class Asked:
     problem: str
     order: str = ""
     page: int = 1
+    rest_ns: int = 0
 
     def address(self, path: str, **changed: str) -> str:
         """Return the address of a list with these filters, some of them changed; "" takes one away."""
@@ -75,18 +82,25 @@ def read_search(given: Mapping[str, str], now_ns: int) -> Asked:
     order, page = given.get("sort", ""), given.get("page", "")
     if order in ORDERS:
         typed["sort"] = order
+    if (result := typed.get("result")) is not None and result not in RESULTS:
+        problems.append(f"“{typed.pop('result')}” is no result; take one of {', '.join(RESULTS)}")
     texts = {name: typed.get(name, "") for name in TEXTS if name != "q"}
     # As pages show it.
     texts |= {"owner": texts["owner"].lower(), "kind": texts["kind"].lower().replace(" ", "_")}
-    until = given.get("until", "")
     return Asked(
         typed,
         Search(words=tuple(typed.get("q", "").split()), began=began, **texts),
-        min(int(until), ALWAYS.to_ns) if until.isdecimal() and len(until) < _DIGITS else ALWAYS.to_ns,
+        _until(given.get("until", "")) or ALWAYS.to_ns,
         "; ".join(problems),
         typed.get("sort", ""),
         max(int(page), 1) if page.isdecimal() and len(page) < _PAGE_DIGITS else 1,
+        _until(given.get("rest", "")),
     )
+
+
+def _until(text: str) -> int:
+    """Return a time in nanoseconds; 0 if it is none."""
+    return min(int(text), ALWAYS.to_ns) if text.isdecimal() and len(text) < _DIGITS else 0
 
 
 def _zone(text: str) -> timezone:
@@ -110,7 +124,9 @@ def _window(typed: dict[str, str], zone: timezone, now_ns: int, problems: list[s
         if moment:
             typed[name] = moment.replace(tzinfo=None).isoformat()
             from_ns, to_ns = window
-            window = Window(max(from_ns, _ns(moment)), to_ns) if name == "from" else Window(from_ns, min(to_ns, _ns(moment)))
+            # A time has no parts of a second: the last one is meant as a whole.
+            last_ns = min(_ns(moment) + _SECOND_NS - 1, ALWAYS.to_ns)
+            window = Window(max(from_ns, _ns(moment)), to_ns) if name == "from" else Window(from_ns, min(to_ns, last_ns))
         elif wrong := typed.pop(name, ""):
             problems.append(f"“{wrong}” is not a valid time; write it in UTC, like 2026-11-23T16:30")
     return window

@@ -8,18 +8,21 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from ..answers.verdicts import Verdicts
 from ..change.entries import Entry, builds_of, deploys_of
-from ..change.ordered import Find, find_ordered, said_order
+from ..change.extent import GOES_ON, said_extent
+from ..change.ordered import find_ordered, said_order
 from ..change.running import with_heard
-from ..change.search import Found, Search, find_builds, find_deploys, said_cut
+from ..change.search import Found, Search, find_builds, find_deploys
 from ..lookup.lookup import Lookup, NotFoundError, is_run_of
 from ..lookup.source import ALWAYS, Wanted, Window
 from ..lookup.standing import by_this_clock
+from ..report.times import time_element_of
 from ..trace.span import Span
 from .entry_pages import BUILDS, DEPLOYS, Listed, counted, entries_page
 from .first_page import LIVE, First, first_page, parts_of
@@ -102,14 +105,15 @@ class Views:
         with self._reading.open_lookup() as lookup:
             if asked.order:
                 return self._sorted(lookup, path, asked)
-            found = self._find(path)(lookup, asked.search, _PAGE, asked.until_ns)
-            older = asked.address(path, until=str(found.older_ns)) if found.older_ns else ""
-            notices = said_cut(found) if not found.whole else []
+            found = self._find(path)(lookup, asked.search, _PAGE, asked.until_ns, rest_ns=asked.rest_ns)
             entries = [*self._told(path, asked, found.entries), *self._verdicts.on(lookup, found.entries)]
-            loosened = {} if entries else self._loosened(lookup, path, asked)
-            return Listed(entries, older, notices, loosened)
+            goes_on = f"Older goes on; or {GOES_ON}" if entries and found.older_ns else GOES_ON
+            # Where not all was looked at, nobody knows whether a filter hides something.
+            all_looked_at = found.whole and asked.until_ns == ALWAYS.to_ns
+            loosened = self._loosened(lookup, path, asked) if all_looked_at and not entries else {}
+            return Listed(entries, _older(path, asked, found), _extent(found, goes_on), loosened, found.whole)
 
-    def _find(self, path: str) -> Find:
+    def _find(self, path: str) -> Callable[..., Found]:
         return partial(_FIND[path], judge=self._verdicts.on)
 
     def _told(self, path: str, asked: Asked, found: Sequence[Entry]) -> list[Entry]:
@@ -128,9 +132,13 @@ class Views:
 
         found = find_ordered(find, lookup, asked.search, asked.order, (asked.page - 1) * _PAGE, _PAGE)
         older = asked.address(path, page=str(asked.page + 1)) if found.more else ""
-        loosened = {} if found.sorted_of else self._loosened(lookup, path, asked)
-        notice = said_order(found, "deploy" if path == DEPLOYS else "build")
-        return Listed(self._verdicts.on(lookup, found.entries), older, [notice] if notice else [], loosened)
+        loosened = {} if found.sorted_of or not found.found.whole else self._loosened(lookup, path, asked)
+        said = said_order(found, "deploy" if path == DEPLOYS else "build", "{}")
+        notice = Markup.format(Markup.escape(said), _extent(found.found, GOES_ON))
+        if not (found.sorted_of or found.found.whole):
+            # Only the newest first go further back.
+            older = _older(path, asked, found.found, sort="")
+        return Listed(self._verdicts.on(lookup, found.entries), older, notice, loosened, found.found.whole)
 
     def _loosened(self, lookup: Lookup, path: str, asked: Asked) -> dict[str, str]:
         """Return the filters without which there is something, each with how much."""
@@ -157,21 +165,31 @@ class Views:
                     return f"/trace/{one.span.trace_id}"
             if _COMMIT.fullmatch(words.lower()) and lookup.noted([[Wanted("revision", words.lower()[:7], begins=True)]], 1):
                 return address_of(BUILDS, commit=words.lower())
-            for path, name, search in (
-                (DEPLOYS, "version", Search(version=words)),
-                (DEPLOYS, "service", Search(service=words)),
-                (BUILDS, "job", Search(job=words)),
-            ):
+            version = (DEPLOYS, "version", Search(version=words))
+            ways = [(DEPLOYS, "service", Search(service=words)), (BUILDS, "job", Search(job=words))]
+            for path, name, search in [version, *ways] if lookup.noted([[Wanted("version", words)]], 1) else ways:
                 if _FIND[path](lookup, search, 1, ALWAYS.to_ns).entries:
                     return address_of(path, **{name: words})
             if lookup.ran_on(words, Window(self._now_ns() - _HOSTS_NS), 1):
                 return address_of(HOST, name=words)
-            # Who started it, what failed, the kind of a verdict.
+            # Who started it, what failed, the kind of a verdict; of other tools, a version. That takes long.
             search = Search(words=tuple(words.split()))
             for path in _FIND:
-                if self._find(path)(lookup, search, 1, ALWAYS.to_ns).entries:
-                    return address_of(path, q=words)
+                for entry in self._find(path)(lookup, search, 1, ALWAYS.to_ns).entries:
+                    return address_of(path, **{"version" if entry.version == words else "q": words})
         return address_of(TRACES, q=words)
+
+
+def _older(path: str, asked: Asked, found: Found, **changed: str) -> str:
+    """Return the address of the next page, "" if there is none."""
+    if not found.older_ns:
+        return ""
+    rest = str(found.rest_ns) if found.rest_ns not in (0, found.older_ns) else ""
+    return asked.address(path, until=str(found.older_ns), rest=rest, **changed)
+
+
+def _extent(found: Found, goes_on: str) -> Markup:
+    return Markup.format(Markup.escape(said_extent(found, "{}", goes_on)), time_element_of(found.looked_ns))
 
 
 def _place_in(address: str) -> str:
