@@ -291,6 +291,18 @@ def test_without_a_green_run_one_line_says_what_to_do(env: dict[str, str]) -> No
     )
 
 
+def test_what_to_do_names_the_run_by_a_name_that_finds_it(env: dict[str, str]) -> None:
+    stories = []
+    for name in ("a", "b"):
+        story = Story(name)
+        run = story.run("shop/deploy", 2, 200, 209, state=c.FAILURE)
+        run.resource[c.PIPELINE_RUN_URL] = f"https://{name}.example.org/job/shop/job/deploy/2/"
+        stories.append(story)
+    stored(env, *stories)
+    with pytest.raises(NotFoundError, match=f"pipeline-trace compare {stories[0].trace} --with JOB#N"):
+        found(env, stories[0].trace)
+
+
 def test_a_command_alone_is_nothing_to_compare(env: dict[str, str]) -> None:
     story = Story()
     story.add("make", 1, 2, attributes={c.PROCESS_EXECUTABLE_NAME: "make"})

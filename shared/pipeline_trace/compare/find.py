@@ -113,7 +113,8 @@ def _last_green(lookup: Lookup, run: Node, tree: RunTree, reference: str) -> tup
         elsewhere = elsewhere or len(found) < len(some)
     if not here:
         where = place.parts if elsewhere or place.whole else ()
-        raise NoGreenRunError(_none(run.span, where, reference, green.cut_at))
+        named = name_of(run.span) if lookup.names_one(name_of(run.span)) else visible(reference)
+        raise NoGreenRunError(_none(run.span, where, named, green.cut_at))
     note = "" if chosen else _OTHER_STAGES
     chosen = chosen or here[0]
     nodes = walk(build_tree(lookup.spans(chosen.trace_id)))
@@ -211,11 +212,13 @@ def _has_stages(outlines: RunTree, green: Span, tree: RunTree, run: Span) -> boo
     return ran <= its and not left_out & its
 
 
-def _none(run: Span, where: Collection[str], reference: str, cut_at: int) -> str:
-    """Return that there is no run to compare with, and what to do. ``where``: environments. ``cut_at``: see _Green."""
+def _none(run: Span, where: Collection[str], named: str, cut_at: int) -> str:
+    """Return that there is no run to compare with, and what to do.
+
+    ``where``: environments. ``named``: what commands name the run by. ``cut_at``: see _Green.
+    """
     job, other = (build_key(run)[0], "JOB#N") if is_run(run) else (run.name, "TRACE")
     to = f" to {' and '.join(sorted(where))}" if where else ""
-    named = name_of(run) if is_run(run) else visible(reference)
     what = f"there is no green run of {visible(job)}{visible(to)}"
     then = f"pipeline-trace compare {shlex.quote(named)} --with {other}"
     if not cut_at:

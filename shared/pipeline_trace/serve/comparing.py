@@ -45,16 +45,18 @@ class Comparisons:
         trace, other = (request.query_params.get(name, "").strip()[:_LONGEST_REFERENCE] for name in ("trace", "with"))
         async with self._busy:
             try:
-                found = await asyncio.to_thread(self._compared, trace or "latest", other)
+                found, named = await asyncio.to_thread(self._compared, trace or "latest", other)
             except NoGreenRunError as error:
                 return page(page_of(None, trace, other, problem=str(error), source=self._reading.source))
             except NotFoundError as error:
                 return page(page_of(None, trace, other, problem=str(error), source=self._reading.source), 404)
-        return page(page_of(found, trace, other, source=self._reading.source))
+        return page(page_of(found, trace, other, named=named, source=self._reading.source))
 
-    def _compared(self, trace: str, other: str) -> Comparison:
+    def _compared(self, trace: str, other: str) -> tuple[Comparison, str]:
+        """Return the comparison, and what commands name the run by."""
         with self._reading.open_lookup() as lookup:
-            return compare(lookup, trace, other)
+            found = compare(lookup, trace, other)
+            return found, found.run.name if lookup.names_one(found.run.name) else trace
 
 
 def path_of(trace_id: str) -> str:
@@ -62,9 +64,14 @@ def path_of(trace_id: str) -> str:
     return f"{PATH}?trace={quote(trace_id)}"
 
 
-def page_of(found: Comparison | None, trace: str, other: str, *, source: str = "", problem: str = "") -> str:
-    """Return the page with a comparison; without one, what to do. ``trace``, ``other``: as they were asked for."""
-    words = ["pipeline-trace", "compare", found.run.name if found and found.run.url else trace]
+def page_of(
+    found: Comparison | None, trace: str, other: str, *, named: str = "", source: str = "", problem: str = ""
+) -> str:
+    """Return the page with a comparison; without one, what to do.
+
+    ``trace``, ``other``: as they were asked for. ``named``: what commands name the run by, if that is another name.
+    """
+    words = ["pipeline-trace", "compare", named or trace]
     words += ["--with", other] if other else []
     words += ["--from", source] if source else []
     return pages.render(
