@@ -12,6 +12,7 @@ from support.time_states import pages
 pytestmark = [pytest.mark.process, needs_chromium]
 
 NAMES = [name for name, _write in pages()]
+_TALL = ("host-of-many-tasks", "service-of-90-days")
 STATES = [one for one in all_states() if one.name in NAMES]
 
 
@@ -38,3 +39,19 @@ def test_each_chart_has_its_table(browser: Browser, state: State) -> None:
             bars = chart.locator("svg.bars title").count()
             assert chart.locator("svg.bars").get_attribute("aria-hidden") == "true"
             assert chart.locator(".as-table tbody tr").count() in range(1, bars + 1)
+
+
+@pytest.mark.parametrize(
+    "state", [one for one in STATES if one.name in _TALL], ids=lambda state: state.name
+)
+def test_a_long_table_is_whole_on_a_phone_and_shows_elsewhere_that_there_is_more(browser: Browser, state: State) -> None:
+    beyond = "boxes => Math.max(...boxes.map(one => one.scrollHeight - one.clientHeight))"
+    with opened(browser, state, 390) as page:
+        assert page.locator(".tall").evaluate_all(beyond) <= 1
+    with opened(browser, state, 1280) as page:
+        assert page.locator(".tall").evaluate_all(beyond) > 100
+        shown = (
+            "one => [getComputedStyle(one).backgroundAttachment, getComputedStyle(one.firstElementChild).backgroundColor]"
+        )
+        attached, table = page.locator(".tall").first.evaluate(shown)
+        assert ("scroll" in attached, table) == (True, "rgba(0, 0, 0, 0)")
