@@ -197,7 +197,7 @@ def test_what_failed_is_not_hidden_by_what_runs_after_it() -> None:
     assert isinstance(console.file, io.StringIO)
     words = " ".join(console.file.getvalue().split())
     assert "1.7 1 h 00 min ago" in words
-    assert "running 1.9 1 min 00 s ago ✗ failed 1.8 5 min 00 s ago ops: host unreachable" in words
+    assert "running 1.9 1 min 00 s ago, by mara ✗ failed 1.8 5 min 00 s ago, by mara ops: host unreachable" in words
     cell = board_document(board, [])["services"][0]["environments"]["staging"]
     assert (cell["newest"]["version"], cell["failing"]["newest"]["version"]) == ("1.9", "1.8")
     assert cell["failing"]["newest"]["trace_id"] == failed.trace_id
@@ -216,3 +216,17 @@ def test_what_failed_is_not_hidden_by_what_runs_after_it() -> None:
 )
 def test_a_version_that_is_a_commit_is_as_short_as_a_commit(version: str, commit: str, what: str) -> None:
     assert deploy(version, "staging", 5, commit=commit).what == what
+
+
+def test_a_terminal_says_the_commit_who_and_how_often_it_failed() -> None:
+    commit = "9e0a338c41d27b5f60e8a9d3c2b1f4e5d6a7b8c9"
+    failed = [deploy("1.9", "staging", ago, c.FAILURE, commit=commit, who="timer") for ago in (30, 20, 10)]
+    console = Console(file=io.StringIO(), width=100, highlight=False)
+    print_board(
+        board_of([deploy("1.7", "staging", 60, commit=commit), *failed, deploy("", "qa", 5, commit=commit)]), console, NOW
+    )
+    assert isinstance(console.file, io.StringIO)
+    words = " ".join(console.file.getvalue().split())
+    assert "1.7 1 h 00 min ago, 9e0a338, by mara" in words
+    assert "✗ failed 1.9 10 min 00 s ago, 9e0a338, by timer failed 3 times, for 30 min 00 s" in words
+    assert "9e0a338 5 min 00 s ago, by mara" in words

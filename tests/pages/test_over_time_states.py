@@ -41,9 +41,7 @@ def test_each_chart_has_its_table(browser: Browser, state: State) -> None:
             assert chart.locator(".as-table tbody tr").count() in range(1, bars + 1)
 
 
-@pytest.mark.parametrize(
-    "state", [one for one in STATES if one.name in _TALL], ids=lambda state: state.name
-)
+@pytest.mark.parametrize("state", [one for one in STATES if one.name in _TALL], ids=lambda state: state.name)
 def test_a_long_table_is_whole_on_a_phone_and_shows_elsewhere_that_there_is_more(browser: Browser, state: State) -> None:
     beyond = "boxes => Math.max(...boxes.map(one => one.scrollHeight - one.clientHeight))"
     with opened(browser, state, 390) as page:

@@ -110,3 +110,12 @@ def test_a_cell_in_which_something_runs_says_what_failed_before() -> None:
     assert "✗ Failed 1.1 failing since" in words
     assert "ops: host unreachable No route to host" in words
     assert f'href="/trace/{failed.trace_id}"' in text
+
+
+def test_what_is_late_has_a_command_and_a_green_cell_the_way_to_its_trace() -> None:
+    (build, playbook) = cards(running("a", 14), replace(running("b", 13), run=""))
+    assert "ask Jenkins: pipeline-trace why 'a#7' ." in build
+    assert f"Look at where it stands, or ask: pipeline-trace why {13:032x} ." in playbook
+    green = Entry("e" * 32, "f" * 16, c.SUCCESS, 1, 2, "pay", ("staging",), "1.0")
+    text = parts_of(First([], board_of([green])), NOW_NS, store="store")["where"]
+    assert f'href="/trace/{green.trace_id}#span-{green.span_id}"' in text

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline_trace.change.board import board_of
 from pipeline_trace.change.entries import Entry
-from pipeline_trace.change.running import Host, Running, Took, Waits
+from pipeline_trace.change.running import Host, Lost, Running, Took, Waits
 from pipeline_trace.serve.entry_pages import BUILDS, DEPLOYS, Listed, entries_page
 from pipeline_trace.serve.first_page import First, first_page, parts_of
 from pipeline_trace.serve.searching import read_search
@@ -110,13 +110,15 @@ def _running() -> list[Running]:
         )
     ]
     hanging = entry("orders", "production", "4.2.1", 3 * HOUR, "running")
-    silent = entry("orders", "staging", "4.2.1", 20 * MINUTE, "running")
+    silent = entry("orders", "staging", "4.2.1", 20 * MINUTE, "running", heard_ns=NOW_NS - 11 * MINUTE)
     unknown = entry("billing", "production", "", 30 * SECOND, "running", commit="", run="", url="")
     chain = ["RUN shop/deploy", "Run playbook", "playbook site.yml", "Deploy the application", "Restart the service", "web3"]
     found = [Running(one.trace_id, chain, one.start_ns, [one], usual, one.run, one.url) for one in (*deploys, hanging)]
     found.append(Running(silent.trace_id, chain[2:], silent.start_ns, [silent], None, "", "", NOW_NS - 11 * MINUTE))
     found.append(Running(unknown.trace_id, ["playbook site.yml", "Deploy"], unknown.start_ns, [unknown], None, "", ""))
     found.append(Running(trace_id(("plain",)), ["playbook backup.yml"], NOW_NS - 41 * MINUTE, [], None, "", ""))
+    lost = Lost(chain[2:], NOW_NS - 4 * MINUTE)
+    found.append(Running(trace_id(("lost",)), chain[:2], NOW_NS - 9 * MINUTE, [], usual, "shop/deploy#139", "", lost=lost))
     found += [_waiting(*each) for each in enumerate(_WAITS)]
     host = Host(
         "web3.example.org",

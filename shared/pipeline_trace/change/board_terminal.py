@@ -22,6 +22,7 @@ _NARROW, _COLUMN = 100, 22
 _INDENT = 13
 # A longer text is cut, and a longer name of an environment moves its own line alone.
 _MOST_SHOWN, _WIDEST = 200, 24
+_COMMIT = 7
 _NO_SERVICE, _NO_VERSION = "(no service named)", "version not known"
 
 
@@ -71,7 +72,8 @@ def _said(cell: Cell, now_ns: int) -> list[Text]:
     """Return the lines of a cell: what is there, what happened since, how far it is behind."""
     newest, there, lines = cell.newest, cell.there, list[Text]()
     if there:
-        lines.append(Text.assemble((_visible(there.what or _NO_VERSION), "green"), f" {_ago(there, now_ns)}"))
+        said = ", ".join([_ago(there, now_ns), *_whence(there)])
+        lines.append(Text.assemble((_visible(there.what or _NO_VERSION), "green"), f" {said}"))
     # What failed is not hidden by what runs after it.
     failed = cell.failing.newest if cell.failing else None
     for one in (newest if newest is not there else None, failed if failed is not newest else None):
@@ -79,12 +81,22 @@ def _said(cell: Cell, now_ns: int) -> list[Text]:
             continue
         label, style = STATES.get(one.state, (one.state, ""))
         said = " ".join(filter(None, [_visible(one.what), _ago(one, now_ns)]))
-        lines.append(Text.assemble((label, style), f" {said}"))
+        lines.append(Text.assemble((label, style), " " + ", ".join([said, *_whence(one)])))
+        if cell.failing and one is failed and cell.failing.times > 1:
+            since = human_duration(max(now_ns - cell.failing.since_ns, 0))
+            lines.append(Text(f"failed {cell.failing.times} times, for {since}"))
         if owner := _owner(one):
             lines.append(Text(owner))
     if cell.behind and cell.behind.changes:
         lines.append(Text(said_behind(cell.behind, cell.before, now_ns), style="yellow"))
     return lines
+
+
+def _whence(one: Entry) -> list[str]:
+    """Return the commit, where the version does not say it, and who or what started it."""
+    commit = one.commit[:_COMMIT]
+    shown = "" if commit == one.what else commit
+    return list(map(_visible, filter(None, [shown, one.who and f"by {one.who}"])))
 
 
 def said_behind(behind: Behind, before: str, now_ns: int) -> str:

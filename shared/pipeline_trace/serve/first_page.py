@@ -61,6 +61,7 @@ def _running(one: Running, now_ns: int) -> dict[str, object]:
         "page": f"/trace/{one.trace_id}",
         "name": _short(one.run or one.stands[0]) or "(no name)",
         "url": one.url,
+        "is_build": bool(one.run),
         "deploys": [line_of(deploy) for deploy in one.deploys],
         "stands": [_short(name) for name in one.stands],
         "started": time_element_of(one.start_ns),
@@ -75,7 +76,7 @@ def _running(one: Running, now_ns: int) -> dict[str, object]:
         "such": "deploys" if one.deploys else "builds" if one.run else "",
         "waits": [wait_view(wait, wait.since_ns + _coarse(now_ns - wait.since_ns)) for wait in one.waits[:MOST_WAITS]],
         "more_waits": len(one.waits[MOST_WAITS:]),
-        "ask": f"pipeline-trace why {quote(one.run)}" if one.run else "",
+        "ask": f"pipeline-trace why {quote(one.run or one.trace_id)}",
     }
 
 
