@@ -18,21 +18,24 @@ _FEW_SPANS = 20
 def recorded(lookup: Lookup, periods: Periods) -> Periods:
     """Return the periods with since when they are recorded. Asks for a few spans of each week until there are some."""
     within = Window(max(periods.before.from_ns - _BEFORE_NS, 0), periods.now.to_ns)
-    return periods._replace(since_ns=_since_ns(lookup, within))
+    week_ns = _week_ns(lookup, within)
+    # Of a week before both periods it does not matter which day it was.
+    since_ns = _day_ns(lookup, week_ns) if week_ns >= periods.before.from_ns else week_ns
+    return periods._replace(since_ns=since_ns)
 
 
-def _since_ns(lookup: Lookup, within: Window) -> int:
-    """Return the begin of the first day with runs or deploys, in nanoseconds since the epoch; 0 if there are none."""
+def _week_ns(lookup: Lookup, within: Window) -> int:
+    """Return the begin of the first week with runs or deploys, in nanoseconds since the epoch; 0 if there are none."""
     first_ns = last_ns = 0
     for week_ns in range(within.from_ns, within.to_ns, _WEEK_NS):
         traces = _traces(lookup, week_ns, _WEEK_NS)
         if traces and last_ns and week_ns - last_ns <= _ALONE_NS:
-            return _day_ns(lookup, last_ns)
+            return last_ns
         if traces > 1:
-            return _day_ns(lookup, week_ns)
+            return week_ns
         if traces:
             first_ns, last_ns = first_ns or week_ns, week_ns
-    return _day_ns(lookup, first_ns) if first_ns else 0
+    return first_ns
 
 
 def _day_ns(lookup: Lookup, week_ns: int) -> int:
