@@ -12,7 +12,8 @@ from support import put
 from pipeline_trace.answers import verdicts
 from pipeline_trace.answers.verdicts import Verdicts
 from pipeline_trace.change.entries import Entry
-from pipeline_trace.change.search import Search, find_builds, find_deploys, find_for_board
+from pipeline_trace.change.for_board import find_for_board
+from pipeline_trace.change.search import Search, find_builds, find_deploys
 from pipeline_trace.delivery.home import Home
 from pipeline_trace.figures import verdicts as figures_verdicts
 from pipeline_trace.figures.jobs import job_over_time

@@ -13,7 +13,8 @@ from support.months import DAY_NS, SECOND_NS, Months
 
 from pipeline_trace.change import hosts
 from pipeline_trace.change.entries import Entry
-from pipeline_trace.change.search import EVERY, Found, Search, find_builds, find_deploys, said_cut
+from pipeline_trace.change.for_board import said_cut
+from pipeline_trace.change.search import EVERY, Found, Search, find_builds, find_deploys
 from pipeline_trace.change.told import FAILED
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import find_home

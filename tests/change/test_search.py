@@ -13,11 +13,12 @@ import support
 from support import put, shop
 from support.months import DAY_NS, SECOND_NS, Months
 
-from pipeline_trace.change import search
+from pipeline_trace.change import for_board, search
 from pipeline_trace.change.board import board_of
 from pipeline_trace.change.entries import Entry
 from pipeline_trace.change.extent import said_extent
-from pipeline_trace.change.search import Found, Search, find_builds, find_deploys, find_for_board, said_cut
+from pipeline_trace.change.for_board import find_for_board, said_cut
+from pipeline_trace.change.search import Found, Search, find_builds, find_deploys
 from pipeline_trace.change.told import FAILED
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import Home, find_home
@@ -290,7 +291,7 @@ def test_a_board_has_every_deploy_that_a_list_has(months: Lookup, incident: Look
             map(key, find_deploys(lookup, Search(), ALL).entries)
         )
     # Far back only those that name their environment themselves.
-    monkeypatch.setattr(search, "_MOST_OTHERS", 1)
+    monkeypatch.setattr(for_board, "_MOST_OTHERS", 1)
     assert len(find_for_board(months, Search()).entries) > 10
 
 
@@ -320,8 +321,8 @@ def test_a_busy_service_or_job_hides_no_other_one_from_the_board(home: Home, mon
     rare = playbook(120, 200, "orders", "qa")
     by_stage = build(2000, 210, "cart/deploy", "Deploy staging")
     put(home.store, *busy, green, *failed, rare, *by_stage)
-    monkeypatch.setattr(search, "_MOST_NAMED", 5)
-    monkeypatch.setattr(search, "_MOST_OTHERS", 5)
+    monkeypatch.setattr(for_board, "_MOST_NAMED", 5)
+    monkeypatch.setattr(for_board, "_MOST_OTHERS", 5)
     with closing(local_lookup(home)) as lookup:
         found = find_for_board(lookup, Search())
         cells = {(row.service, name): cell for row in board_of(found.entries).rows for name, cell in row.cells.items()}
@@ -331,8 +332,8 @@ def test_a_busy_service_or_job_hides_no_other_one_from_the_board(home: Home, mon
         assert cells["pay", "production"].newest.trace_id == failed[0].trace_id
         assert found.whole
         # Where these are too many, that is said.
-        monkeypatch.setattr(search, "_MOST_ROUNDS", 1)
-        monkeypatch.setattr(search, "_MOST_RARE", 1)
+        monkeypatch.setattr(for_board, "_MOST_ROUNDS", 1)
+        monkeypatch.setattr(for_board, "_MOST_RARE", 1)
         assert not find_for_board(lookup, Search()).whole
 
 

@@ -18,7 +18,7 @@ from support.spans import OTHER_TRACE, TRACE
 from support.spans import span as made
 
 from pipeline_trace.answers.verdicts import Verdicts
-from pipeline_trace.change import search
+from pipeline_trace.change import for_board
 from pipeline_trace.delivery.destinations.store import Store
 from pipeline_trace.delivery.home import Home, find_home
 from pipeline_trace.lookup.lookup import local_lookup
@@ -169,8 +169,8 @@ def test_a_clock_that_is_wrong_makes_nothing_hang_and_nothing_begin_in_the_futur
 def test_how_long_it_usually_takes_is_known_also_if_others_fill_the_board(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "_MOST_NAMED", 4)
-    monkeypatch.setattr(search, "_MOST_OTHERS", 4)
+    monkeypatch.setattr(for_board, "_MOST_NAMED", 4)
+    monkeypatch.setattr(for_board, "_MOST_OTHERS", 4)
     rare = [playbook(at, "1.0", 100_000 * at, 30, trace=f"{at:032x}") for at in (1, 2, 3)]
     busy = [playbook(at, "1.0", 100 * at, 5, trace=f"{at:032x}", environment="qa") for at in range(10, 30)]
     machine.store(*rare, *busy)

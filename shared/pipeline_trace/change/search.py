@@ -12,7 +12,7 @@ from ..lookup.lookup import Lookup
 from ..lookup.source import ALWAYS, Wanted, Window, fits_one
 from ..trace import conventions as c
 from ..trace.clock import horizon_ns
-from ..trace.queries import attribute_text, build_name_parts, is_run
+from ..trace.queries import build_name_parts
 from ..trace.span import Span
 from ..trace.traits import NOTED, traits_of
 from ..trace.words import environment_name
@@ -28,12 +28,6 @@ _MOST_NOTED = 200
 _FIRST_NOTED = 75
 _TRACES_AT_ONCE = 60
 MOST_TRACES = 300
-# Of a board: of what names its environment itself, and of all others.
-_MOST_NAMED, _MOST_OTHERS = 150, 60
-# Services, environments and jobs of a board that are looked for by their names, because none of theirs is among these.
-_MOST_RARE, _MOST_ROUNDS = 60, 4
-# Days that are more than any window has.
-_EVER_DAYS = 1_000_000
 # All that is found within these limits.
 EVERY = 1 << 62
 _MOST_SPANS = 20_000
@@ -144,97 +138,28 @@ def _judging(lookup: Lookup, search: Search, entries_of: _EntriesOf, judge: Judg
     return judged
 
 
-def find_for_board(lookup: Lookup, search: Search) -> Found:
-    """Return the newest deploys, for a board: of what names its environment itself from far back, of all else the newest.
-
-    What is told by the name of a stage alone is found among all builds, of which most deploy nothing. Of services,
-    environments and jobs that are not among these, the newest are found by their names: a busy job hides none.
-    """
-    jobs = dict[str, set[str]]()
-
-    def entries_of(spans: Sequence[Span]) -> Sequence[Entry]:
-        for one in filter(is_run, spans):
-            jobs.setdefault(one.trace_id, set()).add(attribute_text(one, c.PIPELINE_NAME))
-        return deploys_of(spans)
-
-    def page(wanted: OfService, most_traces: int) -> Found:
-        return _page(_parts(lookup, search, ALWAYS.to_ns, entries_of, wanted), EVERY, most_traces)
-
-    named = page(OfService([[Wanted("environment")]], {}), _MOST_NAMED)
-    others = page(_wanted(lookup, search), _MOST_OTHERS)
-    entries, traces = [*others.entries, *named.entries], named.traces | others.traces
-    whole = named.whole and others.whole
-    asked: list[list[Wanted]] = []
-    for _ in range(0 if whole or _groups(search) is not ANY else _MOST_ROUNDS):
-        seen = {job for trace in traces for job in jobs.get(trace, ())}
-        left = [one for one in _rare(lookup, search, entries, seen) if one not in asked]
-        whole = not left
-        if whole:
-            break
-        rest = page(OfService(left[:_MOST_RARE], {}), _MOST_OTHERS)
-        entries, traces = [*rest.entries, *entries], traces | rest.traces
-        # Of a page that is cut, some may still be found.
-        asked += left[:_MOST_RARE] if rest.whole else []
-    found = {(one.trace_id, one.span_id, one.service, one.environments): one for one in entries}
-    return Found(_newest_first(list(found.values())), whole=whole)
-
-
-def _rare(lookup: Lookup, search: Search, found: Iterable[Entry], jobs: Collection[str]) -> Iterator[list[Wanted]]:
-    """Yield what tells the deploys to each place of which none was found, and the builds of each job that was not read.
-
-    Of a place where only failed ones were found, what succeeded is looked for. ``jobs``: those that were read.
-    """
-    green: dict[tuple[str, str], bool] = {}
-    for entry in found:
-        place = entry.service, entry.environments[0]
-        green[place] = green.get(place, False) or entry.state == c.SUCCESS
-    only = environment_name(search.environment)
-    for told in lookup.figures("deploy", search.began, days=_EVER_DAYS):
-        service, environment = told.names
-        place = service, environment_name(environment)
-        own = [Wanted("service", service), Wanted("environment", environment)]
-        if not service or only not in ("", place[1]):
-            continue
-        if place not in green:
-            yield own
-        elif not green[place] and c.SUCCESS in told.results:
-            yield [*own, Wanted("result", c.SUCCESS)]
-    for told in lookup.figures("job", search.began, days=_EVER_DAYS):
-        if told.names[0] and told.names[0] not in jobs:
-            yield [Wanted("pipeline", told.names[0])]
-
-
-def said_cut(found: Found) -> list[str]:
-    """Return what is to be said of a board that is not all there is."""
-    return (
-        []
-        if found.whole
-        else ["not all traces of that time were read; name a service, a job, a commit or a version to see more"]
-    )
-
-
 def _found(
     lookup: Lookup, search: Search, most: int, until: tuple[int, int], entries_of: _EntriesOf, told: Told | None
 ) -> Found:
     """Return a page. ``until``: of what tells itself what is looked for, and of all else. ``told``: by what it tells it."""
     if told and told.alone:
-        return _page(_parts(lookup, search, until[0], entries_of, OfService(told.groups, {})), most, MOST_TRACES)
-    wanted = _wanted(lookup, search)
+        return page_of(parts_of(lookup, search, until[0], entries_of, OfService(told.groups, {})), most, MOST_TRACES)
+    wanted = wanted_of(lookup, search)
     if told is None:
-        found = _page(_parts(lookup, search, until[0], entries_of, wanted), most, MOST_TRACES)
+        found = page_of(parts_of(lookup, search, until[0], entries_of, wanted), most, MOST_TRACES)
         cut = wanted.on_host and not (found.older_ns or wanted.on_host.whole)
         return found._replace(whole=False) if cut else found
     read = set[str]()
-    first = _parts(lookup, search, until[0], entries_of, OfService(told.groups, {}), seen=read)
-    rest = _parts(lookup, search, until[1], entries_of, wanted, but=(told.groups, read))
+    first = parts_of(lookup, search, until[0], entries_of, OfService(told.groups, {}), seen=read)
+    rest = parts_of(lookup, search, until[1], entries_of, wanted, but=(told.groups, read))
     page = page_of_both(first, rest, until, most, MOST_TRACES)
-    entries = _newest_first(page.entries)
+    entries = newest_first(page.entries)
     if page.looked_ns:
         return Found(entries, page.older_ns, False, page.looked_ns, told.what, page.rest_ns)
     return Found(entries, page.older_ns, rest_ns=page.rest_ns)
 
 
-def _page(parts: Iterable[Part], most: int, most_traces: int) -> Found:
+def page_of(parts: Iterable[Part], most: int, most_traces: int) -> Found:
     """Return a page of whole parts."""
     found: list[Entry] = []
     traces = set[str]()
@@ -244,14 +169,14 @@ def _page(parts: Iterable[Part], most: int, most_traces: int) -> Found:
         if (len(found) >= most or read >= most_traces) and part.ended_ns < last_ns:
             full = len(found) >= most
             looked_ns = 0 if full else last_ns
-            return Found(_newest_first(found), last_ns - 1, full, looked_ns, traces=frozenset(traces))
+            return Found(newest_first(found), last_ns - 1, full, looked_ns, traces=frozenset(traces))
         found += part.entries
         traces |= part.traces
         last_ns = part.ended_ns
-    return Found(_newest_first(found), traces=frozenset(traces))
+    return Found(newest_first(found), traces=frozenset(traces))
 
 
-def _parts(
+def parts_of(
     lookup: Lookup,
     search: Search,
     until_ns: int,
@@ -402,20 +327,20 @@ def _ends(spans: Iterable[Span], wanted: OfService, together: Mapping[str, str])
     return found
 
 
-def _wanted(lookup: Lookup, search: Search) -> OfService:
+def wanted_of(lookup: Lookup, search: Search) -> OfService:
     """Return what a noted span of such a deploy or build has, as far as one span tells it: the rest is looked at here."""
     if search.host:
         within = Window(search.began.from_ns, _newest_ns(search, ALWAYS.to_ns))
         return OfService([], {}, on_host(lookup, search.host, within))
-    groups = _groups(search)
+    groups = groups_of(search)
     if groups is ANY and search.service:
         return of_service(lookup, search.service, Window(search.began.from_ns, _newest_ns(search, ALWAYS.to_ns)))
     return OfService(groups, {})
 
 
 def _told(search: Search, *, deploys: bool) -> Told | None:
-    """Return what noted spans tell of what is looked for, besides what `_wanted` says; None if that is enough."""
-    groups = _groups(search)
+    """Return what noted spans tell of what is looked for, besides what `wanted_of` says; None if that is enough."""
+    groups = groups_of(search)
     if search.host or (search.service and groups is ANY and not search.version) or (search.commit and groups is not ANY):
         return None
     judged = bool(search.owner or search.kind)
@@ -423,7 +348,7 @@ def _told(search: Search, *, deploys: bool) -> Told | None:
     return told_of(**asked, judged=judged, base=groups, deploys=deploys)
 
 
-def _groups(search: Search) -> Sequence[Sequence[Wanted]]:
+def groups_of(search: Search) -> Sequence[Sequence[Wanted]]:
     if len(search.commit) >= _SHORTEST:
         # A playbook may know only the short id.
         return [[Wanted("revision", search.commit[:_SHORTEST].lower(), begins=True)]]
@@ -436,7 +361,7 @@ def _groups(search: Search) -> Sequence[Sequence[Wanted]]:
     return ANY
 
 
-def _newest_first(entries: Sequence[Entry]) -> list[Entry]:
+def newest_first(entries: Sequence[Entry]) -> list[Entry]:
     return sorted(entries, key=lambda one: (not one.end_ns, one.start_ns, one.span_id), reverse=True)
 
 

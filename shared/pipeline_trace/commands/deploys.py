@@ -16,9 +16,10 @@ from ..change.board import board_of
 from ..change.board_terminal import print_board, print_deploys
 from ..change.entries import Entry
 from ..change.extent import said_extent
+from ..change.for_board import find_for_board, said_cut
 from ..change.listed import board_document, deploys_document
 from ..change.ordered import ORDERS, find_ordered, said_order
-from ..change.search import Search, find_deploys, find_for_board, said_cut
+from ..change.search import Search, find_deploys
 from ..lookup.lookup import Lookup
 from ..lookup.source import Window
 from ..lookup.wording import iso_time, shown_time

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ..answers.verdicts import Verdicts
 from ..change.board import board_of
 from ..change.entries import Entry, deploys_of
+from ..change.for_board import find_for_board, said_cut
 from ..change.running import (
     Host,
     Running,
@@ -22,7 +23,7 @@ from ..change.running import (
     with_running,
     with_usual_on_hosts,
 )
-from ..change.search import Found, Search, find_deploys, find_for_board, said_cut
+from ..change.search import Found, Search, find_deploys
 from ..lookup.lookup import Lookup
 from ..lookup.source import Wanted, Window
 from ..lookup.standing import Opened, by_this_clock

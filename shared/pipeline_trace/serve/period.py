@@ -8,7 +8,6 @@ from datetime import datetime, timezone
 from typing import NamedTuple
 
 from ..figures.cost import NO_PRICES, Prices
-from ..figures.slower import Slower
 from ..lookup.source import Window
 from ..lookup.wording import human_duration
 from .searching import address_of
@@ -71,11 +70,6 @@ def choices(asked: Asked, path: str) -> list[tuple[str, str, bool]]:
 def said_length(length_ns: int | None) -> str:
     """Return a length of time in words."""
     return NOT_KNOWN if length_ns is None else human_duration(length_ns)
-
-
-def said_slower(slower: Slower | None) -> str:
-    """Return how much slower something got, and since when; "" if it did not."""
-    return f"{said_length(slower.by_ns)} slower, since {slower.since}" if slower else ""
 
 
 def said_share(share: float | None) -> str:
