@@ -212,16 +212,16 @@ def _lists() -> list[tuple[str, str]]:
     return [
         _list("deploys-filled", DEPLOYS, Listed([*running, *lines], older="/deploys?until=5"), {}),
         _list("builds-filled", BUILDS, Listed(builds, older="/builds?until=5"), {"until": "7"}),
-        _list("deploys-filtered", DEPLOYS, Listed(lines[:3], notices=[notice]), every),
+        _list("deploys-filtered", DEPLOYS, Listed(lines[:3], notice=notice), every),
         _list(
             "builds-sorted",
             BUILDS,
-            Listed(builds, "/builds?sort=longest&page=3", [_SORTED]),
+            Listed(builds, "/builds?sort=longest&page=3", _SORTED),
             {"sort": "longest", "page": "2"},
         ),
         _list("deploys-empty", DEPLOYS, Listed([]), {}),
         _list("builds-loosened", BUILDS, Listed([], loosened={"job": "3", "branch": "50 or more"}), every),
-        _list("builds-wrong", BUILDS, Listed([], notices=[notice], loosened={}), {"when": "soon", "from": "x", "job": "no"}),
+        _list("builds-wrong", BUILDS, Listed([], notice=notice, loosened={}), {"when": "soon", "from": "x", "job": "no"}),
     ]
 
 

@@ -17,6 +17,7 @@ from ..lookup.source import ALWAYS
 from ..report.pagedata import STATE_WORDS
 from ..report.times import time_element, time_element_of
 from ..trace import conventions as c
+from .in_terminal import command_of_list
 from .pages import MARKS, SCRIPT, page_of_span, render
 from .period import JOB, SERVICE
 from .searching import FIELDS, TEXTS, TIMES, WHEN, Asked, address_of
@@ -50,8 +51,11 @@ class Listed:
     whole: bool = True
 
 
-def entries_page(path: str, asked: Asked, found: Listed, *, store: str) -> str:
-    """Return the page of a list. ``path``: DEPLOYS or BUILDS. ``store``: where they are, in words."""
+def entries_page(path: str, asked: Asked, found: Listed, *, store: str, source: str = "") -> str:
+    """Return the page of a list. ``path``: DEPLOYS or BUILDS.
+
+    ``store``: where they are, in words. ``source``: the same, as --from takes it; "" for this machine's store.
+    """
     chosen = [(name, text) for name, text in asked.typed.items() if name in FIELDS]
     return render(
         "entries.html.j2",
@@ -73,6 +77,7 @@ def entries_page(path: str, asked: Asked, found: Listed, *, store: str) -> str:
             (FIELDS[name], _said(name, asked.typed[name]), asked.address(path, **{name: ""}), count)
             for name, count in (found.loosened or {}).items()
         ],
+        command=command_of_list(asked, source) if path == DEPLOYS else "",
         problem=asked.problem,
         notice=found.notice,
         whole=found.whole,

@@ -13,6 +13,7 @@ from ..trace.queries import build_name_of
 from .charts import Day
 from .entry_pages import BUILDS, DEPLOYS
 from .figure_parts import Card, before, figure_of_days, render_over_time
+from .in_terminal import deploys_command
 from .pages import MARKS, page_of_span
 from .period import HOST, Around, Asked, plural, said_length, said_share
 from .searching import address_of
@@ -31,6 +32,7 @@ def host_page(asked: Asked, found: HostOverTime, around: Around) -> str:
         found.periods,
         around,
         of=_of(found) if ran else None,
+        command=deploys_command("", around.source, host=asked.name),
         **_lists(asked),
     )
 

@@ -93,7 +93,7 @@ class OverTime:
     def _written(self, asked: Asked, write: _Write) -> str:
         with self._reading.open_lookup() as lookup:
             written = write(lookup, asked, recorded(lookup, periods_of(asked.days, self._now_ns())))
-            around = Around(self._reading.kept_in, lookup.notice, self._prices)
+            around = Around(self._reading.kept_in, lookup.notice, self._prices, self._reading.source)
         return written(around)
 
 

@@ -41,12 +41,13 @@ class Asked:
 class Around(NamedTuple):
     """What stands around the figures. ``store``: where the spans are, in words. ``notice``: what was not read, or "".
 
-    ``prices``: of executors.
+    ``prices``: of executors. ``source``: where the spans are, as --from takes it; "" for this machine's store.
     """
 
     store: str
     notice: str = ""
     prices: Prices = NO_PRICES
+    source: str = ""
 
 
 def read_asked(given: Mapping[str, str]) -> Asked:

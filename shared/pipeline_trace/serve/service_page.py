@@ -16,6 +16,7 @@ from ..trace import conventions as c
 from .charts import Day
 from .entry_pages import DEPLOYS, line_of, page_of
 from .figure_parts import Card, Took, figure_of_days, figure_of_runs, render_over_time, verdict_lines
+from .in_terminal import deploys_command
 from .period import (
     JOB,
     NOT_KNOWN,
@@ -45,6 +46,7 @@ def service_page(asked: Asked, found: ServiceOverTime, around: Around) -> str:
         asked,
         found.periods,
         around,
+        command=deploys_command(asked.name, around.source, environment=asked.environment),
         all_deploys=list_of(DEPLOYS, found.periods.both, service=asked.name),
         environment=wording.visible(chosen.environment if chosen else asked.environment),
         places=[_place(asked, found, place) for place in found.places],

@@ -91,7 +91,7 @@ class Views:
         """Return the list of deploys or builds."""
         path, asked = request.url.path, read_search(request.query_params, self._now_ns())
         found = await asyncio.to_thread(self._entries, path, asked)
-        return page(entries_page(path, asked, found, store=self._reading.kept_in))
+        return page(entries_page(path, asked, found, store=self._reading.kept_in, source=self._reading.source))
 
     async def search(self, request: Request) -> Response:
         """Go to what a text names: a trace, a build, a commit, a version; else to the list of traces with the text."""
