@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from ..lookup.lookup import Lookup
-from ..lookup.source import ALWAYS, Wanted
+from ..lookup.source import ALWAYS, Figures, Wanted, Window, fits_one
 from ..trace import conventions as c
 from ..trace.queries import attribute_text, is_run
 from ..trace.span import Span
+from ..trace.traits import traits_of
 from ..trace.words import environment_name
 from .entries import Entry, deploys_of
-from .search import EVERY, Found, Search, groups_of, newest_first, page_of, parts_of, wanted_of
+from .search import EVERY, Found, Search, groups_of, newest_first, page_of, parts_of, read_parts, wanted_of
 from .services import OfService
 from .told import ANY
 
 # Traces that are read: of what names its environment itself, and of all others.
 _MOST_NAMED, _MOST_OTHERS = 150, 60
 # Services, environments and jobs of a board that are looked for by their names, because none of theirs is among these.
-_MOST_RARE, _MOST_ROUNDS = 60, 4
+_MOST_RARE, _MOST_ROUNDS = 80, 3
+# Spans of these among which the newest of each are looked for.
+_MOST_NOTED = 400
 # Days that are more than any window has.
 _EVER_DAYS = 1_000_000
 
@@ -44,31 +47,49 @@ def find_for_board(lookup: Lookup, search: Search) -> Found:
     entries, traces = [*others.entries, *named.entries], named.traces | others.traces
     whole = named.whole and others.whole
     asked: list[list[Wanted]] = []
+    there = () if whole else lookup.figures("deploy", search.began, days=_EVER_DAYS)
+    ran = () if whole else lookup.figures("job", search.began, days=_EVER_DAYS)
     for _ in range(0 if whole or groups_of(search) is not ANY else _MOST_ROUNDS):
         seen = {job for trace in traces for job in jobs.get(trace, ())}
-        left = [one for one in _rare(lookup, search, entries, seen) if one not in asked]
+        rare = [*_rare_places(there, entries, search), *_rare_jobs(ran, seen)]
+        left = [one for one in rare if one not in asked]
         whole = not left
         if whole:
             break
-        rest = page(OfService(left[:_MOST_RARE], {}), _MOST_OTHERS)
-        entries, traces = [*rest.entries, *entries], traces | rest.traces
-        # Of a page that is cut, some may still be found.
-        asked += left[:_MOST_RARE] if rest.whole else []
+        left = left[:_MOST_RARE]
+        newest, done = _newest(lookup, search, left)
+        parts = read_parts(lookup, search, newest, entries_of, OfService(left, {}))
+        entries = [*(entry for part in parts for entry in part.entries), *entries]
+        traces = traces.union(*(part.traces for part in parts))
+        asked += done
     found = {(one.trace_id, one.span_id, one.service, one.environments): one for one in entries}
     return Found(newest_first(list(found.values())), whole=whole)
 
 
-def _rare(lookup: Lookup, search: Search, found: Iterable[Entry], jobs: Collection[str]) -> Iterator[list[Wanted]]:
-    """Yield what tells the deploys to each place of which none was found, and the builds of each job that was not read.
+def _newest(lookup: Lookup, search: Search, groups: Sequence[list[Wanted]]) -> tuple[Sequence[str], Sequence[list[Wanted]]]:
+    """Return the newest trace of each group, and the groups of which that is known: some may be behind too many others."""
+    noted = lookup.noted(groups, _MOST_NOTED, Window(search.began.from_ns))
+    found: dict[int, str] = {}
+    for span in noted:
+        traits = traits_of(span)
+        for at, group in enumerate(groups):
+            if at not in found and fits_one(traits, [group]):
+                found[at] = span.trace_id
+    done = groups if len(noted) < _MOST_NOTED else [groups[at] for at in found]
+    return list(dict.fromkeys(found.values())), done
 
-    Of a place where only failed ones were found, what succeeded is looked for. ``jobs``: those that were read.
+
+def _rare_places(there: Iterable[Figures], found: Iterable[Entry], search: Search) -> Iterator[list[Wanted]]:
+    """Yield what tells the deploys to each place of which none was found, and those that succeeded if none of these was.
+
+    ``there``: how often something was deployed, by service and environment.
     """
     green: dict[tuple[str, str], bool] = {}
     for entry in found:
         place = entry.service, entry.environments[0]
         green[place] = green.get(place, False) or entry.state == c.SUCCESS
     only = environment_name(search.environment)
-    for told in lookup.figures("deploy", search.began, days=_EVER_DAYS):
+    for told in there:
         service, environment = told.names
         place = service, environment_name(environment)
         own = [Wanted("service", service), Wanted("environment", environment)]
@@ -76,11 +97,13 @@ def _rare(lookup: Lookup, search: Search, found: Iterable[Entry], jobs: Collecti
             continue
         if place not in green:
             yield own
-        elif not green[place] and c.SUCCESS in told.results:
+        if not green.get(place) and c.SUCCESS in told.results:
             yield [*own, Wanted("result", c.SUCCESS)]
-    for told in lookup.figures("job", search.began, days=_EVER_DAYS):
-        if told.names[0] and told.names[0] not in jobs:
-            yield [Wanted("pipeline", told.names[0])]
+
+
+def _rare_jobs(ran: Iterable[Figures], seen: Collection[str]) -> Iterator[list[Wanted]]:
+    """Yield what tells the builds of each job that was not read. ``ran``: how often jobs ran. ``seen``: those that were."""
+    return ([Wanted("pipeline", told.names[0])] for told in ran if told.names[0] and told.names[0] not in seen)
 
 
 def said_cut(found: Found) -> list[str]:

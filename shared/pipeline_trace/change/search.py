@@ -197,7 +197,7 @@ def parts_of(
         for first in range(0, len(todo), _TRACES_AT_ONCE):
             some = todo[first : first + _TRACES_AT_ONCE]
             parts = [Part(frozenset([trace]), ended[trace], ()) for trace in some if trace in known]
-            parts += _read(lookup, search, [trace for trace in some if trace not in known], entries_of, wanted, groups)
+            parts += read_parts(lookup, search, [trace for trace in some if trace not in known], entries_of, wanted, groups)
             for part in sorted(parts, key=place_of, reverse=True) if known else parts:
                 if not part.traces & seen and _is_due(part.ended_ns, until_ns):
                     yield part
@@ -217,13 +217,13 @@ def _is_future(until_ns: int) -> bool:
     return horizon_ns() < until_ns < ALWAYS.to_ns - 1
 
 
-def _read(
+def read_parts(
     lookup: Lookup,
     search: Search,
     traces: Sequence[str],
     entries_of: _EntriesOf,
     wanted: OfService,
-    but: Sequence[Sequence[Wanted]],
+    but: Sequence[Sequence[Wanted]] = (),
 ) -> list[Part]:
     """Return what is found in traces and in those that hang together with them, in their order.
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from ..change.entries import Entry, Judge, builds_of
+from ..change.entries import Entry, Judge, builds_by_runs
 from ..lookup.lookup import Lookup
 from ..lookup.source import Wanted
 from ..trace import conventions as c
@@ -55,7 +55,7 @@ def failed_runs(lookup: Lookup, wanted: Sequence[Wanted], periods: Periods, judg
     groups = [[*wanted, Wanted("result", word)] for word in sorted(c.FAILED_RESULTS)]
     noted = [span for span in lookup.noted(groups, MOST_FAILURES, periods.both) if is_run(span) and span.end_ns]
     # They are asked for by their ends, and counted by their begins, as all runs are.
-    runs = builds_of(noted)[::-1]
+    runs = builds_by_runs(noted)[::-1]
     now, before = (
         _judged(lookup, [run for run in runs if window.from_ns <= run.start_ns <= window.to_ns], judge)
         for window in (periods.now, periods.before)
