@@ -85,7 +85,7 @@ def test_what_failed_since_is_one_click_away(server: Server, page_of: Open) -> N
     page = page_of(server, "/")
     staging = cell(page, "shop", "staging")
     assert "ops: host unreachable" in staging.inner_text()
-    assert "behind, for" in staging.inner_text()
+    assert "behind integration, for" in staging.inner_text()
     follow(page, staging.locator(".since-then a"))
     assert urlsplit(page.url).path == f"/trace/{FAILED.trace_id}"
 

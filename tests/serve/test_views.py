@@ -94,6 +94,7 @@ def shown(server: Server, path: str) -> str:
     assert answer.status_code == 200, answer.text
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
     main = answer.text.partition("<main>")[2].partition("</main>")[0]
+    main = re.sub(r" --from clickhouse:\S+", "", main)
     return re.sub(r"behind \w+, for [^<]*|\([^<]* ago\)|(?<=matches in )[^<]*", "", main)
 
 
