@@ -119,7 +119,7 @@ def _listed(values: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
 def _hidden(value: AttributeValue) -> AttributeValue:
     from . import redact
 
-    return [redact.MASK for _ in value] if isinstance(value, (list, tuple)) else redact.MASK
+    return [redact.MASK] * len(value) if isinstance(value, (list, tuple)) else redact.MASK
 
 
 def _secrets_of(names: tuple[str, ...]) -> tuple[str, ...]:
