@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
+from .calls import calm
 from .record import Account
 from .wording import Line, Name, Part, Row, rows, sure
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>&#|~]")
-# Between @ and a name, so that nobody is called. It has no width.
-_JOINER = "\N{WORD JOINER}"
+# What is escaped calls nobody.
 _CALL = re.compile(r"(?<!\w)@(?=\w)")
 _LINK_ENDS = str.maketrans({"(": "%28", ")": "%29", "<": "%3C", ">": "%3E", " ": "%20", "\\": "%5C"})
 _TICKS = re.compile("`+")
@@ -42,7 +42,7 @@ def _part(part: Part) -> str:
 
 
 def _plain(text: str) -> str:
-    return _CALL.sub(f"@{_JOINER}", _SPECIAL.sub(r"\\\g<0>", text))
+    return calm(_SPECIAL.sub(r"\\\g<0>", text), _CALL)
 
 
 def _code(text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...trace.redact import clip
+from .calls import calm
 from .record import Account
 from .wording import Line, Name, Part, Row, rows, sure
 
@@ -17,8 +18,7 @@ _MOST_BLOCKS = 50
 _LONGEST_PART = 500
 _LONGEST_URL = 1000
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-# What calls everybody in a channel. A character without width after the @ ends that.
-_JOINER = "\N{WORD JOINER}"
+# What calls everybody in a channel. Slack knows no other call in escaped text.
 _CALL = re.compile("@(?=here|channel|everyone)", re.IGNORECASE)
 
 
@@ -75,7 +75,7 @@ def _plain(text: str) -> str:
 
 def safe(text: str) -> str:
     """Return a text that Slack shows as it is: nothing in it is a link or calls anybody."""
-    return _CALL.sub(f"@{_JOINER}", _escaped(text))
+    return calm(_escaped(text), _CALL)
 
 
 def _escaped(text: str) -> str:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ...lookup.wording import with_shown_times
 from ..verdict import NOTHING_FAILED
+from .calls import CALL, CALL_OF_ALL, calm
 from .record import Account
 from .wording import Command, Line, Name, Part, Row, rows, sure
 
 LABEL_WIDTH = 12
-# Between what calls somebody in a chat and the name: it has no width.
-_JOINER = "\N{WORD JOINER}"
-_CALL = re.compile(r"((?<!\w)@|<!)(?=\w)")
-_CALL_OF_ALL = re.compile(r"((?<!\w)@|<!)(?=(?:here|channel|everyone|all)\b)", re.IGNORECASE)
 
 
 def text_of(account: Account, *, utc: bool = True) -> str:
@@ -28,9 +24,9 @@ def text_of(account: Account, *, utc: bool = True) -> str:
 def chat_text_of(account: Account) -> str:
     """Return the account as text that calls nobody where it is pasted into a chat, whatever names and logs say."""
     if account.verdict.kind == NOTHING_FAILED:
-        return _calm(text_of(account))
+        return calm(text_of(account))
     shown = (replace(row, lines=[list(map(_calm_part, line)) for line in row.lines]) for row in rows(account))
-    return "\n".join([_calm(account.says), f"({_calm(sure(account))})", *lines_of(shown)])
+    return "\n".join([calm(account.says), f"({calm(sure(account))})", *lines_of(shown)])
 
 
 def chat_line(line: Line) -> str:
@@ -53,15 +49,10 @@ def line_text(line: Line, *, utc: bool = True) -> str:
 def _calm_part(part: Part) -> Part:
     """Return a part that calls nobody. Of a log's line only what calls everybody is changed: it may be looked for."""
     if isinstance(part, str):
-        return _calm(part)
+        return calm(part)
     if isinstance(part, Command):
         return part
-    pattern = _CALL if isinstance(part, Name) else _CALL_OF_ALL
-    return replace(part, text=pattern.sub(rf"\1{_JOINER}", part.text))
-
-
-def _calm(text: str) -> str:
-    return _CALL.sub(rf"\1{_JOINER}", text)
+    return replace(part, text=calm(part.text, CALL if isinstance(part, Name) else CALL_OF_ALL))
 
 
 def _part(part: Part, utc: bool) -> str:
