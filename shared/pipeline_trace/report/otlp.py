@@ -65,7 +65,7 @@ def _encoded(span: Span) -> tuple[str, str, str]:
     """Return a span's resource, its scope and itself as JSON."""
     span = replace(span)
     masking.mask(span)
-    scope = {field: span.attributes[name] for name, field in _OF_SCOPE.items() if _is_text(span.attributes.get(name))}
+    scope = {field: span.attributes[name] for name, field in _OF_SCOPE.items() if isinstance(span.attributes.get(name), str)}
     dropped = {field: span.attributes[name] for name, field in _DROPPED.items() if _is_count(span.attributes.get(name))}
     # One value of another type in a field would make the whole request unreadable: it stays an attribute.
     moved = {name for name, field in {**_OF_SCOPE, **_DROPPED}.items() if field in scope or field in dropped}
@@ -90,11 +90,7 @@ def _encoded(span: Span) -> tuple[str, str, str]:
 def _json(data: object) -> str:
     """Return JSON in ASCII. Half a character, of a name that is not UTF-8, is a question mark: no receiver takes it."""
     text = encode(data)
-    return encode(json.loads(whole(json.dumps(json.loads(text), ensure_ascii=False)))) if "\\ud" in text else text
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+    return encode(json.loads(whole(json.dumps(data, ensure_ascii=False)))) if "\\ud" in text else text
 
 
 def _is_count(value: object) -> bool:

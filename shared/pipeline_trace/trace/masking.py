@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import cache
 
 from . import conventions as c
-from .span import AttributeValue, Span
+from .span import AttributeValue, Event, Link, Span
 
 # Shorter words of letters and digits, and shorter names of small letters, are no secrets that `redact` finds.
 _HARMLESS = 10
@@ -49,12 +49,16 @@ def by_names(span: Span) -> Span:
 
     Must be fast: it runs for every span that is read.
     """
-    attributes, resource = _without_secrets(span.attributes), _without_secrets(span.resource)
-    events = [replace(event, attributes=_without_secrets(event.attributes)) for event in span.events]
-    links = [replace(link, attributes=_without_secrets(link.attributes)) for link in span.links]
-    if (attributes, resource, events, links) == (span.attributes, span.resource, span.events, span.links):
+    inner: list[Event | Link] = [*span.events, *span.links]
+    if not (_masks(span.attributes) or _masks(span.resource) or any(_masks(one.attributes) for one in inner)):
         return span
-    return replace(span, attributes=dict(attributes), resource=dict(resource), events=events, links=links)
+    return replace(
+        span,
+        attributes=_without_secrets(span.attributes),
+        resource=_without_secrets(span.resource),
+        events=[replace(event, attributes=_without_secrets(event.attributes)) for event in span.events],
+        links=[replace(link, attributes=_without_secrets(link.attributes)) for link in span.links],
+    )
 
 
 def named(name: str, value: str) -> tuple[str, str]:
@@ -95,14 +99,19 @@ def _masked_value(value: AttributeValue) -> AttributeValue:
     return value
 
 
-def _without_secrets(values: Mapping[str, AttributeValue]) -> Mapping[str, AttributeValue]:
-    """Return attributes with masks as the values of secrets; the same ones if there are none."""
+def _without_secrets(values: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
+    """Return attributes with masks as the values of secrets."""
+    return {**values, **_masks(values)}
+
+
+def _masks(values: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
+    """Return what stands for the values of secrets; nothing if there are none."""
     secret = _secrets_of(tuple(values))
     if not secret:
-        return values
+        return {}
     hidden = {name: _hidden(values[name]) for name in secret if values[name] not in ("", None)}
     # The plugin's list is hidden by the places in it.
-    return {**values, **hidden, **_listed(values)}
+    return {**hidden, **_listed(values)}
 
 
 def _listed(values: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
