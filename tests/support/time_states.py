@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pipeline_trace.change.entries import Entry
+from pipeline_trace.change.entries import Entry, short
 from pipeline_trace.change.waits import MACHINE, Wait
 from pipeline_trace.figures.cost import Held, prices_of
-from pipeline_trace.figures.delivery import Known, deliveries, short
+from pipeline_trace.figures.delivery import Known, deliveries
 from pipeline_trace.figures.flaky import Flakiness
 from pipeline_trace.figures.held import AgentTime, Told
 from pipeline_trace.figures.hosts import MOST_TASKS, HostOverTime

@@ -13,7 +13,7 @@ from ..lookup import wording
 from ..lookup.wording import human_duration, shown_time
 from ..trace import conventions as c
 from .board import Behind, Board, Cell
-from .entries import Entry
+from .entries import Entry, short
 from .terminal import STATES
 
 # A narrower terminal, and each column of the board, has no room for less.
@@ -22,7 +22,6 @@ _NARROW, _COLUMN = 100, 22
 _INDENT = 13
 # A longer text is cut, and a longer name of an environment moves its own line alone.
 _MOST_SHOWN, _WIDEST = 200, 24
-_COMMIT = 7
 _NO_SERVICE, _NO_VERSION = "(no service named)", "version not known"
 
 
@@ -94,7 +93,7 @@ def _said(cell: Cell, now_ns: int) -> list[Text]:
 
 def _whence(one: Entry) -> list[str]:
     """Return the commit, where the version does not say it, and who or what started it."""
-    commit = one.commit[:_COMMIT]
+    commit = short(one.commit)
     shown = "" if commit == one.what else commit
     return list(map(_visible, filter(None, [shown, one.who and f"by {one.who}"])))
 

@@ -62,7 +62,12 @@ class Entry:
     def what(self) -> str:
         """Return what was built or deployed: the version, else the commit; a commit is shortened."""
         is_commit = _WHOLE_COMMIT.fullmatch(self.version)
-        return (self.version[:_SHORT] if is_commit else self.version) or self.commit[:_SHORT]
+        return (short(self.version) if is_commit else self.version) or short(self.commit)
+
+
+def short(commit: str) -> str:
+    """Return the short id of a commit: a playbook may know only that."""
+    return commit[:_SHORT]
 
 
 # Returns entries, those that failed with owner and kind. The first argument is where their spans are.

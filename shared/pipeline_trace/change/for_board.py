@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from ..lookup.lookup import Lookup
-from ..lookup.source import ALWAYS, Figures, Wanted, Window, fits_one
+from ..lookup.source import ALWAYS, EVER_DAYS, Figures, Wanted, Window, fits_one
 from ..trace import conventions as c
 from ..trace.queries import attribute_text, is_run
 from ..trace.span import Span
@@ -22,8 +22,6 @@ _MOST_NAMED, _MOST_OTHERS = 150, 60
 _MOST_RARE, _MOST_ROUNDS = 80, 3
 # Spans of these among which the newest of each are looked for.
 _MOST_NOTED = 400
-# Days that are more than any window has.
-_EVER_DAYS = 1_000_000
 
 
 def find_for_board(lookup: Lookup, search: Search) -> Found:
@@ -32,38 +30,63 @@ def find_for_board(lookup: Lookup, search: Search) -> Found:
     What is told by the name of a stage alone is found among all builds, of which most deploy nothing. Of services,
     environments and jobs that are not among these, the newest are found by their names: a busy job hides none.
     """
-    jobs = dict[str, set[str]]()
+    read = _Read(lookup, search)
+    named = read.page(OfService([[Wanted("environment")]], {}), _MOST_NAMED)
+    others = read.page(wanted_of(lookup, search), _MOST_OTHERS)
+    whole = named and others
+    if not whole and groups_of(search) is ANY:
+        whole = _read_rare(lookup, search, read)
+    return Found(newest_first(list(read.entries.values())), whole=whole)
 
-    def entries_of(spans: Sequence[Span]) -> Sequence[Entry]:
+
+class _Read:
+    """What was read for a board. ``entries``: each deploy once. ``jobs``: those of the builds that were read."""
+
+    def __init__(self, lookup: Lookup, search: Search) -> None:
+        self._lookup, self._search = lookup, search
+        self.entries: dict[tuple[object, ...], Entry] = {}
+        self.jobs = set[str]()
+        self._jobs_of: dict[str, set[str]] = {}
+
+    def page(self, wanted: OfService, most_traces: int) -> bool:
+        """Read the newest traces of what is wanted. Return whether these are all."""
+        parts = parts_of(self._lookup, self._search, ALWAYS.to_ns, self._entries_of, wanted)
+        found = page_of(parts, EVERY, most_traces)
+        self._add(found.entries, found.traces)
+        return found.whole
+
+    def some(self, traces: Sequence[str], wanted: OfService) -> None:
+        """Read these traces."""
+        for part in read_parts(self._lookup, self._search, traces, self._entries_of, wanted):
+            self._add(part.entries, part.traces)
+
+    def _entries_of(self, spans: Sequence[Span]) -> Sequence[Entry]:
         for one in filter(is_run, spans):
-            jobs.setdefault(one.trace_id, set()).add(attribute_text(one, c.PIPELINE_NAME))
+            self._jobs_of.setdefault(one.trace_id, set()).add(attribute_text(one, c.PIPELINE_NAME))
         return deploys_of(spans)
 
-    def page(wanted: OfService, most_traces: int) -> Found:
-        return page_of(parts_of(lookup, search, ALWAYS.to_ns, entries_of, wanted), EVERY, most_traces)
+    def _add(self, entries: Iterable[Entry], traces: Iterable[str]) -> None:
+        for one in entries:
+            # Who was read first had most around it, by which a service is known.
+            self.entries.setdefault((one.trace_id, one.span_id, one.service, one.environments), one)
+        # More is read than a page takes.
+        self.jobs.update(job for trace in traces for job in self._jobs_of.get(trace, ()))
 
-    named = page(OfService([[Wanted("environment")]], {}), _MOST_NAMED)
-    others = page(wanted_of(lookup, search), _MOST_OTHERS)
-    entries, traces = [*others.entries, *named.entries], named.traces | others.traces
-    whole = named.whole and others.whole
+
+def _read_rare(lookup: Lookup, search: Search, read: _Read) -> bool:
+    """Read the newest deploys of services, environments and jobs of which none was read. Return whether these are all."""
+    there, ran = (lookup.figures(counted, search.began, days=EVER_DAYS) for counted in ("deploy", "job"))
     asked: list[list[Wanted]] = []
-    there = () if whole else lookup.figures("deploy", search.began, days=_EVER_DAYS)
-    ran = () if whole else lookup.figures("job", search.began, days=_EVER_DAYS)
-    for _ in range(0 if whole or groups_of(search) is not ANY else _MOST_ROUNDS):
-        seen = {job for trace in traces for job in jobs.get(trace, ())}
-        rare = [*_rare_places(there, entries, search), *_rare_jobs(ran, seen)]
+    for _ in range(_MOST_ROUNDS):
+        rare = [*_rare_places(there, read.entries.values(), search), *_rare_jobs(ran, read.jobs)]
         left = [one for one in rare if one not in asked]
-        whole = not left
-        if whole:
-            break
-        left = left[:_MOST_RARE]
-        newest, done = _newest(lookup, search, left)
-        parts = read_parts(lookup, search, newest, entries_of, OfService(left, {}))
-        entries = [*(entry for part in parts for entry in part.entries), *entries]
-        traces = traces.union(*(part.traces for part in parts))
+        if not left:
+            return True
+        some = left[:_MOST_RARE]
+        newest, done = _newest(lookup, search, some)
+        read.some(newest, OfService(some, {}))
         asked += done
-    found = {(one.trace_id, one.span_id, one.service, one.environments): one for one in entries}
-    return Found(newest_first(list(found.values())), whole=whole)
+    return False
 
 
 def _newest(lookup: Lookup, search: Search, groups: Sequence[list[Wanted]]) -> tuple[Sequence[str], Sequence[list[Wanted]]]:
@@ -108,8 +131,5 @@ def _rare_jobs(ran: Iterable[Figures], seen: Collection[str]) -> Iterator[list[W
 
 def said_cut(found: Found) -> list[str]:
     """Return what is to be said of a board that is not all there is."""
-    return (
-        []
-        if found.whole
-        else ["not all traces of that time were read; name a service, a job, a commit or a version to see more"]
-    )
+    note = "not all traces of that time were read; name a service, a job, a commit or a version to see more"
+    return [] if found.whole else [note]

@@ -349,6 +349,7 @@ def _told(search: Search, *, deploys: bool) -> Told | None:
 
 
 def groups_of(search: Search) -> Sequence[Sequence[Wanted]]:
+    """Return what one noted span of such a deploy or build has, in groups; ANY where one span does not tell it."""
     if len(search.commit) >= _SHORTEST:
         # A playbook may know only the short id.
         return [[Wanted("revision", search.commit[:_SHORTEST].lower(), begins=True)]]
@@ -362,6 +363,7 @@ def groups_of(search: Search) -> Sequence[Sequence[Wanted]]:
 
 
 def newest_first(entries: Sequence[Entry]) -> list[Entry]:
+    """Return deploys or builds in the order of a list: what runs comes first, then what began last."""
     return sorted(entries, key=lambda one: (not one.end_ns, one.start_ns, one.span_id), reverse=True)
 
 

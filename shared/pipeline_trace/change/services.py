@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ..lookup.lookup import Lookup
-from ..lookup.source import Wanted, Window
+from ..lookup.source import EVER_DAYS, Wanted, Window
 from ..trace import conventions as c
 from ..trace.queries import attribute_text, build_name_of
 from ..trace.span import Span
@@ -16,8 +16,6 @@ from .hosts import OnHost
 # Limits of one answer: spans that are read to find jobs and what is outside of them, jobs that are looked at.
 _FEW, _MOST = 50, 2000
 _MOST_JOBS = 40
-# Days that are more than any window has.
-_EVER = 1_000_000
 
 
 class OfService(NamedTuple):
@@ -45,7 +43,7 @@ def _jobs(lookup: Lookup, own: Wanted, within: Window) -> Iterator[str]:
     """Yield the jobs that may deploy or build a service and no other one."""
     shared: dict[str, None] = {}
     running = [attribute_text(span, c.PIPELINE_NAME) for span in lookup.open_spans()]
-    ran = [one.names[0] for one in lookup.figures("job", within, days=_EVER)]
+    ran = [one.names[0] for one in lookup.figures("job", within, days=EVER_DAYS)]
     for job in dict.fromkeys([*ran, *filter(None, running)]):
         named = _services_of(job)
         if own.value in named:

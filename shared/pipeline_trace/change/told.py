@@ -13,7 +13,7 @@ from ..trace.words import environment_name
 FAILED = "failed"
 # A result that most have narrows nothing down.
 _RARE = frozenset({*c.FAILED_RESULTS, c.CANCELLATION})
-# The groups of a search that wants any span, and the longest other ones to which more is added.
+# What a search wants that any span may fit.
 ANY: Sequence[Sequence[Wanted]] = [[]]
 
 

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from ..change.board import is_same
-from ..change.entries import Entry
+from ..change.entries import Entry, short
 from ..lookup.source import Window
 from ..trace import conventions as c
 
-_SHORT = 7
 _ENDED = frozenset({c.SUCCESS, *c.FAILED_RESULTS})
 
 
@@ -144,11 +143,6 @@ def first_of_changes(deploys: Iterable[Entry]) -> list[Entry]:
         if one.state == c.SUCCESS and one.end_ns and one.commit:
             found.setdefault(short(one.commit), one)
     return list(found.values())
-
-
-def short(commit: str) -> str:
-    """Return the short id of a commit: a playbook may know only that."""
-    return commit[:_SHORT]
 
 
 def _leads(ended: Sequence[Entry], known: Known) -> Iterator[Lead]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..change.board import environments_in_order
-from ..change.entries import Entry, Judge, deploys_and_runs, not_judged
+from ..change.entries import Entry, Judge, deploys_and_runs, not_judged, short
 from ..change.environments import environment_of_stage
 from ..change.services import of_service
 from ..lookup.lookup import Lookup
@@ -17,7 +17,7 @@ from ..trace import conventions as c
 from ..trace.queries import attribute_text, build_name_of, environment_of, is_run, revision_of
 from ..trace.span import Span
 from ..trace.words import PRODUCTION, environment_name, usual_environment
-from .delivery import NOTHING_KNOWN, Delivery, Known, deliveries, first_of_changes, short
+from .delivery import NOTHING_KNOWN, Delivery, Known, deliveries, first_of_changes
 from .periods import DAY_NS, Periods
 
 # Limits of one answer.

@@ -74,6 +74,8 @@ class OnHost(NamedTuple):
 
 # What is counted: builds, their stages, Ansible's tasks and hosts, deploys, waits for the platform, or what held executors.
 Counted = Literal["job", "stage", "task", "host", "deploy", "wait", "held"]
+# As the days of one figure: more than any window has.
+EVER_DAYS = 1_000_000
 # The result of a build that tells for how long it held executors.
 TOLD = "told"
 
