@@ -79,13 +79,18 @@ def test_a_deploy_elsewhere_is_another_thing(env: dict[str, str]) -> None:
     assert found(env, "shop/deploy#4").base.name == "shop/deploy#1"
 
 
-def test_many_deploys_elsewhere_do_not_hide_the_last_green_one(env: dict[str, str]) -> None:
+def behind_others(number: int) -> Story:
+    """Return a failed deploy to staging, of that number. Of all before it, only the first one went there."""
     story = Story()
     story.deploy(1, 100, 109, "staging")
-    for number in range(2, 60):
-        story.deploy(number, 100 * number, 100 * number + 9, "production")
-    story.deploy(60, 6000, 6009, "staging", state=c.FAILURE)
-    stored(env, story)
+    for other in range(2, number):
+        story.deploy(other, 100 * other, 100 * other + 9, "production")
+    story.deploy(number, 100 * number, 100 * number + 9, "staging", state=c.FAILURE)
+    return story
+
+
+def test_many_deploys_elsewhere_do_not_hide_the_last_green_one(env: dict[str, str]) -> None:
+    stored(env, behind_others(60))
     assert found(env, "shop/deploy#60").base.name == "shop/deploy#1"
 
 
@@ -133,12 +138,7 @@ def test_those_that_say_where_they_went_are_found_behind_more_than_are_looked_at
     env: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(find, "_MOST_GREEN", 5)
-    story = Story()
-    story.deploy(1, 100, 109, "staging")
-    for number in range(2, 10):
-        story.deploy(number, 100 * number, 100 * number + 9, "production")
-    story.deploy(10, 1000, 1009, "staging", state=c.FAILURE)
-    stored(env, story)
+    stored(env, behind_others(10))
     assert found(env, "shop/deploy#10").base.name == "shop/deploy#1"
 
 

@@ -55,7 +55,7 @@ def test_new_rows_and_cards_push_nothing_away_that_is_read(page: Page) -> None:
     send(page, parts(RUNNING, *BOARD, *NEW))
     assert page.get_by_role("link", name="new1", exact=True).count() == 1
     assert abs(top(page, "service20") - before) < 2
-    # The row itself is gone: the next one stays.
+    # That row is gone now. The row below it must not move.
     near = top(page, "service21")
     send(page, parts([], *(one for one in BOARD if one.service != "service20")))
     assert abs(top(page, "service21") - near) < 2

@@ -45,7 +45,7 @@ _MB = 1_000_000
 # What stands in the line of a noted span: of one that names a commit, and of any.
 _REVISIONS = (c.VCS_HEAD_REVISION, *(c.JENKINS_PARAMETER_PREFIX + name for name in PARAMETERS[c.VCS_HEAD_REVISION]))
 _NOTED = (c.PIPELINE_RESULT, c.ANSIBLE_PLAYBOOK_NAME, c.TASK_TYPE, c.TASK_ENVIRONMENT, *_REVISIONS)
-# Traits whose value may stand there in other words: production as prod, a failure as a status.
+# A line may say these in another way: `prod` means production, and a status may mean a failure.
 _IN_OTHER_WORDS = frozenset({"environment", "result"})
 
 

@@ -6,9 +6,10 @@ import shlex
 
 from .searching import Asked
 
-# The filters that the command has, by its option. A service is its argument.
-_OPTIONS = {"environment": "--environment", "host": "--host", "sort": "--sort"}
-_SINCE = {"24h": "24h", "7d": "7d"}
+# The filters that are options of the command, too, by the same names. A service is its argument.
+_OPTIONS = {"environment", "host", "sort"}
+# The times that the command understands.
+_AGES = {"24h", "7d"}
 
 
 def command_of_list(asked: Asked, source: str) -> str:
@@ -17,18 +18,19 @@ def command_of_list(asked: Asked, source: str) -> str:
     ``source``: as --from takes it; "" for this machine's store.
     """
     typed = {name: text for name, text in asked.typed.items() if name != "zone"}
-    service, since = typed.pop("service", ""), _SINCE.get(typed.get("when", ""), "")
-    if since:
-        del typed["when"]
-    if not (service or "host" in typed) or not typed.keys() <= _OPTIONS.keys():
+    service = typed.pop("service", "")
+    since = typed.pop("when") if typed.get("when") in _AGES else ""
+    if not (service or "host" in typed) or not typed.keys() <= _OPTIONS:
         return ""
-    return deploys_command(service, source, since=since, **typed)
+    return deploys_command(service, source, **typed, since=since)
 
 
-def deploys_command(service: str, source: str, *, since: str = "", **filters: str) -> str:
-    """Return the command that lists deploys. ``filters``: by the names of an address; "" wants nothing."""
-    options = [*((_OPTIONS[name], text) for name, text in filters.items()), ("--since", since), ("--from", source)]
-    words = [word for option, text in options if text for word in (option, text)]
+def deploys_command(service: str, source: str, **options: str) -> str:
+    """Return the command that lists deploys. ``options``: by their names; "" leaves one out."""
+    words = ["pipeline-trace", "deploys"]
+    for name, text in {**options, "from": source}.items():
+        words += [f"--{name}", text] if text else []
     # A name that begins with a hyphen is no option.
-    last = ["--"] * service.startswith("-") + [service] * bool(service)
-    return shlex.join(["pipeline-trace", "deploys", *words, *last])
+    words += ["--"] if service.startswith("-") else []
+    words += [service] if service else []
+    return shlex.join(words)
